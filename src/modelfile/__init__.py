@@ -1,0 +1,1 @@
+"""Ollama Modelfiles as source code: lint, build, pin and diff."""

@@ -1,0 +1,135 @@
+"""Model names and server addresses, read as Ollama reads them (types/model/name.go and envconfig/config.go, 0.33)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from modelfile.errors import UsageError
+
+DEFAULT_HOST: Final = "registry.ollama.ai"
+DEFAULT_NAMESPACE: Final = "library"
+DEFAULT_TAG: Final = "latest"
+
+_PARTS: Final = {
+    "host": re.compile(r"\w[\w.:-]{0,349}", re.ASCII),
+    "namespace": re.compile(r"\w[\w-]{0,79}", re.ASCII),
+    "model": re.compile(r"\w[\w.-]{0,79}", re.ASCII),
+    "tag": re.compile(r"\w[\w.-]{0,79}", re.ASCII),
+}
+_SHAPE: Final = "a name is [host/][namespace/]model[:tag], each part up to 80 of the characters A-Z a-z 0-9 _ . -"
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+_HOST_AND_PORT: Final = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*):(?P<port>[^:\[\]]*)")
+_HIGHEST_PORT: Final = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelName:
+    """`[host/][namespace/]model[:tag]`, with the defaults filled in."""
+
+    host: str = DEFAULT_HOST
+    namespace: str = DEFAULT_NAMESPACE
+    model: str
+    tag: str = DEFAULT_TAG
+    tagged: bool = False
+    """Whether the tag was written."""
+
+    @classmethod
+    def parse(cls, text: str) -> ModelName:
+        """Read a name.
+
+        Raises:
+            UsageError: Ollama would refuse it.
+        """
+        path, tag, tagged = text, DEFAULT_TAG, text.rfind(":") > text.rfind("/")
+        if tagged:
+            path, _, tag = text.rpartition(":")
+        host, namespace = DEFAULT_HOST, DEFAULT_NAMESPACE
+        rest, slash, model = path.rpartition("/")
+        if slash:
+            rest, slash, namespace = rest.rpartition("/")
+            if slash:
+                scheme, separator, host = rest.partition("://")
+                host = host if separator else scheme
+        parts = {"host": host, "namespace": namespace, "model": model, "tag": tag}
+        for kind, part in parts.items():
+            if not _PARTS[kind].fullmatch(part):
+                raise UsageError(f"`{text}` is not a model name that Ollama takes", hint=_what_is_wrong(kind, part))
+        return cls(host=host, namespace=namespace, model=model, tag=tag, tagged=tagged)
+
+    @property
+    def moving(self) -> bool:
+        """Whether the name means another model from time to time: it has no tag, or `latest`."""
+        return self.tag.lower() == DEFAULT_TAG
+
+    @property
+    def full(self) -> str:
+        """With every part."""
+        return f"{self.host}/{self.namespace}/{self.model}:{self.tag}"
+
+    def __str__(self) -> str:
+        """As Ollama shows it: without what is the default's, always with the tag."""
+        if self.host.lower() != DEFAULT_HOST:
+            return self.full
+        namespace = "" if self.namespace.lower() == DEFAULT_NAMESPACE else f"{self.namespace}/"
+        return f"{namespace}{self.model}:{self.tag}"
+
+    def same_as(self, other: ModelName) -> bool:
+        """Whether Ollama takes both for one: it compares without case."""
+        return self.full.lower() == other.full.lower()
+
+
+def _what_is_wrong(kind: str, part: str) -> str:
+    if "@" in part:
+        return "Ollama cannot pull by digest: name a tag, and let `mf pin` record what it holds"
+    return f"its {kind} `{part}` is at fault: {_SHAPE}" if part else f"its {kind} is empty: {_SHAPE}"
+
+
+def model_for(modelfile: Path) -> str:
+    """The model a Modelfile is for, by its path: `bot/Modelfile`, `Modelfile.bot` and `bot.Modelfile` are for `bot`."""
+    stem, _, suffix = modelfile.name.partition(".")
+    if stem == "Modelfile":
+        return suffix or modelfile.resolve().parent.name
+    return modelfile.name.rpartition(".")[0]
+
+
+def server_url(address: str) -> str:
+    """The URL to dial for an OLLAMA_HOST: `[scheme://]host[:port][/path]`; empty is Ollama's default.
+
+    A port that is none is taken for the default port, as Ollama does. What a server listens on (0.0.0.0, ::) is dialled
+    as loopback.
+
+    Raises:
+        UsageError: The scheme is neither http nor https, or the host is none.
+    """
+    address = address.strip().strip("\"'")
+    scheme, separator, rest = address.partition("://")
+    if not separator:
+        scheme, rest = ("https", "ollama.com:443") if address == "ollama.com" else ("http", address)
+    if scheme not in _DEFAULT_PORTS:
+        raise UsageError(
+            f"`{address}` is not the address of a server", hint="write [http://|https://]host[:port][/path]"
+        )
+    default_port = _DEFAULT_PORTS[scheme] if separator else "11434"
+    hostport, _, path = rest.partition("/")
+    split = _HOST_AND_PORT.fullmatch(hostport)
+    host, port = (split["host"], split["port"]) if split else (hostport, default_port)
+    if not (port.isascii() and port.isdigit() and int(port) <= _HIGHEST_PORT):
+        port = default_port
+    return f"{scheme}://{_dialled(host.strip('[]'), address)}:{port}{'/' + path.strip('/') if path.strip('/') else ''}"
+
+
+def _dialled(host: str, address: str) -> str:
+    try:
+        ip = ipaddress.ip_address(host or "127.0.0.1")
+    except ValueError:
+        if not re.fullmatch(r"[\w.-]+", host, re.ASCII):
+            hint = "write [http://|https://]host[:port][/path], as in OLLAMA_HOST=127.0.0.1:11434"
+            raise UsageError(f"`{address}` is not the address of a server", hint=hint) from None
+        return host
+    if ip.is_unspecified:
+        return "127.0.0.1" if ip.version == 4 else "[::1]"  # noqa: PLR2004  # IP's two versions
+    return str(ip) if ip.version == 4 else f"[{ip}]"  # noqa: PLR2004  # the same

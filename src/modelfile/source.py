@@ -1,0 +1,86 @@
+"""A text with its name, and places in it."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+
+_BYTE_ORDER_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of a text, in code points from its start."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A place as people and editors name it."""
+
+    line: int
+    """Counted from 1; `\\n`, `\\r\\n` and `\\r` end a line."""
+    column: int
+    """Counted from 1, in code points; a tab is one."""
+    byte: int
+    """Offset in the file, from 0, a byte order mark included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A decoded text, where it came from, and how to turn it back into bytes."""
+
+    text: str
+    path: str = "-"
+    """As it is shown to people; `-` is standard input."""
+    encoding: str = "utf-8"
+    bom: bytes = b""
+    malformed: bool = field(default=False)
+    """Whether some bytes could not be decoded and are U+FFFD in `text`."""
+
+    @classmethod
+    def decode(cls, data: bytes, path: str = "-") -> Source:
+        """Decode as Ollama does: a UTF-8 or UTF-16 byte order mark is honoured, what is malformed becomes U+FFFD."""
+        bom, encoding = next(
+            ((mark, name) for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), (b"", "utf-8")
+        )
+        body = data[len(bom) :]
+        try:
+            return cls(text=body.decode(encoding), path=path, encoding=encoding, bom=bom)
+        except UnicodeDecodeError:
+            return cls(text=body.decode(encoding, "replace"), path=path, encoding=encoding, bom=bom, malformed=True)
+
+    def encode(self, text: str) -> bytes:
+        """`text` as bytes in this source's encoding, with its byte order mark."""
+        return self.bom + text.encode(self.encoding)
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+
+    def position(self, offset: int) -> Position:
+        """The line, column and byte of a code point offset."""
+        line = bisect_right(self._line_starts, offset)
+        return Position(
+            line=line,
+            column=offset - self._line_starts[line - 1] + 1,
+            byte=len(self.bom) + len(self.text[:offset].encode(self.encoding, "surrogatepass")),
+        )
+
+    def line(self, number: int) -> str:
+        """The text of a line, counted from 1, without its end."""
+        start = self._line_starts[number - 1]
+        end = self._line_starts[number] if number < len(self._line_starts) else len(self.text)
+        return self.text[start:end].rstrip("\r\n")
