@@ -1,0 +1,1 @@
+"""The Modelfile language: text to typed, lossless tree."""

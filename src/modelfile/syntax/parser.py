@@ -1,0 +1,138 @@
+"""From a source to its nodes, by the grammar in modelfile.lark."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+from modelfile.source import Source, Span
+from modelfile.syntax.dropped import NUL, mask
+from modelfile.syntax.nodes import (
+    WORDS,
+    Comment,
+    Headless,
+    Message,
+    Modelfile,
+    Node,
+    Parameter,
+    Quoting,
+    Unknown,
+    Value,
+    Word,
+)
+
+if TYPE_CHECKING:
+    from lark import Lark, Token, Tree
+
+_BLANKS: Final = " \t" + NUL
+_UNCLOSABLE: Final = "\x01"
+_TRIPLE_START: Final = re.compile(r'"\0*"\0*"')
+_TRIPLE_END: Final = re.compile(r'"\0*"\0*"[ \t\0]*(?![^\r\n])')
+_DOUBLE_END: Final = re.compile(r'"[ \t\0]*(?![^\r\n])')
+_FIRST_WORD: Final = re.compile(r"[A-Za-z0-9_]+|[^ \t\r\n]")
+
+
+@cache
+def _grammar() -> Lark:
+    from lark import Lark  # costs 30 ms, which a command that parses nothing need not pay
+
+    text = resources.files(__package__).joinpath("modelfile.lark").read_text(encoding="utf-8")
+    return Lark(text, parser="lalr")
+
+
+def parse(source: Source) -> Modelfile:
+    """Parse a Modelfile. Every text has a tree: what Ollama refuses is a node too."""
+    masked = mask(source.text)
+    tree = _grammar().parse(_mark_unclosable(masked))
+    nodes = map(_Builder(source.text, masked).node, tree.children)  # type: ignore[arg-type]  # only rules there
+    return Modelfile(source=source, nodes=tuple(nodes))
+
+
+def _mark_unclosable(text: str) -> str:
+    """Replace the quotes that open a value with no end, so that the grammar need not search the whole text for each."""
+    if '"' not in text:
+        return text
+    triple = max((match.start() for match in _TRIPLE_END.finditer(text)), default=-1) + 1
+    double = max((match.start() for match in _DOUBLE_END.finditer(text, triple)), default=triple - 1) + 1
+    between = _TRIPLE_START.sub(lambda match: _UNCLOSABLE + match[0][1:], text[triple:double])
+    return text[:triple] + between + text[double:].replace('"', _UNCLOSABLE)
+
+
+class _Builder:
+    """Makes nodes of what the grammar found in the masked text, with the original's characters."""
+
+    def __init__(self, original: str, masked: str) -> None:
+        self._original = original
+        self._masked = masked
+
+    def node(self, tree: Tree[Token]) -> Node:
+        tokens: list[Token] = tree.children  # type: ignore[assignment]  # the grammar nests one level deep
+        first = self._word(tokens[0])
+        match tree.data:
+            case "comment":
+                return Comment(text=first.text[1:].strip(), span=first.span)
+            case "unknown":
+                return self._unknown(tokens[0])
+            case "headless":
+                end = first.span.end
+                rest = self._word(tokens[1]) if len(tokens) > 1 else Word("", Span(end, end))
+                return Headless(keyword=first, rest=rest, span=Span(first.span.start, rest.span.end))
+            case "instruction":
+                value = self._value(tokens[1:], tokens[0])
+                kind = WORDS[self._masked[first.span.start : first.span.end].lstrip(NUL).upper()]
+                return kind(keyword=first, value=value, span=Span(first.span.start, value.span.end))
+            case _:
+                head, value = self._word(tokens[1]), self._value(tokens[2:], tokens[1])
+                span = Span(first.span.start, value.span.end)
+                if tree.data == "parameter":
+                    return Parameter(keyword=first, name=head, value=value, span=span)
+                return Message(keyword=first, role=head, value=value, span=span)
+
+    def _span(self, token: Token) -> Span:
+        """A token's span without the blanks and dropped characters after it."""
+        start = token.start_pos or 0
+        return Span(start, start + len(token.rstrip(_BLANKS)))
+
+    def _word(self, token: Token) -> Word:
+        span = self._span(token)
+        return Word(self._original[span.start : span.end], span)
+
+    def _unknown(self, token: Token) -> Unknown:
+        span = self._span(token)
+        word = _FIRST_WORD.match(self._original, span.start)
+        split = word.end() if word else span.end
+        return Unknown(
+            word=Word(self._original[span.start : split], Span(span.start, split)),
+            rest=Word(self._original[split : span.end].strip(), Span(split, span.end)),
+            span=span,
+        )
+
+    def _value(self, tokens: list[Token], before: Token) -> Value:
+        if not tokens:
+            end = before.end_pos or 0
+            return Value(text="", span=Span(end, end), content=Span(end, end))
+        (token,) = tokens
+        span = self._span(token)
+        if token.type == "BARE":
+            return Value(text=self._read(span), span=span, content=span)
+        opening = _TRIPLE_START.match(self._masked, span.start)
+        quoting = Quoting.TRIPLE if opening else Quoting.DOUBLE
+        start = opening.end() if opening else span.start + 1
+        if token.type == "UNCLOSED":
+            content = Span(start, max(start, span.end))
+            return Value(text=self._read(content), span=span, content=content, quoting=quoting, closed=False)
+        closing = self._masked.rindex('"', start, span.end)
+        for _ in range(len(quoting) - 1):
+            closing = self._masked.rindex('"', start, closing)
+        content = Span(start, closing)
+        return Value(text=self._read(content), span=span, content=content, quoting=quoting)
+
+    def _read(self, span: Span) -> str:
+        """The original's text without what Ollama drops."""
+        original = self._original[span.start : span.end]
+        masked = self._masked[span.start : span.end]
+        if NUL not in masked:
+            return original
+        return "".join(character for character, kept in zip(original, masked, strict=True) if kept != NUL)
