@@ -1,0 +1,1 @@
+"""What a Modelfile means to Ollama."""

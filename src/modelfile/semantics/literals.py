@@ -1,0 +1,102 @@
+"""Parameter values as Go reads them: strconv's ParseInt, ParseFloat and ParseBool, by Ollama's `FormatParams`."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final, TypeAlias
+
+from modelfile.catalog.parameters import Kind
+
+ParameterValue: TypeAlias = int | float | bool | tuple[str, ...]
+
+_INT: Final = re.compile(r"[+-]?[0-9]+")
+_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9_]+\.?[0-9_]*|\.[0-9_]+)(?:[eE][+-]?[0-9_]+)?")
+_HEX: Final = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F_]+\.?[0-9a-fA-F_]*|\.[0-9a-fA-F_]+)[pP][+-]?[0-9_]+")
+_MISPLACED_UNDERSCORE: Final = re.compile(r"(?<![0-9])_|_(?![0-9])")
+_MISPLACED_UNDERSCORE_IN_HEX: Final = re.compile(r"(?<![0-9a-fA-FxX])_|_(?![0-9a-fA-F])|[pP]_")
+_SPECIAL: Final = re.compile(r"[+-]?inf(?:inity)?|nan", re.IGNORECASE | re.ASCII)
+_BOOLS: Final = {
+    **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
+}
+_INT64: Final = range(-(2**63), 2**63)
+_DIGITS_OF_FLOAT32: Final = 9
+
+
+def parse_value(kind: Kind, text: str) -> ParameterValue:
+    """The value of one PARAMETER instruction; a float is the shortest decimal that means the same float32.
+
+    Raises:
+        ValueError: Ollama refuses it; the message says what it would have to be.
+    """
+    match kind:
+        case Kind.INT:
+            return _parse_int(text)
+        case Kind.FLOAT:
+            return _parse_float(text)
+        case Kind.BOOL:
+            if text not in _BOOLS:
+                raise ValueError("must be true or false")
+            return _BOOLS[text]
+        case Kind.STRINGS:
+            return (text,)
+
+
+def _parse_int(text: str) -> int:
+    if not _INT.fullmatch(text):
+        raise ValueError("must be a whole number")
+    digits = text.lstrip("+-").lstrip("0") or "0"
+    value = int(digits[: len(str(_INT64.stop)) + 1])
+    value = -value if text.startswith("-") else value
+    if value not in _INT64:
+        raise ValueError("must fit in 64 bits")
+    return value
+
+
+def _parse_float(text: str) -> float:
+    if _SPECIAL.fullmatch(text):
+        raise ValueError("must be finite")
+    hexadecimal = _HEX.fullmatch(text) is not None
+    underscore = _MISPLACED_UNDERSCORE_IN_HEX if hexadecimal else _MISPLACED_UNDERSCORE
+    if not (hexadecimal or _DECIMAL.fullmatch(text)) or underscore.search(text):
+        raise ValueError("must be a number")
+    digits = text.replace("_", "")
+    try:
+        value = float.fromhex(digits) if hexadecimal else float(digits)
+        return _shortest(_to_float32(value, digits, hexadecimal=hexadecimal))
+    except OverflowError:
+        raise ValueError("must fit in a 32-bit float") from None
+
+
+def _to_float32(value: float, digits: str, *, hexadecimal: bool) -> float:
+    """Round to float32 once: where the float64 lies half-way between two float32, the text itself decides."""
+    rounded = _pack(value)
+    if hexadecimal or value in (0.0, rounded) or (exact := Fraction(Decimal(digits))) == Fraction(value):
+        return rounded
+    return _pack(math.nextafter(value, math.inf if exact > Fraction(value) else -math.inf))
+
+
+def _pack(value: float) -> float:
+    if math.isinf(value):
+        raise OverflowError
+    return float(struct.unpack("<f", struct.pack("<f", value))[0])
+
+
+def _shortest(value: float) -> float:
+    """The float64 nearest to the shortest decimal that reads back as this float32: what Go writes to JSON."""
+    return next(
+        short
+        for precision in range(1, _DIGITS_OF_FLOAT32 + 1)
+        if _reads_back(short := float(f"{value:.{precision}g}"), value)
+    )
+
+
+def _reads_back(short: float, value: float) -> bool:
+    try:
+        return _pack(short) == value
+    except OverflowError:
+        return False
