@@ -1,0 +1,1 @@
+"""Faults of a Modelfile, each found by a rule."""

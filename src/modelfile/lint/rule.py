@@ -1,0 +1,82 @@
+"""What a rule is.
+
+A rule is one function in a module of its name. It is given each node of one type, and yields findings: a place and
+words. The engine adds code and severity, the report renders. Its docstring is its page: prose, then `## Bad` and
+`## Good` with a Modelfile each; a test holds that Bad is reported and Good is not.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, TypeVar
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.errors import UsageError
+from modelfile.names import ModelName
+from modelfile.syntax.nodes import Modelfile, Node
+
+_Subject = TypeVar("_Subject", bound=Node | Modelfile)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a rule may know besides the node."""
+
+    modelfile: Modelfile
+    exists: Callable[[str], bool] | None = None
+    """Whether a path, as written in the Modelfile, exists; None where nobody can tell (standard input)."""
+    pinned: str | None = None
+    """The base that the lock has for this Modelfile, as written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A check with its names."""
+
+    code: str
+    name: str
+    severity: Severity
+    on: type
+    check: Callable[[Any, Context], Iterator[Finding]]
+
+    @property
+    def page(self) -> str:
+        """What the rule is about, in Markdown."""
+        return inspect.cleandoc(self.check.__doc__ or "")
+
+
+_Check: TypeAlias = Callable[[_Subject, Context], Iterator[Finding]]
+
+
+def rule(code: str, name: str, *, on: type[_Subject], severity: Severity) -> Callable[[_Check[_Subject]], Rule]:
+    """Make a rule of a function. It is in force once `lint/rules/__init__.py` lists it."""
+    return lambda check: Rule(code=code, name=name, severity=severity, on=on, check=check)
+
+
+_PATH_ENDINGS: Final = (".gguf", ".safetensors", ".bin", ".pth")
+_COMMENT: Final = re.compile(r"\s#.*", re.DOTALL)
+
+
+def looks_like_path(text: str) -> bool:
+    """Whether a FROM is meant as a path, by its look; Ollama itself only asks whether it exists."""
+    windows_drive = text[1:3] in (":\\", ":/")
+    return (
+        text.startswith(("/", "./", "../", "~", ".\\", "..\\", "\\")) or windows_drive or text.endswith(_PATH_ENDINGS)
+    )
+
+
+def name_or_none(text: str) -> ModelName | None:
+    """The model name in a FROM, if it is one."""
+    try:
+        return ModelName.parse(text)
+    except UsageError:
+        return None
+
+
+def without_comment(text: str) -> str | None:
+    """A value without what was meant as a comment behind it; None if there is none."""
+    match = _COMMENT.search(text)
+    return text[: match.start()].rstrip() if match else None

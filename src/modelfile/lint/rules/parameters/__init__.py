@@ -1,0 +1,1 @@
+"""Parameters (MF3xx)."""

@@ -1,0 +1,1 @@
+"""References and pinning (MF2xx)."""

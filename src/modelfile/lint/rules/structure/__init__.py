@@ -1,0 +1,1 @@
+"""Structure and syntax (MF1xx)."""

@@ -1,0 +1,35 @@
+"""Rule MF101."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.lint.rule import Context, rule
+from modelfile.source import Span
+from modelfile.syntax.nodes import Modelfile
+
+
+@rule("MF101", "missing-from", on=Modelfile, severity=Severity.ERROR)
+def missing_from(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r"""A Modelfile has no FROM.
+
+    Every model is made from another one, or from weights in a file. Ollama refuses a Modelfile without FROM.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    SYSTEM You answer questions on billing.
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM You answer questions on billing.
+    ```
+    """
+    if not any(name == "model" for name, _ in modelfile.commands):
+        yield Finding(Span(0, 0), "no FROM", "begin with `FROM name:tag`, or `FROM ./weights.gguf`")

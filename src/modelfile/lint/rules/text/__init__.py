@@ -1,0 +1,1 @@
+"""Text and messages (MF5xx)."""

@@ -1,0 +1,53 @@
+"""Rule MF501."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.lint.rule import Context, rule
+from modelfile.source import Span
+from modelfile.syntax.dropped import is_dropped
+from modelfile.syntax.nodes import Instruction
+
+_FIRST_PRINTABLE = 0x20
+
+
+@rule("MF501", "dropped-character", on=Instruction, severity=Severity.ERROR)
+def dropped_character(instruction: Instruction, context: Context) -> Iterator[Finding]:
+    """A character that Ollama drops.
+
+    Of a value it keeps letters, marks, numbers, punctuation, symbols, the plain space, tabs and line ends. All else
+    vanishes without a word: no-break and ideographic spaces (words run together), zero-width joiners (emoji
+    families fall apart), soft hyphens, bidi marks, control characters. What is built is another text than the one
+    that is written.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM Prices are in euros: 10\N{NO-BREAK SPACE}000 EUR.
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM Prices are in euros: 10 000 EUR.
+    ```
+    """
+    span = instruction.value.span
+    written = context.modelfile.source.text[span.start : span.end]
+    for character in filter(is_dropped, dict.fromkeys(written)):
+        at = written.index(character)
+        times = written.count(character)
+        name = unicodedata.name(character, "control character" if ord(character) < _FIRST_PRINTABLE else "unassigned")
+        around = "".join(kept for kept in written[max(at - 8, 0) : at + 9] if not is_dropped(kept)).strip()
+        yield Finding(
+            Span(span.start + at, span.start + at + 1),
+            f"Ollama drops U+{ord(character):04X} {name}" + (f" ({times} times)" if times > 1 else ""),
+            f"it reads `{' '.join(around.split())}`; write a plain character in its place",
+        )

@@ -1,0 +1,36 @@
+"""Rule MF508."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.lint.rule import Context, rule
+from modelfile.source import Span
+from modelfile.syntax.nodes import Comment, Modelfile
+
+
+@rule("MF508", "missing-purpose", on=Modelfile, severity=Severity.INFO)
+def missing_purpose(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r"""No comment says what the model is for.
+
+    Who finds the file in a year wants to know which application it serves and why its numbers are what they are. A
+    line above FROM is enough.
+
+    ## Bad
+
+    ```
+    FROM llama3.2:3b
+    PARAMETER temperature 0.2
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing; cautious, because customers act on it.
+    FROM llama3.2:3b
+    PARAMETER temperature 0.2
+    ```
+    """
+    if not any(isinstance(node, Comment) and len(node.text.split()) > 1 for node in modelfile.nodes):
+        yield Finding(Span(0, 0), "no comment says what this model is for", "say so in a line above FROM")
