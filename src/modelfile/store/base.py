@@ -1,0 +1,65 @@
+"""What build, lock and diff ask of a place that keeps models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from modelfile.names import ModelName
+from modelfile.semantics.recipe import Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A model as a store has it."""
+
+    name: ModelName
+    digest: str
+    """Ollama's own (`sha256:…`), of the manifest: not to be compared between machines."""
+    model: Model
+    parent: str
+    """What it was made from, as far as the store tells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A moment of a transfer or of a build."""
+
+    status: str
+    total: int = 0
+    """In bytes; 0 where there is nothing to count."""
+    completed: int = 0
+
+
+class Store(Protocol):
+    """An Ollama server, or what does as well."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages."""
+
+    def version(self) -> str:
+        """The version of the Ollama that keeps it."""
+
+    def find(self, name: ModelName) -> Stored | None:
+        """The model of that name, if it is here."""
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether these bytes are here."""
+
+    def put_blob(self, digest: str, path: Path, on_sent: Callable[[int], None]) -> None:
+        """Take a file's bytes; `on_sent` hears of every chunk's size."""
+
+    def create(self, name: ModelName, request: Mapping[str, Any]) -> Iterator[Progress]:
+        """Make a model of Ollama's create request; done when the iterator is."""
+
+    def fetch(self, name: ModelName) -> Iterator[Progress]:
+        """Get a model from its registry; done when the iterator is."""
+
+    def copy(self, source: ModelName, destination: ModelName) -> None:
+        """Give a model another name."""
+
+    def remove(self, name: ModelName) -> None:
+        """Take a name away."""
