@@ -1,0 +1,1 @@
+"""What bases and files a project's models are made of, on record."""

@@ -1,0 +1,89 @@
+"""Pin a Modelfile: ask a store what its base is now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelfile.errors import InputError, NotFound
+from modelfile.lock.schema import Base, Pin, text_digest
+from modelfile.names import ModelName
+from modelfile.semantics.files import digests_of
+from modelfile.semantics.fingerprint import fingerprint
+from modelfile.semantics.recipe import Model, Recipe
+from modelfile.semantics.resolve import resolve
+from modelfile.store.base import Store
+from modelfile.store.transfer import Listener, fetch, send
+from modelfile.syntax.nodes import Modelfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A Modelfile of the project."""
+
+    key: str
+    """Its path from the lock's folder, with `/`."""
+    folder: Path
+    modelfile: Modelfile
+
+    def relative(self, path: Path) -> str:
+        """A local file's path as the lock has it: from the Modelfile's folder, where it stands below that."""
+        return path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else str(path)
+
+
+def pin(entry: Entry, store: Store, listen: Listener, *, pull: bool) -> Pin:
+    """What the Modelfile's base is on the store, and what a build of it gives.
+
+    Raises:
+        InputError: It names no base, or a local file cannot be read.
+        NotFound: The store has no such base, and `pull` is false.
+        ServerError: The store cannot say, or cannot pull it.
+    """
+    recipe = resolve(entry.modelfile, entry.folder)
+    digests = digests_of(recipe)
+    base = None
+    if recipe.base:
+        base, model = _pin_base(recipe.base, store, listen, pull=pull)
+    elif recipe.files:
+        model = _probe(recipe, digests, store, listen)
+    else:
+        raise InputError(f"`{entry.key}`: FROM names nothing to build from")
+    return Pin(
+        text=text_digest(entry.modelfile.source),
+        base=base,
+        files={entry.relative(path): digest for path, digest in digests.items()},
+        fingerprint=fingerprint(model.with_recipe(recipe, digests)),
+    )
+
+
+def _pin_base(written: str, store: Store, listen: Listener, *, pull: bool) -> tuple[Base, Model]:
+    name = ModelName.parse(written)
+    found = store.find(name)
+    if found is None and pull:
+        fetch(name, store, listen)
+        found = store.find(name)
+    if found is None:
+        raise NotFound(
+            f"the base {name} is not on {store.place}", hint=f"run `ollama pull {name}`, or leave --no-pull out"
+        )
+    return Base(written=written, name=name.full, digest=found.digest, fingerprint=fingerprint(found.model)), found.model
+
+
+def _probe(recipe: Recipe, digests: Mapping[Path, str], store: Store, listen: Listener) -> Model:
+    """What the store makes of local weights alone: it may add a template and parameters, or rewrite the weights."""
+    for path in recipe.files:
+        if not store.has_blob(digests[path]):
+            send(path, digests[path], store, listen)
+    bare = Recipe(files=recipe.files)
+    name = ModelName(model="mf-probe", tag=digests[recipe.files[0]].replace(":", "-"))
+    try:
+        for progress in store.create(name, bare.request(digests)):
+            listen(progress)
+        found = store.find(name)
+        if found is None:
+            raise NotFound(f"{store.place} says it made {name}, and does not have it")
+        return found.model
+    finally:
+        if store.find(name) is not None:
+            store.remove(name)

@@ -1,0 +1,58 @@
+"""Drift: what is no longer as the lock has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from modelfile.lock.resolve import Entry
+from modelfile.lock.schema import Base, Lock, Pin, text_digest
+from modelfile.names import ModelName
+from modelfile.semantics.files import digests_of
+from modelfile.semantics.fingerprint import fingerprint
+from modelfile.semantics.resolve import resolve
+from modelfile.store.base import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """One thing that is not as the lock has it."""
+
+    modelfile: str
+    what: str
+
+
+def drift_of_files(entry: Entry, lock: Lock) -> Iterator[Drift]:
+    """What of a Modelfile and its local files differs from the lock."""
+    pin = lock.modelfiles.get(entry.key)
+    if pin is None:
+        yield Drift(modelfile=entry.key, what="is not in the lock")
+        return
+    if pin.text != text_digest(entry.modelfile.source):
+        yield Drift(modelfile=entry.key, what="has changed since it was pinned")
+    recipe = resolve(entry.modelfile, entry.folder)
+    now = {entry.relative(path): digest for path, digest in digests_of(recipe).items()}
+    for name in sorted(pin.files.keys() | now.keys()):
+        match pin.files.get(name), now.get(name):
+            case None, _:
+                yield Drift(modelfile=entry.key, what=f"uses `{name}`, which is not in the lock")
+            case _, None:
+                yield Drift(modelfile=entry.key, what=f"no longer uses `{name}`")
+            case before, after if before != after:
+                yield Drift(modelfile=entry.key, what=f"`{name}` has changed since it was pinned")
+
+
+def drift_of_base(key: str, pin: Pin, store: Store) -> Iterator[Drift]:
+    """Whether the base of a Modelfile has moved on the store since it was pinned."""
+    if pin.base is None:
+        return
+    found = store.find(ModelName.parse(pin.base.name))
+    if found is None:
+        what = f"its base {pin.base.written} is not on {store.place}, so that nobody can tell whether it has moved"
+        yield Drift(modelfile=key, what=what)
+    elif (now := fingerprint(found.model)) != pin.base.fingerprint:
+        yield Drift(modelfile=key, what=_moved(pin.base, now, store))
+
+
+def _moved(base: Base, now: str, store: Store) -> str:
+    return f"its base {base.written} has moved on {store.place}: pinned {base.fingerprint[:16]}…, now {now[:16]}…"
