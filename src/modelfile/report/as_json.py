@@ -1,0 +1,43 @@
+"""Findings as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from modelfile.diagnostics import Diagnostic
+from modelfile.source import Source
+
+VERSION = 1
+"""Of the shape; fields may be added, none changes its meaning."""
+
+
+def findings_as_json(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]) -> str:
+    """One object: version, the number of files, and the findings in the order of the text. Lines and columns from 1."""
+    files = list(findings)
+    return json.dumps(
+        {
+            "version": VERSION,
+            "files": len(files),
+            "findings": [_finding(source, found) for source, diagnostics in files for found in diagnostics],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def _finding(source: Source, found: Diagnostic) -> dict[str, Any]:
+    start, end = source.position(found.span.start), source.position(found.span.end)
+    return {
+        "path": source.path,
+        "line": start.line,
+        "column": start.column,
+        "end_line": end.line,
+        "end_column": end.column,
+        "code": found.code,
+        "name": found.name,
+        "severity": str(found.severity),
+        "message": found.message,
+        "help": found.hint,
+    }

@@ -1,0 +1,127 @@
+"""Results as text: plain where it goes to a file or a pipe, styled on a terminal."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
+
+from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.source import Source
+
+if TYPE_CHECKING:
+    from modelfile.diff.changes import Change
+
+Piece: TypeAlias = tuple[str, str]
+"""A text and its style."""
+
+_STYLES: Final = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold blue"}
+_DIFF_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
+_WINDOW: Final = 100
+"""Of a longer line, this many characters around the place are shown."""
+
+
+def write(pieces: Iterable[Piece], file: TextIO) -> None:
+    """Print pieces as one line."""
+    pieces = list(pieces)
+    if not file.isatty() or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb":
+        print("".join(text for text, _ in pieces), file=file)
+        return
+    from rich.console import Console  # 25 ms that only a terminal needs
+    from rich.text import Text
+
+    Console(file=file, highlight=False).print(Text.assemble(*pieces), soft_wrap=True)
+
+
+def print_error(message: str, hint: str | None) -> None:
+    """A failure, on standard error: what happened, and what to do."""
+    write([("error: ", "bold red"), (visible(message, keep="\n"), "")], sys.stderr)
+    if hint:
+        write([("help: ", "bold cyan"), (visible(hint, keep="\n"), "")], sys.stderr)
+
+
+def print_findings(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]], *, to_stderr: bool = False) -> None:
+    """Findings with their source lines, and on standard error how many there are."""
+    counts: Counter[Severity] = Counter()
+    files = 0
+    for source, diagnostics in findings:
+        files += 1
+        for found in diagnostics:
+            counts[found.severity] += 1
+            _print_finding(source, found, sys.stderr if to_stderr else sys.stdout)
+    if to_stderr:
+        return
+    told = [
+        f"{counts[severity]} {severity}{'s' * (counts[severity] != 1)}" for severity in Severity if counts[severity]
+    ]
+    if told or sys.stderr.isatty():
+        checked = f"{files} Modelfile{'s' * (files != 1)} checked"
+        write([(f"{checked}: {', '.join(told) or 'nothing found'}", "dim")], sys.stderr)
+
+
+def _print_finding(source: Source, found: Diagnostic, file: TextIO) -> None:
+    start, end = source.position(found.span.start), source.position(found.span.end)
+    style = _STYLES[found.severity]
+    write(
+        [
+            (f"{visible(source.path)}:{start.line}:{start.column}: ", "bold"),
+            (f"{found.severity} {found.code} {found.name}: ", style),
+            (visible(found.message), ""),
+        ],
+        file,
+    )
+    line = source.line(start.line)
+    first = max(start.column - 1 - _WINDOW // 2, 0) if len(line) > _WINDOW else 0
+    shown = line[first : first + _WINDOW]
+    before = line[first : start.column - 1]
+    stop = end.column - 1 if end.line == start.line else len(line)
+    marked = line[start.column - 1 : min(stop, first + _WINDOW)]
+    gutter = str(start.line)
+    if line.strip():
+        carets = "^" * max(_width(visible(marked)), 1)
+        cut = ("…" if first else ""), ("…" if len(line) > first + _WINDOW else "")
+        write([(f"{gutter} | ", "dim"), (f"{cut[0]}{visible(shown)}{cut[1]}", "")], file)
+        margin = " " * (_width(visible(before)) + len(cut[0]))
+        write([(f"{' ' * len(gutter)} | ", "dim"), (f"{margin}{carets}", style)], file)
+    if found.hint:
+        write([(f"{' ' * len(gutter)} = ", "dim"), ("help: ", "bold cyan"), (visible(found.hint), "")], file)
+
+
+def print_changes(changes: Iterable[Change]) -> None:
+    """Changes by meaning: one line each, and texts as a line diff."""
+    from modelfile.diff.changes import TEXTS
+
+    for change in changes:
+        if change.aspect in TEXTS:
+            write([(change.title, "bold")], sys.stdout)
+            old, new = (change.old or "").splitlines(), (change.new or "").splitlines()
+            for line in list(difflib.unified_diff(old, new, lineterm="", n=3))[2:]:
+                write([(f"  {visible(line)}", _DIFF_STYLES.get(line[:1], ""))], sys.stdout)
+        else:
+            old_text, new_text = (
+                visible(side.replace("\n", ", ")) if side else "(none)" for side in (change.old, change.new)
+            )
+            pieces = [(f"{change.title}: ", "bold"), (old_text, "red"), (" -> ", "dim"), (new_text, "green")]
+            write(pieces, sys.stdout)
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """A text that does nothing to a terminal: tabs become blanks, control and format characters their code."""
+    text = text.replace("\t", " ")
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() or character in keep else f"<U+{ord(character):04X}>" for character in text
+    )
+
+
+def _width(text: str) -> int:
+    """How many columns a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) != 0 for character in text)
