@@ -100,7 +100,8 @@ class _Builder:
         return Word(self._original[span.start : span.end], span)
 
     def _unknown(self, token: Token) -> Unknown:
-        span = self._span(token)
+        start = token.start_pos or 0
+        span = Span(start, start + len(token.rstrip(" \t")))
         word = _FIRST_WORD.match(self._original, span.start)
         split = word.end() if word else span.end
         return Unknown(

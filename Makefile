@@ -1,0 +1,50 @@
+# make demo and make test are all that a newcomer needs; they install what they need into .venv and .ollama.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: demo test live check lint types imports coverage bench cases clean
+.DELETE_ON_ERROR:
+
+demo: $(READY)  ## the main job on a small model: lint, two builds, their diff, the lock and its check
+	$(BIN)/python examples/demo.py
+
+test: $(READY)  ## the tests, offline
+	$(BIN)/pytest -q -n auto -m "not live"
+
+live: $(READY)  ## the tests that need a real Ollama server
+	$(BIN)/pytest -q -m live
+
+check: lint types imports coverage live  ## all that CI runs
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mf lint modelfiles examples
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+coverage: $(READY)
+	$(BIN)/pytest -q -n auto -m "not live" --cov --cov-report=term
+
+bench: $(READY)  ## the benchmarks, as ratios in one run
+	$(BIN)/python bench/run.py
+
+cases: $(READY)  ## write what the commands print now into tests/cases
+	$(BIN)/pytest -q tests/test_cases.py --update-cases -p no:randomly
+
+clean:
+	rm -rf .venv .ollama .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Python 3.11 or later is needed: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --editable . --group dev
+	@touch $@
