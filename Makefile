@@ -33,6 +33,7 @@ coverage: $(READY)
 	$(BIN)/pytest -q -n auto -m "not live" --cov --cov-report=term
 
 bench: $(READY)  ## the benchmarks, as ratios in one run
+	$(BIN)/pip install --quiet --requirement bench/requirements.txt
 	$(BIN)/python bench/run.py
 
 cases: $(READY)  ## write what the commands print now into tests/cases

@@ -57,7 +57,7 @@ app.command(name="diff")(diff.diff)
 def main() -> None:
     """Run the command line."""
     try:
-        app()
+        app(prog_name="mf")
     except ModelfileError as error:
         print_error(error.message, error.hint)
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)

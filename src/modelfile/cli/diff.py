@@ -79,6 +79,8 @@ def _file(text: str) -> _File | None:
     if path.is_dir() and (path / "Modelfile").is_file():
         path /= "Modelfile"
     if not path.is_file():
+        if text.startswith((".", "/", "~")):
+            raise InputError(f"`{text}` does not exist")
         return None
     checked = check(str(path))
     if checked.refused:

@@ -85,7 +85,7 @@ def _check(entries: list[Entry], lock_path: Path, host: str | None, *, frozen: b
         print_error(f"{lock_path.name} is no longer true", "run `mf pin`, look at what it changes, and commit it")
         raise typer.Exit(1)
     if frozen:
-        typer.echo(f"{len(pins)} Modelfiles are as {lock_path.name} has them; no server was asked", err=True)
+        typer.echo("no server was asked: a base that has moved goes unnoticed", err=True)
 
 
 def _write(entries: list[Entry], lock_path: Path, host: str | None, *, pull: bool) -> None:

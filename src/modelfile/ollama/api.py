@@ -63,7 +63,8 @@ class Show(_Answer):
 class Progress(_Answer):
     """A line of the streams of create and pull."""
 
-    status: str = ""
+    status: str | int = ""
+    """What is being done; beside an error, an HTTP status."""
     digest: str = ""
     total: int = 0
     completed: int = 0

@@ -111,7 +111,7 @@ class Client:
                 progress = self._read(Progress, line)
                 if progress.error is not None:
                     raise ServerError(f"{self.url} refused: {progress.error}")
-                last = progress.status
+                last = str(progress.status)
                 yield progress
         if last != _SUCCESS:
             raise ServerError(

@@ -62,12 +62,12 @@ class ServerStore:
     def create(self, name: ModelName, request: Mapping[str, Any]) -> Iterator[Progress]:
         """Make a model."""
         for line in self._client.create(str(name), request):
-            yield Progress(status=line.status, total=line.total, completed=line.completed)
+            yield Progress(status=str(line.status), total=line.total, completed=line.completed)
 
     def fetch(self, name: ModelName) -> Iterator[Progress]:
         """Pull a model from its registry."""
         for line in self._client.pull(str(name)):
-            yield Progress(status=line.status, total=line.total, completed=line.completed)
+            yield Progress(status=str(line.status), total=line.total, completed=line.completed)
 
     def copy(self, source: ModelName, destination: ModelName) -> None:
         """Give a model another name."""

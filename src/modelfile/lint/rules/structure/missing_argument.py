@@ -42,7 +42,7 @@ def missing_argument(modelfile: Modelfile, context: Context) -> Iterator[Finding
                 if not rest.text:
                     yield Finding(span, f"{word} has no {part}", f"write `{_EXAMPLES[word]}`")
                 elif rest.text.isidentifier():
-                    yield Finding(span, f"{word} `{rest.text}` has no value", f"write `{_EXAMPLES[word]}`")
+                    yield Finding(span, f"{word} {rest.text} has no value", f"write `{word} {rest.text} …` on one line")
                 else:
                     hint = f"put one blank behind the {part}, and nothing else: `{_EXAMPLES[word]}`"
                     yield Finding(rest.span, f"`{rest.text}` does not begin with a {word.lower()}'s {part}", hint)

@@ -30,8 +30,6 @@ def _meant(line: Unknown) -> str | None:
     upper, name = line.word.text.upper(), line.word.text.lower()
     if upper == "FORMAT":
         return _NO_FORMAT
-    if upper in WORDS:
-        return f"put a blank behind {upper}"
     if name in PARAMETERS or name in DEPRECATED:
         return f"write `PARAMETER {name} {line.rest.text.lstrip('=: ')}`"
     close = get_close_matches(upper, WORDS, n=1, cutoff=0.75)
@@ -69,6 +67,9 @@ def unknown_instruction(modelfile: Modelfile, context: Context) -> Iterator[Find
             text, told = node.keyword.text.strip().upper() if isinstance(node, Instruction) and bare else "", False
         elif node.word.text.upper() in WORDS and not node.rest.text:
             continue  # missing-argument
+        elif node.word.text.upper() in WORDS:
+            word = node.word.text.upper()
+            yield Finding(node.word.span, f"{word} is not followed by a blank", f"write `{word} …`")
         elif hint := _meant(node):
             yield Finding(node.word.span, f"unknown instruction `{node.word.text}`", hint)
         elif not text:

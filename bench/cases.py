@@ -1,0 +1,82 @@
+"""What is measured: a job as `mf` does it, and as the tool does it that people use today."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.harness import Case, Place
+from tests import real_ollama
+
+MODELFILE = '''\
+# Answers the questions that come in by mail.
+FROM llama3.2:3b
+
+PARAMETER temperature 0.3
+PARAMETER top_p 0.9
+PARAMETER num_ctx 8192
+PARAMETER repeat_penalty 1.1
+PARAMETER stop "<|eot_id|>"
+PARAMETER stop "<|start_header_id|>"
+
+SYSTEM """
+You answer the customers of a shop for bicycles. Be brief and friendly.
+If you do not know, say so and name the number of the workshop.
+"""
+
+TEMPLATE """{{ if .System }}<|start_header_id|>system<|end_header_id|>
+
+{{ .System }}<|eot_id|>{{ end }}{{ if .Prompt }}<|start_header_id|>user<|end_header_id|>
+
+{{ .Prompt }}<|eot_id|>{{ end }}<|start_header_id|>assistant<|end_header_id|>
+
+{{ .Response }}<|eot_id|>"""
+
+MESSAGE user My chain squeaks.
+MESSAGE assistant Clean it, dry it, and put one drop of oil on each link.
+LICENSE """MIT"""
+'''
+
+
+@contextmanager
+def _folder(text: str) -> Iterator[Place]:
+    """Make a home with a Modelfile; the tools beside this Python come first on the path, and its settings are off."""
+    with TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        (folder / "Modelfile").write_text(text)
+        clean = real_ollama.clean_environment()
+        inherited = {variable: value for variable, value in clean.items() if not variable.startswith("PYTHON")}
+        path = f"{Path(sys.executable).parent}:{real_ollama.FOLDER / 'server'}:{inherited['PATH']}"
+        home = {"HOME": name, "XDG_CACHE_HOME": f"{name}/.cache"}
+        yield Place(folder=folder, environment=inherited | home | {"PATH": path})
+
+
+@contextmanager
+def _empty_server() -> Iterator[Place]:
+    """Start a server with no model, beside a Modelfile that builds from Gemma's weights on disk."""
+    text = MODELFILE.replace("llama3.2:3b", str(real_ollama.gemma()))
+    with _folder(text) as place, real_ollama.serve() as url:
+        yield replace(place, environment={**place.environment, "OLLAMA_HOST": url})
+
+
+LINT = Case(
+    name="lint",
+    ours=("mf", "lint", "Modelfile"),
+    theirs=("modelfile-lint", "Modelfile"),
+    place=lambda: _folder(MODELFILE),
+    rounds=20,
+    before=1,
+    exits=frozenset({0, 1}),
+)
+BUILD_FIRST = Case(
+    name="build-first",
+    ours=("mf", "build", "gemma:bench", "-f", "Modelfile"),
+    theirs=("ollama", "create", "gemma:bench", "-f", "Modelfile"),
+    place=_empty_server,
+    rounds=5,
+)
+BUILD_AGAIN = replace(BUILD_FIRST, name="build-again", before=1)
+
+CASES = {case.name: case for case in (LINT, BUILD_FIRST, BUILD_AGAIN)}

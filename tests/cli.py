@@ -1,0 +1,38 @@
+"""Run `mf` in this process."""
+
+import contextlib
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from modelfile.cli.app import main
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+def mf(*arguments: str, cwd: Path | None = None, stdin: bytes = b"", together: bool = False) -> Ran:
+    """Run `mf` with these arguments, neither stream a terminal; `together` puts what goes to either into `out`."""
+    out = io.StringIO()
+    err = out if together else io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.setattr(sys, "argv", ["mf", *arguments])
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        if cwd is not None:
+            patch.chdir(cwd)
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+        else:
+            code = 0
+    return Ran(int(code or 0), out.getvalue(), "" if together else err.getvalue())

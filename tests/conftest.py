@@ -1,0 +1,55 @@
+"""Every test has a clean environment, and no network but this machine's; live tests have a real Ollama server."""
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fake_ollama import FakeOllama
+from tests.real_ollama import serve
+from tests.tiny_gguf import write_tiny_gguf
+
+UNWANTED = ("OLLAMA_HOST", "OLLAMA_MODELS", "NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS", "CI")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--update-cases`."""
+    parser.addoption("--update-cases", action="store_true", help="write what the commands print into tests/cases/*.md")
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in UNWANTED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")  # discard: nobody answers there
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    connect = socket.socket.connect
+
+    def offline(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and not ipaddress.ip_address(address[0]).is_loopback:
+            raise AssertionError(f"a test reaches for the network: {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", offline)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeOllama]:
+    """An Ollama server in this process, as 0.9.3 answers."""
+    with FakeOllama() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A GGUF that Ollama takes."""
+    return write_tiny_gguf(tmp_path_factory.mktemp("weights") / "tiny.gguf")
+
+
+@pytest.fixture(scope="session")
+def real() -> Iterator[str]:
+    """The URL of a real Ollama server that lives as long as the tests."""
+    with serve() as url:
+        yield url

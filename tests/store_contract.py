@@ -1,0 +1,62 @@
+"""What holds of every store: run against the fake server and against a real one, so that the fake cannot drift."""
+
+from hashlib import file_digest
+from pathlib import Path
+
+from modelfile.build.execute import build
+from modelfile.names import ModelName
+from modelfile.semantics.fingerprint import fingerprint
+from modelfile.semantics.recipe import Recipe, Turn
+from modelfile.store.base import Progress, Store
+
+V1, V2, COPY = (ModelName.parse(f"contract:{tag}") for tag in ("v1", "v2", "copy"))
+
+
+def ignore(_: Progress) -> None:
+    """Listen to nothing."""
+
+
+def keeps_models(store: Store, weights: Path) -> None:
+    """Build, build again, build upon, look, copy and remove."""
+    with weights.open("rb") as file:
+        digest = f"sha256:{file_digest(file, 'sha256').hexdigest()}"
+    recipe = Recipe(
+        files=(weights,),
+        template="{{ .System }} {{ .Prompt }}",
+        system='Say "hi"\n  to <all> & sundry: é 中 😀',
+        licenses=("MIT", "Apache\n2.0"),
+        parameters={
+            "temperature": 0.12345679,
+            "num_ctx": 128,
+            "seed": 2**53 - 1,
+            "top_p": 1e-07,
+            "use_mmap": True,
+            "stop": ("a", "<b>", '"', "\\n", "\n\t\x07", "é"),
+        },
+        messages=(Turn("user", "hi"), Turn("assistant", "yo\nyo")),
+    )
+    assert store.find(V1) is None
+    first = build(V1, recipe, store, ignore)
+    assert store.has_blob(digest)
+    assert first.model.system == recipe.system
+    assert first.model.license == "MIT\nApache\n2.0"
+    assert first.model.parameters == recipe.parameters
+    assert first.model.messages == recipe.messages
+    assert first.model.template == recipe.template
+    again = build(V1, recipe, store, ignore)
+    assert (again.digest, fingerprint(again.model)) == (first.digest, fingerprint(first.model))
+
+    upon = Recipe(base=str(V1), system="Be brief.", parameters={"stop": ("x",), "top_k": 3}, licenses=("BSD",))
+    second = build(V2, upon, store, ignore)
+    assert second.model == first.model.with_recipe(upon, {})
+    assert second.model.parameters == {**recipe.parameters, "stop": ("x",), "top_k": 3}
+    assert second.model.license == "MIT\nApache\n2.0\nBSD"
+    assert fingerprint(second.model) != fingerprint(first.model)
+
+    store.copy(V2, COPY)
+    copied = store.find(COPY)
+    assert copied is not None
+    assert (copied.digest, copied.model) == (second.digest, second.model)
+    for name in (V1, V2, COPY):
+        store.remove(name)
+        assert store.find(name) is None

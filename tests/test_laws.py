@@ -1,0 +1,176 @@
+"""Laws, tried on what hypothesis thinks of."""
+
+import struct
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelfile.catalog.parameters import Kind
+from modelfile.lint.engine import lint
+from modelfile.lint.rule import Context
+from modelfile.semantics.fingerprint import fingerprint
+from modelfile.semantics.literals import parse_value
+from modelfile.semantics.recipe import Model, Recipe, Turn
+from modelfile.source import Source, Span
+from modelfile.syntax.nodes import Comment, Headless, Instruction, Message, Node, Parameter, Unknown, Word
+from modelfile.syntax.parser import parse
+
+WORDS = [
+    "FROM",
+    "from",
+    "PARAMETER",
+    "MESSAGE",
+    "SYSTEM",
+    "TEMPLATE",
+    "LICENSE",
+    "ADAPTER",
+    "DRAFT",
+    "FORMAT",
+    "REQUIRES",
+]
+PIECES = [
+    *WORDS,
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\r",
+    "\r\n",
+    '"',
+    '""',
+    '"""',
+    "'",
+    "#",
+    "\\",
+    "x",
+    "user",
+    "stop",
+    "0.7",
+    ":",
+    "=",
+]
+STRANGE = [
+    "\0",
+    "\x01",
+    "\xa0",
+    "\u200b",
+    "\ufeff",
+    "\u3000",
+    "\u2028",
+    "\x85",
+    "é",
+    "中",
+    "😀",
+    "\u017f",
+    "{{ .Prompt }}",
+]
+texts = st.lists(st.sampled_from([*PIECES, *STRANGE]), max_size=40).map("".join) | st.text(max_size=60)
+digests = st.integers(0, 3).map(lambda number: f"sha256:{number:064x}")
+values = st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.tuples(st.text()) | st.integers(-9, 9)
+models = st.builds(
+    Model,
+    weights=st.tuples(digests),
+    system=st.text(),
+    license=st.text(),
+    parameters=st.dictionaries(st.text(min_size=1), values, max_size=4),
+    messages=st.lists(st.builds(Turn, st.sampled_from(["user", "assistant"]), st.text())).map(tuple),
+)
+
+
+def leaves(node: Node) -> list[Span]:
+    match node:
+        case Comment():
+            return [node.span]
+        case Unknown(word=first, rest=second) | Headless(keyword=first, rest=second):
+            return [first.span, second.span]
+        case Parameter():
+            return [node.keyword.span, node.name.span, node.value.span]
+        case Message():
+            return [node.keyword.span, node.role.span, node.value.span]
+        case Instruction():
+            return [node.keyword.span, node.value.span]
+
+
+@given(texts)
+def test_every_text_has_a_tree_whose_leaves_stand_in_order_with_only_blanks_between(text: str) -> None:
+    source = Source(text=text)
+    end = 0
+    for node in parse(source).nodes:
+        for span in leaves(node):
+            between = text[end : span.start]
+            assert not between.strip(" \t\r\n") or all(not character.isprintable() for character in between.strip())
+            assert end <= span.start <= span.end
+            end = span.end
+    assert not text[end:].strip(" \t\r\n") or not text[end:].strip().isprintable()
+    lint(Context(modelfile=parse(source)))
+
+
+@given(texts)
+def test_words_are_what_stands_at_their_spans(text: str) -> None:
+    for node in parse(Source(text=text)).nodes:
+        for word in (getattr(node, slot, None) for slot in ("keyword", "name", "role", "word")):
+            if isinstance(word, Word):
+                assert text[word.span.start : word.span.end] == word.text
+
+
+@given(st.text(), st.sampled_from(["", "\ufeff"]), st.sampled_from(["utf-8", "utf-16-le", "utf-16-be"]))
+def test_decoding_loses_nothing(text: str, mark: str, encoding: str) -> None:
+    if not mark and encoding != "utf-8":
+        return
+    data = (mark + text).encode(encoding)
+    source = Source.decode(data)
+    assert source.encode(source.text) == data
+    assert source.position(len(source.text)).byte == len(data)
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_a_float32_reads_back_from_its_shortest_decimal(number: float) -> None:
+    shortest = parse_value(Kind.FLOAT, repr(number))
+    assert isinstance(shortest, float)
+    assert struct.pack("<f", shortest) == struct.pack("<f", number)
+    assert float(f"{shortest:.9g}") == shortest
+
+
+@given(st.integers(0, 2**31), st.integers(0, 2**31 - 1))
+def test_a_decimal_is_rounded_once(whole: int, fraction: int) -> None:
+    text = f"{whole}.{fraction:010d}"
+    value = parse_value(Kind.FLOAT, text)
+    assert isinstance(value, float)
+    (rounded,) = struct.unpack("<f", struct.pack("<f", value))
+    bits = struct.unpack("<I", struct.pack("<f", rounded))[0]
+    neighbours = [struct.unpack("<f", struct.pack("<I", bits + step))[0] for step in (-1, 1) if bits + step >= 0]
+    distance = abs(Fraction(rounded) - Fraction(text))
+    assert all(distance <= abs(Fraction(other) - Fraction(text)) for other in neighbours)
+
+
+@pytest.mark.parametrize(
+    "text", ["1.000000059604644775390624", "16777217.00000000000000001", "1.00000017881393432617187499"]
+)
+def test_half_way_between_two_float32_the_text_decides(text: str) -> None:
+    value = parse_value(Kind.FLOAT, text)
+    exact = Fraction(text)
+    (rounded,) = struct.unpack("<f", struct.pack("<f", value))
+    twice = struct.unpack("<f", struct.pack("<f", float(text)))[0]
+    assert abs(Fraction(rounded) - exact) <= abs(Fraction(twice) - exact)
+
+
+@given(models, models)
+def test_fingerprints_are_equal_exactly_when_the_models_are(one: Model, other: Model) -> None:
+    from modelfile.diff.compare import compare_models
+
+    assert fingerprint(one) == fingerprint(replace(one))
+    assert (fingerprint(one) == fingerprint(other)) == (compare_models(one, other) == ())
+
+
+@given(models)
+def test_fingerprints_do_not_depend_on_the_order_of_parameters(model: Model) -> None:
+    turned = replace(model, parameters=dict(reversed(list(model.parameters.items()))))
+    assert fingerprint(turned) == fingerprint(model)
+
+
+@given(models)
+def test_an_empty_recipe_changes_nothing(model: Model) -> None:
+    assert fingerprint(model.with_recipe(Recipe(base="x:y"), {})) == fingerprint(model)

@@ -1,0 +1,92 @@
+"""Model names and server addresses."""
+
+from pathlib import Path
+
+import pytest
+
+from modelfile.errors import UsageError
+from modelfile.names import ModelName, model_for, server_url
+
+
+@pytest.mark.parametrize(
+    ("text", "full", "short"),
+    [
+        ("llama3.2", "registry.ollama.ai/library/llama3.2:latest", "llama3.2:latest"),
+        ("llama3.2:3b", "registry.ollama.ai/library/llama3.2:3b", "llama3.2:3b"),
+        ("team/bot:v1", "registry.ollama.ai/team/bot:v1", "team/bot:v1"),
+        ("hf.co/a/b:Q4_K_M", "hf.co/a/b:Q4_K_M", "hf.co/a/b:Q4_K_M"),
+        ("127.0.0.1:5000/team/tiny", "127.0.0.1:5000/team/tiny:latest", "127.0.0.1:5000/team/tiny:latest"),
+        ("http://127.0.0.1:5000/team/tiny:v1", "127.0.0.1:5000/team/tiny:v1", "127.0.0.1:5000/team/tiny:v1"),
+        ("Registry.Ollama.ai/Library/x:y", "Registry.Ollama.ai/Library/x:y", "x:y"),
+        ("_x-y.z:" + "t" * 80, "registry.ollama.ai/library/_x-y.z:" + "t" * 80, "_x-y.z:" + "t" * 80),
+    ],
+)
+def test_names(text: str, full: str, short: str) -> None:
+    name = ModelName.parse(text)
+    assert (name.full, str(name)) == (full, short)
+    assert ModelName.parse(str(name)).same_as(name)
+    assert ModelName.parse(name.full.upper()).same_as(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("", "its model is empty"),
+        ("bad name!", "its model `bad name!` is at fault"),
+        ("x:", "its tag is empty"),
+        (":x", "its model is empty"),
+        ("/x", "its namespace is empty"),
+        ("a//x", "its namespace is empty"),
+        ("/a/x", "its host is empty"),
+        ("a/b/c/d", "its host `a/b` is at fault"),
+        ("./weights.gguf", "its namespace `.` is at fault"),
+        ("https://x.y/z", "its host `https:/` is at fault"),
+        ("a.b/x", "its namespace `a.b` is at fault"),
+        ("-x", "its model `-x` is at fault"),
+        ("é", "its model `é` is at fault"),
+        ("x:" + "t" * 81, "its tag `ttt"),
+        ("x@sha256:" + "0" * 64, "Ollama cannot pull by digest"),
+    ],
+)
+def test_refused_names(text: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        ModelName.parse(text)
+    assert (caught.value.hint or "").startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("", "http://127.0.0.1:11434"),
+        ("  'example.com' ", "http://example.com:11434"),
+        ("example.com:56789", "http://example.com:56789"),
+        (":8080", "http://127.0.0.1:8080"),
+        ("http://example.com", "http://example.com:80"),
+        ("https://example.com", "https://example.com:443"),
+        ("https://example.com:1", "https://example.com:1"),
+        ("https://example.com/ollama/", "https://example.com:443/ollama"),
+        ("ollama.com", "https://ollama.com:443"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("0.0.0.0:1234", "http://127.0.0.1:1234"),
+        ("[::]:1234", "http://[::1]:1234"),
+        ("::1", "http://[::1]:11434"),
+        ("[::1]", "http://[::1]:11434"),
+        ("[2001:db8::1]:1", "http://[2001:db8::1]:1"),
+        ("example.com:66000", "http://example.com:11434"),
+        ("example.com:-1", "http://example.com:11434"),
+        ("example.com:x", "http://example.com:11434"),
+    ],
+)
+def test_addresses(address: str, url: str) -> None:
+    assert server_url(address) == url
+
+
+@pytest.mark.parametrize("address", ["ftp://example.com", "exa mple", "a:b:c", "http://?", "user@host"])
+def test_refused_addresses(address: str) -> None:
+    with pytest.raises(UsageError, match="is not the address of a server"):
+        server_url(address)
+
+
+@pytest.mark.parametrize("path", ["bot/Modelfile", "x/Modelfile.bot", "x/bot.Modelfile", "bot.modelfile"])
+def test_model_for(path: str) -> None:
+    assert model_for(Path(path)) == "bot"

@@ -1,0 +1,57 @@
+"""What holds of every rule."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import modelfile.lint.rules
+from modelfile.lint.engine import lint
+from modelfile.lint.rule import Context, Rule
+from modelfile.lint.rules import RULES
+from modelfile.source import Source
+from modelfile.syntax.parser import parse
+
+EXAMPLE = re.compile(r"^## (Bad|Good)\n\n```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FAMILIES = {"structure": "1", "references": "2", "parameters": "3", "template": "4", "text": "5"}
+EXISTING = frozenset({"./weights.gguf"})
+"""The files that stand beside a page's examples."""
+
+each_rule = pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.name) for rule in RULES])
+
+
+def reported(text: str) -> set[str]:
+    context = Context(modelfile=parse(Source(text=text)), exists=EXISTING.__contains__)
+    return {found.name for found in lint(context)}
+
+
+@each_rule
+def test_the_page_has_a_title_prose_and_two_examples(rule: Rule) -> None:
+    title, prose, *_ = rule.page.split("\n\n")
+    assert title.endswith(".")
+    assert "\n" not in title
+    assert not prose.startswith("##")
+    assert [name for name, _ in EXAMPLE.findall(rule.page)] == ["Bad", "Good"]
+
+
+@each_rule
+def test_bad_is_reported_and_good_is_clean(rule: Rule) -> None:
+    examples = dict(EXAMPLE.findall(rule.page))
+    assert reported(examples["Bad"]) == {rule.name}
+    assert reported(examples["Good"]) == set()
+
+
+@each_rule
+def test_names_agree(rule: Rule) -> None:
+    assert rule.check.__name__ == rule.name.replace("-", "_")
+    *_, family, module = rule.check.__module__.split(".")
+    assert module == rule.check.__name__
+    assert re.fullmatch(rf"MF{FAMILIES[family]}\d\d", rule.code)
+
+
+def test_every_module_is_listed_in_the_order_of_codes() -> None:
+    folder = Path(modelfile.lint.rules.__file__).parent
+    modules = {path.stem for path in folder.glob("*/*.py")} - {"__init__"}
+    assert {rule.check.__name__ for rule in RULES} == modules
+    assert [rule.code for rule in RULES] == sorted({rule.code for rule in RULES})
+    assert len({rule.name for rule in RULES}) == len(RULES)

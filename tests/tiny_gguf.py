@@ -1,0 +1,60 @@
+"""A GGUF file that Ollama takes and nobody has to download."""
+
+from pathlib import Path
+
+
+def write_tiny_gguf(path: Path, seed: int = 0, chat_template: str | None = None) -> Path:
+    """Write a llama of one block, 32 wide, with 64 tokens, in F16 (60 kB), to `path` and return it.
+
+    The bytes depend on `seed` and `chat_template` alone.
+    """
+    import numpy as np
+    from gguf import GGUFWriter, LlamaFileType, TokenType
+
+    vocabulary, width, hidden = 64, 32, 192
+    tokens = ["<unk>", "<s>", "</s>", *(chr(ord(" ") + index) for index in range(vocabulary - 3))]
+    types = [TokenType.UNKNOWN, TokenType.CONTROL, TokenType.CONTROL, *[TokenType.NORMAL] * (vocabulary - 3)]
+    shapes = {
+        "token_embd": (vocabulary, width),
+        "blk.0.attn_norm": (width,),
+        "blk.0.attn_q": (width, width),
+        "blk.0.attn_k": (width, width),
+        "blk.0.attn_v": (width, width),
+        "blk.0.attn_output": (width, width),
+        "blk.0.ffn_norm": (width,),
+        "blk.0.ffn_gate": (hidden, width),
+        "blk.0.ffn_up": (hidden, width),
+        "blk.0.ffn_down": (width, hidden),
+        "output_norm": (width,),
+        "output": (vocabulary, width),
+    }
+    weights = np.random.default_rng(seed)
+
+    writer = GGUFWriter(path, "llama")
+    writer.add_name("tiny")
+    writer.add_context_length(128)
+    writer.add_embedding_length(width)
+    writer.add_block_count(1)
+    writer.add_feed_forward_length(hidden)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(2)
+    writer.add_rope_dimension_count(width // 2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_file_type(LlamaFileType.MOSTLY_F16)
+    writer.add_vocab_size(vocabulary)
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * vocabulary)
+    writer.add_token_types(types)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    if chat_template is not None:
+        writer.add_chat_template(chat_template)
+    for name, shape in shapes.items():
+        weight = weights.standard_normal(shape, dtype=np.float32)
+        writer.add_tensor(f"{name}.weight", weight if len(shape) == 1 else weight.astype(np.float16))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
