@@ -15,8 +15,9 @@ from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.literals import parse_value
 from modelfile.semantics.recipe import Model, Recipe, Turn
 from modelfile.source import Source, Span
+from modelfile.syntax.dropped import is_dropped
+from modelfile.syntax.modelfile import parse
 from modelfile.syntax.nodes import Comment, Headless, Instruction, Message, Node, Parameter, Unknown, Word
-from modelfile.syntax.parser import parse
 
 WORDS = [
     "FROM",
@@ -100,11 +101,10 @@ def test_every_text_has_a_tree_whose_leaves_stand_in_order_with_only_blanks_betw
     end = 0
     for node in parse(source).nodes:
         for span in leaves(node):
-            between = text[end : span.start]
-            assert not between.strip(" \t\r\n") or all(not character.isprintable() for character in between.strip())
             assert end <= span.start <= span.end
+            assert all(character in " \t\r\n" or is_dropped(character) for character in text[end : span.start])
             end = span.end
-    assert not text[end:].strip(" \t\r\n") or not text[end:].strip().isprintable()
+    assert all(character in " \t\r\n" or is_dropped(character) for character in text[end:])
     lint(Context(modelfile=parse(source)))
 
 

@@ -10,7 +10,7 @@ from modelfile.lint.engine import lint
 from modelfile.lint.rule import Context, Rule
 from modelfile.lint.rules import RULES
 from modelfile.source import Source
-from modelfile.syntax.parser import parse
+from modelfile.syntax.modelfile import parse
 
 EXAMPLE = re.compile(r"^## (Bad|Good)\n\n```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FAMILIES = {"structure": "1", "references": "2", "parameters": "3", "template": "4", "text": "5"}

@@ -13,7 +13,7 @@ from modelfile.lint.engine import lint
 from modelfile.lint.rule import Context
 from modelfile.semantics.resolve import resolve
 from modelfile.source import Source
-from modelfile.syntax.parser import parse
+from modelfile.syntax.modelfile import Modelfile
 
 VECTORS = Path(__file__).parent / "vectors"
 
@@ -29,17 +29,20 @@ def source(row: dict[str, Any]) -> Source:
 
 
 @pytest.mark.parametrize("row", rows("parser"))
-def test_commands(row: dict[str, Any]) -> None:
-    modelfile = parse(source(row))
-    syntax_errors = [found for found in lint(Context(modelfile=modelfile)) if found.code.startswith("MF1")]
-    assert bool(syntax_errors) != row["ok"]
+def test_parser(row: dict[str, Any]) -> None:
+    modelfile = Modelfile.parse(source(row))
+    assert (not modelfile.diagnostics) == row["ok"]
     if row["ok"]:
         assert [list(command) for command in modelfile.commands] == row["commands"]
+        assert modelfile.refusal is None
+    else:
+        assert modelfile.refusal is not None
+        assert (modelfile.refusal.cause, modelfile.refusal.line) == (row["error"], row["line"])
 
 
 @pytest.mark.parametrize("row", rows("create_request"))
 def test_create_request(row: dict[str, Any], tmp_path: Path) -> None:
-    modelfile = parse(source(row))
+    modelfile = Modelfile.parse(source(row))
     if row["ok"]:
         assert resolve(modelfile, tmp_path).request() == row["request"]
     else:
@@ -49,5 +52,5 @@ def test_create_request(row: dict[str, Any], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", [row for row in rows("create_request") if row.values[0]["ok"]])
 def test_lint_finds_no_error_in_what_ollama_takes(row: dict[str, Any]) -> None:
-    found = lint(Context(modelfile=parse(source(row))))
+    found = lint(Context(modelfile=Modelfile.parse(source(row))))
     assert [item for item in found if item.severity is Severity.ERROR] == []

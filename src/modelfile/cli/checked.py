@@ -14,8 +14,7 @@ from modelfile.errors import InputError
 from modelfile.lint.engine import lint
 from modelfile.lint.rule import Context
 from modelfile.semantics.resolve import expand
-from modelfile.syntax.nodes import Modelfile
-from modelfile.syntax.parser import parse
+from modelfile.syntax.modelfile import Modelfile, parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from modelfile.diagnostics import Diagnostic
 from modelfile.lint.rule import Context, Rule
 from modelfile.lint.rules import RULES
-from modelfile.syntax.nodes import Modelfile, Node
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Node
 
 
 def lint(context: Context, rules: Iterable[Rule] = RULES) -> tuple[Diagnostic, ...]:

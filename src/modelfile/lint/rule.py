@@ -16,7 +16,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 from modelfile.diagnostics import Finding, Severity
 from modelfile.errors import UsageError
 from modelfile.names import ModelName
-from modelfile.syntax.nodes import Modelfile, Node
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Node
 
 _Subject = TypeVar("_Subject", bound=Node | Modelfile)
 
@@ -74,6 +75,13 @@ def name_or_none(text: str) -> ModelName | None:
         return ModelName.parse(text)
     except UsageError:
         return None
+
+
+def refused(modelfile: Modelfile, name: str) -> Iterator[Finding]:
+    """What the parser itself reports under a name."""
+    for found in modelfile.diagnostics:
+        if found.name == name:
+            yield Finding(found.span, found.message, found.hint)
 
 
 def without_comment(text: str) -> str | None:

@@ -15,7 +15,7 @@ from modelfile.semantics.recipe import Model, Recipe
 from modelfile.semantics.resolve import resolve
 from modelfile.store.base import Store
 from modelfile.store.transfer import Listener, fetch, send
-from modelfile.syntax.nodes import Modelfile
+from modelfile.syntax.modelfile import Modelfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from modelfile.catalog.parameters import DEPRECATED, PARAMETERS
 from modelfile.errors import InputError
 from modelfile.semantics.literals import ParameterValue, parse_value
 from modelfile.semantics.recipe import Recipe, Turn
-from modelfile.syntax.nodes import Modelfile
+from modelfile.syntax.modelfile import Modelfile
 
 _WEIGHTS: Final = (
     ("model*.safetensors", "*/model*.safetensors"),

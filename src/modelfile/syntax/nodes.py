@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from typing import TypeAlias
 
-from modelfile.source import Source, Span
+from modelfile.source import Span
 
 
 class Quoting(StrEnum):
@@ -152,23 +151,6 @@ WORDS: dict[str, type[Instruction]] = {
     for node in (From, Parameter, Template, System, Adapter, License, Message, Renderer, Parser, Requires, Draft)
 }
 """The instruction words, in the order of Ollama's documentation, and their nodes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Modelfile:
-    """A parsed Modelfile: its source and its nodes in the order of the text."""
-
-    source: Source
-    nodes: tuple[Node, ...]
-
-    @cached_property
-    def commands(self) -> tuple[tuple[str, str], ...]:
-        """What Ollama's parser makes of it: (name, value) in order.
-
-        FROM is named "model", a PARAMETER its own name, every other instruction itself in lower case; the value of a
-        MESSAGE is "role: text". So `PARAMETER system x` is a SYSTEM to Ollama.
-        """
-        return tuple((command_name(node), command_value(node)) for node in self.nodes if isinstance(node, Instruction))
 
 
 def command_name(node: Instruction) -> str:

@@ -1,4 +1,4 @@
-"""From a source to its nodes, by the grammar in modelfile.lark."""
+"""From a text to its nodes, by the grammar in modelfile.lark."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
-from modelfile.source import Source, Span
+from modelfile.source import Span
 from modelfile.syntax.dropped import NUL, mask
 from modelfile.syntax.nodes import (
     WORDS,
     Comment,
     Headless,
     Message,
-    Modelfile,
     Node,
     Parameter,
     Quoting,
@@ -42,12 +41,11 @@ def _grammar() -> Lark:
     return Lark(text, parser="lalr")
 
 
-def parse(source: Source) -> Modelfile:
-    """Parse a Modelfile. Every text has a tree: what Ollama refuses is a node too."""
-    masked = mask(source.text)
+def parse_nodes(text: str) -> tuple[Node, ...]:
+    """The nodes of a Modelfile in the order of its text. Every text has some: what Ollama refuses is a node too."""
+    masked = mask(text)
     tree = _grammar().parse(_mark_unclosable(masked))
-    nodes = map(_Builder(source.text, masked).node, tree.children)  # type: ignore[arg-type]  # only rules there
-    return Modelfile(source=source, nodes=tuple(nodes))
+    return tuple(map(_Builder(text, masked).node, tree.children))  # type: ignore[arg-type]  # only rules there
 
 
 def _mark_unclosable(text: str) -> str:
@@ -69,39 +67,40 @@ class _Builder:
 
     def node(self, tree: Tree[Token]) -> Node:
         tokens: list[Token] = tree.children  # type: ignore[assignment]  # the grammar nests one level deep
+        if tree.data == "comment":
+            return self._comment(tokens[0])
+        if tree.data == "unknown":
+            return self._unknown(tokens[0])
         first = self._word(tokens[0])
-        match tree.data:
-            case "comment":
-                return Comment(text=first.text[1:].strip(), span=first.span)
-            case "unknown":
-                return self._unknown(tokens[0])
-            case "headless":
-                end = first.span.end
-                rest = self._word(tokens[1]) if len(tokens) > 1 else Word("", Span(end, end))
-                return Headless(keyword=first, rest=rest, span=Span(first.span.start, rest.span.end))
-            case "instruction":
-                value = self._value(tokens[1:], tokens[0])
-                kind = WORDS[self._masked[first.span.start : first.span.end].lstrip(NUL).upper()]
-                return kind(keyword=first, value=value, span=Span(first.span.start, value.span.end))
-            case _:
-                head, value = self._word(tokens[1]), self._value(tokens[2:], tokens[1])
-                span = Span(first.span.start, value.span.end)
-                if tree.data == "parameter":
-                    return Parameter(keyword=first, name=head, value=value, span=span)
-                return Message(keyword=first, role=head, value=value, span=span)
+        if tree.data == "headless":
+            end = first.span.end
+            rest = self._word(tokens[1]) if len(tokens) > 1 else Word("", Span(end, end))
+            return Headless(keyword=first, rest=rest, span=Span(first.span.start, rest.span.end))
+        if tree.data == "instruction":
+            value = self._value(tokens[1:], tokens[0])
+            kind = WORDS[self._masked[first.span.start : first.span.end].lstrip(NUL).upper()]
+            return kind(keyword=first, value=value, span=Span(first.span.start, value.span.end))
+        head, value = self._word(tokens[1]), self._value(tokens[2:], tokens[1])
+        span = Span(first.span.start, value.span.end)
+        if tree.data == "parameter":
+            return Parameter(keyword=first, name=head, value=value, span=span)
+        return Message(keyword=first, role=head, value=value, span=span)
 
-    def _span(self, token: Token) -> Span:
-        """A token's span without the blanks and dropped characters after it."""
+    def _comment(self, token: Token) -> Comment:
+        span = self._span(token, " \t")
+        return Comment(text=self._original[span.start + 1 : span.end].strip(), span=span)
+
+    def _span(self, token: Token, blanks: str = _BLANKS) -> Span:
+        """A token's span without the blanks, and what Ollama drops, after it."""
         start = token.start_pos or 0
-        return Span(start, start + len(token.rstrip(_BLANKS)))
+        return Span(start, start + len(token.rstrip(blanks)))
 
     def _word(self, token: Token) -> Word:
         span = self._span(token)
         return Word(self._original[span.start : span.end], span)
 
     def _unknown(self, token: Token) -> Unknown:
-        start = token.start_pos or 0
-        span = Span(start, start + len(token.rstrip(" \t")))
+        span = self._span(token, " \t")
         word = _FIRST_WORD.match(self._original, span.start)
         split = word.end() if word else span.end
         return Unknown(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.lint.rule import Context, rule
-from modelfile.source import Span
-from modelfile.syntax.nodes import Instruction
+from modelfile.lint.rule import Context, refused, rule
+from modelfile.syntax.modelfile import Modelfile
 
 
-@rule("MF104", "unclosed-quote", on=Instruction, severity=Severity.ERROR)
-def unclosed_quote(instruction: Instruction, context: Context) -> Iterator[Finding]:
+@rule("MF104", "unclosed-quote", on=Modelfile, severity=Severity.ERROR)
+def unclosed_quote(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r'''A quoted value has no end.
 
     A value that begins with quotes runs until a line that ends with them; text behind the closing quotes does not
@@ -36,15 +35,4 @@ def unclosed_quote(instruction: Instruction, context: Context) -> Iterator[Findi
     PARAMETER temperature 0.2
     ```
     '''
-    value = instruction.value
-    if value.closed:
-        return
-    quotes = str(value.quoting)
-    opening = Span(value.span.start, value.content.start)
-    first_line, _, _ = value.text.partition("\n")
-    if quotes in first_line:
-        behind = first_line.rpartition(quotes)[2].strip()
-        hint = f"nothing may stand behind the closing quotes on their line, not even a comment: move `{behind}`"
-    else:
-        hint = f"close it with {quotes} at the end of a line"
-    yield Finding(opening, f"the quotes of {instruction.keyword.text.strip().upper()} are never closed", hint)
+    return refused(modelfile, "unclosed-quote")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule
 from modelfile.source import Span
-from modelfile.syntax.nodes import Comment, Modelfile
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Comment
 
 
 @rule("MF508", "missing-purpose", on=Modelfile, severity=Severity.INFO)
