@@ -22,8 +22,8 @@ class Ran:
 
 def mf(*arguments: str, cwd: Path | None = None, stdin: bytes = b"", together: bool = False) -> Ran:
     """Run `mf` with these arguments, neither stream a terminal; `together` puts what goes to either into `out`."""
-    out = io.StringIO()
-    err = out if together else io.StringIO()
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True)
+    err = out if together else io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True)
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patch.setattr(sys, "argv", ["mf", *arguments])
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
@@ -35,4 +35,9 @@ def mf(*arguments: str, cwd: Path | None = None, stdin: bytes = b"", together: b
             code = stop.code
         else:
             code = 0
-    return Ran(int(code or 0), out.getvalue(), "" if together else err.getvalue())
+    return Ran(int(code or 0), _text(out), "" if together else _text(err))
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()

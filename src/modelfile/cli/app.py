@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from modelfile.cli import build, diff, lint, pin
+from modelfile.cli import build, diff, fmt, lint, parse, pin
 from modelfile.errors import ModelfileError, UsageError
 from modelfile.report.text import print_error
 
@@ -49,6 +49,8 @@ def _options(
 
 
 app.command(name="lint")(lint.lint)
+app.command(name="fmt")(fmt.fmt)
+app.command(name="parse")(parse.parse)
 app.command(name="build")(build.build)
 app.command(name="pin")(pin.pin)
 app.command(name="diff")(diff.diff)

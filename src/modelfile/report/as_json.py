@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from modelfile.diagnostics import Diagnostic
@@ -35,6 +36,18 @@ def _finding(source: Source, found: Diagnostic) -> dict[str, Any]:
         "column": start.column,
         "end_line": end.line,
         "end_column": end.column,
+        **_words(found),
+    }
+
+
+def diagnostic_as_json(source: Source, found: Diagnostic) -> dict[str, Any]:
+    """A diagnostic with its whole span."""
+    start, end = source.position(found.span.start), source.position(found.span.end)
+    return {**_words(found), "start": asdict(start), "end": asdict(end)}
+
+
+def _words(found: Diagnostic) -> dict[str, Any]:
+    return {
         "code": found.code,
         "name": found.name,
         "severity": str(found.severity),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 import unicodedata
@@ -93,13 +92,15 @@ def _print_finding(source: Source, found: Diagnostic, file: TextIO) -> None:
 
 def print_changes(changes: Iterable[Change]) -> None:
     """Changes by meaning: one line each, and texts as a line diff."""
+    from difflib import unified_diff
+
     from modelfile.diff.changes import TEXTS
 
     for change in changes:
         if change.aspect in TEXTS:
             write([(change.title, "bold")], sys.stdout)
             old, new = (change.old or "").splitlines(), (change.new or "").splitlines()
-            for line in list(difflib.unified_diff(old, new, lineterm="", n=3))[2:]:
+            for line in list(unified_diff(old, new, lineterm="", n=3))[2:]:
                 write([(f"  {visible(line)}", _DIFF_STYLES.get(line[:1], ""))], sys.stdout)
         else:
             old_text, new_text = (
@@ -107,6 +108,15 @@ def print_changes(changes: Iterable[Change]) -> None:
             )
             pieces = [(f"{change.title}: ", "bold"), (old_text, "red"), (" -> ", "dim"), (new_text, "green")]
             write(pieces, sys.stdout)
+
+
+def print_line_diff(old: str, new: str, path: str) -> None:
+    """A unified diff of two texts of one file."""
+    from difflib import unified_diff
+
+    lines = unified_diff(old.splitlines(), new.splitlines(), path, path, lineterm="")
+    for line in lines:
+        write([(visible(line), _DIFF_STYLES.get(line[:1], ""))], sys.stdout)
 
 
 def visible(text: str, *, keep: str = "") -> str:

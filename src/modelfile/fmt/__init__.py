@@ -1,0 +1,1 @@
+"""One canonical style for Modelfiles."""
