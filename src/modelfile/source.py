@@ -7,6 +7,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Final
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
@@ -70,14 +71,26 @@ class Source:
     def _line_starts(self) -> list[int]:
         return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
 
+    @cached_property
+    def _line_bytes(self) -> list[int]:
+        """Where each line starts, in bytes of the file."""
+        starts = [*self._line_starts, len(self.text)]
+        lengths = (len(self._encoded(start, end)) for start, end in pairwise(starts))
+        return list(accumulate(lengths, initial=len(self.bom)))
+
+    def _encoded(self, start: int, end: int) -> bytes:
+        return self.text[start:end].encode(self.encoding, "surrogatepass")
+
     def position(self, offset: int) -> Position:
         """The line, column and byte of a code point offset."""
-        line = bisect_right(self._line_starts, offset)
-        return Position(
-            line=line,
-            column=offset - self._line_starts[line - 1] + 1,
-            byte=len(self.bom) + len(self.text[:offset].encode(self.encoding, "surrogatepass")),
-        )
+        line = self.line_of(offset)
+        start = self._line_starts[line - 1]
+        byte = self._line_bytes[line - 1] + len(self._encoded(start, offset))
+        return Position(line=line, column=offset - start + 1, byte=byte)
+
+    def line_of(self, offset: int) -> int:
+        """The number of the line of a code point offset, from 1."""
+        return bisect_right(self._line_starts, offset)
 
     def line(self, number: int) -> str:
         """The text of a line, counted from 1, without its end."""

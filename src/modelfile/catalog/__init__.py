@@ -1,1 +1,1 @@
-"""Facts about Ollama."""
+"""Facts about Ollama, by version: what Modelfiles may say, and since and until when."""

@@ -1,43 +1,20 @@
-"""The parameters Ollama knows: `api.Options` and the command line's list of deprecated ones (0.33)."""
+"""Every parameter that a Modelfile of any version of Ollama takes or took."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
+from modelfile.catalog.kinds import Default, Kind, Parameter
+from modelfile.catalog.loading import LOADING
+from modelfile.catalog.sampling import SAMPLING
 
-class Kind(StrEnum):
-    """What a parameter's value is."""
+__all__ = ["DEPRECATED", "PARAMETERS", "Default", "Kind", "Parameter"]
 
-    INT = "int"
-    FLOAT = "float"
-    BOOL = "bool"
-    STRINGS = "string"
-    """Given several times, its values add up."""
+PARAMETERS: Final[Mapping[str, Parameter]] = MappingProxyType(
+    {parameter.name: parameter for parameter in (*LOADING, *SAMPLING)}
+)
 
-
-PARAMETERS: Final = {
-    **dict.fromkeys(
-        (
-            "num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "num_keep", "seed", "num_predict",
-            "draft_num_predict", "top_k", "repeat_last_n",
-        ),
-        Kind.INT,
-    ),
-    **dict.fromkeys(
-        (
-            "temperature", "top_p", "min_p", "typical_p", "repeat_penalty", "presence_penalty", "frequency_penalty",
-        ),
-        Kind.FLOAT,
-    ),
-    "use_mmap": Kind.BOOL,
-    "stop": Kind.STRINGS,
-}  # fmt: skip
-
-DEPRECATED: Final = frozenset(
-    {
-        "penalize_newline", "low_vram", "f16_kv", "logits_all", "vocab_only", "use_mlock", "mirostat", "mirostat_tau",
-        "mirostat_eta",
-    }
-)  # fmt: skip
-"""Ollama's command line warns of these and drops them, whatever their value."""
+DEPRECATED: Final = frozenset(name for name, parameter in PARAMETERS.items() if parameter.deprecated is not None)
+"""Parameters of which some version's command line warns, and which it drops whatever their value."""

@@ -18,7 +18,7 @@ def format_modelfile(modelfile: Modelfile) -> str:
     """
     if modelfile.diagnostics:
         first = modelfile.diagnostics[0]
-        line = modelfile.source.position(first.span.start).line
+        line = modelfile.source.line_of(first.span.start)
         raise InputError(
             f"`{modelfile.source.path}` is left as it is: Ollama would refuse it (line {line}: {first.message})",
             hint=f"`mf lint {modelfile.source.path}` shows every fault",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from modelfile.catalog.parameters import DEPRECATED, PARAMETERS
+from modelfile.catalog.target import catalog
 from modelfile.errors import InputError
 from modelfile.semantics.literals import ParameterValue, parse_value
 from modelfile.semantics.recipe import Recipe, Turn
@@ -82,12 +82,12 @@ def resolve(modelfile: Modelfile, folder: Path) -> Recipe:
 
 
 def _set_parameter(parameters: dict[str, ParameterValue], name: str, text: str) -> None:
-    if name in DEPRECATED:
+    if name in catalog().deprecated:
         return
-    if name not in PARAMETERS:
+    if name not in catalog().parameters:
         raise InputError(f"unknown parameter `{name}`", hint="`mf lint` shows where, and what it may have meant")
     try:
-        value = parse_value(PARAMETERS[name], text)
+        value = parse_value(catalog().parameters[name].kind, text)
     except ValueError as error:
         raise InputError(f"parameter `{name}` {error}, not `{text}`") from error
     former = parameters.get(name)

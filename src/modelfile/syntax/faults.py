@@ -94,13 +94,14 @@ def diagnose(source: Source, nodes: Sequence[Node]) -> tuple[Diagnostic, ...]:
     if not _has_from(nodes) and (modelpack := _modelpack(nodes)):
         return (modelpack,)
     found = [*_missing_from(nodes), *_unknown_instructions(nodes)]
-    for node in nodes:
-        if isinstance(node, Headless):
-            found.append(_headless(node))
+    instructions = [node for node in nodes if isinstance(node, Instruction)]
+    for number, node in enumerate(instructions, 1):
         if isinstance(node, Message) and node.role.text not in ROLES:
             found.append(_invalid_role(node))
-        if isinstance(node, Instruction) and not node.value.closed:
-            found.append(_unclosed_quote(source, node, nodes))
+        if not node.value.closed:
+            shown = instructions[number : number + _SHOWN]
+            found.append(_unclosed_quote(source, node, shown, more=len(instructions) - number - len(shown)))
+    found += (_headless(node) for node in nodes if isinstance(node, Headless))
     return tuple(sorted(found, key=lambda diagnostic: diagnostic.span.start))
 
 
@@ -185,17 +186,12 @@ def _invalid_role(node: Message) -> Diagnostic:
     return _fault("invalid-role", node.role.span, f"`{role}` is not a role", hint)
 
 
-def _unclosed_quote(source: Source, node: Instruction, nodes: Sequence[Node]) -> Diagnostic:
+def _unclosed_quote(source: Source, node: Instruction, swallowed: Sequence[Instruction], *, more: int) -> Diagnostic:
     quotes, value = str(node.value.quoting), node.value
-    swallowed = [
-        f"{_word(other)} (line {source.position(other.span.start).line})"
-        for other in nodes
-        if isinstance(other, Instruction) and other.span.start > node.span.start
-    ]
     message = f"the quotes of {_word(node)} are never closed"
     if swallowed:
-        more = f" and {len(swallowed) - _SHOWN} more" if len(swallowed) > _SHOWN else ""
-        message += f": they take in {', '.join(swallowed[:_SHOWN])}{more}"
+        names = (f"{_word(other)} (line {source.line_of(other.span.start)})" for other in swallowed)
+        message += f": they take in {', '.join(names)}{f' and {more} more' if more else ''}"
     first_line = _LINE_END.split(value.text, maxsplit=1)[0]
     hint = f"close it with {quotes} at the end of a line"
     if quotes in first_line:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelfile.catalog.parameters import DEPRECATED
+from modelfile.catalog.target import catalog
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule
 from modelfile.syntax.nodes import Parameter
@@ -32,5 +32,5 @@ def deprecated_parameter(parameter: Parameter, context: Context) -> Iterator[Fin
     ```
     """
     name = parameter.name.text
-    if name in DEPRECATED:
+    if name in catalog().deprecated:
         yield Finding(parameter.name.span, f"`{name}` is deprecated: Ollama drops it", "delete the line")

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelfile.catalog.parameters import PARAMETERS, Kind
+from modelfile.catalog.parameters import Kind
+from modelfile.catalog.target import catalog
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule, without_comment
 from modelfile.syntax.nodes import Instruction, License, Message, Parameter, System, Template
+
+
+def _may_be_any_text(name: str) -> bool:
+    known = catalog().parameters.get(name)
+    return known is None or known.kind is Kind.STRINGS
 
 
 @rule("MF311", "inline-comment", on=Instruction, severity=Severity.ERROR)
@@ -37,7 +43,7 @@ def inline_comment(instruction: Instruction, context: Context) -> Iterator[Findi
     match instruction:
         case System() | Template() | License() | Message():
             return
-        case Parameter(name=name) if PARAMETERS.get(name.text, Kind.STRINGS) is Kind.STRINGS:
+        case Parameter(name=name) if _may_be_any_text(name.text):
             return
     value = instruction.value
     if value.closed and (rest := without_comment(value.text)) is not None:

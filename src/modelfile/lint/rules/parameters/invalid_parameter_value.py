@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelfile.catalog.parameters import PARAMETERS, Kind
+from modelfile.catalog.parameters import Kind
+from modelfile.catalog.target import catalog
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule, without_comment
 from modelfile.semantics.literals import parse_value
@@ -40,9 +41,11 @@ def invalid_parameter_value(parameter: Parameter, context: Context) -> Iterator[
     PARAMETER num_ctx 8192
     ```
     """
-    kind = PARAMETERS.get(parameter.name.text)
-    text = parameter.value.text
-    if kind is None or not parameter.value.closed or (without_comment(text) is not None and kind is not Kind.STRINGS):
+    known = catalog().parameters.get(parameter.name.text)
+    if known is None or not parameter.value.closed:
+        return
+    kind, text = known.kind, parameter.value.text
+    if without_comment(text) is not None and kind is not Kind.STRINGS:
         return
     try:
         parse_value(kind, text)

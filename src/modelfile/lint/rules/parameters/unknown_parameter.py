@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelfile.catalog.parameters import DEPRECATED, PARAMETERS
+from modelfile.catalog.target import catalog
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule
 from modelfile.syntax.nodes import Parameter
@@ -26,8 +26,8 @@ def _meant(name: str) -> str:
 
     if name.lower() in _ELSEWHERE:
         return f"Ollama calls it {_ELSEWHERE[name.lower()]}"
-    close = get_close_matches(name.lower(), PARAMETERS, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"Ollama knows {', '.join(sorted(PARAMETERS))}"
+    close = get_close_matches(name.lower(), catalog().parameters, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"Ollama knows {', '.join(sorted(catalog().parameters))}"
 
 
 @rule("MF301", "unknown-parameter", on=Parameter, severity=Severity.ERROR)
@@ -54,7 +54,7 @@ def unknown_parameter(parameter: Parameter, context: Context) -> Iterator[Findin
     ```
     """
     name = parameter.name.text
-    if name in PARAMETERS or name in DEPRECATED:
+    if name in catalog().parameters or name in catalog().deprecated:
         return
     if not name:
         yield Finding(parameter.name.span, "PARAMETER has two blanks before its name", "leave one of them")
