@@ -1,10 +1,12 @@
-"""What is measured: a job as `mf` does it, and as the tool does it that people use today."""
+"""What is measured: a job as `mf` does it, beside the tool that people use today, or beside a small one of its kind."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from subprocess import DEVNULL
 from tempfile import TemporaryDirectory
 
 from bench.harness import Case, Place
@@ -61,6 +63,23 @@ def _empty_server() -> Iterator[Place]:
         yield replace(place, environment={**place.environment, "OLLAMA_HOST": url})
 
 
+@contextmanager
+def _many_files() -> Iterator[Place]:
+    """Make a thousand formatted Modelfiles of 2 kB in `many`, one in `one`, and two with a huge SYSTEM."""
+    text = MODELFILE.replace("If you do not know", "Look it up first.\n" * 55 + "If you do not know")
+    with _folder(text) as place:
+        subprocess.run(["mf", "fmt", "Modelfile"], cwd=place.folder, env=place.environment, check=True, stdout=DEVNULL)
+        formatted = (place.folder / "Modelfile").read_text()
+        for folder, count in (("one", 1), ("many", 1000)):
+            (place.folder / folder).mkdir()
+            for number in range(count):
+                (place.folder / folder / f"{number}.Modelfile").write_text(formatted)
+        for size in (1, 10):
+            huge = 'He said "yes" and left.\n' * (size * 43_691)
+            (place.folder / f"{size}MB").write_text(f'# Huge.\nFROM llama3.2:3b\nSYSTEM """{huge}"""\n')
+        yield place
+
+
 LINT = Case(
     name="lint",
     ours=("mf", "lint", "Modelfile"),
@@ -79,4 +98,13 @@ BUILD_FIRST = Case(
 )
 BUILD_AGAIN = replace(BUILD_FIRST, name="build-again", before=1)
 
-CASES = {case.name: case for case in (LINT, BUILD_FIRST, BUILD_AGAIN)}
+LINT_1000 = Case(
+    name="lint-1000", ours=("mf", "lint", "many"), theirs=("mf", "lint", "one"), place=_many_files, rounds=5
+)
+FMT_1000 = replace(
+    LINT_1000, name="fmt-1000", ours=("mf", "fmt", "--check", "many"), theirs=("mf", "fmt", "--check", "one")
+)
+PARSE_1000 = replace(LINT_1000, name="parse-1000", ours=("mf", "parse", "many"), theirs=("mf", "parse", "one"))
+PARSE_10MB = replace(LINT_1000, name="parse-10MB", ours=("mf", "parse", "10MB"), theirs=("mf", "parse", "1MB"))
+
+CASES = {case.name: case for case in (LINT, LINT_1000, FMT_1000, PARSE_1000, PARSE_10MB, BUILD_FIRST, BUILD_AGAIN)}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from modelfile.source import Span
 from modelfile.syntax.dropped import NUL, mask
+from modelfile.syntax.grammar import load_grammar
 from modelfile.syntax.nodes import (
     WORDS,
     Comment,
@@ -35,10 +35,7 @@ _FIRST_WORD: Final = re.compile(r"[A-Za-z0-9_]+|[^ \t\r\n]")
 
 @cache
 def _grammar() -> Lark:
-    from lark import Lark  # costs 30 ms, which a command that parses nothing need not pay
-
-    text = resources.files(__package__).joinpath("modelfile.lark").read_text(encoding="utf-8")
-    return Lark(text, parser="lalr")
+    return load_grammar("modelfile")
 
 
 def parse_nodes(text: str) -> tuple[Node, ...]:

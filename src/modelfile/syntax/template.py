@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.syntax.grammar import load_grammar
 from modelfile.syntax.template_build import CALLBACKS, span_of
 from modelfile.syntax.template_go import Malformed, Refused, quote, shown
 from modelfile.syntax.template_nodes import (
@@ -65,12 +65,9 @@ def parse_template(text: str) -> Template:
 
 @cache
 def _grammar() -> Lark:
-    from lark import Lark  # costs 30 ms, which a command that parses nothing need not pay
+    from modelfile.syntax.template_lexer import TemplateLexer  # imports lark
 
-    from modelfile.syntax.template_lexer import TemplateLexer
-
-    text = resources.files(__package__).joinpath("template.lark").read_text(encoding="utf-8")
-    return Lark(text, parser="lalr", lexer=TemplateLexer, transformer=CALLBACKS)
+    return load_grammar("template", lexer=TemplateLexer, transformer=CALLBACKS)
 
 
 def _parse(text: str) -> tuple[Node, ...]:

@@ -1,0 +1,35 @@
+"""The grammars in this folder, compiled once and kept in the user's cache."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lark import Lark
+
+
+def load_grammar(name: str, **options: Any) -> Lark:
+    """The LALR parser of `<name>.lark`.
+
+    Lark checks that the cached tables are of this grammar, these options, this Lark and this Python; it does without a
+    cache that cannot be read or written.
+    """
+    from lark import Lark  # costs 30 ms, which a command that parses nothing need not pay
+
+    text = resources.files(__package__).joinpath(f"{name}.lark").read_text(encoding="utf-8")
+    return Lark(text, parser="lalr", cache=_cache_file(name), **options)
+
+
+def _cache_file(name: str) -> str | bool:
+    """Where to keep a grammar's tables; False where there is no place."""
+    caches = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    try:
+        folder = Path(caches) / "modelfile" if caches else Path.home() / ".cache" / "modelfile"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return False
+    return str(folder / f"{name}-{sys.implementation.cache_tag}.lark")
