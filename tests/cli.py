@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelfile.cli.app import main
+from modelfile.__main__ import main
 
 
 @dataclass(frozen=True, slots=True)

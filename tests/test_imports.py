@@ -13,7 +13,7 @@ HEAVY = {"httpx", "pydantic", "gguf", "numpy", "rich", "importlib.metadata"}
 def test_no_heavy_import(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "Modelfile").write_text("FROM llama3.2\nSYSTEM 10\u00a0000\nTEMP 1\n", encoding="utf-8")
     code = (
-        "import sys\nfrom modelfile.cli.app import main\n"
+        "import sys\nfrom modelfile.__main__ import main\n"
         f"sys.argv = ['mf', *{arguments!r}]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "print('\\n'.join(sys.modules), file=sys.stderr)"

@@ -1,6 +1,17 @@
-"""`python -m modelfile`."""
+"""The program: `mf`, `modelfile` and `python -m modelfile`."""
 
-from modelfile.cli.app import main
+import sys
+
+
+def main() -> None:
+    """Run the command line; an interruption is no error, not even while it is still being imported."""
+    try:
+        from modelfile.cli import app
+
+        app.main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
 
 if __name__ == "__main__":
     main()

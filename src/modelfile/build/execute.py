@@ -2,91 +2,103 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, assert_never
 
+from modelfile.build.expected import expected
 from modelfile.build.plan import Create, Pull, Step, Upload, plan
 from modelfile.diff.changes import Change
 from modelfile.diff.compare import compare_models
-from modelfile.errors import InputError, VerificationError
+from modelfile.errors import InputError, ModelfileError, VerificationError
 from modelfile.names import ModelName
 from modelfile.semantics.files import digests_of
 from modelfile.semantics.fingerprint import fingerprint
-from modelfile.semantics.recipe import Model, Recipe
+from modelfile.semantics.recipe import Recipe
 from modelfile.store.base import Store, Stored
 from modelfile.store.transfer import Listener, fetch, send
 
-_REWRITES_WEIGHTS_SINCE: Final = (0, 30)
-"""From this Ollama version on, weights from a local GGUF may be rewritten by the server (measured on 0.33)."""
+_LONGEST_TAG: Final = 80
 
 
-def build(name: ModelName, recipe: Recipe, store: Store, listen: Listener, *, pinned: str | None = None) -> Stored:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """What a lock says of a build. None: nothing."""
+
+    base: str | None = None
+    """The fingerprint that the base must have."""
+    model: str | None = None
+    """The fingerprint that the model must have."""
+
+
+NOTHING_PINNED: Final = Pinned()
+
+
+def build(name: ModelName, recipe: Recipe, store: Store, listen: Listener, pinned: Pinned = NOTHING_PINNED) -> Stored:
     """Make `name` of a recipe, and return what the store then has.
 
-    Args:
-        name: The model to make.
-        recipe: What to make.
-        store: Where to make it.
-        listen: Is told how it goes.
-        pinned: The fingerprint that the base must have.
+    It is made under another name and looked at before it takes `name`, so that a build that fails changes nothing.
 
     Raises:
         InputError: The recipe has nothing to build from, or a local file cannot be read.
         ServerError: The store did not do it.
-        VerificationError: The base is not the one that was pinned, or what was made is not what was asked.
+        VerificationError: The base or the model is not the one that was pinned, or not what was asked.
     """
     if not recipe.base and not recipe.files:
         raise InputError("FROM names nothing to build from")
-    base_name = ModelName.parse(recipe.base) if recipe.base else None
     digests = digests_of(recipe)
-    base = store.find(base_name) if base_name else None
-    blobs = frozenset(digest for digest in set(digests.values()) if store.has_blob(digest))
-    for step in plan(name, recipe, digests, has_base=base is not None, blobs=blobs):
-        if isinstance(step, Create) and pinned and base:
-            _refuse_moved(base, pinned, store)
-        _do(step, store, listen)
-        if isinstance(step, Pull):
-            base = store.find(step.base)
-    made = store.find(name)
-    if made is None:
-        raise VerificationError(f"{store.place} says it made {name}, and does not have it")
-    inherited = base.model if base else brought_along(made.model, recipe, digests, store.version())
-    if changes := compare_models(inherited.with_recipe(recipe, digests), made.model):
+    base = store.find(ModelName.parse(recipe.base)) if recipe.base else None
+    if recipe.base and base is None:
+        _do(Pull(ModelName.parse(recipe.base)), store, listen)
+        base = store.find(ModelName.parse(recipe.base))
+    if base:
+        if pinned.base:
+            _refuse_another(f"the base {base.name} on {store.place}", pinned.base, fingerprint(base.model))
+        if not base.name.spelled_as(ModelName.parse(recipe.base or "")):
+            recipe = replace(recipe, base=str(base.name))  # create compares names with case, unlike all else (0.9.3)
+    blobs = frozenset(digest for digest in {*digests.values()} if store.has_blob(digest))
+    with _scratch(name, store) as scratch:
+        for step in plan(scratch, recipe, digests, blobs=blobs):
+            _do(step, store, listen)
+        made = store.find(scratch)
+        if made is None:
+            raise VerificationError(f"{store.place} says it made {name}, and does not have it")
+        _verify(name, recipe, digests, base, made, store)
+        if pinned.model:
+            _refuse_another(f"what a build of {name} gives", pinned.model, fingerprint(made.model))
+        store.copy(scratch, name)
+    return replace(made, name=name)
+
+
+def _refuse_another(what: str, pinned: str, now: str) -> None:
+    if now != pinned:
+        raise VerificationError(
+            f"{what} is not what was pinned: {pinned[:16]}… then, {now[:16]}… now",
+            hint="nothing was changed; run `mf pin` if it is meant, and look at what that changes in mf.lock",
+        )
+
+
+@contextlib.contextmanager
+def _scratch(name: ModelName, store: Store) -> Iterator[ModelName]:
+    """A name to build under, gone at the end; one that a killed build left is built over by the next."""
+    scratch = replace(name, tag=f"mf-building-{name.tag}"[:_LONGEST_TAG], tagged=True)
+    try:
+        yield scratch
+    finally:
+        with contextlib.suppress(ModelfileError):  # the failure that led here says more
+            store.remove(scratch)
+
+
+def _verify(
+    name: ModelName, recipe: Recipe, digests: Mapping[Path, str], base: Stored | None, made: Stored, store: Store
+) -> None:
+    asked = expected(recipe, digests, base=base.model if base else None, made=made.model, version=store.version())
+    if changes := compare_models(asked, made.model):
         raise VerificationError(
             f"{store.place} made something else of {name} than was asked:\n" + "\n".join(map(_tell, changes)),
-            hint=f"{name} is what the server made; build it again, or with another version of Ollama",
-        )
-    return made
-
-
-def brought_along(made: Model, recipe: Recipe, digests: Mapping[Path, str], version: str) -> Model:
-    """What local weights were to begin with, by the model that was made of them.
-
-    A template and parameters that Ollama recognises in a GGUF come along; what safetensors become, and from 0.30 on a
-    GGUF, is the server's affair. Everything else must be what was sent.
-    """
-    sent = tuple(digests[path] for path in recipe.files)
-    converted = any(path.suffix != ".gguf" for path in recipe.files) or _release(version) >= _REWRITES_WEIGHTS_SINCE
-    return Model(
-        weights=made.weights if converted or sorted(made.weights) == sorted(sent) else sent,
-        template=made.template,
-        parameters=made.parameters,
-        renderer=made.renderer,
-        parser=made.parser,
-    )
-
-
-def _release(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-
-
-def _refuse_moved(base: Stored, pinned: str, store: Store) -> None:
-    if (now := fingerprint(base.model)) != pinned:
-        raise VerificationError(
-            f"the base {base.name} on {store.place} is not the one that was pinned: {pinned[:16]}…, now {now[:16]}…",
-            hint="nothing was built; run `mf pin` to take the new base, or bring back the old one",
+            hint=f"{name} is as it was; does this version of Ollama know all that the Modelfile uses?",
         )
 
 

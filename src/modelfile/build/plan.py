@@ -37,22 +37,15 @@ class Create:
 Step: TypeAlias = Pull | Upload | Create
 
 
-def plan(
-    name: ModelName, recipe: Recipe, digests: Mapping[Path, str], *, has_base: bool, blobs: frozenset[str]
-) -> tuple[Step, ...]:
-    """The steps that make `name` of a recipe.
+def plan(name: ModelName, recipe: Recipe, digests: Mapping[Path, str], *, blobs: frozenset[str]) -> tuple[Step, ...]:
+    """The steps that make `name` of a recipe whose base is there.
 
     Args:
         name: The model to make.
         recipe: What to make.
         digests: `sha256:…` of every local file.
-        has_base: Whether the store has the recipe's base.
         blobs: The digests of local files that the store has already.
     """
-    steps: list[Step] = []
-    if recipe.base is not None and not has_base:
-        steps.append(Pull(ModelName.parse(recipe.base)))
     missing = {digest: path for path, digest in digests.items() if digest not in blobs}
-    steps += [Upload(path, digest) for digest, path in missing.items()]
-    steps.append(Create(name, recipe.request(digests)))
-    return tuple(steps)
+    uploads = (Upload(path, digest) for digest, path in missing.items())
+    return (*uploads, Create(name, recipe.request(digests)))

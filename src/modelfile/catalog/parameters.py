@@ -10,11 +10,8 @@ from modelfile.catalog.kinds import Default, Kind, Parameter
 from modelfile.catalog.loading import LOADING
 from modelfile.catalog.sampling import SAMPLING
 
-__all__ = ["DEPRECATED", "PARAMETERS", "Default", "Kind", "Parameter"]
+__all__ = ["PARAMETERS", "Default", "Kind", "Parameter"]
 
 PARAMETERS: Final[Mapping[str, Parameter]] = MappingProxyType(
     {parameter.name: parameter for parameter in (*LOADING, *SAMPLING)}
 )
-
-DEPRECATED: Final = frozenset(name for name, parameter in PARAMETERS.items() if parameter.deprecated is not None)
-"""Parameters of which some version's command line warns, and which it drops whatever their value."""

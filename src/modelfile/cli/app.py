@@ -6,6 +6,7 @@ Exit codes: 0 done and clean; 1 done, and there is something to see; 2 wrong usa
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated, Final
 
@@ -58,6 +59,9 @@ app.command(name="diff")(diff.diff)
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding cannot say is spelled out
     try:
         app(prog_name="mf")
     except ModelfileError as error:

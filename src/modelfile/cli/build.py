@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.checked import check
-from modelfile.cli.locks import find_pin
+from modelfile.cli.checked import check_buildable
+from modelfile.cli.locks import find_lock, find_pin
 from modelfile.cli.server import Host, open_store
-from modelfile.diagnostics import Severity
 from modelfile.errors import UsageError
 from modelfile.names import ModelName
-from modelfile.report.text import print_findings
+from modelfile.report.text import print_warning
+from modelfile.syntax.modelfile import Modelfile
+
+if TYPE_CHECKING:
+    from modelfile.lock.schema import Pin
 
 
 def build(
@@ -30,12 +33,8 @@ def build(
     if not model.tagged and not latest:
         hint = f"write {name}:v1, or --latest if `latest` is meant: it changes for everybody who calls {name}"
         raise UsageError(f"`{name}` has no tag", hint=hint)
-    checked = check(file)
-    worth_a_look = tuple(found for found in checked.diagnostics if found.severity is not Severity.INFO)
-    if worth_a_look:
-        print_findings([(checked.modelfile.source, worth_a_look)], to_stderr=True)
-    if checked.refused:
-        raise typer.Exit(1)
+    checked = check_buildable(file)
+    from modelfile.build.execute import Pinned
     from modelfile.build.execute import build as build_model
     from modelfile.report.progress import progress
     from modelfile.semantics.fingerprint import fingerprint
@@ -43,12 +42,30 @@ def build(
 
     recipe = resolve(checked.modelfile, Path(file).parent)
     pin = find_pin(Path(file))
-    pinned = pin.base.fingerprint if pin and pin.base and pin.base.written == recipe.base else None
+    unchanged = pin is not None and _as_pinned(checked.modelfile, Path(file), pin)
+    pinned = Pinned()
+    if pin and pin.base and recipe.base and ModelName.parse(pin.base.name).same_as(ModelName.parse(recipe.base)):
+        pinned = Pinned(base=pin.base.fingerprint, model=pin.fingerprint if unchanged else None)
     with open_store(host) as store, progress(f"building {model}") as listen:
-        made = build_model(model, recipe, store, listen, pinned=pinned)
+        made = build_model(model, recipe, store, listen, pinned)
         server = store.version()
+    if pin and pin.base is None and unchanged and pin.fingerprint != fingerprint(made.model):
+        print_warning(f"Ollama {server} makes something else of these weights than the {pin.ollama} that was pinned")
     if as_json:
         answer = {"name": str(model), "fingerprint": fingerprint(made.model), "digest": made.digest, "ollama": server}
         typer.echo(json.dumps(answer, indent=2))
     else:
         typer.echo(f"{model}\n  fingerprint  {fingerprint(made.model)}\n  digest       {made.digest}")
+
+
+def _as_pinned(modelfile: Modelfile, path: Path, pin: Pin) -> bool:
+    """Whether a Modelfile and its files are as the lock has them."""
+    from modelfile.lock.resolve import Entry
+    from modelfile.lock.schema import Lock
+    from modelfile.lock.verify import drift_of_files
+
+    lock = find_lock(path.parent)
+    if lock is None:
+        return False
+    entry = Entry(root=lock.parent, path=path, modelfile=modelfile)
+    return not any(drift_of_files(entry, Lock(modelfiles={entry.key: pin})))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+import typer
+
 from modelfile.cli.files import folder_of, read_source
-from modelfile.cli.locks import find_lock, key_of
+from modelfile.cli.locks import find_pinned_base
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.errors import InputError
 from modelfile.lint.engine import lint
 from modelfile.lint.rule import Context
+from modelfile.report.text import print_findings
 from modelfile.semantics.resolve import expand
 from modelfile.syntax.modelfile import Modelfile, parse
 
@@ -48,24 +50,34 @@ def check(path: str) -> Checked:
     context = Context(
         modelfile=modelfile,
         exists=exists if folder is not None else None,
-        pinned=_pinned_base(Path(path)) if folder is not None else None,
+        pinned=find_pinned_base(Path(path)) if folder is not None else None,
     )
     return Checked(modelfile=modelfile, diagnostics=lint(context))
 
 
-def _pinned_base(path: Path) -> str | None:
-    lock = find_lock(path.parent)
-    if lock is None or not path.resolve().is_relative_to(lock.parent):
-        return None
-    return _pinned_bases(lock).get(key_of(path, lock))
+def check_all(paths: Iterable[str]) -> tuple[list[Checked], list[InputError]]:
+    """Read and lint Modelfiles; what cannot be read is an error each, told once where it is the same."""
+    checked: list[Checked] = []
+    unread: dict[str, InputError] = {}
+    for path in paths:
+        try:
+            checked.append(check(path))
+        except InputError as error:
+            unread.setdefault(error.message, error)
+    return checked, list(unread.values())
 
 
-@cache
-def _pinned_bases(lock: Path) -> dict[str, str]:
-    """What FROM said when it was pinned, by Modelfile; read without pydantic, which a lint does not import."""
-    try:
-        pins = json.loads(lock.read_bytes())["modelfiles"]
-        return {key: pin["base"]["written"] for key, pin in pins.items() if "base" in pin}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        hint = "restore it from version control, or delete it and run `mf pin`"
-        raise InputError(f"`{lock}` is not a lock file that can be read", hint=hint) from error
+def check_buildable(path: str) -> Checked:
+    """Read and lint one Modelfile that is to be used; its errors and warnings are printed.
+
+    Raises:
+        Exit: It has errors.
+        InputError: It cannot be read.
+    """
+    checked = check(path)
+    found = tuple(found for found in checked.diagnostics if found.severity is not Severity.INFO)
+    if found:
+        print_findings([(checked.modelfile.source, found)], to_stderr=True)
+    if checked.refused:
+        raise typer.Exit(1)
+    return checked

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.checked import check
+from modelfile.cli.checked import check_buildable
 from modelfile.cli.locks import find_lock, load_lock
 from modelfile.cli.server import Host, open_store
-from modelfile.diagnostics import Severity
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.names import ModelName, model_for
-from modelfile.report.text import print_changes, print_findings
+from modelfile.report.text import print_changes
 
 if TYPE_CHECKING:
     from modelfile.diff.changes import Change
@@ -66,9 +65,11 @@ def _changes(a: str, b: str, host: str | None) -> tuple[Change, ...]:
     if old and new:
         return compare_recipes(old.recipe, new.recipe, {**old.digests, **new.digests})
     with open_store(host) as store:
-        return compare_models(
-            _expected(old, store) if old else _stored(a, store), _expected(new, store) if new else _stored(b, store)
-        )
+        if old:
+            made = _stored(b, store)
+            return compare_models(_expected(old, made, store), made)
+        made = _stored(a, store)
+        return compare_models(made, _expected(new, made, store) if new else _stored(b, store))
 
 
 def _file(text: str) -> _File | None:
@@ -82,28 +83,22 @@ def _file(text: str) -> _File | None:
         if text.startswith((".", "/", "~")):
             raise InputError(f"`{text}` does not exist")
         return None
-    checked = check(str(path))
-    if checked.refused:
-        errors = tuple(found for found in checked.diagnostics if found.severity is Severity.ERROR)
-        print_findings([(checked.modelfile.source, errors)], to_stderr=True)
-        raise InputError(f"`{path}` has errors that Ollama would refuse", hint="mend them first")
-    recipe = resolve(checked.modelfile, path.parent)
+    recipe = resolve(check_buildable(str(path)).modelfile, path.parent)
     return _File(path=str(path), recipe=recipe, digests=digests_of(recipe))
 
 
-def _expected(side: _File, store: Store) -> Model:
-    """What a build of a Modelfile would give on this store now."""
-    from modelfile.semantics.recipe import Model
+def _expected(side: _File, other: Model, store: Store) -> Model:
+    """What a build of a Modelfile would give on this store now, as far as a model that may come of it tells."""
+    from modelfile.build.expected import expected
 
-    if not side.recipe.base:
-        weights = Model(weights=tuple(side.digests[path] for path in side.recipe.files))
-        return weights.with_recipe(side.recipe, side.digests)
-    name = ModelName.parse(side.recipe.base)
-    base = store.find(name)
-    if base is None:
-        hint = f"run `ollama pull {name}`; to compare two Modelfiles as they are written, no server is needed"
-        raise NotFound(f"the base {name} of `{side.path}` is not on {store.place}", hint=hint)
-    return base.model.with_recipe(side.recipe, side.digests)
+    base = None
+    if side.recipe.base:
+        name = ModelName.parse(side.recipe.base)
+        base = store.find(name)
+        if base is None:
+            hint = f"run `ollama pull {name}`; to compare two Modelfiles as they are written, no server is needed"
+            raise NotFound(f"the base {name} of `{side.path}` is not on {store.place}", hint=hint)
+    return expected(side.recipe, side.digests, base=base.model if base else None, made=other, version=store.version())
 
 
 def _stored(text: str, store: Store) -> Model:

@@ -26,27 +26,31 @@ def find_modelfiles(paths: Iterable[str]) -> list[str]:
     Raises:
         InputError: A path does not exist, or a folder holds no Modelfile.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for path in paths:
         if path != STDIN and Path(path).is_dir():
             inside = sorted(_walk(Path(path)))
             if not inside:
                 names = ", ".join(_PATTERNS)
                 raise InputError(f"no Modelfile in `{path}`", hint=f"looked for {names} that git does not ignore")
-            found.update(dict.fromkeys(inside))
         else:
-            found[path] = None
-    return list(found)
+            inside = [path]
+        for file in inside:
+            found.setdefault(file if file == STDIN else os.path.realpath(file), file)
+    return list(found.values())
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    for path in _git_files(folder) or _all_files(folder):
+    listed = _git_files(folder)
+    for path in _all_files(folder) if listed is None else listed:
         if any(fnmatchcase(path.name, pattern) for pattern in _PATTERNS) and path.is_file():
             yield str(path)
 
 
 def _git_files(folder: Path) -> list[Path] | None:
-    command = ["git", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    # in a container the checkout often belongs to somebody else, and git would not look at it
+    git = ["git", "-c", "safe.directory=*", "-C", str(folder)]
+    command = [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         listed = subprocess.run(command, capture_output=True, check=True)  # noqa: S603  # a fixed command
     except (OSError, subprocess.CalledProcessError):
@@ -67,9 +71,7 @@ def read_source(path: str) -> Source:
         InputError: It cannot be read, or is no text.
     """
     try:
-        if path == STDIN:
-            return Source.decode(sys.stdin.buffer.read(), path)
-        with Path(path).open("rb") as file:
+        with sys.stdin.buffer if path == STDIN else Path(path).open("rb") as file:
             head = file.read(_HEAD)
             if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
                 hint = "to build from weights, name them in FROM" if head.startswith(b"GGUF") else None

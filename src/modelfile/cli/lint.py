@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.checked import check
+from modelfile.cli.checked import check_all
 from modelfile.cli.files import find_modelfiles
 from modelfile.diagnostics import Severity
-from modelfile.errors import InputError
 from modelfile.report.as_json import findings_as_json
 from modelfile.report.text import print_error, print_findings
 
@@ -32,15 +31,10 @@ def lint(
 
     Without PATHS, looks in this folder. Exits 1 if there is an error or a warning.
     """
-    checked, unread = [], []
-    for path in find_modelfiles(paths or ["."]):
-        try:
-            checked.append(check(path))
-        except InputError as error:
-            unread.append(error)
+    checked, unread = check_all(find_modelfiles(paths or ["."]))
     findings = [(item.modelfile.source, item.diagnostics) for item in checked]
     if output_format is Format.JSON:
-        typer.echo(findings_as_json(findings))
+        typer.echo(findings_as_json(findings, unread))
     else:
         print_findings(findings)
     for failure in unread:

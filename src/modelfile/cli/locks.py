@@ -1,16 +1,16 @@
-"""The project's lock file: where it is, and which Modelfile is which entry."""
+"""The lock file that a Modelfile belongs to."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from modelfile.errors import UsageError
+from modelfile.lock.header import NAME, pinned_bases, read_content
+from modelfile.report.text import print_warning
 
 if TYPE_CHECKING:
     from modelfile.lock.schema import Lock, Pin
-
-NAME: Final = "mf.lock"
 
 
 def find_lock(folder: Path) -> Path | None:
@@ -30,18 +30,6 @@ def lock_to_write(folder: Path) -> Path:
     return find_lock(folder) or root / NAME
 
 
-def key_of(modelfile: Path, lock: Path) -> str:
-    """A Modelfile's name in the lock.
-
-    Raises:
-        UsageError: It does not stand below the lock.
-    """
-    path = modelfile.resolve()
-    if not path.is_relative_to(lock.parent):
-        raise UsageError(f"`{modelfile}` is outside of the project of `{lock}`", hint="run the command in its project")
-    return path.relative_to(lock.parent).as_posix()
-
-
 def load_lock(path: Path) -> Lock:
     """Read a lock file; where there is none, an empty one.
 
@@ -50,7 +38,10 @@ def load_lock(path: Path) -> Lock:
     """
     from modelfile.lock.schema import Lock, loads  # pydantic: 50 ms that a lint does not need
 
-    return loads(path.read_bytes(), str(path)) if path.exists() else Lock()
+    lock = loads(path.read_bytes(), str(path)) if path.exists() else Lock()
+    if lock.newer:
+        print_warning(f"`{path}` is of version {lock.version}, which may hold more than this program knows and writes")
+    return lock
 
 
 def find_pin(modelfile: Path) -> Pin | None:
@@ -60,6 +51,25 @@ def find_pin(modelfile: Path) -> Pin | None:
         InputError: The lock is damaged, or of a later version.
     """
     lock = find_lock(modelfile.parent)
-    if lock is None or not modelfile.resolve().is_relative_to(lock.parent):
-        return None
-    return load_lock(lock).modelfiles.get(key_of(modelfile, lock))
+    return load_lock(lock).modelfiles.get(_key(modelfile, lock)) if lock else None
+
+
+def find_pinned_base(modelfile: Path) -> str | None:
+    """The base that the lock has for a Modelfile, as written; read without what a lint does not import.
+
+    Raises:
+        InputError: The lock is damaged, or of a later version.
+    """
+    lock = find_lock(modelfile.parent)
+    return _pinned_bases(lock).get(_key(modelfile, lock)) if lock else None
+
+
+@cache
+def _pinned_bases(lock: Path) -> dict[str, str]:
+    return pinned_bases(read_content(lock.read_bytes(), str(lock)))
+
+
+def _key(modelfile: Path, lock: Path) -> str:
+    """A Modelfile's name in the lock; one behind a link to elsewhere has none."""
+    path = modelfile.resolve()
+    return path.relative_to(lock.parent).as_posix() if path.is_relative_to(lock.parent) else ""

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.checked import check
-from modelfile.cli.files import find_modelfiles, write_atomic
-from modelfile.cli.locks import find_lock, key_of, load_lock, lock_to_write
+from modelfile.cli.checked import check_buildable
+from modelfile.cli.files import STDIN, find_modelfiles, write_atomic
+from modelfile.cli.locks import find_lock, load_lock, lock_to_write
 from modelfile.cli.server import Host, open_store
-from modelfile.diagnostics import Severity
-from modelfile.errors import InputError, UsageError
-from modelfile.report.text import print_error, print_findings
+from modelfile.errors import InputError, NotFound, UsageError
+from modelfile.report.text import print_error
 
 if TYPE_CHECKING:
     from modelfile.lock.resolve import Entry
+    from modelfile.lock.verify import Drift
 
 
 def pin(
@@ -37,74 +37,81 @@ def pin(
     """
     if frozen and not check_only:
         raise UsageError("--frozen goes with --check", hint="to pin, a server has to be asked")
-    lock_path = find_lock(Path()) if check_only else lock_to_write(Path())
-    if lock_path is None:
-        raise InputError("no mf.lock here or above", hint="run `mf pin` and commit the file it writes")
-    entries = _entries(paths or ["."], lock_path)
+    projects = _projects(paths or ["."], check_only=check_only)
     if check_only:
-        _check(entries, lock_path, host, frozen=frozen, whole=paths is None)
+        _check(projects, host, frozen=frozen, whole=paths is None)
     else:
-        _write(entries, lock_path, host, pull=pull)
+        _write(projects, host, pull=pull)
 
 
-def _entries(paths: list[str], lock: Path) -> list[Entry]:
+def _projects(paths: list[str], *, check_only: bool) -> dict[Path, list[Entry]]:
+    """The Modelfiles by the lock they belong to."""
     from modelfile.lock.resolve import Entry
 
-    entries = []
-    refused = []
+    projects: dict[Path, list[Entry]] = {}
     for path in find_modelfiles(paths):
-        if path == "-":
+        if path == STDIN:
             raise UsageError("standard input has no place in a lock", hint="name a file")
-        checked = check(path)
-        if checked.refused:
-            errors = tuple(found for found in checked.diagnostics if found.severity is Severity.ERROR)
-            refused.append((checked.modelfile.source, errors))
-        else:
-            entries.append(Entry(key=key_of(Path(path), lock), folder=Path(path).parent, modelfile=checked.modelfile))
-    if refused:
-        print_findings(refused, to_stderr=True)
-        raise typer.Exit(1)
-    return entries
+        folder = Path(path).resolve().parent
+        lock = find_lock(folder) if check_only else lock_to_write(folder)
+        if lock is None:
+            raise InputError(f"no mf.lock for `{path}`", hint="run `mf pin` and commit the file it writes")
+        checked = check_buildable(path)
+        projects.setdefault(lock, []).append(Entry(root=lock.parent, path=Path(path), modelfile=checked.modelfile))
+    return projects
 
 
-def _check(entries: list[Entry], lock_path: Path, host: str | None, *, frozen: bool, whole: bool) -> None:
+def _check(projects: dict[Path, list[Entry]], host: str | None, *, frozen: bool, whole: bool) -> None:
     from modelfile.lock.verify import Drift, drift_of_base, drift_of_files
 
-    lock = load_lock(lock_path)
-    drifts = [drift for entry in entries for drift in drift_of_files(entry, lock)]
-    pins = [(entry.key, lock.modelfiles[entry.key]) for entry in entries if entry.key in lock.modelfiles]
-    if not frozen and any(pin.base for _, pin in pins):
-        with open_store(host) as store:
-            drifts += [drift for key, pin in pins for drift in drift_of_base(key, pin, store)]
-    if whole:
-        gone = sorted(key for key in lock.modelfiles if not (lock_path.parent / key).is_file())
-        drifts += [Drift(modelfile=key, what="is in the lock, and is gone") for key in gone]
-    for drift in drifts:
-        typer.echo(f"{drift.modelfile}: {drift.what}")
-    if drifts:
-        print_error(f"{lock_path.name} is no longer true", "run `mf pin`, look at what it changes, and commit it")
-        raise typer.Exit(1)
+    drifts: list[Drift] = []
+    unknown: list[NotFound] = []
+    for path, entries in projects.items():
+        lock = load_lock(path)
+        drifts += (drift for entry in entries for drift in drift_of_files(entry, lock))
+        if whole:
+            gone = sorted(key for key in lock.modelfiles if not (path.parent / key).is_file())
+            drifts += (Drift(modelfile=key, what="is in the lock, and is gone") for key in gone)
+        pins = [(entry, pin) for entry in entries if (pin := lock.modelfiles.get(entry.key)) and pin.base]
+        if pins and not frozen:
+            with open_store(host) as store:
+                for entry, pin in pins:
+                    try:
+                        drifts += drift_of_base(entry, pin, store)
+                    except NotFound as error:
+                        unknown.append(error)
+    _tell(drifts, unknown)
     if frozen:
         typer.echo("no server was asked: a base that has moved goes unnoticed", err=True)
 
 
-def _write(entries: list[Entry], lock_path: Path, host: str | None, *, pull: bool) -> None:
-    from modelfile.lock.resolve import pin as pin_entry
+def _tell(drifts: list[Drift], unknown: list[NotFound]) -> None:
+    for drift in drifts:
+        typer.echo(f"{drift.modelfile}: {drift.what}")
+    for missing in unknown:
+        print_error(missing.message, missing.hint)
+    if drifts:
+        print_error("mf.lock is no longer true", "run `mf pin`, look at what it changes, and commit it")
+    if drifts or unknown:
+        raise typer.Exit(1 if drifts else 3)
+
+
+def _write(projects: dict[Path, list[Entry]], host: str | None, *, pull: bool) -> None:
+    from modelfile.lock.resolve import pin
     from modelfile.lock.schema import Lock
     from modelfile.report.progress import progress
 
-    before = load_lock(lock_path)
-    kept = {key: pin for key, pin in before.modelfiles.items() if (lock_path.parent / key).is_file()}
-    with open_store(host) as store, progress("pinning") as listen:
-        pins = {entry.key: pin_entry(entry, store, listen, pull=pull) for entry in entries}
-    lock = Lock(modelfiles={**kept, **pins})
-    if not lock_path.exists() or lock_path.read_bytes() != lock.dumps().encode():
-        write_atomic(lock_path, lock.dumps().encode())
-    for key in sorted(before.modelfiles.keys() - lock.modelfiles.keys()):
-        typer.echo(f"{key}: gone, no longer in the lock")
-    for key, pinned in sorted(pins.items()):
-        base = pinned.base.written if pinned.base else ", ".join(pinned.files)
-        news = (
-            "" if before.modelfiles.get(key) == pinned else "  (new)" if key not in before.modelfiles else "  (changed)"
-        )
-        typer.echo(f"{key}: {base} -> {pinned.fingerprint}{news}")
+    for path, entries in projects.items():
+        before = load_lock(path).modelfiles
+        kept = {key: pinned for key, pinned in before.items() if (path.parent / key).is_file()}
+        with open_store(host) as store, progress("pinning") as listen:
+            pins = {entry.key: pin(entry, before.get(entry.key), store, listen, pull=pull) for entry in entries}
+        lock = Lock(modelfiles={**kept, **pins})
+        if not path.exists() or path.read_bytes() != lock.dumps().encode():
+            write_atomic(path, lock.dumps().encode())
+        for key in sorted(before.keys() - lock.modelfiles.keys()):
+            typer.echo(f"{key}: gone, no longer in the lock")
+        for key, pinned in sorted(pins.items()):
+            base = pinned.base.written if pinned.base else ", ".join(pinned.files)
+            news = "" if before.get(key) == pinned else "  (new)" if key not in before else "  (changed)"
+            typer.echo(f"{key}: {base} -> {pinned.fingerprint}{news}")

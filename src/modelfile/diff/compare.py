@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from modelfile.diff.changes import Aspect, Change
-from modelfile.semantics.literals import ParameterValue
+from modelfile.errors import UsageError
+from modelfile.names import ModelName
+from modelfile.semantics.literals import ParameterValue, canonical
 from modelfile.semantics.recipe import Model, Recipe, Turn
 
 
 def compare_models(old: Model, new: Model) -> tuple[Change, ...]:
     """What differs between what two models hold; nothing exactly when their fingerprints are equal."""
     return (
-        *_compare(Aspect.WEIGHTS, "\n".join(old.weights), "\n".join(new.weights)),
-        *_compare(Aspect.ADAPTER, "\n".join(old.adapters), "\n".join(new.adapters)),
-        *_compare(Aspect.DRAFT, "\n".join(old.drafts), "\n".join(new.drafts)),
+        *_compare(Aspect.WEIGHTS, old.weights, new.weights),
+        *_compare(Aspect.ADAPTER, old.adapters, new.adapters),
+        *_compare(Aspect.DRAFT, old.drafts, new.drafts),
         *_compare_common(old, new),
         *_compare(Aspect.LICENSE, old.license, new.license),
     )
@@ -35,19 +38,29 @@ def compare_recipes(old: Recipe, new: Recipe, digests: Mapping[Path, str]) -> tu
 def _compare_common(old: Model | Recipe, new: Model | Recipe) -> Iterator[Change]:
     for name in sorted(old.parameters.keys() | new.parameters.keys()):
         before, after = old.parameters.get(name), new.parameters.get(name)
-        if before != after:
+        if before is None or after is None or _of_a_kind(before) != _of_a_kind(after):
             yield Change(aspect=Aspect.PARAMETER, name=name, old=show_value(before), new=show_value(after))
     yield from _compare(Aspect.TEMPLATE, old.template, new.template)
     yield from _compare(Aspect.SYSTEM, old.system, new.system)
-    yield from _compare(Aspect.MESSAGES, _conversation(old.messages), _conversation(new.messages))
+    if old.messages != new.messages:
+        yield Change(aspect=Aspect.MESSAGES, old=_conversation(old.messages), new=_conversation(new.messages))
     yield from _compare(Aspect.RENDERER, old.renderer, new.renderer)
     yield from _compare(Aspect.PARSER, old.parser, new.parser)
     yield from _compare(Aspect.REQUIRES, old.requires, new.requires)
 
 
-def _compare(aspect: Aspect, old: str, new: str) -> Iterator[Change]:
+def _compare(aspect: Aspect, old: str | tuple[str, ...], new: str | tuple[str, ...]) -> Iterator[Change]:
     if old != new:
-        yield Change(aspect=aspect, old=old or None, new=new or None)
+        yield Change(aspect=aspect, old=_join(old), new=_join(new))
+
+
+def _join(side: str | tuple[str, ...]) -> str | None:
+    return (side if isinstance(side, str) else ", ".join(side)) or None
+
+
+def _of_a_kind(value: ParameterValue) -> tuple[bool, ParameterValue]:
+    """A value that equals another's exactly when both are the same to a server; to Python, 1 and True are equal."""
+    return isinstance(value, bool), canonical(value)
 
 
 def show_value(value: ParameterValue | None) -> str | None:
@@ -58,18 +71,24 @@ def show_value(value: ParameterValue | None) -> str | None:
         case bool():
             return str(value).lower()
         case tuple():
-            return ", ".join(f'"{text}"' for text in value)
+            return ", ".join(json.dumps(text, ensure_ascii=False) for text in value)
         case _:
-            return f"{value:.17g}" if isinstance(value, float) and float(f"{value:.16g}") != value else f"{value:.16g}"
+            return repr(value).removesuffix(".0")
 
 
-def _conversation(messages: tuple[Turn, ...]) -> str:
-    return "\n".join(f"{turn.role}: {turn.content}" for turn in messages)
+def _conversation(messages: tuple[Turn, ...]) -> str | None:
+    """One turn after the other, the lines of a content after its first set in, so that none looks like a turn."""
+    return "\n".join(f"{turn.role}: {turn.content.replace(chr(10), chr(10) + '  ')}" for turn in messages) or None
 
 
-def _base(recipe: Recipe, digests: Mapping[Path, str]) -> str:
-    return recipe.base if recipe.base is not None else _digests(recipe.files, digests)
+def _base(recipe: Recipe, digests: Mapping[Path, str]) -> str | tuple[str, ...]:
+    if recipe.base is None:
+        return _digests(recipe.files, digests)
+    try:
+        return str(ModelName.parse(recipe.base))
+    except UsageError:
+        return recipe.base
 
 
-def _digests(files: tuple[Path, ...], digests: Mapping[Path, str]) -> str:
-    return "\n".join(digests[file] for file in files)
+def _digests(files: tuple[Path, ...], digests: Mapping[Path, str]) -> tuple[str, ...]:
+    return tuple(digests[file] for file in files)

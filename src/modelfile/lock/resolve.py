@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,18 +23,39 @@ from modelfile.syntax.modelfile import Modelfile
 class Entry:
     """A Modelfile of the project."""
 
-    key: str
-    """Its path from the lock's folder, with `/`."""
-    folder: Path
+    root: Path
+    """The lock's folder."""
+    path: Path
     modelfile: Modelfile
 
-    def relative(self, path: Path) -> str:
-        """A local file's path as the lock has it: from the Modelfile's folder, where it stands below that."""
-        return path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else str(path)
+    @property
+    def key(self) -> str:
+        """The Modelfile's path in the lock, with `/`."""
+        return self.path.resolve().relative_to(self.root).as_posix()
+
+    @property
+    def folder(self) -> Path:
+        """What paths in the Modelfile are relative to."""
+        return self.path.parent
+
+    def portable(self, path: Path) -> str:
+        """A local file's path as the lock has it: from the Modelfile's folder or from `~`, where it can be."""
+        for file, folder in ((path, self.folder), (path.resolve(), self.folder.resolve())):
+            if file.is_relative_to(folder):
+                return posixpath.normpath(file.relative_to(folder).as_posix())
+        home = Path.home()
+        return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else path.as_posix()
 
 
-def pin(entry: Entry, store: Store, listen: Listener, *, pull: bool) -> Pin:
+def pin(entry: Entry, former: Pin | None, store: Store, listen: Listener, *, pull: bool) -> Pin:
     """What the Modelfile's base is on the store, and what a build of it gives.
+
+    Args:
+        entry: The Modelfile.
+        former: What the lock has for it; where local files are as they were, nothing is asked of them again.
+        store: Where to ask.
+        listen: Is told how it goes.
+        pull: Whether to fetch a base that the store does not have.
 
     Raises:
         InputError: It names no base, or a local file cannot be read.
@@ -42,19 +64,18 @@ def pin(entry: Entry, store: Store, listen: Listener, *, pull: bool) -> Pin:
     """
     recipe = resolve(entry.modelfile, entry.folder)
     digests = digests_of(recipe)
-    base = None
+    text = text_digest(entry.modelfile)
+    files = {entry.portable(path): digest for path, digest in digests.items()}
     if recipe.base:
         base, model = _pin_base(recipe.base, store, listen, pull=pull)
-    elif recipe.files:
-        model = _probe(recipe, digests, store, listen)
-    else:
+        return Pin(text=text, base=base, files=files, fingerprint=fingerprint(model.with_recipe(recipe, digests)))
+    if not recipe.files:
         raise InputError(f"`{entry.key}`: FROM names nothing to build from")
-    return Pin(
-        text=text_digest(entry.modelfile.source),
-        base=base,
-        files={entry.relative(path): digest for path, digest in digests.items()},
-        fingerprint=fingerprint(model.with_recipe(recipe, digests)),
-    )
+    version = store.version()
+    if former and (former.text, former.files, former.ollama) == (text, files, version):
+        return former
+    model = _probe(recipe, digests, store, listen)
+    return Pin(text=text, files=files, fingerprint=fingerprint(model.with_recipe(recipe, digests)), ollama=version)
 
 
 def _pin_base(written: str, store: Store, listen: Listener, *, pull: bool) -> tuple[Base, Model]:

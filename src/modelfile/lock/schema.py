@@ -5,20 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Annotated, Final
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from modelfile.errors import InputError
-from modelfile.source import Source
+from modelfile.errors import InputError, UsageError
+from modelfile.lock.header import RESTORE, VERSION, is_newer, read_content
+from modelfile.names import ModelName
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Instruction
 
-NAME: Final = "mf.lock"
-VERSION: Final = "1.0"
-_MAJOR: Final = 1
-_RESTORE: Final = "restore it from version control, or delete it and run `mf pin`"
+
+def _model_name(text: str) -> str:
+    try:
+        ModelName.parse(text)
+    except UsageError as error:
+        raise ValueError(error.message) from error
+    return text
+
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Fingerprint = Annotated[str, Field(pattern=r"^mf1:[0-9a-f]{64}$")]
+Name = Annotated[str, AfterValidator(_model_name)]
 
 
 class _Entry(BaseModel):
@@ -30,7 +38,7 @@ class Base(_Entry):
 
     written: str
     """As it stands in the Modelfile."""
-    name: str
+    name: Name
     """With every part: registry, namespace, model and tag."""
     digest: Digest
     """Ollama's, on the server that was asked; another machine may have another for the same model."""
@@ -42,21 +50,28 @@ class Pin(_Entry):
     """A Modelfile on record."""
 
     text: Digest
-    """Of the Modelfile, with every line end a `\\n`."""
+    """Of the Modelfile, with every line end outside of values a `\\n`."""
     base: Base | None = None
     """None where the Modelfile is built from local files."""
     files: dict[str, Digest] = {}
     """Local weights and adapters, by their path from the Modelfile's folder."""
     fingerprint: Fingerprint
     """Of what a build gives."""
+    ollama: str | None = None
+    """The version that was asked what it makes of local weights: another may make something else of them."""
 
 
 class Lock(_Entry):
     """The whole file."""
 
-    version: str = VERSION
+    version: str = ".".join(map(str, VERSION))
     modelfiles: dict[str, Pin] = {}
     """By the Modelfile's path from the lock's folder, with `/`."""
+
+    @property
+    def newer(self) -> bool:
+        """Whether it may have something that this program does not know."""
+        return is_newer({"version": self.version})
 
     def dumps(self) -> str:
         """The text of the file: sorted keys, so that the same content is the same bytes."""
@@ -71,32 +86,27 @@ def loads(data: bytes, path: str) -> Lock:
         InputError: It is damaged, or of a later version than this program knows.
     """
     try:
-        content = json.loads(data)
-        version = str(content["version"]) if isinstance(content, dict) else ""
-        major, _, minor = version.partition(".")
-        if not (major.isdigit() and minor.isdigit()):
-            raise InputError(f"`{path}` is not a lock file: it has no version", hint=_RESTORE)
-        if int(major) > _MAJOR:
-            raise InputError(
-                f"`{path}` is of version {version}; this program knows version {VERSION}", hint="update modelfile"
-            )
-        return Lock.model_validate({**content, "version": VERSION})
-    except (ValueError, KeyError, RecursionError) as error:
-        raise InputError(f"`{path}` is not a lock file: {_first_fault(error)}", hint=_RESTORE) from error
+        return Lock.model_validate(read_content(data, path))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise InputError(f"`{path}` is not a lock file: {where}: {fault['msg']}", hint=RESTORE) from error
 
 
-def _first_fault(error: Exception) -> str:
-    match error:
-        case ValidationError():
-            fault = error.errors()[0]
-            return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-        case KeyError():
-            return "it has no version"
-        case _:
-            return f"it is not JSON ({error})"
+def text_digest(modelfile: Modelfile) -> str:
+    """The digest of a Modelfile's text, with the line ends outside of values normalised.
+
+    So a checkout with CRLF is a change where it changes what is built, and none where it does not.
+    """
+    pieces, end = [], 0
+    for node in modelfile.nodes:
+        if isinstance(node, Instruction):
+            content = node.value.content
+            pieces += [_normalised(modelfile.text[end : content.start]), modelfile.text[content.start : content.end]]
+            end = content.end
+    pieces.append(_normalised(modelfile.text[end:]))
+    return f"sha256:{hashlib.sha256(''.join(pieces).encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def text_digest(source: Source) -> str:
-    r"""The digest of a Modelfile's text with every line end a `\n`, so that a checkout with CRLF is not a change."""
-    text = re.sub(r"\r\n?", "\n", source.text)
-    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+def _normalised(text: str) -> str:
+    return re.sub(r"\r\n?", "\n", text)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from modelfile.errors import NotFound
 from modelfile.lock.resolve import Entry
-from modelfile.lock.schema import Base, Lock, Pin, text_digest
+from modelfile.lock.schema import Lock, Pin, text_digest
 from modelfile.names import ModelName
 from modelfile.semantics.files import digests_of
 from modelfile.semantics.fingerprint import fingerprint
@@ -28,10 +29,10 @@ def drift_of_files(entry: Entry, lock: Lock) -> Iterator[Drift]:
     if pin is None:
         yield Drift(modelfile=entry.key, what="is not in the lock")
         return
-    if pin.text != text_digest(entry.modelfile.source):
+    if pin.text != text_digest(entry.modelfile):
         yield Drift(modelfile=entry.key, what="has changed since it was pinned")
     recipe = resolve(entry.modelfile, entry.folder)
-    now = {entry.relative(path): digest for path, digest in digests_of(recipe).items()}
+    now = {entry.portable(path): digest for path, digest in digests_of(recipe).items()}
     for name in sorted(pin.files.keys() | now.keys()):
         match pin.files.get(name), now.get(name):
             case None, _:
@@ -42,17 +43,26 @@ def drift_of_files(entry: Entry, lock: Lock) -> Iterator[Drift]:
                 yield Drift(modelfile=entry.key, what=f"`{name}` has changed since it was pinned")
 
 
-def drift_of_base(key: str, pin: Pin, store: Store) -> Iterator[Drift]:
-    """Whether the base of a Modelfile has moved on the store since it was pinned."""
+def drift_of_base(entry: Entry, pin: Pin, store: Store) -> Iterator[Drift]:
+    """Whether the base of a Modelfile has moved on the store since it was pinned, and with it what a build gives.
+
+    Raises:
+        NotFound: The store does not have the base, so that nobody can tell.
+    """
     if pin.base is None:
         return
     found = store.find(ModelName.parse(pin.base.name))
     if found is None:
-        what = f"its base {pin.base.written} is not on {store.place}, so that nobody can tell whether it has moved"
-        yield Drift(modelfile=key, what=what)
-    elif (now := fingerprint(found.model)) != pin.base.fingerprint:
-        yield Drift(modelfile=key, what=_moved(pin.base, now, store))
-
-
-def _moved(base: Base, now: str, store: Store) -> str:
-    return f"its base {base.written} has moved on {store.place}: pinned {base.fingerprint[:16]}…, now {now[:16]}…"
+        raise NotFound(
+            f"{entry.key}: its base {pin.base.written} is not on {store.place}: nobody can tell whether it has moved",
+            hint=f"run `ollama pull {pin.base.written}`, or leave moved bases unnoticed with --frozen",
+        )
+    if (now := fingerprint(found.model)) != pin.base.fingerprint:
+        moved = f"its base {pin.base.written} has moved on {store.place}"
+        yield Drift(modelfile=entry.key, what=f"{moved}: pinned {pin.base.fingerprint[:16]}…, now {now[:16]}…")
+    elif pin.text == text_digest(entry.modelfile):
+        recipe = resolve(entry.modelfile, entry.folder)
+        gives = fingerprint(found.model.with_recipe(recipe, digests_of(recipe)))
+        if gives != pin.fingerprint:
+            what = f"a build gives {gives[:16]}…, and the lock says {pin.fingerprint[:16]}…"
+            yield Drift(modelfile=entry.key, what=what)

@@ -20,6 +20,7 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _CHUNK: Final = 1 << 20
 _TIMEOUT: Final = httpx.Timeout(connect=10, read=600, write=600, pool=10)
 """In seconds, and of silence, not of length: a server that checks 40 GB of weights says nothing for minutes."""
+_ANOTHER: Final = "is --host or OLLAMA_HOST another program's address?"
 _SUCCESS: Final = "success"
 
 
@@ -30,7 +31,8 @@ class Client:
         self.url = url
         # Go never sends loopback through a proxy; httpx would.
         remote = urlsplit(url).hostname not in _LOOPBACK
-        self._http = httpx.Client(base_url=url, timeout=_TIMEOUT, trust_env=remote)
+        with self._translated():
+            self._http = httpx.Client(base_url=url, timeout=_TIMEOUT, trust_env=remote)
 
     def __enter__(self) -> Self:
         return self
@@ -123,10 +125,7 @@ class Client:
         try:
             return answer.model_validate_json(content)
         except ValidationError as error:
-            raise ServerError(
-                f"{self.url} does not answer as Ollama does",
-                hint="is OLLAMA_HOST (or --host) another program's address?",
-            ) from error
+            raise ServerError(f"{self.url} does not answer as Ollama does", hint=_ANOTHER) from error
 
     def _refuse_errors(self, response: httpx.Response) -> None:
         if response.is_success:
@@ -135,9 +134,11 @@ class Client:
             said = Progress.model_validate_json(response.content).error or ""
         except ValidationError:
             said = ""
-        said = said or f"HTTP {response.status_code} {response.reason_phrase}"
-        kind = NotFound if response.status_code == httpx.codes.NOT_FOUND else ServerError
-        raise kind(f"{self.url} refused: {said}")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            if not said:
+                raise ServerError(f"{self.url} does not answer as Ollama does: {_status(response)}", hint=_ANOTHER)
+            raise NotFound(f"{self.url} refused: {said}")
+        raise ServerError(f"{self.url} refused: {said or _status(response)}")
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -152,11 +153,18 @@ class Client:
             raise Unreachable(
                 f"{self.url} has stopped answering", hint="look at the server's log, then try again"
             ) from error
+        except (UnicodeError, ImportError, OSError) as error:
+            hint = "look at --host or OLLAMA_HOST, and at the proxies and certificates of the environment"
+            raise Unreachable(f"{self.url} cannot be dialled: {error}", hint=hint) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise Unreachable(
                 f"the connection to {self.url} broke: {error}",
                 hint="look at the server's log, then run the command again",
             ) from error
+
+
+def _status(response: httpx.Response) -> str:
+    return f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
 
 
 def _chunks(file: IO[bytes], on_sent: Callable[[int], None]) -> Iterator[bytes]:

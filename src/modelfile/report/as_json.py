@@ -8,19 +8,23 @@ from dataclasses import asdict
 from typing import Any
 
 from modelfile.diagnostics import Diagnostic
+from modelfile.errors import ModelfileError
 from modelfile.source import Source
 
 VERSION = 1
 """Of the shape; fields may be added, none changes its meaning."""
 
 
-def findings_as_json(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]) -> str:
+def findings_as_json(
+    findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]], unread: Iterable[ModelfileError] = ()
+) -> str:
     """One object: version, the number of files, and the findings in the order of the text. Lines and columns from 1."""
     files = list(findings)
     return json.dumps(
         {
             "version": VERSION,
             "files": len(files),
+            "unread": [{"message": error.message, "help": error.hint} for error in unread],
             "findings": [_finding(source, found) for source, diagnostics in files for found in diagnostics],
         },
         indent=2,

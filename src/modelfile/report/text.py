@@ -43,6 +43,11 @@ def print_error(message: str, hint: str | None) -> None:
         write([("help: ", "bold cyan"), (visible(hint, keep="\n"), "")], sys.stderr)
 
 
+def print_warning(message: str) -> None:
+    """What somebody should know who will go on, on standard error."""
+    write([("warning: ", "bold yellow"), (visible(message), "")], sys.stderr)
+
+
 def print_findings(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]], *, to_stderr: bool = False) -> None:
     """Findings with their source lines, and on standard error how many there are."""
     counts: Counter[Severity] = Counter()
@@ -99,13 +104,11 @@ def print_changes(changes: Iterable[Change]) -> None:
     for change in changes:
         if change.aspect in TEXTS:
             write([(change.title, "bold")], sys.stdout)
-            old, new = (change.old or "").splitlines(), (change.new or "").splitlines()
+            old, new = ((side or "").split("\n") if side is not None else [] for side in (change.old, change.new))
             for line in list(unified_diff(old, new, lineterm="", n=3))[2:]:
                 write([(f"  {visible(line)}", _DIFF_STYLES.get(line[:1], ""))], sys.stdout)
         else:
-            old_text, new_text = (
-                visible(side.replace("\n", ", ")) if side else "(none)" for side in (change.old, change.new)
-            )
+            old_text, new_text = (visible(side) if side else "(none)" for side in (change.old, change.new))
             pieces = [(f"{change.title}: ", "bold"), (old_text, "red"), (" -> ", "dim"), (new_text, "green")]
             write(pieces, sys.stdout)
 

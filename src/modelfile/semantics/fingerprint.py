@@ -12,7 +12,7 @@ import hashlib
 import json
 from typing import Any, Final
 
-from modelfile.semantics.literals import ParameterValue
+from modelfile.semantics.literals import canonical
 from modelfile.semantics.recipe import Model
 
 VERSION: Final = "mf1"
@@ -27,7 +27,7 @@ def fingerprint(model: Model) -> str:
         "template": model.template,
         "system": model.system,
         "license": model.license,
-        "parameters": {name: _canonical(value) for name, value in model.parameters.items()},
+        "parameters": {name: canonical(value) for name, value in model.parameters.items()},
         "messages": [(turn.role, turn.content) for turn in model.messages],
         "renderer": model.renderer,
         "parser": model.parser,
@@ -40,8 +40,3 @@ def fingerprint(model: Model) -> str:
         separators=(",", ":"),
     )
     return f"{VERSION}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
-
-
-def _canonical(value: ParameterValue) -> ParameterValue:
-    """A number as the server keeps it: JSON knows only float64."""
-    return value if isinstance(value, bool | tuple) else float(value)

@@ -27,6 +27,11 @@ _INT64: Final = range(-(2**63), 2**63)
 _DIGITS_OF_FLOAT32: Final = 9
 
 
+def canonical(value: ParameterValue) -> ParameterValue:
+    """A value as a server keeps it: JSON knows only float64, and no difference between 0 and -0."""
+    return value if isinstance(value, bool | tuple) else float(value) + 0.0
+
+
 def parse_value(kind: Kind, text: str) -> ParameterValue:
     """The value of one PARAMETER instruction; a float is the shortest decimal that means the same float32.
 

@@ -71,7 +71,7 @@ def resolve(modelfile: Modelfile, folder: Path) -> Recipe:
                 _set_parameter(parameters, name, value)
     return Recipe(
         base=base,
-        files=tuple(files),
+        files=tuple(dict.fromkeys(files)),
         adapters=adapters,
         drafts=tuple(drafts),
         licenses=tuple(licenses),

@@ -19,8 +19,6 @@ class Stored:
     digest: str
     """Ollama's own (`sha256:…`), of the manifest: not to be compared between machines."""
     model: Model
-    parent: str
-    """What it was made from, as far as the store tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from modelfile.semantics.recipe import Model, Turn
 from modelfile.store.base import Progress, Stored
 
 _BLOB: Final = re.compile(r"(FROM|ADAPTER|DRAFT) .*[/\\]blobs[/\\]sha256[-:]([0-9a-f]{64})")
+_NAME_WIDTH: Final = 30
 _RENDERER_AND_PARSER: Final = re.compile(r"(?:RENDERER (.*)\n)?(?:PARSER (.*)\n)?")
 
 
@@ -37,15 +38,15 @@ class ServerStore:
         return self._client.version()
 
     def find(self, name: ModelName) -> Stored | None:
-        """The model of that name, if the server has it."""
+        """The model of that name, if the server has it; with the name as the server spells it."""
+        tag = next((tag for tag in self._client.tags() if tag.name.lower() == str(name).lower()), None)
+        if tag is None:
+            return None
         try:
-            show = self._client.show(str(name))
+            show = self._client.show(tag.name)
         except NotFound:
-            return None
-        digest = next((tag.digest for tag in self._client.tags() if ModelName.parse(tag.name).same_as(name)), None)
-        if digest is None:
-            return None
-        return Stored(name=name, digest=f"sha256:{digest}", model=read_show(show), parent=show.details.parent_model)
+            return None  # removed in between; or 0.9.3 lists a model whose making failed
+        return Stored(name=ModelName.parse(tag.name), digest=f"sha256:{tag.digest}", model=read_show(show))
 
     def has_blob(self, digest: str) -> bool:
         """Whether the server has these bytes."""
@@ -121,22 +122,30 @@ def _renderer_and_parser(show: Show, text: str) -> tuple[str, str]:
 
 
 def _read_parameters(text: str) -> dict[str, ParameterValue]:
-    """Parameters as the server prints them: name, blanks, and the value in Go's syntax, one to a line, in no order."""
+    """Parameters as the server prints them: the name, filled up to 30 columns, a blank, and the value in Go's syntax.
+
+    One to a line, in no order; of a list, every item has a line.
+    """
     parameters: dict[str, ParameterValue] = {}
     for line in filter(None, text.split("\n")):
-        name, _, written = line.partition(" ")
-        value = _read_value(written.strip())
+        filled = line[_NAME_WIDTH : _NAME_WIDTH + 1] == " "
+        name = line[:_NAME_WIDTH].rstrip() if filled else line.partition(" ")[0]
+        value = _read_value(line[_NAME_WIDTH + 1 :] if filled else line.partition(" ")[2])
         former = parameters.get(name)
-        parameters[name] = (*former, *value) if isinstance(former, tuple) and isinstance(value, tuple) else value
+        parameters[name] = value if former is None else (*_texts(former), *_texts(value))
     return parameters
 
 
+def _texts(value: ParameterValue) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else (str(value),)
+
+
 def _read_value(text: str) -> ParameterValue:
-    if text.startswith('"'):
-        return (str(ast.literal_eval(text)),)  # Go's escapes are all Python's too
     if text in ("true", "false"):
         return text == "true"
     try:
-        return float(text)
+        return (str(ast.literal_eval(text)),) if text.startswith('"') else float(text)  # Go's escapes are Python's too
+    except SyntaxError as error:
+        raise ServerError(f"the server shows a parameter that cannot be read: {text}") from error
     except ValueError:
         return (text,)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from modelfile.catalog.parameters import DEPRECATED, PARAMETERS
+from modelfile.catalog.target import catalog
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.source import Source, Span
 from modelfile.syntax.nodes import (
@@ -156,7 +156,7 @@ def _meant(line: Unknown) -> str | None:
     word, name = line.word.text.upper(), line.word.text.lower()
     if word == "FORMAT":
         return _NO_FORMAT
-    if name in PARAMETERS or name in DEPRECATED:
+    if name in catalog().parameters or name in catalog().deprecated:
         return f"write `PARAMETER {name} {line.rest.text.lstrip('=: ')}`"
     close = get_close_matches(word, WORDS, n=1, cutoff=0.75)
     return f"did you mean {close[0]}?" if close else None
