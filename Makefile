@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test live check lint types imports coverage bench cases clean
+.PHONY: demo test live check lint types imports fuzz coverage bench cases clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## the main job on a small model: lint, two builds, their diff, the lock and its check
@@ -28,6 +28,9 @@ types: $(READY)
 
 imports: $(READY)
 	$(BIN)/lint-imports
+
+fuzz: $(READY)  ## the property tests for about ten minutes
+	$(BIN)/pytest -q -n auto -m "not live" --hypothesis-profile=fuzz tests/test_laws.py tests/test_fmt.py tests/test_api.py tests/test_template.py tests/test_catalog.py
 
 coverage: $(READY)
 	$(BIN)/pytest -q -n auto -m "not live" --cov --cov-report=term

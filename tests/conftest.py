@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from tests.fake_ollama import FakeOllama
 from tests.real_ollama import serve
 from tests.tiny_gguf import write_tiny_gguf
+
+settings.register_profile("fuzz", max_examples=20_000, deadline=None)
 
 UNWANTED = ("OLLAMA_HOST", "OLLAMA_MODELS", "NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS", "CI")
 

@@ -80,6 +80,48 @@ def test_a_build_that_fails_says_why_and_the_next_one_succeeds(
     assert len(fake.models) == 1
 
 
+def test_a_build_that_fails_leaves_the_model_of_that_name(project: Path, fake: FakeOllama) -> None:
+    assert mf("build", "bot:v1").code == 0
+    before = {name: model.digest for name, model in fake.models.items()}
+    (project / "Modelfile").write_text(MODELFILE + "PARAMETER top_k 3\n")
+    fake.fault("/api/create", DropParameter("top_k"))
+    assert mf("build", "bot:v1").code == 3
+    assert {name: model.digest for name, model in fake.models.items()} == before
+    assert mf("build", "bot:v1").code == 0
+    assert len(fake.models) == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "host"),
+    [
+        ({}, "a..b"),
+        ({}, "x" * 70 + ".example"),
+        ({"ALL_PROXY": "socks5://127.0.0.1:9"}, "http://192.0.2.1"),
+        ({"NO_PROXY": "[::1"}, "http://192.0.2.1"),
+        ({"SSL_CERT_FILE": "/no/such/file"}, "https://192.0.2.1"),
+    ],
+)
+def test_a_server_that_cannot_be_dialled(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], host: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    ran = mf("diff", "a:v1", "b:v1", "--host", host)
+    assert ran.code == 3, ran
+    assert ran.err.startswith("error: ")
+    assert ran.err.count("\n") > 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_what_the_terminal_cannot_say_is_spelled_out(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "Modelfile").write_text("# For tests.\nFROM x:y\nSYSTEM 中\u200b\n", encoding="utf-8")
+    command = [sys.executable, "-m", "modelfile", "lint", "--format", "json"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert ran.returncode == 1, ran.stderr
+    assert b"U+200B" in ran.stdout
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [

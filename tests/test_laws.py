@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelfile.catalog.parameters import Kind
+from modelfile.diff.compare import compare_models
 from modelfile.lint.engine import lint
 from modelfile.lint.rule import Context
 from modelfile.semantics.fingerprint import fingerprint
-from modelfile.semantics.literals import parse_value
+from modelfile.semantics.literals import ParameterValue, parse_value
 from modelfile.semantics.recipe import Model, Recipe, Turn
 from modelfile.source import Source, Span
 from modelfile.syntax.dropped import is_dropped
@@ -157,12 +158,55 @@ def test_half_way_between_two_float32_the_text_decides(text: str) -> None:
     assert abs(Fraction(rounded) - exact) <= abs(Fraction(twice) - exact)
 
 
-@given(models, models)
-def test_fingerprints_are_equal_exactly_when_the_models_are(one: Model, other: Model) -> None:
-    from modelfile.diff.compare import compare_models
+OTHERWISE = {
+    "weights": ("sha256:x",),
+    "adapters": ("sha256:x",),
+    "drafts": ("sha256:x",),
+    "template": "other",
+    "system": "other \x00",
+    "license": "other",
+    "parameters": {"other": 1},
+    "messages": (Turn("system", "other"),),
+    "renderer": "other",
+    "parser": "other",
+    "requires": "9.9.9",
+}
+ALIKE = [
+    ({"a": 1}, {"a": True}),
+    ({"a": 1}, {"a": ("1",)}),
+    ({"a": ("x",)}, {"a": ("x", "")}),
+    ({"a": ("x", "y")}, {"a": ("y", "x")}),
+    ({"a": 2**53}, {"a": 2**53 + 2}),
+]
 
-    assert fingerprint(one) == fingerprint(replace(one))
-    assert (fingerprint(one) == fingerprint(other)) == (compare_models(one, other) == ())
+
+@given(models, st.sampled_from(sorted(OTHERWISE)))
+def test_every_part_of_a_model_counts(model: Model, part: str) -> None:
+    other = replace(model, **{part: OTHERWISE[part]})  # type: ignore[arg-type]  # each of its part's type
+    assert fingerprint(other) != fingerprint(model)
+    assert compare_models(model, other) != ()
+    assert fingerprint(replace(model)) == fingerprint(model)
+    assert compare_models(model, replace(model)) == ()
+
+
+@pytest.mark.parametrize(("one", "other"), ALIKE)
+def test_parameters_that_look_alike(one: dict[str, ParameterValue], other: dict[str, ParameterValue]) -> None:
+    assert fingerprint(Model(parameters=one)) != fingerprint(Model(parameters=other))
+    assert compare_models(Model(parameters=one), Model(parameters=other)) != ()
+
+
+@pytest.mark.parametrize(("one", "other"), [(4096, 4096.0), (2**63 - 1, float(2**63)), (0, -0.0)])
+def test_numbers_that_are_one_to_a_server(one: int, other: float) -> None:
+    assert fingerprint(Model(parameters={"a": one})) == fingerprint(Model(parameters={"a": other}))
+    assert compare_models(Model(parameters={"a": one}), Model(parameters={"a": other})) == ()
+
+
+def test_messages_that_look_alike_as_text() -> None:
+    one = Model(messages=(Turn("user", "a\nassistant: b"),))
+    other = Model(messages=(Turn("user", "a"), Turn("assistant", "b")))
+    (change,) = compare_models(one, other)
+    assert change.old != change.new
+    assert fingerprint(one) != fingerprint(other)
 
 
 @given(models)

@@ -15,9 +15,10 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.errors import UsageError
-from modelfile.names import ModelName
+from modelfile.names import DEFAULT_HOST, ModelName
+from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Node
+from modelfile.syntax.nodes import Node, Template
 
 _Subject = TypeVar("_Subject", bound=Node | Modelfile)
 
@@ -63,10 +64,11 @@ _COMMENT: Final = re.compile(r"\s#.*", re.DOTALL)
 
 def looks_like_path(text: str) -> bool:
     """Whether a FROM is meant as a path, by its look; Ollama itself only asks whether it exists."""
-    windows_drive = text[1:3] in (":\\", ":/")
-    return (
-        text.startswith(("/", "./", "../", "~", ".\\", "..\\", "\\")) or windows_drive or text.endswith(_PATH_ENDINGS)
-    )
+    drive = text[1:3] in (":\\", ":/")
+    if drive or text in (".", "..") or text.startswith(("/", "./", "../", "~", ".\\", "..\\", "\\")):
+        return True
+    name = name_or_none(text)
+    return text.endswith(_PATH_ENDINGS) and not (name and (name.tagged or name.host != DEFAULT_HOST))
 
 
 def name_or_none(text: str) -> ModelName | None:
@@ -82,6 +84,17 @@ def refused(modelfile: Modelfile, name: str) -> Iterator[Finding]:
     for found in modelfile.diagnostics:
         if found.name == name:
             yield Finding(found.span, found.message, found.hint)
+
+
+def refused_template(template: Template, context: Context, name: str) -> Iterator[Finding]:
+    """What Go refuses of a template under a name, at its place in the Modelfile."""
+    from modelfile.syntax.template import parse_template  # 20 ms, and many Modelfiles have none
+
+    value = template.value
+    for found in parse_template(value.text).diagnostics if value.closed and value.text else ():
+        if found.name == name:
+            start, end = (context.modelfile.locate(value, offset) for offset in (found.span.start, found.span.end))
+            yield Finding(Span(start, end), found.message, found.hint)
 
 
 def without_comment(text: str) -> str | None:

@@ -94,11 +94,15 @@ def _set_parameter(parameters: dict[str, ParameterValue], name: str, text: str) 
     parameters[name] = (*former, *value) if isinstance(former, tuple) and isinstance(value, tuple) else value
 
 
+def is_version(text: str) -> bool:
+    """Whether REQUIRES takes it."""
+    return _SEMVER.fullmatch(f"v{text.removeprefix('v')}") is not None
+
+
 def _version(text: str) -> str:
-    version = text if text.startswith("v") else f"v{text}"
-    if not _SEMVER.fullmatch(version):
+    if not is_version(text):
         raise InputError(f"REQUIRES must be a version, such as 0.14.0, not `{text}`")
-    return version.removeprefix("v")
+    return text.removeprefix("v")
 
 
 def expand(text: str, folder: Path) -> Path:

@@ -9,8 +9,18 @@ from typing import Self
 from modelfile.diagnostics import Diagnostic
 from modelfile.errors import InputError
 from modelfile.source import Source, Span
+from modelfile.syntax.dropped import is_dropped
 from modelfile.syntax.faults import ROLES, Refusal, diagnose, refusal
-from modelfile.syntax.nodes import From, Instruction, Message, Node, Parameter, command_name, command_value
+from modelfile.syntax.nodes import (
+    From,
+    Instruction,
+    Message,
+    Node,
+    Parameter,
+    Value,
+    command_name,
+    command_value,
+)
 from modelfile.syntax.parser import parse_nodes
 from modelfile.syntax.quoting import quote
 
@@ -50,6 +60,14 @@ class Modelfile:
     def refusal(self) -> Refusal | None:
         """What Ollama's parser itself says of the first fault; None if it takes the file."""
         return refusal(self.source.text, self.nodes)
+
+    def locate(self, value: Value, offset: int) -> int:
+        """Where in the text the character at an offset of `value.text` stands, or where that ends."""
+        content = self.text[value.content.start : value.content.end]
+        if len(content) == len(value.text):
+            return value.content.start + offset
+        kept = [place for place, character in enumerate(content) if not is_dropped(character)]
+        return value.content.start + (kept[offset] if offset < len(kept) else len(content))
 
     def with_from(self, base: str) -> Self:
         """The same with another base; every other FROM stays.

@@ -46,6 +46,8 @@ def inline_comment(instruction: Instruction, context: Context) -> Iterator[Findi
         case Parameter(name=name) if _may_be_any_text(name.text):
             return
     value = instruction.value
+    if context.exists and context.exists(value.text):
+        return
     if value.closed and (rest := without_comment(value.text)) is not None:
         comment = value.text[len(rest) :].strip()
         hint = f"put `{comment}` on a line of its own"

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from modelfile.catalog.target import catalog
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule
-from modelfile.syntax.nodes import Parameter
+from modelfile.syntax.nodes import WORDS, Parameter
 
+_COMMANDS = frozenset({*map(str.lower, WORDS), "model"} - {"from", "parameter"})
+"""`PARAMETER system x` is a SYSTEM to Ollama."""
 _ELSEWHERE = {
     "max_tokens": "`num_predict`",
     "max_length": "`num_predict`",
@@ -24,6 +26,8 @@ def _meant(name: str) -> str:
     """What other programs call by this name, then what looks like it."""
     from difflib import get_close_matches
 
+    if gone := catalog().removed(name):
+        return f"Ollama has it no longer since {gone}: delete the line"
     if name.lower() in _ELSEWHERE:
         return f"Ollama calls it {_ELSEWHERE[name.lower()]}"
     close = get_close_matches(name.lower(), catalog().parameters, n=1)
@@ -54,7 +58,7 @@ def unknown_parameter(parameter: Parameter, context: Context) -> Iterator[Findin
     ```
     """
     name = parameter.name.text
-    if name in catalog().parameters or name in catalog().deprecated:
+    if name in catalog().parameters or name in catalog().deprecated or name in _COMMANDS:
         return
     if not name:
         yield Finding(parameter.name.span, "PARAMETER has two blanks before its name", "leave one of them")

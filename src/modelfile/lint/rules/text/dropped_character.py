@@ -39,15 +39,17 @@ def dropped_character(instruction: Instruction, context: Context) -> Iterator[Fi
     SYSTEM Prices are in euros: 10 000 EUR.
     ```
     """
-    span = instruction.value.span
-    written = context.modelfile.source.text[span.start : span.end]
+    text, start, end = context.modelfile.text, instruction.keyword.span.end, instruction.value.span.end
+    while end < len(text) and (text[end] in " \t" or is_dropped(text[end])):
+        end += 1
+    written = text[start:end]
     for character in filter(is_dropped, dict.fromkeys(written)):
         at = written.index(character)
         times = written.count(character)
         name = unicodedata.name(character, "control character" if ord(character) < _FIRST_PRINTABLE else "unassigned")
         around = "".join(kept for kept in written[max(at - 8, 0) : at + 9] if not is_dropped(kept)).strip()
         yield Finding(
-            Span(span.start + at, span.start + at + 1),
+            Span(start + at, start + at + 1),
             f"Ollama drops U+{ord(character):04X} {name}" + (f" ({times} times)" if times > 1 else ""),
             f"it reads `{' '.join(around.split())}`; write a plain character in its place",
         )

@@ -1,0 +1,1 @@
+"""Template (MF4xx)."""

@@ -1,0 +1,35 @@
+"""Rule MF401."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.lint.rule import Context, refused_template, rule
+from modelfile.syntax.nodes import Template
+
+
+@rule("MF401", "template-syntax", on=Template, severity=Severity.ERROR)
+def template_syntax(template: Template, context: Context) -> Iterator[Finding]:
+    r"""A TEMPLATE that Go cannot parse.
+
+    Ollama's templates are Go's text/template, and it refuses a model whose template has a fault: create ends with
+    "template error". Neither Jinja nor Python's braces mean anything to it.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    TEMPLATE {{ if .System }}{{ .System }} {{ .Prompt }}
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    TEMPLATE {{ if .System }}{{ .System }} {{ end }}{{ .Prompt }}
+    ```
+    """
+    return refused_template(template, context, "template-syntax")
