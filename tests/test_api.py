@@ -2,6 +2,7 @@
 
 import doctest
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.test_laws import texts
 import modelfile
 import modelfile.api
 from modelfile import InputError, Modelfile, parse
+from modelfile.syntax import template
 from modelfile.syntax.dropped import is_dropped
 from modelfile.syntax.quoting import plainest, quote
 
@@ -27,7 +29,7 @@ SYSTEM hi"""
 
 
 def test_public_names() -> None:
-    assert dir(modelfile) == ["InputError", "Modelfile", "ModelfileError", "parse"]
+    assert dir(modelfile) == ["InputError", "Modelfile", "ModelfileError", "Template", "parse", "parse_template"]
     assert all(getattr(modelfile, name).__doc__ for name in modelfile.__all__)
     with pytest.raises(AttributeError, match="no attribute 'format'"):
         _ = modelfile.format
@@ -36,6 +38,20 @@ def test_public_names() -> None:
 def test_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert doctest.testmod(modelfile.api) == (0, 5)
+    assert doctest.testmod(template) == (0, 2)
+
+
+def test_the_readme_s_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    names: dict[str, object] = {}
+    for line in example.splitlines():
+        code, _, comment = line.partition("  # ")
+        if comment.startswith("("):
+            assert repr(eval(code, names)) == comment.partition(":")[0]  # noqa: S307  # our own text
+        else:
+            exec(code, names)  # noqa: S102  # the same
 
 
 def test_setting_a_parameter_changes_its_place_only() -> None:

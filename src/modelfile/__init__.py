@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modelfile.api import Modelfile, parse
+    from modelfile.api import Modelfile, Template, parse, parse_template
     from modelfile.errors import InputError, ModelfileError
 
-__all__ = ["InputError", "Modelfile", "ModelfileError", "parse"]
+__all__ = ["InputError", "Modelfile", "ModelfileError", "Template", "parse", "parse_template"]
 
 
 def __dir__() -> list[str]:

@@ -9,6 +9,9 @@ from modelfile.semantics.files import digests_of
 from modelfile.semantics.resolve import resolve
 from modelfile.source import Source
 from modelfile.syntax import modelfile as syntax
+from modelfile.syntax.template import Template, parse_template
+
+__all__ = ["Modelfile", "Template", "parse", "parse_template"]
 
 
 class Modelfile(syntax.Modelfile):

@@ -52,7 +52,13 @@ class Template:
 
 
 def parse_template(text: str) -> Template:
-    """Parse a template as Go 1.24 does for Ollama. No text makes it raise."""
+    """Parse a template as Go 1.24 does for Ollama. No text makes it raise.
+
+    >>> parse_template("{{ if .System }}{{ .System }}{{ end }} {{ .Prompt }}").variables
+    ('prompt', 'response', 'system')
+    >>> [(found.message, found.hint) for found in parse_template("{{ .Prompt").diagnostics]
+    [('this action is not closed with `}}`', 'Go says: template: :1: unclosed action')]
+    """
     try:
         nodes = _parse(text)
         names = set(map(_lower, _identifiers(nodes)))
