@@ -49,7 +49,7 @@ def test_the_readme_s_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for line in example.splitlines():
         code, _, comment = line.partition("  # ")
         if comment.startswith("("):
-            assert repr(eval(code, names)) == comment.partition(":")[0]  # noqa: S307  # our own text
+            assert repr(eval(code, names)) == comment.partition(": ")[0]  # noqa: S307  # our own text
         else:
             exec(code, names)  # noqa: S102  # the same
 

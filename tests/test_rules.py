@@ -7,23 +7,35 @@ import pytest
 
 import modelfile.lint.rules
 from modelfile.lint.engine import lint
+from modelfile.lint.fixes import apply_fixes
 from modelfile.lint.rule import Context, Rule
 from modelfile.lint.rules import RULES
 from modelfile.source import Source
 from modelfile.syntax.modelfile import parse
 
 EXAMPLE = re.compile(r"^## (Bad|Good)\n\n```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FAMILIES = {"structure": "1", "references": "2", "parameters": "3", "template": "4", "text": "5"}
+FAMILIES = {
+    "structure": "1",
+    "references": "2",
+    "parameters": "3",
+    "template": "4",
+    "text": "5",
+    "security": "7",
+    "style": "9",
+}
 EXISTING = frozenset({"./weights.gguf"})
 """The files that stand beside a page's examples."""
 
 each_rule = pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.name) for rule in RULES])
 
 
-def reported(text: str) -> set[str]:
+def context_of(text: str) -> Context:
     data = text.encode().replace(rb"\xe9", b"\xe9")  # a page cannot hold what is not UTF-8
-    context = Context(modelfile=parse(Source.decode(data)), exists=EXISTING.__contains__)
-    return {found.name for found in lint(context)}
+    return Context(modelfile=parse(Source.decode(data)), exists=EXISTING.__contains__)
+
+
+def reported(text: str) -> set[str]:
+    return {found.name for found in lint(context_of(text))}
 
 
 @each_rule
@@ -40,6 +52,15 @@ def test_bad_is_reported_and_good_is_clean(rule: Rule) -> None:
     examples = dict(EXAMPLE.findall(rule.page))
     assert reported(examples["Bad"]) == {rule.name}
     assert reported(examples["Good"]) == set()
+
+
+@each_rule
+def test_bad_with_its_fixes_is_good(rule: Rule) -> None:
+    examples = dict(EXAMPLE.findall(rule.page))
+    bad = context_of(examples["Bad"]).modelfile
+    if any(found.fix for found in lint(context_of(examples["Bad"])) if found.name == rule.name):
+        mended, _ = apply_fixes(bad, lambda modelfile: lint(context_of(modelfile.text)), unsafe=True)
+        assert mended.text == examples["Good"]
 
 
 @each_rule

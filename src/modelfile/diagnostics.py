@@ -19,6 +19,32 @@ class Severity(StrEnum):
     """Worth knowing."""
 
 
+class Safety(StrEnum):
+    """Whether a fix may be applied without a look."""
+
+    SAFE = "safe"
+    """What is built stays what it was, or becomes what is plainly meant."""
+    UNSAFE = "unsafe"
+    """Likely what is meant; what is built changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A text to put in the place of a span."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """How to mend a finding."""
+
+    edits: tuple[Edit, ...]
+    """In the order of the text, none over another."""
+    safety: Safety = Safety.UNSAFE
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a rule yields: a place and words. The engine adds the rest."""
@@ -27,6 +53,7 @@ class Finding:
     message: str
     hint: str | None = None
     """What to do about it, as a sentence."""
+    fix: Fix | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +66,4 @@ class Diagnostic:
     span: Span
     message: str
     hint: str | None = None
+    fix: Fix | None = None

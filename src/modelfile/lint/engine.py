@@ -30,4 +30,5 @@ def _run(rule: Rule, context: Context) -> Iterator[Diagnostic]:
                 span=finding.span,
                 message=finding.message,
                 hint=finding.hint,
+                fix=finding.fix,
             )

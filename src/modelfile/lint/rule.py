@@ -10,9 +10,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, TypeVar
 
+from modelfile.catalog.target import Catalog, catalog
 from modelfile.diagnostics import Finding, Severity
 from modelfile.errors import UsageError
 from modelfile.names import DEFAULT_HOST, ModelName
@@ -32,6 +33,8 @@ class Context:
     """Whether a path, as written in the Modelfile, exists; None where nobody can tell (standard input)."""
     pinned: str | None = None
     """The base that the lock has for this Modelfile, as written."""
+    target: Catalog = field(default_factory=catalog)
+    """What there is in the Ollama version that the Modelfile is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
