@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test live check lint types imports fuzz coverage bench cases clean
+.PHONY: demo test live check lint types imports fuzz coverage bench cases docs clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## the main job on a small model: lint, two builds, their diff, the lock and its check
@@ -41,6 +41,9 @@ bench: $(READY)  ## the benchmarks, as ratios in one run
 
 cases: $(READY)  ## write what the commands print now into tests/cases
 	$(BIN)/pytest -q tests/test_cases.py --update-cases -p no:randomly
+
+docs: $(READY)  ## write docs/rules from the rules
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf .venv .ollama .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.cli import Ran, mf
+from tests.cli import mf
 from tests.fake_ollama import FakeOllama
 
 from modelfile.build.expected import expected
@@ -42,7 +42,8 @@ def test_the_lock_means_the_same_in_every_checkout(project: Path, tmp_path: Path
     assert list(json.loads((project / "mf.lock").read_text())["modelfiles"]["bot/Modelfile"]["files"]) == [locked]
     shutil.copytree(project, tmp_path / "elsewhere")
     for folder in (".", "bot"):
-        assert mf("pin", "--check", cwd=tmp_path / "elsewhere" / folder) == Ran(0, "", "")
+        ran = mf("pin", "--check", cwd=tmp_path / "elsewhere" / folder)
+        assert (ran.code, ran.out) == (0, "")
 
 
 def test_local_weights_are_not_sent_again(project: Path, fake: FakeOllama) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from modelfile.cli import build, diff, fmt, lint, parse, pin
+from modelfile.cli import build, config, diff, explain, fmt, lint, parse, pin
 from modelfile.errors import ModelfileError, UsageError
 from modelfile.report.text import print_error
 
@@ -55,6 +55,8 @@ app.command(name="parse")(parse.parse)
 app.command(name="build")(build.build)
 app.command(name="pin")(pin.pin)
 app.command(name="diff")(diff.diff)
+app.command(name="explain")(explain.explain)
+app.command(name="config")(config.config)
 
 
 def main() -> None:

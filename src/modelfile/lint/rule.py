@@ -11,15 +11,20 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from modelfile.catalog.target import Catalog, catalog
-from modelfile.diagnostics import Finding, Severity
+from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
 from modelfile.errors import UsageError
+from modelfile.lint.suppressions import Suppression
 from modelfile.names import DEFAULT_HOST, ModelName
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Node, Template
+from modelfile.syntax.nodes import Instruction, Node, Template
+
+if TYPE_CHECKING:
+    from modelfile.syntax.template import Template as ParsedTemplate
 
 _Subject = TypeVar("_Subject", bound=Node | Modelfile)
 
@@ -35,6 +40,8 @@ class Context:
     """The base that the lock has for this Modelfile, as written."""
     target: Catalog = field(default_factory=catalog)
     """What there is in the Ollama version that the Modelfile is for."""
+    idle: tuple[Suppression, ...] = ()
+    """The suppressions that silence nothing; known only once all other rules have run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +69,7 @@ def rule(code: str, name: str, *, on: type[_Subject], severity: Severity) -> Cal
 
 
 _PATH_ENDINGS: Final = (".gguf", ".safetensors", ".bin", ".pth")
+_REST_OF_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)?")
 _COMMENT: Final = re.compile(r"\s#.*", re.DOTALL)
 
 
@@ -89,15 +97,40 @@ def refused(modelfile: Modelfile, name: str) -> Iterator[Finding]:
             yield Finding(found.span, found.message, found.hint)
 
 
-def refused_template(template: Template, context: Context, name: str) -> Iterator[Finding]:
-    """What Go refuses of a template under a name, at its place in the Modelfile."""
+@lru_cache(maxsize=8)
+def parsed_template(text: str) -> ParsedTemplate:
+    """A template's tree; parsed once for all rules."""
     from modelfile.syntax.template import parse_template  # 20 ms, and many Modelfiles have none
 
+    return parse_template(text)
+
+
+def template_in_force(modelfile: Modelfile) -> tuple[Template, ParsedTemplate] | None:
+    """The TEMPLATE that wins, if Ollama takes it."""
+    last = next((node for node in reversed(modelfile.nodes) if isinstance(node, Template)), None)
+    if last is None or not last.value.closed or not last.value.text:
+        return None
+    parsed = parsed_template(last.value.text)
+    return None if parsed.diagnostics else (last, parsed)
+
+
+def refused_template(template: Template, context: Context, name: str) -> Iterator[Finding]:
+    """What Go refuses of a template under a name, at its place in the Modelfile."""
     value = template.value
-    for found in parse_template(value.text).diagnostics if value.closed and value.text else ():
+    for found in parsed_template(value.text).diagnostics if value.closed and value.text else ():
         if found.name == name:
             start, end = (context.modelfile.locate(value, offset) for offset in (found.span.start, found.span.end))
             yield Finding(Span(start, end), found.message, found.hint)
+
+
+def deletion(instruction: Instruction, modelfile: Modelfile) -> Fix:
+    """The fix that deletes an instruction with its lines, where nothing of what is built hangs on it."""
+    text, start = modelfile.text, instruction.span.start
+    while start and text[start - 1] not in "\r\n":
+        start -= 1
+    rest = _REST_OF_LINE.match(text, instruction.span.end)
+    end = rest.end() if rest else instruction.span.end
+    return Fix(edits=(Edit(Span(start, end), ""),), safety=Safety.SAFE)
 
 
 def without_comment(text: str) -> str | None:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
 
-from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.diagnostics import Diagnostic, Safety, Severity
 from modelfile.source import Source
 
 if TYPE_CHECKING:
@@ -51,11 +51,12 @@ def print_warning(message: str) -> None:
 def print_findings(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]], *, to_stderr: bool = False) -> None:
     """Findings with their source lines, and on standard error how many there are."""
     counts: Counter[Severity] = Counter()
-    files = 0
+    files = mendable = 0
     for source, diagnostics in findings:
         files += 1
         for found in diagnostics:
             counts[found.severity] += 1
+            mendable += found.fix is not None and found.fix.safety is Safety.SAFE
             _print_finding(source, found, sys.stderr if to_stderr else sys.stdout)
     if to_stderr:
         return
@@ -63,6 +64,8 @@ def print_findings(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]], *,
         f"{counts[severity]} {severity}{'s' * (counts[severity] != 1)}" for severity in Severity if counts[severity]
     ]
     if told or sys.stderr.isatty():
+        if mendable:
+            told.append(f"{mendable} can be mended with --fix")
         checked = f"{files} Modelfile{'s' * (files != 1)} checked"
         write([(f"{checked}: {', '.join(told) or 'nothing found'}", "dim")], sys.stderr)
 

@@ -1,4 +1,4 @@
-"""Parameter values as Go reads them: strconv's ParseInt, ParseFloat and ParseBool, by Ollama's `FormatParams`."""
+"""Values as Go reads them: strconv's ParseInt, ParseFloat and ParseBool, by Ollama's `FormatParams`; versions."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ _BOOLS: Final = {
 }
 _INT64: Final = range(-(2**63), 2**63)
 _DIGITS_OF_FLOAT32: Final = 9
+_NUMBER: Final = r"(?:0|[1-9][0-9]*)"
+_IDENTIFIERS: Final = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
+_PRERELEASE: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_SEMVER: Final = re.compile(
+    rf"v{_NUMBER}(?:\.{_NUMBER}(?:\.{_NUMBER}(?:-{_PRERELEASE}(?:\.{_PRERELEASE})*)?(?:\+{_IDENTIFIERS})?)?)?"
+)
 
 
 def canonical(value: ParameterValue) -> ParameterValue:
@@ -105,3 +111,8 @@ def _reads_back(short: float, value: float) -> bool:
         return _pack(short) == value
     except OverflowError:
         return False
+
+
+def is_version(text: str) -> bool:
+    """Whether REQUIRES takes it: golang.org/x/mod/semver, with or without a `v`."""
+    return _SEMVER.fullmatch(f"v{text.removeprefix('v')}") is not None

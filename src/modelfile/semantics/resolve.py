@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from modelfile.catalog.target import catalog
 from modelfile.errors import InputError
-from modelfile.semantics.literals import ParameterValue, parse_value
+from modelfile.semantics.literals import ParameterValue, is_version, parse_value
 from modelfile.semantics.recipe import Recipe, Turn
 from modelfile.syntax.modelfile import Modelfile
 
@@ -24,12 +23,6 @@ _WEIGHTS: Final = (
 """A folder's weights are what the first of these finds that finds anything."""
 _BESIDE_WEIGHTS: Final = ("*.json", "*/*.json", "chat_template.jinja")
 _TOKENIZERS: Final = ("tokenizer.model", "*/tokenizer.model")
-_NUMBER: Final = r"(?:0|[1-9][0-9]*)"
-_IDENTIFIERS: Final = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
-_PRERELEASE: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
-_SEMVER: Final = re.compile(
-    rf"v{_NUMBER}(?:\.{_NUMBER}(?:\.{_NUMBER}(?:-{_PRERELEASE}(?:\.{_PRERELEASE})*)?(?:\+{_IDENTIFIERS})?)?)?"
-)
 
 
 def resolve(modelfile: Modelfile, folder: Path) -> Recipe:
@@ -92,11 +85,6 @@ def _set_parameter(parameters: dict[str, ParameterValue], name: str, text: str) 
         raise InputError(f"parameter `{name}` {error}, not `{text}`") from error
     former = parameters.get(name)
     parameters[name] = (*former, *value) if isinstance(former, tuple) and isinstance(value, tuple) else value
-
-
-def is_version(text: str) -> bool:
-    """Whether REQUIRES takes it."""
-    return _SEMVER.fullmatch(f"v{text.removeprefix('v')}") is not None
 
 
 def _version(text: str) -> str:

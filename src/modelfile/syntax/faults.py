@@ -30,6 +30,7 @@ CODES: Final = {
     "unknown-instruction": "MF102",
     "missing-argument": "MF103",
     "unclosed-quote": "MF104",
+    "double-blank": "MF107",
     "invalid-role": "MF108",
 }
 ROLES: Final = ("system", "user", "assistant")
@@ -181,7 +182,7 @@ def _headless(node: Headless) -> Diagnostic:
 def _invalid_role(node: Message) -> Diagnostic:
     role = node.role.text
     if not role:
-        return _fault("invalid-role", node.role.span, "MESSAGE has two blanks before its role", "leave one of them")
+        return _fault("double-blank", node.role.span, "MESSAGE has two blanks before its role", "leave one of them")
     hint = f"write `{role.lower()}`" if role.lower() in ROLES else f"Ollama takes {', '.join(ROLES)}"
     return _fault("invalid-role", node.role.span, f"`{role}` is not a role", hint)
 

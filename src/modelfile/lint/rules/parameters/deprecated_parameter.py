@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelfile.catalog.target import catalog
 from modelfile.diagnostics import Finding, Severity
-from modelfile.lint.rule import Context, rule
+from modelfile.lint.rule import Context, deletion, rule
 from modelfile.syntax.nodes import Parameter
 
 
@@ -32,5 +31,6 @@ def deprecated_parameter(parameter: Parameter, context: Context) -> Iterator[Fin
     ```
     """
     name = parameter.name.text
-    if name in catalog().deprecated:
-        yield Finding(parameter.name.span, f"`{name}` is deprecated: Ollama drops it", "delete the line")
+    if name in context.target.deprecated:
+        fix = deletion(parameter, context.modelfile)
+        yield Finding(parameter.name.span, f"`{name}` is deprecated: Ollama drops it", "delete the line", fix)

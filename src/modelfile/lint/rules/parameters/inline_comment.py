@@ -6,14 +6,25 @@ from collections.abc import Iterator
 
 from modelfile.catalog.parameters import Kind
 from modelfile.catalog.target import catalog
-from modelfile.diagnostics import Finding, Severity
+from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
 from modelfile.lint.rule import Context, rule, without_comment
-from modelfile.syntax.nodes import Instruction, License, Message, Parameter, System, Template
+from modelfile.source import Span
+from modelfile.syntax.nodes import Instruction, License, Message, Parameter, Quoting, System, Template
 
 
 def _may_be_any_text(name: str) -> bool:
     known = catalog().parameters.get(name)
     return known is None or known.kind is Kind.STRINGS
+
+
+def _comment_above(instruction: Instruction, rest: str, comment: str, context: Context) -> Fix | None:
+    """Nobody means the comment as a part of a number or a name."""
+    value, text = instruction.value, context.modelfile.text
+    if value.quoting is not Quoting.NONE or len(value.text) != value.span.end - value.span.start or "\n" in comment:
+        return None
+    line = text.rfind("\n", 0, instruction.span.start) + 1
+    above = Edit(Span(line, line), f"{comment}\n")
+    return Fix(edits=(above, Edit(Span(value.span.start + len(rest), value.span.end), "")), safety=Safety.SAFE)
 
 
 @rule("MF311", "inline-comment", on=Instruction, severity=Severity.ERROR)
@@ -51,4 +62,5 @@ def inline_comment(instruction: Instruction, context: Context) -> Iterator[Findi
     if value.closed and (rest := without_comment(value.text)) is not None:
         comment = value.text[len(rest) :].strip()
         hint = f"put `{comment}` on a line of its own"
-        yield Finding(value.span, f"Ollama takes the comment as part of the value: `{value.text}`", hint)
+        message = f"Ollama takes the comment as part of the value: `{value.text}`"
+        yield Finding(value.span, message, hint, _comment_above(instruction, rest, comment, context))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelfile.catalog.target import catalog
+from modelfile.catalog.target import Catalog
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule
 from modelfile.syntax.nodes import WORDS, Parameter
@@ -22,16 +22,14 @@ _ELSEWHERE = {
 }
 
 
-def _meant(name: str) -> str:
+def _meant(name: str, target: Catalog) -> str:
     """What other programs call by this name, then what looks like it."""
     from difflib import get_close_matches
 
-    if gone := catalog().removed(name):
-        return f"Ollama has it no longer since {gone}: delete the line"
     if name.lower() in _ELSEWHERE:
         return f"Ollama calls it {_ELSEWHERE[name.lower()]}"
-    close = get_close_matches(name.lower(), catalog().parameters, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"Ollama knows {', '.join(sorted(catalog().parameters))}"
+    close = get_close_matches(name.lower(), target.parameters, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"Ollama knows {', '.join(sorted(target.parameters))}"
 
 
 @rule("MF301", "unknown-parameter", on=Parameter, severity=Severity.ERROR)
@@ -57,10 +55,8 @@ def unknown_parameter(parameter: Parameter, context: Context) -> Iterator[Findin
     PARAMETER temperature 0.2
     ```
     """
-    name = parameter.name.text
-    if name in catalog().parameters or name in catalog().deprecated or name in _COMMANDS:
+    name, target = parameter.name.text, context.target
+    if name in target.parameters or name in target.deprecated or name in _COMMANDS:
         return
-    if not name:
-        yield Finding(parameter.name.span, "PARAMETER has two blanks before its name", "leave one of them")
-        return
-    yield Finding(parameter.name.span, f"unknown parameter `{name}`", _meant(name))
+    if name and not target.removed(name):  # else double-blank, removed-parameter
+        yield Finding(parameter.name.span, f"unknown parameter `{name}`", _meant(name, target))

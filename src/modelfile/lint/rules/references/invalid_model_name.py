@@ -16,7 +16,7 @@ def invalid_model_name(base: From, context: Context) -> Iterator[Finding]:
     r"""FROM names neither a path that exists nor a model as Ollama names them.
 
     A name is `[host/][namespace/]model[:tag]`, each part up to 80 letters, digits, `_`, `.` and `-`. Ollama refuses
-    others when it comes to build, as "invalid model name"; so it does with digests (`@sha256:…`).
+    others when it comes to build, as "invalid model name".
 
     ## Bad
 
@@ -38,5 +38,5 @@ def invalid_model_name(base: From, context: Context) -> Iterator[Finding]:
     try:
         ModelName.parse(written)
     except UsageError as error:
-        if " #" not in written:  # inline-comment
+        if " #" not in written and "@sha256:" not in written:  # inline-comment, digest-in-from
             yield Finding(base.value.span, error.message, error.hint)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, looks_like_path, rule
+from modelfile.lint.rules.references.absolute_path import is_absolute
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
 
 
@@ -39,5 +40,6 @@ def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding
         case _:
             return
     if is_path and context.exists and not context.exists(written):
-        hint = "paths are relative to the Modelfile's folder"
+        relative = "paths are relative to the Modelfile's folder"
+        hint = f"an absolute path holds on one machine only; {relative}" if is_absolute(written) else relative
         yield Finding(instruction.value.span, f"`{written}` does not exist", hint)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, looks_like_path, name_or_none, rule
+from modelfile.lint.rules.references.hf_without_quantisation import is_left_to_hugging_face
 from modelfile.syntax.nodes import From
 
 
@@ -34,7 +35,7 @@ def unpinned_base(base: From, context: Context) -> Iterator[Finding]:
     if looks_like_path(written) or (context.exists and context.exists(written)) or written == context.pinned:
         return
     name = name_or_none(written)
-    if name and name.moving:
+    if name and name.moving and not is_left_to_hugging_face(name):
         what = f"tag `{name.tag}`" if name.tagged else "no tag"
         hint = f"name one, as in `{name.model}:3b`, or run `mf pin` to record what it means now"
         yield Finding(base.value.span, f"the base `{written}` has {what}: it will mean another model", hint)

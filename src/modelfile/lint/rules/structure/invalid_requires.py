@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule
-from modelfile.semantics.resolve import is_version
+from modelfile.semantics.literals import is_version
 from modelfile.syntax.nodes import Requires
 
 

@@ -33,5 +33,6 @@ def missing_purpose(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     PARAMETER temperature 0.2
     ```
     """
-    if not any(isinstance(node, Comment) and len(node.text.split()) > 1 for node in modelfile.nodes):
+    comments = (node.text for node in modelfile.nodes if isinstance(node, Comment))
+    if not any(len(text.split()) > 1 and not text.startswith(("mf:", "fmt:")) for text in comments):
         yield Finding(Span(0, 0), "no comment says what this model is for", "say so in a line above FROM")

@@ -1,0 +1,110 @@
+"""Configuration: `[tool.mf]` in pyproject.toml, or mf.toml, found upward from where a command runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from modelfile.diagnostics import Severity
+from modelfile.errors import UsageError
+
+_OWN: Final = "mf.toml"
+_SHARED: Final = "pyproject.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What is configured; a field's key has `-` for `_`."""
+
+    select: tuple[str, ...] = ("ALL",)
+    """Rules in force: codes, families, names, or ALL."""
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    """By rule name: error, warning or info."""
+    per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By glob, from the configuration's folder: rules not in force there."""
+    target: str | None = None
+    """The Ollama version that Modelfiles are for; the newest known, else."""
+    fail_level: Severity = Severity.WARNING
+    """The least severity that makes `mf lint` exit 1."""
+    file: Path | None = None
+    """Where it was read; not a key."""
+
+
+def find_config(folder: Path) -> Path | None:
+    """The nearest mf.toml, or pyproject.toml with a `[tool.mf]`, from a folder upward to the root of its repository."""
+    for above in (folder.resolve(), *folder.resolve().parents):
+        if (above / _OWN).is_file():
+            return above / _OWN
+        if (above / _SHARED).is_file() and "mf" in _read(above / _SHARED).get("tool", {}):
+            return above / _SHARED
+        if (above / ".git").exists():
+            break
+    return None
+
+
+def load_config(path: Path) -> Config:
+    """Read a configuration file.
+
+    Raises:
+        UsageError: It cannot be read, has a key that there is not, or a value of the wrong type.
+    """
+    content = _read(path)
+    table = content.get("tool", {}).get("mf", {}) if path.name == _SHARED else content
+    read: dict[str, Any] = {"file": path}
+    known = {item.name.replace("_", "-"): item.name for item in fields(Config) if item.name != "file"}
+    for key, value in table.items():
+        if key not in known:
+            from difflib import get_close_matches
+
+            close = get_close_matches(key, known, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known)}"
+            raise UsageError(f"`{path}`: there is no setting `{key}`", hint=hint)
+        try:
+            read[known[key]] = _value(known[key], value)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise UsageError(f"`{path}`: `{key}` cannot be {value!r}", hint=_SHAPES[known[key]]) from error
+    return Config(**read)
+
+
+_SHAPES: Final = {
+    "select": 'a list of rules, as in ["MF1", "unpinned-base"]',
+    "extend_select": 'a list of rules, as in ["MF1", "unpinned-base"]',
+    "ignore": 'a list of rules, as in ["MF5", "missing-purpose"]',
+    "severities": 'a table, as in {unpinned-base = "error"}',
+    "per_file_ignores": 'a table, as in {"drafts/*" = ["MF2"]}',
+    "target": 'a version, as in "0.24.0"',
+    "fail_level": "error, warning or info",
+}
+
+
+def _value(name: str, value: Any) -> Any:
+    match name:
+        case "select" | "extend_select" | "ignore":
+            return _texts(value)
+        case "severities":
+            return {rule: Severity(severity) for rule, severity in value.items()}
+        case "per_file_ignores":
+            return {glob: _texts(rules) for glob, rules in value.items()}
+        case "fail_level":
+            return Severity(value)
+        case _:
+            return str(value)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise TypeError
+    return tuple(value)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import tomllib  # 3 ms that only a configured project pays
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"`{path}` is not TOML: {error}", hint="mend it, or leave it out with --isolated") from error

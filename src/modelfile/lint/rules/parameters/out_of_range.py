@@ -1,0 +1,74 @@
+"""Rule MF307."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.catalog import parameters
+from modelfile.diagnostics import Finding, Severity
+from modelfile.lint.rule import Context, rule
+from modelfile.semantics.literals import parse_value
+from modelfile.syntax.nodes import Parameter
+
+_BELOW: Final = {
+    "num_ctx": "Ollama takes 4",
+    "temperature": "it means the same as 0: always the likeliest token",
+    "top_p": "only the likeliest token is left",
+    "min_p": "it means the same as 0: off",
+}
+_ABOVE: Final = {
+    "top_p": "it means the same as 1: off",
+    "min_p": "only the likeliest token is left",
+}
+"""What Ollama's sampler and llama.cpp both make of it."""
+
+
+def _range(known: parameters.Parameter) -> str:
+    if known.minimum is None:
+        return f"up to {known.maximum}"
+    return f"at least {known.minimum}" if known.maximum is None else f"from {known.minimum} to {known.maximum}"
+
+
+@rule("MF307", "out-of-range", on=Parameter, severity=Severity.WARNING)
+def out_of_range(parameter: Parameter, context: Context) -> Iterator[Finding]:
+    r"""A number is outside of what the parameter can mean.
+
+    Ollama checks no ranges: it stores the number, and what then happens is up to the code that draws the tokens. Often
+    it cuts the number off at the end of the range, so that it does not do what it seems to say.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    PARAMETER top_p 90
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    PARAMETER top_p 0.9
+    ```
+    """
+    name = parameter.name.text
+    known = context.target.parameters.get(name)
+    if known is None or not parameter.value.closed:
+        return
+    try:
+        value = parse_value(known.kind, parameter.value.text)
+    except ValueError:
+        return  # invalid-parameter-value
+    if isinstance(value, tuple):
+        return
+    if known.minimum is not None and value < known.minimum:
+        effect = _BELOW.get(name)
+    elif known.maximum is not None and value > known.maximum:
+        effect = _ABOVE.get(name)
+    else:
+        return
+    message = f"`{name} {parameter.value.text}` is out of range{f': {effect}' if effect else ''}"
+    special = "".join(f"; {number} means: {meaning}" for number, meaning in known.special)
+    yield Finding(parameter.value.span, message, f"`{name}` is {_range(known)}{special}")

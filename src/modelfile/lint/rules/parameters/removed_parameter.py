@@ -1,0 +1,37 @@
+"""Rule MF306."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.lint.rule import Context, rule
+from modelfile.syntax.nodes import Parameter
+
+
+@rule("MF306", "removed-parameter", on=Parameter, severity=Severity.ERROR)
+def removed_parameter(parameter: Parameter, context: Context) -> Iterator[Finding]:
+    r"""Ollama had this parameter once, and refuses it now.
+
+    Old tutorials still set `tfs_z`, `num_gqa` or `rope_frequency_base`. What the last two set, Ollama now reads from
+    the weights themselves. Of others, such as `mirostat`, Ollama only warns; see `deprecated-parameter`.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    PARAMETER tfs_z 1
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    ```
+    """
+    name = parameter.name.text
+    gone = context.target.removed(name)
+    if gone and name not in context.target.deprecated:
+        yield Finding(parameter.name.span, f"Ollama has had no parameter `{name}` since {gone}", "delete the line")

@@ -1,0 +1,1 @@
+"""Style and suppressions (MF9xx)."""

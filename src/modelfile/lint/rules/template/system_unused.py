@@ -1,0 +1,50 @@
+"""Rule MF406."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.lint.rule import Context, rule, template_in_force
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Renderer, System
+
+
+@rule("MF406", "system-unused", on=Modelfile, severity=Severity.WARNING)
+def system_unused(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r"""A SYSTEM that the TEMPLATE leaves out.
+
+    The system prompt reaches the model only where the template puts it, by `.System`, or with the other messages
+    by `.Messages`. If it names neither, the prompt is stored, shown by `ollama show`, and never sent.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM You answer questions on billing.
+    TEMPLATE {{ .Prompt }}
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM You answer questions on billing.
+    TEMPLATE {{ .System }} {{ .Prompt }}
+    ```
+    """
+    system = next((node for node in reversed(modelfile.nodes) if isinstance(node, System)), None)
+    if system is None or not system.value.closed or not system.value.text:
+        return
+    if any(isinstance(node, Renderer) for node in modelfile.nodes) or not (found := template_in_force(modelfile)):
+        return
+    template, parsed = found
+    # without a prompt, the template has a worse fault
+    if "prompt" in parsed.variables and not {"system", "messages"}.intersection(parsed.variables):
+        line = modelfile.source.line_of(template.span.start)
+        message = (
+            f"the model never sees this SYSTEM: the TEMPLATE in line {line} names neither `.System` nor `.Messages`"
+        )
+        yield Finding(system.keyword.span, message, "put `{{ .System }}` into the TEMPLATE, or delete the SYSTEM")

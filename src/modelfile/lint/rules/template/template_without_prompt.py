@@ -1,0 +1,41 @@
+"""Rule MF404."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.lint.rule import Context, rule, template_in_force
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Renderer
+
+
+@rule("MF404", "template-without-prompt", on=Modelfile, severity=Severity.WARNING)
+def template_without_prompt(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r"""A TEMPLATE that leaves the question out.
+
+    What the user asks reaches the model by `.Prompt` or `.Messages` only. A template that names neither builds, and
+    the model is sent the same text whatever is asked. Single braces, as in Python, are plain text to Ollama.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    TEMPLATE {{ .System }} {prompt}
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    TEMPLATE {{ .System }} {{ .Prompt }}
+    ```
+    """
+    if any(isinstance(node, Renderer) for node in modelfile.nodes) or not (found := template_in_force(modelfile)):
+        return
+    template, parsed = found
+    if not {"prompt", "messages"}.intersection(parsed.variables):
+        message = "this TEMPLATE names neither `.Prompt` nor `.Messages`: the model never sees what is asked"
+        yield Finding(template.keyword.span, message, "put `{{ .Prompt }}` where the question belongs")

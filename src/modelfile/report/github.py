@@ -1,0 +1,42 @@
+"""Findings as workflow commands, which GitHub Actions shows beside the lines of a pull request.
+
+Commands: GitHub Docs, "Workflow commands for GitHub Actions", "Setting an error message". Escapes: `escapeData` and
+`escapeProperty` in @actions/core 1.11, src/command.ts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import Final
+
+from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.report.text import visible
+from modelfile.source import Source
+
+_COMMANDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+_DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY: Final = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
+
+
+def findings_as_github(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]) -> str:
+    """A command a line, a line a finding; empty if there is none."""
+    return "\n".join(_command(source, found) for source, diagnostics in findings for found in diagnostics)
+
+
+def _command(source: Source, found: Diagnostic) -> str:
+    start, end = source.position(found.span.start), source.position(found.span.end)
+    properties: dict[str, object] = {
+        "file": os.fsencode(PurePath(source.path).as_posix()).decode(errors="replace"),
+        "line": start.line,
+        "col": start.column,
+        "endLine": end.line,
+        "endColumn": end.column,
+        "title": f"{found.code} {found.name}",
+    }
+    if start.line != end.line:  # GitHub takes columns only within one line
+        del properties["col"], properties["endColumn"]
+    written = ",".join(f"{key}={str(value).translate(_PROPERTY)}" for key, value in properties.items())
+    message = visible("\n".join(filter(None, (found.message, found.hint))), keep="\n")
+    return f"::{_COMMANDS[found.severity]} {written}::{message.translate(_DATA)}"
