@@ -14,7 +14,7 @@ _ENDS: Final = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end_of_turn|>", 
 _MARKERS: Final = (*_ENDS, "<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "<|START_OF_TURN_TOKEN|>")
 
 
-@rule("MF411", "missing-stop", on=Modelfile, severity=Severity.WARNING)
+@rule("MF411", "missing-stop", on=Modelfile, severity=Severity.INFO)
 def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""A template's end of turn that no `stop` names.
 
