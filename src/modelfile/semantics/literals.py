@@ -86,9 +86,18 @@ def _parse_float(text: str) -> float:
 def _to_float32(value: float, digits: str, *, hexadecimal: bool) -> float:
     """Round to float32 once: where the float64 lies half-way between two float32, the text itself decides."""
     rounded = _pack(value)
-    if hexadecimal or value in (0.0, rounded) or (exact := Fraction(Decimal(digits))) == Fraction(value):
+    if value in (0.0, rounded):
+        return rounded
+    exact = _exact_hex(digits) if hexadecimal else Fraction(Decimal(digits))
+    if exact == Fraction(value):
         return rounded
     return _pack(math.nextafter(value, math.inf if exact > Fraction(value) else -math.inf))
+
+
+def _exact_hex(digits: str) -> Fraction:
+    mantissa, _, exponent = digits.lower().replace("0x", "", 1).partition("p")
+    whole, _, fraction = mantissa.partition(".")
+    return int(whole + fraction, 16) * Fraction(2) ** (int(exponent) - 4 * len(fraction))
 
 
 def _pack(value: float) -> float:
