@@ -17,6 +17,7 @@ from modelfile.names import ModelName, model_for, server_url
         ("hf.co/a/b:Q4_K_M", "hf.co/a/b:Q4_K_M", "hf.co/a/b:Q4_K_M"),
         ("127.0.0.1:5000/team/tiny", "127.0.0.1:5000/team/tiny:latest", "127.0.0.1:5000/team/tiny:latest"),
         ("http://127.0.0.1:5000/team/tiny:v1", "127.0.0.1:5000/team/tiny:v1", "127.0.0.1:5000/team/tiny:v1"),
+        ("http:///team/tiny", "registry.ollama.ai/team/tiny:latest", "team/tiny:latest"),
         ("Registry.Ollama.ai/Library/x:y", "Registry.Ollama.ai/Library/x:y", "x:y"),
         ("_x-y.z:" + "t" * 80, "registry.ollama.ai/library/_x-y.z:" + "t" * 80, "_x-y.z:" + "t" * 80),
     ],
@@ -75,6 +76,9 @@ def test_refused_names(text: str, hint: str) -> None:
         ("example.com:66000", "http://example.com:11434"),
         ("example.com:-1", "http://example.com:11434"),
         ("example.com:x", "http://example.com:11434"),
+        ("example.com:" + "9" * 5000, "http://example.com:11434"),
+        ('" 127.0.0.1 "', "http://127.0.0.1:11434"),
+        ("[::ffff:0.0.0.0]:1", "http://127.0.0.1:1"),
     ],
 )
 def test_addresses(address: str, url: str) -> None:

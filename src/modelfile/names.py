@@ -24,6 +24,9 @@ _SHAPE: Final = "a name is [host/][namespace/]model[:tag], each part up to 80 of
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 _HOST_AND_PORT: Final = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*):(?P<port>[^:\[\]]*)")
 _HIGHEST_PORT: Final = 65535
+_PORT_DIGITS: Final = 5
+_PORT: Final = re.compile(r"0*[0-9]{1,5}")
+_BLANKS: Final = " \t\n\v\f\r\x85\xa0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,7 @@ class ModelName:
             rest, slash, namespace = rest.rpartition("/")
             if slash:
                 scheme, separator, host = rest.partition("://")
-                host = host if separator else scheme
+                host = (host if separator else scheme) or (DEFAULT_HOST if separator else "")
         parts = {"host": host, "namespace": namespace, "model": model, "tag": tag}
         for kind, part in parts.items():
             if not _PARTS[kind].fullmatch(part):
@@ -109,7 +112,7 @@ def server_url(address: str) -> str:
     Raises:
         UsageError: The scheme is neither http nor https, or the host is none.
     """
-    address = address.strip().strip("\"'")
+    address = address.strip(_BLANKS).strip("\"'").strip(_BLANKS)
     scheme, separator, rest = address.partition("://")
     if not separator:
         scheme, rest = ("https", "ollama.com:443") if address == "ollama.com" else ("http", address)
@@ -121,7 +124,7 @@ def server_url(address: str) -> str:
     hostport, _, path = rest.partition("/")
     split = _HOST_AND_PORT.fullmatch(hostport)
     host, port = (split["host"], split["port"]) if split else (hostport, default_port)
-    if not (port.isascii() and port.isdigit() and int(port) <= _HIGHEST_PORT):
+    if not _PORT.fullmatch(port) or int(port[-_PORT_DIGITS:]) > _HIGHEST_PORT:
         port = default_port
     return f"{scheme}://{_dialled(host.strip('[]'), address)}:{port}{'/' + path.strip('/') if path.strip('/') else ''}"
 
@@ -134,6 +137,9 @@ def _dialled(host: str, address: str) -> str:
             hint = "write [http://|https://]host[:port][/path], as in OLLAMA_HOST=127.0.0.1:11434"
             raise UsageError(f"`{address}` is not the address of a server", hint=hint) from None
         return host
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    if mapped is not None and mapped.is_unspecified:
+        return "127.0.0.1"
     if ip.is_unspecified:
         return "127.0.0.1" if ip.version == 4 else "[::1]"  # noqa: PLR2004  # IP's two versions
     return str(ip) if ip.version == 4 else f"[{ip}]"  # noqa: PLR2004  # the same

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posixpath
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +40,9 @@ class Entry:
 
     def portable(self, path: Path) -> str:
         """A local file's path as the lock has it: from the Modelfile's folder or from `~`, where it can be."""
-        for file, folder in ((path, self.folder), (path.resolve(), self.folder.resolve())):
-            if file.is_relative_to(folder):
-                return posixpath.normpath(file.relative_to(folder).as_posix())
+        for file in (path.absolute(), path.resolve()):
+            if file.is_relative_to(self.root):
+                return Path(os.path.relpath(file, self.path.resolve().parent)).as_posix()
         home = Path.home()
         return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else path.as_posix()
 

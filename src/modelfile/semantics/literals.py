@@ -84,20 +84,23 @@ def _parse_float(text: str) -> float:
 
 
 def _to_float32(value: float, digits: str, *, hexadecimal: bool) -> float:
-    """Round to float32 once: where the float64 lies half-way between two float32, the text itself decides."""
-    rounded = _pack(value)
-    if value in (0.0, rounded):
-        return rounded
+    """Round to float32 once, though through a float64: to odd there, so that the second rounding sees what was cut."""
+    if value == 0.0 or math.isinf(value):
+        return _pack(value)
     exact = _exact_hex(digits) if hexadecimal else Fraction(Decimal(digits))
-    if exact == Fraction(value):
-        return rounded
-    return _pack(math.nextafter(value, math.inf if exact > Fraction(value) else -math.inf))
+    if exact != Fraction(value):
+        towards_zero = value if abs(Fraction(value)) < abs(exact) else math.nextafter(value, 0.0)
+        odd = struct.unpack("<Q", struct.pack("<d", towards_zero))[0] & 1
+        value = towards_zero if odd else math.nextafter(towards_zero, math.copysign(math.inf, value))
+    return _pack(value)
 
 
 def _exact_hex(digits: str) -> Fraction:
     mantissa, _, exponent = digits.lower().replace("0x", "", 1).partition("p")
     whole, _, fraction = mantissa.partition(".")
-    return int(whole + fraction, 16) * Fraction(2) ** (int(exponent) - 4 * len(fraction))
+    sign, size = ("-", exponent[1:]) if exponent.startswith("-") else ("", exponent.lstrip("+"))
+    power = int(sign + (size.lstrip("0") or "0"))
+    return int(whole + fraction, 16) * Fraction(2) ** (power - 4 * len(fraction))
 
 
 def _pack(value: float) -> float:

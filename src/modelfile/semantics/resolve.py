@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -62,6 +63,7 @@ def resolve(modelfile: Modelfile, folder: Path) -> Recipe:
                 messages.append(Turn(role, content))
             case _:
                 _set_parameter(parameters, name, value)
+    _refuse_shared(files, drafts)
     return Recipe(
         base=base,
         files=tuple(dict.fromkeys(files)),
@@ -72,6 +74,11 @@ def resolve(modelfile: Modelfile, folder: Path) -> Recipe:
         parameters=parameters,
         **texts,
     )
+
+
+def _refuse_shared(files: list[Path], drafts: list[Path]) -> None:
+    if shared := {path.resolve() for path in files} & {path.resolve() for path in drafts}:
+        raise InputError(f"DRAFT must not be the same file as FROM: `{min(shared)}`")
 
 
 def _set_parameter(parameters: dict[str, ParameterValue], name: str, text: str) -> None:
@@ -94,12 +101,15 @@ def _version(text: str) -> str:
 
 
 def expand(text: str, folder: Path) -> Path:
-    """A path as Ollama reads it: `~` is the home folder, what is not absolute is relative to the Modelfile's folder."""
+    """A path as Ollama reads it: `~` is the home folder, what is not absolute is relative to the Modelfile's folder.
+
+    `a/../b` is `b`, whether there is an `a` or not.
+    """
     try:
-        path = Path(text).expanduser()
+        path = Path(text).expanduser() if text.startswith("~") else folder / text
     except RuntimeError:
         raise InputError(f"no such user: `{text}`") from None
-    return path if path.is_absolute() else folder / path
+    return Path(os.path.normpath(path))
 
 
 def _exists(path: Path) -> bool:
@@ -122,7 +132,7 @@ def files_at(path: Path) -> tuple[Path, ...]:
         raise InputError(f"`{path}` does not exist", hint="a path is relative to the Modelfile's folder")
     if not path.is_dir():
         return (path,)
-    weights = next((found for patterns in _WEIGHTS if (found := list(_glob(path, patterns)))), None)
+    weights = next((list(_glob(path, patterns)) for patterns in _WEIGHTS if list(_glob(path, patterns[:1]))), None)
     if not weights:
         raise InputError(
             f"the folder `{path}` holds no weights",

@@ -1,0 +1,38 @@
+"""Which files a path means, as Ollama's command line has it (compared with its parser on real folders)."""
+
+from pathlib import Path
+
+import pytest
+
+from modelfile import InputError, parse
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("m.gguf", "~x", "mixed/a.gguf", "mixed/sub/model.safetensors", "deep/model.safetensors"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_bytes(b"GGUF")
+    (tmp_path / "deep" / "sub").mkdir()
+    (tmp_path / "deep" / "sub" / "model-2.safetensors").write_bytes(b"GGUF")
+    (tmp_path / "deep" / "config.json").write_text("{}")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("written", "files"),
+    [
+        ("m.gguf", ["m.gguf"]),
+        ("no/../m.gguf", ["m.gguf"]),
+        ("./~x", ["~x"]),
+        ("mixed", ["a.gguf"]),
+        ("deep", ["config.json", "model.safetensors", "sub/model-2.safetensors"]),
+    ],
+)
+def test_files(folder: Path, written: str, files: list[str]) -> None:
+    assert sorted(parse(f"FROM {written}").create_request(folder)["files"]) == files
+
+
+@pytest.mark.parametrize("text", ["FROM m.gguf\nDRAFT ./m.gguf", "DRAFT m.gguf\nFROM mixed/../m.gguf"])
+def test_a_draft_is_another_file(folder: Path, text: str) -> None:
+    with pytest.raises(InputError, match="DRAFT must not be the same file as FROM"):
+        parse(text).create_request(folder)
