@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelfile.catalog.parameters import Kind
@@ -136,6 +136,7 @@ def test_a_float32_reads_back_from_its_shortest_decimal(number: float) -> None:
 
 
 @given(st.integers(0, 2**31), st.integers(0, 2**31 - 1))
+@example(19777653, 19)  # found by `make fuzz`
 def test_a_decimal_is_rounded_once(whole: int, fraction: int) -> None:
     text = f"{whole}.{fraction:010d}"
     value = parse_value(Kind.FLOAT, text)
