@@ -3,6 +3,7 @@
 import doctest
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -103,9 +104,9 @@ def test_adding_a_message() -> None:
         (lambda bot: bot.with_message("user", '"""\nx"\ny'), "no Modelfile can express this text"),
     ],
 )
-def test_what_cannot_be_written(edit: object, message: str) -> None:
+def test_what_cannot_be_written(edit: Callable[[Modelfile], Modelfile], message: str) -> None:
     with pytest.raises(InputError, match=message.replace("+", r"\+")):
-        edit(parse(TEXT))  # type: ignore[operator]
+        edit(parse(TEXT))
 
 
 def test_create_request_hashes_local_files(tmp_path: Path) -> None:

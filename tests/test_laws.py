@@ -17,7 +17,7 @@ from modelfile.semantics.literals import ParameterValue, parse_value
 from modelfile.semantics.recipe import Model, Recipe, Turn
 from modelfile.source import Source, Span
 from modelfile.syntax.dropped import is_dropped
-from modelfile.syntax.modelfile import parse
+from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Comment, Headless, Instruction, Message, Node, Parameter, Unknown, Word
 
 WORDS = [
@@ -100,18 +100,18 @@ def leaves(node: Node) -> list[Span]:
 def test_every_text_has_a_tree_whose_leaves_stand_in_order_with_only_blanks_between(text: str) -> None:
     source = Source(text=text)
     end = 0
-    for node in parse(source).nodes:
+    for node in Modelfile.parse(source).nodes:
         for span in leaves(node):
             assert end <= span.start <= span.end
             assert all(character in " \t\r\n" or is_dropped(character) for character in text[end : span.start])
             end = span.end
     assert all(character in " \t\r\n" or is_dropped(character) for character in text[end:])
-    lint(Context(modelfile=parse(source)))
+    lint(Context(modelfile=Modelfile.parse(source)))
 
 
 @given(texts)
 def test_words_are_what_stands_at_their_spans(text: str) -> None:
-    for node in parse(Source(text=text)).nodes:
+    for node in Modelfile.parse(Source(text=text)).nodes:
         for word in (getattr(node, slot, None) for slot in ("keyword", "name", "role", "word")):
             if isinstance(word, Word):
                 assert text[word.span.start : word.span.end] == word.text

@@ -11,7 +11,7 @@ from modelfile.lint.fixes import apply_fixes
 from modelfile.lint.rule import Context, Rule
 from modelfile.lint.rules import RULES
 from modelfile.source import Source
-from modelfile.syntax.modelfile import parse
+from modelfile.syntax.modelfile import Modelfile
 
 EXAMPLE = re.compile(r"^## (Bad|Good)\n\n```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FAMILIES = {
@@ -31,7 +31,7 @@ each_rule = pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.name) fo
 
 def context_of(text: str) -> Context:
     data = text.encode().replace(rb"\xe9", b"\xe9")  # a page cannot hold what is not UTF-8
-    return Context(modelfile=parse(Source.decode(data)), exists=EXISTING.__contains__)
+    return Context(modelfile=Modelfile.parse(Source.decode(data)), exists=EXISTING.__contains__)
 
 
 def reported(text: str) -> set[str]:

@@ -5,14 +5,14 @@ import pytest
 from modelfile.lint.engine import lint
 from modelfile.lint.rule import Context
 from modelfile.source import Source
-from modelfile.syntax.modelfile import parse
+from modelfile.syntax.modelfile import Modelfile
 
 RANDOM = "Zq8Lm2Xv7Rt4Wn9Ks6Hd3Bj5Fg0Pc1Yw8Ez2Ua7Ti4Oq9Nl6Mk3Vb5Cx0Rs1Dh"
 
 
 def found(text: str) -> list[str]:
     source = Source(text=f"# For tests.\nFROM x:y\nSYSTEM {text}\n")
-    return [item.message for item in lint(Context(modelfile=parse(source))) if item.name == "secret-in-text"]
+    return [item.message for item in lint(Context(modelfile=Modelfile.parse(source))) if item.name == "secret-in-text"]
 
 
 @pytest.mark.parametrize(

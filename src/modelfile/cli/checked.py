@@ -16,7 +16,7 @@ from modelfile.errors import InputError
 from modelfile.lint.engine import lint
 from modelfile.lint.rule import Context
 from modelfile.report.text import print_findings
-from modelfile.syntax.modelfile import Modelfile, parse
+from modelfile.syntax.modelfile import Modelfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ def check(path: str, force: Settings | None = None) -> Checked:
         InputError: It cannot be read.
         UsageError: What is configured is not right.
     """
-    modelfile = parse(read_source(path))
+    modelfile = Modelfile.parse(read_source(path))
     return Checked(modelfile=modelfile, diagnostics=diagnose(modelfile, path, force or settings()))
 
 

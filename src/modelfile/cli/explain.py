@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelfile.catalog.instructions import INSTRUCTIONS, Instruction
 from modelfile.catalog.parameters import PARAMETERS, Parameter
 from modelfile.errors import UsageError
 from modelfile.lint.rule import Rule
 from modelfile.lint.rules import RULES
+
+if TYPE_CHECKING:
+    from modelfile.catalog.instructions import Instruction
 
 
 def explain(
@@ -31,6 +33,8 @@ def explain(
 
 
 def _explain(name: str) -> tuple[dict[str, Any], str]:
+    from modelfile.catalog.instructions import INSTRUCTIONS  # 1 ms, which every other command would pay
+
     for rule in RULES:
         if name.upper() == rule.code or name.lower() == rule.name:
             return _rule(rule), f"# {rule.name} ({rule.code}, {rule.severity})\n\n{rule.page}"

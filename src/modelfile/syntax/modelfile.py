@@ -133,8 +133,3 @@ class Modelfile:
     def _edited(self, span: Span, text: str) -> Self:
         edited = self.text[: span.start] + text + self.text[span.end :]
         return self.parse(replace(self.source, text=edited))
-
-
-def parse(source: Source) -> Modelfile:
-    """Parse a source."""
-    return Modelfile.parse(source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,10 @@ KEYWORDS: Final = frozenset(
 )
 """What Go shows as `<if>` where it stands in a wrong place."""
 
+_NOT_ASCII: Final = 0x80
+_BEYOND_BMP: Final = 0x10000
+_SURROGATES: Final = range(0xD800, 0xE000)
+_LONGEST_SHOWN: Final = 10
 _MNEMONIC: Final = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92, "'": 39, '"': 34}
 _SHOWN: Final = {chr(code): rf"\{letter}" for letter, code in _MNEMONIC.items() if letter != "'"}
 _ESCAPE: Final = re.compile(
@@ -74,7 +79,9 @@ def _escaped(character: str) -> str:
     if not is_dropped(character):
         return character
     code = ord(character)
-    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004
+    if code < _NOT_ASCII:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < _BEYOND_BMP else f"\\U{code:08x}"
 
 
 def code_point(character: str) -> str:
@@ -87,7 +94,8 @@ def shown(text: str) -> str:
     """A token as Go's parser names it in its messages."""
     if text in KEYWORDS:
         return f"<{text}>"
-    return quote(text[:10]) + "..." if len(text.encode("utf-8", "replace")) > 10 else quote(text)  # noqa: PLR2004
+    too_long = len(text.encode("utf-8", "replace")) > _LONGEST_SHOWN
+    return quote(text[:_LONGEST_SHOWN]) + "..." if too_long else quote(text)
 
 
 def string(literal: str) -> str:
@@ -134,7 +142,7 @@ def _escape(content: str, start: int, delimiter: str) -> tuple[bytes, int]:
             return bytes([int(digits, 8)]), match.end()
         case "byte":
             return bytes([int(digits, 16)]), match.end()
-        case "u4" | "u8" if (code := int(digits, 16)) < 0xD800 or 0xE000 <= code <= 0x10FFFF:  # noqa: PLR2004
+        case "u4" | "u8" if (code := int(digits, 16)) <= sys.maxunicode and code not in _SURROGATES:
             return chr(code).encode(), match.end()
         case _:
             raise NotGoError("invalid syntax")
