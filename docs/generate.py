@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from modelfile.lint.pages import page, title
 from modelfile.lint.rules import RULES
 
 FOLDER = Path(__file__).parent / "rules"
@@ -14,13 +15,8 @@ def pages() -> dict[str, str]:
     index = "| code | name | severity | |\n| --- | --- | --- | --- |\n"
     written = {}
     for rule in RULES:
-        title = rule.page.partition("\n")[0]
-        index += f"| {rule.code} | [{rule.name}]({rule.name}.md) | {rule.severity} | {title} |\n"
-        silence = f"To silence it, write `# mf: ignore[{rule.name}] why` above the line, or in mf.toml `ignore`."
-        if "MF1" in rule.code and rule.severity == "error":
-            silence = "Ollama refuses such a file; silencing the rule does not change that."
-        page = rule.page.replace("\r", "␍")  # to be seen, and to survive a checkout
-        written[f"{rule.name}.md"] = f"# {rule.name} ({rule.code}, {rule.severity})\n\n{page}\n\n{silence}\n"
+        index += f"| {rule.code} | [{rule.name}]({rule.name}.md) | {rule.severity} | {title(rule)} |\n"
+        written[f"{rule.name}.md"] = page(rule)
     written["README.md"] = f"# Rules\n\nWritten by `make docs` from the rules themselves.\n\n{index}"
     return written
 

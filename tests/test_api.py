@@ -30,15 +30,31 @@ SYSTEM hi"""
 
 
 def test_public_names() -> None:
-    assert dir(modelfile) == ["InputError", "Modelfile", "ModelfileError", "Template", "parse", "parse_template"]
+    assert dir(modelfile) == [
+        "InputError",
+        "Modelfile",
+        "ModelfileError",
+        "Template",
+        "lint",
+        "parse",
+        "parse_template",
+    ]
     assert all(getattr(modelfile, name).__doc__ for name in modelfile.__all__)
     with pytest.raises(AttributeError, match="no attribute 'format'"):
         _ = modelfile.format
 
 
+def test_lint_is_a_call_whatever_is_imported() -> None:
+    from modelfile.lint.rules import RULES  # makes `modelfile.lint` the package
+
+    found = modelfile.lint("FROM llama3.2\n", ignore=["missing-purpose"])
+    assert [diagnostic.name for diagnostic in found] == ["unpinned-base"]
+    assert RULES
+
+
 def test_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert doctest.testmod(modelfile.api) == (0, 5)
+    assert doctest.testmod(modelfile.api) == (0, 6)
     assert doctest.testmod(template) == (0, 2)
 
 

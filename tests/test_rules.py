@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-import modelfile.lint.rules
+from modelfile.fmt.formatter import format_modelfile
+from modelfile.lint import rules as rules_package
 from modelfile.lint.engine import lint
 from modelfile.lint.fixes import apply_fixes
-from modelfile.lint.rule import Context, Rule
+from modelfile.lint.rule import Context, Locked, Outside, Rule
 from modelfile.lint.rules import RULES
+from modelfile.lint.rules.style.unformatted import unformatted
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
 
@@ -23,19 +25,37 @@ FAMILIES = {
     "security": "7",
     "style": "9",
 }
-EXISTING = frozenset({"./weights.gguf", "/home/anna/models/weights.gguf", "billing", "./billing"})
+OUTSIDE = {
+    "../../weights.gguf": Outside(target="/home/anna/weights.gguf", linked=False),
+    "./linked.gguf": Outside(target="/home/anna/weights.gguf", linked=True),
+}
+EXISTING = frozenset(
+    {"./weights.gguf", "./llama-3.2-3b.gguf", "/home/anna/models/weights.gguf", "billing", "./billing", *OUTSIDE}
+)
 """The files that stand beside a page's examples."""
+LOCKED = {
+    "Added since the last `mf pin`": Locked(listed=False),
+    "Changed since the last `mf pin`": Locked(current=False),
+}
+"""What the lock has where a page's example says this."""
 
 each_rule = pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.name) for rule in RULES])
 
 
-def context_of(text: str) -> Context:
+def context_of(text: str, rule: Rule) -> Context:
     data = text.encode().replace(rb"\xe9", b"\xe9")  # a page cannot hold what is not UTF-8
-    return Context(modelfile=Modelfile.parse(Source.decode(data)), exists=EXISTING.__contains__)
+    return Context(
+        modelfile=Modelfile.parse(Source.decode(data)),
+        exists=EXISTING.__contains__,
+        outside=OUTSIDE.get,
+        locked=next((locked for mark, locked in LOCKED.items() if mark in text), None),
+        registries=("registry.ollama.ai", "hf.co", "models.example.com"),
+        formatted=format_modelfile if rule is unformatted else None,
+    )
 
 
-def reported(text: str) -> set[str]:
-    return {found.name for found in lint(context_of(text))}
+def reported(text: str, rule: Rule) -> set[str]:
+    return {found.name for found in lint(context_of(text, rule))}
 
 
 @each_rule
@@ -50,16 +70,16 @@ def test_the_page_has_a_title_prose_and_two_examples(rule: Rule) -> None:
 @each_rule
 def test_bad_is_reported_and_good_is_clean(rule: Rule) -> None:
     examples = dict(EXAMPLE.findall(rule.page))
-    assert reported(examples["Bad"]) == {rule.name}
-    assert reported(examples["Good"]) == set()
+    assert reported(examples["Bad"], rule) == {rule.name}
+    assert reported(examples["Good"], rule) == set()
 
 
 @each_rule
 def test_bad_with_its_fixes_is_good(rule: Rule) -> None:
     examples = dict(EXAMPLE.findall(rule.page))
-    bad = context_of(examples["Bad"]).modelfile
-    if any(found.fix for found in lint(context_of(examples["Bad"])) if found.name == rule.name):
-        mended, _ = apply_fixes(bad, lambda modelfile: lint(context_of(modelfile.text)), unsafe=True)
+    bad = context_of(examples["Bad"], rule)
+    if any(found.fix for found in lint(bad) if found.name == rule.name):
+        mended, _ = apply_fixes(bad.modelfile, lambda modelfile: lint(context_of(modelfile.text, rule)), unsafe=True)
         assert mended.text == examples["Good"]
 
 
@@ -72,7 +92,7 @@ def test_names_agree(rule: Rule) -> None:
 
 
 def test_every_module_is_listed_in_the_order_of_codes() -> None:
-    folder = Path(modelfile.lint.rules.__file__).parent
+    folder = Path(rules_package.__file__).parent
     modules = {path.stem for path in folder.glob("*/*.py")} - {"__init__"}
     assert {rule.check.__name__ for rule in RULES} == modules
     assert [rule.code for rule in RULES] == sorted({rule.code for rule in RULES})

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modelfile.api import Modelfile, Template, parse, parse_template
+    from modelfile.api import Modelfile, Template, lint, parse, parse_template
     from modelfile.errors import InputError, ModelfileError
 
-__all__ = ["InputError", "Modelfile", "ModelfileError", "Template", "parse", "parse_template"]
+__all__ = ["InputError", "Modelfile", "ModelfileError", "Template", "lint", "parse", "parse_template"]
 
 
 def __dir__() -> list[str]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from modelfile.catalog.target import catalog
+from modelfile.catalog.versions import Version
+from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.lint.engine import lint as run
+from modelfile.lint.rules import RULES
+from modelfile.lint.selection import select as selected
 from modelfile.semantics.files import digests_of
 from modelfile.semantics.resolve import resolve
 from modelfile.source import Source
+from modelfile.surroundings import context_of
 from modelfile.syntax import modelfile as syntax
 from modelfile.syntax.template import Template, parse_template
 
-__all__ = ["Modelfile", "Template", "parse", "parse_template"]
+__all__ = ["Modelfile", "Template", "lint", "parse", "parse_template"]
 
 
 class Modelfile(syntax.Modelfile):
@@ -53,3 +61,37 @@ def parse(text: str | bytes) -> Modelfile:
             U+FFFD, as in Ollama.
     """
     return Modelfile.parse(Source.decode(text) if isinstance(text, bytes) else Source(text=text))
+
+
+def lint(
+    modelfile: syntax.Modelfile | str | bytes,
+    path: str | Path | None = None,
+    *,
+    select: Iterable[str] = ("ALL",),
+    ignore: Iterable[str] = (),
+    severities: Mapping[str, Severity] | None = None,
+    target: str | None = None,
+) -> tuple[Diagnostic, ...]:
+    r"""Find what `mf lint --isolated` finds, in the order of the text.
+
+    >>> for found in lint("FROM llama3.2:3b\nPARAMETER temperture 0.2\n", select=["MF3"]):
+    ...     print(found.span.start, found.severity, found.name, found.hint)
+    27 error unknown-parameter did you mean `temperature`?
+
+    Args:
+        modelfile: A Modelfile, or its text.
+        path: Where it stands; without one, rules on files and on the lock do not look.
+        select: Rules in force: codes, families, names, ALL.
+        ignore: Rules not in force.
+        severities: Severities by rule name, where they are not the rules' own.
+        target: The Ollama version that it is for; the newest known, else.
+
+    Raises:
+        InputError: The lock at `path` is damaged, or of a later version.
+        UsageError: There is no such rule.
+        ValueError: `target` is no version.
+    """
+    parsed = modelfile if isinstance(modelfile, syntax.Modelfile) else parse(modelfile)
+    version = catalog(Version.parse(target)) if target else catalog()
+    context = context_of(parsed, Path(path) if path is not None else None, target=version)
+    return run(context, selected(RULES, select, but=ignore), severities)

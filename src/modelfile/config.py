@@ -28,6 +28,8 @@ class Config:
     """By glob, from the configuration's folder: rules not in force there."""
     target: str | None = None
     """The Ollama version that Modelfiles are for; the newest known, else."""
+    registries: tuple[str, ...] | None = None
+    """The hosts that bases may come from; any, else."""
     fail_level: Severity = Severity.WARNING
     """The least severity that makes `mf lint` exit 1."""
     file: Path | None = None
@@ -77,6 +79,7 @@ _SHAPES: Final = {
     "severities": 'a table, as in {unpinned-base = "error"}',
     "per_file_ignores": 'a table, as in {"drafts/*" = ["MF2"]}',
     "target": 'a version, as in "0.24.0"',
+    "registries": 'a list of hosts, as in ["registry.ollama.ai", "hf.co"]',
     "fail_level": "error, warning or info",
 }
 
@@ -89,6 +92,8 @@ def _value(name: str, value: Any) -> Any:
             return {rule: Severity(severity) for rule, severity in value.items()}
         case "per_file_ignores":
             return {glob: _texts(rules) for glob, rules in value.items()}
+        case "registries":
+            return _hosts(value)
         case "fail_level":
             return Severity(value)
         case _:
@@ -99,6 +104,13 @@ def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise TypeError
     return tuple(value)
+
+
+def _hosts(value: Any) -> tuple[str, ...]:
+    hosts = _texts(value)
+    if any(not host or "/" in host for host in hosts):
+        raise ValueError
+    return hosts
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tests.schema.findings import Files, files, found
 
 from modelfile.diagnostics import Severity
 from modelfile.errors import ModelfileError
+from modelfile.lint.rules.structure.missing_from import missing_from
 from modelfile.report.as_json import findings_as_json
 from modelfile.report.sarif import findings_as_sarif
 from modelfile.source import Source
@@ -82,7 +83,9 @@ def test_the_sarif_schema_refuses() -> None:
 
 
 def test_json_is_as_its_schema_says() -> None:
-    told = json.loads(findings_as_json(files(), [ModelfileError("cannot read a", hint="Look."), ModelfileError("b")]))
+    unread = [ModelfileError("cannot read a", hint="Look."), ModelfileError("b")]
+    not_looked = [(Source(text="", path="-"), [(missing_from, "no folder")])]
+    told = json.loads(findings_as_json(files(), unread, not_looked))
     jsonschema.Draft202012Validator.check_schema(LINT)
     jsonschema.validate(told, LINT)
     assert told.keys() == LINT["properties"].keys()

@@ -8,19 +8,43 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Annotated, Final
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
-from modelfile.cli import build, config, diff, explain, fmt, lint, parse, pin
 from modelfile.errors import ModelfileError, UsageError
 from modelfile.report.text import print_error
 
 USAGE: Final = 2
 FAILED: Final = 3
 
+COMMANDS: Final = ("lint", "fmt", "parse", "build", "pin", "diff", "explain", "config")
+"""In the order of the help; each a module of its name with a function of its name."""
+
+
+class _Commands(TyperGroup):
+    """Imports the command that is asked for, and no other."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # as typer calls it
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # as typer calls it
+        if cmd_name not in COMMANDS:
+            from difflib import get_close_matches
+
+            close = get_close_matches(cmd_name, COMMANDS, n=1)
+            hint = f"did you mean `mf {close[0]}`?" if close else "`mf --help` lists the commands"
+            raise UsageError(f"there is no command `{cmd_name}`", hint=hint)
+        single = typer.Typer(rich_markup_mode=None, add_completion=False)
+        single.command(name=cmd_name)(getattr(import_module(f"modelfile.cli.{cmd_name}"), cmd_name))
+        return typer.main.get_command(single)
+
+
 app = typer.Typer(
     name="mf",
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -47,16 +71,6 @@ def _options(
 
     Exit codes: 0 clean; 1 something to see; 2 wrong usage; 3 could not do it; 130 interrupted.
     """
-
-
-app.command(name="lint")(lint.lint)
-app.command(name="fmt")(fmt.fmt)
-app.command(name="parse")(parse.parse)
-app.command(name="build")(build.build)
-app.command(name="pin")(pin.pin)
-app.command(name="diff")(diff.diff)
-app.command(name="explain")(explain.explain)
-app.command(name="config")(config.config)
 
 
 def main() -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelfile.cli.checked import check_buildable
-from modelfile.cli.locks import find_lock, find_pin
+from modelfile.cli.locks import find_pin
 from modelfile.cli.server import Host, open_store
 from modelfile.errors import UsageError
+from modelfile.lock.find import find_lock
 from modelfile.names import ModelName
 from modelfile.report.text import print_warning
 from modelfile.syntax.modelfile import Modelfile

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
-from modelfile.cli.files import folder_of, read_source
-from modelfile.cli.locks import find_pinned_base
+from modelfile.cli.files import STDIN, read_source
 from modelfile.cli.settings import Settings, settings
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.errors import InputError
-from modelfile.lint.engine import lint
-from modelfile.lint.rule import Context
+from modelfile.lint.engine import lint, not_looked
+from modelfile.lint.rule import Context, Rule
+from modelfile.lint.rules.references.not_in_lock import not_in_lock
+from modelfile.lint.rules.references.stale_lock import stale_lock
+from modelfile.report.counted import counted
 from modelfile.report.text import print_findings
+from modelfile.surroundings import context_of
 from modelfile.syntax.modelfile import Modelfile
 
 
@@ -25,6 +28,8 @@ class Checked:
 
     modelfile: Modelfile
     diagnostics: tuple[Diagnostic, ...]
+    not_looked: tuple[tuple[Rule, str], ...] = ()
+    """The rules that could not decide, and why."""
 
     @property
     def refused(self) -> bool:
@@ -39,36 +44,37 @@ def check(path: str, force: Settings | None = None) -> Checked:
         InputError: It cannot be read.
         UsageError: What is configured is not right.
     """
+    force = force or settings()
     modelfile = Modelfile.parse(read_source(path))
-    return Checked(modelfile=modelfile, diagnostics=diagnose(modelfile, path, force or settings()))
+    context = _context(modelfile, path, force)
+    rules = force.rules_for(path)
+    return Checked(
+        modelfile=modelfile,
+        diagnostics=lint(context, rules, force.severities),
+        not_looked=tuple(not_looked(context, rules)),
+    )
 
 
 def diagnose(modelfile: Modelfile, path: str, force: Settings) -> tuple[Diagnostic, ...]:
     """Lint a Modelfile that stands, or is to stand, at a path."""
-    folder = folder_of(path)
+    return lint(_context(modelfile, path, force), force.rules_for(path), force.severities)
 
-    def exists(written: str) -> bool:
-        from modelfile.semantics.resolve import expand  # 5 ms that a file without paths does not need
 
-        try:
-            return expand(written, folder or Path()).exists()
-        except (InputError, OSError, ValueError):
-            return False
-
-    context = Context(
-        modelfile=modelfile,
-        exists=exists if folder is not None else None,
-        pinned=find_pinned_base(Path(path)) if folder is not None else None,
+def _context(modelfile: Modelfile, path: str, force: Settings) -> Context:
+    return context_of(
+        modelfile,
+        None if path == STDIN else Path(path),
         target=force.target,
+        registries=force.config.registries,
+        project=force.config.file and force.config.file.parent,
     )
-    return lint(context, force.rules_for(path), force.severities)
 
 
-def check_all(paths: Iterable[str], force: Settings) -> tuple[list[Checked], list[InputError]]:
+def check_all(paths: Sequence[str], force: Settings) -> tuple[list[Checked], list[InputError]]:
     """Read and lint Modelfiles; what cannot be read is an error each, told once where it is the same."""
     checked: list[Checked] = []
     unread: dict[str, InputError] = {}
-    for path in paths:
+    for path in counted(paths, "checked"):
         try:
             checked.append(check(path, force))
         except InputError as error:
@@ -77,14 +83,17 @@ def check_all(paths: Iterable[str], force: Settings) -> tuple[list[Checked], lis
 
 
 def check_buildable(path: str) -> Checked:
-    """Read and lint one Modelfile that is to be used; its errors and warnings are printed.
+    """Read and lint one Modelfile that is to be used; its errors and warnings are printed, but for those on the lock.
 
     Raises:
         Exit: It has errors.
         InputError: It cannot be read.
     """
     checked = check(path)
-    found = tuple(found for found in checked.diagnostics if found.severity is not Severity.INFO)
+    of_lock = (not_in_lock.name, stale_lock.name)
+    found = tuple(
+        found for found in checked.diagnostics if found.severity is not Severity.INFO and found.name not in of_lock
+    )
     if found:
         print_findings([(checked.modelfile.source, found)], to_stderr=True)
     if checked.refused:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelfile.cli.checked import check_buildable
-from modelfile.cli.locks import find_lock, load_lock
+from modelfile.cli.locks import load_lock
 from modelfile.cli.server import Host, open_store
 from modelfile.errors import InputError, NotFound, UsageError
+from modelfile.lock.find import find_lock
 from modelfile.names import ModelName, model_for
 from modelfile.report.text import print_changes
 

@@ -9,6 +9,7 @@ import typer
 
 from modelfile.catalog.parameters import PARAMETERS, Parameter
 from modelfile.errors import UsageError
+from modelfile.lint.pages import page, title
 from modelfile.lint.rule import Rule
 from modelfile.lint.rules import RULES
 
@@ -26,10 +27,10 @@ def explain(
     """Explain a rule, a parameter or an instruction; without a name, list the rules."""
     if name is None:
         told: Any = [_rule(rule) for rule in RULES]
-        text = "\n".join(f"{rule.code}  {rule.name:28} {rule.severity:8} {_title(rule)}" for rule in RULES)
+        text = "\n".join(f"{rule.code}  {rule.name:28} {rule.severity:8} {title(rule)}" for rule in RULES)
     else:
         told, text = _explain(name)
-    typer.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else text.replace("\r", "␍"))
+    typer.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else text)
 
 
 def _explain(name: str) -> tuple[dict[str, Any], str]:
@@ -37,7 +38,7 @@ def _explain(name: str) -> tuple[dict[str, Any], str]:
 
     for rule in RULES:
         if name.upper() == rule.code or name.lower() == rule.name:
-            return _rule(rule), f"# {rule.name} ({rule.code}, {rule.severity})\n\n{rule.page}"
+            return _rule(rule), page(rule).rstrip()
     if parameter := PARAMETERS.get(name.lower()):
         return _facts(f"PARAMETER {parameter.name}", _parameter(parameter))
     if instruction := INSTRUCTIONS.get(name.upper()):
@@ -59,13 +60,9 @@ def _facts(title: str, facts: dict[str, Any]) -> tuple[dict[str, Any], str]:
     return facts, "\n".join([f"# {title}\n", *lines])
 
 
-def _title(rule: Rule) -> str:
-    return rule.page.partition("\n")[0]
-
-
 def _rule(rule: Rule) -> dict[str, Any]:
-    severity = str(rule.severity)
-    return {"code": rule.code, "name": rule.name, "severity": severity, "title": _title(rule), "page": rule.page}
+    words = {"code": rule.code, "name": rule.name, "severity": str(rule.severity), "since": rule.since}
+    return {**words, "default": rule.default, "title": title(rule), "page": rule.page}
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

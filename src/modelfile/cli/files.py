@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -48,6 +46,8 @@ def _walk(folder: Path) -> Iterator[str]:
 
 
 def _git_files(folder: Path) -> list[Path] | None:
+    import subprocess  # 4 ms that only a folder pays
+
     # in a container the checkout often belongs to somebody else, and git would not look at it
     git = ["git", "-c", "safe.directory=*", "-C", str(folder)]
     command = [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -91,6 +91,8 @@ def folder_of(path: str) -> Path | None:
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace a file's content in one step: who reads it, or pulls the plug, has the old or the new."""
+    import tempfile  # 3 ms that only a write pays
+
     path = path.resolve()
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

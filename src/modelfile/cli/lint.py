@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Container
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 
 import typer
 
@@ -17,11 +19,8 @@ from modelfile.config import Config
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.errors import InputError
 from modelfile.lint.rules import RULES
-from modelfile.report.as_json import findings_as_json
-from modelfile.report.text import print_error, print_findings, print_line_diff
-from modelfile.source import Source
-
-Findings: TypeAlias = list[tuple[Source, tuple[Diagnostic, ...]]]
+from modelfile.report.text import print_error, print_findings, print_line_diff, print_note
+from modelfile.syntax.modelfile import Modelfile
 
 _RANK: Final = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}
 
@@ -38,7 +37,7 @@ class Format(StrEnum):
     JUNIT = "junit"
 
 
-def lint(  # noqa: PLR0913  # the command's options
+def lint(  # noqa: C901, PLR0913  # the command's options
     paths: Annotated[
         list[str] | None, typer.Argument(help="Modelfiles, folders to look for them in, or - for standard input.")
     ] = None,
@@ -59,6 +58,12 @@ def lint(  # noqa: PLR0913  # the command's options
     output_file: Annotated[str | None, typer.Option(metavar="FILE", help="Write what is found there.")] = None,
     config: Annotated[str | None, typer.Option(metavar="FILE", help="Read this configuration.")] = None,
     isolated: Annotated[bool, typer.Option("--isolated", help="Read no configuration.")] = False,
+    add_ignore: Annotated[
+        bool, typer.Option("--add-ignore", help="Write comments that silence what is found, errors apart.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Do it again whenever a file changes, until Ctrl-C.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print findings, and no summary.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what could not be looked at, too.")] = False,
 ) -> None:
     """Find what is wrong with Modelfiles, and mend it with --fix.
 
@@ -72,36 +77,68 @@ def lint(  # noqa: PLR0913  # the command's options
         extend_select=tuple(extend_select or ()),
         target=target,
     )
-    force = settings(said, file=config, isolated=isolated)
-    checked, unread = check_all(find_modelfiles(paths or ["."]), force)
-    if fix or diff:
-        checked = [_mend(item, force, unsafe=unsafe_fixes, write=not diff) for item in checked]
-    findings = [(item.modelfile.source, item.diagnostics) for item in checked]
-    if diff:
-        pass
-    elif statistics:
-        counts = Counter((found.code, found.name) for item in checked for found in item.diagnostics)
-        for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-            typer.echo(f"{count:6} {code} {name}")
-    elif output_format is Format.TEXT and output_file is None:
-        print_findings(findings)
+
+    def files() -> list[str]:
+        return find_modelfiles(paths or ["."])
+
+    def once() -> int:
+        force = settings(said, file=config, isolated=isolated)
+        checked, unread = check_all(files(), force)
+        if fix or diff:
+            checked = [_mend(item, force, unsafe=unsafe_fixes, write=not diff) for item in checked]
+        if add_ignore:
+            checked = [_silence(item, force) for item in checked]
+        if statistics:
+            _print_statistics(checked, as_json=output_format is Format.JSON)
+        elif output_format is Format.TEXT and output_file is None and not diff:
+            findings = [(item.modelfile.source, item.diagnostics) for item in checked]
+            print_findings(findings, summary=not quiet)
+        elif not diff:
+            _write(_rendered(output_format, checked, unread), output_file)
+        if verbose:
+            _print_not_looked(checked)
+        for failure in unread:
+            print_error(failure.message, failure.hint)
+        worst = max((_RANK[found.severity] for item in checked for found in item.diagnostics), default=-1)
+        fails = worst >= _RANK[fail_level or force.config.fail_level] and not exit_zero
+        return 3 if unread else int(fails)
+
+    if watch:
+        from modelfile.cli.watch import repeat
+
+        repeat(once, files)
+    raise typer.Exit(once())
+
+
+def _print_not_looked(checked: list[Checked]) -> None:
+    for item in checked:
+        for rule, reason in item.not_looked:
+            print_note(f"{item.modelfile.source.path}: {rule.name} could not look: {reason}")
+
+
+def _print_statistics(checked: list[Checked], *, as_json: bool) -> None:
+    counts = Counter((found.code, found.name) for item in checked for found in item.diagnostics)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    if as_json:
+        import json
+
+        rows = [{"code": code, "name": name, "count": count} for (code, name), count in ordered]
+        typer.echo(json.dumps(rows, indent=2))
     else:
-        _report(_rendered(output_format, findings, unread), output_file)
-    for failure in unread:
-        print_error(failure.message, failure.hint)
-    if unread:
-        raise typer.Exit(3)
-    worst = max((_RANK[found.severity] for item in checked for found in item.diagnostics), default=-1)
-    if worst >= _RANK[fail_level or force.config.fail_level] and not exit_zero:
-        raise typer.Exit(1)
+        for (code, name), count in ordered:
+            typer.echo(f"{count:6} {code} {name}")
 
 
-def _rendered(output_format: Format, findings: Findings, unread: list[InputError]) -> str:
+def _rendered(output_format: Format, checked: list[Checked], unread: list[InputError]) -> str:
+    findings = [(item.modelfile.source, item.diagnostics) for item in checked]
     match output_format:
         case Format.TEXT | Format.CONCISE:
             from modelfile.report.concise import findings_as_concise as render
         case Format.JSON:
-            return findings_as_json(findings, unread)
+            from modelfile.report.as_json import findings_as_json
+
+            not_looked = [(item.modelfile.source, item.not_looked) for item in checked]
+            return findings_as_json(findings, unread, not_looked)
         case Format.SARIF:
             from importlib.metadata import version
 
@@ -118,7 +155,7 @@ def _rendered(output_format: Format, findings: Findings, unread: list[InputError
     return render(findings)
 
 
-def _report(text: str, file: str | None) -> None:
+def _write(text: str, file: str | None) -> None:
     if file is not None:
         write_atomic(Path(file), f"{text.rstrip()}\n".encode())
     elif text:
@@ -138,5 +175,30 @@ def _mend(item: Checked, force: Settings, *, unsafe: bool, write: bool) -> Check
         sys.stdout.buffer.write(mended.source.encode(mended.text))
     elif count and write:
         write_atomic(Path(path), mended.source.encode(mended.text))
-        typer.echo(f"{path}: {count} mended", err=True)
-    return Checked(modelfile=mended, diagnostics=diagnose(mended, path, force))
+        print_note(f"{path}: {count} mended")
+    return replace(item, modelfile=mended, diagnostics=diagnose(mended, path, force))
+
+
+def _silence(item: Checked, force: Settings) -> Checked:
+    """The Modelfile with comments that silence what is found in it; written back."""
+    path = item.modelfile.source.path
+    unwanted = [found for found in item.diagnostics if found.severity is not Severity.ERROR]
+    if path == STDIN or not unwanted:
+        return item
+    silenced = _silenced(item, unwanted, force)
+    left = {found.name for found in silenced.diagnostics} & {found.name for found in unwanted}
+    if left:  # they are on the file, not on an instruction
+        silenced = _silenced(item, unwanted, force, whole_file=left)
+    write_atomic(Path(path), silenced.modelfile.source.encode(silenced.modelfile.text))
+    print_note(f"{path}: {len(unwanted)} silenced")
+    return silenced
+
+
+def _silenced(
+    item: Checked, unwanted: list[Diagnostic], force: Settings, *, whole_file: Container[str] = ()
+) -> Checked:
+    from modelfile.lint.suppressions import with_suppressions
+
+    text = with_suppressions(item.modelfile, unwanted, whole_file=whole_file)
+    modelfile = Modelfile.parse(replace(item.modelfile.source, text=text))
+    return replace(item, modelfile=modelfile, diagnostics=diagnose(modelfile, modelfile.source.path, force))

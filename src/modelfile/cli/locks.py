@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelfile.lock.header import NAME, pinned_bases, read_content
+from modelfile.lock.find import find_lock, find_repository, key_in
+from modelfile.lock.header import NAME
 from modelfile.report.text import print_warning
 
 if TYPE_CHECKING:
     from modelfile.lock.schema import Lock, Pin
 
 
-def find_lock(folder: Path) -> Path | None:
-    """The nearest `mf.lock`, from a folder upward to the root of its repository."""
-    for above in (folder.resolve(), *folder.resolve().parents):
-        if (above / NAME).is_file():
-            return above / NAME
-        if (above / ".git").exists():
-            break
-    return None
-
-
 def lock_to_write(folder: Path) -> Path:
     """Where the lock is or is to be: at the root of the repository, else in the folder itself."""
-    folders = (folder.resolve(), *folder.resolve().parents)
-    root = next((above for above in folders if (above / ".git").exists()), folder.resolve())
-    return find_lock(folder) or root / NAME
+    return find_lock(folder) or (find_repository(folder) or folder.resolve()) / NAME
 
 
 def load_lock(path: Path) -> Lock:
@@ -51,25 +39,4 @@ def find_pin(modelfile: Path) -> Pin | None:
         InputError: The lock is damaged, or of a later version.
     """
     lock = find_lock(modelfile.parent)
-    return load_lock(lock).modelfiles.get(_key(modelfile, lock)) if lock else None
-
-
-def find_pinned_base(modelfile: Path) -> str | None:
-    """The base that the lock has for a Modelfile, as written; read without what a lint does not import.
-
-    Raises:
-        InputError: The lock is damaged, or of a later version.
-    """
-    lock = find_lock(modelfile.parent)
-    return _pinned_bases(lock).get(_key(modelfile, lock)) if lock else None
-
-
-@cache
-def _pinned_bases(lock: Path) -> dict[str, str]:
-    return pinned_bases(read_content(lock.read_bytes(), str(lock)))
-
-
-def _key(modelfile: Path, lock: Path) -> str:
-    """A Modelfile's name in the lock; one behind a link to elsewhere has none."""
-    path = modelfile.resolve()
-    return path.relative_to(lock.parent).as_posix() if path.is_relative_to(lock.parent) else ""
+    return load_lock(lock).modelfiles.get(key_in(lock, modelfile)) if lock else None

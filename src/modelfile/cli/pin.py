@@ -9,9 +9,10 @@ import typer
 
 from modelfile.cli.checked import check_buildable
 from modelfile.cli.files import STDIN, find_modelfiles, write_atomic
-from modelfile.cli.locks import find_lock, load_lock, lock_to_write
+from modelfile.cli.locks import load_lock, lock_to_write
 from modelfile.cli.server import Host, open_store
 from modelfile.errors import InputError, NotFound, UsageError
+from modelfile.lock.find import find_lock
 from modelfile.report.text import print_error
 
 if TYPE_CHECKING:

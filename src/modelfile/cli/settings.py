@@ -35,7 +35,7 @@ class Settings:
         name = Path(relative).as_posix()
         globs = self.config.per_file_ignores.items()
         unwanted = [rule for glob, rules in globs if fnmatchcase(name, glob) for rule in rules]
-        left = select(RULES, ["ALL"], but=unwanted)
+        left = select(RULES, ["MF"], but=unwanted)
         return tuple(rule for rule in self.rules if rule in left)
 
 

@@ -33,6 +33,14 @@ def lint(
     return tuple(sorted(left, key=lambda diagnostic: (diagnostic.span.start, diagnostic.code)))
 
 
+def not_looked(context: Context, rules: Iterable[Rule] = RULES) -> Iterator[tuple[Rule, str]]:
+    """The rules that could not decide, or not in everything, and why."""
+    subjects = (context.modelfile, *context.modelfile.nodes)
+    for rule in rules:
+        if any(isinstance(subject, rule.on) for subject in subjects) and (reason := rule.blind(context)):
+            yield rule, reason
+
+
 def _run(rule: Rule, context: Context, severities: Mapping[str, Severity]) -> Iterator[Diagnostic]:
     subjects: Iterable[Node | Modelfile] = (context.modelfile, *context.modelfile.nodes)
     for subject in subjects:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from modelfile.diagnostics import Diagnostic, Edit, Safety, Severity
 from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Instruction, command_name, command_value
 
 
 def apply_fixes(
@@ -14,7 +15,8 @@ def apply_fixes(
 ) -> tuple[Modelfile, int]:
     """Apply fixes until none is left that helps; returns what came out, and how many were applied.
 
-    A fix is kept only if there are fewer findings of its rule afterwards, and no more errors of any.
+    A fix is kept only if there are fewer findings of its rule afterwards, no more errors of any, and every
+    instruction that it does not touch says what it said.
 
     Args:
         modelfile: What to mend.
@@ -25,9 +27,11 @@ def apply_fixes(
     given_up: set[tuple[str, str]] = set()
     found = diagnose(modelfile)
     while candidate := next(_to_try(found, given_up, modelfile, unsafe=unsafe), None):
-        mended = modelfile.parse(replace(modelfile.source, text=_edited(modelfile.text, candidate)))
+        edits = candidate.fix.edits if candidate.fix else ()
+        mended = modelfile.parse(replace(modelfile.source, text=_edited(modelfile.text, edits)))
         left = diagnose(mended)
-        if _count(left, candidate.name) < _count(found, candidate.name) and _errors(left) <= _errors(found):
+        helps = _count(left, candidate.name) < _count(found, candidate.name) and _errors(left) <= _errors(found)
+        if helps and _still_said(modelfile, edits, mended):
             modelfile, found, applied = mended, left, applied + 1
         else:
             given_up.add(_key(candidate, modelfile))
@@ -46,11 +50,26 @@ def _to_try(
     )
 
 
-def _edited(text: str, diagnostic: Diagnostic) -> str:
-    edits: tuple[Edit, ...] = diagnostic.fix.edits if diagnostic.fix else ()
-    for edit in reversed(edits):
+def _edited(text: str, edits: Iterable[Edit]) -> str:
+    for edit in reversed(tuple(edits)):
         text = text[: edit.span.start] + edit.text + text[edit.span.end :]
     return text
+
+
+def _still_said(modelfile: Modelfile, edits: Iterable[Edit], mended: Modelfile) -> bool:
+    """Whether all that stands apart from the edits is still read as it was, in its order."""
+    instructions = (node for node in modelfile.nodes if isinstance(node, Instruction))
+    apart = [(command_name(node), command_value(node)) for node in instructions if not _touched(node, edits)]
+    now = iter(mended.commands)
+    return all(command in now for command in apart)
+
+
+def _touched(node: Instruction, edits: Iterable[Edit]) -> bool:
+    return any(
+        (node.span.start < edit.span.end and edit.span.start < node.span.end)
+        or (edit.span.start == edit.span.end and node.span.start <= edit.span.start <= node.span.end)
+        for edit in edits
+    )
 
 
 def _key(diagnostic: Diagnostic, modelfile: Modelfile) -> tuple[str, str]:

@@ -21,12 +21,35 @@ from modelfile.lint.suppressions import Suppression
 from modelfile.names import DEFAULT_HOST, ModelName
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Instruction, Node, Template
+from modelfile.syntax.nodes import Adapter, Draft, From, Instruction, Node, Template
 
 if TYPE_CHECKING:
     from modelfile.syntax.template import Template as ParsedTemplate
 
 _Subject = TypeVar("_Subject", bound=Node | Modelfile)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """What the project's lock has for a Modelfile."""
+
+    listed: bool = True
+    """Whether it has anything."""
+    current: bool = True
+    """Whether the text is still the one that was pinned."""
+    base: str | None = None
+    """The base, as written when it was pinned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Where a path leads that leads out of the project."""
+
+    target: str
+    linked: bool
+    """Whether a symbolic link does it; else the path itself says so."""
+    refused: bool = False
+    """Whether Ollama refuses it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +59,25 @@ class Context:
     modelfile: Modelfile
     exists: Callable[[str], bool] | None = None
     """Whether a path, as written in the Modelfile, exists; None where nobody can tell (standard input)."""
-    pinned: str | None = None
-    """The base that the lock has for this Modelfile, as written."""
+    weightless: Callable[[str], bool] | None = None
+    """Whether a path, as written in the Modelfile, is a folder without weights; None where nobody can tell."""
+    outside: Callable[[str], Outside | None] | None = None
+    """Where a path that exists, as written in the Modelfile, leaves the project; None where nobody can tell."""
+    locked: Locked | None = None
+    """None where there is no lock."""
+    registries: tuple[str, ...] | None = None
+    """The hosts that bases may come from; None: any."""
+    formatted: Callable[[Modelfile], str] | None = None
+    """What `mf fmt` makes of a Modelfile."""
     target: Catalog = field(default_factory=catalog)
     """What there is in the Ollama version that the Modelfile is for."""
     idle: tuple[Suppression, ...] = ()
     """The suppressions that silence nothing; known only once all other rules have run."""
+
+    @property
+    def pinned(self) -> str | None:
+        """The base that the lock has for this Modelfile, as written."""
+        return self.locked.base if self.locked else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +88,12 @@ class Rule:
     name: str
     severity: Severity
     on: type
+    default: bool
+    """Whether `ALL` chooses it; else only its code, its name or a family does."""
+    since: str
+    """The first version of modelfile that has it."""
+    blind: Callable[[Context], str | None]
+    """Why it cannot look, or not at everything; None where it can."""
     check: Callable[[Any, Context], Iterator[Finding]]
 
     @property
@@ -63,9 +105,25 @@ class Rule:
 _Check: TypeAlias = Callable[[_Subject, Context], Iterator[Finding]]
 
 
-def rule(code: str, name: str, *, on: type[_Subject], severity: Severity) -> Callable[[_Check[_Subject]], Rule]:
+def rule(  # noqa: PLR0913  # what is said of a rule
+    code: str,
+    name: str,
+    *,
+    on: type[_Subject],
+    severity: Severity,
+    default: bool = True,
+    since: str = "0.1.0",
+    blind: Callable[[Context], str | None] = lambda _: None,
+) -> Callable[[_Check[_Subject]], Rule]:
     """Make a rule of a function. It is in force once `lint/rules/__init__.py` lists it."""
-    return lambda check: Rule(code=code, name=name, severity=severity, on=on, check=check)
+    return lambda check: Rule(
+        code=code, name=name, severity=severity, on=on, default=default, since=since, blind=blind, check=check
+    )
+
+
+def no_folder(context: Context) -> str | None:
+    """Why a rule on files cannot look at what came without a folder."""
+    return "standard input has no folder to look for files in" if context.exists is None else None
 
 
 _PATH_ENDINGS: Final = (".gguf", ".safetensors", ".bin", ".pth")
@@ -90,11 +148,23 @@ def name_or_none(text: str) -> ModelName | None:
         return None
 
 
+def last_from(modelfile: Modelfile) -> From | None:
+    """The last FROM, which wins where several name a model."""
+    return next((node for node in reversed(modelfile.nodes) if isinstance(node, From)), None)
+
+
+def written_path(instruction: Instruction, context: Context) -> str | None:
+    """The path in a FROM, ADAPTER or DRAFT, if it exists."""
+    written = instruction.value.text
+    is_path = isinstance(instruction, From | Adapter | Draft) and instruction.value.closed
+    return written if is_path and context.exists and context.exists(written) else None
+
+
 def refused(modelfile: Modelfile, name: str) -> Iterator[Finding]:
     """What the parser itself reports under a name."""
     for found in modelfile.diagnostics:
         if found.name == name:
-            yield Finding(found.span, found.message, found.hint)
+            yield Finding(found.span, found.message, found.hint, found.fix)
 
 
 @lru_cache(maxsize=8)

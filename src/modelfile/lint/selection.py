@@ -13,10 +13,14 @@ ALL = "ALL"
 def select(rules: Sequence[Rule], chosen: Iterable[str], *, but: Iterable[str] = ()) -> tuple[Rule, ...]:
     """The rules that selectors choose: a code (`MF301`), a family (`MF3`, `MF3xx`), a name (`empty-value`), or `ALL`.
 
+    `ALL` chooses those that are in force by default, and leaves out all.
+
     Raises:
         UsageError: A selector chooses nothing.
     """
-    wanted = {rule.code for selector in chosen for rule in _chosen(rules, selector)}
+    wanted = {
+        rule.code for selector in chosen for rule in _chosen(rules, selector) if rule.default or selector.upper() != ALL
+    }
     unwanted = {rule.code for selector in but for rule in _chosen(rules, selector)}
     return tuple(rule for rule in rules if rule.code in wanted - unwanted)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +52,32 @@ def silence(
             idle.append(suppression)
         left = kept
     return left, tuple(idle)
+
+
+def with_suppressions(modelfile: Modelfile, found: Iterable[Diagnostic], *, whole_file: Container[str] = ()) -> str:
+    """A Modelfile's text with comments that silence findings.
+
+    They stand above the instructions, and on top of the file for the rules that `whole_file` names.
+    """
+    unwanted: dict[int, dict[str, None]] = {}
+    for diagnostic in found:
+        place = -1 if diagnostic.name in whole_file else _instruction_at(modelfile, diagnostic.span.start)
+        unwanted.setdefault(place, {})[diagnostic.name] = None
+    text = modelfile.text
+    for start, names in sorted(unwanted.items(), reverse=True):
+        place, mark = (0, "ignore-file") if start < 0 else (_line_start(text, start), "ignore")
+        text = f"{text[:place]}# mf: {mark}[{', '.join(names)}]{modelfile.line_end}{text[place:]}"
+    return text
+
+
+def _instruction_at(modelfile: Modelfile, place: int) -> int:
+    """Where the node begins that a place is in; -1 where it is in none, or in a comment."""
+    nodes = (node.span for node in modelfile.nodes if not isinstance(node, Comment))
+    return next((span.start for span in nodes if span.start <= place < span.end), -1)
+
+
+def _line_start(text: str, place: int) -> int:
+    return max(text.rfind("\n", 0, place), text.rfind("\r", 0, place)) + 1
 
 
 def _silences(suppression: Suppression, diagnostic: Diagnostic) -> bool:

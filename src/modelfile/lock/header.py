@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 from modelfile.errors import InputError
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Instruction
 
 NAME: Final = "mf.lock"
 VERSION: Final = (1, 0)
@@ -18,6 +21,8 @@ def read_content(data: bytes, path: str) -> dict[str, Any]:
     Raises:
         InputError: It is damaged, or of a later version than this program knows.
     """
+    import json  # 2 ms that a project without a lock does not pay
+
     try:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -37,18 +42,57 @@ def is_newer(content: dict[str, Any]) -> bool:
     return int(content["version"].partition(".")[2]) > VERSION[1]
 
 
-def pinned_bases(content: dict[str, Any]) -> dict[str, str]:
-    """What FROM said when it was pinned, by Modelfile."""
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a lint asks of a pin; None where it does not say."""
+
+    text: str | None
+    """The digest of the Modelfile's text."""
+    base: str | None
+    """As written in the Modelfile."""
+
+
+def headers(content: dict[str, Any]) -> dict[str, Header]:
+    """What a lock file has for each Modelfile, whether or not the rest of it is in order."""
     match content:
         case {"modelfiles": dict() as pins}:
-            return {key: pin["base"]["written"] for key, pin in pins.items() if _has_base(pin)}
+            return {key: _header(pin) for key, pin in pins.items()}
         case _:
             return {}
 
 
-def _has_base(pin: object) -> bool:
+def _header(pin: object) -> Header:
     match pin:
-        case {"base": {"written": str()}}:
-            return True
+        case {"base": {"written": str() as base}}:
+            return Header(_text(pin), base)
         case _:
-            return False
+            return Header(_text(pin), None)
+
+
+def _text(pin: object) -> str | None:
+    match pin:
+        case {"text": str() as text}:
+            return text
+        case _:
+            return None
+
+
+def text_digest(modelfile: Modelfile) -> str:
+    """The digest of a Modelfile's text, with the line ends outside of values normalised.
+
+    So a checkout with CRLF is a change where it changes what is built, and none where it does not.
+    """
+    import hashlib  # 2 ms that a project without a lock does not pay
+
+    pieces, end = [], 0
+    for node in modelfile.nodes:
+        if isinstance(node, Instruction):
+            content = node.value.content
+            pieces += [_normalised(modelfile.text[end : content.start]), modelfile.text[content.start : content.end]]
+            end = content.end
+    pieces.append(_normalised(modelfile.text[end:]))
+    return f"sha256:{hashlib.sha256(''.join(pieces).encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _normalised(text: str) -> str:
+    return re.sub(r"\r\n?", "\n", text)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelfile.errors import InputError, NotFound
-from modelfile.lock.schema import Base, Pin, text_digest
+from modelfile.lock.header import text_digest
+from modelfile.lock.schema import Base, Pin
 from modelfile.names import ModelName
 from modelfile.semantics.files import digests_of
 from modelfile.semantics.fingerprint import fingerprint

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -12,8 +10,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from modelfile.errors import InputError, UsageError
 from modelfile.lock.header import RESTORE, VERSION, is_newer, read_content
 from modelfile.names import ModelName
-from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Instruction
 
 
 def _model_name(text: str) -> str:
@@ -91,22 +87,3 @@ def loads(data: bytes, path: str) -> Lock:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
         raise InputError(f"`{path}` is not a lock file: {where}: {fault['msg']}", hint=RESTORE) from error
-
-
-def text_digest(modelfile: Modelfile) -> str:
-    """The digest of a Modelfile's text, with the line ends outside of values normalised.
-
-    So a checkout with CRLF is a change where it changes what is built, and none where it does not.
-    """
-    pieces, end = [], 0
-    for node in modelfile.nodes:
-        if isinstance(node, Instruction):
-            content = node.value.content
-            pieces += [_normalised(modelfile.text[end : content.start]), modelfile.text[content.start : content.end]]
-            end = content.end
-    pieces.append(_normalised(modelfile.text[end:]))
-    return f"sha256:{hashlib.sha256(''.join(pieces).encode('utf-8', 'surrogatepass')).hexdigest()}"
-
-
-def _normalised(text: str) -> str:
-    return re.sub(r"\r\n?", "\n", text)

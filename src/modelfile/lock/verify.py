@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from modelfile.errors import NotFound
+from modelfile.lock.header import text_digest
 from modelfile.lock.resolve import Entry
-from modelfile.lock.schema import Lock, Pin, text_digest
+from modelfile.lock.schema import Lock, Pin
 from modelfile.names import ModelName
 from modelfile.semantics.files import digests_of
 from modelfile.semantics.fingerprint import fingerprint

@@ -9,6 +9,7 @@ from typing import Any
 
 from modelfile.diagnostics import Diagnostic
 from modelfile.errors import ModelfileError
+from modelfile.lint.rule import Rule
 from modelfile.source import Source
 
 VERSION = 1
@@ -16,7 +17,9 @@ VERSION = 1
 
 
 def findings_as_json(
-    findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]], unread: Iterable[ModelfileError] = ()
+    findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]],
+    unread: Iterable[ModelfileError] = (),
+    not_looked: Iterable[tuple[Source, Iterable[tuple[Rule, str]]]] = (),
 ) -> str:
     """One object: version, the number of files, and the findings in the order of the text. Lines and columns from 1."""
     files = list(findings)
@@ -25,6 +28,11 @@ def findings_as_json(
             "version": VERSION,
             "files": len(files),
             "unread": [{"message": error.message, "help": error.hint} for error in unread],
+            "not_looked": [
+                {"path": source.path, "code": rule.code, "name": rule.name, "reason": reason}
+                for source, rules in not_looked
+                for rule, reason in rules
+            ],
             "findings": [_finding(source, found) for source, diagnostics in files for found in diagnostics],
         },
         indent=2,

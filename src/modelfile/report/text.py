@@ -48,7 +48,14 @@ def print_warning(message: str) -> None:
     write([("warning: ", "bold yellow"), (visible(message), "")], sys.stderr)
 
 
-def print_findings(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]], *, to_stderr: bool = False) -> None:
+def print_note(message: str) -> None:
+    """What was done or left, on standard error."""
+    write([(visible(message), "dim")], sys.stderr)
+
+
+def print_findings(
+    findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]], *, to_stderr: bool = False, summary: bool = True
+) -> None:
     """Findings with their source lines, and on standard error how many there are."""
     counts: Counter[Severity] = Counter()
     files = mendable = 0
@@ -58,7 +65,7 @@ def print_findings(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]], *,
             counts[found.severity] += 1
             mendable += found.fix is not None and found.fix.safety is Safety.SAFE
             _print_finding(source, found, sys.stderr if to_stderr else sys.stdout)
-    if to_stderr:
+    if to_stderr or not summary:
         return
     told = [
         f"{counts[severity]} {severity}{'s' * (counts[severity] != 1)}" for severity in Severity if counts[severity]

@@ -33,6 +33,10 @@ _SEMVER: Final = re.compile(
 )
 
 
+class NotFinite(ValueError):
+    """A number that a 32-bit float cannot hold."""
+
+
 def canonical(value: ParameterValue) -> ParameterValue:
     """A value as a server keeps it: JSON knows only float64, and no difference between 0 and -0."""
     return value if isinstance(value, bool | tuple) else float(value) + 0.0
@@ -43,6 +47,7 @@ def parse_value(kind: Kind, text: str) -> ParameterValue:
 
     Raises:
         ValueError: Ollama refuses it; the message says what it would have to be.
+        NotFinite: It is a float, and no finite one.
     """
     match kind:
         case Kind.INT:
@@ -70,7 +75,7 @@ def _parse_int(text: str) -> int:
 
 def _parse_float(text: str) -> float:
     if _SPECIAL.fullmatch(text):
-        raise ValueError("must be finite")
+        raise NotFinite("must be finite")
     hexadecimal = _HEX.fullmatch(text) is not None
     underscore = _MISPLACED_UNDERSCORE_IN_HEX if hexadecimal else _MISPLACED_UNDERSCORE
     if not (hexadecimal or _DECIMAL.fullmatch(text)) or underscore.search(text):
@@ -80,7 +85,7 @@ def _parse_float(text: str) -> float:
         value = float.fromhex(digits) if hexadecimal else float(digits)
         return _shortest(_to_float32(value, digits, hexadecimal=hexadecimal))
     except OverflowError:
-        raise ValueError("must fit in a 32-bit float") from None
+        raise NotFinite("must fit in a 32-bit float") from None
 
 
 def _to_float32(value: float, digits: str, *, hexadecimal: bool) -> float:

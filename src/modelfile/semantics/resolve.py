@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from modelfile.catalog.target import catalog
 from modelfile.errors import InputError
 from modelfile.semantics.literals import ParameterValue, is_version, parse_value
+from modelfile.semantics.paths import expand
 from modelfile.semantics.recipe import Recipe, Turn
 from modelfile.syntax.modelfile import Modelfile
 
@@ -100,18 +100,6 @@ def _version(text: str) -> str:
     return text.removeprefix("v")
 
 
-def expand(text: str, folder: Path) -> Path:
-    """A path as Ollama reads it: `~` is the home folder, what is not absolute is relative to the Modelfile's folder.
-
-    `a/../b` is `b`, whether there is an `a` or not.
-    """
-    try:
-        path = Path(text).expanduser() if text.startswith("~") else folder / text
-    except RuntimeError:
-        raise InputError(f"no such user: `{text}`") from None
-    return Path(os.path.normpath(path))
-
-
 def _exists(path: Path) -> bool:
     try:
         path.stat()
@@ -132,6 +120,21 @@ def files_at(path: Path) -> tuple[Path, ...]:
         raise InputError(f"`{path}` does not exist", hint="a path is relative to the Modelfile's folder")
     if not path.is_dir():
         return (path,)
+    files = weights_in(path)
+    for file in files:
+        if not file.is_relative_to(path.resolve()):
+            raise InputError(
+                f"`{file}` is outside of `{path}`, which a link leads to it from", hint="copy the file there"
+            )
+    return files
+
+
+def weights_in(path: Path) -> tuple[Path, ...]:
+    """A folder's weights and what goes with them, wherever links lead.
+
+    Raises:
+        InputError: There is none.
+    """
     weights = next((list(_glob(path, patterns)) for patterns in _WEIGHTS if list(_glob(path, patterns[:1]))), None)
     if not weights:
         raise InputError(
@@ -139,13 +142,7 @@ def files_at(path: Path) -> tuple[Path, ...]:
             hint="Ollama looks for *.safetensors, pytorch_model*.bin, *.gguf, *.bin",
         )
     tokenizers = next((found for pattern in _TOKENIZERS if (found := list(_glob(path, (pattern,))))), [])
-    files = dict.fromkeys(file.resolve() for file in (*weights, *_glob(path, _BESIDE_WEIGHTS), *tokenizers))
-    for file in files:
-        if not file.is_relative_to(path.resolve()):
-            raise InputError(
-                f"`{file}` is outside of `{path}`, which a link leads to it from", hint="copy the file there"
-            )
-    return tuple(files)
+    return tuple(dict.fromkeys(file.resolve() for file in (*weights, *_glob(path, _BESIDE_WEIGHTS), *tokenizers)))
 
 
 def _glob(folder: Path, patterns: tuple[str, ...]) -> Iterator[Path]:

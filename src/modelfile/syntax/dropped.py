@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Final
 
 NUL: Final = "\0"
@@ -20,7 +20,7 @@ _ASCII_DROPPED: Final = re.compile(r"[^\t\n\r -~]")
 @cache
 def _boundaries() -> list[int]:
     """Where printable and unprintable code points take turns; the first run is unprintable."""
-    data = resources.files(__package__).joinpath("printable.txt").read_text(encoding="ascii")
+    data = Path(__file__).with_name("printable.txt").read_text(encoding="ascii")
     ranges = (item.partition("-") for line in data.splitlines() if not line.startswith("#") for item in line.split())
     return [edge for low, _, high in ranges for edge in (int(low, 16), int(high or low, 16) + 1)]
 

@@ -8,22 +8,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from modelfile.catalog.target import catalog
-from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.diagnostics import Diagnostic, Edit, Finding, Fix, Safety, Severity
 from modelfile.source import Source, Span
 from modelfile.syntax.nodes import (
-    WORDS,
+    Comment,
     Headless,
     Instruction,
-    License,
     Message,
     Node,
     Quoting,
-    System,
-    Template,
     Unknown,
+    Value,
     command_name,
 )
+from modelfile.syntax.strays import is_meant_as_from, stray_lines
 
 CODES: Final = {
     "missing-from": "MF101",
@@ -35,13 +33,13 @@ CODES: Final = {
 }
 ROLES: Final = ("system", "user", "assistant")
 
-_TEXTS: Final = (System, Template, License, Message)
-_NO_FORMAT: Final = 'Ollama has no FORMAT; ask for JSON in the request (`"format": "json"`), and describe it in SYSTEM'
 _MODELPACK: Final = frozenset(
     "NAME ARCH FAMILY FORMAT PARAMSIZE PRECISION QUANTIZATION CONFIG MODEL CODE DOC DATASET".split()  # noqa: SIM905  # words
 )
 _SHOWN: Final = 3
 _LETTERS: Final = re.compile(r"[A-Za-z]*")
+_PAIR: Final = re.compile(r"(\w+)[ \t]*[=:][ \t]*(.*)")
+_MEANT_ROLES: Final = {"human": "user", "bot": "assistant", "ai": "assistant", "model": "assistant"}
 _LINE_END: Final = re.compile(r"[\r\n]")
 
 
@@ -94,7 +92,7 @@ def diagnose(source: Source, nodes: Sequence[Node]) -> tuple[Diagnostic, ...]:
     """Everything that Ollama's parser would refuse, in the order of the text; nothing exactly when it takes it."""
     if not _has_from(nodes) and (modelpack := _modelpack(nodes)):
         return (modelpack,)
-    found = [*_missing_from(nodes), *_unknown_instructions(nodes)]
+    found = [*_missing_from(source, nodes), *(_fault(name, finding) for name, finding in stray_lines(source, nodes))]
     instructions = [node for node in nodes if isinstance(node, Instruction)]
     for number, node in enumerate(instructions, 1):
         if isinstance(node, Message) and node.role.text not in ROLES:
@@ -106,8 +104,16 @@ def diagnose(source: Source, nodes: Sequence[Node]) -> tuple[Diagnostic, ...]:
     return tuple(sorted(found, key=lambda diagnostic: diagnostic.span.start))
 
 
-def _fault(name: str, span: Span, message: str, hint: str) -> Diagnostic:
-    return Diagnostic(code=CODES[name], name=name, severity=Severity.ERROR, span=span, message=message, hint=hint)
+def _fault(name: str, found: Finding) -> Diagnostic:
+    return Diagnostic(
+        code=CODES[name],
+        name=name,
+        severity=Severity.ERROR,
+        span=found.span,
+        message=found.message,
+        hint=found.hint,
+        fix=found.fix,
+    )
 
 
 def _modelpack(nodes: Sequence[Node]) -> Diagnostic | None:
@@ -115,52 +121,19 @@ def _modelpack(nodes: Sequence[Node]) -> Diagnostic | None:
     if not words or all(word.text == "FORMAT" for word in words):
         return None
     message = "this is a Modelfile of CNCF ModelPack, another language of the same file name"
-    return _fault("unknown-instruction", words[0].span, message, "`modctl build` reads it, Ollama does not")
+    return _fault("unknown-instruction", Finding(words[0].span, message, "`modctl build` reads it, Ollama does not"))
 
 
-def _missing_from(nodes: Sequence[Node]) -> Iterator[Diagnostic]:
-    if not _has_from(nodes):
-        yield _fault("missing-from", Span(0, 0), "no FROM", "begin with `FROM name:tag`, or `FROM ./weights.gguf`")
-
-
-def _unknown_instructions(nodes: Sequence[Node]) -> Iterator[Diagnostic]:
-    text = ""  # the instruction whose bare text ended with its line, while lines that begin no instruction follow
-    told = False
-    for node in nodes:
-        if not isinstance(node, Unknown):
-            bare = isinstance(node, _TEXTS) and node.value.quoting is Quoting.NONE
-            text, told = _word(node) if isinstance(node, Instruction) and bare else "", False
-            continue
-        word = node.word.text.upper()
-        if word in WORDS and not node.rest.text:
-            yield _fault(
-                "missing-argument", node.span, f"{word} has no value", "write it on the same line, behind a blank"
-            )
-        elif word in WORDS:
-            yield _fault(
-                "unknown-instruction", node.word.span, f"{word} is not followed by a blank", f"write `{word} …`"
-            )
-        elif text and not _meant(node):
-            hint = f'if this line belongs to it, put the whole text in quotes: {text} """…"""'
-            if not told:
-                yield _fault("unknown-instruction", node.span, f"the text of {text} ended with the line before", hint)
-            told = True
-        else:
-            hint = _meant(node) or f"Ollama knows {', '.join(WORDS)}; a comment begins with #"
-            yield _fault("unknown-instruction", node.word.span, f"unknown instruction `{node.word.text}`", hint)
-
-
-def _meant(line: Unknown) -> str | None:
-    """What the line was meant as, if its first word tells."""
-    from difflib import get_close_matches
-
-    word, name = line.word.text.upper(), line.word.text.lower()
-    if word == "FORMAT":
-        return _NO_FORMAT
-    if name in catalog().parameters or name in catalog().deprecated:
-        return f"write `PARAMETER {name} {line.rest.text.lstrip('=: ')}`"
-    close = get_close_matches(word, WORDS, n=1, cutoff=0.75)
-    return f"did you mean {close[0]}?" if close else None
+def _missing_from(source: Source, nodes: Sequence[Node]) -> Iterator[Diagnostic]:
+    if _has_from(nodes) or any(isinstance(node, Unknown) and is_meant_as_from(node) for node in nodes):
+        return
+    message, hint = "no FROM", "begin with `FROM name:tag`, or `FROM ./weights.gguf`"
+    commented = next((node for node in nodes if isinstance(node, Comment) and node.text.startswith("FROM ")), None)
+    if commented:
+        hint = f"line {source.line_of(commented.span.start)} has one in a comment: delete its #"
+    elif not any(not isinstance(node, Comment) for node in nodes):
+        message = f"no FROM: the file {'has nothing but comments' if nodes else 'is empty'}"
+    yield _fault("missing-from", Finding(Span(0, 0), message, hint))
 
 
 def _word(node: Instruction | Headless) -> str:
@@ -171,20 +144,32 @@ def _headless(node: Headless) -> Diagnostic:
     word, rest = _word(node), node.rest
     part, example = ("name", "PARAMETER temperature 0.7") if word == "PARAMETER" else ("role", "MESSAGE user Hello!")
     if not rest.text:
-        return _fault("missing-argument", node.span, f"{word} has no {part}", f"write `{example}`")
+        return _fault("missing-argument", Finding(node.span, f"{word} has no {part}", f"write `{example}`"))
     if rest.text.isidentifier():
         hint = f"write `{word} {rest.text} …` on one line"
-        return _fault("missing-argument", node.span, f"{word} {rest.text} has no value", hint)
+        return _fault("missing-argument", Finding(node.span, f"{word} {rest.text} has no value", hint))
+    fix = None
+    if (pair := _PAIR.fullmatch(rest.text)) and pair[2]:
+        fix = Fix(edits=(Edit(rest.span, f"{pair[1]} {pair[2]}"),))
+        example = f"{word} {pair[1]} {pair[2]}"
     hint = f"put one blank behind the {part}, and nothing else: `{example}`"
-    return _fault("missing-argument", rest.span, f"`{rest.text}` does not begin with a {word.lower()}'s {part}", hint)
+    message = f"`{rest.text}` does not begin with a {word.lower()}'s {part}"
+    return _fault("missing-argument", Finding(rest.span, message, hint, fix))
 
 
 def _invalid_role(node: Message) -> Diagnostic:
     role = node.role.text
     if not role:
-        return _fault("double-blank", node.role.span, "MESSAGE has two blanks before its role", "leave one of them")
-    hint = f"write `{role.lower()}`" if role.lower() in ROLES else f"Ollama takes {', '.join(ROLES)}"
-    return _fault("invalid-role", node.role.span, f"`{role}` is not a role", hint)
+        message = "MESSAGE has two blanks before its role"
+        return _fault("double-blank", Finding(node.role.span, message, "leave one of them"))
+    meant = _MEANT_ROLES.get(role.lower(), role.lower())
+    if meant not in ROLES:
+        return _fault(
+            "invalid-role", Finding(node.role.span, f"`{role}` is not a role", f"Ollama takes {', '.join(ROLES)}")
+        )
+    safety = Safety.SAFE if meant == role.lower() else Safety.UNSAFE
+    fix = Fix(edits=(Edit(node.role.span, meant),), safety=safety)
+    return _fault("invalid-role", Finding(node.role.span, f"`{role}` is not a role", f"write `{meant}`", fix))
 
 
 def _unclosed_quote(source: Source, node: Instruction, swallowed: Sequence[Instruction], *, more: int) -> Diagnostic:
@@ -193,9 +178,35 @@ def _unclosed_quote(source: Source, node: Instruction, swallowed: Sequence[Instr
     if swallowed:
         names = (f"{_word(other)} (line {source.line_of(other.span.start)})" for other in swallowed)
         message += f": they take in {', '.join(names)}{f' and {more} more' if more else ''}"
-    first_line = _LINE_END.split(value.text, maxsplit=1)[0]
-    hint = f"close it with {quotes} at the end of a line"
-    if quotes in first_line:
-        behind = first_line.rpartition(quotes)[2].strip()
-        hint = f"nothing may stand behind the closing quotes on their line, not even a comment: move `{behind}`"
-    return _fault("unclosed-quote", Span(value.span.start, value.content.start), message, hint)
+    hint, fix = f"close it with {quotes} at the end of a line", _closing(value)
+    if behind := text_behind(source.text, value, value.content.end):
+        text = source.text[behind.start : behind.end].strip()
+        hint = f"nothing may stand behind the closing quotes on their line, not even a comment: move `{text}`"
+        line = source.text.rfind("\n", 0, node.span.start) + 1
+        above = Edit(Span(line, line), f"{text}\n")
+        fix = Fix(edits=(above, Edit(behind, ""))) if text.startswith("#") else None
+    opening = Span(value.span.start, value.content.start)
+    return _fault("unclosed-quote", Finding(opening, message, hint, fix))
+
+
+def text_behind(text: str, value: Value, end: int) -> Span | None:
+    """What stands behind the quotes that were meant to close a value, on their line and before `end`."""
+    quotes, start = str(value.quoting), value.content.start
+    if value.quoting is Quoting.DOUBLE:
+        first_line = _LINE_END.search(text, start, end)  # further on, they are as likely to be part of the text
+        end = first_line.start() if first_line else end
+        if text.count(quotes, start, end) % 2 == 0:
+            return None
+    closing = text.rfind(quotes, start, end)
+    if closing < 0:
+        return None
+    line = _LINE_END.search(text, closing, end)
+    return Span(closing + len(quotes), line.start() if line else end)
+
+
+def _closing(value: Value) -> Fix | None:
+    """The quotes at the end of the text that stands before the next instruction."""
+    if not value.text.strip():
+        return None
+    lacking = '"' if value.quoting is Quoting.TRIPLE and value.text.rstrip().endswith('""') else str(value.quoting)
+    return Fix(edits=(Edit(Span(value.content.end, value.content.end), lacking),))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ def load_grammar(name: str, **options: Any) -> Lark:
     """
     from lark import Lark  # costs 30 ms, which a command that parses nothing need not pay
 
-    text = resources.files(__package__).joinpath(f"{name}.lark").read_text(encoding="utf-8")
+    text = Path(__file__).with_name(f"{name}.lark").read_text(encoding="utf-8")
     return Lark(text, parser="lalr", cache=_cache_file(name), **options)
 
 

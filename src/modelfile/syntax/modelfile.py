@@ -43,6 +43,12 @@ class Modelfile:
         return self.source.text
 
     @cached_property
+    def line_end(self) -> str:
+        """The line end of the file, by its first."""
+        head, newline, _ = self.text.partition("\n")
+        return "\r\n" if newline and head.endswith("\r") else "\n"
+
+    @cached_property
     def commands(self) -> tuple[tuple[str, str], ...]:
         """What Ollama's parser makes of it: (name, value) in order.
 
@@ -77,7 +83,7 @@ class Modelfile:
         """
         last = next((node for node in reversed(self.nodes) if isinstance(node, From)), None)
         if last is None:
-            return self._edited(Span(0, 0), f"FROM {quote(base)}{self._line_end}")
+            return self._edited(Span(0, 0), f"FROM {quote(base)}{self.line_end}")
         return self._edited(last.value.span, quote(base))
 
     def with_parameter(self, name: str, *values: str) -> Self:
@@ -95,7 +101,7 @@ class Modelfile:
         edited = self
         for node in reversed(present[1:] if lines else present):
             edited = edited._without(node)  # its own class
-        return edited._edited(present[0].span, self._line_end.join(lines)) if lines else edited  # noqa: SLF001  # the same
+        return edited._edited(present[0].span, self.line_end.join(lines)) if lines else edited  # noqa: SLF001  # the same
 
     def with_message(self, role: str, content: str) -> Self:
         """The same with one more message behind the others.
@@ -107,22 +113,16 @@ class Modelfile:
             raise InputError(f"`{role}` is not a role", hint=f"Ollama takes {', '.join(ROLES)}")
         return self._appended([f"MESSAGE {role} {quote(content)}"], after=(Message,))
 
-    @cached_property
-    def _line_end(self) -> str:
-        """The line end of the file, by its first."""
-        head, newline, _ = self.text.partition("\n")
-        return "\r\n" if newline and head.endswith("\r") else "\n"
-
     def _appended(self, lines: list[str], *, after: tuple[type[Instruction], ...]) -> Self:
         """With lines behind the last node of the first of these types that there is, else at the end."""
         for kind in after:
             if last := next((node for node in reversed(self.nodes) if isinstance(node, kind)), None):
                 at = last.span.end
-                return self._edited(Span(at, at), "".join(f"{self._line_end}{line}" for line in lines))
+                return self._edited(Span(at, at), "".join(f"{self.line_end}{line}" for line in lines))
         text = self.text
-        lead = "" if not text or text.endswith(("\n", "\r")) else self._line_end
+        lead = "" if not text or text.endswith(("\n", "\r")) else self.line_end
         end = Span(len(text), len(text))
-        return self._edited(end, lead + "".join(f"{line}{self._line_end}" for line in lines))
+        return self._edited(end, lead + "".join(f"{line}{self.line_end}" for line in lines))
 
     def _without(self, node: Node) -> Self:
         """Without a node's whole line."""

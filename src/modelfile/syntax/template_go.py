@@ -7,15 +7,16 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
+from modelfile.catalog.functions import FUNCTIONS as OLLAMA_FUNCTIONS
 from modelfile.source import Span
 from modelfile.syntax.dropped import is_dropped
 
 FUNCTIONS: Final = frozenset(
     {"and", "call", "html", "index", "js", "len", "not", "or", "print", "printf", "println", "slice", "urlquery"}
     | {"eq", "ge", "gt", "le", "lt", "ne"}
-    | {"currentDate", "json", "toTypeScriptType", "yesterdayDate"}
+    | OLLAMA_FUNCTIONS.keys()
 )
-"""Go's own functions, and those Ollama adds (template/template.go)."""
+"""Go's own functions, and those Ollama adds."""
 
 KEYWORDS: Final = frozenset(
     {"block", "break", "continue", "define", "else", "end", "if", "nil", "range", "template", "with", "."}

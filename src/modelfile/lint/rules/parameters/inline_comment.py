@@ -12,9 +12,9 @@ from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, License, Message, Parameter, Quoting, System, Template
 
 
-def _may_be_any_text(name: str) -> bool:
-    known = catalog().parameters.get(name)
-    return known is None or known.kind is Kind.STRINGS
+def _may_be_any_text(parameter: Parameter) -> bool:
+    known = catalog().parameters.get(parameter.name.text)
+    return known is None or known.kind is Kind.STRINGS  # suspicious-stop
 
 
 def _comment_above(instruction: Instruction, rest: str, comment: str, context: Context) -> Fix | None:
@@ -23,7 +23,7 @@ def _comment_above(instruction: Instruction, rest: str, comment: str, context: C
     if value.quoting is not Quoting.NONE or len(value.text) != value.span.end - value.span.start or "\n" in comment:
         return None
     line = text.rfind("\n", 0, instruction.span.start) + 1
-    above = Edit(Span(line, line), f"{comment}\n")
+    above = Edit(Span(line, line), f"{comment}{context.modelfile.line_end}")
     return Fix(edits=(above, Edit(Span(value.span.start + len(rest), value.span.end), "")), safety=Safety.SAFE)
 
 
@@ -54,7 +54,7 @@ def inline_comment(instruction: Instruction, context: Context) -> Iterator[Findi
     match instruction:
         case System() | Template() | License() | Message():
             return
-        case Parameter(name=name) if _may_be_any_text(name.text):
+        case Parameter() if _may_be_any_text(instruction):
             return
     value = instruction.value
     if context.exists and context.exists(value.text):

@@ -13,7 +13,7 @@ from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parameter
 
 _OFF: Final = {
-    "temperature": (("top_k", "top_p", "min_p"), "always takes the likeliest token"),
+    "temperature": (("top_k", "top_p", "min_p", "seed"), "always takes the likeliest token"),
     "repeat_last_n": (("repeat_penalty", "presence_penalty", "frequency_penalty"), "looks at no tokens for penalties"),
 }
 """What a parameter makes idle when it is 0, and why."""
@@ -24,8 +24,8 @@ def no_effect(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""Parameters have no effect beside another one.
 
     With `temperature 0` the likeliest token is always taken: there is nothing left for `top_k`, `top_p` and
-    `min_p` to choose from. With `repeat_last_n 0` the penalties on repetition have nothing to look at. A request that
-    sets the one parameter brings the others to life again.
+    `min_p` to choose from, and nothing random that a `seed` could fix. With `repeat_last_n 0` the penalties on
+    repetition have nothing to look at. A request that sets the one parameter brings the others to life again.
 
     ## Bad
 

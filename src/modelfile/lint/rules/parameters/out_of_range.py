@@ -13,15 +13,20 @@ from modelfile.syntax.nodes import Parameter
 
 _BELOW: Final = {
     "num_ctx": "Ollama takes 4",
+    "num_gpu": "it means the same as -1: as many layers as fit",
+    "num_predict": "it means the same as -1",
+    "num_thread": "it means the same as 0: the server decides",
     "temperature": "it means the same as 0: always the likeliest token",
+    "top_k": "it means the same as 0: from all tokens",
     "top_p": "only the likeliest token is left",
     "min_p": "it means the same as 0: off",
 }
 _ABOVE: Final = {
     "top_p": "it means the same as 1: off",
     "min_p": "only the likeliest token is left",
+    "typical_p": "it means the same as 1: off",
 }
-"""What Ollama's sampler and llama.cpp both make of it."""
+"""What Ollama's scheduler (0.9.3 to 0.33), its own sampler (0.6 to 0.24) and llama.cpp's all make of it."""
 
 
 def _range(known: parameters.Parameter) -> str:

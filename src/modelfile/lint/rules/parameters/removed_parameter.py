@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule
 from modelfile.syntax.nodes import Parameter
+
+_IN_THE_WEIGHTS: Final = frozenset({"num_gqa", "rope_frequency_base", "rope_frequency_scale"})
 
 
 @rule("MF306", "removed-parameter", on=Parameter, severity=Severity.ERROR)
@@ -34,4 +37,5 @@ def removed_parameter(parameter: Parameter, context: Context) -> Iterator[Findin
     name = parameter.name.text
     gone = context.target.removed(name)
     if gone and name not in context.target.deprecated:
-        yield Finding(parameter.name.span, f"Ollama has had no parameter `{name}` since {gone}", "delete the line")
+        hint = "delete the line: Ollama reads it from the weights" if name in _IN_THE_WEIGHTS else "delete the line"
+        yield Finding(parameter.name.span, f"Ollama has had no parameter `{name}` since {gone}", hint)

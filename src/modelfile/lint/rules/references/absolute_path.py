@@ -19,6 +19,16 @@ def is_absolute(path: str) -> bool:
     return _ABSOLUTE.match(path) is not None
 
 
+def way_on(instruction: Instruction) -> str:
+    """What to do about a path that holds on one machine only."""
+    path = instruction.value.text
+    if _BLOB.search(path):
+        return "name the model it belongs to, which `ollama show --modelfile` prints in a comment at the top"
+    name = re.split(r"[/\\]", path)[-1].strip("~. ") or "weights"
+    hint = f"put it beside the Modelfile and write `./{name}`"
+    return f"{hint}, or name the model that it came from" if isinstance(instruction, From) else hint
+
+
 @rule("MF208", "absolute-path", on=Instruction, severity=Severity.WARNING)
 def absolute_path(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""A path holds on one machine only.
@@ -48,8 +58,6 @@ def absolute_path(instruction: Instruction, context: Context) -> Iterator[Findin
         return  # inline-comment, missing-file
     if _BLOB.search(written):
         message = f"`{written}` is a blob in the store of one machine"
-        hint = "name the model it belongs to, which `ollama show --modelfile` prints in a comment at the top"
     else:
         message = f"`{written}` holds on one machine only"
-        hint = "write it relative to the Modelfile's folder, as in `./weights.gguf`"
-    yield Finding(instruction.value.span, message, hint)
+    yield Finding(instruction.value.span, message, way_on(instruction))

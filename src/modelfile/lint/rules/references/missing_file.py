@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.lint.rule import Context, looks_like_path, rule
-from modelfile.lint.rules.references.absolute_path import is_absolute
+from modelfile.lint.rule import Context, looks_like_path, no_folder, rule
+from modelfile.lint.rules.references.absolute_path import is_absolute, way_on
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
 
 
-@rule("MF207", "missing-file", on=Instruction, severity=Severity.ERROR)
+@rule("MF207", "missing-file", on=Instruction, severity=Severity.ERROR, blind=no_folder)
 def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""A path does not exist.
 
     Paths are relative to the Modelfile's folder. Of a FROM that does not exist Ollama thinks it is the name of a
-    model, and tries to pull it; an ADAPTER or DRAFT that does not exist it refuses.
+    model, and tries to pull it; an ADAPTER or DRAFT that does not exist it refuses, and every folder without weights.
 
     ## Bad
 
@@ -39,7 +39,21 @@ def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding
             is_path = True
         case _:
             return
-    if is_path and context.exists and not context.exists(written):
-        relative = "paths are relative to the Modelfile's folder"
-        hint = f"an absolute path holds on one machine only; {relative}" if is_absolute(written) else relative
-        yield Finding(instruction.value.span, f"`{written}` does not exist", hint)
+    if context.weightless and instruction.value.closed and context.weightless(written):
+        folder = (
+            f"the folder `{written}`"
+            if written
+            else "the Modelfile's own folder, which is meant where nothing is named,"
+        )
+        yield Finding(
+            instruction.value.span, f"{folder} holds no weights", "Ollama looks for *.safetensors, *.gguf, *.bin"
+        )
+    elif is_path and context.exists and not context.exists(written):
+        message = f"`{written}` does not exist"
+        if is_absolute(written):
+            message, hint = f"{message} on this machine", way_on(instruction)
+        elif isinstance(instruction, From):
+            hint = "paths are relative to the Modelfile's folder; Ollama takes this one for a model's name"
+        else:
+            hint = "paths are relative to the Modelfile's folder"
+        yield Finding(instruction.value.span, message, hint)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
-from modelfile.lint.rule import Context, looks_like_path, name_or_none, rule
+from modelfile.lint.rule import Context, looks_like_path, name_or_none, no_folder, rule
 from modelfile.source import Span
 from modelfile.syntax.nodes import From
 
 
-@rule("MF206", "path-or-name", on=From, severity=Severity.WARNING)
+@rule("MF206", "path-or-name", on=From, severity=Severity.WARNING, blind=no_folder)
 def path_or_name(base: From, context: Context) -> Iterator[Finding]:
     r"""FROM reads like a model's name, but is a file or folder.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, looks_like_path, name_or_none, rule
 from modelfile.lint.rules.references.hf_without_quantisation import is_left_to_hugging_face
+from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE
 from modelfile.syntax.nodes import From
 
 
@@ -37,5 +38,7 @@ def unpinned_base(base: From, context: Context) -> Iterator[Finding]:
     name = name_or_none(written)
     if name and name.moving and not is_left_to_hugging_face(name):
         what = f"tag `{name.tag}`" if name.tagged else "no tag"
-        hint = f"name one, as in `{name.model}:3b`, or run `mf pin` to record what it means now"
+        in_library = (name.host, name.namespace) == (DEFAULT_HOST, DEFAULT_NAMESPACE)
+        listed = f" (https://ollama.com/library/{name.model}/tags lists them)" if in_library else ""
+        hint = f"name one{listed}, or run `mf pin` to record what it means now"
         yield Finding(base.value.span, f"the base `{written}` has {what}: it will mean another model", hint)

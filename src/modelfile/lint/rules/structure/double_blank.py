@@ -25,6 +25,7 @@ def double_blank(instruction: Instruction, context: Context) -> Iterator[Finding
     FROM llama3.2:3b
     PARAMETER  temperature 0.2
     MESSAGE    user When is my bill due?
+    MESSAGE assistant On the first of the month.
     ```
 
     ## Good
@@ -34,6 +35,7 @@ def double_blank(instruction: Instruction, context: Context) -> Iterator[Finding
     FROM llama3.2:3b
     PARAMETER temperature 0.2
     MESSAGE user When is my bill due?
+    MESSAGE assistant On the first of the month.
     ```
     """
     match instruction:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.lint.rule import Context, rule
-from modelfile.syntax.nodes import From
+from modelfile.lint.rule import Context, deletion, rule
+from modelfile.syntax.nodes import From, Instruction, System, Template
 
 
-@rule("MF115", "empty-value", on=From, severity=Severity.WARNING)
-def empty_value(base: From, context: Context) -> Iterator[Finding]:
-    r"""FROM names nothing.
+@rule("MF115", "empty-value", on=Instruction, severity=Severity.WARNING)
+def empty_value(instruction: Instruction, context: Context) -> Iterator[Finding]:
+    r"""FROM, SYSTEM or TEMPLATE with nothing in it.
 
-    Ollama's parser takes it; its command line then looks for weights in the Modelfile's own folder, and most often ends
-    with "no Modelfile or safetensors files found".
+    Ollama's parser takes an empty FROM; its command line then looks for weights in the Modelfile's own folder, and most
+    often ends with "no Modelfile or safetensors files found".
+
+    An empty SYSTEM or TEMPLATE does nothing: the model keeps those of its base. No Modelfile can take them away.
 
     ## Bad
 
@@ -30,6 +32,17 @@ def empty_value(base: From, context: Context) -> Iterator[Finding]:
     FROM ./weights.gguf
     ```
     """
-    if not base.value.text and base.value.closed:
+    value = instruction.value
+    if value.text or not value.closed:
+        return
+    if isinstance(instruction, From):
+        if context.weightless and context.weightless(""):
+            return  # missing-file
         hint = "name a model, as in `FROM llama3.2:3b`, or a file; if the folder is meant, write `FROM .`"
-        yield Finding(base.value.span, "FROM names nothing: Ollama looks for weights in the Modelfile's folder", hint)
+        yield Finding(value.span, "FROM names nothing: Ollama looks for weights in the Modelfile's folder", hint)
+    elif isinstance(instruction, System | Template) and not any(
+        isinstance(node, type(instruction)) and node is not instruction for node in context.modelfile.nodes
+    ):  # else duplicate-instruction
+        word = instruction.keyword.text.strip().upper()
+        message = f"an empty {word} does nothing: it cannot take away what the base has"
+        yield Finding(instruction.span, message, "delete it", deletion(instruction, context.modelfile))

@@ -21,6 +21,7 @@ def invalid_role(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     # Answers questions on billing.
     FROM llama3.2:3b
     MESSAGE User When is my bill due?
+    MESSAGE assistant On the first of the month.
     ```
 
     ## Good
@@ -29,6 +30,7 @@ def invalid_role(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     # Answers questions on billing.
     FROM llama3.2:3b
     MESSAGE user When is my bill due?
+    MESSAGE assistant On the first of the month.
     ```
     """
     return refused(modelfile, "invalid-role")

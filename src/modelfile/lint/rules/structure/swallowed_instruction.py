@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from modelfile.diagnostics import Finding, Severity
+from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.lint.rule import Context, rule
 from modelfile.semantics.literals import parse_value
 from modelfile.source import Span
+from modelfile.syntax.faults import text_behind
 from modelfile.syntax.nodes import Instruction, Quoting
 
 _PARAMETER: Final = re.compile(r"PARAMETER[ \t]+(\w+)[ \t]+(\S.*)")
@@ -52,21 +53,31 @@ def swallowed_instruction(instruction: Instruction, context: Context) -> Iterato
     PARAMETER stop "END"
     ```
     """
+    line = swallowed_line(instruction, context)
+    if line is None or text_behind(context.modelfile.text, instruction.value, line.start()):  # text-after-quote
+        return
+    place = context.modelfile.source.line_of(instruction.span.start)
+    word, quotes = instruction.keyword.text.strip().upper(), instruction.value.quoting
+    message = f"this line is part of the text of {word} that begins in line {place}: `{line[0].strip()}`"
+    hint = f"close that text with {quotes} at the end of the line where it ends"
+    before = context.modelfile.text[: line.start()].rstrip()
+    fix = Fix(edits=(Edit(Span(len(before), len(before)), str(quotes)),))
+    yield Finding(Span(line.start(), line.start() + len(line[0].rstrip())), message, hint, fix)
+
+
+def swallowed_line(instruction: Instruction, context: Context) -> re.Match[str] | None:
+    """The first line of a quoted text that was meant as an instruction."""
     value, text = instruction.value, context.modelfile.text
     if value.quoting is Quoting.NONE or not value.closed:
-        return
+        return None
     fenced = False
     for line in _LINE.finditer(text, value.content.start, value.content.end):
         if line[0].lstrip().startswith(_FENCE):
             fenced = not fenced
         last = line.end() == value.content.end
         if line.start() > value.content.start and not fenced and _is_instruction(line[0], context, last=last):
-            place = context.modelfile.source.line_of(instruction.span.start)
-            word = instruction.keyword.text.strip().upper()
-            message = f"this line is part of the text of {word} that begins in line {place}: `{line[0].strip()}`"
-            hint = f"close that text with {value.quoting} at the end of the line where it ends"
-            yield Finding(Span(line.start(), line.start() + len(line[0].rstrip())), message, hint)
-            return
+            return line
+    return None
 
 
 def _is_instruction(line: str, context: Context, *, last: bool) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelfile.catalog.target import NEWEST
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, refused, rule
 from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Instruction
 
 
 @rule("MF102", "unknown-instruction", on=Modelfile, severity=Severity.ERROR)
@@ -14,8 +16,9 @@ def unknown_instruction(modelfile: Modelfile, context: Context) -> Iterator[Find
     r'''A line begins with no instruction that Ollama knows.
 
     There are eleven: FROM, PARAMETER, TEMPLATE, SYSTEM, ADAPTER, LICENSE, MESSAGE, RENDERER, PARSER, REQUIRES and
-    DRAFT. There is no FORMAT, whatever tutorials say: JSON is asked for in the request (`"format": "json"`). A text of
-    several lines has to stand in `"""`; else its second line is read as an instruction.
+    DRAFT; one that is newer than `target` is reported, too. There is no FORMAT, whatever tutorials say: JSON is asked
+    for in the request (`"format": "json"`). A text of several lines has to stand in `"""`; else its second line is
+    read as an instruction.
 
     ## Bad
 
@@ -32,4 +35,14 @@ def unknown_instruction(modelfile: Modelfile, context: Context) -> Iterator[Find
     FROM llama3.2:3b
     ```
     '''
-    return refused(modelfile, "unknown-instruction")
+    yield from refused(modelfile, "unknown-instruction")
+    if context.target.version == NEWEST:
+        return
+    from modelfile.catalog.instructions import INSTRUCTIONS  # 1 ms that only a `target` pays
+
+    for node in modelfile.nodes:
+        word = type(node).__name__.upper()
+        if isinstance(node, Instruction) and word not in context.target.instructions:
+            since = INSTRUCTIONS[word].since
+            message = f"`{word}` is there since {since}: Ollama {context.target.version} refuses it"
+            yield Finding(node.keyword.span, message)

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule, template_in_force
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Renderer
 
+_STILL_READ: Final = frozenset({"suffix", "thinking", "tools"})
 
-@rule("MF410", "dead-template", on=Modelfile, severity=Severity.WARNING)
+
+def _unseen_weights(context: Context) -> str | None:
+    if not template_in_force(context.modelfile) or any(isinstance(node, Renderer) for node in context.modelfile.nodes):
+        return None
+    return "weights are not read, and some architectures bring a renderer along"
+
+
+@rule("MF410", "dead-template", on=Modelfile, severity=Severity.WARNING, blind=_unseen_weights)
 def dead_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""A TEMPLATE that a RENDERER replaces.
 
     With a RENDERER the prompt is made by code in Ollama, and the template is not asked: what is changed in it changes
-    nothing. A template that names `.Suffix` is still used, to fill gaps in code.
+    nothing. (Three names in it still count, and are not reported: `.Suffix`, with which it fills gaps in code, and
+    `.Tools` and `.Thinking`, off which Ollama reads what the model can. Nor is `{{ .Prompt }}`, which `ollama show`
+    writes where there is no template.)
+
+    Since 0.24 Ollama sets a RENDERER by itself for weights of some architectures (gemma4, laguna, nemotron_h), and
+    since 0.30 a chat template inside the weights that can do more than the TEMPLATE wins over it. This rule does not
+    know the weights, and reports only a RENDERER in the same file.
 
     ## Bad
 
@@ -40,6 +55,7 @@ def dead_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     if renderer is None or not renderer.value.text or not (found := template_in_force(modelfile)):
         return
     template, parsed = found
-    if "suffix" not in parsed.variables:
+    text = template.value.text
+    if _STILL_READ.isdisjoint(parsed.variables) and "".join(text.split()) != "{{.Prompt}}":
         message = f"this TEMPLATE has no effect: RENDERER `{renderer.value.text}` takes its place"
         yield Finding(template.keyword.span, message, "delete one of the two")

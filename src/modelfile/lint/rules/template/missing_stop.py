@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.lint.rule import Context, looks_like_path, rule, template_in_force
+from modelfile.lint.rule import Context, rule
+from modelfile.lint.rules.template import used_template
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import From, Parameter, Renderer
+from modelfile.syntax.nodes import Parameter
 
 _ENDS: Final = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end_of_turn|>", "<|END_OF_TURN_TOKEN|>")
 _MARKERS: Final = (*_ENDS, "<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "<|START_OF_TURN_TOKEN|>")
@@ -18,16 +19,21 @@ _MARKERS: Final = (*_ENDS, "<|im_start|>", "<|start_header_id|>", "<start_of_tur
 def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""A template's end of turn that no `stop` names.
 
-    Weights that do not say themselves which token ends a turn go on after it: the model writes the marker, then the
-    user's next question, and answers that. A `stop` cuts it off. One `stop` replaces all that the base
-    has, so it has to name the marker too; weights from a file may bring none.
+    One `stop` replaces all that the base has, so it has to name the end of a turn too. Where it does not, and the
+    weights do not say themselves which token that is, a model goes on after it: it writes the marker, then the user's
+    next question, and answers that.
+
+    It is harmless where the weights have the marker as one token: llama.cpp then ends there by itself, at `<|im_end|>`,
+    `<|eot_id|>`, `<end_of_turn>` and some others whatever else is set, and at the token the weights name. A template of
+    another family, whose markers the weights know only as text, needs the `stop`. Without any `stop` nothing is
+    reported, as the base may have them, and Ollama brings some along for weights whose chat template it recognises.
 
     ## Bad
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
-    TEMPLATE {{ .System }} {{ .Prompt }}<|eot_id|>{{ .Response }}
+    FROM mistral:7b
+    TEMPLATE {{ .System }} {{ .Prompt }}<|im_end|>{{ .Response }}
     PARAMETER stop "Customer:"
     ```
 
@@ -35,13 +41,13 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
-    TEMPLATE {{ .System }} {{ .Prompt }}<|eot_id|>{{ .Response }}
+    FROM mistral:7b
+    TEMPLATE {{ .System }} {{ .Prompt }}<|im_end|>{{ .Response }}
     PARAMETER stop "Customer:"
-    PARAMETER stop "<|eot_id|>"
+    PARAMETER stop "<|im_end|>"
     ```
     """
-    if any(isinstance(node, Renderer) for node in modelfile.nodes) or not (found := template_in_force(modelfile)):
+    if not (found := used_template(modelfile)):
         return
     template, _ = found
     text = template.value.text
@@ -52,11 +58,8 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     if any(not node.value.closed for node in parameters):
         return
     stops = [node.value.text.strip() for node in parameters if node.value.text.strip()]
-    inherited = not any(isinstance(node, From) and looks_like_path(node.value.text) for node in modelfile.nodes)
-    if not stops and inherited:
-        return
     markers = [marker for marker in _MARKERS if marker in text]
-    if any(stop in marker or marker in stop for stop in stops for marker in markers):
+    if not stops or any(stop in marker or marker in stop for stop in stops for marker in markers):
         return
     yield Finding(
         template.keyword.span,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.lint.rule import Context, rule, template_in_force
+from modelfile.lint.rule import Context, rule
+from modelfile.lint.rules.template import used_template
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Renderer, System
+from modelfile.syntax.nodes import System
 
 
 @rule("MF406", "system-unused", on=Modelfile, severity=Severity.WARNING)
@@ -38,7 +39,7 @@ def system_unused(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     system = next((node for node in reversed(modelfile.nodes) if isinstance(node, System)), None)
     if system is None or not system.value.closed or not system.value.text:
         return
-    if any(isinstance(node, Renderer) for node in modelfile.nodes) or not (found := template_in_force(modelfile)):
+    if not (found := used_template(modelfile)):
         return
     template, parsed = found
     # without a prompt, the template has a worse fault

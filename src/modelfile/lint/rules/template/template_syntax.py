@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, refused_template, rule
@@ -32,4 +33,6 @@ def template_syntax(template: Template, context: Context) -> Iterator[Finding]:
     TEMPLATE {{ if .System }}{{ .System }} {{ end }}{{ .Prompt }}
     ```
     """
-    return refused_template(template, context, "template-syntax")
+    for finding in refused_template(template, context, "template-syntax"):
+        jinja = "; this is Jinja, and Ollama's templates are Go's" if "{%" in template.value.text else ""
+        yield replace(finding, hint=f"{finding.hint}{jinja}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.lint.rule import Context, rule, template_in_force
+from modelfile.lint.rule import Context, rule
+from modelfile.lint.rules.template import BRACED, used_template
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Renderer
 
 
 @rule("MF404", "template-without-prompt", on=Modelfile, severity=Severity.WARNING)
@@ -15,14 +15,15 @@ def template_without_prompt(modelfile: Modelfile, context: Context) -> Iterator[
     r"""A TEMPLATE that leaves the question out.
 
     What the user asks reaches the model by `.Prompt` or `.Messages` only. A template that names neither builds, and
-    the model is sent the same text whatever is asked. Single braces, as in Python, are plain text to Ollama.
+    the model is sent the same text whatever is asked. Single braces, as in Python, are plain text to Ollama; they are
+    reported as template-unknown-variable.
 
     ## Bad
 
     ```
     # Answers questions on billing.
     FROM llama3.2:3b
-    TEMPLATE {{ .System }} {prompt}
+    TEMPLATE {{ .System }} Answer in one sentence.
     ```
 
     ## Good
@@ -30,12 +31,12 @@ def template_without_prompt(modelfile: Modelfile, context: Context) -> Iterator[
     ```
     # Answers questions on billing.
     FROM llama3.2:3b
-    TEMPLATE {{ .System }} {{ .Prompt }}
+    TEMPLATE {{ .System }} {{ .Prompt }} Answer in one sentence.
     ```
     """
-    if any(isinstance(node, Renderer) for node in modelfile.nodes) or not (found := template_in_force(modelfile)):
+    if not (found := used_template(modelfile)):
         return
     template, parsed = found
-    if not {"prompt", "messages"}.intersection(parsed.variables):
+    if not {"prompt", "messages"}.intersection(parsed.variables) and not BRACED.search(template.value.text):
         message = "this TEMPLATE names neither `.Prompt` nor `.Messages`: the model never sees what is asked"
         yield Finding(template.keyword.span, message, "put `{{ .Prompt }}` where the question belongs")

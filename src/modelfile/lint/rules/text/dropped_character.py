@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
+from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule
@@ -11,7 +13,8 @@ from modelfile.source import Span
 from modelfile.syntax.dropped import is_dropped
 from modelfile.syntax.nodes import Instruction
 
-_FIRST_PRINTABLE = 0x20
+_FIRST_PRINTABLE: Final = 0x20
+_TAGS: Final = re.compile("[\U000e0000-\U000e007f]+")
 
 
 @rule("MF501", "dropped-character", on=Instruction, severity=Severity.ERROR)
@@ -43,9 +46,10 @@ def dropped_character(instruction: Instruction, context: Context) -> Iterator[Fi
     while end < len(text) and (text[end] in " \t" or is_dropped(text[end])):
         end += 1
     written = text[start:end]
-    for character in filter(is_dropped, dict.fromkeys(written)):
+    told = _TAGS.sub(lambda run: run[0][0], written)  # the first stands for all: there may be a whole text of them
+    for character in filter(is_dropped, dict.fromkeys(told)):
         at = written.index(character)
-        times = written.count(character)
+        times = told.count(character)
         name = unicodedata.name(character, "control character" if ord(character) < _FIRST_PRINTABLE else "unassigned")
         around = "".join(kept for kept in written[max(at - 8, 0) : at + 9] if not is_dropped(kept)).strip()
         yield Finding(

@@ -1,0 +1,95 @@
+"""Rule MF408."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.lint.rule import Context, rule
+from modelfile.lint.rules.template import located, used_template
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Parser
+
+if TYPE_CHECKING:
+    from modelfile.syntax.template_nodes import Node
+
+_NAMES: Final = frozenset({"Think", "ThinkLevel", "IsThinkSet", "Thinking"})
+_HARMONY: Final = "<|channel|>"
+
+
+@rule("MF408", "template-drops-thinking", on=Modelfile, severity=Severity.WARNING)
+def template_drops_thinking(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r'''A TEMPLATE is half made for thinking.
+
+    Ollama reads off the template whether a model can think, and between which marks (since 0.9.0): within
+    `{{ range .Messages }}` it looks for `.Thinking`, and takes the text at both ends of the block that holds it, such
+    as `<think>` and `</think>`. If it finds none, requests with thinking end with "does not support thinking", and what
+    the model thinks is part of its answer. `$m.Thinking`, or a range over `$.Messages`, are not found.
+
+    Reported are templates that name `.Think`, `.ThinkLevel`, `.IsThinkSet` or `.Thinking`, and yet fail at this. A
+    PARSER can bring the ability, too; templates of gpt-oss, with their channels, have it by another way.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    TEMPLATE """{{ range .Messages }}{{ .Role }}: {{ .Content }} {{ end }}
+    {{- if .Think }}/think{{ end }}"""
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    TEMPLATE """{{ range .Messages }}{{ .Role }}:
+    {{- if .Thinking }}<think>{{ .Thinking }}</think>{{ end }} {{ .Content }} {{ end }}
+    {{- if .Think }}/think{{ end }}"""
+    ```
+    '''
+    if any(isinstance(node, Parser) for node in modelfile.nodes) or not (found := used_template(modelfile)):
+        return
+    template, parsed = found
+    from modelfile.syntax.template_fields import uses  # imported with the parser, for templates only
+
+    use = next((use for use in uses(parsed.nodes) if use.name in _NAMES), None)
+    if use and _HARMONY not in template.value.text and not all(_thinking_tags(parsed.nodes)):
+        message = f"`.{use.name}` has no effect: Ollama finds no marks around `.Thinking`, and refuses to let it think"
+        hint = "within `{{ range .Messages }}`, write `{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}`"
+        yield Finding(located(use.span, template, modelfile), message, hint)
+
+
+def _thinking_tags(nodes: Iterable[Node]) -> tuple[str, str]:
+    """The marks that Ollama finds (thinking.InferTags)."""
+    from modelfile.syntax.template_fields import walk
+    from modelfile.syntax.template_nodes import Action, Field, If, Range, TemplateCall, Text, With
+
+    def names(node: Node, name: str) -> bool:
+        match node:
+            case If() | Range() | With() | Action() | TemplateCall():
+                operands = walk([node.pipeline] if node.pipeline else [])
+                return any(isinstance(operand, Field) and operand.names[0] == name for operand in operands)
+            case _:
+                return False
+
+    opening = closing = ""
+    left = _members(nodes, in_messages=False)
+    while left:
+        node, siblings, in_messages = left.pop()
+        if in_messages and names(node, "Thinking"):
+            opening = siblings[0].text.strip() if isinstance(siblings[0], Text) else opening
+            closing = siblings[-1].text.strip() if isinstance(siblings[-1], Text) else closing
+        if isinstance(node, If | Range | With):
+            within = names(node, "Messages") if isinstance(node, Range) else in_messages
+            left += _members(node.orelse, in_messages=within) + _members(node.body, in_messages=within)
+    return opening, closing
+
+
+def _members(nodes: Iterable[Node], *, in_messages: bool) -> list[tuple[Node, tuple[Node, ...], bool]]:
+    """Nodes with all their siblings, the last first; a comment is none to Go."""
+    from modelfile.syntax.template_nodes import Comment
+
+    siblings: tuple[Node, ...] = tuple(node for node in nodes if not isinstance(node, Comment))
+    return [(node, siblings, in_messages) for node in siblings][::-1]

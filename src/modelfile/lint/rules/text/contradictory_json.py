@@ -1,0 +1,91 @@
+"""Rule MF507."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.lint.rule import Context, rule
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Message, System
+
+_SENTENCE: Final = re.compile(r"[^.!?;\r\n]+")
+_DEMAND: Final = re.compile(
+    r"\b(?:respond|reply|answer|output|return|write)s?\b(?:\W+\w+){0,4}?\W+"
+    r"(?:(?:only|exclusively|strictly)\b(?:\W+\w+){0,4}?\W+json\b"
+    r"|json\b(?:\W+\w+){0,1}?\W+(?:only|exclusively)\b)"
+    r"|\b(?:only|always)\W+(?:respond|reply|answer|output|return|write)\b(?:\W+\w+){0,4}?\W+json\b",
+    re.IGNORECASE,
+)
+_CONDITION: Final = re.compile(
+    r"\b(?:if|when|whenever|unless|except|where|for|during|while|not|never|avoid|once|after|tools?)\b|n't\b",
+    re.IGNORECASE,
+)
+_MODES: Final = re.compile(
+    r"\b(?:if|when)\s+(?:you\s+are\s+)?(?:asked|requested|the\s+user)\b|\bmodes?\b", re.IGNORECASE
+)
+_FENCED: Final = re.compile(r"```\w*\s(.*)```", re.DOTALL)
+
+
+@rule("MF507", "contradictory-json", on=Modelfile, severity=Severity.WARNING)
+def contradictory_json(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r"""An example answer that is not JSON, where SYSTEM asks for nothing else.
+
+    A model follows what it sees before what it is told: one MESSAGE of the assistant that is no JSON teaches it that
+    the rule has exceptions, and what reads the answers breaks on them. Only a SYSTEM that asks for JSON on no
+    condition is taken at its word.
+
+    ## Bad
+
+    ```
+    # Sorts mail.
+    FROM llama3.2:3b
+    SYSTEM Sort the mail that you are given. Respond only in JSON.
+    MESSAGE user My bill is wrong.
+    MESSAGE assistant This is about billing.
+    ```
+
+    ## Good
+
+    ```
+    # Sorts mail.
+    FROM llama3.2:3b
+    SYSTEM Sort the mail that you are given. Respond only in JSON.
+    MESSAGE user My bill is wrong.
+    MESSAGE assistant {"topic": "billing"}
+    ```
+    """
+    answers = [node for node in modelfile.nodes if isinstance(node, Message) and node.role.text == "assistant"]
+    system = next((node for node in reversed(modelfile.nodes) if isinstance(node, System)), None)
+    if not answers or system is None or not system.value.closed or not _demands_json(system.value.text):
+        return
+    line = modelfile.source.line_of(system.span.start)
+    for node in answers:
+        if node.value.closed and not _is_json(node.value.text):
+            message = f"this answer is not JSON, and SYSTEM in line {line} asks for nothing else"
+            yield Finding(node.value.span, message, "write the answer as the model is to give it")
+
+
+def _demands_json(text: str) -> bool:
+    if _MODES.search(text):
+        return False
+    sentences = (match[0] for match in _SENTENCE.finditer(text))
+    return any(_DEMAND.search(sentence) and not _CONDITION.search(sentence) for sentence in sentences)
+
+
+def _is_json(text: str) -> bool:
+    """Also between the fences of Markdown, and where each line is JSON."""
+    from json import loads  # 5 ms, for few files
+
+    fenced = _FENCED.search(text)
+    body = (fenced[1] if fenced else text).strip()
+    for parts in ([body], body.splitlines()):
+        try:
+            for part in filter(str.strip, parts):
+                loads(part)
+        except ValueError:
+            continue
+        return True
+    return False

@@ -1,0 +1,54 @@
+"""Rule MF509."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.lint.rule import Context, looks_like_path, rule
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import From, License
+
+_TERMS: Final = (
+    (re.compile(r"(?:^|meta[-_.]|code|[-_.])llama[-_.]?(?:guard[-_.]?)?[234](?!\d)|codellama", re.IGNORECASE), "Llama"),
+    (re.compile(r"(?:^|[-_.]|code|pali|shield)gemma[-_.]?(?:[123](?![\d.]*b)|[27]b)", re.IGNORECASE), "Gemma"),
+)
+"""Families whose terms ask for a copy of themselves, by the names of their files."""
+
+
+@rule("MF509", "missing-license", on=Modelfile, severity=Severity.INFO)
+def missing_license(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r"""Weights whose terms go with them, and no LICENSE.
+
+    A base by name brings its licences along. Weights from a file bring none: a LICENSE in the file is the only one
+    that the model then has, in `ollama show` and for who pulls it. The terms of Llama and of Gemma ask whoever passes
+    the weights on, changed or not, to give a copy of them along. So this is said of files that bear those names, and
+    of no others.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM ./llama-3.2-3b.gguf
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM ./llama-3.2-3b.gguf
+    LICENSE Llama 3.2 Community License Agreement, https://www.llama.com/llama3_2/license/
+    ```
+    """
+    if any(isinstance(node, License) for node in modelfile.nodes):
+        return
+    for node in modelfile.nodes:
+        if isinstance(node, From) and node.value.closed and looks_like_path(node.value.text):
+            name = re.split(r"[/\\]", node.value.text.rstrip("/\\"))[-1]
+            if family := next((family for pattern, family in _TERMS if pattern.search(name)), None):
+                message = f"whoever is given this model has to be given the terms of {family}, and there is no LICENSE"
+                hint = 'add LICENSE """…""" with their text; weights from a file bring none along'
+                yield Finding(node.value.span, message, hint)
+                return
