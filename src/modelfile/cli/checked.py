@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -28,8 +29,8 @@ class Checked:
 
     modelfile: Modelfile
     diagnostics: tuple[Diagnostic, ...]
-    not_looked: tuple[tuple[Rule, str], ...] = ()
-    """The rules that could not decide, and why."""
+    not_looked: Callable[[], Iterable[tuple[Rule, str]]]
+    """Gives the rules that could not decide, and why."""
 
     @property
     def refused(self) -> bool:
@@ -51,7 +52,7 @@ def check(path: str, force: Settings | None = None) -> Checked:
     return Checked(
         modelfile=modelfile,
         diagnostics=lint(context, rules, force.severities),
-        not_looked=tuple(not_looked(context, rules)),
+        not_looked=partial(not_looked, context, rules),
     )
 
 

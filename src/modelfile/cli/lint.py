@@ -112,7 +112,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
 
 def _print_not_looked(checked: list[Checked]) -> None:
     for item in checked:
-        for rule, reason in item.not_looked:
+        for rule, reason in item.not_looked():
             print_note(f"{item.modelfile.source.path}: {rule.name} could not look: {reason}")
 
 
@@ -137,7 +137,7 @@ def _rendered(output_format: Format, checked: list[Checked], unread: list[InputE
         case Format.JSON:
             from modelfile.report.as_json import findings_as_json
 
-            not_looked = [(item.modelfile.source, item.not_looked) for item in checked]
+            not_looked = [(item.modelfile.source, item.not_looked()) for item in checked]
             return findings_as_json(findings, unread, not_looked)
         case Format.SARIF:
             from importlib.metadata import version

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.lint.rule import Context, Rule
@@ -26,26 +27,32 @@ def lint(
     """
     rules = tuple(rules)
     severities = severities or {}
-    found = [diagnostic for rule in rules for diagnostic in _run(rule, context, severities)]
+    subjects = _subjects(context)
+    found = [diagnostic for rule in rules for diagnostic in _run(rule, subjects(rule.on), context, severities)]
     left, idle = silence(found, find_suppressions(context.modelfile))
     if idle and unused_suppression in rules:
-        left = (*left, *_run(unused_suppression, replace(context, idle=idle), severities))
+        left = (*left, *_run(unused_suppression, (context.modelfile,), replace(context, idle=idle), severities))
     return tuple(sorted(left, key=lambda diagnostic: (diagnostic.span.start, diagnostic.code)))
 
 
 def not_looked(context: Context, rules: Iterable[Rule] = RULES) -> Iterator[tuple[Rule, str]]:
     """The rules that could not decide, or not in everything, and why."""
-    subjects = (context.modelfile, *context.modelfile.nodes)
+    subjects = _subjects(context)
     for rule in rules:
-        if any(isinstance(subject, rule.on) for subject in subjects) and (reason := rule.blind(context)):
+        if subjects(rule.on) and (reason := rule.blind(context)):
             yield rule, reason
 
 
-def _run(rule: Rule, context: Context, severities: Mapping[str, Severity]) -> Iterator[Diagnostic]:
-    subjects: Iterable[Node | Modelfile] = (context.modelfile, *context.modelfile.nodes)
+def _subjects(context: Context) -> Callable[[type], tuple[Node | Modelfile, ...]]:
+    """Of a type, what a rule on it looks at."""
+    all_subjects = (context.modelfile, *context.modelfile.nodes)
+    return cache(lambda on: tuple(subject for subject in all_subjects if isinstance(subject, on)))
+
+
+def _run(
+    rule: Rule, subjects: Iterable[Node | Modelfile], context: Context, severities: Mapping[str, Severity]
+) -> Iterator[Diagnostic]:
     for subject in subjects:
-        if not isinstance(subject, rule.on):
-            continue
         for finding in rule.check(subject, context):
             yield Diagnostic(
                 code=rule.code,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 import struct
-from decimal import Decimal
-from fractions import Fraction
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from modelfile.catalog.parameters import Kind
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 ParameterValue: TypeAlias = int | float | bool | tuple[str, ...]
 
@@ -25,6 +26,10 @@ _BOOLS: Final = {
 }
 _INT64: Final = range(-(2**63), 2**63)
 _DIGITS_OF_FLOAT32: Final = 9
+_CUT_BY_FLOAT32: Final = 0x1FFFFFFF
+"""The bits of a float64 that a float32 has no place for."""
+_HALF: Final = 0x10000000
+_LEAST_NORMAL_FLOAT32: Final = 2.0**-126
 _NUMBER: Final = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIERS: Final = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
 _PRERELEASE: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
@@ -90,8 +95,11 @@ def _parse_float(text: str) -> float:
 
 def _to_float32(value: float, digits: str, *, hexadecimal: bool) -> float:
     """Round to float32 once, though through a float64: to odd there, so that the second rounding sees what was cut."""
-    if value == 0.0 or math.isinf(value):
+    if value == 0.0 or math.isinf(value) or not _halfway(value):
         return _pack(value)
+    from decimal import Decimal  # 3 ms that hardly any number pays
+    from fractions import Fraction
+
     exact = _exact_hex(digits) if hexadecimal else Fraction(Decimal(digits))
     if exact != Fraction(value):
         towards_zero = value if abs(Fraction(value)) < abs(exact) else math.nextafter(value, 0.0)
@@ -100,7 +108,15 @@ def _to_float32(value: float, digits: str, *, hexadecimal: bool) -> float:
     return _pack(value)
 
 
+def _halfway(value: float) -> bool:
+    """Whether a float64 may stand just between two float32, or below their normal numbers."""
+    bits = struct.unpack("<Q", struct.pack("<d", value))[0]
+    return bits & _CUT_BY_FLOAT32 == _HALF or abs(value) < _LEAST_NORMAL_FLOAT32
+
+
 def _exact_hex(digits: str) -> Fraction:
+    from fractions import Fraction
+
     mantissa, _, exponent = digits.lower().replace("0x", "", 1).partition("p")
     whole, _, fraction = mantissa.partition(".")
     sign, size = ("-", exponent[1:]) if exponent.startswith("-") else ("", exponent.lstrip("+"))

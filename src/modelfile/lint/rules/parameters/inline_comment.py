@@ -57,9 +57,9 @@ def inline_comment(instruction: Instruction, context: Context) -> Iterator[Findi
         case Parameter() if _may_be_any_text(instruction):
             return
     value = instruction.value
-    if context.exists and context.exists(value.text):
-        return
     if value.closed and (rest := without_comment(value.text)) is not None:
+        if context.exists and context.exists(value.text):
+            return
         comment = value.text[len(rest) :].strip()
         hint = f"put `{comment}` on a line of its own"
         message = f"Ollama takes the comment as part of the value: `{value.text}`"
