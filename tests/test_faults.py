@@ -172,7 +172,8 @@ def test_a_disk_that_is_full(project: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(os, "fsync", full)
     ran = mf("pin")
-    assert (ran.code, ran.err) == (3, "error: could not read or write `mf.lock`: No space left on device\n")
+    lock = project.resolve() / "mf.lock"
+    assert (ran.code, ran.err) == (3, f"error: `{lock}` cannot be written: No space left on device\n")
     assert files(project) == before
 
 

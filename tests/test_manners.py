@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from tests.cli import mf
 
+from modelfile.cli.watch import repeat
 from modelfile.diagnostics import Diagnostic, Edit, Fix, Safety, Severity
+from modelfile.errors import InputError
 from modelfile.lint.fixes import apply_fixes
 from modelfile.source import Source, Span
 from modelfile.syntax.modelfile import Modelfile
@@ -53,6 +55,77 @@ def test_what_could_not_be_looked_at_is_said(tmp_path: Path) -> None:
     assert "missing-file" in [rule["name"] for rule in answer["not_looked"]]
     beside = mf("lint", "--verbose", "Modelfile", cwd=_with(tmp_path, "FROM ./weights.gguf\n"))
     assert "missing-file could not" not in beside.err
+
+
+def test_selectors_may_have_commas_between(tmp_path: Path) -> None:
+    ran = mf("lint", "--select", "MF201,missing-purpose", "Modelfile", cwd=_with(tmp_path, OLD))
+    assert ("MF201" in ran.out, "MF508" in ran.out, "MF305" in ran.out) == (True, True, False)
+
+
+def test_mended_standard_input_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
+    ran = mf("lint", "--fix", "-", stdin=b"FROM llama3.2\nPARAMETER mirostat 1\n", cwd=tmp_path)
+    assert ran.out == "FROM llama3.2\n"
+    assert "MF201" in ran.err
+
+
+@pytest.mark.parametrize("text", ["FROM a:b\r\nPARAMETER mirostat 1\r\nSYSTEM x", "FROM a:b\nPARAMETER mirostat 1"])
+def test_diff_is_a_patch_and_says_by_its_exit_that_there_is_one(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "Modelfile"
+    path.write_bytes(text.encode())
+    ran = mf("lint", "--select", "MF3", "--diff", "Modelfile", cwd=tmp_path)
+    assert ran.code == 1
+    subprocess.run(["git", "apply", "-p0", "-"], cwd=tmp_path, input=ran.out.encode(), check=True)
+    patched = path.read_bytes()
+    path.write_bytes(text.encode())
+    assert mf("lint", "--select", "MF3", "--fix", "Modelfile", cwd=tmp_path).code == 0
+    assert patched == path.read_bytes()
+    assert mf("lint", "--select", "MF3", "--diff", "Modelfile", cwd=tmp_path).code == 0
+
+
+def test_a_suppression_of_what_depends_on_the_machine_is_never_idle(tmp_path: Path) -> None:
+    text = "# mf: ignore[missing-file] not in git\nFROM ./w.gguf\n"
+    assert mf("lint", "Modelfile", cwd=_with(tmp_path, text)).code == 0
+    (tmp_path / "w.gguf").write_bytes(b"GGUF")
+    assert mf("lint", "Modelfile", cwd=tmp_path).code == 0
+    assert mf("lint", "-", stdin=text.encode(), cwd=tmp_path).code == 0
+
+
+@pytest.mark.parametrize(
+    ("comment", "said"),
+    [
+        ("mf: ignore", "this comment silences nothing"),
+        ("mf: ignore[]", "this comment silences nothing"),
+        ("mf: ignroe[MF201]", "this comment silences nothing"),
+        ("mf: ignore[unpined-base]", "did you mean `unpinned-base`?"),
+        ("MF: Ignore[mf201]", ""),
+        ("mf: ignore[MF2]", ""),
+        ("mf: ignore[missing-purpose, MF201]", "`missing-purpose` finds nothing to silence here"),
+    ],
+)
+def test_suppressions_that_are_not_understood_are_told(tmp_path: Path, comment: str, said: str) -> None:
+    ran = mf("lint", "Modelfile", cwd=_with(tmp_path, f"# Answers questions on billing.\n# {comment}\nFROM llama3.2\n"))
+    assert said in ran.out
+    assert ran.code == (1 if said else 0)
+
+
+def test_a_rule_that_is_off_leaves_its_suppressions_alone(tmp_path: Path) -> None:
+    text = "# Answers questions on billing.\n# mf: ignore[MF201] newest\nFROM llama3.2\n"
+    assert mf("lint", "--ignore", "MF201", "Modelfile", cwd=_with(tmp_path, text)).code == 0
+
+
+def test_watch_outlives_a_file_that_is_being_replaced() -> None:
+    states = iter([["Modelfile"], [], ["Modelfile"]])
+
+    def files() -> list[str]:
+        found = next(states, None)
+        if found is None:
+            raise KeyboardInterrupt
+        if not found:
+            raise InputError("no Modelfile in `.`")
+        return found
+
+    with pytest.raises(KeyboardInterrupt):
+        repeat(lambda: None, files)
 
 
 def test_statistics_as_json(tmp_path: Path) -> None:

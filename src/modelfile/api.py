@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,8 @@ def lint(
     modelfile: syntax.Modelfile | str | bytes,
     path: str | Path | None = None,
     *,
-    select: Iterable[str] = ("ALL",),
-    ignore: Iterable[str] = (),
+    select: Sequence[str] = ("ALL",),
+    ignore: Sequence[str] = (),
     severities: Mapping[str, Severity] | None = None,
     target: str | None = None,
 ) -> tuple[Diagnostic, ...]:
@@ -94,4 +94,5 @@ def lint(
     parsed = modelfile if isinstance(modelfile, syntax.Modelfile) else parse(modelfile)
     version = catalog(Version.parse(target)) if target else catalog()
     context = context_of(parsed, Path(path) if path is not None else None, target=version)
-    return run(context, selected(RULES, select, but=ignore), severities)
+    chosen, unwanted = ([names] if isinstance(names, str) else names for names in (select, ignore))
+    return run(context, selected(RULES, chosen, but=unwanted), severities)

@@ -30,6 +30,8 @@ class Parameter:
     kind: Kind
     summary: str
     """One sentence: what it does."""
+    example: str = ""
+    """A value as a Modelfile has it; of those that Ollama still takes."""
     since: Version
     """The first release that takes it."""
     until: Version | None = None

@@ -96,7 +96,7 @@ def check_buildable(path: str) -> Checked:
         found for found in checked.diagnostics if found.severity is not Severity.INFO and found.name not in of_lock
     )
     if found:
-        print_findings([(checked.modelfile.source, found)], to_stderr=True)
+        print_findings([(checked.modelfile.source, found)], to_stderr=True, summary=False)
     if checked.refused:
         raise typer.Exit(1)
     return checked

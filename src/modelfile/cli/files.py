@@ -90,22 +90,29 @@ def folder_of(path: str) -> Path | None:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replace a file's content in one step: who reads it, or pulls the plug, has the old or the new."""
+    """Replace a file's content in one step: who reads it, or pulls the plug, has the old or the new.
+
+    Raises:
+        InputError: It cannot be written.
+    """
     import tempfile  # 3 ms that only a write pays
 
-    path = path.resolve()
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    real = path.resolve()
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
+        descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(real.stat().st_mode & 0o777 if real.exists() else 0o666 & ~_umask())
+            Path(temporary).replace(real)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            raise
+    except OSError as error:
+        raise InputError(f"`{path}` cannot be written: {error.strerror or error}") from error
 
 
 def _umask() -> int:

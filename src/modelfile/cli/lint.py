@@ -17,7 +17,7 @@ from modelfile.cli.files import STDIN, find_modelfiles, write_atomic
 from modelfile.cli.settings import Settings, settings
 from modelfile.config import Config
 from modelfile.diagnostics import Diagnostic, Severity
-from modelfile.errors import InputError
+from modelfile.errors import InputError, UsageError
 from modelfile.lint.rules import RULES
 from modelfile.report.text import print_error, print_findings, print_line_diff, print_note
 from modelfile.syntax.modelfile import Modelfile
@@ -43,7 +43,9 @@ def lint(  # noqa: C901, PLR0913  # the command's options
     ] = None,
     *,
     output_format: Annotated[Format, typer.Option("--format", help="How to print what is found.")] = Format.TEXT,
-    select: Annotated[list[str] | None, typer.Option(help="Rules in force: codes, families, names, ALL.")] = None,
+    select: Annotated[
+        list[str] | None, typer.Option(help="Rules in force: codes, families, names, ALL, with commas between.")
+    ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="Rules not in force.")] = None,
     extend_select: Annotated[list[str] | None, typer.Option(help="Rules in force besides.")] = None,
     target: Annotated[str | None, typer.Option(metavar="VERSION", help="The Ollama version that is meant.")] = None,
@@ -71,10 +73,14 @@ def lint(  # noqa: C901, PLR0913  # the command's options
     pyproject.toml, or by mf.toml. A comment `# mf: ignore[rule] reason` above an instruction silences a rule there,
     `# mf: ignore-file[rule] reason` in the whole file.
     """
+    if unsafe_fixes and not (fix or diff):
+        raise UsageError("--unsafe-fixes says what --fix or --diff may do: it goes with one of them")
+    if add_ignore and (fix or diff or STDIN in (paths or ())):
+        raise UsageError("--add-ignore writes into files, and goes with neither --fix, --diff nor standard input")
     said = Config(
-        select=tuple(select or Config().select),
-        ignore=tuple(ignore or ()),
-        extend_select=tuple(extend_select or ()),
+        select=_selectors(select) or Config().select,
+        ignore=_selectors(ignore),
+        extend_select=_selectors(extend_select),
         target=target,
     )
 
@@ -84,15 +90,18 @@ def lint(  # noqa: C901, PLR0913  # the command's options
     def once() -> int:
         force = settings(said, file=config, isolated=isolated)
         checked, unread = check_all(files(), force)
+        before = [item.modelfile.text for item in checked]
         if fix or diff:
             checked = [_mend(item, force, unsafe=unsafe_fixes, write=not diff) for item in checked]
+        differs = before != [item.modelfile.text for item in checked]
         if add_ignore:
             checked = [_silence(item, force) for item in checked]
         if statistics:
             _print_statistics(checked, as_json=output_format is Format.JSON)
         elif output_format is Format.TEXT and output_file is None and not diff:
             findings = [(item.modelfile.source, item.diagnostics) for item in checked]
-            print_findings(findings, summary=not quiet)
+            mended_to_stdout = fix and STDIN in (item.modelfile.source.path for item in checked)
+            print_findings(findings, to_stderr=mended_to_stdout, summary=not quiet)
         elif not diff:
             _write(_rendered(output_format, checked, unread), output_file)
         if verbose:
@@ -100,8 +109,8 @@ def lint(  # noqa: C901, PLR0913  # the command's options
         for failure in unread:
             print_error(failure.message, failure.hint)
         worst = max((_RANK[found.severity] for item in checked for found in item.diagnostics), default=-1)
-        fails = worst >= _RANK[fail_level or force.config.fail_level] and not exit_zero
-        return 3 if unread else int(fails)
+        fails = worst >= _RANK[fail_level or force.config.fail_level] or (diff and differs)
+        return 3 if unread else int(fails and not exit_zero)
 
     if watch:
         from modelfile.cli.watch import repeat
@@ -110,10 +119,19 @@ def lint(  # noqa: C901, PLR0913  # the command's options
     raise typer.Exit(once())
 
 
+def _selectors(given: list[str] | None) -> tuple[str, ...]:
+    """Each given on its own, or several with commas between."""
+    return tuple(selector.strip() for text in given or () for selector in text.split(",") if selector.strip())
+
+
 def _print_not_looked(checked: list[Checked]) -> None:
+    files: dict[tuple[str, str], list[str]] = {}
     for item in checked:
         for rule, reason in item.not_looked():
-            print_note(f"{item.modelfile.source.path}: {rule.name} could not look: {reason}")
+            files.setdefault((rule.name, reason), []).append(item.modelfile.source.path)
+    for (name, reason), paths in files.items():
+        where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+        print_note(f"{where}: {name} could not look: {reason}")
 
 
 def _print_statistics(checked: list[Checked], *, as_json: bool) -> None:
@@ -183,7 +201,7 @@ def _silence(item: Checked, force: Settings) -> Checked:
     """The Modelfile with comments that silence what is found in it; written back."""
     path = item.modelfile.source.path
     unwanted = [found for found in item.diagnostics if found.severity is not Severity.ERROR]
-    if path == STDIN or not unwanted:
+    if not unwanted:
         return item
     silenced = _silenced(item, unwanted, force)
     left = {found.name for found in silenced.diagnostics} & {found.name for found in unwanted}

@@ -10,7 +10,7 @@ from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.lint.rule import Context, Rule
 from modelfile.lint.rules import RULES
 from modelfile.lint.rules.style.unused_suppression import unused_suppression
-from modelfile.lint.suppressions import find_suppressions, silence
+from modelfile.lint.suppressions import Suppression, find_suppressions, silence
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Node
 
@@ -30,8 +30,10 @@ def lint(
     subjects = _subjects(context)
     found = [diagnostic for rule in rules for diagnostic in _run(rule, subjects(rule.on), context, severities)]
     left, idle = silence(found, find_suppressions(context.modelfile))
+    idle = tuple(suppression for suppression in idle if _can_tell(suppression, rules))
     if idle and unused_suppression in rules:
-        left = (*left, *_run(unused_suppression, (context.modelfile,), replace(context, idle=idle), severities))
+        told = replace(context, idle=idle, known=tuple((rule.code, rule.name) for rule in RULES))
+        left = (*left, *_run(unused_suppression, (context.modelfile,), told, severities))
     return tuple(sorted(left, key=lambda diagnostic: (diagnostic.span.start, diagnostic.code)))
 
 
@@ -39,8 +41,14 @@ def not_looked(context: Context, rules: Iterable[Rule] = RULES) -> Iterator[tupl
     """The rules that could not decide, or not in everything, and why."""
     subjects = _subjects(context)
     for rule in rules:
-        if subjects(rule.on) and (reason := rule.blind(context)):
+        if rule.blind and subjects(rule.on) and (reason := rule.blind(context)):
             yield rule, reason
+
+
+def _can_tell(suppression: Suppression, rules: Iterable[Rule]) -> bool:
+    """Whether a suppression is idle everywhere: not where its rule is off, or looks at what another machine has not."""
+    meant = [rule for rule in RULES if suppression.means(rule.code, rule.name)]
+    return not meant or (any(rule in rules for rule in meant) and all(rule.blind is None for rule in meant))
 
 
 def _subjects(context: Context) -> Callable[[type], tuple[Node | Modelfile, ...]]:

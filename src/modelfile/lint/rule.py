@@ -73,6 +73,8 @@ class Context:
     """What there is in the Ollama version that the Modelfile is for."""
     idle: tuple[Suppression, ...] = ()
     """The suppressions that silence nothing; known only once all other rules have run."""
+    known: tuple[tuple[str, str], ...] = ()
+    """The codes and names of all rules; where `idle` is known, too."""
 
     @property
     def pinned(self) -> str | None:
@@ -92,8 +94,8 @@ class Rule:
     """Whether `ALL` chooses it; else only its code, its name or a family does."""
     since: str
     """The first version of modelfile that has it."""
-    blind: Callable[[Context], str | None]
-    """Why it cannot look, or not at everything; None where it can."""
+    blind: Callable[[Context], str | None] | None
+    """Says why it cannot look, or not at everything. None: it always can, as it only looks at the Modelfile."""
     check: Callable[[Any, Context], Iterator[Finding]]
 
     @property
@@ -113,7 +115,7 @@ def rule(  # noqa: PLR0913  # what is said of a rule
     severity: Severity,
     default: bool = True,
     since: str = "0.1.0",
-    blind: Callable[[Context], str | None] = lambda _: None,
+    blind: Callable[[Context], str | None] | None = None,
 ) -> Callable[[_Check[_Subject]], Rule]:
     """Make a rule of a function. It is in force once `lint/rules/__init__.py` lists it."""
     return lambda check: Rule(

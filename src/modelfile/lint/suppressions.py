@@ -12,7 +12,9 @@ from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Comment
 
-_MARK: Final = re.compile(r"\bmf:\s*ignore(?P<file>-file)?\s*\[(?P<names>[^\]]*)\]")
+_MARK: Final = re.compile(r"\bmf:\s*ignore(?P<file>-file)?\s*\[(?P<names>[^\]]*\w[^\]]*)\]", re.IGNORECASE)
+_MEANT: Final = re.compile(r"^#\s*(?P<all>mf:\s*ign?(?:o|r)\S*)", re.IGNORECASE)
+_FAMILY: Final = re.compile(r"MF[1-9](?:XX)?", re.IGNORECASE)
 _NAME: Final = re.compile(r"[^\s,]+")
 
 
@@ -21,10 +23,15 @@ class Suppression:
     """One name in one comment."""
 
     name: str
-    """A rule's name or code, as written."""
+    """A rule's name or code, or a family, as written; empty where the comment is not understood."""
     span: Span
     covers: Span
     """What findings have to begin in."""
+
+    def means(self, code: str, name: str) -> bool:
+        """Whether it is about a rule."""
+        family = _FAMILY.fullmatch(self.name) is not None and code.startswith(self.name[:3].upper())
+        return family or self.name.lower() == name or self.name.upper() == code
 
 
 def find_suppressions(modelfile: Modelfile) -> Iterator[Suppression]:
@@ -38,6 +45,9 @@ def find_suppressions(modelfile: Modelfile) -> Iterator[Suppression]:
             covers = whole if match["file"] else following or Span(0, 0)
             for name in _NAME.finditer(modelfile.text, *match.span("names")):
                 yield Suppression(name[0], Span(*name.span()), covers)
+        elif match := _MEANT.match(modelfile.text[node.span.start : node.span.end]):
+            start = node.span.start + match.start("all")
+            yield Suppression("", Span(start, start + len(match["all"])), Span(0, 0))
 
 
 def silence(
@@ -81,5 +91,5 @@ def _line_start(text: str, place: int) -> int:
 
 
 def _silences(suppression: Suppression, diagnostic: Diagnostic) -> bool:
-    named = suppression.name.lower() == diagnostic.name or suppression.name.upper() == diagnostic.code
-    return named and suppression.covers.start <= diagnostic.span.start < suppression.covers.end
+    covered = suppression.covers.start <= diagnostic.span.start < suppression.covers.end
+    return covered and suppression.means(diagnostic.code, diagnostic.name)

@@ -49,6 +49,7 @@ def _finding(source: Source, found: Diagnostic) -> dict[str, Any]:
         "end_line": end.line,
         "end_column": end.column,
         **_words(found),
+        "fix": str(found.fix.safety) if found.fix else None,
     }
 
 

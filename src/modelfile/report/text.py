@@ -56,23 +56,27 @@ def print_note(message: str) -> None:
 def print_findings(
     findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]], *, to_stderr: bool = False, summary: bool = True
 ) -> None:
-    """Findings with their source lines, and on standard error how many there are."""
+    """Findings with their source lines, and, if wanted, on standard error how many there are."""
     counts: Counter[Severity] = Counter()
-    files = mendable = 0
+    files = 0
+    mendable: Counter[Safety] = Counter()
     for source, diagnostics in findings:
         files += 1
         for found in diagnostics:
             counts[found.severity] += 1
-            mendable += found.fix is not None and found.fix.safety is Safety.SAFE
+            mendable.update([found.fix.safety] if found.fix else [])
             _print_finding(source, found, sys.stderr if to_stderr else sys.stdout)
-    if to_stderr or not summary:
+    if not summary:
         return
     told = [
         f"{counts[severity]} {severity}{'s' * (counts[severity] != 1)}" for severity in Severity if counts[severity]
     ]
     if told or sys.stderr.isatty():
-        if mendable:
-            told.append(f"{mendable} can be mended with --fix")
+        safe, unsafe = mendable[Safety.SAFE], mendable[Safety.UNSAFE]
+        if safe:
+            told.append(f"{safe} can be mended with --fix")
+        if unsafe:
+            told.append(f"{unsafe} {'more' if safe else 'can be mended'} with --fix --unsafe-fixes")
         checked = f"{files} Modelfile{'s' * (files != 1)} checked"
         write([(f"{checked}: {', '.join(told) or 'nothing found'}", "dim")], sys.stderr)
 
@@ -83,7 +87,7 @@ def _print_finding(source: Source, found: Diagnostic, file: TextIO) -> None:
     write(
         [
             (f"{visible(source.path)}:{start.line}:{start.column}: ", "bold"),
-            (f"{found.severity} {found.code} {found.name}: ", style),
+            (f"{found.severity} {found.code} {found.name}{'[*]' * _is_safe(found)}: ", style),
             (visible(found.message), ""),
         ],
         file,
@@ -105,6 +109,10 @@ def _print_finding(source: Source, found: Diagnostic, file: TextIO) -> None:
         write([(f"{' ' * len(gutter)} = ", "dim"), ("help: ", "bold cyan"), (visible(found.hint), "")], file)
 
 
+def _is_safe(found: Diagnostic) -> bool:
+    return found.fix is not None and found.fix.safety is Safety.SAFE
+
+
 def print_changes(changes: Iterable[Change]) -> None:
     """Changes by meaning: one line each, and texts as a line diff."""
     from difflib import unified_diff
@@ -124,12 +132,16 @@ def print_changes(changes: Iterable[Change]) -> None:
 
 
 def print_line_diff(old: str, new: str, path: str) -> None:
-    """A unified diff of two texts of one file."""
+    """A unified diff of two texts of one file; not on a terminal, it is as `patch` wants it."""
     from difflib import unified_diff
 
-    lines = unified_diff(old.splitlines(), new.splitlines(), path, path, lineterm="")
-    for line in lines:
-        write([(visible(line), _DIFF_STYLES.get(line[:1], ""))], sys.stdout)
+    lines = (text.split("\n") for text in (old, new))
+    before, after = ([*(f"{line}\n" for line in split[:-1]), *filter(None, split[-1:])] for split in lines)
+    for line in unified_diff(before, after, path, path):
+        text = line.removesuffix("\n")
+        write([(visible(text) if sys.stdout.isatty() else text, _DIFF_STYLES.get(line[:1], ""))], sys.stdout)
+        if not line.endswith("\n"):
+            write([("\\ No newline at end of file", "dim")], sys.stdout)
 
 
 def visible(text: str, *, keep: str = "") -> str:

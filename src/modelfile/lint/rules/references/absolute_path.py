@@ -54,8 +54,8 @@ def absolute_path(instruction: Instruction, context: Context) -> Iterator[Findin
     if not isinstance(instruction, From | Adapter | Draft) or not instruction.value.closed:
         return
     written = instruction.value.text
-    if not is_absolute(written) or " #" in written or (context.exists and not context.exists(written)):
-        return  # inline-comment, missing-file
+    if not is_absolute(written) or " #" in written:
+        return  # inline-comment
     if _BLOB.search(written):
         message = f"`{written}` is a blob in the store of one machine"
     else:

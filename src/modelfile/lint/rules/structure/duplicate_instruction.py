@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from modelfile.catalog.parameters import Kind
-from modelfile.diagnostics import Finding, Severity
+from modelfile.diagnostics import Finding, Safety, Severity
 from modelfile.lint.rule import Context, deletion, rule
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
@@ -55,7 +56,9 @@ def duplicate_instruction(modelfile: Modelfile, context: Context) -> Iterator[Fi
             message = f"this {shown} has no effect: line {line} has another, and the last one wins"
             end = node.name.span.end if isinstance(node, Parameter) else node.keyword.span.end
             hint = "delete the one that is not meant"
-            fix = deletion(node, modelfile)
+            fix = replace(
+                deletion(node, modelfile), safety=Safety.SAFE if known else Safety.UNSAFE
+            )  # somebody wrote a text
             found.append(Finding(Span(node.keyword.span.start, end), message, hint, fix))
         else:
             last[name] = node

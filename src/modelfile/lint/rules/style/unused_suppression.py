@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule
+from modelfile.lint.suppressions import Suppression
 from modelfile.syntax.modelfile import Modelfile
 
 
@@ -31,5 +32,17 @@ def unused_suppression(modelfile: Modelfile, context: Context) -> Iterator[Findi
     ```
     """
     for suppression in context.idle:
-        hint = "delete it from the comment, or look at how the rule is spelled"
-        yield Finding(suppression.span, f"`{suppression.name}` finds nothing to silence here", hint)
+        message, hint = _fault(suppression, context)
+        yield Finding(suppression.span, message, hint)
+
+
+def _fault(suppression: Suppression, context: Context) -> tuple[str, str]:
+    name = suppression.name
+    if not name:
+        return "this comment silences nothing", "name what it is to silence: `# mf: ignore[rule] why`"
+    if any(suppression.means(code, known) for code, known in context.known):
+        return f"`{name}` finds nothing to silence here", "delete it from the comment"
+    from difflib import get_close_matches  # 5 ms, and only for who has misspelt something
+
+    close = get_close_matches(name.lower(), [known for _, known in context.known], n=1)
+    return f"there is no rule `{name}`", f"did you mean `{close[0]}`?" if close else "`mf explain` lists all rules"
