@@ -199,6 +199,7 @@ def test_parameter(parameter: Parameter) -> None:
     assert all(earlier != later for (_, earlier), (_, later) in pairwise(parameter.defaults))
     assert parameter.until is None or dates[-1] < parameter.until
     assert parameter.deprecated in {None, parameter.until}
+    assert bool(parameter.example) == (parameter.until is None)
     assert bool(parameter.decided) == any(value is None for _, value in parameter.defaults)
     assert not parameter.decided or parameter.decided.endswith(".")
     for _, value in parameter.defaults:

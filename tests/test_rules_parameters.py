@@ -127,3 +127,13 @@ def test_the_default_of_the_penalty_changed(lines: list[str], target: str, *, re
 def test_the_number_that_is_meant(line: str, hint: str) -> None:
     found = [item.hint for item in lint(context_of(f"PARAMETER {line}")) if item.name == "invalid-parameter-value"]
     assert found == [hint]
+
+
+def test_no_stop_is_made_of_an_ordinary_word() -> None:
+    (one,) = lint(context_of("PARAMETER stop green"))
+    assert one.hint == "stop at what only marks a turn, such as `<|im_end|>` or `User:`"
+
+
+def test_a_foreign_stop_replaces_those_of_the_base() -> None:
+    (one,) = lint(context_of("PARAMETER stop <|im_end|>", base="llama3.2:3b"))
+    assert one.message.endswith("it stops nothing, and replaces the stops of the base")

@@ -94,3 +94,9 @@ def test_quotes_that_are_meant(line: str) -> None:
 def test_ten_thousand_lines_of_prose_are_read_in_no_time() -> None:
     text = HEAD + "SYSTEM a\n" + "messages and models of the system\n" * 10_000
     assert len(Modelfile.parse(Source(text=text)).diagnostics) == 1
+
+
+@pytest.mark.parametrize(("base", "more"), [("x:y", ": it cannot take away what the base has"), ("./x.gguf", "")])
+def test_an_empty_system_takes_nothing_away(base: str, more: str) -> None:
+    (one,) = diagnose(Modelfile.parse(Source(text=f'# For tests.\nFROM {base}\nSYSTEM ""\n')))
+    assert one.message == f"an empty SYSTEM does nothing{more}"

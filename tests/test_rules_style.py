@@ -31,7 +31,7 @@ def test_the_first_line_that_would_change(text: str, place: str | None, tmp_path
     (tmp_path / "mf.toml").write_text('select = ["MF901"]\nper-file-ignores = {"drafts/*" = ["MF1"]}\n')
     (tmp_path / "Modelfile").write_text(text, newline="")
     ran = mf("lint", "--format", "concise", cwd=tmp_path)
-    assert ran.out == (f"Modelfile:{place}: info MF901 `mf fmt` writes this otherwise\n" if place else "")
+    assert ran.out == (f"Modelfile:{place}: info MF901 `mf fmt` writes this differently\n" if place else "")
     mf("lint", "--fix", cwd=tmp_path)
     assert mf("lint", cwd=tmp_path).out == ""
     assert mf("fmt", "--check", cwd=tmp_path).code == (3 if "FORMAT" in text else 0)

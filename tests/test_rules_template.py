@@ -134,3 +134,17 @@ def test_jinja_is_named() -> None:
     ):
         (diagnostic,) = lint(Context(modelfile=parsed(template)))
         assert (diagnostic.hint or "").endswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("base", "names"), [("llama3.2:3b", []), ("mistral:7b", ["missing-stop"]), ("./x.gguf", ["missing-stop"])]
+)
+def test_a_marker_that_the_base_ends_at_by_itself_needs_no_stop(base: str, names: list[str]) -> None:
+    lines = ["# For tests.", f"FROM {base}", "TEMPLATE {{ .System }}{{ .Prompt }}<|eot_id|>{{ .Response }}"]
+    modelfile = Modelfile.parse(Source(text="\n".join([*lines, "PARAMETER stop User:"])))
+    assert [one.name for one in lint(Context(modelfile=modelfile)) if one.code == "MF411"] == names
+
+
+def test_a_line_end_is_called_one() -> None:
+    (found,) = lint(Context(modelfile=parsed("{{ range .Messages }}{{ .Content }}{{ end }}\n\n")))
+    assert found.message.startswith("each prompt ends with a line end")

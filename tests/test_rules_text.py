@@ -114,8 +114,8 @@ def test_a_ruler_of_dashes_is_few_tokens() -> None:
         ("system user assistant", []),
         ("system system user assistant user assistant", []),
         ("assistant", ["the conversation begins with the assistant"]),
-        ("user user assistant", ["two user messages in a row, which Ollama joins to one"]),
-        ("user assistant system", ["a system message behind one of the assistant"]),
+        ("user user assistant", ["two user messages in a row, which Ollama joins into one"]),
+        ("user assistant system", ["a system message after one of the assistant"]),
         ("user", ["the last message is the user's: Ollama joins it with the user's first question"]),
     ],
 )
@@ -157,3 +157,12 @@ def test_json_is_demanded_of_every_answer_or_of_none(system: str, answer: str, m
 )
 def test_whose_terms_go_with_the_weights(base: str, many: int) -> None:
     assert len(found(f"# For tests.\nFROM {base}\n", "missing-license")) == many
+
+
+@pytest.mark.parametrize(
+    ("text", "around"),
+    [("10\u00a0000", "10000"), ("Prices are in euros: 10\u00a0000 EUR, all of them.", "…uros: 10000 EUR,…")],
+)
+def test_what_is_left_of_a_dropped_character_is_cut_with_dots(text: str, around: str) -> None:
+    (one,) = found(f"{HEAD}SYSTEM {text}\n", "dropped-character")
+    assert one.hint == f"it reads `{around}`; write a plain character in its place"

@@ -23,7 +23,7 @@ class Config:
     extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     severities: Mapping[str, Severity] = field(default_factory=dict)
-    """By rule name: error, warning or info."""
+    """By code, family or name: error, warning or info."""
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By glob, from the configuration's folder: rules not in force there."""
     target: str | None = None
@@ -34,6 +34,12 @@ class Config:
     """The least severity that makes `mf lint` exit 1."""
     file: Path | None = None
     """Where it was read; not a key."""
+    given: frozenset[str] = frozenset()
+    """The fields that are said there; not a key."""
+
+
+KEYS: Final = {item.name.replace("_", "-"): item.name for item in fields(Config) if item.name not in ("file", "given")}
+"""The fields of a configuration by their keys."""
 
 
 def find_config(folder: Path) -> Path | None:
@@ -41,7 +47,7 @@ def find_config(folder: Path) -> Path | None:
     for above in (folder.resolve(), *folder.resolve().parents):
         if (above / _OWN).is_file():
             return above / _OWN
-        if (above / _SHARED).is_file() and "mf" in _read(above / _SHARED).get("tool", {}):
+        if (above / _SHARED).is_file() and _table(above / _SHARED) is not None:
             return above / _SHARED
         if (above / ".git").exists():
             break
@@ -54,29 +60,26 @@ def load_config(path: Path) -> Config:
     Raises:
         UsageError: It cannot be read, has a key that there is not, or a value of the wrong type.
     """
-    content = _read(path)
-    table = content.get("tool", {}).get("mf", {}) if path.name == _SHARED else content
     read: dict[str, Any] = {"file": path}
-    known = {item.name.replace("_", "-"): item.name for item in fields(Config) if item.name != "file"}
-    for key, value in table.items():
-        if key not in known:
+    for key, value in (_table(path) or {}).items():
+        if key not in KEYS:
             from difflib import get_close_matches
 
-            close = get_close_matches(key, known, n=1)
-            hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known)}"
+            close = get_close_matches(key, KEYS, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(KEYS)}"
             raise UsageError(f"`{path}`: there is no setting `{key}`", hint=hint)
         try:
-            read[known[key]] = _value(known[key], value)
+            read[KEYS[key]] = _value(KEYS[key], value)
         except (TypeError, ValueError, AttributeError) as error:
-            raise UsageError(f"`{path}`: `{key}` cannot be {value!r}", hint=_SHAPES[known[key]]) from error
-    return Config(**read)
+            raise UsageError(f"`{path}`: `{key}` cannot be {value!r}", hint=_SHAPES[KEYS[key]]) from error
+    return Config(**read, given=frozenset(read) - {"file"})
 
 
 _SHAPES: Final = {
     "select": 'a list of rules, as in ["MF1", "unpinned-base"]',
     "extend_select": 'a list of rules, as in ["MF1", "unpinned-base"]',
     "ignore": 'a list of rules, as in ["MF5", "missing-purpose"]',
-    "severities": 'a table, as in {unpinned-base = "error"}',
+    "severities": 'a table of error, warning and info, as in {unpinned-base = "error", MF5 = "info"}',
     "per_file_ignores": 'a table, as in {"drafts/*" = ["MF2"]}',
     "target": 'a version, as in "0.24.0"',
     "registries": 'a list of hosts, as in ["registry.ollama.ai", "hf.co"]',
@@ -111,6 +114,19 @@ def _hosts(value: Any) -> tuple[str, ...]:
     if any(not host or "/" in host for host in hosts):
         raise ValueError
     return hosts
+
+
+def _table(path: Path) -> dict[str, Any] | None:
+    """What is configured in a file; None where a pyproject.toml says nothing of mf."""
+    table = _read(path)
+    for key in ("tool", "mf") if path.name == _SHARED else ():
+        within = table.get(key)
+        if within is None:
+            return None
+        if not isinstance(within, dict):
+            raise UsageError(f"`{path}`: `{key}` is no table", hint="begin one with [tool.mf]")
+        table = within
+    return table
 
 
 def _read(path: Path) -> dict[str, Any]:

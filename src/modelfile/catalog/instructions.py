@@ -40,7 +40,7 @@ INSTRUCTIONS: Final[Mapping[str, Instruction]] = MappingProxyType(
                 syntax="<name[:tag]> | <file> | <folder>",
                 example="llama3.2:3b",
                 since=Version(0, 0, 6),
-                twice="several files add up; of several names the last one wins, and a name over files",
+                twice="files add up; of several names the last one wins; a name wins over files",
                 source="v0.0.6 parser/parser.go; v0.32.15 server/create.go",
             ),
             Instruction(

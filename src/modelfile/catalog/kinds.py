@@ -51,3 +51,10 @@ class Parameter:
     def default(self, version: Version) -> Default:
         """The default in one version."""
         return next((value for since, value in reversed(self.defaults) if since <= version), None)
+
+    @property
+    def range(self) -> str:
+        """What its number may be, in words; empty where that is not bounded."""
+        if self.minimum is None:
+            return ""
+        return f"at least {self.minimum}" if self.maximum is None else f"from {self.minimum} to {self.maximum}"

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from modelfile.cli.settings import settings
+from modelfile.config import KEYS
 
 
-def config() -> None:
-    """Print what is configured here, and where that was read."""
-    found = settings().config
-    values = {item.name.replace("_", "-"): getattr(found, item.name) for item in fields(found) if item.name != "file"}
+def config(
+    *,
+    file: Annotated[str | None, typer.Option("--config", metavar="FILE", help="Read this configuration.")] = None,
+    isolated: Annotated[bool, typer.Option("--isolated", help="Read no configuration.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Print what is configured here, where that was read, and which of it is the default."""
+    force = settings(file=file, isolated=isolated)
+    found = force.config
+    values = {key: getattr(found, name) for key, name in KEYS.items()}
+    if as_json:
+        told = {key: {"value": value, "default": KEYS[key] not in found.given} for key, value in values.items()}
+        rules = [rule.name for rule in force.rules]
+        said = {"file": found.file and str(found.file), "settings": told, "rules": rules}
+        typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
+        return
     typer.echo(f"# {found.file or 'no configuration file: the defaults'}")
     for key, value in values.items():
-        typer.echo(f"{key} = {json.dumps(value, default=str)}")
-    typer.echo(f"# in {Path.cwd()}, {len(settings().rules)} rules are in force")
+        line = f"# {key} is not set" if value is None else f"{key} = {_as_toml(value)}"
+        typer.echo(line if KEYS[key] in found.given or value is None else f"{line}  # default")
+    typer.echo(f"# in {Path.cwd()}, {len(force.rules)} rules are in force")
+
+
+def _as_toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{json.dumps(key)} = {_as_toml(item)}' for key, item in value.items())}}}"
+    return json.dumps(value, ensure_ascii=False)

@@ -3,46 +3,66 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from modelfile.catalog.parameters import PARAMETERS, Parameter
+from modelfile.catalog.parameters import PARAMETERS, Default, Kind, Parameter
+from modelfile.catalog.versions import Version
 from modelfile.errors import UsageError
 from modelfile.lint.pages import page, title
 from modelfile.lint.rule import Rule
 from modelfile.lint.rules import RULES
+from modelfile.lint.rules.structure.unknown_instruction import unknown_instruction
+from modelfile.lint.selection import select
 
 if TYPE_CHECKING:
     from modelfile.catalog.instructions import Instruction
 
+_CODE: Final = r"(?:MF)?[0-9]{1,3}(?:XX)?"
+_TYPES: Final = {
+    Kind.INT: "<whole number>",
+    Kind.FLOAT: "<number>",
+    Kind.BOOL: "true|false",
+    Kind.STRINGS: "<text>",
+}
+_ON_NUMBERS: Final = ("invalid-parameter-value", "duplicate-instruction")
+_FIRST: Final = Version(0, 0, 6)
+"""The first release that the catalogue knows."""
+_LABEL: Final = 10
+_WIDTH: Final = 100
+
 
 def explain(
     name: Annotated[
-        str | None, typer.Argument(metavar="RULE|PARAMETER|INSTRUCTION", help="What to explain; if nothing, all rules.")
+        str | None,
+        typer.Argument(metavar="RULE|FAMILY|PARAMETER|INSTRUCTION", help="What to explain; if nothing, all rules."),
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Explain a rule, a parameter or an instruction; without a name, list the rules."""
-    if name is None:
-        told: Any = [_rule(rule) for rule in RULES]
-        text = "\n".join(f"{rule.code}  {rule.name:28} {rule.severity:8} {title(rule)}" for rule in RULES)
-    else:
-        told, text = _explain(name)
+    """Explain a rule, a parameter or an instruction; list the rules of a family (MF2), or, without a name, all."""
+    told, text = _list(RULES) if name is None else _explain(name)
     typer.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else text)
 
 
-def _explain(name: str) -> tuple[dict[str, Any], str]:
+def _explain(name: str) -> tuple[Any, str]:
     from modelfile.catalog.instructions import INSTRUCTIONS  # 1 ms, which every other command would pay
 
-    for rule in RULES:
-        if name.upper() == rule.code or name.lower() == rule.name:
-            return _rule(rule), page(rule).rstrip()
+    if re.fullmatch(_CODE, name, re.IGNORECASE):
+        found = select(RULES, [f"MF{name.upper().removeprefix('MF')}"])
+        return _list(found) if len(found) > 1 else (_rule(found[0]), page(found[0]).rstrip())
+    if rule := next((rule for rule in RULES if rule.name == name.lower()), None):
+        return _rule(rule), page(rule).rstrip()
     if parameter := PARAMETERS.get(name.lower()):
-        return _facts(f"PARAMETER {parameter.name}", _parameter(parameter))
+        return _parameter(parameter), _parameter_page(parameter)
     if instruction := INSTRUCTIONS.get(name.upper()):
-        return _facts(instruction.word, _instruction(instruction))
+        return _instruction(instruction), _instruction_page(instruction)
+    if name.upper() == "FORMAT":
+        hint = 'ask for JSON in the request: `"format": "json"`, or a JSON schema in the place of "json"'
+        raise UsageError("there is no FORMAT in Modelfiles, whatever tutorials say", hint=hint)
     from difflib import get_close_matches
 
     known = [*(rule.name for rule in RULES), *(rule.code for rule in RULES), *PARAMETERS, *INSTRUCTIONS]
@@ -51,13 +71,9 @@ def _explain(name: str) -> tuple[dict[str, Any], str]:
     raise UsageError(f"`{name}` is no rule, parameter or instruction", hint=hint)
 
 
-def _facts(title: str, facts: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    facts = {key: value for key, value in facts.items() if value not in (None, "", [], {})}
-    lines = []
-    for key, value in facts.items():
-        shown = "; ".join(f"{part}: {what}" for part, what in value.items()) if isinstance(value, dict) else value
-        lines.append(f"{key}: {shown}")
-    return facts, "\n".join([f"# {title}\n", *lines])
+def _list(rules: Iterable[Rule]) -> tuple[list[dict[str, Any]], str]:
+    lines = (f"{rule.code}  {rule.name:28} {rule.severity:8} {title(rule)}" for rule in rules)
+    return [_rule(rule) for rule in rules], "\n".join(lines)
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -68,7 +84,9 @@ def _rule(rule: Rule) -> dict[str, Any]:
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     default = {f"since {since}": parameter.decided if value is None else value for since, value in parameter.defaults}
     return {
+        "name": parameter.name,
         "what": parameter.summary,
+        "example": parameter.example,
         "type": str(parameter.kind),
         "default": default,
         "from": parameter.minimum,
@@ -77,15 +95,107 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "since": str(parameter.since),
         "until": parameter.until and str(parameter.until),
         "dropped since": parameter.deprecated and str(parameter.deprecated),
+        "rules": [rule.name for rule in _rules_on_parameter(parameter)],
         "source": parameter.source,
     }
 
 
 def _instruction(instruction: Instruction) -> dict[str, Any]:
     return {
+        "name": instruction.word,
         "what": instruction.summary,
-        "given twice": "they add up" if instruction.repeats else "the last wins",
+        "syntax": instruction.syntax,
+        "example": instruction.example,
+        "given twice": instruction.twice,
         "since": str(instruction.since),
         "until": instruction.until and str(instruction.until),
+        "rules": [rule.name for rule in _rules_on_instruction(instruction)],
         "source": instruction.source,
     }
+
+
+def _parameter_page(parameter: Parameter) -> str:
+    line = f"PARAMETER {parameter.name}"
+    defaults = [_default(parameter, value) for _, value in parameter.defaults]
+    since = ["", *(f"since {since}: " for since, _ in parameter.defaults[1:])]
+    return _page(
+        line,
+        parameter.summary,
+        Syntax=[f"{line} {_TYPES[parameter.kind]}"],
+        Example=[f"{line} {parameter.example}"] if parameter.example else [],
+        Range=[parameter.range] if parameter.range else [],
+        Default=[f"{when}{default}" for when, default in zip(since, defaults, strict=True)],
+        Special=[f"{value}: {what}" for value, what in parameter.special],
+        Several=["they add up" if parameter.kind is Kind.STRINGS else "the last one wins"],
+        Ollama=[_life(parameter.since, parameter.until, dropped=parameter.deprecated is not None)],
+        Rules=[f"{rule.code} {rule.name}" for rule in _rules_on_parameter(parameter)],
+    )
+
+
+def _instruction_page(instruction: Instruction) -> str:
+    names = ", ".join(sorted(name for name, parameter in PARAMETERS.items() if parameter.until is None))
+    return _page(
+        instruction.word,
+        instruction.summary,
+        Syntax=[f"{instruction.word} {instruction.syntax}"],
+        Example=[f"{instruction.word} {instruction.example}"],
+        Names=[names, "`mf explain NAME` explains one"] if instruction.word == "PARAMETER" else [],
+        Several=[instruction.twice],
+        Ollama=[_life(instruction.since, instruction.until, dropped=False)],
+        Rules=[f"{rule.code} {rule.name}" for rule in _rules_on_instruction(instruction)],
+    )
+
+
+def _page(heading: str, summary: str, **facts: list[str]) -> str:
+    from textwrap import fill
+
+    lines = []
+    for label, said in facts.items():
+        for number, line in enumerate(said):
+            start = ("" if number else label).ljust(_LABEL)
+            lines.append(fill(line, _WIDTH, initial_indent=start, subsequent_indent=" " * _LABEL))
+    return "\n".join([f"# {heading}\n", f"{summary}\n", *lines])
+
+
+def _default(parameter: Parameter, value: Default) -> str:
+    match value:
+        case None:
+            return parameter.decided.rstrip(".")
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ", ".join(value) or "none"
+        case _:
+            meaning = dict(parameter.special).get(value)
+            return f"{value:g}" + (f" ({meaning})" if meaning else "")
+
+
+def _life(since: Version, until: Version | None, *, dropped: bool) -> str:
+    if until is None:
+        return f"takes it since {since}" + (", and refuses it before" if since > _FIRST else "")
+    return f"took it from {since} on; {'warns and drops it' if dropped else 'refuses it'} since {until}"
+
+
+def _rules_on_parameter(parameter: Parameter) -> list[Rule]:
+    if parameter.until is not None:
+        names = ["deprecated-parameter" if parameter.deprecated else "removed-parameter"]
+    else:
+        names = [*_ON_NUMBERS] if parameter.kind is not Kind.STRINGS else []
+        names += ["not-finite", "float-precision"] if parameter.kind is Kind.FLOAT else []
+        names += ["out-of-range"] if parameter.range else []
+    told = re.compile(rf"`(?:PARAMETER )?{parameter.name}\b")
+    return [rule for rule in RULES if rule.name in names or told.search(_prose(rule))]
+
+
+def _rules_on_instruction(instruction: Instruction) -> list[Rule]:
+    told = re.compile(rf"\b{instruction.word}\b")
+    return [
+        rule
+        for rule in RULES
+        if rule is not unknown_instruction  # which names them all
+        and (rule.on.__name__.upper() == instruction.word or told.search(_prose(rule)))
+    ]
+
+
+def _prose(rule: Rule) -> str:
+    return rule.page.partition("\n## ")[0]

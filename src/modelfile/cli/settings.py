@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 
 from modelfile.catalog.target import Catalog, catalog
@@ -15,7 +16,7 @@ from modelfile.diagnostics import Severity
 from modelfile.errors import UsageError
 from modelfile.lint.rule import Rule
 from modelfile.lint.rules import RULES
-from modelfile.lint.selection import select
+from modelfile.lint.selection import select, severities_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class Settings:
         relative = os.path.relpath(Path(path).resolve(), self.config.file.parent)
         name = Path(relative).as_posix()
         globs = self.config.per_file_ignores.items()
-        unwanted = [rule for glob, rules in globs if fnmatchcase(name, glob) for rule in rules]
+        unwanted = [rule for glob, rules in globs if fnmatchcase(name, glob.removeprefix("./")) for rule in rules]
         left = select(RULES, ["MF"], but=unwanted)
         return tuple(rule for rule in self.rules if rule in left)
 
@@ -50,25 +51,33 @@ def settings(overrides: Config | None = None, *, file: str | None = None, isolat
     Raises:
         UsageError: The configuration or the command line names what there is not.
     """
-    path = None if isolated else Path(file) if file else find_config(Path())
-    if file and path is not None and not path.is_file():
+    if file is not None and isolated:
+        raise UsageError("--config and --isolated contradict each other", hint="leave one of them out")
+    path = None if isolated else Path(file) if file is not None else find_config(Path())
+    if file is not None and path is not None and not path.is_file():
         raise UsageError(f"`{file}` is no configuration file")
     config = load_config(path) if path else Config()
+    try:
+        severities = _check(config)
+    except UsageError as error:
+        raise UsageError(f"`{path}`: {error.message}", hint=error.hint) from error
     said = overrides or Config()
     default = Config()
     chosen = said.select if said.select != default.select else config.select
     unwanted = said.ignore if said.ignore != default.ignore else config.ignore
-    by_name = {rule.name: rule for rule in RULES}
-    for name in config.severities:
-        if name not in by_name:
-            select(RULES, [name])  # says what may be meant
-            raise UsageError(f"`{path}`: severities are by name, not by code: `{name}`")
     return Settings(
         config=config,
         rules=select(RULES, (*chosen, *config.extend_select, *said.extend_select), but=unwanted),
-        severities=config.severities,
-        target=_target(said.target or config.target),
+        severities=severities,
+        target=_target(config.target if said.target is None else said.target),
     )
+
+
+def _check(config: Config) -> dict[str, Severity]:
+    """See that there is what a configuration names; its severities by rule name."""
+    select(RULES, (*config.select, *config.extend_select, *config.ignore, *chain(*config.per_file_ignores.values())))
+    _target(config.target)
+    return severities_of(RULES, config.severities)
 
 
 def _target(text: str | None) -> Catalog:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from modelfile.diagnostics import Severity
 from modelfile.errors import UsageError
 from modelfile.lint.rule import Rule
 
@@ -23,6 +24,17 @@ def select(rules: Sequence[Rule], chosen: Iterable[str], *, but: Iterable[str] =
     }
     unwanted = {rule.code for selector in but for rule in _chosen(rules, selector)}
     return tuple(rule for rule in rules if rule.code in wanted - unwanted)
+
+
+def severities_of(rules: Sequence[Rule], said: Mapping[str, Severity]) -> dict[str, Severity]:
+    """Severities by rule name, of what is said by selectors: the one that chooses the fewest rules wins, then the last.
+
+    Raises:
+        UsageError: A selector chooses nothing.
+    """
+    chosen = {selector: _chosen(rules, selector) for selector in said}
+    widest_first = sorted(said, key=lambda selector: -len(chosen[selector]))
+    return {rule.name: said[selector] for selector in widest_first for rule in chosen[selector]}
 
 
 def _chosen(rules: Sequence[Rule], selector: str) -> list[Rule]:

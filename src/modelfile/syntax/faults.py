@@ -152,7 +152,7 @@ def _headless(node: Headless) -> Diagnostic:
     if (pair := _PAIR.fullmatch(rest.text)) and pair[2]:
         fix = Fix(edits=(Edit(rest.span, f"{pair[1]} {pair[2]}"),))
         example = f"{word} {pair[1]} {pair[2]}"
-    hint = f"put one blank behind the {part}, and nothing else: `{example}`"
+    hint = f"put one blank after the {part}, and nothing else: `{example}`"
     message = f"`{rest.text}` does not begin with a {word.lower()}'s {part}"
     return _fault("missing-argument", Finding(rest.span, message, hint, fix))
 
@@ -181,7 +181,7 @@ def _unclosed_quote(source: Source, node: Instruction, swallowed: Sequence[Instr
     hint, fix = f"close it with {quotes} at the end of a line", _closing(value)
     if behind := text_behind(source.text, value, value.content.end):
         text = source.text[behind.start : behind.end].strip()
-        hint = f"nothing may stand behind the closing quotes on their line, not even a comment: move `{text}`"
+        hint = f"nothing may follow the closing quotes on their line, not even a comment: move `{text}`"
         line = source.text.rfind("\n", 0, node.span.start) + 1
         above = Edit(Span(line, line), f"{text}\n")
         fix = Fix(edits=(above, Edit(behind, ""))) if text.startswith("#") else None

@@ -44,6 +44,6 @@ def quote(text: str) -> str:
     if quoting is None:
         raise InputError(
             'no Modelfile can express this text: it has a line that ends in """, which would end it there',
-            hint="put another character behind the quotes",
+            hint="put another character after the quotes",
         )
     return f"{quoting}{text}{quoting}"

@@ -107,7 +107,7 @@ def _word_without_value(stray: _Stray) -> tuple[str, Finding] | None:
     if word not in WORDS or (stray.within and not line.word.text.isupper()):
         return None
     if not stray.rest:
-        hint = "write it on the same line, behind a blank"
+        hint = "write it on the same line, after a blank"
         if word in _TEXT_WORDS:
             hint += '; a text of several lines stands in """'
         return "missing-argument", Finding(line.span, f"{word} has no value", hint)
@@ -182,7 +182,7 @@ def _prose(stray: _Stray, above: Node | None) -> Finding | None:
         else:
             ended = source.line_of(owner.value.span.end)
             message = f"the text of {word} ended in line {ended}, because that line ends with {quotes}"
-            hint = f"if this line belongs to it, put another character behind the {quotes} in line {ended}"
+            hint = f"if this line belongs to it, put another character after the {quotes} in line {ended}"
             if quotes is Quoting.DOUBLE:
                 hint = f'if this line belongs to it, write the whole text in three quotes: {word} """…"""'
         return Finding(line.span, message, hint, _in_quotes(owner, stray))

@@ -17,14 +17,15 @@ _NO_TOKENS: Final = "0"
 
 @rule("MF308", "default-changed", on=Modelfile, severity=Severity.INFO)
 def default_changed(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""The Modelfile relies on a default that is another now.
+    r"""The Modelfile relies on a default that has changed.
 
-    `repeat_last_n` says how many tokens the penalties on repetition look at, and sets none itself. It used to work by
-    the default of `repeat_penalty`, which was 1.1; since 0.32.10 that is 1, which is off, and `repeat_last_n` alone
-    does nothing, unless the base sets a penalty.
+    `repeat_last_n` says how many tokens the penalties on repetition look at, but sets no penalty itself. It used to
+    work through the default of `repeat_penalty`, which was 1.1. Since 0.32.10 that default is 1, which is off, so
+    `repeat_last_n` alone does nothing unless the base sets a penalty.
 
-    Other defaults changed too (`num_ctx` hangs on the memory of the GPU since 0.15.5; `mf explain num_ctx` has them
-    all), but from a Modelfile that does not set them nobody can tell whether it relies on them.
+    Other defaults have changed too (since 0.15.5, that of `num_ctx` depends on the memory of the GPU; `mf explain
+    num_ctx` lists them all), but nobody can tell whether a Modelfile that does not set a parameter relies on its
+    default.
 
     ## Bad
 

@@ -13,7 +13,7 @@ from modelfile.syntax.nodes import Parameter
 def deprecated_parameter(parameter: Parameter, context: Context) -> Iterator[Finding]:
     r"""Ollama no longer has this parameter.
 
-    Its command line prints a warning and drops it, whatever its value: the model is built without.
+    Its command line prints a warning and drops it, whatever its value: the model is built without it.
 
     ## Bad
 

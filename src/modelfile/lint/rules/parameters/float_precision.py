@@ -15,8 +15,8 @@ from modelfile.syntax.nodes import Parameter
 def float_precision(parameter: Parameter, context: Context) -> Iterator[Finding]:
     r"""A number has more digits than Ollama keeps.
 
-    Ollama keeps numbers as 32-bit floats, of about seven digits. The model shows the rounded one, so that whoever
-    compares it with the Modelfile sees a difference.
+    Ollama keeps numbers as 32-bit floats, which have about seven digits. The model shows the rounded number, which then
+    differs from the one in the Modelfile.
 
     ## Bad
 

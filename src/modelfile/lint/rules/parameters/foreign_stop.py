@@ -31,11 +31,11 @@ _BASES: Final = (
 def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""The stops are the turn markers of another family of models.
 
-    Each family marks the turns of a conversation in its own way, and never writes the markers of another: such a stop,
-    copied from another tutorial, stops nothing. Worse, the base brings the right ones along, and one
-    `PARAMETER stop` replaces them all. A model of Ollama's library needs none.
+    Each family marks the turns of a conversation in its own way and never writes the markers of another, so a stop
+    copied from another family's tutorial stops nothing. Worse, it does harm: stops in a Modelfile replace those of the
+    base, and the right ones are lost. A model of Ollama's library brings its own and needs no others.
 
-    Reported are stops of which none belongs to the base; those beside a TEMPLATE are `missing-stop`'s.
+    The rule reports stops of which none belongs to the base. Beside a TEMPLATE, `missing-stop` looks at them instead.
 
     ## Bad
 
@@ -54,7 +54,7 @@ def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     ```
     """
     if any(isinstance(node, Template | Renderer) for node in modelfile.nodes) or not (
-        own := _family(modelfile, context)
+        own := family_of(modelfile, context)
     ):
         return
     stops = [node for node in modelfile.nodes if isinstance(node, Parameter) and node.name.text == "stop"]
@@ -64,13 +64,15 @@ def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     for node, family in zip(stops, families, strict=True):
         if family:
             message = (
-                f"`{node.value.text}` is of {family[0]}; this base marks turns as {own[0]} does, so it stops nothing"
+                f"`{node.value.text}` is a marker of {family[0]}, but this base uses those of {own[0]}:"
+                " it stops nothing, and replaces the stops of the base"
             )
             yield Finding(node.value.span, message, f"delete the line: the base stops at `{own[1][-1]}` by itself")
             return
 
 
-def _family(modelfile: Modelfile, context: Context) -> tuple[str, tuple[str, ...]] | None:
+def family_of(modelfile: Modelfile, context: Context) -> tuple[str, tuple[str, ...]] | None:
+    """The family of a base from Ollama's library, with what marks its turns."""
     base = last_from(modelfile)
     if base is None or looks_like_path(base.value.text) or (context.exists and context.exists(base.value.text)):
         return None

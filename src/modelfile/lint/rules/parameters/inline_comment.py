@@ -29,10 +29,10 @@ def _comment_above(instruction: Instruction, rest: str, comment: str, context: C
 
 @rule("MF311", "inline-comment", on=Instruction, severity=Severity.ERROR)
 def inline_comment(instruction: Instruction, context: Context) -> Iterator[Finding]:
-    r"""A comment behind a value.
+    r"""A comment after a value.
 
-    `#` begins a comment only as the first character of a line. Behind a value it is part of the value: Ollama reads
-    `0.2 # low`, and refuses it, or looks for a model of that name.
+    `#` begins a comment only as the first character of a line. After a value it is part of the value: Ollama reads `0.2
+    # low`, and refuses it, or looks for a model of that name.
 
     ## Bad
 

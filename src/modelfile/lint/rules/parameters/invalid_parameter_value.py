@@ -43,8 +43,8 @@ def _meant(known: Known, text: str) -> str:
 def invalid_parameter_value(parameter: Parameter, context: Context) -> Iterator[Finding]:
     r"""A parameter's value is not of its type.
 
-    Ollama reads values as Go does: `4096` and `+5`, but neither `4k` nor `4096.0` nor `0x10` for a whole number;
-    `.5`, `1e-3` and `1_000.5` for a number; `1`, `t`, `true`, `0`, `f`, `false` for yes and no.
+    Ollama reads values as Go does. A whole number is `4096` or `+5`, but not `4k`, `4096.0` or `0x10`. Other numbers
+    may be `.5`, `1e-3` or `1_000.5`. Yes and no are `1`, `t`, `true` and `0`, `f`, `false`.
 
     ## Bad
 

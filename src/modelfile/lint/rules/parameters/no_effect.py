@@ -23,9 +23,9 @@ _OFF: Final = {
 def no_effect(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""Parameters have no effect beside another one.
 
-    With `temperature 0` the likeliest token is always taken: there is nothing left for `top_k`, `top_p` and
-    `min_p` to choose from, and nothing random that a `seed` could fix. With `repeat_last_n 0` the penalties on
-    repetition have nothing to look at. A request that sets the one parameter brings the others to life again.
+    With `temperature 0` Ollama always takes the likeliest token: `top_k`, `top_p` and `min_p` have nothing left to
+    choose from, and a `seed` has nothing random to fix. With `repeat_last_n 0` the penalties on repetition have nothing
+    to look at. A request that sets the one parameter brings the others to life again.
 
     ## Bad
 

@@ -16,8 +16,8 @@ def not_finite(parameter: Parameter, context: Context) -> Iterator[Finding]:
     r"""A number is infinite, is `nan`, or is too large for Ollama.
 
     Go reads `inf`, `infinity` and `nan` in any case as numbers, so Ollama's parser takes them; then its command line
-    cannot write them as JSON, and gives up with "unsupported value". Ollama keeps 32-bit floats, of which the largest
-    is about 3.4e38: anything above it refuses as "invalid float value".
+    cannot write them as JSON, and gives up with "unsupported value". Ollama keeps 32-bit floats, the largest of which
+    is about 3.4e38. It refuses anything above that as "invalid float value".
 
     ## Bad
 

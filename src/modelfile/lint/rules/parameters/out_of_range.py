@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from modelfile.catalog import parameters
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule
 from modelfile.semantics.literals import parse_value
@@ -29,18 +28,13 @@ _ABOVE: Final = {
 """What Ollama's scheduler (0.9.3 to 0.33), its own sampler (0.6 to 0.24) and llama.cpp's all make of it."""
 
 
-def _range(known: parameters.Parameter) -> str:
-    if known.minimum is None:
-        return f"up to {known.maximum}"
-    return f"at least {known.minimum}" if known.maximum is None else f"from {known.minimum} to {known.maximum}"
-
-
 @rule("MF307", "out-of-range", on=Parameter, severity=Severity.WARNING)
 def out_of_range(parameter: Parameter, context: Context) -> Iterator[Finding]:
     r"""A number is outside of what the parameter can mean.
 
-    Ollama checks no ranges: it stores the number, and what then happens is up to the code that draws the tokens. Often
-    it cuts the number off at the end of the range, so that it does not do what it seems to say.
+    Ollama checks no ranges: it stores the number, and what happens then is up to the code that draws the tokens. Often
+    that code uses the nearest number that makes sense, and not the one you wrote. `mf explain top_p` tells the range of
+    `top_p`, and so for every other parameter.
 
     ## Bad
 
@@ -76,4 +70,4 @@ def out_of_range(parameter: Parameter, context: Context) -> Iterator[Finding]:
         return
     message = f"`{name} {parameter.value.text}` is out of range{f': {effect}' if effect else ''}"
     special = "".join(f"; {number} means: {meaning}" for number, meaning in known.special)
-    yield Finding(parameter.value.span, message, f"`{name}` is {_range(known)}{special}")
+    yield Finding(parameter.value.span, message, f"`{name}` is {known.range}{special}")

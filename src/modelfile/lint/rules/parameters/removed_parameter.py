@@ -16,8 +16,8 @@ _IN_THE_WEIGHTS: Final = frozenset({"num_gqa", "rope_frequency_base", "rope_freq
 def removed_parameter(parameter: Parameter, context: Context) -> Iterator[Finding]:
     r"""Ollama had this parameter once, and refuses it now.
 
-    Old tutorials still set `tfs_z`, `num_gqa` or `rope_frequency_base`. What the last two set, Ollama now reads from
-    the weights themselves. Of others, such as `mirostat`, Ollama only warns; see `deprecated-parameter`.
+    Old tutorials still set `tfs_z`, `num_gqa` or `rope_frequency_base`. Ollama now reads what the last two set from the
+    weights themselves. For other old parameters, such as `mirostat`, Ollama only warns; see `deprecated-parameter`.
 
     ## Bad
 

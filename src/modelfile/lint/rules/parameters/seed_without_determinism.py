@@ -15,11 +15,12 @@ _RANDOM: Final = "-1"
 
 @rule("MF309", "seed-without-determinism", on=Modelfile, severity=Severity.INFO)
 def seed_without_determinism(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A seed is set, and not the temperature that goes with it.
+    r"""A seed is set, but not the temperature that goes with it.
 
-    A seed is there to get the same answer again: every number but -1 does it, 0 too. That takes the same `temperature`,
-    and where the Modelfile does not set it, it is the base's. Long conversations take the same `num_ctx` besides, which
-    otherwise hangs on the memory of the GPU and on the server's settings, and says where the oldest text is cut off.
+    A seed is there to get the same answer again; any number does that except -1, even 0. It only works with the same
+    `temperature`, and a Modelfile that does not set one leaves it to the base. Long conversations also need the same
+    `num_ctx`, which decides where the oldest text is cut off. If it is not set, it depends on the memory of the GPU and
+    on the server's settings.
 
     ## Bad
 

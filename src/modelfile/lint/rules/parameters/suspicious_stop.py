@@ -25,12 +25,13 @@ _COMMENTED: Final = r"\S+\s+#\s*[^\W\d].*"
 def suspicious_stop(parameter: Parameter, context: Context) -> Iterator[Finding]:
     r"""A stop that never stops, or stops too early.
 
-    `PARAMETER stop` takes one text, to the end of the line. Of a list, or of several in one line, Ollama makes one
-    long text with its commas, brackets and quotes, which no model ever writes. Give each stop a line of its own: they
-    add up.
+    `PARAMETER stop` takes one text, up to the end of the line. Ollama turns a list, or several stops on one line, into
+    one long text with all the commas, brackets and quotes, which no model ever writes. Give each stop a line of its
+    own: they add up.
 
-    The opposite is an ordinary word. An answer ends wherever the text of a stop occurs in it, also within a sentence or
-    in a longer word: `Result` cuts off at "Results". What marks a turn has something no sentence has, as in `Result:`.
+    The opposite is an ordinary word. An answer ends wherever the text of a stop occurs in it, even within a sentence or
+    a longer word: `Result` cuts off at "Results". Stop at something that only marks a turn and that no sentence
+    contains, such as `<|im_end|>` or `User:`.
 
     ## Bad
 
@@ -54,7 +55,7 @@ def suspicious_stop(parameter: Parameter, context: Context) -> Iterator[Finding]
         return
     stops = _stops_in(context.modelfile.text[value.span.start : value.span.end], value.text, value.quoting)
     if stops:
-        message = f"`{value.text}` is one stop, not {len(stops)}: Ollama takes the whole line for one text"
+        message = f"`{value.text}` is one stop, not {len(stops)}: Ollama takes the whole line as one text"
         if len(stops) == 1:
             message = f"the brackets and quotes are part of the stop: `{value.text}`"
         yield Finding(
@@ -69,9 +70,9 @@ def suspicious_stop(parameter: Parameter, context: Context) -> Iterator[Finding]
         yield Finding(value.span, message, f"if `{stop}` is meant, put `{comment}` on a line of its own")
     elif len(value.text) > 1 and value.text.isalpha() and not value.text.isupper():
         message = (
-            f"`{value.text}` is an ordinary word: an answer ends wherever it is written, also within a longer word"
+            f"`{value.text}` is an ordinary word: an answer ends wherever it is written, even within a longer word"
         )
-        yield Finding(value.span, message, f"stop at what only marks a turn, as in `{value.text}:`")
+        yield Finding(value.span, message, "stop at what only marks a turn, such as `<|im_end|>` or `User:`")
 
 
 def _stops_in(written: str, text: str, quoting: Quoting) -> list[str]:

@@ -45,8 +45,7 @@ def _meant(name: str, target: Catalog) -> tuple[str, str | None]:
 def unknown_parameter(parameter: Parameter, context: Context) -> Iterator[Finding]:
     r"""Ollama knows no parameter of this name.
 
-    Its command line refuses it. Its API does not: it stores the parameter and never looks at it. Names are in lower
-    case.
+    Its command line refuses it. Its API stores it, and then never looks at it. All names are in lower case.
 
     ## Bad
 

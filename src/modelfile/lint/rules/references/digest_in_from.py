@@ -11,10 +11,10 @@ from modelfile.syntax.nodes import From
 
 @rule("MF204", "digest-in-from", on=From, severity=Severity.ERROR)
 def digest_in_from(base: From, context: Context) -> Iterator[Finding]:
-    r"""FROM names a model by digest, which Ollama cannot.
+    r"""FROM names a model by its digest, which Ollama does not support.
 
-    `model@sha256:…` is how container images are pinned; Ollama refuses it as "invalid model name". Name a tag; `mf pin`
-    records in the lock what it holds, and `mf pin --check` tells when it has moved.
+    Container images are pinned as `model@sha256:…`, but Ollama refuses that as "invalid model name". Name a tag
+    instead: `mf pin` records in the lock what it holds, and `mf pin --check` tells when it has moved.
 
     ## Bad
 

@@ -30,9 +30,9 @@ _PUBLISHERS: Final = frozenset(
 def hf_without_host(base: From, context: Context) -> Iterator[Finding]:
     r"""A name from Hugging Face without `hf.co/`.
 
-    A name without a host is one of ollama.com's. Ollama looks there for the repository, does not find it, and says
-    "pull model manifest: file does not exist". Reported are the repositories of those who are known to publish GGUF
-    files on Hugging Face.
+    Ollama looks for a name without a host on ollama.com. It does not find the repository there, and says "pull model
+    manifest: file does not exist". The rule reports repositories of publishers that are known for GGUF files on Hugging
+    Face.
 
     ## Bad
 
@@ -57,5 +57,5 @@ def hf_without_host(base: From, context: Context) -> Iterator[Finding]:
     if name.namespace.lower() in _PUBLISHERS and name.model.lower().endswith("-gguf"):
         start = context.modelfile.locate(base.value, 0)
         fix = Fix(edits=(Edit(Span(start, start), "hf.co/"),))
-        message = f"`{written}` is sought on ollama.com, and looks like a repository on Hugging Face"
+        message = f"`{written}` is looked for on ollama.com, but seems to be a repository on Hugging Face"
         yield Finding(base.value.span, message, f"write `hf.co/{written}`", fix)

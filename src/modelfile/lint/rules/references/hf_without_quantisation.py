@@ -20,11 +20,11 @@ def is_left_to_hugging_face(name: ModelName) -> bool:
 
 @rule("MF212", "hf-without-quantisation", on=From, severity=Severity.WARNING)
 def hf_without_quantisation(base: From, context: Context) -> Iterator[Finding]:
-    r"""A base on Hugging Face has no tag, so that Hugging Face chooses the file.
+    r"""A base on Hugging Face has no tag, so Hugging Face chooses the file.
 
-    There the tag names one of the repository's GGUF files by its quantisation. Without one you get Q4_K_M if there is
-    one, else another, and what that is may change as files are added. Name it, or let `mf pin` record what it means
-    now.
+    On Hugging Face, the tag names one of the repository's GGUF files by its quantisation. Without a tag you get Q4_K_M
+    if there is one, or else another file, and which one that is may change as files are added. Name the quantisation,
+    or let `mf pin` record what the name means now.
 
     ## Bad
 

@@ -17,7 +17,7 @@ _LOOPBACK: Final = re.compile(r"(?:localhost|127\.[0-9.]+)(?::[0-9]+)?", re.IGNO
 def insecure_registry(base: From, context: Context) -> Iterator[Finding]:
     r"""The base comes over http.
 
-    Nothing then tells whether the weights come from that registry or from somebody on the way. A registry on the same
+    Then nobody can tell whether the weights come from that registry or from somebody in between. A registry on the same
     machine is not reported.
 
     ## Bad
@@ -40,4 +40,4 @@ def insecure_registry(base: From, context: Context) -> Iterator[Finding]:
     name = name_or_none(written)
     if name and not _LOOPBACK.fullmatch(name.host):
         hint = "leave `http://` out, so that Ollama asks over https"
-        yield Finding(base.value.span, f"`{written}` is fetched over http: anybody on the way can change it", hint)
+        yield Finding(base.value.span, f"`{written}` is fetched over http: anybody in between can change it", hint)

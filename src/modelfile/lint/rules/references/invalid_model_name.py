@@ -19,10 +19,10 @@ _SEVERAL: Final = 3
 
 @rule("MF205", "invalid-model-name", on=From, severity=Severity.ERROR)
 def invalid_model_name(base: From, context: Context) -> Iterator[Finding]:
-    r"""FROM names neither a path that exists nor a model as Ollama names them.
+    r"""FROM names neither a path that exists nor a valid model.
 
-    A name is `[host/][namespace/]model[:tag]`, each part up to 80 letters, digits, `_`, `.` and `-`. Ollama refuses
-    others when it comes to build, as "invalid model name".
+    A model's name is `[host/][namespace/]model[:tag]`; each part has up to 80 letters, digits, `_`, `.` and `-`. Ollama
+    refuses any other name when it builds, as "invalid model name".
 
     ## Bad
 
@@ -50,7 +50,7 @@ def invalid_model_name(base: From, context: Context) -> Iterator[Finding]:
 
 def _meant(written: str) -> str | None:
     if _PLACEHOLDER.search(written):
-        return "put the name of a model in the place of what stands for it, as in `FROM llama3.2:3b`"
+        return "put the name of a model in place of the placeholder, as in `FROM llama3.2:3b`"
     several = [name for name in _BETWEEN.split(written) if name_or_none(name)]
     if len(several) >= _SEVERAL:
         return f"a model has one base: keep one of the {len(several)} names"

@@ -17,8 +17,8 @@ def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding
     Paths are relative to the Modelfile's folder. Ollama takes a FROM that does not exist for the name of a model, and
     tries to pull it; it refuses an ADAPTER or DRAFT that does not exist, and every folder without weights.
 
-    Where the weights are not in git, as in CI, write `# mf: ignore[missing-file] why` above the line: it is not reported
-    as unused on the machines that have them.
+    Where the weights are not in git, as in CI, write `# mf: ignore[missing-file] why` above the line: it is not
+    reported as unused on the machines that have them.
 
     ## Bad
 

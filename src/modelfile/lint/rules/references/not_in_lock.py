@@ -13,9 +13,9 @@ from modelfile.syntax.modelfile import Modelfile
 def not_in_lock(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""The project has a lock, and this Modelfile is not in it.
 
-    `mf.lock` records what each base is, so that a build elsewhere gives the same model, and one that has moved is
-    noticed. Of a Modelfile that was added since, or moved, nothing is recorded: it is built from whatever its base is
-    by then. Pin it, and commit the lock with it.
+    `mf.lock` records what each base is, so that a build elsewhere gives the same model, and a base that has moved is
+    noticed. It has nothing on a Modelfile that was added or moved since then, so each build takes whatever the base is
+    that day. Run `mf pin`, and commit the lock with the Modelfile.
 
     ## Bad
 

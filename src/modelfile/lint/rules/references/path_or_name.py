@@ -14,8 +14,9 @@ from modelfile.syntax.nodes import From
 def path_or_name(base: From, context: Context) -> Iterator[Finding]:
     r"""FROM reads like a model's name, but is a file or folder.
 
-    Ollama first looks whether there is such a path beside the Modelfile, and only else takes it for a name. So where
-    that file is missing, as in a fresh checkout, it pulls some model of the name. `./` says that a path is meant.
+    Ollama first looks for such a path beside the Modelfile, and takes the text as a name only if there is none. So
+    where the file is missing, as in a fresh checkout, Ollama pulls some model of that name. `./` says that a path is
+    meant.
 
     ## Bad
 

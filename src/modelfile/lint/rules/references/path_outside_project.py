@@ -14,9 +14,9 @@ from modelfile.syntax.nodes import Instruction
 def path_outside_project(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""A path leads out of the project.
 
-    The project is the repository that the Modelfile is in, or the folder of its configuration. What lies outside
-    is not in a checkout: whoever else builds the model has not got the file there, or has another one. Of such an
-    ADAPTER Ollama then says that there is none; a FROM it takes for the name of a model.
+    The project is the repository that the Modelfile is in, or the folder of its configuration. A checkout does not
+    contain what lies outside, so anybody else who builds the model does not have the file there, or has a different
+    one. If it is missing, Ollama refuses an ADAPTER, and takes a FROM as the name of a model.
 
     ## Bad
 
@@ -38,4 +38,4 @@ def path_outside_project(instruction: Instruction, context: Context) -> Iterator
     outside = context.outside(written)
     if outside and not outside.linked:
         hint = "put the file into the project, or name the model that it came from"
-        yield Finding(instruction.value.span, f"`{written}` is outside of the project: a checkout has not got it", hint)
+        yield Finding(instruction.value.span, f"`{written}` is outside of the project, and not in a checkout", hint)

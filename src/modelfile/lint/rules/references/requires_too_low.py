@@ -53,7 +53,7 @@ def requires_too_low(modelfile: Modelfile, context: Context) -> Iterator[Finding
             word = used.keyword.text.strip().upper()
             shown = f"{word} {used.name.text}" if isinstance(used, Parameter) else word
             line = modelfile.source.line_of(used.span.start)
-            message = f"REQUIRES {text} is too low: `{shown}` (line {line}) is there since {since}"
+            message = f"REQUIRES {text} is too low: `{shown}` (line {line}) exists since {since}"
             fix = Fix(edits=(Edit(node.value.span, str(since)),))
             yield Finding(node.value.span, message, f"write `REQUIRES {since}`", fix)
 

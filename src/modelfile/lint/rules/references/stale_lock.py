@@ -14,8 +14,8 @@ def stale_lock(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""The Modelfile has changed since the lock was written.
 
     `mf.lock` has the fingerprint of what a build gives, and the text that it is for. That text is no longer this one,
-    so that a build cannot be held against it: `mf build` then checks the base only, and `mf pin --check` fails. Other
-    line ends are no change.
+    so there is nothing to compare a build with: `mf build` then checks the base only, and `mf pin --check` fails. A
+    change of line ends does not count.
 
     ## Bad
 

@@ -15,8 +15,8 @@ from modelfile.syntax.nodes import From
 def unpinned_base(base: From, context: Context) -> Iterator[Finding]:
     r"""The base has no tag, or the tag `latest`, and the lock does not pin it.
 
-    Such a name means another model next month: who builds then gets something else from the same text. Name the
-    size or version, or let `mf pin` record what it means now; then `mf pin --check` tells when it has moved.
+    Such a name may mean another model next month: then the same text builds something else. Name the size or version,
+    or let `mf pin` record what it means now; then `mf pin --check` tells when it has moved.
 
     ## Bad
 
@@ -41,4 +41,4 @@ def unpinned_base(base: From, context: Context) -> Iterator[Finding]:
         in_library = (name.host, name.namespace) == (DEFAULT_HOST, DEFAULT_NAMESPACE)
         listed = f" (https://ollama.com/library/{name.model}/tags lists them)" if in_library else ""
         hint = f"name one{listed}, or run `mf pin` to record what it means now"
-        yield Finding(base.value.span, f"the base `{written}` has {what}: it will mean another model", hint)
+        yield Finding(base.value.span, f"the base `{written}` has {what}: it may mean another model next month", hint)

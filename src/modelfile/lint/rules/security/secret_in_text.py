@@ -34,8 +34,9 @@ _SHOWN: Final = 4
 def secret_in_text(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""A key or a password in the file.
 
-    Whoever has the model reads it with `ollama show`, and whoever talks to the model can make it say its prompt. A
-    comment is not built, but lies in the repository. Take it out, and have the key replaced: it has been seen.
+    Anybody who has the model can read it with `ollama show`, and anybody who talks to the model can make it repeat its
+    prompt. A comment is not built into the model, but it is in the repository. Take the secret out, and have it
+    replaced: it has been seen.
 
     ## Bad
 

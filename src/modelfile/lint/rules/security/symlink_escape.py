@@ -14,9 +14,9 @@ from modelfile.syntax.nodes import Instruction
 def symlink_escape(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""A path passes through a symbolic link that leads out of the project.
 
-    Ollama follows links, and sends whatever file is at the end to its server. So who writes the link chooses which file
-    of yours leaves your machine, and a reader of the Modelfile sees a path inside of the project. Inside a folder of
-    weights Ollama is stricter: a link that leads out of that folder it refuses, as "insecure path".
+    Ollama follows links, and sends whatever file is at the end to its server. So whoever writes the link chooses which
+    file of yours leaves your machine, while a reader of the Modelfile sees a path inside the project. Inside a folder
+    of weights Ollama is stricter: it refuses a link that leads out of that folder, as "insecure path".
 
     ## Bad
 

@@ -15,9 +15,9 @@ from modelfile.syntax.nodes import Instruction
 def crlf_in_value(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     '''Carriage returns go into the model.
 
-    Inside quotes Ollama keeps line ends as they are. In a file with Windows line ends (CRLF) each line of a SYSTEM or
-    TEMPLATE thus ends in a character that the model is told, too; in a template it stands between the markers of a
-    turn. Git may check the same file out with or without it, so that two people build different models.
+    Inside quotes Ollama keeps line ends as they are. So in a file with Windows line ends (CRLF), each line of a SYSTEM
+    or TEMPLATE ends in a character that the model is sent too; in a template it stands between the markers of a turn.
+    Git may check out the same file with or without it, and then two people build different models.
 
     ## Bad
 
@@ -41,7 +41,7 @@ def crlf_in_value(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     if hit:
         place = modelfile.text.index("\r", hit[0].value.content.start)
         words = ", ".join(dict.fromkeys(node.keyword.text.strip().upper() for node in hit))
-        message = f"the text of {words} goes into the model with its carriage returns (CRLF line ends)"
+        message = f"the carriage returns (CRLF line ends) in {words} go into the model"
         hint = "save the file with LF line ends, and put `*Modelfile* text eol=lf` in .gitattributes"
         yield Finding(Span(place, place + 1), message, hint)
 

@@ -14,9 +14,9 @@ from modelfile.syntax.nodes import Instruction, Message, Parameter
 def double_blank(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""PARAMETER or MESSAGE is followed by two blanks.
 
-    Ollama takes exactly one, and reads the name of the parameter or the role of the message behind it. With two it
-    reads a parameter named "" and refuses it, so values cannot be lined up in columns that way. Behind the name or the
-    role there may be as many blanks as you like.
+    Ollama takes exactly one, and reads the name of the parameter or the role of the message after it. With two it reads
+    a parameter named "" and refuses it, so values cannot be lined up in columns that way. After the name or the role
+    there may be as many blanks as you like.
 
     ## Bad
 

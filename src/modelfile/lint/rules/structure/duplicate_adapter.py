@@ -12,7 +12,7 @@ from modelfile.syntax.nodes import Adapter
 
 @rule("MF112", "duplicate-adapter", on=Modelfile, severity=Severity.WARNING)
 def duplicate_adapter(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""Of several ADAPTER, only the last is used.
+    r"""Only the last of several ADAPTER is used.
 
     Ollama lays one adapter over the weights. To have the effect of two, merge them into one file first.
 

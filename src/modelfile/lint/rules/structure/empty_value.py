@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.lint.rule import Context, deletion, rule
+from modelfile.lint.rule import Context, deletion, last_from, looks_like_path, rule
 from modelfile.syntax.nodes import From, Instruction, System, Template
 
 
@@ -13,10 +13,10 @@ from modelfile.syntax.nodes import From, Instruction, System, Template
 def empty_value(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""FROM, SYSTEM or TEMPLATE with nothing in it.
 
-    Ollama's parser takes an empty FROM; its command line then looks for weights in the Modelfile's own folder, and most
-    often ends with "no Modelfile or safetensors files found".
+    Ollama's parser accepts an empty FROM. Its command line then looks for weights in the Modelfile's own folder, and
+    most often ends with "no Modelfile or safetensors files found".
 
-    An empty SYSTEM or TEMPLATE does nothing: the model keeps those of its base. No Modelfile can take them away.
+    An empty SYSTEM or TEMPLATE does nothing: the model keeps what its base has. A Modelfile cannot take that away.
 
     ## Bad
 
@@ -44,5 +44,7 @@ def empty_value(instruction: Instruction, context: Context) -> Iterator[Finding]
         isinstance(node, type(instruction)) and node is not instruction for node in context.modelfile.nodes
     ):  # else duplicate-instruction
         word = instruction.keyword.text.strip().upper()
-        message = f"an empty {word} does nothing: it cannot take away what the base has"
+        base = last_from(context.modelfile)
+        from_name = base is not None and not looks_like_path(base.value.text)
+        message = f"an empty {word} does nothing{': it cannot take away what the base has' if from_name else ''}"
         yield Finding(instruction.span, message, "delete it", deletion(instruction, context.modelfile))

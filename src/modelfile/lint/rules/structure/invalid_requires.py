@@ -14,8 +14,8 @@ from modelfile.syntax.nodes import Requires
 def invalid_requires(requires: Requires, context: Context) -> Iterator[Finding]:
     r"""REQUIRES is not one version.
 
-    Ollama takes a semantic version, with or without a `v`, and with parts left out from the right: no range, no
-    operator. It means "this version or a later one".
+    Ollama takes a semantic version, with or without a `v`, of which the last parts may be left out. It takes no range
+    and no operator: a version always means "this one or later".
 
     ## Bad
 

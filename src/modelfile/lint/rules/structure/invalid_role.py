@@ -13,7 +13,7 @@ from modelfile.syntax.modelfile import Modelfile
 def invalid_role(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""The role of a MESSAGE is not `system`, `user` or `assistant`.
 
-    Ollama takes these three, in lower case, behind exactly one blank.
+    Ollama takes these three, in lower case, after exactly one blank.
 
     ## Bad
 

@@ -13,8 +13,8 @@ from modelfile.syntax.modelfile import Modelfile
 def missing_argument(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""An instruction has no value, or a PARAMETER or MESSAGE no name or role.
 
-    Ollama wants a blank behind every instruction word, and behind the name of a parameter and the role of a
-    message. At the end of a line it reads on and gives up, sometimes a line later than the fault.
+    Ollama wants a blank after every instruction word, and after the name of a parameter and the role of a message. At
+    the end of a line it reads on and gives up, sometimes a line after the fault.
 
     ## Bad
 

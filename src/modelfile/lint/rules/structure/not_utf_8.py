@@ -14,8 +14,8 @@ from modelfile.syntax.modelfile import Modelfile
 def not_utf_8(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""The file is not UTF-8.
 
-    Ollama takes each byte that is not UTF-8 for the character U+FFFD, without a word. Files saved as Latin-1 or
-    Windows-1252 lose their accented letters so. UTF-16 with a byte order mark is read as what it is.
+    Ollama silently replaces each byte that is not UTF-8 by the character U+FFFD. Files saved as Latin-1 or Windows-1252
+    lose their accented letters that way. UTF-16 with a byte order mark is read correctly.
 
     ## Bad
 

@@ -12,10 +12,10 @@ from modelfile.syntax.nodes import From
 
 @rule("MF111", "several-from", on=Modelfile, severity=Severity.WARNING)
 def several_from(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""Of several FROM, some are ignored.
+    r"""Some of several FROM are ignored.
 
-    Several files add up: a vision model's projector is a second one. But of several names Ollama takes the last, and
-    of a name and a file the name: the file is uploaded, and then ignored.
+    Several files add up: a vision model's projector is a second one. But if several FROM name a model, Ollama takes the
+    last, and a name wins over a file: the file is uploaded, and then ignored.
 
     ## Bad
 

@@ -27,11 +27,11 @@ _FENCE: Final = ("```", "~~~")
 
 @rule("MF106", "swallowed-instruction", on=Instruction, severity=Severity.WARNING)
 def swallowed_instruction(instruction: Instruction, context: Context) -> Iterator[Finding]:
-    r"""A quoted text holds lines that look like instructions.
+    r"""A quoted text contains lines that look like instructions.
 
-    Where the closing quotes are missing, Ollama reads on to the next line that ends in quotes, and all between becomes
-    part of the text: the parameters in it are never set, and the model is told them instead. Lines between Markdown
-    fences are not reported.
+    Where the closing quotes are missing, Ollama reads on to the next line that ends in quotes, and everything in
+    between becomes part of the text: its parameters are never set, and the model is sent them as words. Lines between
+    Markdown fences are not reported.
 
     ## Bad
 

@@ -21,14 +21,14 @@ _INCHES: Final = re.compile(r'\d"\Z')
 
 @rule("MF105", "text-after-quote", on=Instruction, severity=Severity.WARNING)
 def text_after_quote(instruction: Instruction, context: Context) -> Iterator[Finding]:
-    r'''Text behind closing quotes, or quotes that are no pair.
+    r'''Text after closing quotes, or quotes that are not a pair.
 
-    Ollama ends a quoted text at a line that ends with its quotes. With a comment or anything else behind them it
-    reads on to the next line that does, often that of another instruction, which then is a part of the text. Where
-    no such line follows, it refuses the file (unclosed-quote).
+    Ollama ends a quoted text at a line that ends with its quotes. If a comment or anything else follows them, it reads
+    on to the next line that does, often that of another instruction, which then becomes part of the text. If there is
+    no such line, it refuses the file (unclosed-quote).
 
-    Only the first and the last quotes of a value are cut off, whatever stands between them. So one quote too many
-    stays in the text, and of `"yes" or "no"` is left `yes" or "no`.
+    Ollama cuts off only the first and the last quotes of a value, whatever stands between them. So one quote too many
+    stays in the text, and `"yes" or "no"` becomes `yes" or "no`.
 
     ## Bad
 
@@ -62,7 +62,7 @@ def _read_on(instruction: Instruction, behind: Span, context: Context) -> Findin
     last = source.line_of(instruction.span.end)
     written = text[behind.start : behind.end].strip()
     start = text.index(written, behind.start)
-    message = f"text behind the closing quotes: Ollama does not close them here, and reads on to line {last}"
+    message = f"text after the closing quotes: Ollama does not close them here, and reads on to line {last}"
     fix = None
     if written.startswith("#"):
         line = max(text.rfind(end, 0, instruction.span.start) for end in "\r\n") + 1
@@ -75,7 +75,7 @@ def _no_pair(instruction: Instruction, context: Context) -> Iterator[Finding]:
     word = instruction.keyword.text.strip().upper()
     if value.quoting is Quoting.DOUBLE and text.count('"') % 2 == 0 and _TWO_PAIRS.fullmatch(text):
         written = context.modelfile.text[value.span.start : value.span.end]
-        message = f"the first and the last quote of {word} are no pair, and are cut off all the same"
+        message = f"the first and the last quote of {word} are not a pair, but Ollama cuts them off all the same"
         fix = Fix(edits=(Edit(value.span, f'"""{written}"""'),)) if can_hold(Quoting.TRIPLE, written) else None
         yield Finding(value.span, message, f'put the whole text in three quotes: {word} """…"""', fix)
     if text.count('"') % 2 == 0 or _INCHES.search(text):
@@ -87,6 +87,6 @@ def _no_pair(instruction: Instruction, context: Context) -> Iterator[Finding]:
     first = 0 if begins else len(text) - number
     span = Span(context.modelfile.locate(value, first), context.modelfile.locate(value, first + number - 1) + 1)
     what = "begins with a quote that nothing closes" if begins else "ends with a quote that nothing opens"
-    message = f"the text of {word} {what}: Ollama takes it for a part of the text"
-    hint = "delete it" if value.quoting else f"delete it, or write {text[first:]} before the text, too"
+    message = f"the text of {word} {what}: Ollama takes it as part of the text"
+    hint = "delete it" if value.quoting else f"delete it, or write {text[first:]} before the text too"
     yield Finding(span, message, hint, Fix(edits=(Edit(span, ""),)))

@@ -13,9 +13,9 @@ from modelfile.syntax.modelfile import Modelfile
 def unclosed_quote(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r'''A quoted value has no end.
 
-    A value that begins with quotes runs until a line that ends with them; text behind the closing quotes does not
-    end it. So a comment behind a value, or one quote that is missing, takes in all that follows, and Ollama says no
-    more than "unexpected EOF".
+    A value that begins with quotes runs to a line that ends with them; text after the closing quotes keeps it open. So
+    a comment after a value, or one missing quote, swallows everything that follows, and Ollama only says "unexpected
+    EOF".
 
     ## Bad
 

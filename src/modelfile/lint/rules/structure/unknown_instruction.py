@@ -16,9 +16,9 @@ def unknown_instruction(modelfile: Modelfile, context: Context) -> Iterator[Find
     r'''A line begins with no instruction that Ollama knows.
 
     There are eleven: FROM, PARAMETER, TEMPLATE, SYSTEM, ADAPTER, LICENSE, MESSAGE, RENDERER, PARSER, REQUIRES and
-    DRAFT; one that is newer than `target` is reported, too. There is no FORMAT, whatever tutorials say: JSON is asked
-    for in the request (`"format": "json"`). A text of several lines has to stand in `"""`; else its second line is
-    read as an instruction.
+    DRAFT; one that is newer than `target` is reported too. There is no FORMAT, whatever tutorials say: ask for JSON in
+    the request (`"format": "json"`). A text of several lines has to be in `"""`; otherwise Ollama reads its second line
+    as an instruction.
 
     ## Bad
 
@@ -44,5 +44,5 @@ def unknown_instruction(modelfile: Modelfile, context: Context) -> Iterator[Find
         word = type(node).__name__.upper()
         if isinstance(node, Instruction) and word not in context.target.instructions:
             since = INSTRUCTIONS[word].since
-            message = f"`{word}` is there since {since}: Ollama {context.target.version} refuses it"
+            message = f"`{word}` exists since {since}: Ollama {context.target.version} refuses it"
             yield Finding(node.keyword.span, message)

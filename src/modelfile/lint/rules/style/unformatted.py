@@ -15,9 +15,9 @@ from modelfile.syntax.modelfile import Modelfile
 def unformatted(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""The file is not written as `mf fmt` writes it.
 
-    One style everywhere makes a diff show what changed, and no more. `mf fmt --check` says the same of a whole folder;
-    the rule is for who has one linter in CI or in the editor, and is in force only where it is chosen, as with
-    `extend-select = ["unformatted"]`. It is reported once, at the first line that would change.
+    With one style everywhere, a diff shows what has changed and nothing else. `mf fmt --check` checks the same for a
+    whole folder. This rule is for those who run one linter in CI or in the editor, and is in force only if you choose
+    it, as with `extend-select = ["unformatted"]`. It is reported once, at the first line that would change.
 
     ## Bad
 
@@ -45,4 +45,4 @@ def unformatted(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     end = start + len(text[start:].partition("\n")[0].rstrip("\r"))
     fix = Fix(edits=(Edit(Span(0, len(text)), new),), safety=Safety.SAFE)
     hint = "run `mf fmt`, or `mf fmt --diff` to see what it would change"
-    yield Finding(Span(start, end), "`mf fmt` writes this otherwise", hint, fix)
+    yield Finding(Span(start, end), "`mf fmt` writes this differently", hint, fix)

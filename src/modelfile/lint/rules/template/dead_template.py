@@ -23,14 +23,14 @@ def _unseen_weights(context: Context) -> str | None:
 def dead_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""A TEMPLATE that a RENDERER replaces.
 
-    With a RENDERER the prompt is made by code in Ollama, and the template is not asked: what is changed in it changes
-    nothing. (Three names in it still count, and are not reported: `.Suffix`, with which it fills gaps in code, and
-    `.Tools` and `.Thinking`, off which Ollama reads what the model can. Nor is `{{ .Prompt }}`, which `ollama show`
-    writes where there is no template.)
+    With a RENDERER, code in Ollama makes the prompt and the template is not used: a change in it changes nothing. Three
+    names in it still count, so a template with one of them is not reported: Ollama fills gaps in code with `.Suffix`,
+    and finds out from `.Tools` and `.Thinking` what the model can do. Nor is `{{ .Prompt }}` reported, which `ollama
+    show` writes where there is no template.
 
-    Since 0.24 Ollama sets a RENDERER by itself for weights of some architectures (gemma4, laguna, nemotron_h), and
-    since 0.30 a chat template inside the weights that can do more than the TEMPLATE wins over it. This rule does not
-    know the weights, and reports only a RENDERER in the same file.
+    Since 0.24 Ollama itself sets a RENDERER for weights of some architectures (gemma4, laguna, nemotron_h), and since
+    0.30 a chat template inside the weights wins over a TEMPLATE that can do less. This rule does not know the weights,
+    and reports only a RENDERER in the same file.
 
     ## Bad
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.lint.rule import Context, rule
+from modelfile.lint.rules.parameters.foreign_stop import family_of
 from modelfile.lint.rules.template import used_template
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parameter
@@ -19,14 +20,15 @@ _MARKERS: Final = (*_ENDS, "<|im_start|>", "<|start_header_id|>", "<start_of_tur
 def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""A template's end of turn that no `stop` names.
 
-    One `stop` replaces all that the base has, so it has to name the end of a turn too. Where it does not, and the
-    weights do not say themselves which token that is, a model goes on after it: it writes the marker, then the user's
-    next question, and answers that.
+    A `stop` replaces all those of the base, so one of them has to name the end of a turn too. If none does, and the
+    weights do not say which token ends a turn, a model goes on after it: it writes the marker, then the user's next
+    question, and answers that.
 
-    It is harmless where the weights have the marker as one token: llama.cpp then ends there by itself, at `<|im_end|>`,
-    `<|eot_id|>`, `<end_of_turn>` and some others whatever else is set, and at the token the weights name. A template of
-    another family, whose markers the weights know only as text, needs the `stop`. Without any `stop` nothing is
-    reported, as the base may have them, and Ollama brings some along for weights whose chat template it recognises.
+    It is harmless where the weights have the marker as one token: llama.cpp always ends there, at `<|im_end|>`,
+    `<|eot_id|>`, `<end_of_turn>` and some others, and at the token the weights name. So a base of Ollama's library
+    whose own marker it is, such as llama3.2 and `<|eot_id|>`, is not reported. A template of another family needs the
+    `stop`, as the weights know its markers only as text. Nothing is reported without any `stop`: the base may have
+    them, and Ollama adds some to weights whose chat template it recognises.
 
     ## Bad
 
@@ -52,7 +54,8 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     template, _ = found
     text = template.value.text
     end = next((marker for marker in _ENDS if marker in text), None)
-    if end is None:
+    family = family_of(modelfile, context)
+    if end is None or (family and end in family[1]):
         return
     parameters = [node for node in modelfile.nodes if isinstance(node, Parameter) and node.name.text == "stop"]
     if any(not node.value.closed for node in parameters):
@@ -63,6 +66,6 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         return
     yield Finding(
         template.keyword.span,
-        f"no `stop` names `{end}`, with which this TEMPLATE ends a turn: answers may run on",
+        f"this TEMPLATE ends a turn with `{end}`, but no `stop` names it: answers may run on",
         f'add `PARAMETER stop "{end}"`',
     )

@@ -15,8 +15,11 @@ from modelfile.syntax.nodes import System
 def system_unused(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""A SYSTEM that the TEMPLATE leaves out.
 
-    The system prompt reaches the model only where the template puts it, by `.System`, or with the other messages
-    by `.Messages`. If it names neither, the prompt is stored, shown by `ollama show`, and never sent.
+    The template sends the system prompt only where it names `.System`, or `.Messages` with all the messages. If it
+    names neither, Ollama stores the prompt and shows it in `ollama show`, but the template never sends it.
+
+    Since 0.30, Ollama uses a chat template inside the weights instead of a TEMPLATE that can do less (tools, thinking).
+    Then the prompt may reach the model after all, and the TEMPLATE has no effect.
 
     ## Bad
 
@@ -45,7 +48,5 @@ def system_unused(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     # without a prompt, the template has a worse fault
     if "prompt" in parsed.variables and not {"system", "messages"}.intersection(parsed.variables):
         line = modelfile.source.line_of(template.span.start)
-        message = (
-            f"the model never sees this SYSTEM: the TEMPLATE in line {line} names neither `.System` nor `.Messages`"
-        )
+        message = f"the TEMPLATE in line {line} leaves this SYSTEM out: it names neither `.System` nor `.Messages`"
         yield Finding(system.keyword.span, message, "put `{{ .System }}` into the TEMPLATE, or delete the SYSTEM")

@@ -20,15 +20,16 @@ _HARMONY: Final = "<|channel|>"
 
 @rule("MF408", "template-drops-thinking", on=Modelfile, severity=Severity.WARNING)
 def template_drops_thinking(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r'''A TEMPLATE is half made for thinking.
+    r'''A TEMPLATE is only half made for thinking.
 
-    Ollama reads off the template whether a model can think, and between which marks (since 0.9.0): within
-    `{{ range .Messages }}` it looks for `.Thinking`, and takes the text at both ends of the block that holds it, such
-    as `<think>` and `</think>`. If it finds none, requests with thinking end with "does not support thinking", and what
-    the model thinks is part of its answer. `$m.Thinking`, or a range over `$.Messages`, are not found.
+    Since 0.9.0, Ollama finds out from the template whether a model can think, and between which marks. Within `{{ range
+    .Messages }}` it looks for `.Thinking`, and takes the text at both ends of the block around it, such as `<think>`
+    and `</think>`. If it finds none, requests with thinking end with "does not support thinking", and what the model
+    thinks is part of its answer. Ollama does not find `$m.Thinking`, or a range over `$.Messages`.
 
-    Reported are templates that name `.Think`, `.ThinkLevel`, `.IsThinkSet` or `.Thinking`, and yet fail at this. A
-    PARSER can bring the ability, too; templates of gpt-oss, with their channels, have it by another way.
+    The rule reports templates that name `.Think`, `.ThinkLevel`, `.IsThinkSet` or `.Thinking`, and still lack those
+    marks. It is silent beside a PARSER, which may do the work instead, and on templates of gpt-oss, whose channels do
+    it in another way.
 
     ## Bad
 

@@ -13,15 +13,15 @@ from modelfile.syntax.nodes import Parser
 
 @rule("MF407", "template-drops-tools", on=Modelfile, severity=Severity.WARNING)
 def template_drops_tools(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A TEMPLATE is half made for tools.
+    r"""A TEMPLATE is only half made for tools.
 
-    Ollama reads off the template whether a model can use tools: it can if `.Tools` is named, and is handed them if
-    `.Messages` is named too (both since 0.3.0). A template that prints `.ToolCalls` but no `.Tools` has lost the
-    ability: requests with tools end with "does not support tools". One that names `.Tools` but no `.Messages` takes
-    such requests, and leaves the tools out.
+    Since 0.3.0, Ollama finds out from the template whether a model can use tools: it can if the template names
+    `.Tools`, and is sent them if it also names `.Messages`. A template that prints `.ToolCalls` but no `.Tools` has
+    lost the ability: requests with tools end with "does not support tools". One that names `.Tools` but no `.Messages`
+    accepts such requests, and leaves the tools out.
 
-    Templates that name neither are not reported, as most models need no tools. A PARSER can bring the ability, too.
-    Since 0.30, the chat template inside the weights wins over a TEMPLATE that can do less.
+    Templates that name neither are not reported, as most models need no tools; nor are those beside a PARSER, which may
+    bring the ability. Since 0.30, the chat template inside the weights wins over a TEMPLATE that can do less.
 
     ## Bad
 
@@ -48,10 +48,10 @@ def template_drops_tools(modelfile: Modelfile, context: Context) -> Iterator[Fin
     for use in uses(parsed.nodes):
         if use.name == "ToolCalls" and "tools" not in names:
             message = "no `.Tools` in this TEMPLATE: Ollama refuses requests with tools, and there are no `.ToolCalls`"
-            hint = "print `.Tools` where the model expects them, or delete what is made of `.ToolCalls`"
+            hint = "print `.Tools` where the model expects them, or delete the part with `.ToolCalls`"
         elif use.name == "Tools" and "messages" not in names:
             message = "no `.Messages` in this TEMPLATE: tools are accepted, and never reach the model"
-            hint = "print the messages with `{{ range .Messages }}`, or delete what is made of `.Tools`"
+            hint = "print the messages with `{{ range .Messages }}`, or delete the part with `.Tools`"
         else:
             continue
         yield Finding(located(use.span, template, modelfile), message, hint)

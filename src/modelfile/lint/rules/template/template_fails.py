@@ -19,13 +19,12 @@ _SET: Final = (("Prompt",), ("System",))
 
 @rule("MF413", "template-fails", on=Modelfile, severity=Severity.WARNING)
 def template_fails(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A TEMPLATE that builds, and fails when it is used.
+    r"""A TEMPLATE that builds, but fails when it is used.
 
-    For a template without `.Messages`, Ollama makes the last prompt with a copy of it that is cut off behind
-    `.Response` (since 0.2.2). The copy has lost Ollama's own functions, json, currentDate, yesterdayDate and
-    toTypeScriptType: a request ends with "is not a defined function". And if `.Response` stands in a branch that has
-    an `{{ else }}`, the cut itself crashes, and the request ends with an error 500. Nothing of this shows when the
-    model is created.
+    Since 0.2.2, Ollama makes the last prompt of a template without `.Messages` with a copy of it that is cut off after
+    `.Response`. The copy has lost Ollama's own functions, json, currentDate, yesterdayDate and toTypeScriptType, so a
+    request ends with "is not a defined function". And if `.Response` is in a branch that has an `{{ else }}`, the cut
+    itself crashes, and the request ends with an error 500. None of this shows when the model is created.
 
     ## Bad
 
@@ -62,7 +61,7 @@ def template_fails(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         branch = node.body if isinstance(node, If | Range | With) and node.orelse else ()
         if cut and branch and branch[0].span.start <= cut.start < branch[-1].span.end:
             message = "`.Response` before an `{{ else }}`: requests fail, as Ollama crashes when it cuts there"
-            hint = "put one `{{ .Response }}` behind the `{{ end }}`"
+            hint = "put one `{{ .Response }}` after the `{{ end }}`"
             yield Finding(located(cut, template, modelfile), message, hint)
             return
 

@@ -15,12 +15,12 @@ _DATES: Final = frozenset({"currentDate", "yesterdayDate"})
 
 @rule("MF409", "template-not-reproducible", on=Modelfile, severity=Severity.INFO)
 def template_not_reproducible(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A TEMPLATE that renders another prompt each day.
+    r"""A TEMPLATE that makes a different prompt each day.
 
     `currentDate` (since Ollama 0.11.0) and `yesterdayDate` (since 0.13.3) put the server's date into the prompt. Many
-    models want to know the date; but the same question, with the same seed and temperature 0, then has another
-    answer tomorrow, and a prompt kept in the cache is read again after midnight. For tests and evaluations, write a
-    date of your own, or have the caller say it in a system message.
+    models want to know the date; but then the same question, with the same seed and temperature 0, gets a different
+    answer tomorrow, and a cached prompt has to be read again after midnight. For tests and evaluations, write a fixed
+    date, or have the caller say it in a system message.
 
     ## Bad
 
@@ -48,7 +48,7 @@ def template_not_reproducible(modelfile: Modelfile, context: Context) -> Iterato
 
     for node in walk(parsed.nodes):
         if isinstance(node, Identifier) and node.name in _DATES:
-            message = f"`{node.name}` makes another prompt each day: no answer can be reproduced"
+            message = f"`{node.name}` makes a different prompt each day: no answer can be reproduced"
             hint = "fine if the model is to know the date; else write one, or have the caller say it"
             yield Finding(located(node.span, template, modelfile), message, hint)
             return

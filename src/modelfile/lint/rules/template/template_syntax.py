@@ -14,8 +14,8 @@ from modelfile.syntax.nodes import Template
 def template_syntax(template: Template, context: Context) -> Iterator[Finding]:
     r"""A TEMPLATE that Go cannot parse.
 
-    Ollama's templates are Go's text/template, and it refuses a model whose template has a fault: create ends with
-    "template error". Neither Jinja nor Python's braces mean anything to it.
+    Ollama's templates are Go's text/template, and Ollama refuses a model whose template has a fault: create ends with
+    "template error". It knows neither Jinja nor Python's braces.
 
     ## Bad
 

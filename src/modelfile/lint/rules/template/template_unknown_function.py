@@ -19,13 +19,13 @@ _JINJA: Final = frozenset({"add_generation_prompt", "bos_token", "content", "eos
 
 @rule("MF402", "template-unknown-function", on=Template, severity=Severity.ERROR)
 def template_unknown_function(template: Template, context: Context) -> Iterator[Finding]:
-    r"""A TEMPLATE calls a function that there is not.
+    r"""A TEMPLATE calls a function that does not exist.
 
     Templates know Go's own functions (and, or, not, len, index, slice, print, printf, println, html, js, urlquery,
     call, eq, ne, lt, le, gt, ge) and Ollama's json (since 0.2.6), currentDate (0.11.0), toTypeScriptType (0.11.3) and
-    yesterdayDate (0.13.3); one that is newer than `target` is reported, too. A name without a dot before it is a
-    function: often the dot is all that is missing, or what stands there is Jinja, as in the chat templates of Hugging
-    Face, whose `{{ messages }}` is Go's `{{ .Messages }}`.
+    yesterdayDate (0.13.3); one that is newer than `target` is reported too. A name without a dot before it is a
+    function. Often only the dot is missing, or the text is Jinja, as in the chat templates of Hugging Face, whose `{{
+    messages }}` is Go's `{{ .Messages }}`.
 
     ## Bad
 
@@ -49,7 +49,7 @@ def template_unknown_function(template: Template, context: Context) -> Iterator[
         name = context.modelfile.text[finding.span.start : finding.span.end]
         right = next((field for field in FIELDS["template"] if field.lower() == name.lower()), None)
         if right and context.modelfile.text[: finding.span.start].rstrip(" \t").endswith("."):
-            yield replace(finding, hint=f"write `.{right}`, with no blank behind the dot")
+            yield replace(finding, hint=f"write `.{right}`, with no blank after the dot")
         elif right:
             hint = f"`{name}` is {'Jinja' if name.islower() else 'a function'} here; write `.{right}` for the value"
             edits = (Edit(finding.span, f".{right}"),)
@@ -74,4 +74,4 @@ def _too_new(template: Template, context: Context) -> Iterator[Finding]:
         if isinstance(node, Identifier) and FUNCTIONS.get(node.name, _ANY) > context.target.version:
             span = located(node.span, template, context.modelfile)
             since = FUNCTIONS[node.name]
-            yield Finding(span, f"`{node.name}` is there since {since}: Ollama {context.target.version} refuses it")
+            yield Finding(span, f"`{node.name}` exists since {since}: Ollama {context.target.version} refuses it")

@@ -32,17 +32,18 @@ _LAST: Final = "delete it: the question is the last of the messages"
 
 @rule("MF403", "template-unknown-variable", on=Modelfile, severity=Severity.WARNING)
 def template_unknown_variable(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A TEMPLATE names a value that Ollama does not hand to it.
+    r"""A TEMPLATE names a value that Ollama does not give it.
 
-    A template is given `.System`, `.Prompt`, `.Response`, `.Suffix`, `.Messages`, `.Tools`, `.Think`, `.ThinkLevel` and
-    `.IsThinkSet`, spelt just so. Any other name builds. Printed, the model is sent `<no value>`; in a condition
-    it counts as false, so that what depends on it is never sent. `.First` is such a name since Ollama 0.1.25.
+    A template gets `.System`, `.Prompt`, `.Response`, `.Suffix`, `.Messages`, `.Tools`, `.Think`, `.ThinkLevel` and
+    `.IsThinkSet`, spelt exactly so. A template with any other name builds too. Where such a name is printed, the model
+    is sent `<no value>`; in a condition it counts as false, so what depends on it is never sent. `.First` is such a
+    name since Ollama 0.1.25.
 
     A message, where a `range` is over `.Messages`, has `.Role`, `.Content`, `.Thinking`, `.Images`, `.ToolCalls`,
-    `.ToolName` and `.ToolCallID`. Another name there ends each request with an error; the template's own values
-    are `$.System`, `$.Tools` and so on. A template that names `.Messages` gets no `.Prompt` but to fill gaps in code.
+    `.ToolName` and `.ToolCallID`. Another name there ends each request with an error; the template's own values are
+    `$.System`, `$.Tools` and so on. A template that names `.Messages` gets no `.Prompt`, except to fill gaps in code.
 
-    Go knows neither Python's `{prompt}` nor Jinja's `{% if %}`: they are text, and are sent to the model as they stand.
+    Go knows neither Python's `{prompt}` nor Jinja's `{% if %}`: they are text, and are sent to the model unchanged.
 
     ## Bad
 
@@ -115,10 +116,10 @@ def _foreign(node: Text, template: Template, modelfile: Modelfile) -> Iterator[F
         return located(Span(node.span.start + match.start(), node.span.start + match.end()), template, modelfile)
 
     for match in BRACED.finditer(node.text):
-        message = f"`{match[0]}` is plain text to Ollama, and sent as it stands"
+        message = f"`{match[0]}` is plain text to Ollama, and is sent unchanged"
         right = _MEANT.get(match["name"] or "")
         fix = Fix(edits=(Edit(place(match), f"{{{{ .{right} }}}}"),), safety=Safety.UNSAFE) if right else None
         yield Finding(place(match), message, "Go's templates want two braces, and a dot", fix)
     for match in _JINJA.finditer(node.text):
-        message = f"`{match[0]}` is Jinja: plain text to Ollama, and sent as it stands"
+        message = f"`{match[0]}` is Jinja: plain text to Ollama, and is sent unchanged"
         yield Finding(place(match), message, "write it in Go's way, such as `{{ if .System }}` … `{{ end }}`")

@@ -13,15 +13,15 @@ from modelfile.syntax.modelfile import Modelfile
 
 @rule("MF412", "template-whitespace", on=Modelfile, severity=Severity.INFO)
 def template_whitespace(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A line end of a TEMPLATE that is part of each prompt by accident.
+    r"""A line end in a TEMPLATE that is part of each prompt by accident.
 
-    Ollama keeps what stands between the quotes as it is, and Go prints it. A line end behind the opening quotes comes
-    before all that the model was trained to see first; blank lines behind the last `{{ end }}` of a template with
-    `.Messages` come between the model's name and its answer, where they are most felt. `{{-` takes the blanks before
-    it away, `-}}` those behind.
+    Ollama keeps what is between the quotes, and Go prints it. A line end right after the opening quotes comes before
+    everything that the model was trained to see first. Line ends after the last `{{ end }}` of a template with
+    `.Messages` come between the model's name and its answer, where they matter most. `{{-` removes the blanks and line
+    ends before it, `-}}` those after it.
 
-    A line end behind `.Response` does no harm in a template without `.Messages`: the last prompt ends before it. One
-    behind text, as in `assistant` and a line end, is mostly wanted. Neither is reported.
+    A line end after `.Response` does no harm in a template without `.Messages`: the last prompt ends before it. One
+    after text, as in `assistant` and a line end, is mostly wanted. Neither is reported.
 
     ## Bad
 
@@ -48,11 +48,12 @@ def template_whitespace(modelfile: Modelfile, context: Context) -> Iterator[Find
     spans = []
     if isinstance(first := parsed.nodes[0], Text) and (blank := _blank(first.text)).strip(" \t"):
         spans.append(
-            (Span(0, len(blank)), "each prompt begins with a line end: Ollama keeps the one behind the quotes")
+            (Span(0, len(blank)), "each prompt begins with a line end: Ollama keeps the one after the quotes")
         )
     last = parsed.nodes[-1]
     if "messages" in parsed.variables and last is not first and isinstance(last, Text) and not last.text.strip():
-        spans.append((last.span, "each prompt ends with these blanks, behind the mark for the model to answer"))
+        what = "a line end" if "\n" in last.text else "these blanks"
+        spans.append((last.span, f"each prompt ends with {what}, after the mark for the model to answer"))
     for span, message in spans:
         place = located(span, template, modelfile)
         fix = Fix(edits=(Edit(place, ""),), safety=Safety.UNSAFE)

@@ -14,9 +14,9 @@ from modelfile.syntax.modelfile import Modelfile
 def template_without_prompt(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""A TEMPLATE that leaves the question out.
 
-    What the user asks reaches the model by `.Prompt` or `.Messages` only. A template that names neither builds, and
-    the model is sent the same text whatever is asked. Single braces, as in Python, are plain text to Ollama; they are
-    reported as template-unknown-variable.
+    What the user asks reaches the model only through `.Prompt` or `.Messages`. A template that names neither builds,
+    and the model is sent the same text whatever is asked. Single braces, as in Python, are plain text to Ollama; they
+    are reported as template-unknown-variable.
 
     ## Bad
 

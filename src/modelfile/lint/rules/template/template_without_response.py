@@ -23,13 +23,13 @@ _END: Final = re.compile(
 def template_without_response(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""A TEMPLATE ends the user's turns, but not the model's.
 
-    A template that names neither `.Response` nor `.Messages` is no fault: Ollama appends `{{ .Response }}` to it (since
-    0.2.2, and before in another way). But nothing follows that. From the second question on, the
-    model's earlier answers stand in the prompt with no end of turn, unlike anything it was trained on, and with each of
-    them it is more likely to leave the mark out itself, and to go on talking.
+    A template that names neither `.Response` nor `.Messages` is not wrong: Ollama appends `{{ .Response }}` to it
+    (since 0.2.2, and in another way before). But nothing follows that. From the second question on, the model's earlier
+    answers are in the prompt without an end of turn, unlike anything it was trained on. With each of them it becomes
+    more likely to leave the mark out itself, and to go on talking.
 
-    What stands behind `.Response` is sent for earlier turns only; the last prompt ends before it. Templates that use
-    no marks for turns are left alone.
+    What follows `.Response` is sent for earlier turns only; the last prompt ends before it. Templates that use no marks
+    for turns are not reported.
 
     ## Bad
 

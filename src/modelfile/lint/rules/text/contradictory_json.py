@@ -28,11 +28,11 @@ _FENCED: Final = r"```\w*\s(.*)```"
 
 @rule("MF507", "contradictory-json", on=Modelfile, severity=Severity.WARNING)
 def contradictory_json(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""An example answer that is not JSON, where SYSTEM asks for nothing else.
+    r"""An example answer that is not JSON, where SYSTEM asks for JSON only.
 
-    A model follows what it sees before what it is told: one MESSAGE of the assistant that is no JSON teaches it that
-    the rule has exceptions, and what reads the answers breaks on them. Only a SYSTEM that asks for JSON on no
-    condition is taken at its word.
+    A model follows what it sees before what it is told. One MESSAGE of the assistant that is not JSON teaches it that
+    the rule has exceptions, and programs that read its answers break on them. The rule only looks where SYSTEM asks for
+    JSON without any condition.
 
     ## Bad
 
@@ -61,7 +61,7 @@ def contradictory_json(modelfile: Modelfile, context: Context) -> Iterator[Findi
     line = modelfile.source.line_of(system.span.start)
     for node in answers:
         if node.value.closed and not _is_json(node.value.text):
-            message = f"this answer is not JSON, and SYSTEM in line {line} asks for nothing else"
+            message = f"this answer is not JSON, but SYSTEM in line {line} asks for nothing else"
             yield Finding(node.value.span, message, "write the answer as the model is to give it")
 
 

@@ -14,6 +14,7 @@ from modelfile.syntax.dropped import is_dropped
 from modelfile.syntax.nodes import Instruction
 
 _FIRST_PRINTABLE: Final = 0x20
+_CONTEXT: Final = 8
 _TAGS: Final = re.compile("[\U000e0000-\U000e007f]+")
 
 
@@ -21,10 +22,10 @@ _TAGS: Final = re.compile("[\U000e0000-\U000e007f]+")
 def dropped_character(instruction: Instruction, context: Context) -> Iterator[Finding]:
     """A character that Ollama drops.
 
-    Of a value it keeps letters, marks, numbers, punctuation, symbols, the plain space, tabs and line ends. All else
-    vanishes without a word: no-break and ideographic spaces (words run together), zero-width joiners (emoji
-    families fall apart), soft hyphens, bidi marks, control characters. What is built is another text than the one
-    that is written.
+    Ollama keeps letters, marks, numbers, punctuation, symbols, the plain space, tabs and line ends of a value. It
+    silently drops everything else: no-break and ideographic spaces (words run together), zero-width joiners (emoji
+    families fall apart), soft hyphens, bidi marks, control characters. So it builds a different text from the one that
+    is written. The example has `10<U+00A0>000`, with a no-break space, which becomes `10000`.
 
     ## Bad
 
@@ -51,9 +52,15 @@ def dropped_character(instruction: Instruction, context: Context) -> Iterator[Fi
         at = written.index(character)
         times = told.count(character)
         name = unicodedata.name(character, "control character" if ord(character) < _FIRST_PRINTABLE else "unassigned")
-        around = "".join(kept for kept in written[max(at - 8, 0) : at + 9] if not is_dropped(kept)).strip()
         yield Finding(
             Span(start + at, start + at + 1),
             f"Ollama drops U+{ord(character):04X} {name}" + (f" ({times} times)" if times > 1 else ""),
-            f"it reads `{' '.join(around.split())}`; write a plain character in its place",
+            f"it reads `{_around(written, at)}`; write a plain character in its place",
         )
+
+
+def _around(written: str, at: int) -> str:
+    """What Ollama reads around a place; "…" stands for more."""
+    start, end = max(at - _CONTEXT, 0), at + 1 + _CONTEXT
+    kept = " ".join("".join(kept for kept in written[start:end] if not is_dropped(kept)).split())
+    return f"{'…' if written[:start].strip() else ''}{kept}{'…' if written[end:].strip() else ''}"

@@ -30,13 +30,13 @@ _SHOWN: Final = 60
 def invisible_or_bidi_character(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     """A character that hides what the file says.
 
-    Bidi controls change the order in which an editor shows a line, so that a reader sees another text than Ollama
-    does (Trojan Source). Tag characters and runs of variation selectors are not shown at all, and can spell out a
-    whole prompt. Ollama drops bidi controls and tags from values; variation selectors and the blank letters (Hangul
-    fillers, the empty Braille pattern) it keeps, and the model reads them.
+    Bidi controls change the order in which an editor shows a line, so a reader sees a different text from the one
+    Ollama reads (Trojan Source). Tag characters and runs of variation selectors are not shown at all, and can spell out
+    a whole prompt. Ollama drops bidi controls and tags from values. It keeps variation selectors and blank letters
+    (Hangul fillers, the empty Braille pattern), and the model reads them.
 
     Marks that writing needs are not reported: joiners in emoji, Arabic and Indic scripts, the marks of right-to-left
-    text, flags. What Ollama drops of all these, dropped-character tells.
+    text, flags. dropped-character tells which of these Ollama drops.
 
     ## Bad
 

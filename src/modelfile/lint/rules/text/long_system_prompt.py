@@ -22,14 +22,16 @@ _REPEATED: Final = re.compile(r"([\W_])\1+")
 def long_system_prompt(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""The system prompt alone fills the context.
 
-    A prompt that is longer than `num_ctx` is cut, without a word to who asked. Ollama first leaves out the older
-    messages, never the system prompt; if it is still too long, it keeps the first `num_keep` tokens (4, if nothing is
-    set) and the last, and takes out what lies between: most of the instructions. Since 0.30.11 it keeps only about half
-    a context, to leave room for the answer; since 0.30.9 it refuses the request where a model cannot shift its context.
+    A prompt that is longer than `num_ctx` is cut, and whoever asked is not told. Ollama first leaves out the older
+    messages, never the system prompt. If the prompt is still too long, it keeps the first `num_keep` tokens (4, if
+    nothing is set) and the last ones, and takes out what lies between: most of the instructions. Since 0.30.11 it keeps
+    only about half a context, to leave room for the answer; since 0.30.9 it refuses the request where a model cannot
+    shift its context.
 
-    No tokens are counted here. One is taken to be 6 characters, and a run of one blank or sign to be one character,
-    which is less than any tokenizer makes of a text; so what is reported is surely too long. Where neither the file
-    nor the target's version says what `num_ctx` is, or a base may bring its own, nothing is.
+    The rule does not count tokens. It takes 6 characters to be one token, and a run of one blank or sign to be one
+    character. That gives fewer tokens than any tokenizer makes of a text, so a prompt that is reported is surely too
+    long. Nothing is reported where neither the file nor the target's version says what `num_ctx` is, or where a base
+    may bring its own.
 
     ## Bad
 

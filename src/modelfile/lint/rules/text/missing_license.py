@@ -20,12 +20,12 @@ _TERMS: Final = (
 
 @rule("MF509", "missing-license", on=Modelfile, severity=Severity.INFO)
 def missing_license(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""Weights whose terms go with them, and no LICENSE.
+    r'''Weights whose terms go with them, and no LICENSE.
 
-    A base by name brings its licences along. Weights from a file bring none: a LICENSE in the file is the only one
-    that the model then has, in `ollama show` and for who pulls it. The terms of Llama and of Gemma ask whoever passes
-    the weights on, changed or not, to give a copy of them along. So this is said of files that bear those names, and
-    of no others.
+    A base from a registry brings its licences along, but weights from a file bring none: the model has only the LICENSE
+    that the Modelfile gives it, in `ollama show` and for anybody who pulls it. The terms of Llama and of Gemma ask you
+    to pass on a copy of them with the weights, changed or not. So the rule looks at files with those names only.
+    LICENSE takes the text itself and not the name of a file; put all of the terms into it.
 
     ## Bad
 
@@ -39,16 +39,17 @@ def missing_license(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     ```
     # Answers questions on billing.
     FROM ./llama-3.2-3b.gguf
-    LICENSE Llama 3.2 Community License Agreement, https://www.llama.com/llama3_2/license/
+    LICENSE """LLAMA 3.2 COMMUNITY LICENSE AGREEMENT
+    … all of its text …"""
     ```
-    """
+    '''
     if any(isinstance(node, License) for node in modelfile.nodes):
         return
     for node in modelfile.nodes:
         if isinstance(node, From) and node.value.closed and looks_like_path(node.value.text):
             name = re.split(r"[/\\]", node.value.text.rstrip("/\\"))[-1]
             if family := next((family for pattern, family in _TERMS if pattern.search(name)), None):
-                message = f"whoever is given this model has to be given the terms of {family}, and there is no LICENSE"
+                message = f"the terms of {family} have to be passed on with this model, but there is no LICENSE"
                 hint = 'add LICENSE """…""" with their text; weights from a file bring none along'
                 yield Finding(node.value.span, message, hint)
                 return

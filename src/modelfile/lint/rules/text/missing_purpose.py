@@ -15,8 +15,8 @@ from modelfile.syntax.nodes import Comment
 def missing_purpose(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""No comment says what the model is for.
 
-    Who finds the file in a year wants to know which application it serves and why its numbers are what they are. A
-    line above FROM is enough.
+    Somebody who finds the file in a year wants to know which application it serves and why its numbers are what they
+    are. One line at the top is enough.
 
     ## Bad
 

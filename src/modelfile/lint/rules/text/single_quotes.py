@@ -18,8 +18,8 @@ _QUOTED: Final = re.compile(r"'(?=\S)(?:[^']|(?<=\w)'(?=\w))+(?<=\S)'", re.DOTAL
 def single_quotes(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""A text in single quotes.
 
-    Ollama knows `"` and three of them only. Single quotes are part of the text: the model is sent them, and a stop in
-    them never stops.
+    Ollama knows only `"` and three of them. Single quotes are part of the text: the model is sent them, and a stop in
+    single quotes never stops.
 
     ## Bad
 

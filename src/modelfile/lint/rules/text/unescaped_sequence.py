@@ -29,11 +29,11 @@ def unescaped_sequence(instruction: Instruction, context: Context) -> Iterator[F
     r"""A `\n`, `\t` or `\"` that stays two characters.
 
     Ollama knows no escapes in a Modelfile. The model is sent a backslash and an n where a new line was meant, and a
-    `stop` with one never stops. A line break inside quotes is written as one, and a quote as a quote. Only within the
-    strings of a template's actions, as in `{{ "\n" }}`, Go reads escapes.
+    `stop` with one never stops. Inside quotes, break the line itself, and write a quote as it is. Go reads escapes only
+    in the strings of a template's actions, as in `{{ "\n" }}`.
 
-    Reported are stops, breaks beside the markers of a template, and texts on one line where a sentence or a paragraph
-    ends in `\n`; not code, paths, LaTeX, or a `\n` that the text itself puts in quotes.
+    The rule reports stops, breaks beside the markers of a template, and texts on one line where a sentence or paragraph
+    ends in `\n`; but not code, paths, LaTeX, or a `\n` that the text itself puts in quotes.
 
     ## Bad
 
