@@ -47,9 +47,7 @@ def template_whitespace(modelfile: Modelfile, context: Context) -> Iterator[Find
 
     spans = []
     if isinstance(first := parsed.nodes[0], Text) and (blank := _blank(first.text)).strip(" \t"):
-        spans.append(
-            (Span(0, len(blank)), "each prompt begins with a line end: Ollama keeps the one after the quotes")
-        )
+        spans.append((Span(0, len(blank)), "each prompt begins with a line end: Ollama keeps the one after the quotes"))
     last = parsed.nodes[-1]
     if "messages" in parsed.variables and last is not first and isinstance(last, Text) and not last.text.strip():
         what = "a line end" if "\n" in last.text else "these blanks"
