@@ -43,14 +43,9 @@ def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding
         case _:
             return
     if context.weightless and instruction.value.closed and context.weightless(written):
-        folder = (
-            f"the folder `{written}`"
-            if written
-            else "the Modelfile's own folder, which is meant where nothing is named,"
-        )
-        yield Finding(
-            instruction.value.span, f"{folder} holds no weights", "Ollama looks for *.safetensors, *.gguf, *.bin"
-        )
+        folder = f"the folder `{written}`" if written else "FROM names nothing, and the Modelfile's own folder"
+        hint = "Ollama looks for *.safetensors, *.gguf, *.bin"
+        yield Finding(instruction.value.span, f"{folder} holds no weights", hint)
     elif is_path and context.exists and not context.exists(written):
         message = f"`{written}` does not exist"
         if is_absolute(written):
