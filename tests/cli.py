@@ -20,13 +20,23 @@ class Ran:
     err: str
 
 
-def mf(*arguments: str, cwd: Path | None = None, stdin: bytes = b"", together: bool = False) -> Ran:
-    """Run `mf` with these arguments, neither stream a terminal; `together` puts what goes to either into `out`."""
+class _Terminal(io.BytesIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def mf(
+    *arguments: str, cwd: Path | None = None, stdin: bytes = b"", terminal: bool = False, together: bool = False
+) -> Ran:
+    """Run `mf` with these arguments, neither output a terminal, the input one if `terminal`.
+
+    `together` puts what goes to either output into `out`.
+    """
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True)
     err = out if together else io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True)
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patch.setattr(sys, "argv", ["mf", *arguments])
-        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        patch.setattr(sys, "stdin", io.TextIOWrapper((_Terminal if terminal else io.BytesIO)(stdin)))
         if cwd is not None:
             patch.chdir(cwd)
         try:

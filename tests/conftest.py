@@ -12,9 +12,11 @@ from tests.fake_ollama import FakeOllama
 from tests.real_ollama import serve
 from tests.tiny_gguf import write_tiny_gguf
 
+from modelfile.ollama.retry import Patience
+
 settings.register_profile("fuzz", max_examples=20_000, deadline=None)
 
-UNWANTED = ("OLLAMA_HOST", "OLLAMA_MODELS", "NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS", "CI")
+UNWANTED = ("OLLAMA_HOST", "OLLAMA_API_KEY", "OLLAMA_MODELS", "NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS", "CI")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,10 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in UNWANTED:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")  # discard: nobody answers there
+    monkeypatch.setattr("modelfile.ollama.client.PATIENCE", Patience(pause=lambda _: None))
+    monkeypatch.setattr("modelfile.report.progress.clock", lambda: 0.0)  # nothing ever lasts, so nothing is shown
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     connect = socket.socket.connect
 

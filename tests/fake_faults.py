@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from typing import TypeAlias
 
 
@@ -23,10 +24,14 @@ class Garbage:
 
 @dataclass(frozen=True, slots=True)
 class Hangup:
-    """Close the connection: once `after_bytes` of the request's body are read, or once `after_lines` are answered."""
+    """Close the connection: once `after_bytes` of the request's body are read, or once `after_lines` are answered.
+
+    A server that hangs up `for_good` is dead, and hangs up on everybody until it is mended.
+    """
 
     after_lines: int = 0
     after_bytes: int | None = None
+    for_good: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,38 @@ class DropParameter:
     name: str
 
 
-Fault: TypeAlias = Status | Garbage | Hangup | ErrorLine | NoSuccess | Slow | WrongAck | DropParameter
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Answer with `content` as it is, status line and all, and close the connection."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Endless:
+    """Answer 200 and then `piece`, over and over, until the client has enough."""
+
+    piece: bytes
+    content_type: str = "application/json; charset=utf-8"
+    answered: Event = field(default_factory=Event)
+    """Set once a good deal is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Be silent: before anything is read or done, or, if `done`, instead of answering what is done.
+
+    Goes on once it is released; the end of the server hangs up.
+    """
+
+    done: bool = False
+    reached: Event = field(default_factory=Event)
+    released: Event = field(default_factory=Event)
+
+
+Fault: TypeAlias = (
+    Status | Garbage | Hangup | ErrorLine | NoSuccess | Slow | WrongAck | DropParameter | Raw | Endless | Hold
+)
 
 
 @dataclass(slots=True)
@@ -71,4 +107,6 @@ class Planned:
     path_prefix: str
     fault: Fault
     left: int
+    first: int = 0
+    """So many requests pass before."""
     used: bool = False

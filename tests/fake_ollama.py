@@ -15,55 +15,41 @@ Not modelled: running models, push, quantize, safetensors, what is in a GGUF (ea
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
-from socket import SHUT_RDWR, socket
+from http.server import BaseHTTPRequestHandler
+from itertools import count, takewhile
 from threading import Event, RLock, Thread
-from traceback import format_exc
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, NoReturn, Self
 
 from tests.fake_faults import (
     DropParameter,
+    Endless,
     ErrorLine,
     Fault,
     Garbage,
     Hangup,
+    Hold,
     NoSuccess,
     Planned,
+    Raw,
     Slow,
     Status,
     WrongAck,
 )
+from tests.fake_fields import FIELDS, check
+from tests.fake_server import Server
 from tests.fake_store import Line, Lines, Store
 from tests.fake_values import Failure, Refused, go_json, go_quote
 
 JSON: Final = "application/json; charset=utf-8"
-
-_FIELDS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
-    "/api/show": {"model": str, "verbose": bool},
-    "/api/copy": {"source": str, "destination": str},
-    "/api/delete": {"model": str},
-    "/api/pull": {"model": str, "insecure": bool, "stream": bool},
-    "/api/create": {
-        "model": str,
-        "from": str,
-        "files": dict,
-        "adapters": dict,
-        "template": str,
-        "system": str,
-        "license": (str, list),
-        "parameters": dict,
-        "messages": list,
-        "stream": bool,
-    },
-}
-_RENDERER_FIELDS: Final[dict[str, type | tuple[type, ...]]] = dict.fromkeys(("renderer", "parser", "requires"), str)
+_A_GOOD_DEAL: Final = 1000
+"""Pieces of an endless answer."""
 
 
 class Logged(NamedTuple):
@@ -96,7 +82,7 @@ class FakeOllama:
         self.registry = self.store.registry
         self._allow = allow
         self._faults: list[Planned] = []
-        self._server: _Server | None = None
+        self._server: Server | None = None
 
     @property
     def url(self) -> str:
@@ -104,15 +90,24 @@ class FakeOllama:
         assert self._server, "the server runs inside its context only"
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def fault(self, path_prefix: str, fault: Fault, times: int = 1) -> None:
-        """Let the next `times` requests below a path (or `METHOD /path`) run into `fault`."""
-        self._faults.append(Planned(path_prefix, fault, times))
+    def fault(self, path_prefix: str, fault: Fault, times: int = 1, first: int = 0) -> None:
+        """Let the next `times` requests below a path (or `METHOD /path`) run into `fault`, once `first` have passed."""
+        self._faults.append(Planned(path_prefix, fault, times, first))
+
+    def mend(self) -> None:
+        """Let no more requests run into faults."""
+        with self.lock:
+            for planned in self._faults:
+                planned.left = 0
 
     def next_fault(self, method: str, path: str) -> Fault | None:
         """Take the fault that a request runs into, the first one planned first."""
         with self.lock:
             for planned in self._faults:
                 if planned.left and any(way.startswith(planned.path_prefix) for way in (path, f"{method} {path}")):
+                    if planned.first:
+                        planned.first -= 1
+                        continue
                     planned.left -= 1
                     planned.used = True
                     return planned.fault
@@ -123,31 +118,8 @@ class FakeOllama:
         if what not in self._allow:
             self.violations.append(message)
 
-    def check(self, path: str, request: Any) -> dict[str, Any]:
-        """Hold a request against the fields that its path has; return those that it knows.
-
-        Raises:
-            Refused: A field is of a wrong type.
-        """
-        newer = path == "/api/create" and self.store.behaviour.takes_renderers
-        known = _FIELDS[path] | (_RENDERER_FIELDS if newer else {})
-        if not isinstance(request, dict):
-            self.violation(path, f"{path}: the body is no JSON object: {request!r}")
-            raise Refused(400, "missing request body")
-        for name, value in request.items():
-            if name not in known:
-                self.violation(name, f"{path}: unknown field {name!r}")
-            elif not isinstance(value, known[name]):
-                self.violation(name, f"{path}: {name!r} cannot be {value!r}")
-                raise Refused(400, f"json: cannot unmarshal {type(value).__name__} into Go struct field {name}")
-        for message in request.get("messages", ()):
-            if not isinstance(message, dict) or {*message} != {"role", "content"}:
-                self.violation("messages", f"{path}: {message!r} is not a role and a content")
-                raise Refused(400, "json: cannot unmarshal into Go struct field .messages")
-        return {name: value for name, value in request.items() if name in known}
-
     def __enter__(self) -> Self:
-        self._server = _Server(self)
+        self._server = Server(partial(_Handler, self), self.violations)
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
         return self
@@ -157,6 +129,8 @@ class FakeOllama:
     ) -> None:
         assert self._server
         self.leaving.set()
+        for held in (planned.fault for planned in self._faults if isinstance(planned.fault, Hold)):
+            held.released.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -167,38 +141,6 @@ class FakeOllama:
             raise AssertionError(complaints)
         if complaints and error is not None:
             error.add_note(f"The fake Ollama server complains:\n{complaints}")
-
-
-class _Server(ThreadingHTTPServer):
-    """A server whose end ends every connection and waits for every thread, so that nothing is left open."""
-
-    daemon_threads = False
-    request_queue_size = 64
-
-    def __init__(self, fake: FakeOllama) -> None:
-        self._fake = fake
-        self._open: set[socket] = set()
-        super().__init__(("127.0.0.1", 0), partial(_Handler, fake))
-
-    def get_request(self) -> tuple[socket, Any]:
-        connection, address = super().get_request()
-        self._open.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def server_close(self) -> None:
-        for connection in [*self._open]:
-            with suppress(OSError):
-                connection.shutdown(SHUT_RDWR)
-        super().server_close()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature is socketserver's
-        """Let a client go whenever it likes; any other error is one of the fake itself."""
-        if not isinstance(sys.exception(), ConnectionError):
-            self._fake.violations.append(format_exc())
 
 
 class _HungUp(Exception):
@@ -222,10 +164,27 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer one request."""
         try:
             fault = self._fake.next_fault(self.command, self.path)
+            if isinstance(fault, Hangup) and fault.for_good:
+                self._fake.fault("", Hangup(), times=sys.maxsize)
+            if isinstance(fault, Hold) and not fault.done:
+                self._hold(fault)
             body = self._body(fault.after_bytes if isinstance(fault, Hangup) else None)
             request = self._logged(body)
-            if isinstance(fault, Slow):
-                self._fake.leaving.wait(fault.seconds)
+            match fault:
+                case Slow(seconds):
+                    self._fake.leaving.wait(seconds)
+                case Endless():
+                    self._endless(fault)
+                case Hold(done=True):
+                    self.wfile, answer = io.BytesIO(), self.wfile
+                    with self._fake.lock:
+                        self._routed(body, request, None)
+                    self._hold(fault)
+                    answer.write(self.wfile.getvalue())
+                    self.wfile = answer
+                    return
+                case _:
+                    pass
             with self._fake.lock:
                 self._routed(body, request, fault)
         except Refused as refused:
@@ -234,6 +193,23 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names are http.server's
+
+    def _hold(self, fault: Hold) -> None:
+        fault.reached.set()
+        fault.released.wait()
+        if self._fake.leaving.is_set():
+            raise _HungUp
+
+    def _endless(self, fault: Endless) -> NoReturn:
+        self.send_response(200)
+        self.send_header("Content-Type", fault.content_type)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for number in takewhile(lambda _: not self._fake.leaving.is_set(), count()):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(fault.piece), fault.piece))
+            if number == _A_GOOD_DEAL:
+                fault.answered.set()
+        raise _HungUp
 
     def _body(self, limit: int | None) -> bytes:
         """Read the body, sent in chunks or at once; hang up once `limit` bytes are there, or if it breaks off."""
@@ -268,14 +244,17 @@ class _Handler(BaseHTTPRequestHandler):
         """Log a request, and hold it against what its path takes."""
         path, sent = self.path, self.headers.get("Content-Type", "").partition(";")[0]
         upload = self.command == "POST" and path.startswith("/api/blobs/")
-        wanted = ("", "application/octet-stream") if upload else ("application/json",) if path in _FIELDS else ("",)
+        wanted = ("", "application/octet-stream") if upload else ("application/json",) if path in FIELDS else ("",)
         content = None
         with suppress(ValueError):
             content = json.loads(body) if body and not upload else None
         self._fake.requests.append(Logged(self.command, path, content))
         if sent not in wanted:
             self._fake.violation("Content-Type", f"{self.command} {path}: Content-Type {sent!r}")
-        return self._fake.check(path, content) if path in _FIELDS else {}
+        if path not in FIELDS:
+            return {}
+        renderers = self._fake.store.behaviour.takes_renderers
+        return check(path, content, renderers=renderers, violation=self._fake.violation)
 
     def _routed(self, body: bytes, request: dict[str, Any], fault: Fault | None) -> None:
         streams = {("POST", "/api/create"): self._fake.store.create, ("POST", "/api/pull"): self._fake.store.pull}
@@ -285,6 +264,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._write(code, text.encode(), JSON if text.startswith("{") else "text/plain")
             case Garbage(content):
                 self._write(200, content, JSON)
+            case Raw(content):
+                self.wfile.write(content)
+                raise _HungUp
             case _ if stream:
                 if isinstance(fault, DropParameter) and not request.get("parameters", {}).pop(fault.name, None):
                     self._fake.violation("fault", f"{fault}: there is no such parameter")

@@ -3,11 +3,12 @@
 from hashlib import file_digest
 from pathlib import Path
 
-from modelfile.build.execute import build
+from modelfile.build.execute import Job, build
 from modelfile.names import ModelName
+from modelfile.progress import Progress
 from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.recipe import Recipe, Turn
-from modelfile.store.base import Progress, Store
+from modelfile.store.base import Store
 
 V1, V2, COPY = (ModelName.parse(f"contract:{tag}") for tag in ("v1", "v2", "copy"))
 
@@ -36,18 +37,18 @@ def keeps_models(store: Store, weights: Path) -> None:
         messages=(Turn("user", "hi"), Turn("assistant", "yo\nyo")),
     )
     assert store.find(V1) is None
-    first = build(V1, recipe, store, ignore)
+    first = build(Job(name=V1, recipe=recipe), store, ignore).made
     assert store.has_blob(digest)
     assert first.model.system == recipe.system
     assert first.model.license == "MIT\nApache\n2.0"
     assert first.model.parameters == {**recipe.parameters, "seed": float(2**63)}
     assert first.model.messages == recipe.messages
     assert first.model.template == recipe.template
-    again = build(V1, recipe, store, ignore)
+    again = build(Job(name=V1, recipe=recipe), store, ignore).made
     assert (again.digest, fingerprint(again.model)) == (first.digest, fingerprint(first.model))
 
     upon = Recipe(base=str(V1), system="Be brief.", parameters={"stop": ("x",), "top_k": 3}, licenses=("BSD",))
-    second = build(V2, upon, store, ignore)
+    second = build(Job(name=V2, recipe=upon), store, ignore).made
     assert second.model == first.model.with_recipe(upon, {})
     assert second.model.parameters == {**first.model.parameters, "stop": ("x",), "top_k": 3}
     assert second.model.license == "MIT\nApache\n2.0\nBSD"
@@ -56,6 +57,12 @@ def keeps_models(store: Store, weights: Path) -> None:
     store.copy(V2, COPY)
     copied = store.find(COPY)
     assert copied is not None
+    listed = {model.name: model for model in store.list()}
+    assert listed.keys() >= {V1, V2, COPY}
+    assert (listed[COPY].digest, listed[COPY].size) == (listed[V2].digest, listed[V2].size)
+    assert 0 < listed[V1].size != listed[V2].size
+    assert listed[V1].modified <= listed[V2].modified <= listed[COPY].modified
+    assert [*listed.values()] == sorted(listed.values(), key=lambda model: model.modified, reverse=True)
     assert (copied.digest, copied.model) == (second.digest, second.model)
     for name in (V1, V2, COPY):
         store.remove(name)

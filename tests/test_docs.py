@@ -8,7 +8,22 @@ import pytest
 from tests.cli import mf
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ["lint", "fmt", "parse", "build", "pin", "diff", "explain", "config"]
+COMMANDS = [
+    "lint",
+    "fmt",
+    "parse",
+    "build",
+    "pin",
+    "diff",
+    "show",
+    "ls",
+    "cp",
+    "rm",
+    "pull",
+    "rollback",
+    "explain",
+    "config",
+]
 
 
 def test_the_rule_pages_are_current() -> None:

@@ -22,12 +22,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeOllama) -
     root = tmp_path / "project"
     (root / "bot" / "w").mkdir(parents=True)
     (root / ".git").mkdir()
-    (root / "bot" / "w" / "model.gguf").write_bytes(b"GGUF folder")
-    (root / "shared.gguf").write_bytes(b"GGUF shared")
+    (root / "bot" / "w" / "model.gguf").write_bytes(b"GGUF" + bytes(60) + b"folder")
+    (root / "shared.gguf").write_bytes(b"GGUF" + bytes(60) + b"shared")
     monkeypatch.setenv("OLLAMA_HOST", fake.url)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "own.gguf").write_bytes(b"GGUF own")
+    (tmp_path / "home" / "own.gguf").write_bytes(b"GGUF" + bytes(60) + b"own")
     monkeypatch.chdir(root)
     return root
 

@@ -79,16 +79,52 @@ def test_refused_names(text: str, hint: str) -> None:
         ("example.com:" + "9" * 5000, "http://example.com:11434"),
         ('" 127.0.0.1 "', "http://127.0.0.1:11434"),
         ("[::ffff:0.0.0.0]:1", "http://127.0.0.1:1"),
+        ("HTTP://example.com", "http://example.com:11434"),
+        ("example.com:", "http://example.com:11434"),
+        ("example.com:00080", "http://example.com:00080"),
+        ("example.com:99999999999", "http://example.com:11434"),
+        ("\u3000example.com\u2028", "http://example.com:11434"),
+        ("fe80::1%eth0", "http://[fe80::1%eth0]:11434"),
+        ("[fe80::1%eth0]:80", "http://[fe80::1%eth0]:80"),
+        ("exämple.com", "http://exämple.com:11434"),
+        ("example.com//a/./b/../c//", "http://example.com:11434/a/c"),
+        ("example.com/../", "http://example.com:11434"),
+        ("example.com/a b?c#d%20é[", "http://example.com:11434/a%20b%3Fc%23d%2520%C3%A9%5B"),
     ],
 )
 def test_addresses(address: str, url: str) -> None:
     assert server_url(address) == url
 
 
-@pytest.mark.parametrize("address", ["ftp://example.com", "exa mple", "a:b:c", "http://?", "user@host"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ftp://example.com",
+        "://example.com",
+        "exa mple",
+        "a:b:c",
+        "http://?",
+        "[]",
+        "[localhost]",
+        "[::1",
+        "127.0.0.1%eth0",
+        "[fe80::1%a?b]",
+        "[fe80::1%]",
+        "example.com:+80",
+        "example.com:-0",
+    ],
+)
 def test_refused_addresses(address: str) -> None:
     with pytest.raises(UsageError, match="is not the address of a server"):
         server_url(address)
+
+
+@pytest.mark.parametrize("address", ["user:geheim@host", "http://user:gehe/im@host:80/", "ftp://geheim@host"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(address: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        server_url(address)
+    assert "OLLAMA_API_KEY" in (caught.value.hint or "")
+    assert "geh" not in f"{caught.value}{caught.value.hint}"
 
 
 @pytest.mark.parametrize("path", ["bot/Modelfile", "x/Modelfile.bot", "x/bot.Modelfile", "bot.modelfile"])

@@ -11,9 +11,9 @@ from modelfile import InputError, parse
 def folder(tmp_path: Path) -> Path:
     for name in ("m.gguf", "~x", "mixed/a.gguf", "mixed/sub/model.safetensors", "deep/model.safetensors"):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
-        (tmp_path / name).write_bytes(b"GGUF")
+        (tmp_path / name).write_bytes(b"GGUF\3\0\0\0")
     (tmp_path / "deep" / "sub").mkdir()
-    (tmp_path / "deep" / "sub" / "model-2.safetensors").write_bytes(b"GGUF")
+    (tmp_path / "deep" / "sub" / "model-2.safetensors").write_bytes(b"GGUF\3\0\0\0")
     (tmp_path / "deep" / "config.json").write_text("{}")
     return tmp_path
 
@@ -30,6 +30,10 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_files(folder: Path, written: str, files: list[str]) -> None:
     assert sorted(parse(f"FROM {written}").create_request(folder)["files"]) == files
+
+
+def test_a_draft_of_the_folder_that_is_the_model(folder: Path) -> None:
+    assert parse("FROM mixed\nDRAFT mixed/a.gguf").create_request(folder)["draft_files"].keys() == {"a.gguf"}
 
 
 @pytest.mark.parametrize("text", ["FROM m.gguf\nDRAFT ./m.gguf", "DRAFT m.gguf\nFROM mixed/../m.gguf"])

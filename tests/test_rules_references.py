@@ -103,14 +103,14 @@ def test_a_registry_is_a_host(project: Path, host: str) -> None:
     ],
 )
 def test_places(project: Path, tmp_path: Path, written: str, code: list[str]) -> None:
-    (project / "inside.gguf").touch()
+    (project / "inside.gguf").write_bytes(b"GGUF\3\0\0\0")
     (project / "linked.gguf").symlink_to(tmp_path / "outside.gguf")
     (project / "linked").symlink_to(tmp_path)
     (project / "near.gguf").symlink_to("inside.gguf")
     (project / "weights").mkdir()
     (project / "weights" / "model.gguf").symlink_to(project / "inside.gguf")  # in the project, but not in the folder
     (project / "own").mkdir()
-    (project / "own" / "model.gguf").touch()
+    (project / "own" / "model.gguf").write_bytes(b"GGUF\3\0\0\0")
     (project / "own" / "README.md").symlink_to(tmp_path / "outside.gguf")  # not sent
     (project / "Modelfile").write_text(f"FROM {written.format(outside=tmp_path / 'outside.gguf')}\n")
     assert found("Modelfile") == code

@@ -6,7 +6,7 @@ import pytest
 from tests.fake_ollama import FakeOllama
 from tests.store_contract import ignore, keeps_models
 
-from modelfile.build.execute import build
+from modelfile.build.execute import Job, build
 from modelfile.names import ModelName
 from modelfile.ollama.api import Show
 from modelfile.ollama.client import Client
@@ -28,7 +28,8 @@ def test_two_stores_give_two_digests_and_one_fingerprint(tiny: Path) -> None:
     for path in ("/one/models", "/two/models"):
         with FakeOllama(models_path=path) as fake, Client(fake.url) as client:
             recipe = Recipe(files=(tiny,), system="hi", parameters={"stop": ("b", "a"), "seed": 1, "top_k": 2})
-            made.append(build(ModelName.parse("x:v1"), recipe, ServerStore(client), ignore))
+            job = Job(name=ModelName.parse("x:v1"), recipe=recipe)
+            made.append(build(job, ServerStore(client), ignore).made)
     assert made[0].digest != made[1].digest
     assert fingerprint(made[0].model) == fingerprint(made[1].model)
 

@@ -1,5 +1,6 @@
 """The program: `mf`, `modelfile` and `python -m modelfile`."""
 
+import atexit
 import gc
 import sys
 
@@ -7,13 +8,24 @@ import sys
 def main() -> None:
     """Run the command line; an interruption is no error, not even while it is still being imported."""
     try:
+        if "modelfile.cli.app" not in sys.modules:
+            _import()
         from modelfile.cli import app
 
         app.main()
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _import() -> None:
+    """Import the program without a look for garbage: what is imported stays. A sixth of the time that a lint takes."""
+    atexit.register(gc.freeze)
+    gc.disable()
+    try:
+        from modelfile.cli import app  # noqa: F401  # it is imported
     finally:
-        gc.freeze()  # or Python's last collection walks all that was imported: a tenth of a short command's time
+        gc.freeze()
+        gc.enable()
 
 
 if __name__ == "__main__":

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
 from modelfile.diagnostics import Severity
 from modelfile.errors import UsageError
+from modelfile.names import ModelName
 
 _OWN: Final = "mf.toml"
 _SHARED: Final = "pyproject.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectModel:
+    """A model that `mf build` makes where no name is given: `[models.my-bot]`."""
+
+    name: ModelName
+    """Of the table's name and its `tag`."""
+    modelfile: Path
+    """From the configuration's folder."""
+    quantize: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +44,10 @@ class Config:
     """The hosts that bases may come from; any, else."""
     fail_level: Severity = Severity.WARNING
     """The least severity that makes `mf lint` exit 1."""
+    keep: int = 3
+    """How many models that a tag held before are kept for `mf rollback`; 0: none."""
+    models: tuple[ProjectModel, ...] = ()
+    """The models of the project."""
     file: Path | None = None
     """Where it was read; not a key."""
     given: frozenset[str] = frozenset()
@@ -63,16 +79,49 @@ def load_config(path: Path) -> Config:
     read: dict[str, Any] = {"file": path}
     for key, value in (_table(path) or {}).items():
         if key not in KEYS:
-            from difflib import get_close_matches
-
-            close = get_close_matches(key, KEYS, n=1)
-            hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(KEYS)}"
-            raise UsageError(f"`{path}`: there is no setting `{key}`", hint=hint)
+            raise _unknown(path, key, KEYS)
         try:
-            read[KEYS[key]] = _value(KEYS[key], value)
+            read[KEYS[key]] = _models(path, value) if key == "models" else _value(KEYS[key], value)
         except (TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"`{path}`: `{key}` cannot be {value!r}", hint=_SHAPES[KEYS[key]]) from error
     return Config(**read, given=frozenset(read) - {"file"})
+
+
+def _unknown(path: Path, key: str, known: Collection[str], table: str = "") -> UsageError:
+    from difflib import get_close_matches
+
+    close = get_close_matches(key, known, n=1)
+    hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known)}"
+    return UsageError(f"`{path}`: there is no setting `{table}{key}`", hint=hint)
+
+
+def _models(path: Path, tables: Mapping[str, Mapping[str, Any]]) -> tuple[ProjectModel, ...]:
+    models = []
+    for written, table in tables.items():
+        place = f"models.{written}."
+        for key, value in table.items():
+            if key not in _OF_A_MODEL:
+                raise _unknown(path, key, _OF_A_MODEL, place)
+            if not isinstance(value, str) or not value:
+                raise UsageError(f"`{path}`: `{place}{key}` cannot be {value!r}", hint=_OF_A_MODEL[key])
+        for key in ("modelfile", "tag"):
+            if key not in table:
+                raise UsageError(f"`{path}`: `{place}{key}` is missing", hint=_OF_A_MODEL[key])
+        try:
+            name = ModelName.parse(f"{written}:{table['tag']}")
+        except UsageError as error:
+            raise UsageError(f"`{path}`: {error.message}", hint=error.hint) from error
+        models.append(
+            ProjectModel(name=name, modelfile=path.parent / table["modelfile"], quantize=table.get("quantize"))
+        )
+    return tuple(models)
+
+
+_OF_A_MODEL: Final = {
+    "modelfile": 'a path from here, as in "bot/Modelfile"',
+    "tag": 'a text, as in "v1.1"',
+    "quantize": 'a type, as in "q4_K_M"',
+}
 
 
 _SHAPES: Final = {
@@ -84,10 +133,12 @@ _SHAPES: Final = {
     "target": 'a version, as in "0.24.0"',
     "registries": 'a list of hosts, as in ["registry.ollama.ai", "hf.co"]',
     "fail_level": "error, warning or info",
+    "keep": "a number, as in 3; 0 keeps none",
+    "models": 'tables, as in [models.my-bot] with modelfile = "bot/Modelfile" and tag = "v1.1"',
 }
 
 
-def _value(name: str, value: Any) -> Any:
+def _value(name: str, value: Any) -> Any:  # noqa: PLR0911  # one for each shape
     match name:
         case "select" | "extend_select" | "ignore":
             return _texts(value)
@@ -99,8 +150,16 @@ def _value(name: str, value: Any) -> Any:
             return _hosts(value)
         case "fail_level":
             return Severity(value)
+        case "keep":
+            return _count(value)
         case _:
             return str(value)
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError
+    return value
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ ModelfileError
 ├── InputError           a file cannot be read, or is not what it should be    exit 3
 ├── ServerError          the Ollama server did not do it                       exit 3
 │   ├── Unreachable      there is no answer
-│   └── NotFound         it has no such model
+│   ├── NotFound         it has no such model
+│   └── NoRoom           its disk is full
 └── VerificationError    what was made is not what was asked                   exit 3
 """
 
@@ -39,6 +40,10 @@ class Unreachable(ServerError):
 
 class NotFound(ServerError):
     """The server has no such model."""
+
+
+class NoRoom(ServerError):
+    """The server's disk is full."""
 
 
 class VerificationError(ModelfileError):

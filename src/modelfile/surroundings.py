@@ -41,7 +41,7 @@ def context_of(
         registries=registries,
         formatted=_formatted,
         exists=partial(_exists, path.parent),
-        weightless=partial(_weightless, path.parent),
+        weightless=partial(_weightless, path.parent, target),
         outside=partial(_outside, path.parent, project),
         locked=_locked(modelfile, path),
     )
@@ -72,7 +72,7 @@ def _exists(folder: Path, written: str) -> bool:
         return False
 
 
-def _weightless(folder: Path, written: str) -> bool:
+def _weightless(folder: Path, target: Catalog, written: str) -> bool:
     from modelfile.semantics.paths import expand
 
     try:
@@ -81,10 +81,10 @@ def _weightless(folder: Path, written: str) -> bool:
             return False
     except (InputError, OSError, ValueError):
         return False
-    from modelfile.semantics.resolve import weights_in
+    from modelfile.semantics.folder import weights_in
 
     try:
-        weights_in(path)
+        weights_in(path, target.version)
     except InputError:
         return True
     return False
@@ -109,10 +109,10 @@ def _outside(folder: Path, project: Path | None, written: str) -> Outside | None
 
 
 def _link_out_of(folder: Path) -> Outside | None:
-    from modelfile.semantics.resolve import weights_in
+    from modelfile.semantics.folder import sent_of
 
     real = folder.resolve()
-    leaving = next((file for file in weights_in(folder) if not file.is_relative_to(real)), None)
+    leaving = next((file for file in map(Path.resolve, sent_of(folder)) if not file.is_relative_to(real)), None)
     return Outside(target=str(leaving), linked=True, refused=True) if leaving else None
 
 

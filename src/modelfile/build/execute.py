@@ -1,119 +1,266 @@
-"""Build a model: plan, do, and look at what was made."""
+"""Build a model: look, plan, do, and look at what was made."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 from typing import Final, assert_never
 
-from modelfile.build.expected import expected
-from modelfile.build.plan import Create, Pull, Step, Upload, plan
-from modelfile.diff.changes import Change
-from modelfile.diff.compare import compare_models
-from modelfile.errors import InputError, ModelfileError, VerificationError
+from modelfile.build import records
+from modelfile.build.alone import alone
+from modelfile.build.expected import is_opaque, seen
+from modelfile.build.history import copy_over, is_only_tag
+from modelfile.build.history import keep as keep_held
+from modelfile.build.plan import (
+    NOTHING_PINNED,
+    Copy,
+    Create,
+    Keep,
+    Pinned,
+    Plan,
+    Pull,
+    Quantize,
+    Sweep,
+    Upload,
+    World,
+    plan,
+    refuse_another,
+    release,
+    scratch_of,
+)
+from modelfile.build.verify import verify
+from modelfile.errors import ModelfileError, NotFound, VerificationError
 from modelfile.names import ModelName
-from modelfile.semantics.files import digests_of
+from modelfile.progress import Listener, unheard
+from modelfile.semantics.files import digests_of, size_of
 from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.recipe import Recipe
-from modelfile.store.base import Store, Stored
-from modelfile.store.transfer import Listener, fetch, send
+from modelfile.semantics.weights import check_weights
+from modelfile.store.base import Listed, Store, Stored
+from modelfile.store.transfer import fetch, send_all
 
-_LONGEST_TAG: Final = 80
+_LOG: Final = "look at the server's log"
+_PATIENCE: Final = 5.0
+"""In seconds, with a server that is to clean up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pinned:
-    """What a lock says of a build. None: nothing."""
+class Job:
+    """What is to be built."""
 
-    base: str | None = None
-    """The fingerprint that the base must have."""
-    model: str | None = None
-    """The fingerprint that the model must have."""
+    name: ModelName
+    recipe: Recipe
+    pinned: Pinned = NOTHING_PINNED
+    keep: int = 0
+    """How many of the models that the name held are kept."""
+    base: Plan | None = None
+    """Of the base, where another build of the same project makes it before: this one is only to be planned."""
 
 
-NOTHING_PINNED: Final = Pinned()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What a build did."""
+
+    plan: Plan
+    made: Stored
+    kept: ModelName | None = None
+    """Where what the name held before is now."""
+    sent: tuple[str, ...] = ()
+    """The digests of the weights that were sent, in their order."""
+
+    @property
+    def rewritten(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Of weights that the server has made others of: what was sent, and what the model has in its place."""
+        return rewritten(self.sent, self.made.model.weights)
 
 
-def build(name: ModelName, recipe: Recipe, store: Store, listen: Listener, pinned: Pinned = NOTHING_PINNED) -> Stored:
-    """Make `name` of a recipe, and return what the store then has.
+def rewritten(sent: tuple[str, ...], made: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What was sent and is not in the model, and what is in it and was not sent."""
+    return tuple(digest for digest in sent if digest not in made), tuple(
+        digest for digest in made if sent and digest not in sent
+    )
 
-    It is made under another name and looked at before it takes `name`, so that a build that fails changes nothing.
+
+def prepare(job: Job, store: Store, listen: Listener = unheard) -> Plan:
+    """The plan of a build, by what the store has now; nothing is done.
 
     Raises:
         InputError: The recipe has nothing to build from, or a local file cannot be read.
+        ServerError: The store cannot say.
+        VerificationError: The base, or what a build gives, is not what was pinned.
+    """
+    return _prepare(job, digests_of(job.recipe, listen), store)
+
+
+def _prepare(job: Job, digests: Mapping[Path, str], store: Store) -> Plan:
+    recipe = job.recipe
+    listed = {model.name.full.lower(): model for model in store.list()}
+    version = store.version()
+    if job.base:
+        base = _to_come(job.base)
+    else:
+        base = _look(ModelName.parse(recipe.base), listed, store, version) if recipe.base else None
+    leftover = listed.get(scratch_of(job.name).full.lower())
+    world = World(
+        place=store.place,
+        version=version,
+        existing=_look(job.name, listed, store, version),
+        only_tag=is_only_tag(job.name, listed.values()),
+        base=base,
+        base_to_come=job.base is not None,
+        leftover=leftover.name if leftover else None,
+        blobs=frozenset(digests.values()),
+        sizes={path: size_of(path) for path in digests},
+        record=records.recall(_seen_key(recipe, digests, base, store.place, version)) if is_opaque(recipe) else None,
+    )
+    planned = plan(job.name, recipe, digests, world, pinned=job.pinned, keep=job.keep)
+    if planned.nothing_to_do or not digests:
+        return planned
+    check_weights(recipe, release(version))
+    there = frozenset(digest for digest in {*digests.values()} if store.has_blob(digest))
+    return plan(job.name, recipe, digests, replace(world, blobs=there), pinned=job.pinned, keep=job.keep)
+
+
+def _to_come(base: Plan) -> Stored | None:
+    """The base as it will be."""
+    return Stored(name=base.name, digest="", model=base.expected) if base.expected else None
+
+
+def _look(name: ModelName, listed: Mapping[str, Listed], store: Store, version: str) -> Stored | None:
+    """What a name holds; not asked again of a manifest that is known. One without its weights is as good as none."""
+    found = listed.get(name.full.lower())
+    if found is None:
+        return None
+    model = records.recall(records.held_key(store.place, version, found.digest))
+    if model:
+        whole = all(store.has_blob(digest) for digest in (*model.weights, *model.adapters, *model.drafts))
+        return Stored(name=found.name, digest=found.digest, model=model) if whole else None
+    stored = store.find(found.name)
+    if stored:
+        records.remember(records.held_key(store.place, version, stored.digest), stored.model)
+    return stored
+
+
+def _seen_key(recipe: Recipe, digests: Mapping[Path, str], base: Stored | None, place: str, version: str) -> str:
+    request = recipe.request(digests, release(version))
+    return records.seen_key(place, version, request, fingerprint(base.model) if base else None)
+
+
+def build(job: Job, store: Store, listen: Listener = unheard, approve: Callable[[Plan], None] | None = None) -> Built:
+    """Make a model, and return what was done and what the store then has.
+
+    It is made under another name and looked at before it takes its own, so that a build that fails changes nothing.
+
+    Args:
+        job: What is asked.
+        store: Where to make it.
+        listen: Is told how it goes.
+        approve: Is shown the plan before anything is done, and may refuse it by an exception.
+
+    Raises:
+        InputError: The recipe has nothing to build from, or a local file cannot be read or changes meanwhile.
         ServerError: The store did not do it.
         VerificationError: The base or the model is not the one that was pinned, or not what was asked.
     """
-    if not recipe.base and not recipe.files:
-        raise InputError("FROM names nothing to build from")
-    digests = digests_of(recipe)
-    base = store.find(ModelName.parse(recipe.base)) if recipe.base else None
-    if recipe.base and base is None:
-        _do(Pull(ModelName.parse(recipe.base)), store, listen)
-        base = store.find(ModelName.parse(recipe.base))
-    if base:
-        if pinned.base:
-            _refuse_another(f"the base {base.name} on {store.place}", pinned.base, fingerprint(base.model))
-        if not base.name.spelled_as(ModelName.parse(recipe.base or "")):
-            recipe = replace(recipe, base=str(base.name))  # create compares names with case, unlike all else (0.9.3)
-    blobs = frozenset(digest for digest in {*digests.values()} if store.has_blob(digest))
-    with _scratch(name, store) as scratch:
-        for step in plan(scratch, recipe, digests, blobs=blobs):
-            _do(step, store, listen)
-        made = store.find(scratch)
-        if made is None:
-            raise VerificationError(f"{store.place} says it made {name}, and does not have it")
-        _verify(name, recipe, digests, base, made, store)
-        if pinned.model:
-            _refuse_another(f"what a build of {name} gives", pinned.model, fingerprint(made.model))
-        store.copy(scratch, name)
-    return replace(made, name=name)
+    digests = digests_of(job.recipe, listen)
+    planned = _prepare(job, digests, store)
+    if approve and not planned.steps:
+        approve(planned)
+    if not planned.steps and planned.existing:
+        return Built(plan=planned, made=planned.existing, sent=_sent(job.recipe, digests))
+    with alone(job.name, store.place, listen) as waited:
+        if waited:  # for one that has changed what is there
+            planned = _prepare(job, digests, store)
+        if approve:
+            approve(planned)
+        shown = planned
+        if planned.pull:
+            fetch(planned.pull.base, store, listen)
+            planned = _prepare(job, digests, store)
+            if planned.pull:
+                what = f"{store.place} says it pulled {planned.pull.base}, and does not have it"
+                raise VerificationError(what, hint=_LOG)
+        with _scratch(planned, store):
+            made, kept = _execute(job, planned, digests, store, listen)
+        return Built(plan=shown, made=made, kept=kept, sent=_sent(job.recipe, digests))
 
 
-def _refuse_another(what: str, pinned: str, now: str) -> None:
-    if now != pinned:
-        raise VerificationError(
-            f"{what} is not what was pinned: {pinned[:16]}… then, {now[:16]}… now",
-            hint="nothing was changed; run `mf pin` if it is meant, and look at what that changes in mf.lock",
-        )
+def _sent(recipe: Recipe, digests: Mapping[Path, str]) -> tuple[str, ...]:
+    return () if recipe.base else tuple(dict.fromkeys(digests[path] for path in recipe.files))
 
 
 @contextlib.contextmanager
-def _scratch(name: ModelName, store: Store) -> Iterator[ModelName]:
-    """A name to build under, gone at the end; one that a killed build left is built over by the next."""
-    scratch = replace(name, tag=f"mf-building-{name.tag}"[:_LONGEST_TAG], tagged=True)
-    try:
-        yield scratch
-    finally:
+def _scratch(planned: Plan, store: Store) -> Iterator[None]:
+    """See to it that the name to build under is gone at the end; what a killed build left, the next one sweeps."""
+    scratch = next((step.name for step in planned.steps if isinstance(step, Create)), None)
+
+    def remove() -> None:
         with contextlib.suppress(ModelfileError):  # the failure that led here says more
-            store.remove(scratch)
+            if scratch:
+                store.remove(scratch)
+
+    try:
+        yield
+    finally:
+        removing = Thread(target=remove, daemon=True)  # a server that hangs does not hold up Ctrl-C
+        removing.start()
+        removing.join(_PATIENCE)
 
 
-def _verify(
-    name: ModelName, recipe: Recipe, digests: Mapping[Path, str], base: Stored | None, made: Stored, store: Store
-) -> None:
-    asked = expected(recipe, digests, base=base.model if base else None, made=made.model, version=store.version())
-    if changes := compare_models(asked, made.model):
+def _execute(
+    job: Job, planned: Plan, digests: Mapping[Path, str], store: Store, listen: Listener
+) -> tuple[Stored, ModelName | None]:
+    made, kept = planned.existing, None
+    if uploads := {step.path: step.digest for step in planned.steps if isinstance(step, Upload)}:
+        send_all(uploads, store, listen)
+    for step in planned.steps:
+        match step:
+            case Sweep(leftover):
+                with contextlib.suppress(NotFound):
+                    store.remove(leftover)
+            case Pull() | Upload() | Quantize():
+                pass  # done before | all at once | a part of create
+            case Create(scratch, request):
+                for progress in store.create(scratch, request):
+                    listen(progress)
+                made = _proved(job, planned, digests, store.find(scratch), store)
+            case Keep(held):
+                kept = None if _same(made, planned.existing) else keep_held(held, store, job.keep)
+            case Copy(source, destination):
+                made = _taken(made, copy_over(source, destination, store))
+            case _:
+                assert_never(step)
+    if made is None:
+        raise VerificationError(f"nothing was made of {job.name} on {store.place}", hint=_LOG)
+    return made, kept
+
+
+def _same(made: Stored | None, existing: Stored | None) -> bool:
+    """Whether the same has been made again: what is made of local weights cannot always be known ahead."""
+    return made is not None and existing is not None and made.digest == existing.digest
+
+
+def _proved(job: Job, planned: Plan, digests: Mapping[Path, str], made: Stored | None, store: Store) -> Stored:
+    if made is None:
+        raise VerificationError(f"{store.place} says it made {job.name}, and does not have it", hint=_LOG)
+    verify(job.name, job.recipe, digests, planned, made.model)
+    if promised := job.pinned.promised(planned.version):
+        refuse_another(f"what a build of {job.name} gives", promised, fingerprint(made.model))
+    records.remember(records.held_key(store.place, planned.version, made.digest), made.model)
+    if is_opaque(job.recipe):
+        key = _seen_key(job.recipe, digests, planned.base, store.place, planned.version)
+        records.remember(key, seen(made.model, job.recipe))
+    return made
+
+
+def _taken(made: Stored | None, holds: Listed) -> Stored:
+    """What the name holds now, which has to be what was made: somebody elsewhere may build the same name."""
+    if made is None or holds.digest != made.digest:
         raise VerificationError(
-            f"{store.place} made something else of {name} than was asked:\n" + "\n".join(map(_tell, changes)),
-            hint=f"{name} is as it was; does this version of Ollama know all that the Modelfile uses?",
+            f"{holds.name} is not what was made of it a moment ago",
+            hint="does another machine build the same model? run the command again",
         )
-
-
-def _do(step: Step, store: Store, listen: Listener) -> None:
-    match step:
-        case Pull(base):
-            fetch(base, store, listen)
-        case Upload(path, digest):
-            send(path, digest, store, listen)
-        case Create(name, request):
-            for progress in store.create(name, request):
-                listen(progress)
-        case _:
-            assert_never(step)
-
-
-def _tell(change: Change) -> str:
-    return f"  {change.title}: asked {change.old or 'none'}, made {change.new or 'none'}"
+    return replace(made, name=holds.name)

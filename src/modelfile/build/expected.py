@@ -1,9 +1,10 @@
-"""What a build has to give."""
+"""What a build has to give: ahead of it, as far as that can be known, and held against what was made."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,51 @@ _REWRITES_WEIGHTS_SINCE: Final = (0, 30)
 """From this Ollama version on, weights from a local GGUF may be rewritten by the server (measured on 0.33)."""
 _DEVELOPMENT: Final = (0, 0)
 """The version of an Ollama that was built without one."""
+
+
+def is_opaque(recipe: Recipe) -> bool:
+    """Whether only a server can tell what comes of a recipe's files."""
+    return recipe.base is None or bool(recipe.quantize) or _converts_adapters(recipe)
+
+
+def _converts_adapters(recipe: Recipe) -> bool:
+    return any(path.suffix != ".gguf" for path in (*recipe.adapters, *recipe.drafts))
+
+
+def seen(made: Model, recipe: Recipe) -> Model:
+    """What a server was seen to make of a recipe's files: what the recipe says itself is not in it.
+
+    It holds for every recipe of the same files that says something on the same things, whatever it says.
+    """
+    return Model(
+        weights=made.weights,
+        adapters=made.adapters,
+        drafts=made.drafts,
+        template="" if recipe.template else made.template,
+        parameters={name: value for name, value in made.parameters.items() if name not in recipe.parameters},
+        renderer="" if recipe.renderer else made.renderer,
+        parser="" if recipe.parser else made.parser,
+    )
+
+
+def foreseen(recipe: Recipe, digests: Mapping[Path, str], base: Model | None, record: Model | None) -> Model | None:
+    """What a recipe has to give; None where that cannot be known ahead.
+
+    Args:
+        recipe: What is asked.
+        digests: `sha256:…` of every local file.
+        base: What the base of the recipe holds, if it has one and it is known.
+        record: What was `seen` of such a recipe before.
+    """
+    if recipe.base and base is None:
+        return None
+    if not is_opaque(recipe):
+        return base and base.with_recipe(recipe, digests)
+    if record is None:
+        return None
+    ground = replace(base, weights=record.weights) if base else record
+    model = ground.with_recipe(replace(recipe, adapters=(), drafts=()), digests)
+    return replace(model, adapters=record.adapters, drafts=record.drafts)
 
 
 def expected(recipe: Recipe, digests: Mapping[Path, str], *, base: Model | None, made: Model, version: str) -> Model:
@@ -26,7 +72,10 @@ def expected(recipe: Recipe, digests: Mapping[Path, str], *, base: Model | None,
         version: The server's.
     """
     inherited = base or _brought_along(made, recipe, digests, version)
-    return inherited.with_recipe(recipe, digests)
+    if recipe.quantize:
+        inherited = replace(inherited, weights=made.weights)
+    asked = inherited.with_recipe(recipe, digests)
+    return replace(asked, adapters=made.adapters, drafts=made.drafts) if _converts_adapters(recipe) else asked
 
 
 def _brought_along(made: Model, recipe: Recipe, digests: Mapping[Path, str], version: str) -> Model:

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from modelfile.build.expected import foreseen, is_opaque
+from modelfile.build.history import SCRATCH, alias_of
+from modelfile.catalog.versions import Version
+from modelfile.diff.changes import Change
+from modelfile.diff.compare import compare_models
+from modelfile.errors import InputError, VerificationError
 from modelfile.names import ModelName
-from modelfile.semantics.recipe import Recipe
+from modelfile.semantics.fingerprint import fingerprint
+from modelfile.semantics.recipe import Model, Recipe
+from modelfile.store.base import Stored
+
+_LONGEST_TAG: Final = 80
+_DEVELOPMENT: Final = Version(0, 0, 0)
+SHORT: Final = 16
+"""So much of a fingerprint tells it from others to a human eye."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Take away what a build that was killed left; where something is to be made, that takes its place.
+
+    Taken away before, it would take weights along that need not be sent again.
+    """
+
+    name: ModelName
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +47,220 @@ class Upload:
 
     path: Path
     digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quantize:
+    """Make the weights of another type; a part of the create that follows."""
+
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make the model."""
+    """Make the model, under a name of its own, and look whether it is what was asked."""
 
     name: ModelName
     request: Mapping[str, Any]
 
 
-Step: TypeAlias = Pull | Upload | Create
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Keep what the name holds, for `mf rollback`."""
+
+    name: ModelName
+    alias: ModelName
 
 
-def plan(name: ModelName, recipe: Recipe, digests: Mapping[Path, str], *, blobs: frozenset[str]) -> tuple[Step, ...]:
-    """The steps that make `name` of a recipe whose base is there.
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Give the name what was made."""
+
+    source: ModelName
+    destination: ModelName
+
+
+Step: TypeAlias = Sweep | Pull | Upload | Quantize | Create | Keep | Copy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """What a lock says of a build. None: nothing."""
+
+    base: str | None = None
+    """The fingerprint that the base must have."""
+    model: str | None = None
+    """The fingerprint that the model must have."""
+    version: str | None = None
+    """Of the only Ollama for which `model` is said; None: for any."""
+
+    def promised(self, version: str) -> str | None:
+        """The fingerprint that a build on this version of Ollama must give."""
+        return self.model if self.version in (None, version) else None
+
+
+NOTHING_PINNED: Final = Pinned()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a store has, and what is known of it, as far as a plan depends on it."""
+
+    place: str
+    version: str
+    existing: Stored | None = None
+    """The model of the name that is built."""
+    only_tag: bool = False
+    """Whether it has no other tag, which decides how the alias is called under which it is kept."""
+    base: Stored | None = None
+    base_to_come: bool = False
+    """Whether another build of the same project makes the base before; `base` is what it will be, as far as known."""
+    leftover: ModelName | None = None
+    """What a build of the same name that was killed has left."""
+    blobs: frozenset[str] = frozenset()
+    """The digests of local files that are there already."""
+    sizes: Mapping[Path, int] = field(default_factory=dict)
+    """Of local files, in bytes."""
+    record: Model | None = None
+    """What this server was seen to make of the same files before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a build will do, and why."""
+
+    name: ModelName
+    place: str
+    version: str
+    """The server's."""
+    existing: Stored | None
+    base: Stored | None
+    steps: tuple[Step, ...]
+    gives: str | None
+    """The fingerprint that must come of it; None where it cannot be known ahead."""
+    expected: Model | None
+    """What must come of it, as far as known ahead."""
+    changes: tuple[Change, ...] | None
+    """In what the name holds, by meaning; None where they cannot be known ahead."""
+    unknown: str = ""
+    """What has to be done before more can be known."""
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether the name already holds what is asked."""
+        return self.existing is not None and fingerprint(self.existing.model) == self.gives
+
+    @property
+    def pull(self) -> Pull | None:
+        """The pull that it begins with; what comes after it is to be planned again."""
+        return next((step for step in self.steps if isinstance(step, Pull)), None)
+
+
+def scratch_of(name: ModelName) -> ModelName:
+    """The name under which a model is made before it takes its own."""
+    return replace(name, tag=f"{SCRATCH}{name.tag}"[:_LONGEST_TAG], tagged=True)
+
+
+def plan(
+    name: ModelName,
+    recipe: Recipe,
+    digests: Mapping[Path, str],
+    world: World,
+    *,
+    pinned: Pinned = NOTHING_PINNED,
+    keep: int = 0,
+) -> Plan:
+    """What a build of a recipe does to a store.
 
     Args:
         name: The model to make.
         recipe: What to make.
         digests: `sha256:…` of every local file.
-        blobs: The digests of local files that the store has already.
+        world: What the store has.
+        pinned: What the lock says.
+        keep: How many of the models that the name held are kept.
+
+    Raises:
+        InputError: The recipe has nothing to build from.
+        VerificationError: The base, or what a build gives, is not what was pinned.
     """
-    missing = {digest: path for path, digest in digests.items() if digest not in blobs}
-    uploads = (Upload(path, digest) for digest, path in missing.items())
-    return (*uploads, Create(name, recipe.request(digests)))
+    if not recipe.base and not recipe.files:
+        raise InputError("FROM names nothing to build from")
+    if pinned.base and world.base and not world.base_to_come:
+        refuse_another(f"the base {world.base.name} on {world.place}", pinned.base, fingerprint(world.base.model))
+    promised = pinned.promised(world.version)
+    expected = foreseen(recipe, digests, world.base.model if world.base else None, world.record)
+    gives = fingerprint(expected) if expected else None
+    if promised and gives and not is_opaque(recipe):
+        refuse_another(f"what a build of {name} gives", promised, gives)
+    if promised and promised != gives:
+        expected, gives = None, promised
+    held = fingerprint(world.existing.model) if world.existing else None
+    sweep = (Sweep(world.leftover),) if world.leftover else ()
+    done = held is not None and held == gives
+    return Plan(
+        name=name,
+        place=world.place,
+        version=world.version,
+        existing=world.existing,
+        base=world.base,
+        steps=sweep if done else _steps(name, recipe, digests, world, keep=keep),
+        gives=gives,
+        expected=expected,
+        changes=() if done or not world.existing else _changes(world.existing.model, expected),
+        unknown="" if expected or done else _unknown(recipe, world),
+    )
+
+
+def release(version: str) -> Version | None:
+    """The release that a server says it is; None for one that was built without a version."""
+    try:
+        found = Version.parse(version)
+    except ValueError:
+        return None
+    return found if found > _DEVELOPMENT else None
+
+
+def _changes(held: Model, expected: Model | None) -> tuple[Change, ...] | None:
+    return compare_models(held, expected) if expected else None
+
+
+def _unknown(recipe: Recipe, world: World) -> str:
+    if recipe.base and world.base is None:
+        return f"{recipe.base} is {'built' if world.base_to_come else 'pulled'}"
+    return "the server has looked at the weights"
+
+
+def _steps(
+    name: ModelName, recipe: Recipe, digests: Mapping[Path, str], world: World, *, keep: int
+) -> tuple[Step, ...]:
+    if world.base:  # create compares names with case, unlike all else (0.9.3)
+        recipe = replace(recipe, base=str(world.base.name))
+    steps: list[Step] = []
+    if recipe.base and world.base is None and not world.base_to_come:
+        steps.append(Pull(ModelName.parse(recipe.base)))
+    missing = {digest: path for path, digest in digests.items() if digest not in world.blobs}
+    steps += (Upload(path, digest, world.sizes.get(path, 0)) for digest, path in missing.items())
+    if recipe.quantize:
+        steps.append(Quantize(recipe.quantize))
+    scratch = scratch_of(name)
+    steps.append(Create(scratch, recipe.request(digests, release(world.version))))
+    if world.existing and keep:
+        held = world.existing
+        steps.append(Keep(held.name, alias_of(held.name, held.digest, only_tag=world.only_tag)))
+    steps.append(Copy(scratch, name))
+    return tuple(steps)
+
+
+def refuse_another(what: str, pinned: str, now: str) -> None:
+    """Hold a fingerprint against the one that was pinned.
+
+    Raises:
+        VerificationError: It is another.
+    """
+    if now != pinned:
+        raise VerificationError(
+            f"{what} is not what was pinned: {pinned[:SHORT]}… then, {now[:SHORT]}… now",
+            hint="nothing was changed; run `mf pin` if it is meant, and look at what that changes in mf.lock",
+        )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NEWEST: Final = Version(0, 32, 15)
 """The newest release whose source the catalogue was made from; nothing in it changed in 0.33.0-rc2."""
+_UNKNOWN: Final = Version(0, 0, 0)
 
 
 class _Dated(Protocol):
@@ -88,8 +89,11 @@ class Catalog:
 
 
 def catalog(target: Version | None = None) -> Catalog:
-    """The catalogue of a version of Ollama, by default of the newest one known."""
-    return _catalog(target or NEWEST)
+    """The catalogue of a version of Ollama, by default of the newest one known.
+
+    An Ollama that was built without a version calls itself 0.0.0: it is taken for the newest.
+    """
+    return _catalog(NEWEST if target in (None, _UNKNOWN) else target)
 
 
 _catalog: Final = cache(Catalog)

@@ -6,9 +6,12 @@ Exit codes: 0 done and clean; 1 done, and there is something to see; 2 wrong usa
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -20,7 +23,22 @@ from modelfile.report.text import print_error
 USAGE: Final = 2
 FAILED: Final = 3
 
-COMMANDS: Final = ("lint", "fmt", "parse", "build", "pin", "diff", "explain", "config")
+COMMANDS: Final = (
+    "lint",
+    "fmt",
+    "parse",
+    "build",
+    "pin",
+    "diff",
+    "show",
+    "ls",
+    "cp",
+    "rm",
+    "pull",
+    "rollback",
+    "explain",
+    "config",
+)
 """In the order of the help; each a module of its name with a function of its name."""
 
 
@@ -75,6 +93,7 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding cannot say is spelled out
@@ -84,6 +103,14 @@ def main() -> None:
         print_error(error.message, error.hint)
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
     except OSError as error:
-        what = f"`{error.filename}`: {error.strerror}" if error.filename else str(error)
-        print_error(f"could not read or write {what}", None)
+        what = f" `{error.filename}`" if error.filename else ""
+        with contextlib.suppress(OSError):  # of what cannot be written, this may be the last
+            print_error(f"could not read or write{what}: {error.strerror or error}", None)
         sys.exit(FAILED)
+
+
+def _open_what_is_closed() -> None:
+    """Give what is not there (`>&-`) a place where nobody reads it, lest the next file opened take its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # open to the end

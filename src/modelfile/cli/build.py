@@ -3,70 +3,227 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from threading import Lock
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, assert_never
 
 import typer
 
-from modelfile.cli.checked import check_buildable
-from modelfile.cli.locks import find_pin
-from modelfile.cli.server import Host, open_store
-from modelfile.errors import UsageError
-from modelfile.lock.find import find_lock
-from modelfile.names import ModelName
-from modelfile.report.text import print_warning
-from modelfile.syntax.modelfile import Modelfile
+from modelfile.cli.files import write_atomic
+from modelfile.cli.orders import Approve, Order, build_one, build_project, order, plans, project
+from modelfile.cli.settings import settings
+from modelfile.errors import InputError, UsageError
+from modelfile.names import server_url
+from modelfile.report.text import print_error
 
 if TYPE_CHECKING:
-    from modelfile.lock.schema import Pin
+    from modelfile.build.execute import Built
+    from modelfile.build.plan import Plan
+    from modelfile.build.project import Outcome
+    from modelfile.build.saved import Saved
+    from modelfile.progress import Listener
+
+INTERRUPTED = 130
 
 
-def build(
-    name: Annotated[str, typer.Argument(metavar="NAME:TAG", help="The model to make.")],
-    file: Annotated[str, typer.Option("--file", "-f", help="The Modelfile.")] = "Modelfile",
-    host: Host = None,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How it is to be done and told."""
+
+    hosts: list[str]
+    as_json: bool
+    several: bool
+    """Whether there are several results, or would be if there were more models or servers."""
+
+
+def build(  # noqa: PLR0913  # the command's options
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME:TAG]", help="The model to make; else all that mf.toml lists.")
+    ] = None,
+    file: Annotated[str | None, typer.Option("--file", "-f", help="The Modelfile; else ./Modelfile.")] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL", help="The Ollama server, or several; else OLLAMA_HOST, else http://127.0.0.1:11434."
+        ),
+    ] = None,
     *,
     latest: Annotated[bool, typer.Option("--latest", help="Allow a NAME without a tag: `latest` is meant.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,
+    quantize: Annotated[
+        str, typer.Option("--quantize", "-q", metavar="TYPE", help="The type to make the weights of, as q4_K_M.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
+    detailed_exitcode: Annotated[
+        bool,
+        typer.Option(
+            "--detailed-exitcode",
+            help="With --dry-run: exit 2 if there is something to do, as terraform does; wrong usage exits 2 too.",
+        ),
+    ] = False,
+    plan_out: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write what would be done to FILE, and do nothing.")
+    ] = None,
+    plan: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Do what --plan-out wrote to FILE; if it is no longer the same, refuse."),
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="How many models that the tag held are kept for `mf rollback`; else 3."),
+    ] = None,
+    no_keep: Annotated[bool, typer.Option("--no-keep", help="Keep none.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was made, or would be done, as JSON.")] = False,
 ) -> None:
-    """Build a model from a Modelfile on an Ollama server, and check what the server made of it."""
-    model = ModelName.parse(name)
-    if not model.tagged and not latest:
-        hint = f"write {name}:v1, or --latest if `latest` is meant: it changes for everybody who calls {name}"
-        raise UsageError(f"`{name}` has no tag", hint=hint)
-    checked = check_buildable(file)
-    from modelfile.build.execute import Pinned
-    from modelfile.build.execute import build as build_model
-    from modelfile.report.progress import progress
-    from modelfile.semantics.fingerprint import fingerprint
-    from modelfile.semantics.resolve import resolve
+    """Build a model from a Modelfile on an Ollama server, and check what the server made of it.
 
-    recipe = resolve(checked.modelfile, Path(file).parent)
-    pin = find_pin(Path(file))
-    unchanged = pin is not None and _as_pinned(checked.modelfile, Path(file), pin)
-    pinned = Pinned()
-    if pin and pin.base and recipe.base and ModelName.parse(pin.base.name).same_as(ModelName.parse(recipe.base)):
-        pinned = Pinned(base=pin.base.fingerprint, model=pin.fingerprint if unchanged else None)
-    with open_store(host) as store, progress(f"building {model}") as listen:
-        made = build_model(model, recipe, store, listen, pinned)
-        server = store.version()
-    if pin and pin.base is None and unchanged and pin.fingerprint != fingerprint(made.model):
-        print_warning(f"Ollama {server} makes something else of these weights than the {pin.ollama} that was pinned")
-    if as_json:
-        answer = {"name": str(model), "fingerprint": fingerprint(made.model), "digest": made.digest, "ollama": server}
-        typer.echo(json.dumps(answer, indent=2))
+    A model that already is what the Modelfile says is left alone. Without NAME, builds all models that mf.toml lists,
+    each after what it is FROM.
+    """
+    only_planned = dry_run or plan_out is not None
+    if detailed_exitcode and not only_planned:
+        raise UsageError("--detailed-exitcode goes with --dry-run")
+    if plan is not None and only_planned:
+        raise UsageError("--plan does what was planned: it goes with neither --dry-run nor --plan-out")
+    if no_keep and keep is not None:
+        raise UsageError("--keep and --no-keep contradict each other")
+    config = settings().config
+    kept = 0 if no_keep else config.keep if keep is None else keep
+    if name is None and (file or latest):
+        raise UsageError("--file and --latest are about one model", hint="name it, as in `mf build my-bot:v1`")
+    if name is None:
+        orders = project(config, quantize=quantize, keep=kept)
     else:
-        typer.echo(f"{model}\n  fingerprint  {fingerprint(made.model)}\n  digest       {made.digest}")
+        orders = [order(name, file or "Modelfile", latest=latest, quantize=quantize, keep=kept)]
+    addresses = host or [os.environ.get("OLLAMA_HOST", "")]
+    hosts = list(dict.fromkeys(server_url(address) for address in addresses))
+    way = _Way(hosts=hosts, as_json=as_json, several=name is None or len(hosts) > 1)
+    from modelfile.report.progress import progress
+
+    try:
+        with progress("planning" if only_planned else f"building {name or 'the project'}") as listen:
+            if not only_planned:
+                _build(orders, way, listen, _saved(plan) if plan is not None else None)
+                return
+            planned = [item for url in hosts for item in plans(orders, url, listen)]
+    except KeyboardInterrupt:
+        _interrupted()
+    _show(planned, way, plan_out)
+    if detailed_exitcode and not all(item.nothing_to_do for item in planned):
+        raise typer.Exit(2)
 
 
-def _as_pinned(modelfile: Modelfile, path: Path, pin: Pin) -> bool:
-    """Whether a Modelfile and its files are as the lock has them."""
-    from modelfile.lock.resolve import Entry
-    from modelfile.lock.schema import Lock
-    from modelfile.lock.verify import drift_of_files
+def _interrupted() -> NoReturn:
+    print_error("interrupted", "every model is as it was or as asked; run the command again, it goes on from there")
+    raise typer.Exit(INTERRUPTED)
 
-    lock = find_lock(path.parent)
-    if lock is None:
-        return False
-    entry = Entry(root=lock.parent, path=path, modelfile=modelfile)
-    return not any(drift_of_files(entry, Lock(modelfiles={entry.key: pin})))
+
+def _saved(path: str) -> Saved:
+    from modelfile.build.saved import Saved
+
+    try:
+        return Saved(Path(path).read_bytes(), path)
+    except OSError as error:
+        raise InputError(f"`{path}` cannot be read: {error.strerror or error}") from error
+
+
+def _approval(saved: Saved | None, *, quiet: bool) -> Approve:
+    """What is done with a plan before it is done."""
+    telling = Lock()  # several are built side by side
+
+    def approve(plan: Plan) -> None:
+        if saved:
+            saved.approve(plan)
+        if not quiet and not plan.nothing_to_do:
+            from modelfile.report.plan import print_plan
+
+            with telling:
+                print_plan(plan, sys.stderr)
+
+    return approve
+
+
+def _show(planned: list[Plan], way: _Way, out: str | None) -> None:
+    from modelfile.build.saved import dumps, plan_as_json
+
+    if out is not None:
+        write_atomic(Path(out), dumps(planned).encode())
+    if way.as_json:
+        _print_json([plan_as_json(item) for item in planned], way)
+        return
+    from modelfile.report.plan import print_nothing_to_do, print_plan
+
+    for item in planned:
+        (print_plan if item.steps else print_nothing_to_do)(item, sys.stdout)
+
+
+def _build(orders: list[Order], way: _Way, listen: Listener, saved: Saved | None) -> None:
+    if saved and len(orders) > 1:  # once a base is built, the plans of what is FROM it say more
+        for url in way.hosts:
+            for item in plans(orders, url, listen):
+                saved.approve(item)
+        saved = None
+    approve = _approval(saved, quiet=way.as_json)
+    if not way.several:
+        (only,) = orders
+        built = build_one(only, way.hosts[0], listen, approve)
+        _tell_one(built, way)
+        return
+    outcomes = [
+        (url, name, outcome)
+        for url in way.hosts
+        for name, outcome in build_project(orders, url, listen, approve).items()
+    ]
+    if way.as_json:
+        _print_json([{"name": str(name), "host": url, **_as_json(outcome)} for url, name, outcome in outcomes], way)
+    else:
+        from modelfile.report.plan import print_outcomes
+
+        print_outcomes(outcomes, sys.stdout)
+    from modelfile.build.project import Built
+
+    if not all(isinstance(outcome, Built) for _, _, outcome in outcomes):
+        raise typer.Exit(3)
+
+
+def _tell_one(built: Built, way: _Way) -> None:
+    if way.as_json:
+        _print_json([{"name": str(built.plan.name), "host": way.hosts[0], **_built(built)}], way)
+        return
+    from modelfile.report.plan import print_built
+
+    print_built(built, sys.stdout)
+
+
+def _as_json(outcome: Outcome[Built]) -> dict[str, Any]:
+    from modelfile.build.project import Built, Failed, Skipped
+
+    match outcome:
+        case Built(result):
+            return _built(result)
+        case Failed(error):
+            return {"error": error.message, "hint": error.hint}
+        case Skipped(because):
+            return {"skipped": f"{because} failed"}
+        case _:
+            assert_never(outcome)
+
+
+def _built(built: Built) -> dict[str, Any]:
+    from modelfile.semantics.fingerprint import fingerprint
+
+    sent, made = built.rewritten
+    return {
+        "fingerprint": fingerprint(built.made.model),
+        "digest": built.made.digest,
+        "ollama": built.plan.version,
+        "built": not built.plan.nothing_to_do,
+        "kept": str(built.kept) if built.kept else None,
+        "rewritten": {"sent": sent, "made": made} if sent else None,
+    }
+
+
+def _print_json(items: list[dict[str, Any]], way: _Way) -> None:
+    typer.echo(json.dumps(items if way.several else items[0], indent=2, ensure_ascii=False))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from modelfile.cli.settings import settings
-from modelfile.config import KEYS
+from modelfile.config import KEYS, ProjectModel
 
 
 def config(
@@ -21,7 +21,7 @@ def config(
     """Print what is configured here, where that was read, and which of it is the default."""
     force = settings(file=file, isolated=isolated)
     found = force.config
-    values = {key: getattr(found, name) for key, name in KEYS.items()}
+    values = {key: _plain(getattr(found, name)) for key, name in KEYS.items()}
     if as_json:
         told = {key: {"value": value, "default": KEYS[key] not in found.given} for key, value in values.items()}
         rules = [rule.name for rule in force.rules]
@@ -39,3 +39,17 @@ def _as_toml(value: Any) -> str:
     if isinstance(value, dict):
         return f"{{{', '.join(f'{json.dumps(key)} = {_as_toml(item)}' for key, item in value.items())}}}"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """As it stands in the file."""
+    match value:
+        case (ProjectModel(), *_):
+            return {str(model.name).rpartition(":")[0]: _table(model) for model in value}
+        case _:
+            return value
+
+
+def _table(model: ProjectModel) -> dict[str, str]:
+    quantize = {"quantize": model.quantize} if model.quantize else {}
+    return {"modelfile": str(model.modelfile), "tag": model.name.tag, **quantize}

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from errno import ENOSPC
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
@@ -93,7 +94,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Replace a file's content in one step: who reads it, or pulls the plug, has the old or the new.
 
     Raises:
-        InputError: It cannot be written.
+        InputError: It cannot be written; nothing is left of the attempt.
     """
     import tempfile  # 3 ms that only a write pays
 
@@ -112,7 +113,8 @@ def write_atomic(path: Path, data: bytes) -> None:
                 Path(temporary).unlink()
             raise
     except OSError as error:
-        raise InputError(f"`{path}` cannot be written: {error.strerror or error}") from error
+        hint = "it is as it was; make room on the disk, then run the command again" if error.errno == ENOSPC else None
+        raise InputError(f"`{path}` cannot be written: {error.strerror or error}", hint=hint) from error
 
 
 def _umask() -> int:

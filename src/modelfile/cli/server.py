@@ -26,8 +26,19 @@ def open_store(host: str | None) -> Iterator[Store]:
         UsageError: The address is none.
     """
     url = server_url(host if host is not None else os.environ.get("OLLAMA_HOST", ""))
-    from modelfile.ollama.client import Client  # httpx and pydantic: 150 ms that a lint does not need
-    from modelfile.store.server import ServerStore
+    key = os.environ.get("OLLAMA_API_KEY", "")
+    with contextlib.ExitStack() as closing:
 
-    with Client(url) as client:
-        yield ServerStore(client)
+        def open_in_earnest(*, known: bool = False) -> Store:
+            from modelfile.ollama.client import Client  # httpx and pydantic: 150 ms that a lint does not need
+            from modelfile.store.server import ServerStore
+
+            return ServerStore(closing.enter_context(Client(url, key=key, known=known)))
+
+        if key:  # a gate wants to see it with every request
+            yield open_in_earnest()
+            return
+        from modelfile.store.quick import QuickStore
+
+        quick = QuickStore(url, lambda: open_in_earnest(known=quick.answered))
+        yield closing.enter_context(contextlib.closing(quick))

@@ -11,7 +11,7 @@ from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Instruction
 
 NAME: Final = "mf.lock"
-VERSION: Final = (1, 0)
+VERSION: Final = (1, 1)
 RESTORE: Final = "restore it from version control, or delete it and run `mf pin`"
 
 

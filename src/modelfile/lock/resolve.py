@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from modelfile.errors import InputError, NotFound
+from modelfile.errors import InputError, ModelfileError, NotFound
 from modelfile.lock.header import text_digest
 from modelfile.lock.schema import Base, Pin
 from modelfile.names import ModelName
+from modelfile.progress import Listener
 from modelfile.semantics.files import digests_of
 from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.recipe import Model, Recipe
 from modelfile.semantics.resolve import resolve
 from modelfile.store.base import Store
-from modelfile.store.transfer import Listener, fetch, send
+from modelfile.store.transfer import fetch, send
 from modelfile.syntax.modelfile import Modelfile
+
+_LOG: Final = "look at the server's log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +81,13 @@ def pin(entry: Entry, former: Pin | None, store: Store, listen: Listener, *, pul
     if former and (former.text, former.files, former.ollama) == (text, files, version):
         return former
     model = _probe(recipe, digests, store, listen)
-    return Pin(text=text, files=files, fingerprint=fingerprint(model.with_recipe(recipe, digests)), ollama=version)
+    return Pin(
+        text=text,
+        files=files,
+        fingerprint=fingerprint(model.with_recipe(recipe, digests)),
+        ollama=version,
+        built=tuple(digest for digest in model.weights if digest not in digests.values()) or None,
+    )
 
 
 def _pin_base(written: str, store: Store, listen: Listener, *, pull: bool) -> tuple[Base, Model]:
@@ -85,6 +96,8 @@ def _pin_base(written: str, store: Store, listen: Listener, *, pull: bool) -> tu
     if found is None and pull:
         fetch(name, store, listen)
         found = store.find(name)
+    if found is None and pull:
+        raise NotFound(f"{store.place} says it pulled {name}, and does not have it", hint=_LOG)
     if found is None:
         raise NotFound(
             f"the base {name} is not on {store.place}", hint=f"run `ollama pull {name}`, or leave --no-pull out"
@@ -104,8 +117,8 @@ def _probe(recipe: Recipe, digests: Mapping[Path, str], store: Store, listen: Li
             listen(progress)
         found = store.find(name)
         if found is None:
-            raise NotFound(f"{store.place} says it made {name}, and does not have it")
+            raise NotFound(f"{store.place} says it made {name}, and does not have it", hint=_LOG)
         return found.model
     finally:
-        if store.find(name) is not None:
+        with contextlib.suppress(ModelfileError):  # the failure that led here says more
             store.remove(name)

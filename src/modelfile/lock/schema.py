@@ -55,6 +55,8 @@ class Pin(_Entry):
     """Of what a build gives."""
     ollama: str | None = None
     """The version that was asked what it makes of local weights: another may make something else of them."""
+    built: tuple[Digest, ...] | None = None
+    """The weights that it made of those in `files`, where they are others (since 1.1)."""
 
 
 class Lock(_Entry):
@@ -69,9 +71,13 @@ class Lock(_Entry):
         """Whether it may have something that this program does not know."""
         return is_newer({"version": self.version})
 
+    def _least_version(self) -> str:
+        """The first version that knows all that is in it: who has nothing of the newer need not be newer."""
+        return "1.1" if any(pin.built for pin in self.modelfiles.values()) else "1.0"
+
     def dumps(self) -> str:
         """The text of the file: sorted keys, so that the same content is the same bytes."""
-        content = self.model_dump(mode="json", exclude_none=True)
+        content = self.model_dump(mode="json", exclude_none=True) | {"version": self._least_version()}
         return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

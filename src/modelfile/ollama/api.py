@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 
 class _Answer(BaseModel):
@@ -22,6 +22,8 @@ class Tag(_Answer):
     digest: str
     """sha256 of the manifest, 64 hex digits without a prefix; the same model bears others on other machines."""
     size: int
+    modified_at: AwareDatetime
+    """When this name was given what it holds; a copy is as old as the copying."""
 
 
 class Tags(_Answer):

@@ -113,22 +113,23 @@ def _is_safe(found: Diagnostic) -> bool:
     return found.fix is not None and found.fix.safety is Safety.SAFE
 
 
-def print_changes(changes: Iterable[Change]) -> None:
-    """Changes by meaning: one line each, and texts as a line diff."""
+def print_changes(changes: Iterable[Change], file: TextIO | None = None, *, indent: str = "") -> None:
+    """Changes by meaning: one line each, and texts as a line diff; on standard output unless told otherwise."""
     from difflib import unified_diff
 
     from modelfile.diff.changes import TEXTS
 
+    out = file or sys.stdout
     for change in changes:
+        title = f"{indent}{change.title}"
         if change.aspect in TEXTS:
-            write([(change.title, "bold")], sys.stdout)
+            write([(title, "bold")], out)
             old, new = ((side or "").split("\n") if side is not None else [] for side in (change.old, change.new))
             for line in list(unified_diff(old, new, lineterm="", n=3))[2:]:
-                write([(f"  {visible(line)}", _DIFF_STYLES.get(line[:1], ""))], sys.stdout)
+                write([(f"{indent}  {visible(line)}", _DIFF_STYLES.get(line[:1], ""))], out)
         else:
             old_text, new_text = (visible(side) if side else "(none)" for side in (change.old, change.new))
-            pieces = [(f"{change.title}: ", "bold"), (old_text, "red"), (" -> ", "dim"), (new_text, "green")]
-            write(pieces, sys.stdout)
+            write([(f"{title}: ", "bold"), (old_text, "red"), (" -> ", "dim"), (new_text, "green")], out)
 
 
 def print_line_diff(old: str, new: str, path: str) -> None:

@@ -3,35 +3,86 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from modelfile.errors import InputError
+from modelfile.progress import Listener, Progress, unheard
+from modelfile.semantics import digest_cache
 from modelfile.semantics.recipe import Recipe
 
 _GGUF_MAGICS: Final = (b"GGUF", b"FUGG")
 _LFS_POINTER: Final = b"version https://git-lfs"
+_CHUNK: Final = 1 << 22
+"""In bytes: so many that other threads hardly slow it down, which it has to stop for between two of them."""
 
 
-def digests_of(recipe: Recipe) -> Mapping[Path, str]:
+def digests_of(recipe: Recipe, listen: Listener = unheard) -> Mapping[Path, str]:
     """`sha256:…` of every local file of a recipe.
 
     Raises:
-        InputError: One cannot be read, or is a GGUF by its name and none by its bytes.
+        InputError: One cannot be read, changes meanwhile, or is a GGUF by its name and none by its bytes.
     """
-    return {path: _digest(path) for path in recipe.local_files}
+    return {path: _digest(path, listen) for path in recipe.local_files}
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, listen: Listener) -> str:
     try:
-        with path.open("rb") as file:
-            head = file.read(len(_LFS_POINTER))
-            if head == _LFS_POINTER:
-                raise InputError(f"`{path}` is a git-lfs pointer, not the weights", hint="run `git lfs pull`")
-            if path.suffix == ".gguf" and not head.startswith(_GGUF_MAGICS):
-                raise InputError(f"`{path}` is not a GGUF file", hint="was it downloaded whole? Ollama would refuse it")
+        with path.open("rb", buffering=0) as file:
+            _refuse_what_is_no_weights(path, file)
+            state = os.fstat(file.fileno())
+            if known := digest_cache.recall(path, state):
+                return known
             file.seek(0)
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+            digest = f"sha256:{_hash(file, Progress(status=f'hashing {path.name}', total=state.st_size), listen)}"
+            if not unchanged(state, os.fstat(file.fileno())) or not unchanged(state, path.stat()):
+                raise InputError(
+                    f"`{path}` has changed while it was read", hint="wait until it is whole, then try again"
+                )
     except OSError as error:
-        raise InputError(f"`{path}` cannot be read: {error.strerror or error}") from error
+        raise _unreadable(path, error) from error
+    digest_cache.remember(path, state, digest)
+    return digest
+
+
+def unchanged(before: os.stat_result, after: os.stat_result) -> bool:
+    """Whether a file is the same, with the same content, as far as its size and time tell."""
+    return (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns)
+
+
+def size_of(path: Path) -> int:
+    """How many bytes a file has.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _refuse_what_is_no_weights(path: Path, file: IO[bytes]) -> None:
+    head = file.read(len(_LFS_POINTER))
+    if head == _LFS_POINTER:
+        raise InputError(f"`{path}` is a git-lfs pointer, not the weights", hint="run `git lfs pull`")
+    if path.suffix == ".gguf" and not head.startswith(_GGUF_MAGICS):
+        raise InputError(f"`{path}` is not a GGUF file", hint="was it downloaded whole? Ollama would refuse it")
+
+
+def _hash(file: FileIO, start: Progress, listen: Listener) -> str:
+    digest = hashlib.sha256()
+    completed = 0
+    buffer = memoryview(bytearray(_CHUNK))
+    while length := file.readinto(buffer):
+        digest.update(buffer[:length])
+        completed += length
+        listen(Progress(status=start.status, total=start.total, completed=completed))
+    return digest.hexdigest()
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"`{path}` cannot be read: {error.strerror or error}")

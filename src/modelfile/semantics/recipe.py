@@ -7,7 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from modelfile.catalog.target import catalog
+from modelfile.catalog.versions import Version
 from modelfile.semantics.literals import ParameterValue
+
+_PATHS: Final = Version(0, 30, 0)
+"""Since then several files are named by their paths; before by their base names (v0.29.0, v0.30.0 cmd/cmd.go)."""
 
 DEFAULT_TEMPLATE: Final = "{{ .Prompt }}"
 """What a model without a template layer shows and uses."""
@@ -39,24 +44,33 @@ class Recipe:
     renderer: str = ""
     parser: str = ""
     requires: str = ""
+    quantize: str = ""
+    """The type the server is to turn the weights to; see quantize.py."""
 
     @property
     def local_files(self) -> tuple[Path, ...]:
         """Every file on this machine that goes into the model."""
         return tuple(dict.fromkeys((*self.files, *self.adapters, *self.drafts)))
 
-    def request(self, digests: Mapping[Path, str] | None = None) -> dict[str, Any]:
+    @property
+    def converted(self) -> bool:
+        """Whether the server makes other files of some of these: a GGUF of safetensors."""
+        return any(path.suffix == ".safetensors" for path in self.local_files)
+
+    def request(self, digests: Mapping[Path, str] | None = None, target: Version | None = None) -> dict[str, Any]:
         """The body of POST /api/create as Ollama's command line sends it, without the model's name.
 
         Args:
             digests: `sha256:…` of every local file.
+            target: The version of Ollama that is to take it, by default the newest known.
         """
         digests = digests or {}
+        version = catalog(target).version
         request: dict[str, Any] = {
             "from": self.base or "",
-            "files": _named(self.files, digests),
-            "draft_files": _named(self.drafts, digests),
-            "adapters": _named(self.adapters, digests),
+            "files": _named(self.files, digests, version),
+            "draft_files": _named(self.drafts, digests, version),
+            "adapters": _named(self.adapters, digests, version),
             "template": self.template,
             "system": self.system,
             "license": list(self.licenses),
@@ -67,19 +81,27 @@ class Recipe:
             "renderer": self.renderer,
             "parser": self.parser,
             "requires": self.requires,
+            "quantize": self.quantize,
         }
         return {key: value for key, value in request.items() if value}
 
 
-def _named(files: tuple[Path, ...], digests: Mapping[Path, str]) -> dict[str, str]:
-    """Digests by the names the server is given: one file's base name, several files' paths from their common folder."""
-    if len(files) == 1:
-        return {files[0].name: digests[files[0]]}
-    folders = [file.absolute().parents for file in files]
-    common = (
-        next((folder for folder in folders[0] if all(folder in others for others in folders)), None) if files else None
-    )
-    return {file.absolute().relative_to(common).as_posix() if common else file.name: digests[file] for file in files}
+def _named(files: tuple[Path, ...], digests: Mapping[Path, str], version: Version) -> dict[str, str]:
+    """Digests by the names the server is given.
+
+    One file's base name, and several files' paths from their common folder, as it wants them of late. Before, base
+    names: of two files with one name, Ollama's command line loses one by chance, and here the deeper keeps its path.
+    """
+    shared = {*files[0].absolute().parents} if files else set()
+    shared = shared.intersection(*(file.absolute().parents for file in files))
+    common = max(shared, key=lambda folder: len(folder.parts), default=None)  # none: on two drives
+    named: dict[str, str] = {}
+    for file in sorted(files, key=lambda file: len(file.parts)) if version < _PATHS else files:
+        if len(files) == 1 or common is None or (version < _PATHS and file.name not in named):
+            named[file.name] = digests[file]
+        else:
+            named[file.absolute().relative_to(common).as_posix()] = digests[file]
+    return named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from modelfile.catalog.target import catalog
+from modelfile.catalog.versions import Version
 from modelfile.errors import InputError
 from modelfile.semantics.literals import ParameterValue, is_version, parse_value
 from modelfile.semantics.paths import expand
 from modelfile.semantics.recipe import Recipe, Turn
 from modelfile.syntax.modelfile import Modelfile
 
-_WEIGHTS: Final = (
-    ("model*.safetensors", "*/model*.safetensors"),
-    ("consolidated*.safetensors",),
-    ("pytorch_model*.bin",),
-    ("consolidated*.pth",),
-    ("*.gguf",),
-    ("*.bin",),
-)
-"""A folder's weights are what the first of these finds that finds anything."""
-_BESIDE_WEIGHTS: Final = ("*.json", "*/*.json", "chat_template.jinja")
-_TOKENIZERS: Final = ("tokenizer.model", "*/tokenizer.model")
 
+def resolve(modelfile: Modelfile, folder: Path, target: Version | None = None) -> Recipe:
+    """The recipe of a Modelfile that stands in `folder`.
 
-def resolve(modelfile: Modelfile, folder: Path) -> Recipe:
-    """The recipe of a Modelfile that stands in `folder`; looks which of its paths exist, reads none of the files.
+    Looks which of its paths exist, and at the beginnings of the files of a folder.
+
+    Args:
+        modelfile: What to read.
+        folder: What its paths are relative to.
+        target: The version of Ollama by whose rules folders of weights are read, by default the newest known.
 
     Raises:
         InputError: Ollama's command line would refuse the Modelfile.
@@ -36,6 +30,8 @@ def resolve(modelfile: Modelfile, folder: Path) -> Recipe:
     files: list[Path] = []
     adapters: tuple[Path, ...] = ()
     drafts: list[Path] = []
+    models: set[Path] = set()
+    guessers: set[Path] = set()
     texts: dict[str, str] = {}
     licenses: list[str] = []
     messages: list[Turn] = []
@@ -45,13 +41,16 @@ def resolve(modelfile: Modelfile, folder: Path) -> Recipe:
             case "model":
                 path = expand(value, folder)
                 if _exists(path):
-                    files += files_at(path)
+                    files += files_at(path, target)
+                    models.add(path.resolve())
                 else:
                     base = value
             case "adapter":
-                adapters = files_at(expand(value, folder))
+                adapters = files_at(expand(value, folder), target)
             case "draft":
-                drafts += files_at(expand(value, folder))
+                path = expand(value, folder)
+                drafts += files_at(path, target)
+                guessers.add(path.resolve())
             case "template" | "system" | "renderer" | "parser":
                 texts[name] = value
             case "requires":
@@ -63,7 +62,7 @@ def resolve(modelfile: Modelfile, folder: Path) -> Recipe:
                 messages.append(Turn(role, content))
             case _:
                 _set_parameter(parameters, name, value)
-    _refuse_shared(files, drafts)
+    _refuse_shared(models & guessers)
     return Recipe(
         base=base,
         files=tuple(dict.fromkeys(files)),
@@ -76,9 +75,9 @@ def resolve(modelfile: Modelfile, folder: Path) -> Recipe:
     )
 
 
-def _refuse_shared(files: list[Path], drafts: list[Path]) -> None:
-    if shared := {path.resolve() for path in files} & {path.resolve() for path in drafts}:
-        raise InputError(f"DRAFT must not be the same file as FROM: `{min(shared)}`")
+def _refuse_shared(paths: set[Path]) -> None:
+    if paths:
+        raise InputError(f"DRAFT must not be the same file as FROM: `{min(paths)}`")
 
 
 def _set_parameter(parameters: dict[str, ParameterValue], name: str, text: str) -> None:
@@ -110,44 +109,19 @@ def _exists(path: Path) -> bool:
     return True
 
 
-def files_at(path: Path) -> tuple[Path, ...]:
+def files_at(path: Path, target: Version | None = None) -> tuple[Path, ...]:
     """The files that a path means: the file itself, or a folder's weights and what goes with them.
 
     Raises:
-        InputError: There is none.
+        InputError: There is none, or one that Ollama refuses.
     """
     if not _exists(path):
         raise InputError(f"`{path}` does not exist", hint="a path is relative to the Modelfile's folder")
     if not path.is_dir():
         return (path,)
-    files = weights_in(path)
-    for file in files:
-        if not file.is_relative_to(path.resolve()):
-            raise InputError(
-                f"`{file}` is outside of `{path}`, which a link leads to it from", hint="copy the file there"
-            )
-    return files
+    from modelfile.semantics.folder import files_in  # most Modelfiles name none
 
-
-def weights_in(path: Path) -> tuple[Path, ...]:
-    """A folder's weights and what goes with them, wherever links lead.
-
-    Raises:
-        InputError: There is none.
-    """
-    weights = next((list(_glob(path, patterns)) for patterns in _WEIGHTS if list(_glob(path, patterns[:1]))), None)
-    if not weights:
-        raise InputError(
-            f"the folder `{path}` holds no weights",
-            hint="Ollama looks for *.safetensors, pytorch_model*.bin, *.gguf, *.bin",
-        )
-    tokenizers = next((found for pattern in _TOKENIZERS if (found := list(_glob(path, (pattern,))))), [])
-    return tuple(dict.fromkeys(file.resolve() for file in (*weights, *_glob(path, _BESIDE_WEIGHTS), *tokenizers)))
-
-
-def _glob(folder: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
-    for pattern in patterns:
-        yield from sorted(folder.glob(pattern))
+    return files_in(path, target)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from modelfile.names import ModelName
+from modelfile.progress import Progress
 from modelfile.semantics.recipe import Model
 
 
@@ -22,13 +24,16 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """A moment of a transfer or of a build."""
+class Listed:
+    """A model as a store lists it."""
 
-    status: str
-    total: int = 0
-    """In bytes; 0 where there is nothing to count."""
-    completed: int = 0
+    name: ModelName
+    digest: str
+    """Ollama's own (`sha256:…`), as in Stored."""
+    size: int
+    """In bytes, of all its layers; other models may share them."""
+    modified: datetime
+    """When the name was given what it holds."""
 
 
 class Store(Protocol):
@@ -41,6 +46,9 @@ class Store(Protocol):
     def version(self) -> str:
         """The version of the Ollama that keeps it."""
 
+    def list(self) -> tuple[Listed, ...]:
+        """The models that are here, the newest first."""
+
     def find(self, name: ModelName) -> Stored | None:
         """The model of that name, if it is here."""
 
@@ -48,7 +56,7 @@ class Store(Protocol):
         """Whether these bytes are here."""
 
     def put_blob(self, digest: str, path: Path, on_sent: Callable[[int], None]) -> None:
-        """Take a file's bytes; `on_sent` hears of every chunk's size."""
+        """Take a file's bytes; `on_sent` hears of every chunk's size, and, negative, of what has to be sent again."""
 
     def create(self, name: ModelName, request: Mapping[str, Any]) -> Iterator[Progress]:
         """Make a model of Ollama's create request; done when the iterator is."""

@@ -13,9 +13,10 @@ from modelfile.errors import NotFound, ServerError
 from modelfile.names import ModelName
 from modelfile.ollama.api import Show
 from modelfile.ollama.client import Client
+from modelfile.progress import Progress
 from modelfile.semantics.literals import ParameterValue
 from modelfile.semantics.recipe import Model, Turn
-from modelfile.store.base import Progress, Stored
+from modelfile.store.base import Listed, Stored
 
 _BLOB: Final = re.compile(r"(FROM|ADAPTER|DRAFT) .*[/\\]blobs[/\\]sha256[-:]([0-9a-f]{64})")
 _NAME_WIDTH: Final = 30
@@ -37,16 +38,26 @@ class ServerStore:
         """The server's version."""
         return self._client.version()
 
+    def list(self) -> tuple[Listed, ...]:
+        """The models that the server has, the newest first."""
+        listed = (
+            Listed(
+                name=ModelName.parse(tag.name), digest=f"sha256:{tag.digest}", size=tag.size, modified=tag.modified_at
+            )
+            for tag in self._client.tags()
+        )
+        return tuple(sorted(listed, key=lambda model: (-model.modified.timestamp(), str(model.name))))
+
     def find(self, name: ModelName) -> Stored | None:
         """The model of that name, if the server has it; with the name as the server spells it."""
-        tag = next((tag for tag in self._client.tags() if tag.name.lower() == str(name).lower()), None)
-        if tag is None:
+        listed = next((listed for listed in self.list() if listed.name.same_as(name)), None)
+        if listed is None:
             return None
         try:
-            show = self._client.show(tag.name)
+            show = self._client.show(str(listed.name))
         except NotFound:
             return None  # removed in between; or 0.9.3 lists a model whose making failed
-        return Stored(name=ModelName.parse(tag.name), digest=f"sha256:{tag.digest}", model=read_show(show))
+        return Stored(name=listed.name, digest=listed.digest, model=read_show(show))
 
     def has_blob(self, digest: str) -> bool:
         """Whether the server has these bytes."""

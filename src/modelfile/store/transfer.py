@@ -1,17 +1,25 @@
-"""Bring a base or a file into a store."""
+"""Bring a base or files into a store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from queue import Empty, SimpleQueue
+from typing import Final
 
-from modelfile.errors import ServerError
+from modelfile.errors import InputError, ServerError
 from modelfile.names import ModelName
-from modelfile.store.base import Progress, Store
+from modelfile.progress import Listener, Progress
+from modelfile.semantics import digest_cache
+from modelfile.semantics.files import size_of
+from modelfile.store.base import Store
 
-Listener: TypeAlias = Callable[[Progress], None]
-"""Is told how it goes."""
+_SIDE_BY_SIDE: Final = 4
+_MOMENT: Final = 0.2
+"""In seconds: Windows hears of Ctrl-C only between two waits."""
 
 
 def fetch(base: ModelName, store: Store, listen: Listener) -> None:
@@ -34,12 +42,95 @@ def fetch(base: ModelName, store: Store, listen: Listener) -> None:
 
 def send(path: Path, digest: str, store: Store, listen: Listener) -> None:
     """Upload a file."""
-    size = path.stat().st_size
-    sent = 0
+    send_all({path: digest}, store, listen)
 
-    def on_sent(length: int) -> None:
-        nonlocal sent
-        sent += length
-        listen(Progress(status=f"uploading {path.name}", total=size, completed=sent))
 
-    store.put_blob(digest, path, on_sent)
+def send_all(digests: Mapping[Path, str], store: Store, listen: Listener) -> None:
+    """Upload the files that the store lacks, some of them side by side; a failure or an interruption stops them all.
+
+    Raises:
+        InputError: A file cannot be read, or has changed since its digest was computed.
+        ServerError: The store did not take one.
+    """
+    paths = {digest: path for path, digest in digests.items()}
+    missing = {path: digest for digest, path in paths.items() if not store.has_blob(digest)}
+    tally = _Tally(missing, listen)
+    try:
+        _side_by_side([partial(_send, path, digest, store, tally) for path, digest in missing.items()])
+    finally:
+        tally.stop()
+
+
+class _Stopped(Exception):
+    """Another upload has failed."""
+
+
+class _Tally:
+    """What all uploads together have sent."""
+
+    def __init__(self, paths: Collection[Path], listen: Listener) -> None:
+        what = next(iter(paths)).name if len(paths) == 1 else f"{len(paths)} files"
+        self._status = f"uploading {what}"
+        self._total = sum(map(size_of, paths))
+        self._sent = 0
+        self._listen = listen
+        self._stopped = False
+        self._lock = threading.Lock()
+
+    def add(self, length: int) -> None:
+        """Count what has been sent."""
+        with self._lock:
+            if self._stopped:
+                raise _Stopped
+            self._sent += length
+            self._listen(Progress(status=self._status, total=self._total, completed=self._sent))
+
+    def stop(self) -> None:
+        """Let whoever counts next stop."""
+        with self._lock:
+            self._stopped = True
+
+
+def _send(path: Path, digest: str, store: Store, tally: _Tally) -> None:
+    tally.add(0)
+    try:
+        store.put_blob(digest, path, tally.add)
+    except InputError:
+        digest_cache.forget(path)
+        raise
+
+
+def _side_by_side(tasks: Sequence[Callable[[], None]]) -> None:
+    """Do tasks in a few threads; a failure is raised at once.
+
+    One that waits for a server for good does not hold up the end of the program: the threads are daemons.
+    """
+    if len(tasks) == 1:
+        tasks[0]()
+        return
+    waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    ended: SimpleQueue[Exception | None] = SimpleQueue()
+    for task in tasks:
+        waiting.put(task)
+
+    def work() -> None:
+        try:
+            while True:
+                waiting.get_nowait()()
+                ended.put(None)
+        except Empty:
+            return
+        except Exception as error:  # noqa: BLE001  # raised again below
+            ended.put(error)
+
+    for _ in range(min(_SIDE_BY_SIDE, len(tasks))):
+        threading.Thread(target=work, daemon=True).start()
+    for _ in tasks:
+        if error := _next(ended):
+            raise error
+
+
+def _next(ended: SimpleQueue[Exception | None]) -> Exception | None:
+    while True:
+        with contextlib.suppress(Empty):
+            return ended.get(timeout=_MOMENT)

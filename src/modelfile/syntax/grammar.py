@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from modelfile.cache import cache_folder
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -25,10 +26,5 @@ def load_grammar(name: str, **options: Any) -> Lark:
 
 def _cache_file(name: str) -> str | bool:
     """Where to keep a grammar's tables; False where there is no place."""
-    caches = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    try:
-        folder = Path(caches) / "modelfile" if caches else Path.home() / ".cache" / "modelfile"
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
-        return False
-    return str(folder / f"{name}-{sys.implementation.cache_tag}.lark")
+    folder = cache_folder()
+    return str(folder / f"{name}-{sys.implementation.cache_tag}.lark") if folder else False

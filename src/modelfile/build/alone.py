@@ -1,0 +1,64 @@
+"""One build of a name at a time on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Final
+
+from modelfile.build.plan import scratch_of
+from modelfile.cache import cache_folder
+from modelfile.names import ModelName
+from modelfile.progress import Listener, Progress
+
+_PATIENCE: Final = 1.0
+"""In seconds: so often it is told that another build is waited for."""
+
+
+@contextlib.contextmanager
+def alone(name: ModelName, place: str, listen: Listener) -> Iterator[bool]:
+    """Wait until no other build of this machine makes a name at a place; whether there was one.
+
+    Names that are made under the same other name count as one. The lock belongs to the process: the system releases it
+    however that ends. Where nothing can be written, as in some containers, nobody is waited for.
+    """
+    from filelock import FileLock, Timeout  # 10 ms that a build with nothing to do does not need
+
+    key = hashlib.sha256(f"{place} {scratch_of(name).full.lower()}".encode()).hexdigest()
+    folder = _folder()
+    if folder is None:
+        yield False
+        return
+    lock = FileLock(folder / f"{key}.lock")
+    waited = False
+    patience = 0.0
+    while True:
+        try:
+            lock.acquire(timeout=patience)
+            break
+        except Timeout:
+            waited, patience = True, _PATIENCE
+            listen(Progress(status=f"waiting for another build of {name} on this machine"))
+        except OSError:  # the disk is full
+            break
+    try:
+        yield waited
+    finally:
+        lock.release()
+
+
+def _folder() -> Path | None:
+    """Where the locks are: in the cache, else among the temporary files; None where neither can be written."""
+    with contextlib.suppress(OSError):
+        mine = f"modelfile-{os.getuid()}" if hasattr(os, "getuid") else "modelfile"  # users share /tmp
+        for parent in filter(None, (cache_folder(), Path(gettempdir(), mine))):
+            folder = parent / "locks"
+            with contextlib.suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    return None

@@ -1,0 +1,52 @@
+"""`mf cp`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from modelfile.cli.models import AsJson, held, lookup, print_json
+from modelfile.cli.server import Host, open_store
+from modelfile.cli.settings import settings
+from modelfile.errors import UsageError
+from modelfile.names import ModelName
+
+
+def cp(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A model.")],
+    destination: Annotated[str, typer.Argument(metavar="DESTINATION", help="The name it is to have too.")],
+    host: Host = None,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite another model; it is kept for `mf rollback`.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a model another name; costs no disk.
+
+    With --json: {"source", "destination", "digest", "copied", "kept"}; `kept`: where what was overwritten is, or null.
+    """
+    old, new = ModelName.parse(source), ModelName.parse(destination)
+    limit = settings().config.keep
+    from modelfile.build.history import copy_over, keep
+
+    kept = None
+    with open_store(host) as store:
+        listed = store.list()
+        given = lookup(old, listed, store.place)
+        there = held(new, listed)
+        same = there is not None and there.digest == given.digest
+        if there and not same:
+            if not force:
+                hint = "to overwrite it, say --force" + (f"; `mf rollback {there.name}` undoes that" if limit else "")
+                raise UsageError(f"{there.name} is there on {store.place}, and holds another model", hint=hint)
+            kept = keep(there.name, store, limit)
+        named = there.name if there and same else copy_over(given.name, new, store).name
+    if as_json:
+        names = {"source": str(given.name), "destination": str(named), "digest": given.digest}
+        print_json({**names, "copied": not same, "kept": str(kept) if kept else None})
+    elif same:
+        typer.echo(f"{named} is the same as {given.name} already")
+    else:
+        typer.echo(f"{given.name} -> {named}")

@@ -1,0 +1,217 @@
+"""What `mf build` is to make, and on which servers: plans and builds of one model or of a whole project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from modelfile.cli.checked import check_buildable
+from modelfile.cli.locks import find_pin
+from modelfile.cli.server import open_store
+from modelfile.config import Config
+from modelfile.errors import UsageError
+from modelfile.lock.find import find_lock
+from modelfile.names import ModelName
+from modelfile.progress import Listener, Progress
+from modelfile.report.text import print_warning
+from modelfile.syntax.modelfile import Modelfile
+
+if TYPE_CHECKING:
+    from modelfile.build.execute import Built, Job
+    from modelfile.build.plan import Pinned, Plan
+    from modelfile.build.project import Outcome
+    from modelfile.lock.schema import Pin
+    from modelfile.semantics.recipe import Recipe
+    from modelfile.store.base import Store
+
+_MUCH: Final = 1 << 26
+"""So many bytes take 50 ms to hash."""
+
+Approve: TypeAlias = "Callable[[Plan], None]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A model that is to be built of a Modelfile, which has been looked through."""
+
+    name: ModelName
+    path: Path
+    modelfile: Modelfile
+    quantize: str = ""
+    keep: int = 0
+
+    def recipe(self, store: Store | None = None) -> Recipe:
+        """What the Modelfile says; folders of weights by the rules of the store's version."""
+        from modelfile.build.plan import release
+        from modelfile.semantics.resolve import resolve
+
+        version = release(store.version()) if store else None
+        return replace(resolve(self.modelfile, self.path.parent, version), quantize=self.quantize)
+
+
+def order(name: str, path: str, *, latest: bool, quantize: str, keep: int) -> Order:
+    """The order of one model.
+
+    Raises:
+        UsageError: The name is none, or has no tag.
+        Exit: The Modelfile has errors.
+    """
+    model = ModelName.parse(name)
+    if not model.tagged and not latest:
+        hint = f"write {name}:v1, or --latest if `latest` is meant: it changes for everybody who calls {name}"
+        raise UsageError(f"`{name}` has no tag", hint=hint)
+    checked = check_buildable(path)
+    return Order(name=model, path=Path(path), modelfile=checked.modelfile, quantize=quantize, keep=keep)
+
+
+def project(config: Config, *, quantize: str, keep: int) -> list[Order]:
+    """The orders of all models that are configured.
+
+    Raises:
+        UsageError: There are none.
+        Exit: A Modelfile has errors.
+    """
+    if not config.models:
+        hint = "name a model, as in `mf build my-bot:v1`, or list the project's in mf.toml under [models.my-bot]"
+        raise UsageError("nothing says which models to build", hint=hint)
+    return [
+        Order(
+            name=model.name,
+            path=model.modelfile,
+            modelfile=check_buildable(str(model.modelfile)).modelfile,
+            quantize=quantize or model.quantize or "",
+            keep=keep,
+        )
+        for model in config.models
+    ]
+
+
+def bases(orders: list[Order]) -> dict[ModelName, ModelName | None]:
+    """What each model is FROM."""
+    written = {order.name: order.recipe().base for order in orders}
+    return {name: ModelName.parse(base) if base else None for name, base in written.items()}
+
+
+def plans(orders: list[Order], host: str | None, listen: Listener) -> list[Plan]:
+    """What builds would do on a server now, in their order.
+
+    Raises:
+        ModelfileError: One cannot be planned.
+    """
+    from modelfile.build.execute import prepare
+    from modelfile.build.project import layers, needs
+
+    made: dict[ModelName, Plan] = {}
+    by_name = {order.name: order for order in orders}
+    ahead = bases(orders) if len(orders) > 1 else dict.fromkeys(by_name)
+    needed = needs(ahead)
+    with open_store(host) as store:
+        for name in (name for layer in layers(ahead) for name in layer):
+            before = made.get(needed[name]) if name in needed else None
+            base = before if before and not before.nothing_to_do else None
+            made[name] = prepare(_job(by_name[name], store, base=base), store, listen)
+    return list(made.values())
+
+
+def build_one(order: Order, host: str | None, listen: Listener, approve: Approve) -> Built:
+    """Build one model on one server.
+
+    Raises:
+        ModelfileError: It could not be built; the name is as it was.
+    """
+    from modelfile.build.execute import build
+
+    with open_store(host) as store:
+        job = _job(order, store)
+        built = build(job, store, _meanwhile(listen), approve)
+    _warn(job, built)
+    return built
+
+
+def _meanwhile(listen: Listener) -> Listener:
+    """While much is hashed, import what will send it: 100 ms that are over then."""
+    begun = False
+
+    def hear(now: Progress) -> None:
+        nonlocal begun
+        if not begun and now.total >= _MUCH:
+            begun = True
+            Thread(target=import_module, args=("modelfile.ollama.client",), daemon=True).start()
+        listen(now)
+
+    return hear
+
+
+def build_project(
+    orders: list[Order], host: str | None, listen: Listener, approve: Approve
+) -> Mapping[ModelName, Outcome[Built]]:
+    """Build all models of a project on one server, each after what it is FROM, independent ones side by side.
+
+    Raises:
+        UsageError: They go in a circle.
+    """
+    from modelfile.build.project import build_all
+
+    by_name = {order.name: order for order in orders}
+
+    def build(name: ModelName, interrupted: Event) -> Built:
+        def hear(now: Progress) -> None:
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+            listen(replace(now, status=f"{name}: {now.status}"))
+
+        return build_one(by_name[name], host, hear, approve)
+
+    return build_all(bases(orders), build)
+
+
+def _job(order: Order, store: Store, base: Plan | None = None) -> Job:
+    from modelfile.build.execute import Job
+
+    recipe = order.recipe(store)
+    if order.quantize:
+        from modelfile.build.plan import release
+        from modelfile.semantics.quantize import check
+
+        check(recipe, order.quantize, release(store.version()))
+    return Job(name=order.name, recipe=recipe, pinned=_pinned(order, recipe), keep=order.keep, base=base)
+
+
+def _pinned(order: Order, recipe: Recipe) -> Pinned:
+    """What the lock says of a build, as far as it is about what the Modelfile says now."""
+    from modelfile.build.plan import NOTHING_PINNED, Pinned
+
+    pin = find_pin(order.path)
+    if pin is None:
+        return NOTHING_PINNED
+    model = pin.fingerprint if not order.quantize and _as_pinned(order, pin) else None
+    if pin.base is None:
+        return Pinned(model=model, version=pin.ollama)
+    if recipe.base and ModelName.parse(pin.base.name).same_as(ModelName.parse(recipe.base)):
+        return Pinned(base=pin.base.fingerprint, model=model)
+    return NOTHING_PINNED
+
+
+def _as_pinned(order: Order, pin: Pin) -> bool:
+    """Whether a Modelfile and its files are as the lock has them."""
+    from modelfile.lock.resolve import Entry
+    from modelfile.lock.schema import Lock
+    from modelfile.lock.verify import drift_of_files
+
+    lock = find_lock(order.path.parent)
+    if lock is None:
+        return False
+    entry = Entry(root=lock.parent, path=order.path, modelfile=order.modelfile)
+    return not any(drift_of_files(entry, Lock(modelfiles={entry.key: pin})))
+
+
+def _warn(job: Job, built: Built) -> None:
+    from modelfile.semantics.fingerprint import fingerprint
+
+    pinned, version = job.pinned, built.plan.version
+    if pinned.version and pinned.version != version and pinned.model not in (None, fingerprint(built.made.model)):
+        print_warning(f"Ollama {version} makes something else of these weights than the {pinned.version} of mf.lock")

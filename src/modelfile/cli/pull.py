@@ -1,0 +1,66 @@
+"""`mf pull`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from modelfile.cli.models import AsJson, held, print_json
+from modelfile.cli.server import Host, open_store
+from modelfile.errors import ServerError, VerificationError
+from modelfile.names import ModelName
+
+if TYPE_CHECKING:
+    from modelfile.progress import Listener
+    from modelfile.store.base import Store
+
+
+def pull(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Models, as a registry knows them.")],
+    host: Host = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Have an Ollama server fetch models from their registries, or bring them up to date.
+
+    With --json, a list of {"name", "digest", "before"}; `before` is the digest it had on the server, or null.
+    """
+    wanted = [ModelName.parse(name) for name in names]
+    from modelfile.report.progress import progress
+
+    pulled = []
+    with open_store(host) as store:
+        for name in wanted:
+            with progress(f"pulling {name}") as listen:
+                answer = _pull(name, store, listen)
+            pulled.append(answer)
+            if not as_json:
+                typer.echo(f"{answer['name']}  {answer['digest']}  ({_news(answer)})")
+    if as_json:
+        print_json(pulled)
+
+
+def _pull(name: ModelName, store: Store, listen: Listener) -> dict[str, Any]:
+    before = held(name, store.list())
+    try:
+        for progress in store.fetch(name):
+            listen(progress)
+    except ServerError as error:
+        if type(error) is not ServerError:
+            raise
+        hint = error.hint or "check its name and tag, and whether the server can reach the registry"
+        raise ServerError(f"{name} cannot be pulled: {error.message}", hint=hint) from error
+    now = held(name, store.list())
+    if now is None:
+        what = f"{store.place} says it pulled {name}, and does not have it"
+        raise VerificationError(what, hint="look at the server's log")
+    return {"name": str(now.name), "digest": now.digest, "before": before.digest if before else None}
+
+
+def _news(answer: dict[str, Any]) -> str:
+    match answer["before"]:
+        case None:
+            return "new"
+        case before:
+            return "unchanged" if before == answer["digest"] else "changed"

@@ -1,0 +1,109 @@
+"""Models as text: a table of many, or all that one holds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Final
+
+from modelfile.report.text import visible, write
+from modelfile.semantics.fingerprint import fingerprint
+from modelfile.semantics.recipe import Model
+
+if TYPE_CHECKING:
+    from modelfile.store.base import Listed, Stored
+
+_UNITS: Final = (
+    ("year", 365 * 86400),
+    ("month", 30 * 86400),
+    ("week", 7 * 86400),
+    ("day", 86400),
+    ("hour", 3600),
+    ("minute", 60),
+    ("second", 1),
+)
+_MARGIN: Final = 15
+_SHORT: Final = 12
+
+
+def print_models(models: Iterable[Listed]) -> None:
+    """A line each, in columns: name, short digest, size, age."""
+    now = datetime.now(UTC)
+    rows = [(str(model.name), short(model.digest), size(model.size), age(now, model.modified)) for model in models]
+    _print_table([("NAME", "DIGEST", "SIZE", "MODIFIED"), *rows])
+
+
+def print_kept(models: Iterable[Listed], current: str | None) -> None:
+    """A line for each model that is kept of a tag, the one that the tag holds now marked."""
+    now = datetime.now(UTC)
+    rows = [
+        ("*" if model.digest == current else "", short(model.digest), size(model.size), age(now, model.modified))
+        for model in models
+    ]
+    _print_table([("", "DIGEST", "SIZE", "KEPT"), *rows])
+
+
+def _print_table(rows: list[tuple[str, str, str, str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, (name, digest, size_, when) in enumerate(rows):
+        line = f"{name:<{widths[0]}}  {digest:<{widths[1]}}  {size_:>{widths[2]}}  {when}"
+        write([(visible(line), "" if number else "bold")], sys.stdout)
+
+
+def short(digest: str) -> str:
+    """As much of a digest as people read."""
+    return digest.removeprefix("sha256:")[:_SHORT]
+
+
+def size(count: int) -> str:
+    """A number of bytes as people say it."""
+    from rich.filesize import decimal  # rich: 25 ms that only who counts bytes pays
+
+    return decimal(count)
+
+
+def age(now: datetime, then: datetime) -> str:
+    """How long ago something was, in its largest unit."""
+    seconds = (now - then).total_seconds()
+    for unit, length in _UNITS:
+        if count := int(seconds // length) if seconds > 0 else 0:
+            return f"{count} {unit}{'s' * (count != 1)} ago"
+    return "just now"
+
+
+def print_model(stored: Stored) -> None:
+    """All that a model holds; of its licence the first line."""
+    write([(visible(str(stored.name)), "bold")], sys.stdout)
+    rows = [("fingerprint", fingerprint(stored.model)), ("digest", stored.digest), *_rows(stored.model)]
+    for title, text in rows:
+        for head, line in zip_longest((f"  {title}",), text.split("\n"), fillvalue=""):
+            write([(f"{head:<{_MARGIN}}", "dim"), (visible(line.rstrip("\r")), "")], sys.stdout)
+
+
+def _rows(model: Model) -> Iterator[tuple[str, str]]:
+    from modelfile.diff.compare import show_value
+
+    for title, digests in (("weights", model.weights), ("adapter", model.adapters), ("draft", model.drafts)):
+        if digests:
+            yield title, "\n".join(digests)
+    if parameters := [f"{name} {show_value(value)}" for name, value in sorted(model.parameters.items())]:
+        yield "parameters", "\n".join(parameters)
+    yield "template", model.template
+    if model.system:
+        yield "system", model.system
+    if model.messages:
+        turns = (f"{turn.role}: {turn.content.replace(chr(10), chr(10) + '  ')}" for turn in model.messages)
+        yield "messages", "\n".join(turns)
+    if model.license:
+        yield "license", _first_line(model.license)
+    for title, text in (("renderer", model.renderer), ("parser", model.parser), ("requires", model.requires)):
+        if text:
+            yield title, text
+
+
+def _first_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    more = len(lines) - 1
+    return lines[0] + (f" (and {more} more line{'s' * (more != 1)})" if more else "") if lines else ""

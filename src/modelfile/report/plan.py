@@ -1,0 +1,128 @@
+"""Plans and what came of them, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, TextIO, assert_never
+
+from modelfile.build.plan import SHORT, Copy, Create, Keep, Plan, Pull, Quantize, Step, Sweep, Upload
+from modelfile.names import ModelName
+from modelfile.report.text import Piece, print_changes, print_error, visible, write
+from modelfile.semantics.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from modelfile.build.execute import Built
+    from modelfile.build.project import Outcome
+    from modelfile.store.base import Stored
+
+_WIDTH = 11
+
+
+def print_plan(plan: Plan, file: TextIO) -> None:
+    """What is there, what will be done, and what it changes."""
+    write([(visible(f"{plan.name}"), "bold"), (visible(f" on {plan.place}, Ollama {plan.version}"), "")], file)
+    for title, text in _rows(plan):
+        write(_row(title, text), file)
+    if plan.changes:
+        write(_row("changes", ""), file)
+        print_changes(plan.changes, file, indent="    ")
+
+
+def print_nothing_to_do(plan: Plan, file: TextIO) -> None:
+    """A model that is as it should be."""
+    write([(visible(f"Nothing to do: {plan.name} already is {plan.gives}"), "")], file)
+
+
+def print_built(built: Built, file: TextIO) -> None:
+    """What was made."""
+    sent, made = built.rewritten
+    if built.plan.nothing_to_do:
+        print_nothing_to_do(built.plan, file)
+    else:
+        write([(visible(str(built.made.name)), "bold")], file)
+        write(_row("fingerprint", fingerprint(built.made.model)), file)
+        write(_row("digest", built.made.digest), file)
+        if built.kept:
+            write(_row("kept", f"what it held, as {built.kept}"), file)
+    if sent:
+        write(_row("weights", f"{', '.join(sent)} was sent"), file)
+        write(_row("", f"{', '.join(made)} is what Ollama {built.plan.version} made of it"), file)
+
+
+def print_outcomes(outcomes: Collection[tuple[str, ModelName, Outcome[Built]]], file: TextIO) -> None:
+    """A line for each model and server."""
+    from modelfile.build.project import Failed
+
+    rows = [("MODEL", "SERVER", "RESULT", "FINGERPRINT")]
+    rows += ((str(name), url, *_result(outcome)) for url, name, outcome in outcomes)
+    if len({url for url, _, _ in outcomes}) == 1:
+        rows = [(name, "", result, made) for name, _, result, made in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        cells = (f"{visible(cell):<{width}}" for cell, width in zip(row, widths, strict=True) if width)
+        line = "  ".join(cells)
+        write([(line.rstrip(), "" if number else "bold")], file)
+    for url, name, outcome in outcomes:
+        if isinstance(outcome, Failed):
+            print_error(f"{name} on {url}: {outcome.error.message}", outcome.error.hint)
+
+
+def _result(outcome: Outcome[Built]) -> tuple[str, str]:
+    from modelfile.build.project import Built as Done
+    from modelfile.build.project import Failed, Skipped
+
+    match outcome:
+        case Done(result):
+            word = "nothing to do" if result.plan.nothing_to_do else "built"
+            return word, fingerprint(result.made.model)
+        case Failed():
+            return "failed", ""
+        case Skipped(because):
+            return f"left out: {because} failed", ""
+        case _:
+            assert_never(outcome)
+
+
+def _row(title: str, text: str) -> list[Piece]:
+    return [(f"  {title:<{_WIDTH}}  {visible(text)}".rstrip(), "")]
+
+
+def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    yield "now", _short(plan.existing) if plan.existing else "not there"
+    if plan.base:
+        yield "base", f"{plan.base.name}, {_short(plan.base)}" + ("" if plan.base.digest else " once it is built")
+    for step in plan.steps:
+        yield _told(step)
+    if plan.nothing_to_do:
+        yield "to do", "nothing"
+    if plan.gives:
+        yield "gives", plan.gives
+    if plan.changes is None or not plan.gives:
+        what = "what it gives" if plan.changes is not None else "changes" if plan.gives else "what it gives and changes"
+        yield "not known", f"{what}, until {plan.unknown}"
+
+
+def _short(stored: Stored) -> str:
+    return f"{fingerprint(stored.model)[:SHORT]}…"
+
+
+def _told(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each kind
+    match step:
+        case Sweep(name):
+            return "sweep", f"{name}, which a build that was killed has left"
+        case Pull(base):
+            return "pull", str(base)
+        case Upload(path, digest, size):
+            from rich.filesize import decimal
+
+            return "upload", f"{path.name}, {decimal(size)} ({digest[: len('sha256:') + 12]}…)"
+        case Quantize(kind):
+            return "quantize", f"to {kind}"
+        case Create(_, request):
+            return "create", f"from {request.get('from') or ', '.join(request['files'])}, and look at what came of it"
+        case Keep(name):
+            return "keep", f"what {name} holds, for `mf rollback`"
+        case Copy(_, destination):
+            return "take", f"the name {destination}"
+        case _:
+            assert_never(step)

@@ -1,0 +1,167 @@
+"""What is wrong with local weights, told before anything is hashed or sent.
+
+Ollama's server tells some of it only when gigabytes have been sent, and some not at all: 0.9.3 takes a GGUF that is cut
+short, keeps the last part of a split one, and makes models of which tensors are missing (measured).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from modelfile.catalog.target import catalog
+from modelfile.catalog.versions import Version
+from modelfile.errors import InputError
+from modelfile.gguf.header import MAGICS, Header, read_header
+from modelfile.semantics.content_type import read_head
+from modelfile.semantics.recipe import Recipe
+from modelfile.semantics.safetensors import refuse_cut, refuse_missing
+
+_MERGES: Final = Version(0, 30, 0)
+"""The server puts the parts of a split GGUF together (v0.30.0 server/create.go)."""
+_CONVERTS_NO_MORE: Final = Version(0, 34, 1)
+"""By Ollama's issue tracker, not read in source."""
+_PART: Final = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})\.gguf")
+_POINTER: Final = b"version https://git-lfs"
+
+
+def check_weights(recipe: Recipe, target: Version | None = None) -> None:
+    """Refuse local files of which Ollama would make no model, or not the one that is meant.
+
+    Reads headers only.
+
+    Args:
+        recipe: What is to be made.
+        target: The version of Ollama that is to make it, by default the newest known.
+
+    Raises:
+        InputError: There is such a file.
+    """
+    known = catalog(target)
+    for word, files in (("ADAPTER", recipe.adapters), ("DRAFT", recipe.drafts)):
+        if files and word not in known.instructions:
+            raise InputError(f"Ollama {known.version} takes no {word}", hint=f"build without `{files[0].name}`")
+    if recipe.base is None and recipe.files:
+        _check_model(recipe.files, known.version)
+    if recipe.drafts:
+        ggufs = _read("DRAFT", recipe.drafts, known.version)
+        _check_parts(_parts(ggufs), known.version)
+    if recipe.adapters:
+        _check_adapter(recipe.adapters, known.version)
+
+
+def ggufs_of(files: Iterable[Path]) -> Mapping[Path, Header]:
+    """The headers of those files that are GGUF, by their names or by their bytes, as Ollama's server tells."""
+    return {path: read_header(path) for path in files if path.suffix == ".gguf" or read_head(path).startswith(MAGICS)}
+
+
+def kind_of(header: Header) -> str:
+    """What a GGUF holds: a `model`, an `adapter` or a `projector` (v0.33.0-rc2 server/create.go)."""
+    vision = header.number("block_count") == 0 and header.number("vision.block_count") > 0
+    match header.text("general.type"):
+        case "adapter":
+            return "adapter"
+        case "projector" | "mmproj":
+            return "projector"
+        case _:
+            return "projector" if vision or header.architecture == "clip" else "model"
+
+
+def _check_model(files: tuple[Path, ...], version: Version) -> None:
+    ggufs = _read("FROM", files, version)
+    models = {path: header for path, header in ggufs.items() if kind_of(header) == "model"}
+    if not ggufs:
+        _need("config.json", files, "FROM")
+    elif not models:
+        path, header = next(iter(ggufs.items()))
+        raise InputError(
+            f"FROM gives no model, only the {kind_of(header)} `{path}`", hint="add a FROM with the model's"
+        )
+    parts = _parts(models)
+    _check_parts(parts, version)
+    groups = {_PART.sub(r"\1", path.name) if path in parts else path.name for path in models}
+    if len(groups) > 1:
+        names = ", ".join(f"`{name}`" for name in sorted(groups))
+        hint = "write FROM with the one file that is meant"
+        raise InputError(f"FROM gives {len(groups)} models, {names}, and Ollama runs only one", hint=hint)
+
+
+def _check_adapter(files: tuple[Path, ...], version: Version) -> None:
+    ggufs = _read("ADAPTER", files, version)
+    if not ggufs:
+        _need("adapter_config.json", files, "ADAPTER")
+    elif len(files) > 1:
+        names = ", ".join(f"`{path.name}`" for path in files)
+        raise InputError(f"ADAPTER gives {len(files)} files, {names}, and Ollama takes one", hint="name that one")
+    elif kind_of(ggufs[files[0]]) == "model":
+        raise InputError(f"`{files[0]}` holds a model, not an adapter", hint="a model goes into FROM")
+
+
+def _read(word: str, files: tuple[Path, ...], version: Version) -> Mapping[Path, Header]:
+    """The headers of the GGUF files; the safetensors are looked at too."""
+    for path in files:
+        if read_head(path).startswith(_POINTER):
+            raise InputError(f"`{path}` is a git-lfs pointer, not the weights", hint="run `git lfs pull`")
+    safetensors = [path for path in files if path.suffix == ".safetensors"]
+    ggufs = ggufs_of(files)
+    if safetensors and ggufs:
+        raise InputError(
+            f"{word} gives `{safetensors[0].name}` and `{next(iter(ggufs)).name}`, and Ollama takes either as it comes",
+            hint="convert one of them: safetensors and GGUF do not go together",
+        )
+    if ggufs and (others := [path for path in files if path not in ggufs]):
+        raise InputError(
+            f"{word} gives `{others[0].name}` beside `{next(iter(ggufs)).name}`, and Ollama refuses what is not GGUF",
+            hint=f"let {word} name the GGUF file, not its folder",
+        )
+    if not safetensors and not ggufs:
+        raise InputError(
+            f"`{files[0]}` is neither GGUF nor safetensors, and Ollama's server takes nothing else",
+            hint="convert it; a checkpoint of PyTorch can be saved as safetensors",
+        )
+    if safetensors and version >= _CONVERTS_NO_MORE:
+        hint = "convert them with llama.cpp's convert_hf_to_gguf.py, and build from the GGUF"
+        raise InputError(f"Ollama {version} converts no safetensors", hint=hint)
+    for path in safetensors:
+        refuse_cut(path)
+    refuse_missing(safetensors, files)
+    for path, header in ggufs.items():
+        if header.size < header.needed:
+            message = f"`{path}` is cut short: it has {header.size:,} bytes, and its header tells of {header.needed:,}"
+            raise InputError(message, hint="download it again")
+    return ggufs
+
+
+def _need(name: str, files: tuple[Path, ...], word: str) -> None:
+    if all(path.name != name for path in files):
+        hint = f"it belongs to the weights: let {word} name the folder that has both"
+        raise InputError(f"`{files[0]}` comes without {name}, and Ollama cannot convert it so", hint=hint)
+
+
+def _parts(ggufs: Mapping[Path, Header]) -> dict[Path, Header]:
+    return {path: header for path, header in ggufs.items() if header.number("split.count") > 1}
+
+
+def _check_parts(parts: Mapping[Path, Header], version: Version) -> None:
+    wanted: set[Path] = set()
+    for path, header in parts.items():
+        number, count = header.number("split.no") + 1, header.number("split.count")
+        name = _PART.fullmatch(path.name)
+        if version < _MERGES:
+            first = f"{name[1]}-00001-of-{count:05}.gguf" if name else "FIRST.gguf"
+            raise InputError(
+                f"`{path}` is one of {count} parts, each of which Ollama {version} takes for a model of its own",
+                hint=f"run `llama-gguf-split --merge {first} MERGED.gguf`, or build with Ollama {_MERGES} or later",
+            )
+        if not name or (int(name[2]), int(name[3])) != (number, count):
+            hint = f"name it …-{number:05}-of-{count:05}.gguf"
+            raise InputError(f"`{path}` is part {number} of {count}, and its name says otherwise", hint=hint)
+        wanted |= {path.with_name(f"{name[1]}-{other:05}-of-{count:05}.gguf") for other in range(1, count + 1)}
+    if missing := sorted({path.name for path in wanted} - {path.name for path in parts}):
+        there = all(path.exists() for path in wanted)
+        raise InputError(
+            f"`{next(iter(parts))}` is one of several parts; missing: {', '.join(f'`{name}`' for name in missing)}",
+            hint="write a FROM for each part, or FROM with the folder" if there else "download all parts",
+        )

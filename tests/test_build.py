@@ -1,0 +1,429 @@
+"""`mf build` against a fake server: plans that are shown, kept and done, and what happens to several builds at once."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli import mf
+from tests.fake_faults import DropParameter, Slow, Status
+from tests.fake_ollama import FakeOllama
+from tests.fake_store import published
+
+from modelfile.build.alone import alone
+from modelfile.build.execute import Job, build
+from modelfile.build.plan import scratch_of
+from modelfile.names import ModelName
+from modelfile.ollama.client import Client
+from modelfile.progress import Progress
+from modelfile.semantics.recipe import Recipe
+from modelfile.store.quick import QuickStore
+from modelfile.store.server import ServerStore
+
+LOCAL = "# For tests.\nFROM ./weights.gguf\nPARAMETER temperature 0.5\n"
+BASE = "# The base.\nFROM ./weights.gguf\n"
+UPON = "# The bot.\nFROM base:v1\nSYSTEM hello\n"
+NAME = ModelName.parse("bot:v1")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeOllama) -> Path:
+    (tmp_path / "weights.gguf").write_bytes(b"GGUF" + bytes(60) + b"weights")
+    (tmp_path / "Modelfile").write_text(LOCAL)
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setenv("OLLAMA_HOST", fake.url)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def digests(fake: FakeOllama) -> dict[str, str]:
+    return {name: model.digest for name, model in fake.models.items()}
+
+
+def asked(fake: FakeOllama, since: int = 0) -> set[tuple[str, str]]:
+    return {(logged.method, "/".join(logged.path.split("/")[:3])) for logged in fake.requests[since:]}
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_dry_run_only_looks(project: Path, fake: FakeOllama) -> None:
+    ran = mf("build", "bot:v1", "--dry-run", "--detailed-exitcode")
+    assert ran.code == 2
+    assert "upload       weights.gguf, 71 bytes" in ran.out
+    assert asked(fake) == {("GET", "/api/tags"), ("GET", "/api/version"), ("HEAD", "/api/blobs")}
+    assert mf("build", "bot:v1").code == 0
+    before = digests(fake)
+    edit(project / "Modelfile", "0.5", "0.7")
+    changed = mf("build", "bot:v1", "--dry-run")
+    assert (changed.code, changed.err) == (0, "")
+    assert "    parameter temperature: 0.5 -> 0.7\n" in changed.out
+    edit(project / "Modelfile", "0.7", "0.5")
+    assert mf("build", "bot:v1", "--dry-run", "--detailed-exitcode").code == 0
+    assert digests(fake) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("bot:v1", "--detailed-exitcode"),
+        ("bot:v1", "--plan", "x", "--dry-run"),
+        ("bot:v1", "--keep", "1", "--no-keep"),
+        ("-f", "Modelfile"),
+        (),
+    ],
+)
+def test_what_does_not_go_together(project: Path, arguments: tuple[str, ...]) -> None:
+    assert project.exists()
+    assert mf("build", *arguments).code == 2
+
+
+def test_nothing_to_do_is_found_out_by_three_small_questions(project: Path, fake: FakeOllama) -> None:
+    assert project.exists()
+    assert mf("build", "bot:v1").code == 0
+    since = len(fake.requests)
+    again = mf("build", "bot:v1")
+    assert (again.code, again.err) == (0, "")
+    assert again.out.startswith("Nothing to do: bot:v1 already is mf1:")
+    assert asked(fake, since) == {("GET", "/api/tags"), ("GET", "/api/version"), ("HEAD", "/api/blobs")}
+    assert len(fake.requests) - since == 3
+
+
+def test_nothing_to_do_imports_neither_httpx_nor_pydantic(project: Path) -> None:
+    assert project.exists()
+    assert mf("build", "bot:v1").code == 0
+    code = (
+        "import sys\nfrom modelfile.__main__ import main\nsys.argv = ['mf', 'build', 'bot:v1']\n"
+        "try:\n    main()\nfinally:\n    print(*sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("Nothing to do")
+    heavy = {"httpx", "pydantic", "filelock", "rich", "gguf", "numpy"}
+    assert {*ran.stdout.split()} & heavy == set()
+
+
+def test_a_cache_that_is_lost_or_damaged_is_no_harm(project: Path, fake: FakeOllama) -> None:
+    assert mf("build", "bot:v1").code == 0
+    before = digests(fake)
+    entries = [*(Path(os.environ["XDG_CACHE_HOME"]) / "modelfile" / "models").iterdir()]
+    assert len(entries) == 2
+    for entry in entries:
+        entry.write_text(entry.read_text().replace("sha256:", "sha256:0"))
+    damaged = json.loads(mf("build", "bot:v1", "--json").out)
+    assert (damaged["built"], damaged["kept"]) == (True, None)  # it is the same again
+    for entry in entries:
+        entry.unlink()
+    assert json.loads(mf("build", "bot:v1", "--json").out)["built"]
+    assert digests(fake) == before
+    edit(project / "Modelfile", "FROM ./weights.gguf", "FROM bot:v1")
+    entries[0].parent.rename(entries[0].parent.with_name("elsewhere"))
+    assert json.loads(mf("build", "bot:v1", "--json").out)["built"] is False
+
+
+def test_a_model_whose_weights_have_gone_is_built_again(project: Path, fake: FakeOllama) -> None:
+    assert project.exists()
+    assert mf("build", "bot:v1").code == 0
+    (weights,) = (digest for digest, blob in fake.blobs.items() if blob.startswith(b"GGUF"))
+    del fake.blobs[weights]
+    assert mf("build", "bot:v1").code == 0
+    assert weights in fake.blobs
+
+
+def test_a_plan_is_done_as_it_was_shown(project: Path, fake: FakeOllama) -> None:
+    shown = mf("build", "bot:v1", "--plan-out", "plan.json", "--json")
+    assert json.loads((project / "plan.json").read_text())["plans"] == [json.loads(shown.out)]
+    assert not fake.models
+    assert mf("build", "bot:v1", "--plan", "plan.json").code == 0
+    assert [*fake.models] == ["bot:v1"]
+
+
+@pytest.mark.parametrize(
+    ("moved", "told"),
+    [
+        ("name", "what the name holds: nothing then, bot:v1 (mf1:"),
+        ("base", "the base: base:v1 (mf1:"),
+        ("version", "the server's version: 0.9.3 then, 0.9.6 now"),
+        ("text", "now to be done: create bot:mf-building-v1"),
+        ("keep", "no longer to be done: keep bot:v1"),
+    ],
+)
+def test_a_plan_is_refused_when_the_world_has_moved(project: Path, fake: FakeOllama, moved: str, told: str) -> None:
+    (project / "base.Modelfile").write_text(BASE)
+    (project / "Modelfile").write_text(UPON)
+    assert mf("build", "base:v1", "-f", "base.Modelfile").code == 0
+    if moved == "keep":
+        (project / "other.Modelfile").write_text(UPON + "LICENSE MIT\n")
+        assert mf("build", "bot:v1", "-f", "other.Modelfile").code == 0
+    assert mf("build", "bot:v1", "--plan-out", "plan.json").code == 0
+    more: tuple[str, ...] = ()
+    match moved:
+        case "name":
+            (project / "other.Modelfile").write_text(UPON + "LICENSE MIT\n")
+            assert mf("build", "bot:v1", "-f", "other.Modelfile").code == 0
+        case "base":
+            (project / "base.Modelfile").write_text(BASE + "SYSTEM moved\n")
+            assert mf("build", "base:v1", "-f", "base.Modelfile").code == 0
+        case "version":
+            fake.version = "0.9.6"
+        case "text":
+            (project / "Modelfile").write_text(UPON + "LICENSE MIT\n")
+        case _:
+            more = ("--no-keep",)
+    before = digests(fake)
+    refused = mf("build", "bot:v1", "--plan", "plan.json", *more)
+    assert refused.code == 3
+    assert "the plan for bot:v1 in `plan.json` no longer holds:" in refused.err
+    assert told in refused.err
+    assert digests(fake) == before
+
+
+def test_what_is_no_plan(project: Path) -> None:
+    (project / "plan.json").write_text("[]")
+    assert "is not a plan" in mf("build", "bot:v1", "--plan", "plan.json").err
+    (project / "plan.json").write_text('{"version": 2, "plans": []}')
+    assert "is a plan of version 2" in mf("build", "bot:v1", "--plan", "plan.json").err
+    (project / "plan.json").write_text('{"version": 1, "plans": []}')
+    assert "has no plan for bot:v1" in mf("build", "bot:v1", "--plan", "plan.json").err
+    assert "cannot be read" in mf("build", "bot:v1", "--plan", "missing").err
+
+
+def test_what_a_killed_build_left_is_swept(project: Path, fake: FakeOllama) -> None:
+    assert project.exists()
+    assert mf("build", "bot:v1").code == 0
+    with Client(fake.url) as client:
+        client.copy("bot:v1", str(scratch_of(NAME)))
+        assert "sweep" in mf("build", "bot:v1", "--dry-run").out
+        assert mf("build", "bot:v1").out.startswith("Nothing to do")
+    assert [*fake.models] == ["bot:v1"]
+
+
+@contextlib.contextmanager
+def store(fake: FakeOllama) -> Iterator[QuickStore]:
+    with Client(fake.url) as client:
+        yield QuickStore(fake.url, lambda: ServerStore(client))
+
+
+def test_the_second_of_two_builds_at_once_waits_and_says_so(project: Path, fake: FakeOllama) -> None:
+    job = Job(name=NAME, recipe=Recipe(files=(project / "weights.gguf",)))
+    heard = []
+    with contextlib.ExitStack() as first, store(fake) as place:
+        first.enter_context(alone(NAME, place.place, lambda _: None))
+
+        def listen(now: Progress) -> None:
+            heard.append(now.status)
+            if "waiting for another build of bot:v1" in now.status:  # the first ends, and has made the model
+                with Client(fake.url) as client:
+                    list(client.create("bot:v1", job.recipe.request(dict.fromkeys(job.recipe.files, digest))))
+                first.close()
+
+        digest = fake.store.add((project / "weights.gguf").read_bytes())
+        built = build(job, place, listen)
+    assert any("waiting" in status for status in heard)
+    assert built.plan.existing is not None
+    assert [*fake.models] == ["bot:v1"]
+
+
+def test_builds_of_two_names_do_not_wait_for_each_other(project: Path, fake: FakeOllama) -> None:
+    assert project.exists()
+    with alone(NAME, fake.url, lambda _: None):
+        assert mf("build", "other:v1").code == 0
+
+
+@pytest.mark.parametrize("where", ["POST /api/blobs", "/api/create"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_an_end_in_the_middle(project: Path, fake: FakeOllama, where: str, how: signal.Signals) -> None:
+    (project / "old.Modelfile").write_text(LOCAL.replace("0.5", "0.1"))
+    if where == "/api/create":
+        assert mf("build", "bot:v1", "-f", "old.Modelfile").code == 0
+    before = digests(fake)
+    fake.fault(where, Slow(60))
+    command = [sys.executable, "-m", "modelfile", "build", "bot:v1", "--no-keep"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        since = len(fake.requests)
+        method, _, path = where.rpartition(" ")
+        while not any(
+            logged.path.startswith(path) and method in ("", logged.method) for logged in fake.requests[since:]
+        ):
+            assert running.poll() is None
+        running.send_signal(how)
+        _, err = running.communicate(timeout=20)
+    if how == signal.SIGINT:
+        assert running.returncode == 130
+        assert b"error: interrupted\nhelp: every model is as it was or as asked; run the command again" in err
+    assert digests(fake) == before
+    again = mf("build", "bot:v1", "--no-keep")
+    assert again.code == 0, again
+    assert [*fake.models] == ["bot:v1"]
+
+
+def test_a_build_elsewhere_at_the_same_moment_is_noticed(
+    project: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert project.exists()
+    monkeypatch.setattr(ServerStore, "copy", lambda *_: None)
+    ran = mf("build", "bot:v1")
+    assert ran.code == 3
+    assert f"bot:v1 on {fake.url} is not what bot:mf-building-v1 was when it was copied" in ran.err
+    assert not fake.models
+
+
+def test_a_difference_is_told_with_what_the_version_has_to_do_with_it(project: Path) -> None:
+    edit(project / "Modelfile", "PARAMETER", "RENDERER qwen3\nREQUIRES 0.20.0\nPARAMETER")
+    with FakeOllama(allow={"renderer", "requires"}) as old:
+        ran = mf("build", "bot:v1", "--host", old.url)
+        assert not old.models
+    assert ran.code == 3
+    assert "  renderer: asked qwen3, made none (RENDERER came with Ollama " in ran.err
+    assert "  requires: asked 0.20.0, made none (REQUIRES came with Ollama 0.14.0, this is 0.9.3)" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "why"),
+    [
+        ("0.9.3", "draft_num_predict", "`draft_num_predict` came with Ollama "),
+        ("0.9.3", "temperature", "asked 0.5, made none\nhelp"),
+    ],
+)
+def test_a_parameter_that_is_lost(project: Path, version: str, name: str, why: str) -> None:
+    edit(project / "Modelfile", "temperature 0.5", f"{name} {'3' if name != 'temperature' else '0.5'}")
+    with FakeOllama(version) as old:
+        old.fault("/api/create", DropParameter(name))
+        ran = mf("build", "bot:v1", "--host", old.url)
+    assert ran.code == 3
+    assert why in ran.err
+
+
+def test_weights_that_the_server_rewrites(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeOllama("0.33.0") as new:
+        monkeypatch.setenv("OLLAMA_HOST", new.url)
+        made = json.loads(mf("build", "bot:v1", "--json").out)
+        (sent,), (built,) = made["rewritten"]["sent"], made["rewritten"]["made"]
+        assert sent != built
+        assert {sent, built} <= new.blobs.keys()
+        again = mf("build", "bot:v1")
+        assert again.out.startswith("Nothing to do")
+        assert f"{built} is what Ollama 0.33.0 made of it" in again.out
+        assert mf("pin").code == 0
+        lock = json.loads((project / "mf.lock").read_text())
+        assert lock["version"] == "1.1"
+        assert lock["modelfiles"]["Modelfile"]["built"] == [built]
+        shutil.rmtree(os.environ["XDG_CACHE_HOME"])  # by the lock alone
+        assert json.loads(mf("build", "bot:v1", "--json").out)["built"] is False
+        lock["modelfiles"]["Modelfile"]["fingerprint"] = f"mf1:{'0' * 64}"
+        (project / "mf.lock").write_text(json.dumps(lock))
+        other = mf("build", "bot:v1")
+        assert other.code == 3
+        assert "what a build of bot:v1 gives is not what was pinned" in other.err
+
+
+def test_another_version_than_the_pinned_one_may_make_something_else(project: Path) -> None:
+    assert mf("pin").code == 0
+    assert json.loads((project / "mf.lock").read_text())["version"] == "1.0"
+    with FakeOllama("0.33.0") as new:
+        ran = mf("build", "bot:v1", "--host", new.url)
+    assert ran.code == 0
+    assert "warning: Ollama 0.33.0 makes something else of these weights than the 0.9.3 of mf.lock" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("configured", "arguments", "kept"),
+    [("", (), 3), ("keep = 1\n", (), 1), ("keep = 1\n", ("--keep", "2"), 2), ("", ("--no-keep",), 0)],
+)
+def test_what_the_tag_held_is_kept(
+    project: Path, fake: FakeOllama, configured: str, arguments: tuple[str, ...], kept: int
+) -> None:
+    (project / "mf.toml").write_text(configured)
+    for number in range(5):
+        (project / "Modelfile").write_text(f"{LOCAL}PARAMETER seed {number}\n")
+        assert mf("build", "bot:v1", *arguments).code == 0
+    assert len(fake.models) == 1 + kept
+
+
+@pytest.fixture
+def models(project: Path) -> Path:
+    (project / "mf.toml").write_text(
+        '[models.bot]\nmodelfile = "Modelfile"\ntag = "v1"\n\n[models.base]\nmodelfile = "base.Modelfile"\ntag = "v1"\n'
+    )
+    (project / "base.Modelfile").write_text(BASE)
+    (project / "Modelfile").write_text(UPON)
+    return project
+
+
+def test_a_project_is_built_in_its_order(models: Path, fake: FakeOllama) -> None:
+    planned = json.loads(mf("build", "--dry-run", "--json").out)
+    assert [plan["name"] for plan in planned] == ["base:v1", "bot:v1"]
+    assert planned[1]["unknown_until"] == "base:v1 is built"
+    assert [step["do"] for step in planned[1]["steps"]] == ["create", "copy"]
+    ran = mf("build", "--json")
+    assert ran.code == 0, ran
+    assert [result["built"] for result in json.loads(ran.out)] == [True, True]
+    assert not any(result["built"] for result in json.loads(mf("build", "--json").out))
+    (models / "base.Modelfile").write_text(BASE + "PARAMETER seed 1\n")
+    (models / "Modelfile").write_text(UPON + "PARAMETER seed 2\n")
+    assert mf("build").code == 0
+    (models / "base.Modelfile").write_text(BASE + "PARAMETER seed 3\nLICENSE MIT\n")
+    assert mf("build", "base:v1", "-f", "base.Modelfile", "--no-keep").code == 0
+    (models / "base.Modelfile").write_text(BASE + "PARAMETER seed 4\nLICENSE BSD\n")
+    ahead = json.loads(mf("build", "--dry-run", "--json").out)
+    assert [change["aspect"] for change in ahead[1]["changes"]] == ["license"]
+    assert mf("build").code == 0
+    with Client(fake.url) as client:
+        assert client.show("bot:v1").license == "BSD"
+
+
+def test_the_plan_of_a_project_is_done_or_refused_as_a_whole(models: Path, fake: FakeOllama) -> None:
+    assert mf("build", "--plan-out", "plan.json").code == 0
+    assert mf("build", "--plan", "plan.json").code == 0
+    before = digests(fake)
+    assert before.keys() == {"base:v1", "bot:v1"}
+    (models / "base.Modelfile").write_text(BASE + "PARAMETER seed 1\n")
+    refused = mf("build", "--plan", "plan.json")
+    assert refused.code == 3
+    assert "the plan for base:v1 in `plan.json` no longer holds" in refused.err
+    assert digests(fake) == before
+
+
+def test_what_is_from_one_that_failed_is_left_out(models: Path, fake: FakeOllama) -> None:
+    assert models.exists()
+    fake.fault("/api/create", Status(500, '{"error": "boom"}'))
+    ran = mf("build")
+    assert ran.code == 3
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["MODEL", "bot:v1", "base:v1"]
+    assert "left out: base:v1 failed" in ran.out
+    assert "refused: boom" in ran.err
+    assert mf("build", "--json").code == 0
+
+
+def test_the_same_on_two_servers(project: Path, fake: FakeOllama) -> None:
+    assert project.exists()
+    with FakeOllama("0.24.0") as other:
+        both = ("--host", fake.url, "--host", other.url, "--host", fake.url)
+        planned = json.loads(mf("build", "bot:v1", "--dry-run", "--json", *both).out)
+        assert [plan["host"] for plan in planned] == [fake.url, other.url]
+        ran = mf("build", "bot:v1", *both)
+        assert ran.code == 0, ran
+        assert [line.split()[1:3] for line in ran.out.splitlines()[1:]] == [[fake.url, "built"], [other.url, "built"]]
+        one_dead = mf("build", "bot:v1", "--json", *both, "--host", "127.0.0.1:9")
+    assert one_dead.code == 3
+    fine, new, dead = json.loads(one_dead.out)
+    assert (fine["built"], new["built"]) == (False, False)
+    assert fine["fingerprint"] == new["fingerprint"]
+    assert dead["error"] == "no Ollama server answers at http://127.0.0.1:9"
+
+
+def test_a_base_that_is_pulled_is_planned_again(project: Path, fake: FakeOllama) -> None:
+    fake.registry["team/base:v1"] = published(b"GGUF", system="You are terse.")
+    (project / "Modelfile").write_text("# For tests.\nFROM team/base:v1\nPARAMETER seed 1\n")
+    ran = mf("build", "bot:v1")
+    assert ran.code == 0, ran
+    assert "  pull         team/base:v1\n" in ran.err
+    assert mf("build", "bot:v1").out.startswith("Nothing to do")

@@ -1,0 +1,295 @@
+"""What is kept of a tag when it is overwritten, and how it comes back."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fake_faults import Status
+from tests.fake_ollama import FakeOllama
+from tests.history_contract import brings_back, hold, kept_of, leaves_no_layers
+
+from modelfile.build.history import alias_of, copy_over, history, is_alias, keep, rollback
+from modelfile.build.plan import scratch_of
+from modelfile.errors import NotFound, ServerError, UsageError, VerificationError
+from modelfile.names import ModelName
+from modelfile.ollama.client import Client
+from modelfile.store.base import Listed
+from modelfile.store.server import ServerStore
+
+V1, V2 = ModelName.parse("bot:v1"), ModelName.parse("bot:v2")
+LONG = ModelName.parse("bot:v1.0.0-rc.1")
+
+
+@pytest.fixture
+def store(fake: FakeOllama) -> Iterator[ServerStore]:
+    with Client(fake.url) as client:
+        yield ServerStore(client)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    (tmp_path / "weights.gguf").write_bytes(b"GGUF" + bytes(60))
+    return tmp_path / "weights.gguf"
+
+
+def overwritten(
+    store: ServerStore, weights: Path, name: ModelName, contents: Sequence[str], limit: int = 3
+) -> list[str]:
+    """Give a name one content after the other, each kept before the next; the digests of all."""
+    digests = []
+    for content in contents:
+        keep(name, store, limit)
+        digests.append(hold(store, weights, name, content))
+    return digests
+
+
+def test_it_comes_back(store: ServerStore, weights: Path) -> None:
+    brings_back(store, weights)
+
+
+@pytest.mark.live
+def test_it_comes_back_on_a_real_server(real: str, tiny: Path) -> None:
+    with Client(real) as client:
+        brings_back(ServerStore(client), tiny)
+        leaves_no_layers(ServerStore(client), tiny)
+
+
+def test_what_is_overwritten_leaves_no_layers(store: ServerStore, weights: Path) -> None:
+    leaves_no_layers(store, weights)
+
+
+def test_what_could_not_be_copied_over_stays_kept(
+    store: ServerStore, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, _ = hold(store, weights, V1, "a"), hold(store, weights, V2, "b")
+    copies = store.copy
+
+    def copy(source: ModelName, destination: ModelName) -> None:
+        if destination == V1:
+            raise ServerError("no")
+        copies(source, destination)
+
+    monkeypatch.setattr(store, "copy", copy)
+    with pytest.raises(ServerError, match="no"):
+        copy_over(V2, V1, store)
+    assert kept_of(V1, store) == [before]
+    with pytest.raises(NotFound, match="there is no bot:v3"):
+        copy_over(ModelName.parse("bot:v3"), V1, store)
+
+
+def test_aliases(store: ServerStore, weights: Path) -> None:
+    digest = hold(store, weights, V1, "a")
+    bare = f"bot:sha256-{digest.removeprefix('sha256:')}"
+    store.copy(V1, scratch_of(V1))
+    store.copy(V1, ModelName.parse(f"{bare}-v2"))
+    assert str(keep(ModelName.parse("BOT:V1"), store)) == bare
+    store.copy(V1, V2)
+    assert str(keep(ModelName.parse("BOT:V1"), store)) == f"{bare}-v1"
+    longest = ModelName.parse(f"team/bot:{'x' * 80}")
+    for name in (V1, LONG, longest):
+        made = alias_of(name, digest, only_tag=False)
+        assert ModelName.parse(str(made)).same_as(made)
+        assert is_alias(made)
+    assert not is_alias(V1)
+    assert is_alias(ModelName.parse(f"base:sha256-{'0' * 64}"))
+    assert not is_alias(ModelName.parse(f"base:sha256-{'0' * 63}"))
+    other = replace(LONG, tag="v1.0.0-rc.2")
+    assert alias_of(LONG, digest, only_tag=False) != alias_of(other, digest, only_tag=False)
+
+
+def test_the_oldest_go_of_this_tag_only(store: ServerStore, weights: Path) -> None:
+    for name in (V1, V2, LONG):
+        hold(store, weights, name, "w")
+    others = [overwritten(store, weights, name, "xy") for name in (V2, LONG)]
+    pinned = ModelName.parse(f"bot:sha256-{'0' * 64}")
+    store.copy(V2, pinned)
+    digests = overwritten(store, weights, V1, "abcdef")
+    assert kept_of(V1, store) == [*digests[4:1:-1]]
+    assert [kept_of(name, store)[0] for name in (V2, LONG)] == [other[0] for other in others]
+    assert store.find(pinned)
+
+
+def test_what_is_kept_again_counts_as_kept_now(store: ServerStore, weights: Path) -> None:
+    a, b, c = overwritten(store, weights, V1, "abc")
+    assert hold(store, weights, V1, "a") == a  # b is kept, c is not: another program overwrote it
+    keep(V1, store)
+    assert kept_of(V1, store) == [a, b]
+    hold(store, weights, V1, "c")
+    assert (rollback(V1, store).digest, kept_of(V1, store)) == (a, [c, a, b])
+
+
+def test_what_is_kept_now_stays_where_the_clock_went_back(store: ServerStore, weights: Path, fake: FakeOllama) -> None:
+    overwritten(store, weights, V1, "abc")
+    for name, model in fake.models.items():
+        fake.models[name] = replace(model, modified="2030-01-01T00:00:00Z")
+    alias = keep(V1, store, 1)
+    assert [old.name for old in history(V1, store.list())] == [alias]
+
+
+def test_nothing_to_keep(store: ServerStore, weights: Path) -> None:
+    assert keep(V1, store) is None
+    overwritten(store, weights, V1, "ab")
+    before = kept_of(V1, store)
+    assert keep(V1, store, 0) is None
+    assert kept_of(V1, store) == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"), [(Status(400, '{"error": "x"}'), ServerError), (Status(200, ""), VerificationError)]
+)
+def test_nothing_goes_where_nothing_can_be_kept(
+    store: ServerStore, weights: Path, fake: FakeOllama, fault: Status, error: type[Exception]
+) -> None:
+    overwritten(store, weights, V1, "abcd")
+    before = dict(fake.models)
+    fake.fault("/api/copy", fault)
+    with pytest.raises(error):
+        keep(V1, store, 1)
+    assert fake.models == before
+    fake.fault("/api/copy", fault)
+    with pytest.raises(error):
+        rollback(V1, store)
+    assert fake.models == before
+
+
+def test_a_rollback_does_not_lose_what_it_brings_back(store: ServerStore, weights: Path) -> None:
+    digests = overwritten(store, weights, V1, "abcd")
+    done = rollback(V1, store, digests[0][7:19])
+    assert (done.digest, done.before) == (digests[0], digests[3])
+    assert done.kept == alias_of(V1, digests[3], only_tag=True)
+    assert kept_of(V1, store) == [digests[3], digests[2], digests[1]]
+
+
+def test_a_tag_that_was_removed(store: ServerStore, weights: Path) -> None:
+    digests = overwritten(store, weights, V1, "ab")
+    store.remove(V1)
+    done = rollback(V1, store)
+    assert (done.digest, done.before, done.kept) == (digests[0], None, None)
+
+
+def test_what_may_be_another_tags_comes_back_only_where_its_digest_is_said(store: ServerStore, weights: Path) -> None:
+    a, b = overwritten(store, weights, V1, "ab")
+    store.copy(V1, V2)
+    for name in (V1, V2):
+        with pytest.raises(NotFound, match=f"nothing is kept of {name}") as nothing:
+            rollback(name, store)
+        assert nothing.value.hint == (
+            f"there are some that may be another tag's: {a[7:19]}; to bring one back, say --to DIGEST"
+        )
+    keep(V1, store)
+    with pytest.raises(NotFound) as nothing:
+        rollback(V2, store)
+    assert str(nothing.value.hint).startswith("there is some of bot:v1; there are some that may be another tag's: ")
+    assert rollback(V1, store, a[7:19]).digest == a
+    assert kept_of(V1, store) == [b]
+
+
+def test_both_forms_count_once_where_the_other_tag_has_gone(store: ServerStore, weights: Path) -> None:
+    a, b = overwritten(store, weights, V1, "ab")
+    keep(V1, store)
+    store.copy(V1, V2)
+    keep(V1, store)
+    store.remove(V2)
+    assert kept_of(V1, store) == [b, a]
+    c = hold(store, weights, V1, "c")
+    keep(V1, store, 2)
+    assert kept_of(V1, store) == [c, b]
+    hold(store, weights, V1, "d")
+    keep(V1, store, 1)
+    assert len([model for model in store.list() if is_alias(model.name)]) == 1
+
+
+def test_refusals(store: ServerStore, weights: Path) -> None:
+    a, b, c = overwritten(store, weights, V1, "abc")
+    before = store.list()
+    with pytest.raises(NotFound) as nothing:
+        rollback(V2, store)
+    assert nothing.value.hint == "there is some of bot:v1"
+    with pytest.raises(UsageError, match="several models kept of bot:v1") as several:
+        rollback(V1, store, "sha256:")
+    assert {a, b} == set(str(several.value.hint).split(", "))
+    with pytest.raises(NotFound, match="no model of digest xyz is kept"):
+        rollback(V1, store, "xyz")
+    assert store.list() == before
+    keep(V1, store)
+    with pytest.raises(UsageError, match="already"):
+        rollback(V1, store, c)
+    for digest in (a, b):
+        store.remove(alias_of(V1, digest, only_tag=True))
+    with pytest.raises(NotFound, match="holds the only model that is kept"):
+        rollback(V1, store)
+
+
+class Memory(ServerStore):
+    """Names and digests, with a clock that ticks at each copy."""
+
+    def __init__(self) -> None:
+        self.models: dict[ModelName, Listed] = {}
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    @property
+    def place(self) -> str:
+        """Nowhere."""
+        return "here"
+
+    def hold(self, name: ModelName, digest: str) -> None:
+        """Give a name a content."""
+        self.now += timedelta(seconds=1)
+        self.models[name] = Listed(name=name, digest=digest, size=1, modified=self.now)
+
+    def list(self) -> tuple[Listed, ...]:
+        """List all, in no order."""
+        return tuple(self.models.values())
+
+    def copy(self, source: ModelName, destination: ModelName) -> None:
+        """Give another name the same content."""
+        self.hold(destination, self.models[source].digest)
+
+    def remove(self, name: ModelName) -> None:
+        """Take a name away."""
+        del self.models[name]
+
+
+LETTERS = st.sampled_from("abcdef")
+TAGS = st.integers(0, 2)
+
+
+@pytest.mark.parametrize("tags", [(V1,), (LONG,), (V1, V2, LONG)])
+@given(does=st.lists(st.tuples(TAGS, LETTERS | st.none())), limit=st.integers(1, 4))
+def test_it_is_a_list_of_the_last_ones_for_each_tag(
+    tags: tuple[ModelName, ...], does: list[tuple[int, str | None]], limit: int
+) -> None:
+    """A letter is built, None is a rollback; no tag ever gets what another one held, nor what may be another's."""
+    store = Memory()
+    now = {name: f"sha256:{number * 64}" for name, number in zip(tags, "012", strict=False)}
+    for name, digest in now.items():
+        store.hold(name, digest)
+    if len(tags) > 1:
+        store.hold(alias_of(V1, f"sha256:{'9' * 64}", only_tag=True), f"sha256:{'9' * 64}")
+    kept: dict[ModelName, list[str]] = {name: [] for name in tags}
+    for tag, letter in does:
+        name = tags[tag % len(tags)]
+        before = now[name]
+        if letter is None:
+            back = next((digest for digest in kept[name] if digest != before), None)
+            if back is None:
+                with pytest.raises(NotFound):
+                    rollback(name, store, limit=limit)
+                continue
+            assert rollback(name, store, limit=limit).digest == back
+            now[name] = back
+        else:
+            keep(name, store, limit)
+            digest = f"sha256:{letter * 64}"
+            store.hold(name, digest)
+            now[name] = digest
+        kept[name] = [before, *(digest for digest in kept[name] if digest != before)][:limit]
+        old = history(name, store.list())
+        assert [model.digest for model in old] == kept[name]
+        if len(tags) == 1:
+            assert [model.name.tag for model in old] == [f"sha256-{digest[7:]}" for digest in kept[name]]
+    assert {name: store.models[name].digest for name in now} == now

@@ -1,0 +1,195 @@
+"""Every branch of the plan, without a server."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from modelfile.build.expected import foreseen, is_opaque, seen
+from modelfile.build.history import alias_of
+from modelfile.build.plan import (
+    Copy,
+    Create,
+    Keep,
+    Pinned,
+    Plan,
+    Pull,
+    Quantize,
+    Sweep,
+    Upload,
+    World,
+    plan,
+    release,
+    scratch_of,
+)
+from modelfile.catalog.versions import Version
+from modelfile.errors import InputError, VerificationError
+from modelfile.names import ModelName
+from modelfile.semantics.fingerprint import fingerprint
+from modelfile.semantics.recipe import Model, Recipe
+from modelfile.store.base import Stored
+
+NAME, BASE, SCRATCH = (ModelName.parse(name) for name in ("bot:v1", "base:v1", "bot:mf-building-v1"))
+WEIGHTS = Path("w.gguf")
+DIGEST = f"sha256:{'1' * 64}"
+LOCAL = Recipe(files=(WEIGHTS,), parameters={"temperature": 0.5})
+UPON = Recipe(base="base:v1", parameters={"temperature": 0.5})
+EMPTY = World(place="http://here", version="0.9.3", sizes={WEIGHTS: 7})
+HELD = Model(weights=(DIGEST,), parameters={"temperature": 0.2})
+DONE = Model(weights=(DIGEST,), parameters={"temperature": 0.5})
+
+
+def stored(name: ModelName, model: Model) -> Stored:
+    return Stored(name=name, digest=f"sha256:{'a' * 64}", model=model)
+
+
+WITH_BASE = replace(EMPTY, base=stored(BASE, Model(weights=(DIGEST,))))
+
+
+def planned(recipe: Recipe, world: World, pinned: Pinned | None = None, keep: int = 3) -> Plan:
+    digests = dict.fromkeys(recipe.local_files, DIGEST)
+    return plan(NAME, recipe, digests, world, pinned=pinned or Pinned(), keep=keep)
+
+
+def test_local_weights_the_first_time() -> None:
+    made = planned(LOCAL, EMPTY)
+    request = LOCAL.request({WEIGHTS: DIGEST})
+    assert made.steps == (Upload(WEIGHTS, DIGEST, 7), Create(SCRATCH, request), Copy(SCRATCH, NAME))
+    assert (made.gives, made.changes, made.unknown) == (None, (), "the server has looked at the weights")
+    assert not made.nothing_to_do
+
+
+def test_a_blob_that_is_there_is_not_sent() -> None:
+    assert not any(isinstance(step, Upload) for step in planned(LOCAL, replace(EMPTY, blobs=frozenset({DIGEST}))).steps)
+
+
+def test_a_base_that_is_there() -> None:
+    made = planned(UPON, WITH_BASE)
+    assert made.steps == (Create(SCRATCH, UPON.request()), Copy(SCRATCH, NAME))
+    assert (made.gives, made.changes, made.unknown) == (fingerprint(DONE), (), "")
+
+
+def test_a_base_that_is_not() -> None:
+    made = planned(UPON, EMPTY)
+    assert made.pull == Pull(BASE)
+    assert made.steps[0] == made.pull
+    assert (made.gives, made.unknown) == (None, "base:v1 is pulled")
+
+
+def test_a_base_is_spelled_as_it_is_there() -> None:
+    create = planned(replace(UPON, base="BASE:v1"), WITH_BASE).steps[0]
+    assert isinstance(create, Create)
+    assert create.request["from"] == "base:v1"
+
+
+def test_changes_by_meaning() -> None:
+    made = planned(UPON, replace(WITH_BASE, existing=stored(NAME, HELD)))
+    assert made.changes is not None
+    assert [(change.title, change.old, change.new) for change in made.changes] == [
+        ("parameter temperature", "0.2", "0.5")
+    ]
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(3, True), (0, False)])
+def test_what_is_overwritten_is_kept(keep: int, *, kept: bool) -> None:
+    existing = stored(NAME, HELD)
+    for only_tag in (True, False):
+        steps = planned(UPON, replace(WITH_BASE, existing=existing, only_tag=only_tag), keep=keep).steps
+        assert (Keep(NAME, alias_of(NAME, existing.digest, only_tag=only_tag)) in steps) is kept
+        assert steps[-1] == Copy(SCRATCH, NAME)
+
+
+def test_nothing_to_do() -> None:
+    made = planned(UPON, replace(WITH_BASE, existing=stored(NAME, DONE)))
+    assert made.nothing_to_do
+    assert (made.steps, made.changes) == ((), ())
+
+
+def test_a_leftover_is_swept_only_if_nothing_takes_its_place() -> None:
+    world = replace(WITH_BASE, leftover=SCRATCH)
+    assert planned(UPON, world).steps == planned(UPON, WITH_BASE).steps
+    assert planned(UPON, replace(world, existing=stored(NAME, DONE))).steps == (Sweep(SCRATCH),)
+
+
+def test_local_weights_by_record() -> None:
+    world = replace(EMPTY, existing=stored(NAME, DONE), record=seen(DONE, LOCAL))
+    assert planned(LOCAL, world).nothing_to_do
+    changed = planned(replace(LOCAL, parameters={"temperature": 0.7}), world)
+    assert changed.changes is not None
+    assert [change.title for change in changed.changes] == ["parameter temperature"]
+
+
+def test_local_weights_by_lock() -> None:
+    pinned = Pinned(model=fingerprint(DONE), version="0.9.3")
+    world = replace(EMPTY, existing=stored(NAME, DONE))
+    assert planned(LOCAL, world, pinned).nothing_to_do
+    other = planned(LOCAL, replace(world, version="0.24.0"), pinned)
+    assert (other.nothing_to_do, other.gives, other.changes) == (False, None, None)
+
+
+def test_a_record_against_the_lock() -> None:
+    pinned = Pinned(model=f"mf1:{'0' * 64}", version="0.9.3")
+    made = planned(LOCAL, replace(EMPTY, existing=stored(NAME, DONE), record=seen(DONE, LOCAL)), pinned)
+    assert (made.nothing_to_do, made.gives, made.expected) == (False, pinned.model, None)
+
+
+@pytest.mark.parametrize("pinned", [Pinned(base=f"mf1:{'0' * 64}"), Pinned(model=f"mf1:{'0' * 64}")])
+def test_what_is_not_as_pinned_is_refused_ahead(pinned: Pinned) -> None:
+    with pytest.raises(VerificationError, match="is not what was pinned"):
+        planned(UPON, WITH_BASE, pinned)
+
+
+def test_a_pinned_build_whose_base_is_not_there() -> None:
+    pinned = Pinned(base=fingerprint(Model(weights=(DIGEST,))), model=fingerprint(DONE))
+    assert planned(UPON, EMPTY, pinned).gives == fingerprint(DONE)
+    assert planned(UPON, replace(EMPTY, existing=stored(NAME, DONE)), pinned).nothing_to_do
+
+
+def test_a_base_that_the_project_builds_before() -> None:
+    unknown = planned(UPON, replace(EMPTY, base_to_come=True))
+    assert (unknown.pull, unknown.unknown) == (None, "base:v1 is built")
+    assert planned(UPON, replace(WITH_BASE, base_to_come=True)).gives == fingerprint(DONE)
+
+
+def test_quantize_has_a_line_of_its_own() -> None:
+    made = planned(replace(UPON, quantize="q4_K_M"), WITH_BASE)
+    assert made.steps[0] == Quantize("q4_K_M")
+    create = made.steps[1]
+    assert isinstance(create, Create)
+    assert create.request["quantize"] == "q4_K_M"
+    assert made.gives is None
+
+
+def test_nothing_to_build_from() -> None:
+    with pytest.raises(InputError):
+        planned(Recipe(), EMPTY)
+
+
+def test_a_long_tag_leaves_a_scratch_name_that_ollama_takes() -> None:
+    name = replace(NAME, tag="x" * 80)
+    assert ModelName.parse(str(scratch_of(name))).tag != name.tag
+
+
+def test_what_was_seen_tells_nothing_that_the_recipe_says_itself() -> None:
+    made = replace(DONE, template="t", parameters={"temperature": 0.5, "stop": ("<e>",)}, system="s")
+    record = seen(made, replace(LOCAL, template="t"))
+    assert (record.template, record.parameters, record.system) == ("", {"stop": ("<e>",)}, "")
+    given = foreseen(replace(LOCAL, template="u"), {WEIGHTS: DIGEST}, None, record)
+    assert given == replace(DONE, template="u", parameters={"temperature": 0.5, "stop": ("<e>",)})
+
+
+def test_converted_adapters_are_the_servers_affair() -> None:
+    adapter = Path("adapter.safetensors")
+    recipe = replace(UPON, adapters=(adapter,))
+    assert is_opaque(recipe)
+    assert not is_opaque(replace(UPON, adapters=(Path("a.gguf"),)))
+    made = replace(DONE, adapters=("sha256:made",))
+    given = foreseen(recipe, {adapter: "sha256:sent"}, Model(weights=(DIGEST,)), seen(made, recipe))
+    assert given == made
+
+
+@pytest.mark.parametrize(
+    ("text", "version"), [("0.33.0-rc2", Version(0, 33, 0, 2)), ("0.0.0", None), ("a build of my own", None)]
+)
+def test_releases(text: str, version: Version | None) -> None:
+    assert release(text) == version

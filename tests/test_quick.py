@@ -1,0 +1,65 @@
+"""The first look at a server: what it takes for an answer, and what it leaves to the client."""
+
+from collections.abc import Callable
+
+import pytest
+from tests.fake_faults import Garbage, Hangup, Status
+from tests.fake_ollama import FakeOllama
+
+from modelfile.ollama.client import Client
+from modelfile.ollama.glance import Glance
+from modelfile.store.quick import QuickStore
+from modelfile.store.server import ServerStore
+
+BLOB = f"sha256:{'0' * 64}"
+
+
+def opened(client: Client, log: list[str]) -> Callable[[], ServerStore]:
+    def open_store() -> ServerStore:
+        log.append("opened")
+        return ServerStore(client)
+
+    return open_store
+
+
+def test_a_look_is_enough(fake: FakeOllama) -> None:
+    digest = fake.store.add(b"GGUF weights")
+    log: list[str] = []
+    with Client(fake.url) as client:
+        list(client.create("bot:v1", {"files": {"w.gguf": digest}}))
+        store = QuickStore(fake.url, opened(client, log))
+        assert store.list() == ServerStore(client).list()
+        assert (store.version(), store.has_blob(digest), store.has_blob(BLOB)) == ("0.9.3", True, False)
+        store.close()
+    assert not log
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Status(500, '{"error": "boom"}'),
+        Hangup(),
+        Garbage(b"<html>"),
+        Garbage(b"[]"),
+        Garbage(b'{"models": [{"name": "a b"}]}'),
+        Garbage(b'{"models": [{"name": "a:b", "digest": "x", "size": 1, "modified_at": "now"}]}'),
+    ],
+)
+def test_what_is_no_answer_is_asked_again(fake: FakeOllama, fault: Status | Hangup | Garbage) -> None:
+    fake.fault("/api/tags", fault)
+    log: list[str] = []
+    with Client(fake.url) as client:
+        store = QuickStore(fake.url, opened(client, log))
+        assert store.list() == ()
+        assert store.version() == "0.9.3"
+    assert log == ["opened"]
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.1:11434", "https://127.0.0.1:1", "http://ollama.example:80"])
+def test_only_this_machine_is_looked_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("http.client.HTTPConnection.connect", lambda _: pytest.fail("it connects"))
+    assert (Glance(url).get("/api/version"), Glance(url).head("/")) == (None, None)
+
+
+def test_nobody_there() -> None:
+    assert Glance("http://127.0.0.1:9").get("/api/version") is None

@@ -1,0 +1,221 @@
+"""`mf ls`, `rm`, `cp --force`, `pull` and `rollback`: what depends on the time, on a terminal, or on several models."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.cli import mf
+from tests.fake_faults import ErrorLine, NoSuccess
+from tests.fake_ollama import FakeOllama
+from tests.fake_store import published
+from tests.history_contract import hold
+
+from modelfile.build.history import alias_of
+from modelfile.build.plan import scratch_of
+from modelfile.names import ModelName
+from modelfile.ollama.client import Client
+from modelfile.report import models
+from modelfile.store.server import ServerStore
+
+V1, V2 = ModelName.parse("bot:v1"), ModelName.parse("bot:v2")
+
+
+class Now(datetime):
+    """A minute after the fake server's first model."""
+
+    @classmethod
+    def now(cls, tz: object = None) -> "Now":  # noqa: ARG003  # the signature is datetime's
+        """Return always the same."""
+        return cls(2026, 1, 1, 0, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(fake: FakeOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerStore]:
+    """A server with bot:v1, that was overwritten once, and bot:v2."""
+    monkeypatch.setenv("OLLAMA_HOST", fake.url)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(models, "datetime", Now)
+    weights = tmp_path / "weights.gguf"
+    weights.write_bytes(b"GGUF" + bytes(20))
+    with Client(fake.url) as client:
+        store = ServerStore(client)
+        hold(store, weights, V1, "first")
+        store.copy(V1, alias_of(V1, store.list()[0].digest, only_tag=False))
+        hold(store, weights, V1, "second")
+        hold(store, weights, V2, "other")
+        yield store
+
+
+def digest_of(store: ServerStore, name: ModelName) -> str:
+    return next(model.digest for model in store.list() if model.name == name)
+
+
+def names(store: ServerStore) -> list[str]:
+    return sorted(str(model.name) for model in store.list())
+
+
+def test_ls(store: ServerStore) -> None:
+    store.copy(V1, scratch_of(V2))
+    v1, v2, first = digest_of(store, V1), digest_of(store, V2), store.list()[-1]
+    assert mf("ls").out == (
+        "NAME    DIGEST             SIZE  MODIFIED\n"
+        f"bot:v2  {v2[7:19]}  368 bytes  57 seconds ago\n"
+        f"bot:v1  {v1[7:19]}  369 bytes  58 seconds ago\n"
+    )
+    everything = mf("ls", "-a", "BOT").out.splitlines()
+    assert [line.split()[0] for line in everything] == ["NAME", str(scratch_of(V2)), str(V2), str(V1), str(first.name)]
+    assert len({line.rindex("  ") for line in everything}) == 1
+    assert mf("ls", "bot:*2").out.count("\n") == 2
+    assert mf("ls", "bo").out == "NAME  DIGEST  SIZE  MODIFIED\n"
+    assert [model["name"] for model in json.loads(mf("ls", "--json").out)] == ["bot:v2", "bot:v1"]
+
+
+@pytest.mark.parametrize(
+    ("ago", "told"),
+    [
+        (timedelta(0), "just now"),
+        (timedelta(days=-1), "just now"),
+        (timedelta(seconds=1), "1 second ago"),
+        (timedelta(seconds=59.9), "59 seconds ago"),
+        (timedelta(hours=1), "1 hour ago"),
+        (timedelta(days=13), "1 week ago"),
+        (timedelta(days=59), "1 month ago"),
+        (timedelta(days=800), "2 years ago"),
+    ],
+)
+def test_ages(ago: timedelta, told: str) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert models.age(now, now - ago) == told
+
+
+def test_rollback(store: ServerStore, fake: FakeOllama) -> None:
+    first, second = store.list()[-1].digest, digest_of(store, V1)
+    assert mf("rollback", "bot:v1", "--list").out == (
+        f"  DIGEST             SIZE  KEPT\n  {first[7:19]}  368 bytes  59 seconds ago\n"
+    )
+    ran = mf("rollback", "bot:v1")
+    assert (ran.code, ran.out) == (
+        0,
+        f"bot:v1 is {first} again\n  it was {second}, which is kept: `mf rollback bot:v1` brings it back\n",
+    )
+    assert mf("rollback", "bot:v1", "--list").out == (
+        "   DIGEST             SIZE  KEPT\n"
+        f"   {second[7:19]}  369 bytes  56 seconds ago\n"
+        f"*  {first[7:19]}  368 bytes  59 seconds ago\n"
+    )
+    already = mf("rollback", "bot:v1", "--to", first[:20])
+    assert (already.code, already.err) == (
+        2,
+        f"error: bot:v1 holds {first} already\nhelp: see `mf rollback bot:v1 --list`\n",
+    )
+    other = mf("rollback", "bot:v2")
+    assert (other.code, other.err) == (
+        3,
+        f"error: nothing is kept of bot:v2 on {fake.url}\nhelp: there is some of bot:v1\n",
+    )
+    answer = json.loads(mf("rollback", "bot:v1", "--to", second[7:15], "--json").out)
+    kept = str(alias_of(V1, first, only_tag=False))
+    assert answer == {"name": "bot:v1", "digest": second, "before": first, "kept": kept}
+    listed = json.loads(mf("rollback", "bot:v1", "--list", "--json").out)
+    current = str(alias_of(V1, second, only_tag=False))
+    assert [(old["name"], old["current"]) for old in listed] == [(kept, False), (current, True)]
+
+
+def test_cp_overwrites_only_by_force_and_keeps(store: ServerStore, fake: FakeOllama) -> None:
+    before = digest_of(store, V2)
+    refused = mf("cp", "bot:v1", "bot:v2")
+    error = f"error: bot:v2 is there on {fake.url}, and holds another model\n"
+    hint = "help: to overwrite it, say --force; `mf rollback bot:v2` undoes that\n"
+    assert (refused.code, refused.err) == (2, error + hint)
+    assert digest_of(store, V2) == before
+    answer = json.loads(mf("cp", "bot:v1", "BOT:V2", "--force", "--json").out)
+    assert answer == {
+        "source": "bot:v1",
+        "destination": "bot:v2",
+        "digest": digest_of(store, V1),
+        "copied": True,
+        "kept": str(alias_of(V2, before, only_tag=False)),
+    }
+    assert json.loads(mf("rollback", "bot:v2", "--json").out)["digest"] == before
+
+
+@pytest.mark.usefixtures("store")
+def test_what_is_kept_is_configured(tmp_path: Path) -> None:
+    (tmp_path / "mf.toml").write_text("keep = 0\n")
+    assert mf("cp", "bot:v1", "bot:v2").err.endswith("say --force\n")
+    assert json.loads(mf("cp", "bot:v1", "bot:v2", "--force", "--json").out)["kept"] is None
+
+
+@pytest.mark.parametrize(("said", "gone"), [("y\n", True), ("YES\n", True), ("\n", False), ("", False), ("n\n", False)])
+def test_rm_asks(store: ServerStore, fake: FakeOllama, said: str, gone: bool) -> None:  # noqa: FBT001  # a parameter
+    before = names(store)
+    ran = mf("rm", "bot:v1", "bot:v2", stdin=said.encode(), terminal=True)
+    asked = f"bot:v1  369 bytes\nbot:v2  368 bytes\ntake these 2 away from {fake.url}? [y/N] "
+    assert ran.err == asked + (
+        "1 kept for `mf rollback` stays; --kept takes them too\n" if gone else "nothing was taken away\n"
+    )
+    assert (ran.code, ran.out) == ((0, "bot:v1: gone (369 bytes)\nbot:v2: gone (368 bytes)\n") if gone else (1, ""))
+    assert names(store) == (before[:1] if gone else before)
+
+
+def test_rm_takes_what_is_kept_too(store: ServerStore, fake: FakeOllama) -> None:
+    store.copy(V1, ModelName.parse("bot:prod"))
+    assert mf("rm", "bot:v1", "BOT:V1", "--kept", "--yes").out.splitlines()[0] == (
+        "bot:v1: gone (369 bytes); its layers stay, for bot:prod has the same"
+    )
+    assert names(store) == ["bot:prod", "bot:v2"]
+    assert fake.models.keys() == {"bot:prod", "bot:v2"}
+
+
+def test_rm_that_cannot_take_one_takes_none(store: ServerStore) -> None:
+    before = names(store)
+    assert mf("rm", "bot:v1", "bot:v3", "--yes").code == 3
+    assert mf("rm", "bot:v1").code == 2
+    assert names(store) == before
+
+
+def test_pull(store: ServerStore, fake: FakeOllama) -> None:
+    fake.registry["team/base:v1"] = published(b"GGUF", system="a")
+    assert mf("pull", "team/base:v1").out.endswith("  (new)\n")
+    digest = digest_of(store, ModelName.parse("team/base:v1"))
+    assert mf("pull", "team/base:v1").out == f"team/base:v1  {digest}  (unchanged)\n"
+    fake.registry["team/base:v1"] = published(b"GGUF", system="b")
+    assert mf("pull", "team/base:v1").out.endswith("  (changed)\n")
+    now = digest_of(store, ModelName.parse("team/base:v1"))
+    assert json.loads(mf("pull", "team/base:v1", "--json").out) == [
+        {"name": "team/base:v1", "digest": now, "before": now}
+    ]
+
+
+@pytest.mark.parametrize("fault", [ErrorLine(after_lines=1, error="disk full"), NoSuccess()])
+def test_a_pull_that_fails(store: ServerStore, fake: FakeOllama, fault: ErrorLine | NoSuccess) -> None:
+    fake.registry["team/base:v1"] = published(b"GGUF")
+    fake.fault("/api/pull", fault)
+    ran = mf("pull", "team/base:v1", "--json")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("error: ")
+    assert "help: " in ran.err
+    assert mf("pull", "team/base:v1").code == 0
+    assert store.find(ModelName.parse("team/base:v1"))
+
+
+@pytest.mark.live
+def test_the_verbs_on_a_real_server(real: str, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", real)
+    with Client(real) as client:
+        hold(ServerStore(client), tiny, ModelName.parse("verbs:v1"), 'Say "hi"\nand no more.')
+    assert mf("cp", "verbs:v1", "verbs:prod").code == 0
+    (prod, v1) = json.loads(mf("ls", "verbs", "--json").out)
+    assert (prod["name"], v1["name"]) == ("verbs:prod", "verbs:v1")
+    assert prod["digest"] == v1["digest"]
+    assert "verbs:v1  " in mf("ls").out
+    shown = json.loads(mf("show", "verbs:prod", "--json").out)
+    assert (shown["digest"], shown["system"]) == (v1["digest"], 'Say "hi"\nand no more.')
+    assert 'SYSTEM """Say "hi"\nand no more."""' in mf("show", "verbs:v1", "--modelfile").out
+    pulled = mf("pull", "127.0.0.1:9/nobody/nothing:v1")
+    assert pulled.code == 3
+    assert "127.0.0.1:9/nobody/nothing:v1 cannot be pulled: " in pulled.err
+    assert mf("rm", "verbs:v1", "verbs:prod", "--yes").code == 0
+    assert mf("show", "verbs:v1").code == 3
