@@ -80,6 +80,18 @@ def _many_files() -> Iterator[Place]:
         yield place
 
 
+@contextmanager
+def _sparse_weights() -> Iterator[Place]:
+    """Start a server with no model, beside Modelfiles with weights of 60 kB and of 4 GB, which take no room on disk."""
+    with _folder(MODELFILE) as place, real_ollama.serve() as url:
+        for name, size in (("small", 60_000), ("big", 4_000_000_000)):
+            with (place.folder / f"{name}.gguf").open("wb") as file:
+                file.write(b"GGUF")
+                file.truncate(size)
+            (place.folder / f"{name}.Modelfile").write_text(MODELFILE.replace("llama3.2:3b", f"./{name}.gguf"))
+        yield replace(place, environment={**place.environment, "OLLAMA_HOST": url})
+
+
 LINT = Case(
     name="lint",
     ours=("mf", "lint", "Modelfile"),
@@ -97,6 +109,21 @@ BUILD_FIRST = Case(
     rounds=5,
 )
 BUILD_AGAIN = replace(BUILD_FIRST, name="build-again", before=1)
+BUILD_FLAT = Case(
+    name="build-flat",
+    ours=("mf", "build", "big:bench", "-f", "big.Modelfile"),
+    theirs=("mf", "build", "small:bench", "-f", "small.Modelfile"),
+    place=_sparse_weights,
+    rounds=3,
+    before=1,
+)
+HASH = Case(
+    name="hash",
+    ours=("mf", "parse", "--request", "big.Modelfile"),
+    theirs=("openssl", "dgst", "-sha256", "big.gguf"),
+    place=_sparse_weights,
+    rounds=5,
+)
 
 LINT_1000 = Case(
     name="lint-1000", ours=("mf", "lint", "many"), theirs=("mf", "lint", "one"), place=_many_files, rounds=5
@@ -107,4 +134,5 @@ FMT_1000 = replace(
 PARSE_1000 = replace(LINT_1000, name="parse-1000", ours=("mf", "parse", "many"), theirs=("mf", "parse", "one"))
 PARSE_10MB = replace(LINT_1000, name="parse-10MB", ours=("mf", "parse", "10MB"), theirs=("mf", "parse", "1MB"))
 
-CASES = {case.name: case for case in (LINT, LINT_1000, FMT_1000, PARSE_1000, PARSE_10MB, BUILD_FIRST, BUILD_AGAIN)}
+_ALL = (LINT, LINT_1000, FMT_1000, PARSE_1000, PARSE_10MB, HASH, BUILD_FIRST, BUILD_AGAIN, BUILD_FLAT)
+CASES = {case.name: case for case in _ALL}
