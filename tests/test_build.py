@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli import mf
@@ -427,3 +428,45 @@ def test_a_base_that_is_pulled_is_planned_again(project: Path, fake: FakeOllama)
     assert ran.code == 0, ran
     assert "  pull         team/base:v1\n" in ran.err
     assert mf("build", "bot:v1").out.startswith("Nothing to do")
+
+
+def test_a_build_that_ended_a_moment_ago_is_seen(
+    project: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(project / "Modelfile", "PARAMETER", "LICENSE MIT\nPARAMETER")
+    other = project / "other.Modelfile"
+    other.write_text((project / "Modelfile").read_text().replace("MIT", "another"))
+    real = alone
+
+    @contextlib.contextmanager
+    def late(*arguments: Any) -> Iterator[None]:
+        monkeypatch.setattr("modelfile.build.execute.alone", real)
+        assert mf("build", "bot:v1", "-f", "other.Modelfile").code == 0
+        with real(*arguments):
+            yield
+
+    monkeypatch.setattr("modelfile.build.execute.alone", late)
+    ran = mf("build", "bot:v1")
+    assert ran.code == 0, ran
+    assert "  keep         what bot:v1 holds" in ran.err
+    assert len(fake.models) == 2
+
+
+def test_one_model_of_the_project_is_built_of_its_own_modelfile(project: Path, fake: FakeOllama) -> None:
+    (project / "one").mkdir()
+    (project / "Modelfile").rename(project / "one" / "Modelfile")
+    (project / "weights.gguf").rename(project / "one" / "weights.gguf")
+    (project / "mf.toml").write_text('[models.one]\nmodelfile = "one/Modelfile"\ntag = "v1"\n')
+    ran = mf("build", "one:v1")
+    assert ran.code == 0, ran
+    assert "one:v1" in fake.models
+
+
+def test_a_plan_for_two_servers_is_done_on_both_or_on_none(project: Path, fake: FakeOllama) -> None:
+    with FakeOllama() as other:
+        both = ("--host", fake.url, "--host", other.url)
+        assert mf("build", "bot:v1", "--plan-out", "plan.json", *both).code == 0
+        assert mf("build", "bot:v1", "--host", other.url).code == 0
+        assert project.exists()
+        assert mf("build", "bot:v1", "--plan", "plan.json", *both).code == 3
+    assert not fake.models

@@ -270,3 +270,11 @@ def test_no_certificates_are_read_for_this_machine(
         assert client.version() == "0.9.3"
     with pytest.raises(Unreachable, match="cannot be dialled"):
         Client("https://127.0.0.1:1")
+
+
+def test_no_part_of_a_proxy_s_password_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:s3cr/et@proxy:8080")
+    with pytest.raises(Unreachable, match="an address is not one") as caught:
+        Client("https://example.com:443")
+    assert "s3cr" not in str(caught.value)
+    assert caught.value.__cause__ is None

@@ -296,7 +296,7 @@ def test_every_error_of_httpx_is_translated(error: type[Exception]) -> None:
     raised = error("boom")
     with Client("http://127.0.0.1:9") as client, pytest.raises(Unreachable) as caught, client._translated():  # noqa: SLF001  # the seam itself
         raise raised
-    assert caught.value.__cause__ is raised
+    assert caught.value.__cause__ is (None if error is httpx.InvalidURL else raised)  # its words may be secret
     assert caught.value.hint
 
 

@@ -19,10 +19,9 @@ from modelfile.build.plan import (
     Upload,
     World,
     plan,
-    release,
     scratch_of,
 )
-from modelfile.catalog.versions import Version
+from modelfile.catalog.versions import Version, release
 from modelfile.errors import InputError, VerificationError
 from modelfile.names import ModelName
 from modelfile.semantics.fingerprint import fingerprint
@@ -93,10 +92,9 @@ def test_changes_by_meaning() -> None:
 @pytest.mark.parametrize(("keep", "kept"), [(3, True), (0, False)])
 def test_what_is_overwritten_is_kept(keep: int, *, kept: bool) -> None:
     existing = stored(NAME, HELD)
-    for only_tag in (True, False):
-        steps = planned(UPON, replace(WITH_BASE, existing=existing, only_tag=only_tag), keep=keep).steps
-        assert (Keep(NAME, alias_of(NAME, existing.digest, only_tag=only_tag)) in steps) is kept
-        assert steps[-1] == Copy(SCRATCH, NAME)
+    steps = planned(UPON, replace(WITH_BASE, existing=existing), keep=keep).steps
+    assert (Keep(NAME, alias_of(NAME, existing.digest)) in steps) is kept
+    assert steps[-1] == Copy(SCRATCH, NAME)
 
 
 def test_nothing_to_do() -> None:

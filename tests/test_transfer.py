@@ -66,6 +66,15 @@ def test_two_files_of_one_content_are_sent_once(fake: FakeOllama, tmp_path: Path
     assert posts(fake) == 1
 
 
+@pytest.mark.parametrize("count", [1, 6])
+def test_an_interruption_of_one_ends_all(fake: FakeOllama, tmp_path: Path, count: int) -> None:
+    def interrupted(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upload(fake.url, weights(tmp_path, count), interrupted)
+
+
 @pytest.mark.parametrize(("count", "status"), [(1, "uploading 0.gguf"), (6, "uploading 6 files")])
 def test_progress_counts_all_files(fake: FakeOllama, tmp_path: Path, count: int, status: str) -> None:
     told: list[Progress] = []

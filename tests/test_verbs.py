@@ -42,7 +42,7 @@ def store(fake: FakeOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with Client(fake.url) as client:
         store = ServerStore(client)
         hold(store, weights, V1, "first")
-        store.copy(V1, alias_of(V1, store.list()[0].digest, only_tag=False))
+        store.copy(V1, alias_of(V1, store.list()[0].digest))
         hold(store, weights, V1, "second")
         hold(store, weights, V2, "other")
         yield store
@@ -116,11 +116,10 @@ def test_rollback(store: ServerStore, fake: FakeOllama) -> None:
         f"error: nothing is kept of bot:v2 on {fake.url}\nhelp: there is some of bot:v1\n",
     )
     answer = json.loads(mf("rollback", "bot:v1", "--to", second[7:15], "--json").out)
-    kept = str(alias_of(V1, first, only_tag=False))
+    kept = str(alias_of(V1, first))
     assert answer == {"name": "bot:v1", "digest": second, "before": first, "kept": kept}
     listed = json.loads(mf("rollback", "bot:v1", "--list", "--json").out)
-    current = str(alias_of(V1, second, only_tag=False))
-    assert [(old["name"], old["current"]) for old in listed] == [(kept, False), (current, True)]
+    assert [(old["name"], old["current"]) for old in listed] == [(kept, False), (str(alias_of(V1, second)), True)]
 
 
 def test_cp_overwrites_only_by_force_and_keeps(store: ServerStore, fake: FakeOllama) -> None:
@@ -136,7 +135,7 @@ def test_cp_overwrites_only_by_force_and_keeps(store: ServerStore, fake: FakeOll
         "destination": "bot:v2",
         "digest": digest_of(store, V1),
         "copied": True,
-        "kept": str(alias_of(V2, before, only_tag=False)),
+        "kept": str(alias_of(V2, before)),
     }
     assert json.loads(mf("rollback", "bot:v2", "--json").out)["digest"] == before
 

@@ -80,10 +80,6 @@ class ModelName:
         namespace = "" if self.namespace.lower() == DEFAULT_NAMESPACE else f"{self.namespace}/"
         return f"{namespace}{self.model}:{self.tag}"
 
-    def spelled_as(self, other: ModelName) -> bool:
-        """Whether both are one name with case."""
-        return self.full == other.full
-
     def same_as(self, other: ModelName) -> bool:
         """Whether Ollama takes both for one: it compares without case."""
         return self.full.lower() == other.full.lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import gettempdir
@@ -20,33 +21,33 @@ _PATIENCE: Final = 1.0
 
 
 @contextlib.contextmanager
-def alone(name: ModelName, place: str, listen: Listener) -> Iterator[bool]:
-    """Wait until no other build of this machine makes a name at a place; whether there was one.
+def alone(name: ModelName, place: str, listen: Listener) -> Iterator[None]:
+    """Wait until no other build of this user on this machine makes a name at a place.
 
     Names that are made under the same other name count as one. The lock belongs to the process: the system releases it
     however that ends. Where nothing can be written, as in some containers, nobody is waited for.
     """
     from filelock import FileLock, Timeout  # 10 ms that a build with nothing to do does not need
 
-    key = hashlib.sha256(f"{place} {scratch_of(name).full.lower()}".encode()).hexdigest()
+    at = re.sub(r"//(localhost|127\.0\.0\.1|\[::1\]):", "//loopback:", place)
+    key = hashlib.sha256(f"{at} {scratch_of(name).full.lower()}".encode()).hexdigest()
     folder = _folder()
     if folder is None:
-        yield False
+        yield
         return
     lock = FileLock(folder / f"{key}.lock")
-    waited = False
     patience = 0.0
     while True:
         try:
             lock.acquire(timeout=patience)
             break
         except Timeout:
-            waited, patience = True, _PATIENCE
+            patience = _PATIENCE
             listen(Progress(status=f"waiting for another build of {name} on this machine"))
         except OSError:  # the disk is full
             break
     try:
-        yield waited
+        yield
     finally:
         lock.release()
 

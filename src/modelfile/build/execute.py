@@ -12,7 +12,7 @@ from typing import Final, assert_never
 from modelfile.build import records
 from modelfile.build.alone import alone
 from modelfile.build.expected import is_opaque, seen
-from modelfile.build.history import copy_over, is_only_tag
+from modelfile.build.history import copy_over
 from modelfile.build.history import keep as keep_held
 from modelfile.build.plan import (
     NOTHING_PINNED,
@@ -28,10 +28,10 @@ from modelfile.build.plan import (
     World,
     plan,
     refuse_another,
-    release,
     scratch_of,
 )
 from modelfile.build.verify import verify
+from modelfile.catalog.versions import release
 from modelfile.errors import ModelfileError, NotFound, VerificationError
 from modelfile.names import ModelName
 from modelfile.progress import Listener, unheard
@@ -108,7 +108,6 @@ def _prepare(job: Job, digests: Mapping[Path, str], store: Store) -> Plan:
         place=store.place,
         version=version,
         existing=_look(job.name, listed, store, version),
-        only_tag=is_only_tag(job.name, listed.values()),
         base=base,
         base_to_come=job.base is not None,
         leftover=leftover.name if leftover else None,
@@ -171,12 +170,10 @@ def build(job: Job, store: Store, listen: Listener = unheard, approve: Callable[
         approve(planned)
     if not planned.steps and planned.existing:
         return Built(plan=planned, made=planned.existing, sent=_sent(job.recipe, digests))
-    with alone(job.name, store.place, listen) as waited:
-        if waited:  # for one that has changed what is there
-            planned = _prepare(job, digests, store)
+    with alone(job.name, store.place, listen):
+        planned = _prepare(job, digests, store)  # another build may have ended since
         if approve:
             approve(planned)
-        shown = planned
         if planned.pull:
             fetch(planned.pull.base, store, listen)
             planned = _prepare(job, digests, store)
@@ -185,7 +182,7 @@ def build(job: Job, store: Store, listen: Listener = unheard, approve: Callable[
                 raise VerificationError(what, hint=_LOG)
         with _scratch(planned, store):
             made, kept = _execute(job, planned, digests, store, listen)
-        return Built(plan=shown, made=made, kept=kept, sent=_sent(job.recipe, digests))
+        return Built(plan=planned, made=made, kept=kept, sent=_sent(job.recipe, digests))
 
 
 def _sent(recipe: Recipe, digests: Mapping[Path, str]) -> tuple[str, ...]:
@@ -198,16 +195,18 @@ def _scratch(planned: Plan, store: Store) -> Iterator[None]:
     scratch = next((step.name for step in planned.steps if isinstance(step, Create)), None)
 
     def remove() -> None:
-        with contextlib.suppress(ModelfileError):  # the failure that led here says more
+        with contextlib.suppress(ModelfileError, RuntimeError):  # the failure that led here says more; or all is closed
             if scratch:
                 store.remove(scratch)
 
     try:
         yield
-    finally:
+    except BaseException:
         removing = Thread(target=remove, daemon=True)  # a server that hangs does not hold up Ctrl-C
         removing.start()
         removing.join(_PATIENCE)
+        raise
+    remove()
 
 
 def _execute(

@@ -1,11 +1,10 @@
 """What tags held before they were overwritten: kept under aliases, so that it can be brought back.
 
 Ollama deletes the layers of a model that is overwritten. A copy costs no disk, so what `bot:v1` held is first copied
-to the alias `bot:sha256-<64 hex of its digest>`. That is one for all tags of `bot`: it would not tell `bot:v1` from
-`bot:v2` at a rollback, and builds of one would let go of what is kept of the other. So where the server has another
-tag of `bot`, the alias is `bot:sha256-<64 hex>-v1`, and those without a tag come back only where their digest is said.
-A tag has room for 80 characters, so that one of more than eight does not fit beside the digest: eight hex digits of
-its own stand for it, behind a dot instead of a dash.
+to the alias `bot:sha256-<64 hex of its digest>-v1`. The digest alone would be an alias for all tags of `bot`: it would
+not tell `bot:v1` from `bot:v2` at a rollback, and builds of one would let go of what is kept of the other, or of a
+pinned base. A tag has room for 80 characters, so that one of more than eight does not fit beside the digest: eight hex
+digits of its own stand for it, behind a dot instead of a dash.
 
 A copy is as old as the copying, also over an alias that is there (measured on 0.9.3; CopyModel of server/images.go in
 0.24 and 0.33 too). So the age of an alias tells when it was last kept, by whomever and from whichever machine.
@@ -16,9 +15,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from modelfile.errors import NotFound, UsageError, VerificationError
@@ -27,9 +25,6 @@ from modelfile.store.base import Listed, Store
 
 KEPT: Final = 3
 """How many of the models that a tag held are kept, if nothing else is said."""
-
-SCRATCH: Final = "mf-building-"
-"""How the tags begin under which models are made before they take their own."""
 
 _ALIAS: Final = re.compile(r"sha256-[0-9a-f]{64}(?P<of>-.+|\.[0-9a-f]{8})?", re.IGNORECASE)
 _LONGEST_WRITTEN: Final = 8
@@ -53,20 +48,9 @@ def is_alias(name: ModelName) -> bool:
     return bool(_ALIAS.fullmatch(name.tag))
 
 
-def is_ours(name: ModelName) -> bool:
-    """Whether a name is no tag of the user's: one under which a model is made, or is kept."""
-    return name.tag.startswith(SCRATCH) or is_alias(name)
-
-
-def is_only_tag(name: ModelName, listed: Iterable[Listed]) -> bool:
-    """Whether the model has no other tag; the tag itself need not be there."""
-    return not any(_is_other_tag(model.name, name) and not is_ours(model.name) for model in listed)
-
-
-def alias_of(name: ModelName, digest: str, *, only_tag: bool) -> ModelName:
+def alias_of(name: ModelName, digest: str) -> ModelName:
     """The name under which what a tag holds is kept."""
-    of = "" if only_tag else _of(name)
-    return replace(name, tag=f"sha256-{digest.removeprefix('sha256:')}{of}", tagged=True)
+    return replace(name, tag=f"sha256-{digest.removeprefix('sha256:')}{_of(name)}", tagged=True)
 
 
 def _of(name: ModelName) -> str:
@@ -74,31 +58,19 @@ def _of(name: ModelName) -> str:
     return f"-{tag}" if len(tag) <= _LONGEST_WRITTEN else f".{hashlib.sha256(tag.encode()).hexdigest()[:8]}"
 
 
-def history(name: ModelName, listed: Collection[Listed]) -> tuple[Listed, ...]:
-    """What is kept of a tag, the last kept first; each digest once, though it may have both forms of an alias."""
-    by_digest = {model.digest: model for model in sorted(_kept(name, listed), key=_age)}
-    return tuple(sorted(by_digest.values(), key=_age, reverse=True))
+def history(name: ModelName, listed: Iterable[Listed]) -> tuple[Listed, ...]:
+    """What is kept of a tag, the last kept first."""
+    return _kept(name, _of(name), listed)
 
 
-def _age(model: Listed) -> datetime:
-    return model.modified
+def _kept(name: ModelName, of: str, listed: Iterable[Listed]) -> tuple[Listed, ...]:
+    aliases = ((model, _ALIAS.fullmatch(model.name.tag)) for model in listed if _is_tag_of(name, model.name))
+    kept = (model for model, match in aliases if match and (match["of"] or "").lower() == of)
+    return tuple(sorted(kept, key=lambda model: model.modified, reverse=True))
 
 
-def _kept(name: ModelName, listed: Collection[Listed]) -> Iterator[Listed]:
-    yield from _aliases(name, _of(name), listed)
-    if is_only_tag(name, listed):
-        yield from _aliases(name, "", listed)
-
-
-def _aliases(name: ModelName, of: str, listed: Iterable[Listed]) -> Iterator[Listed]:
-    for model in listed:
-        match = _ALIAS.fullmatch(model.name.tag)
-        if match and (match["of"] or "").lower() == of and _is_other_tag(model.name, name):
-            yield model
-
-
-def _is_other_tag(other: ModelName, name: ModelName) -> bool:
-    return replace(other, tag=name.tag).same_as(name) and not other.same_as(name)
+def _is_tag_of(name: ModelName, other: ModelName) -> bool:
+    return replace(other, tag=name.tag).same_as(name)
 
 
 def keep(name: ModelName, store: Store, limit: int = KEPT) -> ModelName | None:
@@ -110,12 +82,11 @@ def keep(name: ModelName, store: Store, limit: int = KEPT) -> ModelName | None:
         ServerError: It could not be copied; nothing is let go then.
         VerificationError: The copy is not what the tag held.
     """
-    listed = store.list() if limit else ()
-    held = _held(name, listed)
+    held = _held(name, store.list()) if limit else None
     if held is None:
         return None
-    alias = _alias(held, listed)
-    _prune(name, store, copy(held, alias, store), limit, spare=held.digest)
+    alias = alias_of(held.name, held.digest)
+    _prune(name, store, copy(held, alias, store), limit, spare=alias)
     return alias
 
 
@@ -153,7 +124,7 @@ def copy_over(source: ModelName, name: ModelName, store: Store) -> Listed:
     given, held = _held(source, listed), _held(name, listed)
     if given is None:
         raise NotFound(f"there is no {source} on {store.place}")
-    aside = _alias(held, listed) if held and held.digest != given.digest else None
+    aside = alias_of(held.name, held.digest) if held and held.digest != given.digest else None
     kept = aside and _held(aside, listed)
     if held and aside and not kept:
         copy(held, aside, store)
@@ -164,37 +135,31 @@ def copy_over(source: ModelName, name: ModelName, store: Store) -> Listed:
     return next(model for model in listed if model.name.same_as(name))
 
 
-def _prune(name: ModelName, store: Store, listed: Collection[Listed], limit: int, *, spare: str | None) -> None:
+def _prune(name: ModelName, store: Store, listed: Iterable[Listed], limit: int, *, spare: ModelName | None) -> None:
     """Let go of the oldest. What was kept just now may be as old as another, to a file system that counts in 4 ms."""
-    last_first = sorted(history(name, listed), key=lambda model: model.digest != spare)
-    going = {model.digest for model in last_first[limit:]}
-    for old in _kept(name, listed):
-        if old.digest in going:
-            with contextlib.suppress(NotFound):  # another build was quicker
-                store.remove(old.name)
-
-
-def _alias(held: Listed, listed: Iterable[Listed]) -> ModelName:
-    return alias_of(held.name, held.digest, only_tag=is_only_tag(held.name, listed))
+    last_first = sorted(history(name, listed), key=lambda model: model.name != spare)
+    for old in last_first[limit:]:
+        with contextlib.suppress(NotFound):  # another build was quicker
+            store.remove(old.name)
 
 
 def _held(name: ModelName, listed: Iterable[Listed]) -> Listed | None:
     return next((model for model in listed if model.name.same_as(name)), None)
 
 
-def rollback(name: ModelName, store: Store, to: str | None = None, limit: int = KEPT) -> RolledBack:
+def rollback(name: ModelName, store: Store, to: str | None = None) -> RolledBack:
     """Give a tag what it held before, and keep what it holds now: another rollback undoes this one.
 
     Args:
         name: The tag.
         store: Where it is.
         to: The beginning of the digest of one of those that are kept; the last one that differs, else.
-        limit: How many to keep; at least what the tag holds now is.
 
     Raises:
         NotFound: Nothing is kept of it, or nothing of that digest.
         UsageError: Several digests begin so, or the tag holds that already.
         ServerError: It could not be copied; the tag is as it was.
+        VerificationError: The copy is not what was kept.
     """
     listed = store.list()
     now = _held(name, listed)
@@ -202,43 +167,34 @@ def rollback(name: ModelName, store: Store, to: str | None = None, limit: int = 
     if now and now.digest == chosen.digest:
         raise UsageError(f"{name} holds {chosen.digest} already", hint=f"see `mf rollback {name} --list`")
     name = now.name if now else name
-    kept = _alias(now, listed) if now else None
+    kept = alias_of(now.name, now.digest) if now else None
     if now and kept:
         copy(now, kept, store)
-    _prune(name, store, copy(chosen, name, store), max(limit, 1), spare=now.digest if now else None)
+    copy(chosen, name, store)
     return RolledBack(name=name, digest=chosen.digest, before=now.digest if now else None, kept=kept)
 
 
 def _last(name: ModelName, listed: tuple[Listed, ...], now: Listed | None, place: str) -> Listed:
     kept = history(name, listed)
     if not kept:
-        raise NotFound(f"nothing is kept of {name} on {place}", hint=_elsewhere(name, listed, now))
+        raise NotFound(f"nothing is kept of {name} on {place}", hint=_others(name, listed))
     different = next((model for model in kept if now is None or model.digest != now.digest), None)
     if different is None:
-        raise NotFound(f"{name} on {place} holds the only model that is kept of it", hint=_elsewhere(name, listed, now))
+        raise NotFound(f"{name} on {place} holds the only model that is kept of it", hint=_others(name, listed))
     return different
 
 
-def _elsewhere(name: ModelName, listed: tuple[Listed, ...], now: Listed | None) -> str:
-    """What is kept of other tags, and what is kept of nobody knows which."""
-    tags = sorted(
-        {model.name for model in listed if _is_other_tag(model.name, name) and not is_ours(model.name)}, key=str
-    )
-    theirs = {tag: kept for tag in tags if (kept := history(tag, listed))}
-    hints = [f"there is some of {', '.join(map(str, theirs))}"] if theirs else []
-    known = {model.digest for kept in theirs.values() for model in kept} | ({now.digest} if now else set())
-    unknown = [_short(model.digest) for model in _aliases(name, "", listed) if model.digest not in known]
-    if unknown:
-        hints.append(
-            f"there are some that may be another tag's: {', '.join(unknown)}; to bring one back, say --to DIGEST"
-        )
-    return "; ".join(hints) or "`mf build` keeps what a tag held when it overwrites it, unless --no-keep is given"
+def _others(name: ModelName, listed: tuple[Listed, ...]) -> str:
+    tags = (model.name for model in listed if _is_tag_of(name, model.name) and not model.name.same_as(name))
+    if kept := sorted(str(tag) for tag in tags if history(tag, listed)):
+        return f"there is some of {', '.join(kept)}"
+    return "`mf build` keeps what a tag held when it overwrites it, unless --no-keep is given"
 
 
 def _with_digest(name: ModelName, listed: tuple[Listed, ...], to: str, place: str) -> Listed:
-    """The one whose digest begins so: of those kept of this tag, and of aliases without a tag."""
+    """The one whose digest begins so: of those kept of this tag, and of aliases of no tag, such as a pin's."""
     start = to.lower().removeprefix("sha256:").removeprefix("sha256-")
-    kept = {model.digest: model for model in (*_aliases(name, "", listed), *history(name, listed))}
+    kept = {model.digest: model for model in (*_kept(name, "", listed), *history(name, listed))}
     found = [model for digest, model in kept.items() if digest.removeprefix("sha256:").startswith(start)]
     match found:
         case [one]:
@@ -247,7 +203,7 @@ def _with_digest(name: ModelName, listed: tuple[Listed, ...], to: str, place: st
             there = ", ".join(map(_short, kept))
             raise NotFound(f"no model of digest {to} is kept of {name} on {place}", hint=f"there is {there}")
         case []:
-            raise NotFound(f"nothing is kept of {name} on {place}", hint=_elsewhere(name, listed, None))
+            raise NotFound(f"nothing is kept of {name} on {place}", hint=_others(name, listed))
         case _:
             several = ", ".join(model.digest for model in found)
             raise UsageError(f"several models kept of {name} have a digest that begins with {to}", hint=several)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from modelfile.build.expected import foreseen, is_opaque
-from modelfile.build.history import SCRATCH, alias_of
-from modelfile.catalog.versions import Version
+from modelfile.build.history import alias_of
+from modelfile.catalog.versions import release
 from modelfile.diff.changes import Change
 from modelfile.diff.compare import compare_models
 from modelfile.errors import InputError, VerificationError
@@ -19,7 +19,6 @@ from modelfile.semantics.recipe import Model, Recipe
 from modelfile.store.base import Stored
 
 _LONGEST_TAG: Final = 80
-_DEVELOPMENT: Final = Version(0, 0, 0)
 SHORT: Final = 16
 """So much of a fingerprint tells it from others to a human eye."""
 
@@ -111,8 +110,6 @@ class World:
     version: str
     existing: Stored | None = None
     """The model of the name that is built."""
-    only_tag: bool = False
-    """Whether it has no other tag, which decides how the alias is called under which it is kept."""
     base: Stored | None = None
     base_to_come: bool = False
     """Whether another build of the same project makes the base before; `base` is what it will be, as far as known."""
@@ -159,7 +156,7 @@ class Plan:
 
 def scratch_of(name: ModelName) -> ModelName:
     """The name under which a model is made before it takes its own."""
-    return replace(name, tag=f"{SCRATCH}{name.tag}"[:_LONGEST_TAG], tagged=True)
+    return replace(name, tag=f"mf-building-{name.tag}"[:_LONGEST_TAG], tagged=True)
 
 
 def plan(
@@ -213,15 +210,6 @@ def plan(
     )
 
 
-def release(version: str) -> Version | None:
-    """The release that a server says it is; None for one that was built without a version."""
-    try:
-        found = Version.parse(version)
-    except ValueError:
-        return None
-    return found if found > _DEVELOPMENT else None
-
-
 def _changes(held: Model, expected: Model | None) -> tuple[Change, ...] | None:
     return compare_models(held, expected) if expected else None
 
@@ -247,8 +235,7 @@ def _steps(
     scratch = scratch_of(name)
     steps.append(Create(scratch, recipe.request(digests, release(world.version))))
     if world.existing and keep:
-        held = world.existing
-        steps.append(Keep(held.name, alias_of(held.name, held.digest, only_tag=world.only_tag)))
+        steps.append(Keep(world.existing.name, alias_of(world.existing.name, world.existing.digest)))
     steps.append(Copy(scratch, name))
     return tuple(steps)
 

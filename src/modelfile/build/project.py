@@ -20,6 +20,7 @@ from typing import Final, Generic, Self, TypeAlias, TypeVar
 
 from modelfile.errors import ModelfileError, UsageError
 from modelfile.names import ModelName
+from modelfile.store.transfer import next_of
 
 _Result = TypeVar("_Result")
 
@@ -133,7 +134,7 @@ class _Running(Generic[_Result]):
         self._threads[name].start()
 
     def next_to_end(self) -> tuple[ModelName, Outcome[_Result]]:
-        name, outcome = self._ended.get()
+        name, outcome = next_of(self._ended)
         self._threads.pop(name).join()
         if isinstance(outcome, BaseException):
             raise outcome

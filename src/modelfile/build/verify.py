@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modelfile.build.expected import expected
-from modelfile.build.plan import Plan, release
+from modelfile.build.plan import Plan
 from modelfile.catalog.target import catalog
-from modelfile.catalog.versions import Version
+from modelfile.catalog.versions import Version, release
 from modelfile.diff.changes import Aspect, Change
 from modelfile.diff.compare import compare_models
 from modelfile.errors import VerificationError

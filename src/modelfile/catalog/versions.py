@@ -44,3 +44,16 @@ class Version:
     @property
     def _place(self) -> tuple[int, int, int, bool, int]:
         return self.major, self.minor, self.patch, self.candidate is None, self.candidate or 0
+
+
+def release(version: str) -> Version | None:
+    """The release that a server says it is; None for one that was built without a version."""
+    try:
+        found = Version.parse(version)
+    except ValueError:
+        return None
+    return found if found > _DEVELOPMENT else None
+
+
+_DEVELOPMENT: Final = Version(0, 0, 0)
+"""The version of an Ollama that was built without one."""

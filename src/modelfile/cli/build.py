@@ -16,7 +16,7 @@ from modelfile.cli.files import write_atomic
 from modelfile.cli.orders import Approve, Order, build_one, build_project, order, plans, project
 from modelfile.cli.settings import settings
 from modelfile.errors import InputError, UsageError
-from modelfile.names import server_url
+from modelfile.names import ModelName, server_url
 from modelfile.report.text import print_error
 
 if TYPE_CHECKING:
@@ -96,7 +96,12 @@ def build(  # noqa: PLR0913  # the command's options
     if name is None:
         orders = project(config, quantize=quantize, keep=kept)
     else:
-        orders = [order(name, file or "Modelfile", latest=latest, quantize=quantize, keep=kept)]
+        listed = next(
+            (model for model in config.models if not file and model.name.same_as(ModelName.parse(name))), None
+        )
+        path = str(listed.modelfile) if listed else file or "Modelfile"
+        kind = quantize or (listed and listed.quantize) or ""
+        orders = [order(name, path, latest=latest, quantize=kind, keep=kept)]
     addresses = host or [os.environ.get("OLLAMA_HOST", "")]
     hosts = list(dict.fromkeys(server_url(address) for address in addresses))
     way = _Way(hosts=hosts, as_json=as_json, several=name is None or len(hosts) > 1)
@@ -160,7 +165,7 @@ def _show(planned: list[Plan], way: _Way, out: str | None) -> None:
 
 
 def _build(orders: list[Order], way: _Way, listen: Listener, saved: Saved | None) -> None:
-    if saved and len(orders) > 1:  # once a base is built, the plans of what is FROM it say more
+    if saved and way.several:  # all or nothing; and once a base is built, the plans of what is FROM it say more
         for url in way.hosts:
             for item in plans(orders, url, listen):
                 saved.approve(item)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from modelfile.store.base import Listed
 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+_SCRATCH: Final = "mf-building-"
 
 
 def print_json(document: Any) -> None:
@@ -34,9 +36,9 @@ def described(model: Listed) -> dict[str, Any]:
 
 def is_hidden(name: ModelName) -> bool:
     """Whether a name is one of ours: what is being built, or is kept."""
-    from modelfile.build.history import is_ours
+    from modelfile.build.history import is_alias
 
-    return is_ours(name)
+    return name.tag.startswith(_SCRATCH) or is_alias(name)
 
 
 def held(name: ModelName, listed: Iterable[Listed]) -> Listed | None:

@@ -13,7 +13,7 @@ from modelfile.cli.checked import check_buildable
 from modelfile.cli.locks import find_pin
 from modelfile.cli.server import open_store
 from modelfile.config import Config
-from modelfile.errors import UsageError
+from modelfile.errors import ServerError, UsageError
 from modelfile.lock.find import find_lock
 from modelfile.names import ModelName
 from modelfile.progress import Listener, Progress
@@ -44,12 +44,12 @@ class Order:
     quantize: str = ""
     keep: int = 0
 
-    def recipe(self, store: Store | None = None) -> Recipe:
+    def recipe(self, store: Store) -> Recipe:
         """What the Modelfile says; folders of weights by the rules of the store's version."""
-        from modelfile.build.plan import release
+        from modelfile.catalog.versions import release
         from modelfile.semantics.resolve import resolve
 
-        version = release(store.version()) if store else None
+        version = release(store.version())
         return replace(resolve(self.modelfile, self.path.parent, version), quantize=self.quantize)
 
 
@@ -90,9 +90,9 @@ def project(config: Config, *, quantize: str, keep: int) -> list[Order]:
     ]
 
 
-def bases(orders: list[Order]) -> dict[ModelName, ModelName | None]:
+def bases(orders: list[Order], store: Store) -> dict[ModelName, ModelName | None]:
     """What each model is FROM."""
-    written = {order.name: order.recipe().base for order in orders}
+    written = {order.name: order.recipe(store).base for order in orders}
     return {name: ModelName.parse(base) if base else None for name, base in written.items()}
 
 
@@ -107,9 +107,9 @@ def plans(orders: list[Order], host: str | None, listen: Listener) -> list[Plan]
 
     made: dict[ModelName, Plan] = {}
     by_name = {order.name: order for order in orders}
-    ahead = bases(orders) if len(orders) > 1 else dict.fromkeys(by_name)
-    needed = needs(ahead)
     with open_store(host) as store:
+        ahead = bases(orders, store) if len(orders) > 1 else dict.fromkeys(by_name)
+        needed = needs(ahead)
         for name in (name for layer in layers(ahead) for name in layer):
             before = made.get(needed[name]) if name in needed else None
             base = before if before and not before.nothing_to_do else None
@@ -154,7 +154,7 @@ def build_project(
     Raises:
         UsageError: They go in a circle.
     """
-    from modelfile.build.project import build_all
+    from modelfile.build.project import Failed, build_all
 
     by_name = {order.name: order for order in orders}
 
@@ -166,7 +166,12 @@ def build_project(
 
         return build_one(by_name[name], host, hear, approve)
 
-    return build_all(bases(orders), build)
+    try:
+        with open_store(host) as store:
+            ahead = bases(orders, store)
+    except ServerError as error:
+        return {order.name: Failed(error) for order in orders}
+    return build_all(ahead, build)
 
 
 def _job(order: Order, store: Store, base: Plan | None = None) -> Job:
@@ -174,7 +179,7 @@ def _job(order: Order, store: Store, base: Plan | None = None) -> Job:
 
     recipe = order.recipe(store)
     if order.quantize:
-        from modelfile.build.plan import release
+        from modelfile.catalog.versions import release
         from modelfile.semantics.quantize import check
 
         check(recipe, order.quantize, release(store.version()))

@@ -8,7 +8,6 @@ import typer
 
 from modelfile.cli.models import AsJson, described, held, print_json
 from modelfile.cli.server import Host, open_store
-from modelfile.cli.settings import settings
 from modelfile.errors import UsageError
 from modelfile.names import ModelName
 
@@ -36,14 +35,13 @@ def rollback(
     model = ModelName.parse(name)
     if only_list and to is not None:
         raise UsageError("--list changes nothing, and --to does", hint="leave one of the two out")
-    limit = settings().config.keep
     from modelfile.build.history import rollback as roll_back
 
     with open_store(host) as store:
         if only_list:
             _list(model, store, as_json=as_json)
             return
-        done = roll_back(model, store, to, limit)
+        done = roll_back(model, store, to)
     if as_json:
         kept = str(done.kept) if done.kept else None
         print_json({"name": str(done.name), "digest": done.digest, "before": done.before, "kept": kept})

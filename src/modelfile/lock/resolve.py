@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from modelfile.catalog.versions import release
 from modelfile.errors import InputError, ModelfileError, NotFound
 from modelfile.lock.header import text_digest
 from modelfile.lock.schema import Base, Pin
@@ -19,7 +20,7 @@ from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.recipe import Model, Recipe
 from modelfile.semantics.resolve import resolve
 from modelfile.store.base import Store
-from modelfile.store.transfer import fetch, send
+from modelfile.store.transfer import fetch, send_all
 from modelfile.syntax.modelfile import Modelfile
 
 _LOG: Final = "look at the server's log"
@@ -68,8 +69,9 @@ def pin(entry: Entry, former: Pin | None, store: Store, listen: Listener, *, pul
         NotFound: The store has no such base, and `pull` is false.
         ServerError: The store cannot say, or cannot pull it.
     """
-    recipe = resolve(entry.modelfile, entry.folder)
-    digests = digests_of(recipe)
+    version = store.version()
+    recipe = resolve(entry.modelfile, entry.folder, release(version))
+    digests = digests_of(recipe, listen)
     text = text_digest(entry.modelfile)
     files = {entry.portable(path): digest for path, digest in digests.items()}
     if recipe.base:
@@ -77,7 +79,6 @@ def pin(entry: Entry, former: Pin | None, store: Store, listen: Listener, *, pul
         return Pin(text=text, base=base, files=files, fingerprint=fingerprint(model.with_recipe(recipe, digests)))
     if not recipe.files:
         raise InputError(f"`{entry.key}`: FROM names nothing to build from")
-    version = store.version()
     if former and (former.text, former.files, former.ollama) == (text, files, version):
         return former
     model = _probe(recipe, digests, store, listen)
@@ -107,13 +108,11 @@ def _pin_base(written: str, store: Store, listen: Listener, *, pull: bool) -> tu
 
 def _probe(recipe: Recipe, digests: Mapping[Path, str], store: Store, listen: Listener) -> Model:
     """What the store makes of local weights alone: it may add a template and parameters, or rewrite the weights."""
-    for path in recipe.files:
-        if not store.has_blob(digests[path]):
-            send(path, digests[path], store, listen)
+    send_all({path: digests[path] for path in recipe.files}, store, listen)
     bare = Recipe(files=recipe.files)
     name = ModelName(model="mf-probe", tag=digests[recipe.files[0]].replace(":", "-"))
     try:
-        for progress in store.create(name, bare.request(digests)):
+        for progress in store.create(name, bare.request(digests, release(store.version()))):
             listen(progress)
         found = store.find(name)
         if found is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from modelfile.catalog.versions import release
 from modelfile.errors import NotFound
 from modelfile.lock.header import text_digest
 from modelfile.lock.resolve import Entry
@@ -32,7 +33,7 @@ def drift_of_files(entry: Entry, lock: Lock) -> Iterator[Drift]:
         return
     if pin.text != text_digest(entry.modelfile):
         yield Drift(modelfile=entry.key, what="has changed since it was pinned")
-    recipe = resolve(entry.modelfile, entry.folder)
+    recipe = resolve(entry.modelfile, entry.folder, release(pin.ollama) if pin.ollama else None)
     now = {entry.portable(path): digest for path, digest in digests_of(recipe).items()}
     for name in sorted(pin.files.keys() | now.keys()):
         match pin.files.get(name), now.get(name):
@@ -62,7 +63,7 @@ def drift_of_base(entry: Entry, pin: Pin, store: Store) -> Iterator[Drift]:
         moved = f"its base {pin.base.written} has moved on {store.place}"
         yield Drift(modelfile=entry.key, what=f"{moved}: pinned {pin.base.fingerprint[:16]}…, now {now[:16]}…")
     elif pin.text == text_digest(entry.modelfile):
-        recipe = resolve(entry.modelfile, entry.folder)
+        recipe = resolve(entry.modelfile, entry.folder, release(store.version()))
         gives = fingerprint(found.model.with_recipe(recipe, digests_of(recipe)))
         if gives != pin.fingerprint:
             what = f"a build gives {gives[:16]}…, and the lock says {pin.fingerprint[:16]}…"

@@ -25,6 +25,8 @@ _QUICK: Final = httpx.Timeout(connect=10, read=30, write=30, pool=10)
 """In seconds, and of silence, not of length."""
 _PATIENT: Final = httpx.Timeout(connect=10, read=600, write=600, pool=10)
 """The same: a server that checks 40 GB of weights, or removes them, says nothing for minutes."""
+_NOT_ABSENT: Final = ("[SSL", "Name or service not known", "nodename nor servname", "getaddrinfo failed")
+"""What is said where it is not the server that is missing: certificates, TLS, and names nobody knows."""
 _ANOTHER: Final = "is --host or OLLAMA_HOST another program's address?"
 _MOST: Final = 16 << 20
 """So many bytes an answer, or one line of a stream, may have; the list of ten thousand models has 6 MB."""
@@ -309,6 +311,9 @@ class Client:
         except httpx.HTTPStatusError as error:
             raise self._refusal(error.response) from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if any(cause in str(error) for cause in _NOT_ABSENT):
+                hint = "look at --host or OLLAMA_HOST: at the name, at http and https, and at the certificate"
+                raise Unreachable(f"{self.url} cannot be dialled: {error}", hint=hint) from error
             raise Unreachable(
                 f"no Ollama server answers at {self.url}",
                 hint="start one with `ollama serve`, or name another with --host or OLLAMA_HOST",
@@ -322,7 +327,10 @@ class Client:
                 f"the connection to {self.url} broke: {error}",
                 hint="look at the server's log, then run the command again",
             ) from error
-        except (httpx.InvalidURL, UnicodeError, ImportError, OSError) as error:
+        except httpx.InvalidURL:  # its words may be a part of a password in a proxy's address
+            hint = "look at HTTP_PROXY, HTTPS_PROXY and ALL_PROXY: a password needs %2F for / and %40 for @"
+            raise Unreachable(f"{self.url} cannot be dialled: an address is not one", hint=hint) from None
+        except (UnicodeError, ImportError, OSError) as error:
             hint = "look at --host or OLLAMA_HOST, and at the proxies and certificates of the environment"
             raise Unreachable(f"{self.url} cannot be dialled: {error}", hint=hint) from error
 

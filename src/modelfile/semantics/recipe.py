@@ -52,11 +52,6 @@ class Recipe:
         """Every file on this machine that goes into the model."""
         return tuple(dict.fromkeys((*self.files, *self.adapters, *self.drafts)))
 
-    @property
-    def converted(self) -> bool:
-        """Whether the server makes other files of some of these: a GGUF of safetensors."""
-        return any(path.suffix == ".safetensors" for path in self.local_files)
-
     def request(self, digests: Mapping[Path, str] | None = None, target: Version | None = None) -> dict[str, Any]:
         """The body of POST /api/create as Ollama's command line sends it, without the model's name.
 

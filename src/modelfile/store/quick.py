@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from modelfile.errors import UsageError
@@ -24,6 +25,7 @@ class QuickStore:
         self._store: Store | None = None
         self._glance: Glance | None = Glance(place)
         self._version: str | None = None
+        self._opening = Lock()
         self.answered = False
         """Whether a server was seen to be there."""
 
@@ -35,9 +37,10 @@ class QuickStore:
             self._glance = None
 
     def _earnest(self) -> Store:
-        self.close()
-        self._store = self._store or self._open_store()
-        return self._store
+        with self._opening:  # several uploads begin at once
+            self.close()
+            self._store = self._store or self._open_store()
+            return self._store
 
     def version(self) -> str:
         """The version of the Ollama that keeps it."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, TypeVar
 
 from modelfile.errors import InputError, ServerError
 from modelfile.names import ModelName
@@ -16,6 +16,8 @@ from modelfile.progress import Listener, Progress
 from modelfile.semantics import digest_cache
 from modelfile.semantics.files import size_of
 from modelfile.store.base import Store
+
+_T = TypeVar("_T")
 
 _SIDE_BY_SIDE: Final = 4
 _MOMENT: Final = 0.2
@@ -38,11 +40,6 @@ def fetch(base: ModelName, store: Store, listen: Listener) -> None:
             f"the base {base} is not on the server and cannot be pulled: {error.message}",
             hint="check its name and tag; if it is meant as a path, it has to exist beside the Modelfile",
         ) from error
-
-
-def send(path: Path, digest: str, store: Store, listen: Listener) -> None:
-    """Upload a file."""
-    send_all({path: digest}, store, listen)
 
 
 def send_all(digests: Mapping[Path, str], store: Store, listen: Listener) -> None:
@@ -109,7 +106,7 @@ def _side_by_side(tasks: Sequence[Callable[[], None]]) -> None:
         tasks[0]()
         return
     waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
-    ended: SimpleQueue[Exception | None] = SimpleQueue()
+    ended: SimpleQueue[BaseException | None] = SimpleQueue()
     for task in tasks:
         waiting.put(task)
 
@@ -120,17 +117,18 @@ def _side_by_side(tasks: Sequence[Callable[[], None]]) -> None:
                 ended.put(None)
         except Empty:
             return
-        except Exception as error:  # noqa: BLE001  # raised again below
+        except BaseException as error:  # noqa: BLE001  # raised again below
             ended.put(error)
 
     for _ in range(min(_SIDE_BY_SIDE, len(tasks))):
         threading.Thread(target=work, daemon=True).start()
     for _ in tasks:
-        if error := _next(ended):
+        if error := next_of(ended):
             raise error
 
 
-def _next(ended: SimpleQueue[Exception | None]) -> Exception | None:
+def next_of(queue: SimpleQueue[_T]) -> _T:
+    """Wait for the next item, and for Ctrl-C."""
     while True:
         with contextlib.suppress(Empty):
-            return ended.get(timeout=_MOMENT)
+            return queue.get(timeout=_MOMENT)
