@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 from modelfile.catalog.target import Catalog
@@ -40,8 +40,8 @@ def context_of(
         target=target,
         registries=registries,
         formatted=_formatted,
-        exists=partial(_exists, path.parent),
-        weightless=partial(_weightless, path.parent, target),
+        exists=cache(partial(_exists, path.parent)),
+        weightless=cache(partial(_weightless, path.parent, target)),
         outside=partial(_outside, path.parent, project),
         locked=_locked(modelfile, path),
     )

@@ -68,7 +68,7 @@ def swallowed_instruction(instruction: Instruction, context: Context) -> Iterato
 def swallowed_line(instruction: Instruction, context: Context) -> re.Match[str] | None:
     """The first line of a quoted text that was meant as an instruction."""
     value, text = instruction.value, context.modelfile.text
-    if value.quoting is Quoting.NONE or not value.closed:
+    if value.quoting is Quoting.NONE or not value.closed or not ("\n" in value.text or "\r" in value.text):
         return None
     fenced = False
     for line in _LINE.finditer(text, value.content.start, value.content.end):
