@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +135,8 @@ def _no_address(address: str) -> UsageError:
 
 
 def _dialled(host: str, address: str) -> str:
+    import ipaddress  # 1 ms that only an address pays
+
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     name, percent, zone = bare.partition("%")
     try:
