@@ -28,7 +28,7 @@ def kept_of(name: ModelName, store: Store) -> list[str]:
 def brings_back(store: Store, weights: Path) -> None:
     """Overwrite, bring back, bring back what that overwrote, and let go of the oldest."""
     first = hold(store, weights, NAME, "first")
-    alias = keep(NAME, store)
+    alias = keep(NAME, store, 3)
     assert alias
     second = hold(store, weights, NAME, "second")
     found = store.find(alias)
@@ -67,7 +67,7 @@ def leaves_no_layers(store: Store, weights: Path) -> None:
     assert kept_of(NAME, store) == []
 
     hold(store, weights, NAME, "kept")
-    alias = keep(NAME, store)
+    alias = keep(NAME, store, 3)
     copy_over(OTHER, NAME, store)
     assert has("kept")
     assert [model.name for model in history(NAME, store.list())] == [alias]

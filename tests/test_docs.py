@@ -7,23 +7,9 @@ from pathlib import Path
 import pytest
 from tests.cli import mf
 
+from modelfile.cli.app import COMMANDS
+
 ROOT = Path(__file__).parents[1]
-COMMANDS = [
-    "lint",
-    "fmt",
-    "parse",
-    "build",
-    "pin",
-    "diff",
-    "show",
-    "ls",
-    "cp",
-    "rm",
-    "pull",
-    "rollback",
-    "explain",
-    "config",
-]
 
 
 def test_the_rule_pages_are_current() -> None:

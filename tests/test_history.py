@@ -12,7 +12,7 @@ from tests.fake_faults import Status
 from tests.fake_ollama import FakeOllama
 from tests.history_contract import brings_back, hold, kept_of, leaves_no_layers
 
-from modelfile.build.history import alias_of, copy_over, history, is_alias, keep, rollback
+from modelfile.build.history import alias_of, copy_over, history, is_ours, keep, rollback
 from modelfile.errors import NotFound, ServerError, UsageError, VerificationError
 from modelfile.names import ModelName
 from modelfile.ollama.client import Client
@@ -82,16 +82,16 @@ def test_what_could_not_be_copied_over_stays_kept(
 
 def test_aliases(store: ServerStore, weights: Path) -> None:
     digest = hold(store, weights, V1, "a")
-    alias = keep(ModelName.parse("BOT:V1"), store)
+    alias = keep(ModelName.parse("BOT:V1"), store, 3)
     assert str(alias) == f"bot:sha256-{digest.removeprefix('sha256:')}-v1"
     longest = ModelName.parse(f"team/bot:{'x' * 80}")
     for name in (V1, LONG, longest):
         made = alias_of(name, digest)
         assert ModelName.parse(str(made)).same_as(made)
-        assert is_alias(made)
-    assert not is_alias(V1)
-    assert is_alias(ModelName.parse(f"base:sha256-{'0' * 64}"))
-    assert not is_alias(ModelName.parse(f"base:sha256-{'0' * 63}"))
+        assert is_ours(made)
+    assert not is_ours(V1)
+    assert is_ours(ModelName.parse(f"base:sha256-{'0' * 64}"))
+    assert not is_ours(ModelName.parse(f"base:sha256-{'0' * 63}"))
     assert alias_of(LONG, digest) != alias_of(replace(LONG, tag="v1.0.0-rc.2"), digest)
 
 
@@ -108,7 +108,7 @@ def test_the_oldest_go_of_this_tag_only(store: ServerStore, weights: Path) -> No
 def test_what_is_kept_again_counts_as_kept_now(store: ServerStore, weights: Path) -> None:
     a, b, c = overwritten(store, weights, V1, "abc")
     assert hold(store, weights, V1, "a") == a  # b is kept, c is not: another program overwrote it
-    keep(V1, store)
+    keep(V1, store, 3)
     assert kept_of(V1, store) == [a, b]
     hold(store, weights, V1, "c")
     assert (rollback(V1, store).digest, kept_of(V1, store)) == (a, [c, a, b])
@@ -123,7 +123,7 @@ def test_what_is_kept_now_stays_where_the_clock_went_back(store: ServerStore, we
 
 
 def test_nothing_to_keep(store: ServerStore, weights: Path) -> None:
-    assert keep(V1, store) is None
+    assert keep(V1, store, 3) is None
     overwritten(store, weights, V1, "ab")
     before = kept_of(V1, store)
     assert keep(V1, store, 0) is None
@@ -184,7 +184,7 @@ def test_refusals(store: ServerStore, weights: Path) -> None:
     with pytest.raises(NotFound, match="no model of digest xyz is kept"):
         rollback(V1, store, "xyz")
     assert store.list() == before
-    keep(V1, store)
+    keep(V1, store, 3)
     with pytest.raises(UsageError, match="already"):
         rollback(V1, store, c)
     for digest in (a, b):

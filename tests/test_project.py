@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelfile.build import project
-from modelfile.build.project import Built, Failed, Skipped, build_all, layers
+from modelfile.build.project import Failed, Skipped, Succeeded, build_all, layers
 from modelfile.config import ProjectModel, load_config
 from modelfile.errors import ServerError, UsageError
 from modelfile.names import ModelName
@@ -108,7 +108,7 @@ def test_what_depends_on_a_failure_is_not_tried() -> None:
         return str(name)
 
     outcomes = build_all({D: C, C: B, B: A, A: None, E: A}, build_one)
-    assert outcomes == {D: Skipped(B), C: Skipped(B), B: Failed(error), A: Built("a:v1"), E: Built("e:v1")}
+    assert outcomes == {D: Skipped(B), C: Skipped(B), B: Failed(error), A: Succeeded("a:v1"), E: Succeeded("e:v1")}
     assert list(outcomes) == [D, C, B, A, E]
     assert sorted(map(str, tried)) == ["a:v1", "b:v1", "e:v1"]
 
@@ -117,7 +117,7 @@ def test_side_by_side() -> None:
     """Two meet in the middle of their building, or the barrier breaks."""
     barrier = threading.Barrier(2)
     outcomes = build_all({A: None, B: None}, lambda _, __: barrier.wait(WAIT) >= 0)
-    assert outcomes == {A: Built(result=True), B: Built(result=True)}
+    assert outcomes == {A: Succeeded(result=True), B: Succeeded(result=True)}
 
 
 @given(st.integers(1, 3), st.lists(st.integers(0, 9), max_size=10))
@@ -140,7 +140,7 @@ def test_order_and_bounds(side_by_side: int, numbers: list[int]) -> None:
         with lock:
             ended.add(name)
 
-    assert build_all(bases, build_one, side_by_side=side_by_side) == dict.fromkeys(names, Built(None))
+    assert build_all(bases, build_one, side_by_side=side_by_side) == dict.fromkeys(names, Succeeded(None))
     assert ended == {name for layer in layers(bases) for name in layer}
 
 

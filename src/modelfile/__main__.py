@@ -3,6 +3,7 @@
 import atexit
 import gc
 import sys
+from importlib import import_module
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def _import() -> None:
     atexit.register(gc.freeze)
     gc.disable()
     try:
-        from modelfile.cli import app  # noqa: F401  # it is imported
+        import_module("modelfile.cli.app")
     finally:
         gc.freeze()
         gc.enable()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from modelfile.catalog.versions import Version, release
 from modelfile.semantics.recipe import Model, Recipe
 
-_REWRITES_WEIGHTS_SINCE: Final = (0, 30)
+_REWRITES_WEIGHTS_SINCE: Final = Version(0, 30, 0)
 """From this Ollama version on, weights from a local GGUF may be rewritten by the server (measured on 0.33)."""
-_DEVELOPMENT: Final = (0, 0)
-"""The version of an Ollama that was built without one."""
 
 
 def is_opaque(recipe: Recipe) -> bool:
@@ -85,9 +83,9 @@ def _brought_along(made: Model, recipe: Recipe, digests: Mapping[Path, str], ver
     GGUF, is the server's affair. Everything else must be what was sent.
     """
     sent = tuple(dict.fromkeys(digests[path] for path in recipe.files))
-    release = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    known = release(version)
     converted = any(path.suffix != ".gguf" for path in recipe.files)
-    rewritten = release >= _REWRITES_WEIGHTS_SINCE or release == _DEVELOPMENT
+    rewritten = known is None or known >= _REWRITES_WEIGHTS_SINCE
     return Model(
         weights=made.weights if converted or rewritten or {*made.weights} == {*sent} else sent,
         template=made.template,

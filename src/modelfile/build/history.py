@@ -22,10 +22,10 @@ from typing import Final
 from modelfile.errors import NotFound, UsageError, VerificationError
 from modelfile.names import ModelName
 from modelfile.store.base import Listed, Store
+from modelfile.store.base import held as listed_under
 
-KEPT: Final = 3
-"""How many of the models that a tag held are kept, if nothing else is said."""
-
+SCRATCH: Final = "mf-building-"
+"""Begins the tag under which a model is made before it takes its own."""
 _ALIAS: Final = re.compile(r"sha256-[0-9a-f]{64}(?P<of>-.+|\.[0-9a-f]{8})?", re.IGNORECASE)
 _LONGEST_WRITTEN: Final = 8
 
@@ -43,9 +43,9 @@ class RolledBack:
     """Where that is now."""
 
 
-def is_alias(name: ModelName) -> bool:
-    """Whether a name is one under which a model is kept, here or by a pin."""
-    return bool(_ALIAS.fullmatch(name.tag))
+def is_ours(name: ModelName) -> bool:
+    """Whether a name is one that only builds use: what is being built, or is kept."""
+    return name.tag.startswith(SCRATCH) or bool(_ALIAS.fullmatch(name.tag))
 
 
 def alias_of(name: ModelName, digest: str) -> ModelName:
@@ -73,7 +73,7 @@ def _is_tag_of(name: ModelName, other: ModelName) -> bool:
     return replace(other, tag=name.tag).same_as(name)
 
 
-def keep(name: ModelName, store: Store, limit: int = KEPT) -> ModelName | None:
+def keep(name: ModelName, store: Store, limit: int) -> ModelName | None:
     """Keep what a tag holds, and let go of the oldest beyond `limit`; None if there is nothing to keep.
 
     What is kept already is not kept twice, it counts as kept now. A `limit` of 0 keeps nothing and lets nothing go.
@@ -82,7 +82,7 @@ def keep(name: ModelName, store: Store, limit: int = KEPT) -> ModelName | None:
         ServerError: It could not be copied; nothing is let go then.
         VerificationError: The copy is not what the tag held.
     """
-    held = _held(name, store.list()) if limit else None
+    held = listed_under(name, store.list()) if limit else None
     if held is None:
         return None
     alias = alias_of(held.name, held.digest)
@@ -99,7 +99,7 @@ def copy(source: Listed, destination: ModelName, store: Store) -> tuple[Listed, 
     """
     store.copy(source.name, destination)
     listed = store.list()
-    copied = _held(destination, listed)
+    copied = listed_under(destination, listed)
     if copied is None or copied.digest != source.digest:
         raise VerificationError(
             f"{destination} on {store.place} is not what {source.name} was when it was copied",
@@ -121,11 +121,11 @@ def copy_over(source: ModelName, name: ModelName, store: Store) -> Listed:
         VerificationError: The copy is not what the source was.
     """
     listed = store.list()
-    given, held = _held(source, listed), _held(name, listed)
+    given, held = listed_under(source, listed), listed_under(name, listed)
     if given is None:
         raise NotFound(f"there is no {source} on {store.place}")
     aside = alias_of(held.name, held.digest) if held and held.digest != given.digest else None
-    kept = aside and _held(aside, listed)
+    kept = aside and listed_under(aside, listed)
     if held and aside and not kept:
         copy(held, aside, store)
     listed = copy(given, name, store)
@@ -143,10 +143,6 @@ def _prune(name: ModelName, store: Store, listed: Iterable[Listed], limit: int, 
             store.remove(old.name)
 
 
-def _held(name: ModelName, listed: Iterable[Listed]) -> Listed | None:
-    return next((model for model in listed if model.name.same_as(name)), None)
-
-
 def rollback(name: ModelName, store: Store, to: str | None = None) -> RolledBack:
     """Give a tag what it held before, and keep what it holds now: another rollback undoes this one.
 
@@ -162,7 +158,7 @@ def rollback(name: ModelName, store: Store, to: str | None = None) -> RolledBack
         VerificationError: The copy is not what was kept.
     """
     listed = store.list()
-    now = _held(name, listed)
+    now = listed_under(name, listed)
     chosen = _with_digest(name, listed, to, store.place) if to is not None else _last(name, listed, now, store.place)
     if now and now.digest == chosen.digest:
         raise UsageError(f"{name} holds {chosen.digest} already", hint=f"see `mf rollback {name} --list`")

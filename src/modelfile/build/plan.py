@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from modelfile.build.expected import foreseen, is_opaque
-from modelfile.build.history import alias_of
+from modelfile.build.history import SCRATCH, alias_of
 from modelfile.catalog.versions import release
 from modelfile.diff.changes import Change
 from modelfile.diff.compare import compare_models
@@ -156,7 +156,7 @@ class Plan:
 
 def scratch_of(name: ModelName) -> ModelName:
     """The name under which a model is made before it takes its own."""
-    return replace(name, tag=f"mf-building-{name.tag}"[:_LONGEST_TAG], tagged=True)
+    return replace(name, tag=f"{SCRATCH}{name.tag}"[:_LONGEST_TAG], tagged=True)
 
 
 def plan(

@@ -2,7 +2,7 @@
 
     bases = {model.name: base of its Modelfile, or None, …}   (`Config.models`; the base is `Recipe.base`, parsed)
     layers(bases)                   -> what can be built side by side, one group after the other, for a plan to show
-    build_all(bases, build_one)     -> {name: Built(result) | Failed(error) | Skipped(because), …}, in that order
+    build_all(bases, build_one)     -> {name: Succeeded(result) | Failed(error) | Skipped(because), …}, in that order
 
 `build_one(name, interrupted)` runs in a thread of its own, so it has to open a store of its own. `interrupted` is a
 `threading.Event`: after Ctrl-C it is set, and who listens to progress should then raise, so that the scratch names go.
@@ -33,7 +33,7 @@ _GRACE: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Built(Generic[_Result]):
+class Succeeded(Generic[_Result]):
     """It was built."""
 
     result: _Result
@@ -54,7 +54,7 @@ class Skipped:
     """The model that failed, which may be several steps away."""
 
 
-Outcome: TypeAlias = Built[_Result] | Failed | Skipped
+Outcome: TypeAlias = Succeeded[_Result] | Failed | Skipped
 
 
 def needs(bases: Bases) -> dict[ModelName, ModelName]:
@@ -111,7 +111,7 @@ def build_all(
             if not running:
                 break
             name, outcomes[name] = running.next_to_end()
-            if isinstance(outcomes[name], Built):
+            if isinstance(outcomes[name], Succeeded):
                 sorter.done(name)
     return {name: outcomes.get(name) or Skipped(_culprit(name, needed, outcomes)) for name in bases}
 
@@ -142,7 +142,7 @@ class _Running(Generic[_Result]):
 
     def _run(self, name: ModelName) -> None:
         try:
-            self._ended.put((name, Built(self._build_one(name, self._interrupted))))
+            self._ended.put((name, Succeeded(self._build_one(name, self._interrupted))))
         except ModelfileError as error:
             self._ended.put((name, Failed(error)))
         except BaseException as error:  # noqa: BLE001  # it is raised again where it is waited for

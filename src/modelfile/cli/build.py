@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, assert_never
 import typer
 
 from modelfile.cli.files import write_atomic
+from modelfile.cli.models import print_json
 from modelfile.cli.orders import Approve, Order, build_one, build_project, order, plans, project
 from modelfile.cli.settings import settings
 from modelfile.errors import InputError, UsageError
@@ -187,9 +187,9 @@ def _build(orders: list[Order], way: _Way, listen: Listener, saved: Saved | None
         from modelfile.report.plan import print_outcomes
 
         print_outcomes(outcomes, sys.stdout)
-    from modelfile.build.project import Built
+    from modelfile.build.project import Succeeded
 
-    if not all(isinstance(outcome, Built) for _, _, outcome in outcomes):
+    if not all(isinstance(outcome, Succeeded) for _, _, outcome in outcomes):
         raise typer.Exit(3)
 
 
@@ -203,10 +203,10 @@ def _tell_one(built: Built, way: _Way) -> None:
 
 
 def _as_json(outcome: Outcome[Built]) -> dict[str, Any]:
-    from modelfile.build.project import Built, Failed, Skipped
+    from modelfile.build.project import Failed, Skipped, Succeeded
 
     match outcome:
-        case Built(result):
+        case Succeeded(result):
             return _built(result)
         case Failed(error):
             return {"error": error.message, "hint": error.hint}
@@ -231,4 +231,4 @@ def _built(built: Built) -> dict[str, Any]:
 
 
 def _print_json(items: list[dict[str, Any]], way: _Way) -> None:
-    typer.echo(json.dumps(items if way.several else items[0], indent=2, ensure_ascii=False))
+    print_json(items if way.several else items[0])

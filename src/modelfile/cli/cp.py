@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.models import AsJson, held, lookup, print_json
+from modelfile.cli.models import AsJson, lookup, print_json
 from modelfile.cli.server import Host, open_store
 from modelfile.cli.settings import settings
 from modelfile.errors import UsageError
 from modelfile.names import ModelName
+from modelfile.store.base import held
 
 
 def cp(

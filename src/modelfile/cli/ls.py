@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.models import AsJson, described, is_hidden, print_json
+from modelfile.build.history import is_ours
+from modelfile.cli.models import AsJson, described, print_json
 from modelfile.cli.server import Host, open_store
 from modelfile.names import ModelName
 
@@ -36,7 +37,7 @@ def ls(
         listed = [
             model
             for model in store.list()
-            if (everything or not is_hidden(model.name)) and (pattern is None or _matches(model.name, pattern))
+            if (everything or not is_ours(model.name)) and (pattern is None or _matches(model.name, pattern))
         ]
     if as_json:
         print_json([described(model) for model in listed])

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from modelfile.build.history import is_ours
 from modelfile.errors import NotFound
 from modelfile.names import ModelName
-
-if TYPE_CHECKING:
-    from modelfile.store.base import Listed
+from modelfile.store.base import Listed, held
 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
-
-_SCRATCH: Final = "mf-building-"
 
 
 def print_json(document: Any) -> None:
@@ -34,18 +31,6 @@ def described(model: Listed) -> dict[str, Any]:
     }
 
 
-def is_hidden(name: ModelName) -> bool:
-    """Whether a name is one of ours: what is being built, or is kept."""
-    from modelfile.build.history import is_alias
-
-    return name.tag.startswith(_SCRATCH) or is_alias(name)
-
-
-def held(name: ModelName, listed: Iterable[Listed]) -> Listed | None:
-    """What is listed under a name."""
-    return next((model for model in listed if model.name.same_as(name)), None)
-
-
 def lookup(name: ModelName, listed: Collection[Listed], place: str) -> Listed:
     """What is listed under a name.
 
@@ -60,7 +45,7 @@ def lookup(name: ModelName, listed: Collection[Listed], place: str) -> Listed:
 def _suggestion(name: ModelName, listed: Iterable[ModelName]) -> str:
     from difflib import get_close_matches
 
-    shown = [other for other in listed if not is_hidden(other)]
+    shown = [other for other in listed if not is_ours(other)]
     close = get_close_matches(str(name), map(str, shown), cutoff=0.7)
     tags = (str(other) for other in shown if other.model.lower() == name.model.lower())
     if meant := list(dict.fromkeys((*close, *tags)))[:3]:

@@ -182,7 +182,9 @@ def _job(order: Order, store: Store, base: Plan | None = None) -> Job:
         from modelfile.catalog.versions import release
         from modelfile.semantics.quantize import check
 
-        check(recipe, order.quantize, release(store.version()))
+        named = store.find(ModelName.parse(recipe.base)) if recipe.base else None
+        known = named.quantization if named else ""
+        check(recipe, order.quantize, release(store.version()), base_type=known)
     return Job(name=order.name, recipe=recipe, pinned=_pinned(order, recipe), keep=order.keep, base=base)
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelfile.cli.models import AsJson, held, print_json
+from modelfile.cli.models import AsJson, print_json
 from modelfile.cli.server import Host, open_store
 from modelfile.errors import ServerError, VerificationError
 from modelfile.names import ModelName
+from modelfile.store.base import held
 
 if TYPE_CHECKING:
     from modelfile.progress import Listener

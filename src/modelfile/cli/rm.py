@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.models import AsJson, described, is_hidden, lookup, print_json
+from modelfile.build.history import is_ours
+from modelfile.cli.models import AsJson, described, lookup, print_json
 from modelfile.cli.server import Host, open_store
 from modelfile.errors import UsageError
 from modelfile.names import ModelName
@@ -71,5 +72,5 @@ def _ask(going: list[Listed], listed: Iterable[Listed], place: str) -> None:
 def _shared(model: Listed, going: list[Listed], listed: Iterable[Listed]) -> str:
     """Which other names hold the same, so that its layers stay."""
     others = [str(other.name) for other in listed if other.digest == model.digest and other not in going]
-    shown = [name for name in others if not is_hidden(ModelName.parse(name))] or others[:1]
+    shown = [name for name in others if not is_ours(ModelName.parse(name))] or others[:1]
     return f"; its layers stay, for {', '.join(shown)} has the same" if others else ""

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.models import AsJson, described, held, print_json
+from modelfile.cli.models import AsJson, described, print_json
 from modelfile.cli.server import Host, open_store
 from modelfile.errors import UsageError
 from modelfile.names import ModelName
+from modelfile.store.base import held
 
 if TYPE_CHECKING:
     from modelfile.store.base import Store

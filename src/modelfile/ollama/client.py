@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from modelfile.errors import InputError, NoRoom, NotFound, ServerError, Unreachable, UsageError
 from modelfile.ollama.api import Progress, Show, Tag, Tags, Version
+from modelfile.ollama.glance import MOST, is_loopback
 from modelfile.ollama.retry import HARMLESS, HEAVY, ONCE, Patience, Repeat
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
@@ -28,8 +28,6 @@ _PATIENT: Final = httpx.Timeout(connect=10, read=600, write=600, pool=10)
 _NOT_ABSENT: Final = ("[SSL", "Name or service not known", "nodename nor servname", "getaddrinfo failed")
 """What is said where it is not the server that is missing: certificates, TLS, and names nobody knows."""
 _ANOTHER: Final = "is --host or OLLAMA_HOST another program's address?"
-_MOST: Final = 16 << 20
-"""So many bytes an answer, or one line of a stream, may have; the list of ten thousand models has 6 MB."""
 _SUCCESS: Final = "success"
 _FULL: Final = "no space left on device"
 _MISMATCH: Final = "digest mismatch"
@@ -60,7 +58,7 @@ class Client:
             raise UsageError("OLLAMA_API_KEY has characters in it that no key has", hint="was it copied whole?")
         at = urlsplit(url)
         # Go never sends loopback through a proxy; httpx would.
-        loopback = _is_loopback(at.hostname or "")
+        loopback = is_loopback(at.hostname or "")
         plain = at.scheme == "http"
         self._withheld = bool(self._key) and plain and not loopback
         bears_key = self._key and not self._withheld
@@ -255,7 +253,7 @@ class Client:
                 yield bytes(line + end)
                 line.clear()
             line += rest
-            if len(line) > _MOST:
+            if len(line) > MOST:
                 raise self._not_ollama()
         yield bytes(line)
 
@@ -335,13 +333,6 @@ class Client:
             raise Unreachable(f"{self.url} cannot be dialled: {error}", hint=hint) from error
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 class _Bounded(httpx.SyncByteStream):
     """An answer that ends in an error if it does not end."""
 
@@ -353,7 +344,7 @@ class _Bounded(httpx.SyncByteStream):
         length = 0
         for piece in self._stream:
             length += len(piece)
-            if length > _MOST:
+            if length > MOST:
                 raise self._error
             yield piece
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 _TIMEOUT: Final = 5.0
 """In seconds."""
-_MOST: Final = 16 << 20
+MOST: Final = 16 << 20
 """In bytes: more is no answer."""
 
 
@@ -27,7 +27,7 @@ class Glance:
         """Whether anybody ever did."""
         self._path = at.path
         self._connection: http.client.HTTPConnection | None = None
-        if at.scheme == "http" and _is_loopback(at.hostname or ""):
+        if at.scheme == "http" and is_loopback(at.hostname or ""):
             self._connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=_TIMEOUT)
 
     def get(self, path: str) -> Any:
@@ -56,7 +56,7 @@ class Glance:
             self._connection.request(method, self._path + path)
             with self._connection.getresponse() as response:
                 self.answered = True
-                body = response.read(_MOST)
+                body = response.read(MOST)
                 if response.isclosed():
                     return response.status, body
         except (OSError, http.client.HTTPException, ValueError):
@@ -65,7 +65,8 @@ class Glance:
         return 0, b""
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -68,11 +68,10 @@ def print_outcomes(outcomes: Collection[tuple[str, ModelName, Outcome[Built]]], 
 
 
 def _result(outcome: Outcome[Built]) -> tuple[str, str]:
-    from modelfile.build.project import Built as Done
-    from modelfile.build.project import Failed, Skipped
+    from modelfile.build.project import Failed, Skipped, Succeeded
 
     match outcome:
-        case Done(result):
+        case Succeeded(result):
             word = "nothing to do" if result.plan.nothing_to_do else "built"
             return word, fingerprint(result.made.model)
         case Failed():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,8 @@ class Stored:
     digest: str
     """Ollama's own (`sha256:…`), of the manifest: not to be compared between machines."""
     model: Model
+    quantization: str = ""
+    """The type of its weights, as the store calls it; empty where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,16 @@ class Listed:
     """In bytes, of all its layers; other models may share them."""
     modified: datetime
     """When the name was given what it holds."""
+
+
+def newest_first(listed: Iterable[Listed]) -> tuple[Listed, ...]:
+    """Models in the order of a listing."""
+    return tuple(sorted(listed, key=lambda model: (-model.modified.timestamp(), str(model.name))))
+
+
+def held(name: ModelName, listed: Iterable[Listed]) -> Listed | None:
+    """What is listed under a name."""
+    return next((model for model in listed if model.name.same_as(name)), None)
 
 
 class Store(Protocol):

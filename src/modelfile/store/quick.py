@@ -12,7 +12,7 @@ from modelfile.errors import UsageError
 from modelfile.names import ModelName
 from modelfile.ollama.glance import Glance
 from modelfile.progress import Progress
-from modelfile.store.base import Listed, Store, Stored
+from modelfile.store.base import Listed, Store, Stored, newest_first
 
 
 class QuickStore:
@@ -99,6 +99,6 @@ def _read(tags: Any) -> tuple[Listed, ...] | None:
             )
             for tag in tags["models"] or ()
         ]
-        return tuple(sorted(listed, key=lambda model: (-model.modified.timestamp(), str(model.name))))
+        return newest_first(listed)
     except (TypeError, KeyError, ValueError, AttributeError, UsageError):
         return None

@@ -16,7 +16,7 @@ from modelfile.ollama.client import Client
 from modelfile.progress import Progress
 from modelfile.semantics.literals import ParameterValue
 from modelfile.semantics.recipe import Model, Turn
-from modelfile.store.base import Listed, Stored
+from modelfile.store.base import Listed, Stored, held, newest_first
 
 _BLOB: Final = re.compile(r"(FROM|ADAPTER|DRAFT) .*[/\\]blobs[/\\]sha256[-:]([0-9a-f]{64})")
 _NAME_WIDTH: Final = 30
@@ -46,18 +46,20 @@ class ServerStore:
             )
             for tag in self._client.tags()
         )
-        return tuple(sorted(listed, key=lambda model: (-model.modified.timestamp(), str(model.name))))
+        return newest_first(listed)
 
     def find(self, name: ModelName) -> Stored | None:
         """The model of that name, if the server has it; with the name as the server spells it."""
-        listed = next((listed for listed in self.list() if listed.name.same_as(name)), None)
+        listed = held(name, self.list())
         if listed is None:
             return None
         try:
             show = self._client.show(str(listed.name))
         except NotFound:
             return None  # removed in between; or 0.9.3 lists a model whose making failed
-        return Stored(name=listed.name, digest=listed.digest, model=read_show(show))
+        return Stored(
+            name=listed.name, digest=listed.digest, model=read_show(show), quantization=show.details.quantization_level
+        )
 
     def has_blob(self, digest: str) -> bool:
         """Whether the server has these bytes."""
