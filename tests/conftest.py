@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from tests.building import BASE, LOCAL, UPON
 from tests.fake_ollama import FakeOllama
 from tests.real_ollama import serve
 from tests.tiny_gguf import write_tiny_gguf
@@ -48,6 +49,28 @@ def fake() -> Iterator[FakeOllama]:
     """An Ollama server in this process, as 0.9.3 answers."""
     with FakeOllama() as server:
         yield server
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeOllama) -> Path:
+    """A folder with a Modelfile of local weights, for the fake server."""
+    (tmp_path / "weights.gguf").write_bytes(b"GGUF" + bytes(60) + b"weights")
+    (tmp_path / "Modelfile").write_text(LOCAL)
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setenv("OLLAMA_HOST", fake.url)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def models(project: Path) -> Path:
+    """A project of two models, `bot:v1` FROM `base:v1`."""
+    (project / "mf.toml").write_text(
+        '[models.bot]\nmodelfile = "Modelfile"\ntag = "v1"\n\n[models.base]\nmodelfile = "base.Modelfile"\ntag = "v1"\n'
+    )
+    (project / "base.Modelfile").write_text(BASE)
+    (project / "Modelfile").write_text(UPON)
+    return project
 
 
 @pytest.fixture(scope="session")

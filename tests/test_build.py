@@ -1,4 +1,4 @@
-"""`mf build` against a fake server: plans that are shown, kept and done, and what happens to several builds at once."""
+"""`mf build` against a fake server: what is asked, sent, made and left, and what happens to several builds at once."""
 
 import contextlib
 import json
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.building import LOCAL, asked, digests, edit
 from tests.cli import mf
-from tests.fake_faults import DropParameter, Slow, Status
+from tests.fake_faults import DropParameter, Slow
 from tests.fake_ollama import FakeOllama
 from tests.fake_store import published
 
@@ -27,34 +28,7 @@ from modelfile.semantics.recipe import Recipe
 from modelfile.store.quick import QuickStore
 from modelfile.store.server import ServerStore
 
-LOCAL = "# For tests.\nFROM ./weights.gguf\nPARAMETER temperature 0.5\n"
-BASE = "# The base.\nFROM ./weights.gguf\n"
-UPON = "# The bot.\nFROM base:v1\nSYSTEM hello\n"
 NAME = ModelName.parse("bot:v1")
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeOllama) -> Path:
-    (tmp_path / "weights.gguf").write_bytes(b"GGUF" + bytes(60) + b"weights")
-    (tmp_path / "Modelfile").write_text(LOCAL)
-    (tmp_path / ".git").mkdir()
-    monkeypatch.setenv("OLLAMA_HOST", fake.url)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def digests(fake: FakeOllama) -> dict[str, str]:
-    return {name: model.digest for name, model in fake.models.items()}
-
-
-def asked(fake: FakeOllama, since: int = 0) -> set[tuple[str, str]]:
-    return {(logged.method, "/".join(logged.path.split("/")[:3])) for logged in fake.requests[since:]}
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
 
 
 def test_a_dry_run_only_looks(project: Path, fake: FakeOllama) -> None:
@@ -137,64 +111,6 @@ def test_a_model_whose_weights_have_gone_is_built_again(project: Path, fake: Fak
     del fake.blobs[weights]
     assert mf("build", "bot:v1").code == 0
     assert weights in fake.blobs
-
-
-def test_a_plan_is_done_as_it_was_shown(project: Path, fake: FakeOllama) -> None:
-    shown = mf("build", "bot:v1", "--plan-out", "plan.json", "--json")
-    assert json.loads((project / "plan.json").read_text())["plans"] == [json.loads(shown.out)]
-    assert not fake.models
-    assert mf("build", "bot:v1", "--plan", "plan.json").code == 0
-    assert [*fake.models] == ["bot:v1"]
-
-
-@pytest.mark.parametrize(
-    ("moved", "told"),
-    [
-        ("name", "what the name holds: nothing then, bot:v1 (mf1:"),
-        ("base", "the base: base:v1 (mf1:"),
-        ("version", "the server's version: 0.9.3 then, 0.9.6 now"),
-        ("text", "now to be done: create bot:mf-building-v1"),
-        ("keep", "no longer to be done: keep bot:v1"),
-    ],
-)
-def test_a_plan_is_refused_when_the_world_has_moved(project: Path, fake: FakeOllama, moved: str, told: str) -> None:
-    (project / "base.Modelfile").write_text(BASE)
-    (project / "Modelfile").write_text(UPON)
-    assert mf("build", "base:v1", "-f", "base.Modelfile").code == 0
-    if moved == "keep":
-        (project / "other.Modelfile").write_text(UPON + "LICENSE MIT\n")
-        assert mf("build", "bot:v1", "-f", "other.Modelfile").code == 0
-    assert mf("build", "bot:v1", "--plan-out", "plan.json").code == 0
-    more: tuple[str, ...] = ()
-    match moved:
-        case "name":
-            (project / "other.Modelfile").write_text(UPON + "LICENSE MIT\n")
-            assert mf("build", "bot:v1", "-f", "other.Modelfile").code == 0
-        case "base":
-            (project / "base.Modelfile").write_text(BASE + "SYSTEM moved\n")
-            assert mf("build", "base:v1", "-f", "base.Modelfile").code == 0
-        case "version":
-            fake.version = "0.9.6"
-        case "text":
-            (project / "Modelfile").write_text(UPON + "LICENSE MIT\n")
-        case _:
-            more = ("--no-keep",)
-    before = digests(fake)
-    refused = mf("build", "bot:v1", "--plan", "plan.json", *more)
-    assert refused.code == 3
-    assert "the plan for bot:v1 in `plan.json` no longer holds:" in refused.err
-    assert told in refused.err
-    assert digests(fake) == before
-
-
-def test_what_is_no_plan(project: Path) -> None:
-    (project / "plan.json").write_text("[]")
-    assert "is not a plan" in mf("build", "bot:v1", "--plan", "plan.json").err
-    (project / "plan.json").write_text('{"version": 2, "plans": []}')
-    assert "is a plan of version 2" in mf("build", "bot:v1", "--plan", "plan.json").err
-    (project / "plan.json").write_text('{"version": 1, "plans": []}')
-    assert "has no plan for bot:v1" in mf("build", "bot:v1", "--plan", "plan.json").err
-    assert "cannot be read" in mf("build", "bot:v1", "--plan", "missing").err
 
 
 def test_what_a_killed_build_left_is_swept(project: Path, fake: FakeOllama) -> None:
@@ -349,78 +265,6 @@ def test_what_the_tag_held_is_kept(
     assert len(fake.models) == 1 + kept
 
 
-@pytest.fixture
-def models(project: Path) -> Path:
-    (project / "mf.toml").write_text(
-        '[models.bot]\nmodelfile = "Modelfile"\ntag = "v1"\n\n[models.base]\nmodelfile = "base.Modelfile"\ntag = "v1"\n'
-    )
-    (project / "base.Modelfile").write_text(BASE)
-    (project / "Modelfile").write_text(UPON)
-    return project
-
-
-def test_a_project_is_built_in_its_order(models: Path, fake: FakeOllama) -> None:
-    planned = json.loads(mf("build", "--dry-run", "--json").out)
-    assert [plan["name"] for plan in planned] == ["base:v1", "bot:v1"]
-    assert planned[1]["unknown_until"] == "base:v1 is built"
-    assert [step["do"] for step in planned[1]["steps"]] == ["create", "copy"]
-    ran = mf("build", "--json")
-    assert ran.code == 0, ran
-    assert [result["built"] for result in json.loads(ran.out)] == [True, True]
-    assert not any(result["built"] for result in json.loads(mf("build", "--json").out))
-    (models / "base.Modelfile").write_text(BASE + "PARAMETER seed 1\n")
-    (models / "Modelfile").write_text(UPON + "PARAMETER seed 2\n")
-    assert mf("build").code == 0
-    (models / "base.Modelfile").write_text(BASE + "PARAMETER seed 3\nLICENSE MIT\n")
-    assert mf("build", "base:v1", "-f", "base.Modelfile", "--no-keep").code == 0
-    (models / "base.Modelfile").write_text(BASE + "PARAMETER seed 4\nLICENSE BSD\n")
-    ahead = json.loads(mf("build", "--dry-run", "--json").out)
-    assert [change["aspect"] for change in ahead[1]["changes"]] == ["license"]
-    assert mf("build").code == 0
-    with Client(fake.url) as client:
-        assert client.show("bot:v1").license == "BSD"
-
-
-def test_the_plan_of_a_project_is_done_or_refused_as_a_whole(models: Path, fake: FakeOllama) -> None:
-    assert mf("build", "--plan-out", "plan.json").code == 0
-    assert mf("build", "--plan", "plan.json").code == 0
-    before = digests(fake)
-    assert before.keys() == {"base:v1", "bot:v1"}
-    (models / "base.Modelfile").write_text(BASE + "PARAMETER seed 1\n")
-    refused = mf("build", "--plan", "plan.json")
-    assert refused.code == 3
-    assert "the plan for base:v1 in `plan.json` no longer holds" in refused.err
-    assert digests(fake) == before
-
-
-def test_what_is_from_one_that_failed_is_left_out(models: Path, fake: FakeOllama) -> None:
-    assert models.exists()
-    fake.fault("/api/create", Status(500, '{"error": "boom"}'))
-    ran = mf("build")
-    assert ran.code == 3
-    assert [line.split()[0] for line in ran.out.splitlines()] == ["MODEL", "bot:v1", "base:v1"]
-    assert "left out: base:v1 failed" in ran.out
-    assert "refused: boom" in ran.err
-    assert mf("build", "--json").code == 0
-
-
-def test_the_same_on_two_servers(project: Path, fake: FakeOllama) -> None:
-    assert project.exists()
-    with FakeOllama("0.24.0") as other:
-        both = ("--host", fake.url, "--host", other.url, "--host", fake.url)
-        planned = json.loads(mf("build", "bot:v1", "--dry-run", "--json", *both).out)
-        assert [plan["host"] for plan in planned] == [fake.url, other.url]
-        ran = mf("build", "bot:v1", *both)
-        assert ran.code == 0, ran
-        assert [line.split()[1:3] for line in ran.out.splitlines()[1:]] == [[fake.url, "built"], [other.url, "built"]]
-        one_dead = mf("build", "bot:v1", "--json", *both, "--host", "127.0.0.1:9")
-    assert one_dead.code == 3
-    fine, new, dead = json.loads(one_dead.out)
-    assert (fine["built"], new["built"]) == (False, False)
-    assert fine["fingerprint"] == new["fingerprint"]
-    assert dead["error"] == "no Ollama server answers at http://127.0.0.1:9"
-
-
 def test_a_base_that_is_pulled_is_planned_again(project: Path, fake: FakeOllama) -> None:
     fake.registry["team/base:v1"] = published(b"GGUF", system="You are terse.")
     (project / "Modelfile").write_text("# For tests.\nFROM team/base:v1\nPARAMETER seed 1\n")
@@ -450,23 +294,3 @@ def test_a_build_that_ended_a_moment_ago_is_seen(
     assert ran.code == 0, ran
     assert "  keep         what bot:v1 holds" in ran.err
     assert len(fake.models) == 2
-
-
-def test_one_model_of_the_project_is_built_of_its_own_modelfile(project: Path, fake: FakeOllama) -> None:
-    (project / "one").mkdir()
-    (project / "Modelfile").rename(project / "one" / "Modelfile")
-    (project / "weights.gguf").rename(project / "one" / "weights.gguf")
-    (project / "mf.toml").write_text('[models.one]\nmodelfile = "one/Modelfile"\ntag = "v1"\n')
-    ran = mf("build", "one:v1")
-    assert ran.code == 0, ran
-    assert "one:v1" in fake.models
-
-
-def test_a_plan_for_two_servers_is_done_on_both_or_on_none(project: Path, fake: FakeOllama) -> None:
-    with FakeOllama() as other:
-        both = ("--host", fake.url, "--host", other.url)
-        assert mf("build", "bot:v1", "--plan-out", "plan.json", *both).code == 0
-        assert mf("build", "bot:v1", "--host", other.url).code == 0
-        assert project.exists()
-        assert mf("build", "bot:v1", "--plan", "plan.json", *both).code == 3
-    assert not fake.models
