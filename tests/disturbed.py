@@ -18,11 +18,9 @@ import pytest
 from tests.cli import Ran, mf
 from tests.fake_ollama import FakeOllama
 
-from modelfile.build.plan import scratch_of
-from modelfile.names import ModelName
+from modelfile.build.scratch import SCRATCH
 
 NAME = "bot:v1"
-SCRATCH = str(scratch_of(ModelName.parse(NAME)))
 MODELFILE = "# For tests.\nFROM ./weights.gguf\nPARAMETER temperature 0.5\nSYSTEM hello\n"
 OLDER = "# For tests.\nFROM ./older.gguf\nPARAMETER temperature 0.1\n"
 
@@ -85,9 +83,8 @@ class Project:
 
     def is_as_before_or_as_asked(self) -> None:
         """The name holds what it held or what was asked for; of what it held there may be another copy."""
-        now = digests(self.fake)
+        now = {name: digest for name, digest in digests(self.fake).items() if SCRATCH not in name}
         held = now.pop(NAME, None)
-        now.pop(SCRATCH, None)
         assert held in (self.models.get(NAME), *undisturbed(self).values())
         assert {*now.values()} <= {*self.models.values()}
         self.is_tidy()
@@ -127,6 +124,11 @@ def digests(fake: FakeOllama) -> dict[str, str]:
     """What the server's names hold."""
     with fake.lock:
         return {name: model.digest for name, model in fake.models.items()}
+
+
+def scratches(fake: FakeOllama) -> list[str]:
+    """The names under which something is being built, or was left."""
+    return [name for name in digests(fake) if SCRATCH in name]
 
 
 def end(running: subprocess.Popen[str], how: signal.Signals) -> Ran:

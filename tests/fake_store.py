@@ -38,7 +38,6 @@ REWRITTEN: Final = b"written by llama-quantize".ljust(64, b"\0")
 _WEIGHTS: Final = (f"{IMAGE}model", f"{IMAGE}adapter", f"{IMAGE}projector")
 _CONFIG: Final = "application/vnd.docker.container.image.v1+json"
 _DIGEST: Final = re.compile(r"sha256[:-][0-9a-fA-F]{64}")
-_EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 Line: TypeAlias = dict[str, Any] | Failure
 """One line of a stream; the keys of a dict stand in the order of Go's struct."""
@@ -65,7 +64,8 @@ class Store:
         self.models: dict[str, Model] = {}
         self.blobs: dict[str, bytes] = {}
         self.registry: dict[str, Published] = {}
-        self._writes = 0
+        self.clock = datetime(2026, 1, 1, tzinfo=UTC)
+        """A second later at each write."""
         self._shows = 0
 
     def add(self, content: bytes) -> str:
@@ -325,8 +325,8 @@ class Store:
         return Layer(media, digest, len(content), status=f"{status} layer {digest}")
 
     def _write(self, name: str, content: bytes) -> None:
-        self._writes += 1
-        modified = (_EPOCH + timedelta(seconds=self._writes)).isoformat().replace("+00:00", "Z")
+        self.clock += timedelta(seconds=1)
+        modified = self.clock.isoformat().replace("+00:00", "Z")
         self.models[name] = Model(content, modified)
 
     def _prune(self, model: Model) -> None:

@@ -20,7 +20,7 @@ from tests.fake_store import published
 
 from modelfile.build.alone import alone
 from modelfile.build.execute import Job, build
-from modelfile.build.plan import scratch_of
+from modelfile.build.scratch import scratch_of
 from modelfile.names import ModelName
 from modelfile.ollama.client import Client
 from modelfile.progress import Progress
@@ -189,7 +189,7 @@ def test_a_build_elsewhere_at_the_same_moment_is_noticed(
     monkeypatch.setattr(ServerStore, "copy", lambda *_: None)
     ran = mf("build", "bot:v1")
     assert ran.code == 3
-    assert f"bot:v1 on {fake.url} is not what bot:mf-building-v1 was when it was copied" in ran.err
+    assert f"bot:v1 on {fake.url} is not what {scratch_of(NAME)} was when it was copied" in ran.err
     assert not fake.models
 
 

@@ -23,7 +23,7 @@ def test_a_plan_is_done_as_it_was_shown(project: Path, fake: FakeOllama) -> None
         ("name", "what the name holds: nothing then, bot:v1 (mf1:"),
         ("base", "the base: base:v1 (mf1:"),
         ("version", "the server's version: 0.9.3 then, 0.9.6 now"),
-        ("text", "now to be done: create bot:mf-building-v1"),
+        ("text", "now to be done: create"),
         ("keep", "no longer to be done: keep bot:v1"),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.cli import mf
-from tests.disturbed import NAME, SCRATCH, Project, end
+from tests.disturbed import NAME, Project, end, scratches
 from tests.fake_faults import (
     DropParameter,
     Endless,
@@ -190,7 +190,7 @@ def test_a_name_to_build_under_that_cannot_be_taken_away_is_taken_away_by_the_ne
 ) -> None:
     fake.fault("DELETE", fault, times=ALWAYS)
     assert project.build().code == 0
-    assert SCRATCH in fake.models
+    assert len(scratches(fake)) == 1
     project.is_as_before_or_as_asked()
     project.goes_on()
 

@@ -1,15 +1,17 @@
 """What goes wrong on this side: a build that is ended, two at once, a disk that is full, weights that change."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.cli import mf
-from tests.disturbed import MODELFILE, NAME, SCRATCH, Project, digests, end
+from tests.disturbed import MODELFILE, NAME, Project, digests, end, scratches
 from tests.fake_faults import Hold
 from tests.fake_ollama import FakeOllama
 
@@ -18,7 +20,7 @@ TAGS = ("GET", "/api/tags")
 COPY = ("POST", "/api/copy")
 LOOK = [("GET", "/api/version"), TAGS, ("HEAD", BLOB), ("HEAD", BLOB)]
 SEND = [("HEAD", BLOB), ("POST", BLOB), ("HEAD", BLOB)]
-MAKE = [("POST", "/api/create"), TAGS, ("POST", "/api/show")]
+MAKE = [("POST", "/api/create"), TAGS, ("POST", "/api/show"), TAGS]
 KEEP = [TAGS, COPY, TAGS]
 TAKE = [TAGS, COPY, TAGS, ("DELETE", "/api/delete")]
 AGAIN = [TAGS, ("HEAD", BLOB), ("HEAD", BLOB)]
@@ -63,7 +65,7 @@ def test_a_build_that_is_ended_at_any_step(
             "error: interrupted\n"
             "help: every model is as it was or as asked; run the command again, it goes on from there\n"
         )
-        assert SCRATCH not in digests(fake) or STEPS[step][0] == "DELETE"
+        assert not scratches(fake) or STEPS[step][0] == "DELETE"
     held.is_as_before_or_as_asked()
     held.goes_on()
 
@@ -112,7 +114,7 @@ def test_two_builds_of_one_name_at_once(held: Project, fake: FakeOllama) -> None
             assert first.wait(20) == 0
             assert second.wait(20) == 0
     assert mf("build", NAME, "--file", "other.Modelfile").out.startswith("Nothing to do")
-    assert SCRATCH not in digests(fake)
+    assert not scratches(fake)
     held.is_tidy()
 
 
@@ -122,9 +124,11 @@ def test_two_builds_of_one_name_at_once_from_two_machines(
     held: Project,
     fake: FakeOllama,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     where: str,
     done: bool,  # noqa: FBT001
 ) -> None:
+    monkeypatch.setattr("modelfile.build.execute.PATIENCE_ELSEWHERE", 0.2)
     other(held)
     hold = Hold(done=done)
     fake.fault(where, hold)
@@ -141,10 +145,55 @@ def test_two_builds_of_one_name_at_once_from_two_machines(
         assert out == ""
         assert digests(fake)[NAME] == between[NAME]
         assert "\nhelp: " in err
-    assert SCRATCH not in digests(fake)
+    assert not scratches(fake)
     held.fake.mend()
     assert held.build().code == 0
     held.is_tidy()
+
+
+def test_what_another_machine_makes_meanwhile_is_kept(
+    held: Project, fake: FakeOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelfile.build.execute.PATIENCE_ELSEWHERE", 0.2)
+    other(held)
+    fake.store.clock = datetime.now(UTC)
+    hold = Hold()
+    fake.fault("/api/show", hold, first=1)  # when it has made the model, and looks at it
+    with held.start("build", NAME, "--no-keep", XDG_CACHE_HOME=str(tmp_path / "elsewhere")) as first:
+        assert hold.reached.wait(20)
+        assert held.build("--file", "other.Modelfile").code == 0
+        others = digests(fake)[NAME]
+        hold.released.set()
+        out, err = first.communicate(timeout=20)
+    assert first.returncode == 0, err
+    alias = next(name for name, digest in digests(fake).items() if digest == others)
+    assert f"  meanwhile    another build gave it another model, kept as {alias}\n" in out
+    assert mf("rollback", NAME).code == 0
+    assert digests(fake)[NAME] == others
+    assert not scratches(fake)
+
+
+def test_of_several_machines_none_loses_what_another_made(held: Project, fake: FakeOllama, tmp_path: Path) -> None:
+    def start(seed: int) -> subprocess.Popen[str]:
+        (held.folder / f"{seed}.Modelfile").write_text(f"{MODELFILE}PARAMETER seed {seed}\n")
+        command = [sys.executable, "-m", "modelfile", "build", NAME, "--keep", "9", "--json", "-f", f"{seed}.Modelfile"]
+        environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / f"machine-{seed}")}
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=held.folder
+        )
+
+    made = []
+    for running in [start(seed) for seed in range(4)]:
+        with running:
+            out, err = running.communicate(timeout=60)
+        assert running.returncode in (0, 3), err
+        if running.returncode == 0:
+            made.append(json.loads(out)["digest"].removeprefix("sha256:"))
+        else:
+            assert "\nhelp: " in err
+    assert made
+    assert {*made, *held.models.values()} <= {*digests(fake).values()}
+    assert not scratches(fake)
 
 
 def test_two_builds_of_two_names_at_once(held: Project, fake: FakeOllama) -> None:
@@ -156,7 +205,7 @@ def test_two_builds_of_two_names_at_once(held: Project, fake: FakeOllama) -> Non
         hold.released.set()
         assert first.wait(20) == 0
     assert digests(fake).keys() >= {NAME, "other:v1"}
-    assert not any("mf-building" in name for name in digests(fake))
+    assert not scratches(fake)
     held.is_tidy()
 
 

@@ -14,7 +14,7 @@ from tests.tiny_gguf import write_tiny_gguf
 
 from modelfile.build.alone import alone
 from modelfile.build.execute import Job, build
-from modelfile.build.plan import scratch_of
+from modelfile.build.scratch import scratch_of
 from modelfile.errors import InputError
 from modelfile.names import ModelName
 from modelfile.ollama.client import Client

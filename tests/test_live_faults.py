@@ -13,7 +13,7 @@ import pytest
 from tests.cli import mf
 from tests.real_ollama import clean_environment, install
 
-from modelfile.build.plan import scratch_of
+from modelfile.build.scratch import scratch_of
 from modelfile.names import ModelName
 from modelfile.ollama.client import Client
 

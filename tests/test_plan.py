@@ -1,6 +1,8 @@
 """Every branch of the plan, without a server."""
 
+import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,16 +21,16 @@ from modelfile.build.plan import (
     Upload,
     World,
     plan,
-    scratch_of,
 )
+from modelfile.build.scratch import is_next, leftovers, scratch_of
 from modelfile.catalog.versions import Version, release
 from modelfile.errors import InputError, VerificationError
 from modelfile.names import ModelName
 from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.recipe import Model, Recipe
-from modelfile.store.base import Stored
+from modelfile.store.base import Listed, Stored
 
-NAME, BASE, SCRATCH = (ModelName.parse(name) for name in ("bot:v1", "base:v1", "bot:mf-building-v1"))
+NAME, BASE, LEFT = (ModelName.parse(name) for name in ("bot:v1", "base:v1", "bot:mf-building-01234567-v1"))
 WEIGHTS = Path("w.gguf")
 DIGEST = f"sha256:{'1' * 64}"
 LOCAL = Recipe(files=(WEIGHTS,), parameters={"temperature": 0.5})
@@ -53,7 +55,7 @@ def planned(recipe: Recipe, world: World, pinned: Pinned | None = None, keep: in
 def test_local_weights_the_first_time() -> None:
     made = planned(LOCAL, EMPTY)
     request = LOCAL.request({WEIGHTS: DIGEST})
-    assert made.steps == (Upload(WEIGHTS, DIGEST, 7), Create(SCRATCH, request), Copy(SCRATCH, NAME))
+    assert made.steps == (Upload(WEIGHTS, DIGEST, 7), Create(request), Copy(NAME))
     assert (made.gives, made.changes, made.unknown) == (None, (), "the server has looked at the weights")
     assert not made.nothing_to_do
 
@@ -64,7 +66,7 @@ def test_a_blob_that_is_there_is_not_sent() -> None:
 
 def test_a_base_that_is_there() -> None:
     made = planned(UPON, WITH_BASE)
-    assert made.steps == (Create(SCRATCH, UPON.request()), Copy(SCRATCH, NAME))
+    assert made.steps == (Create(UPON.request()), Copy(NAME))
     assert (made.gives, made.changes, made.unknown) == (fingerprint(DONE), (), "")
 
 
@@ -94,7 +96,25 @@ def test_what_is_overwritten_is_kept(keep: int, *, kept: bool) -> None:
     existing = stored(NAME, HELD)
     steps = planned(UPON, replace(WITH_BASE, existing=existing), keep=keep).steps
     assert (Keep(NAME, alias_of(NAME, existing.digest)) in steps) is kept
-    assert steps[-1] == Copy(SCRATCH, NAME)
+    assert steps[-1] == Copy(NAME, loses="" if kept else existing.digest)
+
+
+def test_what_is_kept_longest_is_let_go() -> None:
+    digests = [f"sha256:{letter * 64}" for letter in "bcd"]
+    listed = tuple(
+        Listed(name=alias_of(NAME, digest), digest=digest, size=1, modified=datetime(2026, 1, day, tzinfo=UTC))
+        for day, digest in enumerate(digests, start=1)
+    )
+    existing = stored(NAME, HELD)
+    world = replace(WITH_BASE, existing=existing, listed=listed)
+    alias, (oldest, older, old) = alias_of(NAME, existing.digest), [model.name for model in listed]
+    assert planned(UPON, world, keep=4).steps[-2] == Keep(NAME, alias, ())
+    assert planned(UPON, world, keep=3).steps[-2] == Keep(NAME, alias, (oldest,))
+    assert planned(UPON, world, keep=1).steps[-2] == Keep(NAME, alias, (old, older, oldest))
+    assert planned(UPON, world, keep=0).steps[-1] == Copy(NAME, loses=existing.digest)
+    again = replace(world, existing=replace(existing, digest=digests[0]))
+    assert planned(UPON, again, keep=1).steps[-2] == Keep(NAME, oldest, (old, older))
+    assert planned(UPON, again, keep=0).steps[-1] == Copy(NAME)
 
 
 def test_nothing_to_do() -> None:
@@ -103,10 +123,48 @@ def test_nothing_to_do() -> None:
     assert (made.steps, made.changes) == ((), ())
 
 
-def test_a_leftover_is_swept_only_if_nothing_takes_its_place() -> None:
-    world = replace(WITH_BASE, leftover=SCRATCH)
-    assert planned(UPON, world).steps == planned(UPON, WITH_BASE).steps
-    assert planned(UPON, replace(world, existing=stored(NAME, DONE))).steps == (Sweep(SCRATCH),)
+def test_a_leftover_is_swept_last_lest_it_take_weights_along() -> None:
+    world = replace(WITH_BASE, leftovers=(LEFT,))
+    assert planned(UPON, world).steps == (*planned(UPON, WITH_BASE).steps, Sweep(LEFT))
+    assert planned(UPON, replace(world, existing=stored(NAME, DONE))).steps == (Sweep(LEFT),)
+
+
+def test_the_leftovers_of_others_are_swept_when_they_are_old() -> None:
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    names = [
+        str(scratch_of(NAME)),
+        "BOT:mf-building-01234567-v1",
+        "bot:mf-building-89abcdef-v1",
+        "bot:mf-building-01234567-v2",
+        "bot:mf-building-v1",
+        "bot:v1",
+        "other:mf-building-01234567-v1",
+    ]
+    ages = dict.fromkeys(names, timedelta(hours=2)) | {names[0]: timedelta(0), names[2]: timedelta(minutes=59)}
+    listed = [Listed(name=ModelName.parse(name), digest="", size=1, modified=now - age) for name, age in ages.items()]
+    assert [str(name) for name in leftovers(NAME, listed, now)] == names[:2]
+
+
+def test_who_made_it_first_gives_it_the_name_first() -> None:
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    ours = Listed(name=scratch_of(NAME), digest="", size=1, modified=now)
+    earlier = replace(ours, name=LEFT, modified=now - timedelta(seconds=1))
+    later = replace(earlier, modified=now + timedelta(seconds=1))
+    killed = replace(earlier, modified=now - timedelta(hours=2))
+    assert not is_next(NAME, [earlier, ours])
+    assert not is_next(NAME, [killed, replace(earlier, name=ModelName.parse("bot:mf-building-89abcdef-v1")), ours])
+    assert is_next(NAME, [ours, later, killed])
+    assert is_next(NAME, [ours, replace(earlier, name=ModelName.parse("bot:mf-building-01234567-v2"))])
+    assert is_next(NAME, [earlier])
+
+
+def test_the_name_to_build_under_is_of_this_cache_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    here = scratch_of(NAME)
+    assert scratch_of(NAME) == here
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert scratch_of(NAME) != here
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    assert re.fullmatch("mf-building-[0-9a-f]{8}-v1", scratch_of(NAME).tag)
 
 
 def test_local_weights_by_record() -> None:

@@ -13,7 +13,7 @@ from tests.fake_store import published
 from tests.history_contract import hold
 
 from modelfile.build.history import alias_of
-from modelfile.build.plan import scratch_of
+from modelfile.build.scratch import scratch_of
 from modelfile.names import ModelName
 from modelfile.ollama.client import Client
 from modelfile.report import models

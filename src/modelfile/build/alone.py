@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Final
 
-from modelfile.build.plan import scratch_of
+from modelfile.build.scratch import scratch_of
 from modelfile.cache import cache_folder
 from modelfile.names import ModelName
 from modelfile.progress import Listener, Progress

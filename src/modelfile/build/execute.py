@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
+from time import monotonic, sleep
 from typing import Final, assert_never
 
 from modelfile.build import records
@@ -28,23 +29,28 @@ from modelfile.build.plan import (
     World,
     plan,
     refuse_another,
-    scratch_of,
 )
+from modelfile.build.scratch import is_next, leftovers, scratch_of
 from modelfile.build.verify import verify
 from modelfile.catalog.versions import release
 from modelfile.errors import ModelfileError, NotFound, VerificationError
 from modelfile.names import ModelName
-from modelfile.progress import Listener, unheard
+from modelfile.progress import Listener, Progress, unheard
 from modelfile.semantics.files import digests_of, size_of
 from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.recipe import Recipe
 from modelfile.semantics.weights import check_weights
 from modelfile.store.base import Listed, Store, Stored
+from modelfile.store.base import held as held_under
 from modelfile.store.transfer import fetch, send_all
 
 _LOG: Final = "look at the server's log"
 _PATIENCE: Final = 5.0
 """In seconds, with a server that is to clean up."""
+PATIENCE_ELSEWHERE: Final = 10.0
+"""In seconds: between making a model and giving it its name there are some requests; who takes longer was killed."""
+_MOMENT: Final = 0.1
+"""In seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +74,8 @@ class Built:
     made: Stored
     kept: ModelName | None = None
     """Where what the name held before is now."""
+    meanwhile: ModelName | None = None
+    """Where that is now what another build gave the name while this one was under way."""
     sent: tuple[str, ...] = ()
     """The digests of the weights that were sent, in their order."""
 
@@ -97,20 +105,20 @@ def prepare(job: Job, store: Store, listen: Listener = unheard) -> Plan:
 
 def _prepare(job: Job, digests: Mapping[Path, str], store: Store) -> Plan:
     recipe = job.recipe
-    listed = {model.name.full.lower(): model for model in store.list()}
+    listed = store.list()
     version = store.version()
     if job.base:
         base = _to_come(job.base)
     else:
         base = _look(ModelName.parse(recipe.base), listed, store, version) if recipe.base else None
-    leftover = listed.get(scratch_of(job.name).full.lower())
     world = World(
         place=store.place,
         version=version,
         existing=_look(job.name, listed, store, version),
         base=base,
         base_to_come=job.base is not None,
-        leftover=leftover.name if leftover else None,
+        listed=listed,
+        leftovers=leftovers(job.name, listed),
         blobs=frozenset(digests.values()),
         sizes={path: size_of(path) for path in digests},
         record=records.recall(_seen_key(recipe, digests, base, store.place, version)) if is_opaque(recipe) else None,
@@ -128,9 +136,9 @@ def _to_come(base: Plan) -> Stored | None:
     return Stored(name=base.name, digest="", model=base.expected) if base.expected else None
 
 
-def _look(name: ModelName, listed: Mapping[str, Listed], store: Store, version: str) -> Stored | None:
+def _look(name: ModelName, listed: tuple[Listed, ...], store: Store, version: str) -> Stored | None:
     """What a name holds; not asked again of a manifest that is known. One without its weights is as good as none."""
-    found = listed.get(name.full.lower())
+    found = held_under(name, listed)
     if found is None:
         return None
     model = records.recall(records.held_key(store.place, version, found.digest))
@@ -180,9 +188,8 @@ def build(job: Job, store: Store, listen: Listener = unheard, approve: Callable[
             if planned.pull:
                 what = f"{store.place} says it pulled {planned.pull.base}, and does not have it"
                 raise VerificationError(what, hint=_LOG)
-        with _scratch(planned, store):
-            made, kept = _execute(job, planned, digests, store, listen)
-        return Built(plan=planned, made=made, kept=kept, sent=_sent(job.recipe, digests))
+        with _scratch(planned, store) as scratch:
+            return _execute(job, planned, scratch, digests, store, listen)
 
 
 def _sent(recipe: Recipe, digests: Mapping[Path, str]) -> tuple[str, ...]:
@@ -190,17 +197,18 @@ def _sent(recipe: Recipe, digests: Mapping[Path, str]) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def _scratch(planned: Plan, store: Store) -> Iterator[None]:
-    """See to it that the name to build under is gone at the end; what a killed build left, the next one sweeps."""
-    scratch = next((step.name for step in planned.steps if isinstance(step, Create)), None)
+def _scratch(planned: Plan, store: Store) -> Iterator[ModelName]:
+    """The name to build under, which is gone at the end; what a killed build left, the next one sweeps."""
+    scratch = scratch_of(planned.name)
+    used = any(isinstance(step, Create) for step in planned.steps)
 
     def remove() -> None:
         with contextlib.suppress(ModelfileError, RuntimeError):  # the failure that led here says more; or all is closed
-            if scratch:
+            if used:
                 store.remove(scratch)
 
     try:
-        yield
+        yield scratch
     except BaseException:
         removing = Thread(target=remove, daemon=True)  # a server that hangs does not hold up Ctrl-C
         removing.start()
@@ -210,31 +218,42 @@ def _scratch(planned: Plan, store: Store) -> Iterator[None]:
 
 
 def _execute(
-    job: Job, planned: Plan, digests: Mapping[Path, str], store: Store, listen: Listener
-) -> tuple[Stored, ModelName | None]:
-    made, kept = planned.existing, None
+    job: Job, planned: Plan, scratch: ModelName, digests: Mapping[Path, str], store: Store, listen: Listener
+) -> Built:
+    made, kept, meanwhile = planned.existing, None, None
     if uploads := {step.path: step.digest for step in planned.steps if isinstance(step, Upload)}:
         send_all(uploads, store, listen)
     for step in planned.steps:
         match step:
-            case Sweep(leftover):
-                with contextlib.suppress(NotFound):
-                    store.remove(leftover)
             case Pull() | Upload() | Quantize():
                 pass  # done before | all at once | a part of create
-            case Create(scratch, request):
+            case Create(request):
                 for progress in store.create(scratch, request):
                     listen(progress)
                 made = _proved(job, planned, digests, store.find(scratch), store)
+                _wait(job.name, store, listen)
             case Keep(held):
                 kept = None if _same(made, planned.existing) else keep_held(held, store, job.keep)
-            case Copy(source, destination):
-                made = _taken(made, copy_over(source, destination, store))
+            case Copy(name):
+                known = [planned.existing.digest] if planned.existing else []
+                holds, meanwhile = copy_over(scratch, name, store, known)
+                made = _taken(made, holds)
+            case Sweep(leftover):
+                with contextlib.suppress(NotFound):
+                    store.remove(leftover)
             case _:
                 assert_never(step)
     if made is None:
         raise VerificationError(f"nothing was made of {job.name} on {store.place}", hint=_LOG)
-    return made, kept
+    return Built(plan=planned, made=made, kept=kept, meanwhile=meanwhile, sent=_sent(job.recipe, digests))
+
+
+def _wait(name: ModelName, store: Store, listen: Listener) -> None:
+    """Let other machines that were quicker give the name what they have made, so that it can be kept."""
+    deadline = monotonic() + PATIENCE_ELSEWHERE
+    while not is_next(name, store.list()) and monotonic() < deadline:
+        listen(Progress(status=f"waiting for another machine that builds {name}"))
+        sleep(_MOMENT)
 
 
 def _same(made: Stored | None, existing: Stored | None) -> bool:

@@ -15,17 +15,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from modelfile.build.scratch import SCRATCH
 from modelfile.errors import NotFound, UsageError, VerificationError
 from modelfile.names import ModelName
 from modelfile.store.base import Listed, Store
 from modelfile.store.base import held as listed_under
 
-SCRATCH: Final = "mf-building-"
-"""Begins the tag under which a model is made before it takes its own."""
 _ALIAS: Final = re.compile(r"sha256-[0-9a-f]{64}(?P<of>-.+|\.[0-9a-f]{8})?", re.IGNORECASE)
 _LONGEST_WRITTEN: Final = 8
 
@@ -74,7 +73,7 @@ def _is_tag_of(name: ModelName, other: ModelName) -> bool:
 
 
 def keep(name: ModelName, store: Store, limit: int) -> ModelName | None:
-    """Keep what a tag holds, and let go of the oldest beyond `limit`; None if there is nothing to keep.
+    """Keep what a tag holds, and let go of the oldest `beyond` the limit; None if there is nothing to keep.
 
     What is kept already is not kept twice, it counts as kept now. A `limit` of 0 keeps nothing and lets nothing go.
 
@@ -86,8 +85,19 @@ def keep(name: ModelName, store: Store, limit: int) -> ModelName | None:
     if held is None:
         return None
     alias = alias_of(held.name, held.digest)
-    _prune(name, store, copy(held, alias, store), limit, spare=alias)
+    for old in beyond(limit, name, alias, copy(held, alias, store)):
+        with contextlib.suppress(NotFound):  # another build was quicker
+            store.remove(old)
     return alias
+
+
+def beyond(limit: int, name: ModelName, alias: ModelName, listed: Iterable[Listed]) -> tuple[ModelName, ...]:
+    """What is let go of a tag's history when an alias becomes its last: the oldest, so that `limit` are left.
+
+    What was kept just now may be as old as another, to a file system that counts in 4 ms.
+    """
+    before = tuple(model.name for model in history(name, listed) if not model.name.same_as(alias))
+    return before[max(limit - 1, 0) :]
 
 
 def copy(source: Listed, destination: ModelName, store: Store) -> tuple[Listed, ...]:
@@ -108,12 +118,22 @@ def copy(source: Listed, destination: ModelName, store: Store) -> tuple[Listed, 
     return listed
 
 
-def copy_over(source: ModelName, name: ModelName, store: Store) -> Listed:
+def copy_over(
+    source: ModelName, name: ModelName, store: Store, known: Collection[str] | None = None
+) -> tuple[Listed, ModelName | None]:
     """Give a tag what another name holds, so that the layers which it alone held go, unless they are kept.
+
+    Returns what the tag holds then, and where that is kept what it held and is not `known`, if that was asked.
 
     A copy leaves them on the server's disk for nobody until it is started anew, removing a name does not (measured on
     0.9.3). So what is overwritten and is not kept has an alias for as long as the copying takes; if that fails, it
     stays kept.
+
+    Args:
+        source: The other name.
+        name: The tag.
+        store: Where they are.
+        known: The digests of what may go; None: of anything.
 
     Raises:
         NotFound: There is no such source.
@@ -129,18 +149,11 @@ def copy_over(source: ModelName, name: ModelName, store: Store) -> Listed:
     if held and aside and not kept:
         copy(held, aside, store)
     listed = copy(given, name, store)
-    if aside and not kept:
+    unknown = aside if held and known is not None and held.digest not in known else None
+    if aside and not kept and not unknown:
         with contextlib.suppress(NotFound):
             store.remove(aside)
-    return next(model for model in listed if model.name.same_as(name))
-
-
-def _prune(name: ModelName, store: Store, listed: Iterable[Listed], limit: int, *, spare: ModelName | None) -> None:
-    """Let go of the oldest. What was kept just now may be as old as another, to a file system that counts in 4 ms."""
-    last_first = sorted(history(name, listed), key=lambda model: model.name != spare)
-    for old in last_first[limit:]:
-        with contextlib.suppress(NotFound):  # another build was quicker
-            store.remove(old.name)
+    return next(model for model in listed if model.name.same_as(name)), unknown
 
 
 def rollback(name: ModelName, store: Store, to: str | None = None) -> RolledBack:

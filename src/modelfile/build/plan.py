@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from modelfile.build.expected import foreseen, is_opaque
-from modelfile.build.history import SCRATCH, alias_of
+from modelfile.build.history import alias_of, beyond
 from modelfile.catalog.versions import release
 from modelfile.diff.changes import Change
 from modelfile.diff.compare import compare_models
@@ -16,19 +16,16 @@ from modelfile.errors import InputError, VerificationError
 from modelfile.names import ModelName
 from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.recipe import Model, Recipe
-from modelfile.store.base import Stored
+from modelfile.store.base import Listed, Stored
+from modelfile.store.base import held as held_under
 
-_LONGEST_TAG: Final = 80
 SHORT: Final = 16
 """So much of a fingerprint tells it from others to a human eye."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Take away what a build that was killed left; where something is to be made, that takes its place.
-
-    Taken away before, it would take weights along that need not be sent again.
-    """
+    """Take away what a build that was killed left: last, lest it take weights along that need not be sent again."""
 
     name: ModelName
 
@@ -58,9 +55,8 @@ class Quantize:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make the model, under a name of its own, and look whether it is what was asked."""
+    """Make the model, under a scratch name, and look whether it is what was asked."""
 
-    name: ModelName
     request: Mapping[str, Any]
 
 
@@ -70,14 +66,17 @@ class Keep:
 
     name: ModelName
     alias: ModelName
+    lets_go: tuple[ModelName, ...] = ()
+    """What was kept longest, and is beyond what is to be kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
     """Give the name what was made."""
 
-    source: ModelName
     destination: ModelName
+    loses: str = ""
+    """The digest of what it holds, if that is kept nowhere."""
 
 
 Step: TypeAlias = Sweep | Pull | Upload | Quantize | Create | Keep | Copy
@@ -113,8 +112,10 @@ class World:
     base: Stored | None = None
     base_to_come: bool = False
     """Whether another build of the same project makes the base before; `base` is what it will be, as far as known."""
-    leftover: ModelName | None = None
-    """What a build of the same name that was killed has left."""
+    listed: tuple[Listed, ...] = ()
+    """All its models."""
+    leftovers: tuple[ModelName, ...] = ()
+    """What builds of the same name that were killed have left."""
     blobs: frozenset[str] = frozenset()
     """The digests of local files that are there already."""
     sizes: Mapping[Path, int] = field(default_factory=dict)
@@ -154,11 +155,6 @@ class Plan:
         return next((step for step in self.steps if isinstance(step, Pull)), None)
 
 
-def scratch_of(name: ModelName) -> ModelName:
-    """The name under which a model is made before it takes its own."""
-    return replace(name, tag=f"{SCRATCH}{name.tag}"[:_LONGEST_TAG], tagged=True)
-
-
 def plan(
     name: ModelName,
     recipe: Recipe,
@@ -194,7 +190,6 @@ def plan(
     if promised and promised != gives:
         expected, gives = None, promised
     held = fingerprint(world.existing.model) if world.existing else None
-    sweep = (Sweep(world.leftover),) if world.leftover else ()
     done = held is not None and held == gives
     return Plan(
         name=name,
@@ -202,7 +197,7 @@ def plan(
         version=world.version,
         existing=world.existing,
         base=world.base,
-        steps=sweep if done else _steps(name, recipe, digests, world, keep=keep),
+        steps=(*(() if done else _steps(name, recipe, digests, world, keep=keep)), *map(Sweep, world.leftovers)),
         gives=gives,
         expected=expected,
         changes=() if done or not world.existing else _changes(world.existing.model, expected),
@@ -232,12 +227,20 @@ def _steps(
     steps += (Upload(path, digest, world.sizes.get(path, 0)) for digest, path in missing.items())
     if recipe.quantize:
         steps.append(Quantize(recipe.quantize))
-    scratch = scratch_of(name)
-    steps.append(Create(scratch, recipe.request(digests, release(world.version))))
-    if world.existing and keep:
-        steps.append(Keep(world.existing.name, alias_of(world.existing.name, world.existing.digest)))
-    steps.append(Copy(scratch, name))
+    steps.append(Create(recipe.request(digests, release(world.version))))
+    steps += _take(name, world, keep=keep)
     return tuple(steps)
+
+
+def _take(name: ModelName, world: World, *, keep: int) -> Iterator[Step]:
+    if world.existing is None:
+        yield Copy(name)
+        return
+    existing = world.existing
+    alias = alias_of(existing.name, existing.digest)
+    if keep:
+        yield Keep(existing.name, alias, beyond(keep, existing.name, alias, world.listed))
+    yield Copy(name, loses="" if keep or held_under(alias, world.listed) else existing.digest)
 
 
 def refuse_another(what: str, pinned: str, now: str) -> None:

@@ -51,12 +51,12 @@ def _step(step: Step) -> dict[str, Any]:  # noqa: PLR0911  # one for each kind
             return {"do": "upload", "file": path.name, "digest": digest, "size": size}
         case Quantize(kind):
             return {"do": "quantize", "to": kind}
-        case Create(name, request):
-            return {"do": "create", "name": str(name), "request": dict(request)}
-        case Keep(name, alias):
-            return {"do": "keep", "name": str(name), "alias": str(alias)}
-        case Copy(source, destination):
-            return {"do": "copy", "name": str(source), "to": str(destination)}
+        case Create(request):
+            return {"do": "create", "request": dict(request)}
+        case Keep(name, alias, lets_go):
+            return {"do": "keep", "name": str(name), "alias": str(alias), "lets_go": [*map(str, lets_go)]}
+        case Copy(name, loses):
+            return {"do": "copy", "name": str(name), "loses": loses or None}
         case _:
             assert_never(step)
 
@@ -136,6 +136,8 @@ def _words(step: Any) -> str:
     match step:
         case {"do": "upload", "file": file, "digest": digest}:
             return f"upload {file} ({digest})"
+        case {"do": "create"}:
+            return "create"
         case {"do": do, "name": name}:
             return f"{do} {name}"
         case {"do": do, "to": kind}:

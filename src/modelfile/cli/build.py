@@ -226,6 +226,7 @@ def _built(built: Built) -> dict[str, Any]:
         "ollama": built.plan.version,
         "built": not built.plan.nothing_to_do,
         "kept": str(built.kept) if built.kept else None,
+        "meanwhile": str(built.meanwhile) if built.meanwhile else None,
         "rewritten": {"sent": sent, "made": made} if sent else None,
     }
 

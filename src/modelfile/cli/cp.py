@@ -43,7 +43,7 @@ def cp(
                 hint = "to overwrite it, say --force" + (f"; `mf rollback {there.name}` undoes that" if limit else "")
                 raise UsageError(f"{there.name} is there on {store.place}, and holds another model", hint=hint)
             kept = keep(there.name, store, limit)
-        named = there.name if there and same else copy_over(given.name, new, store).name
+        named = there.name if there and same else copy_over(given.name, new, store)[0].name
     if as_json:
         names = {"source": str(given.name), "destination": str(named), "digest": given.digest}
         print_json({**names, "copied": not same, "kept": str(kept) if kept else None})

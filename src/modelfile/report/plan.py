@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO, assert_never
 
 from modelfile.build.plan import SHORT, Copy, Create, Keep, Plan, Pull, Quantize, Step, Sweep, Upload
 from modelfile.names import ModelName
+from modelfile.report.models import short
 from modelfile.report.text import Piece, print_changes, print_error, visible, write
 from modelfile.semantics.fingerprint import fingerprint
 
@@ -44,6 +45,8 @@ def print_built(built: Built, file: TextIO) -> None:
         write(_row("digest", built.made.digest), file)
         if built.kept:
             write(_row("kept", f"what it held, as {built.kept}"), file)
+        if built.meanwhile:
+            write(_row("meanwhile", f"another build gave it another model, kept as {built.meanwhile}"), file)
     if sent:
         write(_row("weights", f"{', '.join(sent)} was sent"), file)
         write(_row("", f"{', '.join(made)} is what Ollama {built.plan.version} made of it"), file)
@@ -92,6 +95,8 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "base", f"{plan.base.name}, {_short(plan.base)}" + ("" if plan.base.digest else " once it is built")
     for step in plan.steps:
         yield _told(step)
+        if isinstance(step, Keep):
+            yield from (("let go", f"{alias}, kept longest") for alias in step.lets_go)
     if plan.nothing_to_do:
         yield "to do", "nothing"
     if plan.gives:
@@ -117,11 +122,11 @@ def _told(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each kind
             return "upload", f"{path.name}, {decimal(size)} ({digest[: len('sha256:') + 12]}…)"
         case Quantize(kind):
             return "quantize", f"to {kind}"
-        case Create(_, request):
+        case Create(request):
             return "create", f"from {request.get('from') or ', '.join(request['files'])}, and look at what came of it"
         case Keep(name):
             return "keep", f"what {name} holds, for `mf rollback`"
-        case Copy(_, destination):
-            return "take", f"the name {destination}"
+        case Copy(name, loses):
+            return "take", f"the name {name}" + (f", which loses what it holds ({short(loses)})" if loses else "")
         case _:
             assert_never(step)
