@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -129,6 +130,24 @@ def digests(fake: FakeOllama) -> dict[str, str]:
 def scratches(fake: FakeOllama) -> list[str]:
     """The names under which something is being built, or was left."""
     return [name for name in digests(fake) if SCRATCH in name]
+
+
+def build_on_machines(count: int, name: str, modelfile: str, caches: Path) -> list[str]:
+    """Build different models of one name at once, each as if on a machine of its own; return what each has made."""
+
+    def start(seed: int) -> subprocess.Popen[str]:
+        Path(f"{seed}.Modelfile").write_text(f"{modelfile}PARAMETER seed {seed}\n")
+        command = [sys.executable, "-m", "modelfile", "build", name, "--keep", "9", "--json", "-f", f"{seed}.Modelfile"]
+        environment = os.environ | {"XDG_CACHE_HOME": str(caches / f"machine-{seed}")}
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+    made = []
+    for running in [start(seed) for seed in range(count)]:
+        with running:
+            out, err = running.communicate(timeout=60)
+        assert running.returncode == 0, err
+        made.append(json.loads(out)["digest"].removeprefix("sha256:"))
+    return made
 
 
 def end(running: subprocess.Popen[str], how: signal.Signals) -> Ran:

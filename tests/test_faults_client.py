@@ -1,6 +1,5 @@
 """What goes wrong on this side: a build that is ended, two at once, a disk that is full, weights that change."""
 
-import json
 import os
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli import mf
-from tests.disturbed import MODELFILE, NAME, Project, digests, end, scratches
+from tests.disturbed import MODELFILE, NAME, Project, build_on_machines, digests, end, scratches
 from tests.fake_faults import Hold
 from tests.fake_ollama import FakeOllama
 
@@ -174,24 +173,7 @@ def test_what_another_machine_makes_meanwhile_is_kept(
 
 
 def test_of_several_machines_none_loses_what_another_made(held: Project, fake: FakeOllama, tmp_path: Path) -> None:
-    def start(seed: int) -> subprocess.Popen[str]:
-        (held.folder / f"{seed}.Modelfile").write_text(f"{MODELFILE}PARAMETER seed {seed}\n")
-        command = [sys.executable, "-m", "modelfile", "build", NAME, "--keep", "9", "--json", "-f", f"{seed}.Modelfile"]
-        environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / f"machine-{seed}")}
-        return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=held.folder
-        )
-
-    made = []
-    for running in [start(seed) for seed in range(4)]:
-        with running:
-            out, err = running.communicate(timeout=60)
-        assert running.returncode in (0, 3), err
-        if running.returncode == 0:
-            made.append(json.loads(out)["digest"].removeprefix("sha256:"))
-        else:
-            assert "\nhelp: " in err
-    assert made
+    made = build_on_machines(4, NAME, MODELFILE, tmp_path)
     assert {*made, *held.models.values()} <= {*digests(fake).values()}
     assert not scratches(fake)
 

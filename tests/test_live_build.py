@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from tests.cli import mf
+from tests.disturbed import build_on_machines
 from tests.tiny_gguf import write_tiny_gguf
 
 from modelfile.build.alone import alone
 from modelfile.build.execute import Job, build
-from modelfile.build.scratch import scratch_of
+from modelfile.build.scratch import SCRATCH, scratch_of
 from modelfile.errors import InputError
 from modelfile.names import ModelName
 from modelfile.ollama.client import Client
@@ -113,6 +114,14 @@ def test_two_builds_of_one_name_at_once(project: Path, real: str) -> None:
     last = next(result for result in made if result["kept"])
     assert f"sha256:{tags(real)['twice:v1']}" == last["digest"]
     assert str(scratch_of(name)) not in tags(real)
+
+
+def test_builds_of_one_name_from_several_machines(project: Path, real: str) -> None:
+    made = build_on_machines(4, "several:v1", TEXT, project)
+    after = tags(real)
+    assert {*made} == {digest for name, digest in after.items() if name.startswith("several:")}
+    assert after["several:v1"] in made
+    assert not any(SCRATCH in name for name in after)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
