@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli import mf
-from tests.fake_faults import ErrorLine, NoSuccess
+from tests.fake_faults import ErrorLine, NoSuccess, Status
 from tests.fake_ollama import FakeOllama
 from tests.fake_store import published
 from tests.history_contract import hold
@@ -19,7 +19,7 @@ from modelfile.ollama.client import Client
 from modelfile.report import models
 from modelfile.store.server import ServerStore
 
-V1, V2 = ModelName.parse("bot:v1"), ModelName.parse("bot:v2")
+V1, V2, BASE = (ModelName.parse(name) for name in ("bot:v1", "bot:v2", "team/base:v1"))
 
 
 class Now(datetime):
@@ -193,11 +193,79 @@ def test_a_pull_that_fails(store: ServerStore, fake: FakeOllama, fault: ErrorLin
     fake.registry["team/base:v1"] = published(b"GGUF")
     fake.fault("/api/pull", fault)
     ran = mf("pull", "team/base:v1", "--json")
-    assert (ran.code, ran.out) == (3, "")
-    assert ran.err.startswith("error: ")
-    assert "help: " in ran.err
+    (answer,) = json.loads(ran.out)
+    assert (ran.code, answer.keys()) == (3, {"name", "error", "hint"})
+    assert ran.err == f"error: {answer['error']}\nhelp: {answer['hint']}\n"
     assert mf("pull", "team/base:v1").code == 0
     assert store.find(ModelName.parse("team/base:v1"))
+
+
+def test_a_pull_that_fails_keeps_no_other_from_it(store: ServerStore, fake: FakeOllama) -> None:
+    fake.registry["team/base:v1"] = published(b"GGUF")
+    ran = mf("pull", "team/none:v1", "team/base:v1", "--json")
+    failed, pulled = json.loads(ran.out)
+    message = f"team/none:v1 cannot be pulled: {fake.url} refused: pull model manifest: file does not exist"
+    assert (ran.code, failed["name"], failed["error"]) == (3, "team/none:v1", message)
+    assert pulled == {"name": "team/base:v1", "digest": digest_of(store, BASE), "before": None}
+    told = mf("pull", "team/none:v1", "team/base:v1")
+    assert (told.code, told.out) == (3, f"team/base:v1  {pulled['digest']}  (unchanged)\n")
+    assert told.err.startswith(f"error: {message}\n")
+
+
+def test_an_rm_that_fails_tells_what_is_gone(store: ServerStore, fake: FakeOllama) -> None:
+    fake.fault("/api/delete", Status(500, '{"error": "boom"}'))
+    ran = mf("rm", "bot:v1", "bot:v2", "--yes", "--json")
+    answer = json.loads(ran.out)
+    assert ran.code == 3
+    assert [model["name"] for model in answer["removed"]] == ["bot:v2"]
+    (failed,) = answer["failed"]
+    assert (failed["name"], failed["error"]) == ("bot:v1", f"{fake.url} refused: boom")
+    assert ran.err == f"error: bot:v1 is not gone: {failed['error']}\nhelp: {failed['hint']}\n"
+    assert "bot:v1" in names(store)
+    refused = mf("rm", "bot:v1", "--json", stdin=b"n\n", terminal=True)
+    assert (refused.code, json.loads(refused.out)) == (1, {"removed": [], "failed": []})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error", "hint"),
+    [
+        (("show", "bot:v3"), 3, "there is no bot:v3 on ", "did you mean `bot:v2` or `bot:v1`?"),
+        (("show", "bot:v1", "--host", "127.0.0.1:9"), 3, "no Ollama server answers at ", "start one with "),
+        (("cp", "bot:v1", "bot:v2"), 2, "bot:v2 is there on ", "to overwrite it, say --force"),
+        (("rm", "bot:v3", "--yes"), 3, "there is no bot:v3 on ", "did you mean "),
+        (("rm", "bot:v1"), 2, "there is nobody to ask ", "say --yes"),
+        (("pull", "a b"), 2, "`a b` is not a model name", "its model `a b` is at fault"),
+        (("pull", "bot:v1", "--host", "127.0.0.1:9"), 3, "no Ollama server answers at ", "start one with "),
+        (("rollback", "bot:v2"), 3, "nothing is kept of bot:v2 on ", "there is some of bot:v1"),
+        (("ls", "--host", "ftp://x"), 2, "`ftp://x` is not the address of a server", "write "),
+        (("build", "bot:v1"), 3, "`Modelfile` cannot be read: ", None),
+        (("build", "bot:v1", "-f", "bad.Modelfile"), 1, "`bad.Modelfile` has errors", "`mf lint bad.Modelfile` tells"),
+        (("diff", "./none", "bot:v1"), 3, "`./none` does not exist", None),
+        (("explain", "temprature"), 2, "", "did you mean `temperature`?"),
+        (("config", "--config", "none.toml"), 2, "`none.toml` is no configuration file", None),
+        (("show",), 2, "Missing argument 'NAME'.", None),
+        (("shwo",), 2, "there is no command `shwo`", "did you mean `mf show`?"),
+    ],
+)
+@pytest.mark.usefixtures("store")
+def test_with_json_what_goes_wrong_is_json_too(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, error: str, hint: str | None
+) -> None:
+    (tmp_path / "bad.Modelfile").write_text("FROM bot:v1\nPARAMETER num_ctx many\n")
+    plain, ran = mf(*arguments), mf(*arguments, "--json")
+    assert (ran.code, ran.err) == (code, plain.err)
+    answer = json.loads(ran.out)
+    assert answer.keys() == {"error", "hint"}
+    assert answer["error"].startswith(error)
+    assert answer["hint"] is None if hint is None else answer["hint"].startswith(hint)
+    assert plain.out == ""
+
+
+@pytest.mark.parametrize("said", [("--format", "json"), ("--format=json",)])
+def test_a_lint_that_cannot_begin_says_so_in_json(tmp_path: Path, said: tuple[str, ...]) -> None:
+    ran = mf("lint", *said, cwd=tmp_path)
+    assert (ran.code, json.loads(ran.out)["error"]) == (3, "no Modelfile in `.`")
+    assert mf("lint", "--format", "concise", cwd=tmp_path).out == ""
 
 
 @pytest.mark.live

@@ -3,6 +3,7 @@
 ModelfileError
 ├── UsageError           the command's words or a configuration are off        exit 2
 ├── InputError           a file cannot be read, or is not what it should be    exit 3
+│   └── Refused          a Modelfile has errors                                exit 1
 ├── ServerError          the Ollama server did not do it                       exit 3
 │   ├── Unreachable      there is no answer
 │   ├── NotFound         it has no such model
@@ -28,6 +29,10 @@ class UsageError(ModelfileError):
 
 class InputError(ModelfileError):
     """A file cannot be read, or is not what it should be."""
+
+
+class Refused(InputError):
+    """A Modelfile has errors; who raises it has told them one by one."""
 
 
 class ServerError(ModelfileError):

@@ -2,6 +2,8 @@
 
 Exit codes: 0 done and clean; 1 done, and there is something to see; 2 wrong usage or configuration; 3 could not do it
 (a server unreachable, a file unreadable); 130 interrupted.
+
+With --json, what goes wrong is {"error", "hint"} on standard output too; `hint` may be null.
 """
 
 from __future__ import annotations
@@ -11,15 +13,17 @@ import io
 import os
 import sys
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from modelfile.errors import ModelfileError, UsageError
+from modelfile.errors import ModelfileError, Refused, UsageError
 from modelfile.report.text import print_error
 
+REFUSED: Final = 1
 USAGE: Final = 2
 FAILED: Final = 3
 
@@ -44,6 +48,14 @@ COMMANDS: Final = (
 
 class _Commands(TyperGroup):
     """Imports the command that is asked for, and no other."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if told := getattr(error, "format_message", None):  # of typer, which prints it itself
+                _answer(told(), None)
+            raise
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # as typer calls it
         return list(COMMANDS)
@@ -88,6 +100,8 @@ def _options(
     """Lint, build, pin and diff Ollama Modelfiles.
 
     Exit codes: 0 clean; 1 something to see; 2 wrong usage; 3 could not do it; 130 interrupted.
+
+    With --json, what goes wrong is {"error", "hint"} on standard output too; `hint` may be null.
     """
 
 
@@ -100,13 +114,35 @@ def main() -> None:
     try:
         app(prog_name="mf")
     except ModelfileError as error:
-        print_error(error.message, error.hint)
-        sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
+        if not isinstance(error, Refused):
+            print_error(error.message, error.hint)
+        _answer(error.message, error.hint)
+        sys.exit(_exit_code(error))
     except OSError as error:
-        what = f" `{error.filename}`" if error.filename else ""
+        what = f"could not read or write{f' `{error.filename}`' if error.filename else ''}: {error.strerror or error}"
         with contextlib.suppress(OSError):  # of what cannot be written, this may be the last
-            print_error(f"could not read or write{what}: {error.strerror or error}", None)
+            print_error(what, None)
+            _answer(what, None)
         sys.exit(FAILED)
+
+
+def _exit_code(error: ModelfileError) -> int:
+    match error:
+        case Refused():
+            return REFUSED
+        case UsageError():
+            return USAGE
+        case _:
+            return FAILED
+
+
+def _answer(message: str, hint: str | None) -> None:
+    """Tell a program that asked for JSON what went wrong; its words are looked at, for they may be what is wrong."""
+    words = sys.argv[1:]
+    if {"--json", "--format=json"} & {*words} or ("--format", "json") in pairwise(words):
+        from modelfile.cli.models import print_json
+
+        print_json({"error": message, "hint": hint})
 
 
 def _open_what_is_closed() -> None:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import typer
-
 from modelfile.cli.files import STDIN, read_source
 from modelfile.cli.settings import Settings, settings
 from modelfile.diagnostics import Diagnostic, Severity
-from modelfile.errors import InputError
+from modelfile.errors import InputError, Refused
 from modelfile.lint.engine import lint, not_looked
 from modelfile.lint.rule import Context, Rule
 from modelfile.lint.rules.references.not_in_lock import not_in_lock
@@ -87,8 +85,7 @@ def check_buildable(path: str) -> Checked:
     """Read and lint one Modelfile that is to be used; its errors and warnings are printed, but for those on the lock.
 
     Raises:
-        Exit: It has errors.
-        InputError: It cannot be read.
+        InputError: It cannot be read, or is Refused for its errors.
     """
     checked = check(path)
     of_lock = (not_in_lock.name, stale_lock.name)
@@ -98,5 +95,5 @@ def check_buildable(path: str) -> Checked:
     if found:
         print_findings([(checked.modelfile.source, found)], to_stderr=True, summary=False)
     if checked.refused:
-        raise typer.Exit(1)
+        raise Refused(f"`{path}` has errors", hint=f"`mf lint {path}` tells them, and --fix mends what it safely can")
     return checked

@@ -8,13 +8,14 @@ import typer
 
 from modelfile.cli.models import AsJson, print_json
 from modelfile.cli.server import Host, open_store
-from modelfile.errors import ServerError, VerificationError
+from modelfile.errors import ModelfileError, ServerError, VerificationError
 from modelfile.names import ModelName
+from modelfile.report.text import print_error
 from modelfile.store.base import held
 
 if TYPE_CHECKING:
     from modelfile.progress import Listener
-    from modelfile.store.base import Store
+    from modelfile.store.base import Listed, Store
 
 
 def pull(
@@ -25,25 +26,33 @@ def pull(
 ) -> None:
     """Have an Ollama server fetch models from their registries, or bring them up to date.
 
-    With --json, a list of {"name", "digest", "before"}; `before` is the digest it had on the server, or null.
+    One that cannot be pulled does not keep the others from it. With --json, a list of {"name", "digest", "before"};
+    `before` is the digest it had on the server, or null. What failed is {"name", "error", "hint"} there.
     """
     wanted = [ModelName.parse(name) for name in names]
     from modelfile.report.progress import progress
 
-    pulled = []
+    answers: list[dict[str, Any]] = []
     with open_store(host) as store:
-        for name in wanted:
-            with progress(f"pulling {name}") as listen:
-                answer = _pull(name, store, listen)
-            pulled.append(answer)
+        listed = store.list()
+        for name in dict.fromkeys(wanted):
+            try:
+                with progress(f"pulling {name}") as listen:
+                    answer = _pull(name, held(name, listed), store, listen)
+            except ModelfileError as error:
+                print_error(error.message, error.hint)
+                answers.append({"name": str(name), "error": error.message, "hint": error.hint})
+                continue
+            answers.append(answer)
             if not as_json:
                 typer.echo(f"{answer['name']}  {answer['digest']}  ({_news(answer)})")
     if as_json:
-        print_json(pulled)
+        print_json(answers)
+    if any("error" in answer for answer in answers):
+        raise typer.Exit(3)
 
 
-def _pull(name: ModelName, store: Store, listen: Listener) -> dict[str, Any]:
-    before = held(name, store.list())
+def _pull(name: ModelName, before: Listed | None, store: Store, listen: Listener) -> dict[str, Any]:
     try:
         for progress in store.fetch(name):
             listen(progress)

@@ -10,8 +10,9 @@ import typer
 from modelfile.build.history import is_ours
 from modelfile.cli.models import AsJson, described, lookup, print_json
 from modelfile.cli.server import Host, open_store
-from modelfile.errors import UsageError
+from modelfile.errors import ServerError, UsageError
 from modelfile.names import ModelName
+from modelfile.report.text import print_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +30,7 @@ def rm(
 ) -> None:
     """Take names away, and the layers that no other name needs. There is no way back.
 
-    With --json: {"removed": [{"name", "digest", "size", "modified"}, ...]}.
+    With --json: {"removed": [{"name", "digest", "size", "modified"}, ...], "failed": [{"name", "error", "hint"}, ...]}.
     """
     wanted = [ModelName.parse(name) for name in names]
     from modelfile.build.history import history
@@ -40,21 +41,30 @@ def rm(
         found = [lookup(name, listed, store.place) for name in wanted]
         histories = [old for model in found for old in history(model.name, listed)]
         going = list(dict.fromkeys((*found, *(histories if kept else ()))))
-        if not yes:
-            _ask(going, listed, store.place)
-        for model in going:
-            store.remove(model.name)
+        agreed = yes or _agreed(going, listed, store.place)
+        removed: list[Listed] = []
+        failed: list[dict[str, str | None]] = []
+        for model in going if agreed else ():
+            try:
+                store.remove(model.name)
+            except ServerError as error:
+                print_error(f"{model.name} is not gone: {error.message}", error.hint)
+                failed.append({"name": str(model.name), "error": error.message, "hint": error.hint})
+                continue
+            removed.append(model)
             if not as_json:
                 typer.echo(f"{model.name}: gone ({size(model.size)}){_shared(model, going, listed)}")
     if as_json:
-        print_json({"removed": [described(model) for model in going]})
-    elif staying := {old.name for old in histories} - {model.name for model in going}:
+        print_json({"removed": [described(model) for model in removed], "failed": failed})
+    elif agreed and (staying := {old.name for old in histories} - {model.name for model in going}):
         typer.echo(
             f"{len(staying)} kept for `mf rollback` stay{'s' * (len(staying) == 1)}; --kept takes them too", err=True
         )
+    if failed or not agreed:
+        raise typer.Exit(3 if failed else 1)
 
 
-def _ask(going: list[Listed], listed: Iterable[Listed], place: str) -> None:
+def _agreed(going: list[Listed], listed: Iterable[Listed], place: str) -> bool:
     from modelfile.report.models import size
 
     if not sys.stdin.isatty():
@@ -64,9 +74,10 @@ def _ask(going: list[Listed], listed: Iterable[Listed], place: str) -> None:
     typer.echo(
         f"take {'it' if len(going) == 1 else f'these {len(going)}'} away from {place}? [y/N] ", err=True, nl=False
     )
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    agreed = sys.stdin.readline().strip().lower() in ("y", "yes")
+    if not agreed:
         typer.echo("nothing was taken away", err=True)
-        raise typer.Exit(1)
+    return agreed
 
 
 def _shared(model: Listed, going: list[Listed], listed: Iterable[Listed]) -> str:
