@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from tests.building import BASE, UPON
 from tests.cli import mf
 from tests.fake_faults import Status
@@ -69,3 +70,111 @@ def test_one_model_of_the_project_is_built_of_its_own_modelfile(project: Path, f
     ran = mf("build", "one:v1")
     assert ran.code == 0, ran
     assert "one:v1" in fake.models
+
+
+BAD = "# Bad.\nFROM ./weights.gguf\nPARAMETER num_ctx many\n"
+BY_HAND = (
+    '[models.bot]\nmodelfile = "Modelfile"\ntag = "v1"\n[models.base]\nmodelfile = "bots/Modelfile"\ntag = "v1"\n'
+    '[models.other]\nmodelfile = "other.Modelfile"\ntag = "v1"\n'
+)
+HINT = "`mf lint bots/Modelfile` tells them, and --fix mends what it safely can"
+
+
+@pytest.fixture
+def broken(models: Path) -> Path:
+    """A project of three, where the base of one has an error, and the third is fine."""
+    (models / "mf.toml").write_text(BY_HAND)
+    (models / "base.Modelfile").rename(models / "other.Modelfile")
+    (models / "bots").mkdir()
+    (models / "bots" / "Modelfile").write_text(BAD.replace("./", "../"))
+    return models
+
+
+@pytest.mark.usefixtures("broken")
+def test_an_error_in_one_modelfile_fails_that_model_alone(fake: FakeOllama) -> None:
+    ran = mf("build")
+    assert ran.code == 3
+    assert [line.split("  mf1:")[0].split(maxsplit=1) for line in ran.out.splitlines()] == [
+        ["MODEL", "RESULT                    FINGERPRINT"],
+        ["bot:v1", "left out: base:v1 failed"],
+        ["base:v1", "failed"],
+        ["other:v1", "built                   "],
+    ]
+    assert ran.err.startswith("bots/Modelfile:3:19: error MF302")
+    assert ran.err.endswith(f"error: base:v1 on {fake.url}: `bots/Modelfile` has errors\nhelp: {HINT}\n")
+    assert [*fake.models] == ["other:v1"]
+    again = mf("build", "--json")
+    skipped, failed, fine = json.loads(again.out)
+    assert again.code == 3
+    assert skipped == {"name": "bot:v1", "host": fake.url, "skipped": "base:v1 failed"}
+    error = {"error": "`bots/Modelfile` has errors", "hint": HINT}
+    assert failed == {"name": "base:v1", "host": fake.url, **error}
+    assert (fine["name"], fine["built"]) == ("other:v1", False)
+    assert "MF302" in again.err
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (None, "`bots/Modelfile` cannot be read: No such file or directory"),
+        ("GGUF\0", "`bots/Modelfile` is binary, not a Modelfile"),
+        ("# Base.\nFROM ~nobody-at-all/weights.gguf\n", "no such user: `~nobody-at-all/weights.gguf`"),
+        ("# Base.\nFROM a@b\n", "`a@b` is not a model name that Ollama takes"),
+    ],
+)
+def test_so_does_one_that_cannot_be_built_from(broken: Path, fake: FakeOllama, text: str | None, error: str) -> None:
+    (broken / "mf.toml").write_text('ignore = ["MF2"]\n' + BY_HAND)
+    (broken / "bots" / "Modelfile").unlink()
+    if text:
+        (broken / "bots" / "Modelfile").write_text(text)
+    ran = mf("build", "--json")
+    assert (ran.code, json.loads(ran.out)[1]["error"]) == (3, error)
+    assert [*fake.models] == ["other:v1"]
+
+
+def test_a_plan_of_a_project_shows_what_can_be_planned_and_is_written_only_whole(
+    broken: Path, fake: FakeOllama
+) -> None:
+    ran = mf("build", "--plan-out", "plan.json", "--detailed-exitcode")
+    assert ran.code == 3
+    assert ran.out.startswith(f"other:v1 on {fake.url}, Ollama 0.9.3\n")
+    assert ran.out.endswith(f"bot:v1 on {fake.url}\n  left out     base:v1 cannot be built\n")
+    assert ran.err.endswith(
+        f"error: base:v1 on {fake.url}: `bots/Modelfile` has errors\nhelp: {HINT}\n"
+        "error: `plan.json` is not written: it would lack a model\n"
+        "help: mend what failed, or name the one model that is meant\n"
+    )
+    assert not (broken / "plan.json").exists()
+    told = {plan["name"]: plan for plan in json.loads(mf("build", "--dry-run", "--json").out)}
+    assert told["other:v1"]["steps"]
+    assert told["base:v1"] == {
+        "name": "base:v1",
+        "host": fake.url,
+        "error": "`bots/Modelfile` has errors",
+        "hint": HINT,
+    }
+    assert told["bot:v1"] == {"name": "bot:v1", "host": fake.url, "skipped": "base:v1 failed"}
+    assert not fake.models
+
+
+def test_what_is_left_out_is_left_out_to_the_end(broken: Path) -> None:
+    (broken / "other.Modelfile").write_text("# The last.\nFROM bot:v1\n")
+    for options in ((), ("--dry-run",)):
+        told = {item["name"]: item for item in json.loads(mf("build", "--json", *options).out)}
+        assert told["other:v1"]["skipped"] == "base:v1 failed"
+
+
+def test_a_dry_run_tells_which_server_does_not_answer(project: Path, fake: FakeOllama) -> None:
+    assert project.exists()
+    ran = mf("build", "bot:v1", "--dry-run", "--json", "--host", "127.0.0.1:9", "--host", fake.url)
+    dead, fine = json.loads(ran.out)
+    assert (ran.code, dead["error"]) == (3, "no Ollama server answers at http://127.0.0.1:9")
+    assert fine["steps"]
+
+
+def test_a_model_alone_that_has_errors_is_refused_as_ever(broken: Path, fake: FakeOllama) -> None:
+    (broken / "bots" / "Modelfile").write_text(BAD)
+    ran = mf("build", "base:v1")
+    assert (ran.code, ran.out) == (1, "")
+    assert "has errors" not in ran.err
+    assert not fake.models

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, assert_never
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, assert_never
 
 import typer
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from modelfile.progress import Listener
 
 INTERRUPTED = 130
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +114,10 @@ def build(  # noqa: PLR0913  # the command's options
             if not only_planned:
                 _build(orders, way, listen, _saved(plan) if plan is not None else None)
                 return
-            planned = [item for url in hosts for item in plans(orders, url, listen)]
+            outcomes = [(url, name, outcome) for url in hosts for name, outcome in plans(orders, url, listen).items()]
     except KeyboardInterrupt:
         _interrupted()
-    _show(planned, way, plan_out)
+    planned = _show(outcomes, way, plan_out)
     if detailed_exitcode and not all(item.nothing_to_do for item in planned):
         raise typer.Exit(2)
 
@@ -150,25 +152,47 @@ def _approval(saved: Saved | None, *, quiet: bool) -> Approve:
     return approve
 
 
-def _show(planned: list[Plan], way: _Way, out: str | None) -> None:
+def _show(outcomes: list[tuple[str, ModelName, Outcome[Plan]]], way: _Way, out: str | None) -> list[Plan]:
+    """Print what would be done, and write it.
+
+    Raises:
+        ModelfileError: The only model cannot be planned.
+        Exit: One of several cannot, and nothing was written.
+    """
+    from modelfile.build.project import Failed, Succeeded
     from modelfile.build.saved import dumps, plan_as_json
 
-    if out is not None:
+    for _, _, outcome in outcomes:
+        if isinstance(outcome, Failed) and not way.several:
+            raise outcome.error
+    planned = [outcome.result for _, _, outcome in outcomes if isinstance(outcome, Succeeded)]
+    whole = len(planned) == len(outcomes)
+    if out is not None and whole:
         write_atomic(Path(out), dumps(planned).encode())
     if way.as_json:
-        _print_json([plan_as_json(item) for item in planned], way)
-        return
-    from modelfile.report.plan import print_nothing_to_do, print_plan
+        _print_json([_as_json(url, name, outcome, plan_as_json) for url, name, outcome in outcomes], way)
+    else:
+        from modelfile.report.plan import print_plans
 
-    for item in planned:
-        (print_plan if item.steps else print_nothing_to_do)(item, sys.stdout)
+        print_plans(outcomes, sys.stdout)
+    if whole:
+        return planned
+    if out is not None:
+        hint = "mend what failed, or name the one model that is meant"
+        print_error(f"`{out}` is not written: it would lack a model", hint)
+    raise typer.Exit(3)
 
 
 def _build(orders: list[Order], way: _Way, listen: Listener, saved: Saved | None) -> None:
+    from modelfile.build.project import Failed, Succeeded
+
     if saved and way.several:  # all or nothing; and once a base is built, the plans of what is FROM it say more
         for url in way.hosts:
-            for item in plans(orders, url, listen):
-                saved.approve(item)
+            for outcome in plans(orders, url, listen).values():
+                if isinstance(outcome, Failed):
+                    raise outcome.error
+                if isinstance(outcome, Succeeded):
+                    saved.approve(outcome.result)
         saved = None
     approve = _approval(saved, quiet=way.as_json)
     if not way.several:
@@ -182,13 +206,11 @@ def _build(orders: list[Order], way: _Way, listen: Listener, saved: Saved | None
         for name, outcome in build_project(orders, url, listen, approve).items()
     ]
     if way.as_json:
-        _print_json([{"name": str(name), "host": url, **_as_json(outcome)} for url, name, outcome in outcomes], way)
+        _print_json([_as_json(url, name, outcome, _built) for url, name, outcome in outcomes], way)
     else:
         from modelfile.report.plan import print_outcomes
 
         print_outcomes(outcomes, sys.stdout)
-    from modelfile.build.project import Succeeded
-
     if not all(isinstance(outcome, Succeeded) for _, _, outcome in outcomes):
         raise typer.Exit(3)
 
@@ -202,16 +224,19 @@ def _tell_one(built: Built, way: _Way) -> None:
     print_built(built, sys.stdout)
 
 
-def _as_json(outcome: Outcome[Built]) -> dict[str, Any]:
+def _as_json(
+    url: str, name: ModelName, outcome: Outcome[_Result], told: Callable[[_Result], dict[str, Any]]
+) -> dict[str, Any]:
     from modelfile.build.project import Failed, Skipped, Succeeded
 
+    of = {"name": str(name), "host": url}
     match outcome:
         case Succeeded(result):
-            return _built(result)
+            return of | told(result)
         case Failed(error):
-            return {"error": error.message, "hint": error.hint}
+            return of | {"error": error.message, "hint": error.hint}
         case Skipped(because):
-            return {"skipped": f"{because} failed"}
+            return of | {"skipped": f"{because} failed"}
         case _:
             assert_never(outcome)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -13,7 +14,7 @@ from modelfile.cli.checked import check_buildable
 from modelfile.cli.locks import find_pin
 from modelfile.cli.server import open_store
 from modelfile.config import Config
-from modelfile.errors import ServerError, UsageError
+from modelfile.errors import InputError, ModelfileError, ServerError, UsageError
 from modelfile.lock.find import find_lock
 from modelfile.names import ModelName
 from modelfile.progress import Listener, Progress
@@ -40,9 +41,21 @@ class Order:
 
     name: ModelName
     path: Path
-    modelfile: Modelfile
+    checked: Modelfile | InputError
+    """The Modelfile, or why there is none to build from."""
     quantize: str = ""
     keep: int = 0
+
+    @property
+    def modelfile(self) -> Modelfile:
+        """What is built.
+
+        Raises:
+            InputError: It cannot be read, or has errors.
+        """
+        if isinstance(self.checked, InputError):
+            raise self.checked
+        return self.checked
 
     def recipe(self, store: Store) -> Recipe:
         """What the Modelfile says; folders of weights by the rules of the store's version."""
@@ -58,63 +71,89 @@ def order(name: str, path: str, *, latest: bool, quantize: str, keep: int) -> Or
 
     Raises:
         UsageError: The name is none, or has no tag.
-        Exit: The Modelfile has errors.
+        InputError: The Modelfile cannot be read, or is Refused for its errors.
     """
     model = ModelName.parse(name)
     if not model.tagged and not latest:
         hint = f"write {name}:v1, or --latest if `latest` is meant: it changes for everybody who calls {name}"
         raise UsageError(f"`{name}` has no tag", hint=hint)
-    checked = check_buildable(path)
-    return Order(name=model, path=Path(path), modelfile=checked.modelfile, quantize=quantize, keep=keep)
+    modelfile = check_buildable(path).modelfile
+    return Order(name=model, path=Path(path), checked=modelfile, quantize=quantize, keep=keep)
 
 
 def project(config: Config, *, quantize: str, keep: int) -> list[Order]:
-    """The orders of all models that are configured.
+    """The orders of all models that are configured, also where a Modelfile cannot be built from.
 
     Raises:
         UsageError: There are none.
-        Exit: A Modelfile has errors.
     """
     if not config.models:
         hint = "name a model, as in `mf build my-bot:v1`, or list the project's in mf.toml under [models.my-bot]"
         raise UsageError("nothing says which models to build", hint=hint)
     return [
-        Order(
-            name=model.name,
-            path=model.modelfile,
-            modelfile=check_buildable(str(model.modelfile)).modelfile,
-            quantize=quantize or model.quantize or "",
-            keep=keep,
-        )
+        _order_of(model.name, model.modelfile, quantize=quantize or model.quantize or "", keep=keep)
         for model in config.models
     ]
 
 
-def bases(orders: list[Order], store: Store) -> dict[ModelName, ModelName | None]:
-    """What each model is FROM."""
-    written = {order.name: order.recipe(store).base for order in orders}
-    return {name: ModelName.parse(base) if base else None for name, base in written.items()}
+def _order_of(name: ModelName, path: Path, *, quantize: str, keep: int) -> Order:
+    here = Path.cwd()
+    path = path.relative_to(here) if path.is_relative_to(here) else path
+    checked: Modelfile | InputError
+    try:
+        checked = check_buildable(str(path)).modelfile
+    except InputError as error:
+        checked = error
+    return Order(name=name, path=path, checked=checked, quantize=quantize, keep=keep)
 
 
-def plans(orders: list[Order], host: str | None, listen: Listener) -> list[Plan]:
+def _bases(orders: list[Order], store: Store) -> dict[ModelName, ModelName | None]:
+    """What each model is FROM; None, too, where its Modelfile cannot say, so that its own build tells why."""
+
+    def base(order: Order) -> ModelName | None:
+        with contextlib.suppress(InputError, UsageError):
+            written = order.recipe(store).base
+            return ModelName.parse(written) if written else None
+        return None
+
+    return {order.name: base(order) for order in orders}
+
+
+def plans(orders: list[Order], host: str | None, listen: Listener) -> dict[ModelName, Outcome[Plan]]:
     """What builds would do on a server now, in their order.
 
     Raises:
-        ModelfileError: One cannot be planned.
+        UsageError: They go in a circle.
     """
     from modelfile.build.execute import prepare
-    from modelfile.build.project import layers, needs
+    from modelfile.build.project import Failed, Skipped, Succeeded, layers, needs
 
-    made: dict[ModelName, Plan] = {}
+    outcomes: dict[ModelName, Outcome[Plan]] = {}
     by_name = {order.name: order for order in orders}
     with open_store(host) as store:
-        ahead = bases(orders, store) if len(orders) > 1 else dict.fromkeys(by_name)
+        try:
+            ahead = _bases(orders, store) if len(orders) > 1 else dict.fromkeys(by_name)
+        except ServerError as error:
+            return dict.fromkeys(by_name, Failed(error))
         needed = needs(ahead)
         for name in (name for layer in layers(ahead) for name in layer):
-            before = made.get(needed[name]) if name in needed else None
-            base = before if before and not before.nothing_to_do else None
-            made[name] = prepare(_job(by_name[name], store, base=base), store, listen)
-    return list(made.values())
+            base = None
+            match outcomes[needed[name]] if name in needed else None:
+                case Succeeded(plan) if not plan.nothing_to_do:
+                    base = plan
+                case Failed():
+                    outcomes[name] = Skipped(needed[name])
+                    continue
+                case Skipped() as skipped:
+                    outcomes[name] = skipped
+                    continue
+                case _:
+                    pass
+            try:
+                outcomes[name] = Succeeded(prepare(_job(by_name[name], store, base=base), store, listen))
+            except ModelfileError as error:
+                outcomes[name] = Failed(error)
+    return outcomes
 
 
 def build_one(order: Order, host: str | None, listen: Listener, approve: Approve) -> Built:
@@ -168,9 +207,9 @@ def build_project(
 
     try:
         with open_store(host) as store:
-            ahead = bases(orders, store)
+            ahead = _bases(orders, store)
     except ServerError as error:
-        return {order.name: Failed(error) for order in orders}
+        return dict.fromkeys(by_name, Failed(error))
     return build_all(ahead, build)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, TextIO, assert_never
+from typing import TYPE_CHECKING, TextIO, TypeVar, assert_never
 
 from modelfile.build.plan import SHORT, Copy, Create, Keep, Plan, Pull, Quantize, Step, Sweep, Upload
 from modelfile.names import ModelName
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modelfile.store.base import Stored
 
 _WIDTH = 11
+_Result = TypeVar("_Result")
 
 
 def print_plan(plan: Plan, file: TextIO) -> None:
@@ -54,8 +55,6 @@ def print_built(built: Built, file: TextIO) -> None:
 
 def print_outcomes(outcomes: Collection[tuple[str, ModelName, Outcome[Built]]], file: TextIO) -> None:
     """A line for each model and server."""
-    from modelfile.build.project import Failed
-
     rows = [("MODEL", "SERVER", "RESULT", "FINGERPRINT")]
     rows += ((str(name), url, *_result(outcome)) for url, name, outcome in outcomes)
     if len({url for url, _, _ in outcomes}) == 1:
@@ -65,6 +64,30 @@ def print_outcomes(outcomes: Collection[tuple[str, ModelName, Outcome[Built]]], 
         cells = (f"{visible(cell):<{width}}" for cell, width in zip(row, widths, strict=True) if width)
         line = "  ".join(cells)
         write([(line.rstrip(), "" if number else "bold")], file)
+    _print_failures(outcomes)
+
+
+def print_plans(outcomes: Collection[tuple[str, ModelName, Outcome[Plan]]], file: TextIO) -> None:
+    """The plan for each model and server."""
+    from modelfile.build.project import Failed, Skipped, Succeeded
+
+    for url, name, outcome in outcomes:
+        match outcome:
+            case Succeeded(plan):
+                (print_plan if plan.steps else print_nothing_to_do)(plan, file)
+            case Skipped(because):
+                write([(visible(f"{name}"), "bold"), (visible(f" on {url}"), "")], file)
+                write(_row("left out", f"{because} cannot be built"), file)
+            case Failed():
+                pass
+            case _:
+                assert_never(outcome)
+    _print_failures(outcomes)
+
+
+def _print_failures(outcomes: Collection[tuple[str, ModelName, Outcome[_Result]]]) -> None:
+    from modelfile.build.project import Failed
+
     for url, name, outcome in outcomes:
         if isinstance(outcome, Failed):
             print_error(f"{name} on {url}: {outcome.error.message}", outcome.error.hint)
