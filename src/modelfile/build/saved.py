@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final, assert_never
 
+from modelfile.build.differing import differing
 from modelfile.build.plan import Copy, Create, Keep, Plan, Pull, Quantize, Step, Sweep, Upload
-from modelfile.errors import InputError, VerificationError
+from modelfile.errors import InputError, UsageError, VerificationError
+from modelfile.names import ModelName
 from modelfile.semantics.fingerprint import fingerprint
 from modelfile.store.base import Stored
 
-VERSION: Final = 1
+VERSION: Final = 2
 _AGAIN: Final = "write it again with --plan-out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A model that is to be built, and of what."""
+
+    name: ModelName
+    path: Path
+    """Of the Modelfile."""
+    quantize: str = ""
+    keep: int = 0
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
@@ -61,14 +76,43 @@ def _step(step: Step) -> dict[str, Any]:  # noqa: PLR0911  # one for each kind
             assert_never(step)
 
 
-def dumps(plans: Iterable[Plan]) -> str:
-    """The text of a file of plans."""
-    content = {"version": VERSION, "plans": [plan_as_json(plan) for plan in plans]}
+def dumps(asked: Iterable[Asked], plans: Iterable[Plan], folder: Path) -> str:
+    """The text of a file of plans in a folder: what is to be built, and what builds would do."""
+    content = {
+        "version": VERSION,
+        "models": [
+            {
+                "name": str(model.name),
+                "modelfile": _from(folder, model.path),
+                "quantize": model.quantize,
+                "keep": model.keep,
+            }
+            for model in asked
+        ],
+        "plans": [plan_as_json(plan) for plan in plans],
+    }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _from(folder: Path, path: Path) -> str:
+    start, path = folder.resolve(), path.parent.resolve() / path.name  # the Modelfile's own folder counts, not a link's
+    return Path(os.path.relpath(path, start) if path.drive == start.drive else path).as_posix()
+
+
+def _asked(item: Any, folder: Path) -> Asked:
+    match item:
+        case {"name": str(name), "modelfile": str(path), "quantize": str(kind), "keep": int(keep)}:
+            at = Path(os.path.normpath(folder.resolve() / path))
+            return Asked(name=ModelName.parse(name), path=at, quantize=kind, keep=keep)
+        case _:
+            raise ValueError
 
 
 class Saved:
     """Plans of a file, each to be held against the one that is made now."""
+
+    hosts: tuple[str, ...]
+    """The servers that they are for."""
 
     def __init__(self, data: bytes, path: str) -> None:
         """Read the file.
@@ -81,9 +125,21 @@ class Saved:
             content = json.loads(data)
             if content["version"] != VERSION:
                 raise InputError(f"`{path}` is a plan of version {content['version']}", hint=_AGAIN)
-            self._plans = {(plan["name"], plan["host"]): plan for plan in content["plans"]}
-        except (ValueError, RecursionError, TypeError, KeyError) as error:
+            self._plans = {(str(plan["name"]), str(plan["host"])): plan for plan in content["plans"]}
+            self._asked = [_asked(item, Path(path).parent) for item in content["models"]]
+        except (ValueError, RecursionError, TypeError, KeyError, UsageError) as error:
             raise InputError(f"`{path}` is not a plan", hint=_AGAIN) from error
+        self.hosts = tuple(dict.fromkeys(host for _, host in self._plans))
+
+    def asked(self, name: ModelName | None) -> list[Asked]:
+        """What is to be built: the model of that name, or all.
+
+        Raises:
+            VerificationError: There is none.
+        """
+        if found := [model for model in self._asked if name is None or model.name.same_as(name)]:
+            return found
+        raise self._missing(str(name) if name else "any model")
 
     def approve(self, plan: Plan) -> None:
         """Hold a plan against the saved one.
@@ -94,15 +150,17 @@ class Saved:
         now = plan_as_json(plan)
         saved = self._plans.get((now["name"], now["host"]))
         if saved is None:
-            planned = ", ".join(f"{name} on {host}" for name, host in self._plans) or "nothing"
-            message = f"`{self._path}` has no plan for {plan.name} on {plan.place}"
-            raise VerificationError(message, hint=f"it has {planned}")
+            raise self._missing(f"{plan.name} on {plan.place}")
         if moved := list(_moved(saved, now)):
             told = "".join(f"\n  {line}" for line in moved)
             raise VerificationError(
                 f"the plan for {plan.name} in `{self._path}` no longer holds:{told}",
                 hint="nothing was changed; look at the plan of now with --dry-run",
             )
+
+    def _missing(self, what: str) -> VerificationError:
+        planned = ", ".join(f"{name} on {host}" for name, host in self._plans) or "nothing"
+        return VerificationError(f"`{self._path}` has no plan for {what}", hint=f"it has {planned}")
 
 
 _CAUSES: Final = {"ollama": "the server's version", "existing": "what the name holds", "base": "the base"}
@@ -116,10 +174,22 @@ def _moved(saved: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
         return
     then, steps = saved.get("steps"), now["steps"]
     if isinstance(then, list) and then != steps:
-        yield from (f"no longer to be done: {_words(step)}" for step in then if step not in steps)
-        yield from (f"now to be done: {_words(step)}" for step in steps if step not in then)
+        asked, asks = _request(then), _request(steps)
+        told = [step for step in (*then, *steps) if not (asked and asks and _is_create(step))]
+        yield from (f"no longer to be done: {_words(step)}" for step in told if step not in steps)
+        yield from (f"now to be done: {_words(step)}" for step in told if step not in then)
+        if asked and asks:
+            yield from differing(asked, asks)
     elif saved != now:
         yield f"what must come of it: {_tell(saved.get('gives'))} then, {_tell(now['gives'])} now"
+
+
+def _is_create(step: Any) -> bool:
+    return isinstance(step, dict) and step.get("do") == "create"
+
+
+def _request(steps: list[Any]) -> Any:
+    return next((step.get("request") for step in steps if _is_create(step)), None)
 
 
 def _tell(value: Any) -> str:
@@ -137,7 +207,7 @@ def _words(step: Any) -> str:
         case {"do": "upload", "file": file, "digest": digest}:
             return f"upload {file} ({digest})"
         case {"do": "create"}:
-            return "create"
+            return "create the model"
         case {"do": do, "name": name}:
             return f"{do} {name}"
         case {"do": do, "to": kind}:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, assert_neve
 
 import typer
 
-from modelfile.cli.files import write_atomic
+from modelfile.cli.files import STDIN, write_atomic
 from modelfile.cli.models import print_json
-from modelfile.cli.orders import Approve, Order, build_one, build_project, order, plans, project
+from modelfile.cli.orders import Approve, Order, build_one, build_project, order, order_of, plans, project
 from modelfile.cli.settings import settings
 from modelfile.errors import InputError, UsageError
 from modelfile.names import ModelName, server_url
@@ -43,7 +43,8 @@ class _Way:
 
 def build(  # noqa: PLR0913  # the command's options
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME:TAG]", help="The model to make; else all that mf.toml lists.")
+        str | None,
+        typer.Argument(metavar="[NAME:TAG]", help="The model to make; else all of mf.toml, or of the plan."),
     ] = None,
     file: Annotated[str | None, typer.Option("--file", "-f", help="The Modelfile; else ./Modelfile.")] = None,
     host: Annotated[
@@ -70,7 +71,10 @@ def build(  # noqa: PLR0913  # the command's options
     ] = None,
     plan: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Do what --plan-out wrote to FILE; if it is no longer the same, refuse."),
+        typer.Option(
+            metavar="FILE",
+            help="Do what --plan-out wrote to FILE, or refuse if it is no longer the same; needs no more.",
+        ),
     ] = None,
     keep: Annotated[
         int | None,
@@ -82,44 +86,70 @@ def build(  # noqa: PLR0913  # the command's options
     """Build a model from a Modelfile on an Ollama server, and check what the server made of it.
 
     A model that already is what the Modelfile says is left alone. Without NAME, builds all models that mf.toml lists,
-    each after what it is FROM.
+    each after what it is FROM; one that fails keeps no other from it, but for what is FROM it.
+
+    With --json: {"name", "host", "fingerprint", "digest", "ollama", "built", "kept", "rewritten"}; for a plan {"name",
+    "host", "ollama", "nothing_to_do", "existing", "base", "steps", "gives", "changes", "unknown_until"}. Without NAME,
+    or for several servers, it is a list, with {"name", "host", "error", "hint"} for what failed and {"name", "host",
+    "skipped"} for what is FROM it.
     """
     only_planned = dry_run or plan_out is not None
     if detailed_exitcode and not only_planned:
         raise UsageError("--detailed-exitcode goes with --dry-run")
     if plan is not None and only_planned:
         raise UsageError("--plan does what was planned: it goes with neither --dry-run nor --plan-out")
+    if plan is not None and (file or quantize or no_keep or keep is not None):
+        what = "--plan says what is built and how: it goes with neither --file, --quantize, --keep nor --no-keep"
+        raise UsageError(what, hint="to build something else, plan it with --plan-out")
     if no_keep and keep is not None:
         raise UsageError("--keep and --no-keep contradict each other")
-    config = settings().config
-    kept = 0 if no_keep else config.keep if keep is None else keep
-    if name is None and (file or latest):
-        raise UsageError("--file and --latest are about one model", hint="name it, as in `mf build my-bot:v1`")
-    if name is None:
-        orders = project(config, quantize=quantize, keep=kept)
+    if plan_out is not None and file == STDIN:
+        raise UsageError("standard input is not there later", hint="for --plan-out, save the Modelfile as a file")
+    saved = _saved(plan) if plan is not None else None
+    if saved:
+        orders = [order_of(asked) for asked in saved.asked(ModelName.parse(name) if name is not None else None)]
     else:
-        listed = next(
-            (model for model in config.models if not file and model.name.same_as(ModelName.parse(name))), None
-        )
-        path = str(listed.modelfile) if listed else file or "Modelfile"
-        kind = quantize or (listed and listed.quantize) or ""
-        orders = [order(name, path, latest=latest, quantize=kind, keep=kept)]
-    addresses = host or [os.environ.get("OLLAMA_HOST", "")]
-    hosts = list(dict.fromkeys(server_url(address) for address in addresses))
+        orders = _orders(name, file, latest=latest, quantize=quantize, keep=0 if no_keep else keep)
+    hosts = _hosts(host, saved)
     way = _Way(hosts=hosts, as_json=as_json, several=name is None or len(hosts) > 1)
     from modelfile.report.progress import progress
 
     try:
         with progress("planning" if only_planned else f"building {name or 'the project'}") as listen:
             if not only_planned:
-                _build(orders, way, listen, _saved(plan) if plan is not None else None)
+                _build(orders, way, listen, saved)
                 return
             outcomes = [(url, name, outcome) for url in hosts for name, outcome in plans(orders, url, listen).items()]
     except KeyboardInterrupt:
         _interrupted()
-    planned = _show(outcomes, way, plan_out)
+    planned = _show(outcomes, way, orders, plan_out)
     if detailed_exitcode and not all(item.nothing_to_do for item in planned):
         raise typer.Exit(2)
+
+
+def _orders(name: str | None, file: str | None, *, latest: bool, quantize: str, keep: int | None) -> list[Order]:
+    config = settings().config
+    kept = config.keep if keep is None else keep
+    if name is None and (file or latest):
+        raise UsageError("--file and --latest are about one model", hint="name it, as in `mf build my-bot:v1`")
+    if name is None:
+        return project(config, quantize=quantize, keep=kept)
+    listed = next((model for model in config.models if not file and model.name.same_as(ModelName.parse(name))), None)
+    path = str(listed.modelfile) if listed else file or "Modelfile"
+    kind = quantize or (listed and listed.quantize) or ""
+    return [order(name, path, latest=latest, quantize=kind, keep=kept)]
+
+
+def _hosts(given: list[str] | None, saved: Saved | None) -> list[str]:
+    """The servers that are meant: of those that are planned for, if there is a plan."""
+    if saved and not given:
+        return [*saved.hosts]
+    addresses = given or [os.environ.get("OLLAMA_HOST", "")]
+    hosts = list(dict.fromkeys(server_url(address) for address in addresses))
+    if saved and (others := [url for url in hosts if url not in saved.hosts]):
+        what = f"--plan says on which server: {', '.join(saved.hosts)}, not {', '.join(others)}"
+        raise UsageError(what, hint="leave --host out; to build on another, plan it with --plan-out")
+    return hosts
 
 
 def _interrupted() -> NoReturn:
@@ -152,7 +182,9 @@ def _approval(saved: Saved | None, *, quiet: bool) -> Approve:
     return approve
 
 
-def _show(outcomes: list[tuple[str, ModelName, Outcome[Plan]]], way: _Way, out: str | None) -> list[Plan]:
+def _show(
+    outcomes: list[tuple[str, ModelName, Outcome[Plan]]], way: _Way, orders: list[Order], out: str | None
+) -> list[Plan]:
     """Print what would be done, and write it.
 
     Raises:
@@ -168,7 +200,7 @@ def _show(outcomes: list[tuple[str, ModelName, Outcome[Plan]]], way: _Way, out: 
     planned = [outcome.result for _, _, outcome in outcomes if isinstance(outcome, Succeeded)]
     whole = len(planned) == len(outcomes)
     if out is not None and whole:
-        write_atomic(Path(out), dumps(planned).encode())
+        write_atomic(Path(out), dumps(orders, planned, Path(out).parent).encode())
     if way.as_json:
         _print_json([_as_json(url, name, outcome, plan_as_json) for url, name, outcome in outcomes], way)
     else:
@@ -186,14 +218,15 @@ def _show(outcomes: list[tuple[str, ModelName, Outcome[Plan]]], way: _Way, out: 
 def _build(orders: list[Order], way: _Way, listen: Listener, saved: Saved | None) -> None:
     from modelfile.build.project import Failed, Succeeded
 
-    if saved and way.several:  # all or nothing; and once a base is built, the plans of what is FROM it say more
+    if saved and way.several:  # all or nothing
         for url in way.hosts:
             for outcome in plans(orders, url, listen).values():
                 if isinstance(outcome, Failed):
                     raise outcome.error
                 if isinstance(outcome, Succeeded):
                     saved.approve(outcome.result)
-        saved = None
+        if len(orders) * len(way.hosts) > 1:  # once a base is built, the plans of what is FROM it say more
+            saved = None
     approve = _approval(saved, quiet=way.as_json)
     if not way.several:
         (only,) = orders

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from modelfile.build.saved import Asked
 from modelfile.cli.checked import check_buildable
 from modelfile.cli.locks import find_pin
 from modelfile.cli.server import open_store
@@ -36,15 +37,11 @@ Approve: TypeAlias = "Callable[[Plan], None]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Asked):
     """A model that is to be built of a Modelfile, which has been looked through."""
 
-    name: ModelName
-    path: Path
     checked: Modelfile | InputError
     """The Modelfile, or why there is none to build from."""
-    quantize: str = ""
-    keep: int = 0
 
     @property
     def modelfile(self) -> Modelfile:
@@ -91,20 +88,23 @@ def project(config: Config, *, quantize: str, keep: int) -> list[Order]:
         hint = "name a model, as in `mf build my-bot:v1`, or list the project's in mf.toml under [models.my-bot]"
         raise UsageError("nothing says which models to build", hint=hint)
     return [
-        _order_of(model.name, model.modelfile, quantize=quantize or model.quantize or "", keep=keep)
+        order_of(
+            Asked(name=model.name, path=model.modelfile, quantize=quantize or model.quantize or "", keep=keep),
+        )
         for model in config.models
     ]
 
 
-def _order_of(name: ModelName, path: Path, *, quantize: str, keep: int) -> Order:
+def order_of(asked: Asked) -> Order:
+    """The order of what is asked, also where the Modelfile cannot be built from."""
     here = Path.cwd()
-    path = path.relative_to(here) if path.is_relative_to(here) else path
+    path = asked.path.relative_to(here) if asked.path.is_relative_to(here) else asked.path
     checked: Modelfile | InputError
     try:
         checked = check_buildable(str(path)).modelfile
     except InputError as error:
         checked = error
-    return Order(name=name, path=path, checked=checked, quantize=quantize, keep=keep)
+    return Order(name=asked.name, path=path, quantize=asked.quantize, keep=asked.keep, checked=checked)
 
 
 def _bases(orders: list[Order], store: Store) -> dict[ModelName, ModelName | None]:
