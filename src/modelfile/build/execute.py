@@ -36,7 +36,7 @@ from modelfile.catalog.versions import release
 from modelfile.errors import ModelfileError, NotFound, VerificationError
 from modelfile.names import ModelName
 from modelfile.progress import Listener, Progress, unheard
-from modelfile.semantics.files import digests_of, size_of
+from modelfile.semantics.files import are_known, digests_of, size_of
 from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.recipe import Recipe
 from modelfile.semantics.weights import check_weights
@@ -100,7 +100,20 @@ def prepare(job: Job, store: Store, listen: Listener = unheard) -> Plan:
         ServerError: The store cannot say.
         VerificationError: The base, or what a build gives, is not what was pinned.
     """
-    return _prepare(job, digests_of(job.recipe, listen), store)
+    _, planned = _look(job, store, listen)
+    return planned
+
+
+def _look(job: Job, store: Store, listen: Listener) -> tuple[Mapping[Path, str], Plan]:
+    """The digests of all local files, and the plan; bad weights are refused before much is read of them."""
+    known = are_known(job.recipe)
+    if not known:
+        check_weights(job.recipe, release(store.version()))
+    digests = digests_of(job.recipe, listen)
+    planned = _prepare(job, digests, store)
+    if known and digests and not planned.nothing_to_do:
+        check_weights(job.recipe, release(planned.version))
+    return digests, planned
 
 
 def _prepare(job: Job, digests: Mapping[Path, str], store: Store) -> Plan:
@@ -110,11 +123,11 @@ def _prepare(job: Job, digests: Mapping[Path, str], store: Store) -> Plan:
     if job.base:
         base = _to_come(job.base)
     else:
-        base = _look(ModelName.parse(recipe.base), listed, store, version) if recipe.base else None
+        base = _held(ModelName.parse(recipe.base), listed, store, version) if recipe.base else None
     world = World(
         place=store.place,
         version=version,
-        existing=_look(job.name, listed, store, version),
+        existing=_held(job.name, listed, store, version),
         base=base,
         base_to_come=job.base is not None,
         listed=listed,
@@ -126,7 +139,6 @@ def _prepare(job: Job, digests: Mapping[Path, str], store: Store) -> Plan:
     planned = plan(job.name, recipe, digests, world, pinned=job.pinned, keep=job.keep)
     if planned.nothing_to_do or not digests:
         return planned
-    check_weights(recipe, release(version))
     there = frozenset(digest for digest in {*digests.values()} if store.has_blob(digest))
     return plan(job.name, recipe, digests, replace(world, blobs=there), pinned=job.pinned, keep=job.keep)
 
@@ -136,7 +148,7 @@ def _to_come(base: Plan) -> Stored | None:
     return Stored(name=base.name, digest="", model=base.expected) if base.expected else None
 
 
-def _look(name: ModelName, listed: tuple[Listed, ...], store: Store, version: str) -> Stored | None:
+def _held(name: ModelName, listed: tuple[Listed, ...], store: Store, version: str) -> Stored | None:
     """What a name holds; not asked again of a manifest that is known. One without its weights is as good as none."""
     found = held_under(name, listed)
     if found is None:
@@ -172,8 +184,7 @@ def build(job: Job, store: Store, listen: Listener = unheard, approve: Callable[
         ServerError: The store did not do it.
         VerificationError: The base or the model is not the one that was pinned, or not what was asked.
     """
-    digests = digests_of(job.recipe, listen)
-    planned = _prepare(job, digests, store)
+    digests, planned = _look(job, store, listen)
     if approve and not planned.steps:
         approve(planned)
     if not planned.steps and planned.existing:

@@ -15,7 +15,6 @@ import typer
 from modelfile.cli.files import STDIN, write_atomic
 from modelfile.cli.models import print_json
 from modelfile.cli.orders import Approve, Order, build_one, build_project, order, order_of, plans, project
-from modelfile.cli.settings import settings
 from modelfile.errors import InputError, UsageError
 from modelfile.names import ModelName, server_url
 from modelfile.report.text import print_error
@@ -128,6 +127,8 @@ def build(  # noqa: PLR0913  # the command's options
 
 
 def _orders(name: str | None, file: str | None, *, latest: bool, quantize: str, keep: int | None) -> list[Order]:
+    from modelfile.cli.settings import settings
+
     config = settings().config
     kept = config.keep if keep is None else keep
     if name is None and (file or latest):

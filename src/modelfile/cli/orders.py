@@ -11,7 +11,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from modelfile.build.saved import Asked
-from modelfile.cli.checked import check_buildable
+from modelfile.cli.files import STDIN, read_source
 from modelfile.cli.locks import find_pin
 from modelfile.cli.server import open_store
 from modelfile.config import Config
@@ -20,6 +20,8 @@ from modelfile.lock.find import find_lock
 from modelfile.names import ModelName
 from modelfile.progress import Listener, Progress
 from modelfile.report.text import print_warning
+from modelfile.semantics.files import hash_ahead
+from modelfile.semantics.resolve import resolve
 from modelfile.syntax.modelfile import Modelfile
 
 if TYPE_CHECKING:
@@ -57,7 +59,6 @@ class Order(Asked):
     def recipe(self, store: Store) -> Recipe:
         """What the Modelfile says; folders of weights by the rules of the store's version."""
         from modelfile.catalog.versions import release
-        from modelfile.semantics.resolve import resolve
 
         version = release(store.version())
         return replace(resolve(self.modelfile, self.path.parent, version), quantize=self.quantize)
@@ -74,8 +75,19 @@ def order(name: str, path: str, *, latest: bool, quantize: str, keep: int) -> Or
     if not model.tagged and not latest:
         hint = f"write {name}:v1, or --latest if `latest` is meant: it changes for everybody who calls {name}"
         raise UsageError(f"`{name}` has no tag", hint=hint)
+    _hash_ahead(path)
+    from modelfile.cli.checked import check_buildable  # the rules: 40 ms, in which much is hashed
+
     modelfile = check_buildable(path).modelfile
     return Order(name=model, path=Path(path), checked=modelfile, quantize=quantize, keep=keep)
+
+
+def _hash_ahead(path: str) -> None:
+    """Begin to hash what a Modelfile names; if it cannot be, that is told when it has been looked through."""
+    if path != STDIN:
+        with contextlib.suppress(ModelfileError):
+            modelfile = Modelfile.parse(read_source(path))
+            hash_ahead(resolve(modelfile, Path(path).parent).local_files)
 
 
 def project(config: Config, *, quantize: str, keep: int) -> list[Order]:
@@ -100,6 +112,8 @@ def order_of(asked: Asked) -> Order:
     here = Path.cwd()
     path = asked.path.relative_to(here) if asked.path.is_relative_to(here) else asked.path
     checked: Modelfile | InputError
+    from modelfile.cli.checked import check_buildable
+
     try:
         checked = check_buildable(str(path)).modelfile
     except InputError as error:

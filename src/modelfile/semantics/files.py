@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Collection, Iterable, Mapping
 from io import FileIO
 from pathlib import Path
+from threading import Thread
 from typing import IO, Final
 
 from modelfile.errors import InputError
@@ -18,6 +21,59 @@ _GGUF_MAGICS: Final = (b"GGUF", b"FUGG")
 _LFS_POINTER: Final = b"version https://git-lfs"
 _CHUNK: Final = 1 << 22
 """In bytes: so many that other threads hardly slow it down, which it has to stop for between two of them."""
+_MOMENT: Final = 0.01
+"""In seconds, as all times are."""
+_TURN: Final = 0.0001
+"""So long the program has to wait for its turn beside the hashing, and the hashing for its: 5 ms else."""
+
+
+class _Ahead(Thread):
+    """Files that are hashed while something else is done."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        super().__init__(daemon=True)
+        self.digests: dict[Path, tuple[str, os.stat_result]] = {}
+        self._paths = tuple(paths)
+        self._now: Progress | None = None
+
+    def run(self) -> None:
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(_TURN)
+        try:
+            for path in self._paths:
+                self.digests[path] = _digest(path, self._hear)
+        except InputError:
+            pass  # who asks for it meets it too
+        finally:
+            sys.setswitchinterval(usual)
+
+    def _hear(self, now: Progress) -> None:
+        self._now = now
+
+    def wait(self, path: Path, listen: Listener) -> None:
+        """Wait until a file is hashed, or cannot be."""
+        while self.is_alive() and path not in self.digests:
+            if self._now:
+                listen(self._now)
+            self.join(_MOMENT)
+
+
+_AHEAD: Final[dict[Path, _Ahead]] = {}
+
+
+def are_known(recipe: Recipe) -> bool:
+    """Whether the digests of all local files of a recipe are known without reading them."""
+    try:
+        return all(digest_cache.recall(path, path.stat()) for path in recipe.local_files)
+    except OSError:
+        return False
+
+
+def hash_ahead(paths: Collection[Path]) -> None:
+    """Begin to hash files of which `digests_of` will be asked."""
+    ahead = _Ahead(paths)
+    _AHEAD.update(dict.fromkeys(paths, ahead))
+    ahead.start()
 
 
 def digests_of(recipe: Recipe, listen: Listener = unheard) -> Mapping[Path, str]:
@@ -26,16 +82,25 @@ def digests_of(recipe: Recipe, listen: Listener = unheard) -> Mapping[Path, str]
     Raises:
         InputError: One cannot be read, changes meanwhile, or is a GGUF by its name and none by its bytes.
     """
-    return {path: _digest(path, listen) for path in recipe.local_files}
+    return {path: _ahead(path, listen) or _digest(path, listen)[0] for path in recipe.local_files}
 
 
-def _digest(path: Path, listen: Listener) -> str:
+def _ahead(path: Path, listen: Listener) -> str | None:
+    if ahead := _AHEAD.pop(path, None):
+        ahead.wait(path, listen)
+        with contextlib.suppress(KeyError, OSError):
+            digest, state = ahead.digests[path]
+            return digest if unchanged(state, path.stat()) else None
+    return None
+
+
+def _digest(path: Path, listen: Listener) -> tuple[str, os.stat_result]:
     try:
         with path.open("rb", buffering=0) as file:
             _refuse_what_is_no_weights(path, file)
             state = os.fstat(file.fileno())
             if known := digest_cache.recall(path, state):
-                return known
+                return known, state
             file.seek(0)
             digest = f"sha256:{_hash(file, Progress(status=f'hashing {path.name}', total=state.st_size), listen)}"
             if not unchanged(state, os.fstat(file.fileno())) or not unchanged(state, path.stat()):
@@ -45,7 +110,7 @@ def _digest(path: Path, listen: Listener) -> str:
     except OSError as error:
         raise _unreadable(path, error) from error
     digest_cache.remember(path, state, digest)
-    return digest
+    return digest, state
 
 
 def unchanged(before: os.stat_result, after: os.stat_result) -> bool:
