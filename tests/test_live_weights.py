@@ -121,7 +121,19 @@ def a_model_as_adapter(folder: Path, tiny: Path) -> str:
     return f"FROM {tiny}\nADAPTER other.gguf"
 
 
-@pytest.mark.parametrize("prepare", [cut, split, shard_missing, a_model_as_adapter])
+def a_stripped_part(folder: Path, _tiny: Path) -> str:
+    write_gguf(folder / "m-00001-of-00002.gguf", {"llama.block_count": 2}, tensors=("blk.0.attn_q.weight",))
+    return "FROM m-00001-of-00002.gguf"
+
+
+def a_projector_that_is_not_seen(folder: Path, tiny: Path) -> str:
+    write_gguf(folder / "mmproj.gguf", {"general.type": "mmproj", "clip.has_audio_encoder": True}, arch="clip")
+    return f"FROM {tiny}\nFROM mmproj.gguf"
+
+
+@pytest.mark.parametrize(
+    "prepare", [cut, split, shard_missing, a_model_as_adapter, a_stripped_part, a_projector_that_is_not_seen]
+)
 def test_what_a_server_takes_and_should_not(prepare: Any, tmp_path: Path, tiny: Path, store: ServerStore) -> None:
     if version(store) >= Version(0, 30, 0):
         pytest.skip("newer servers look closer")

@@ -21,14 +21,22 @@ from modelfile.semantics.weights import check_weights
 OLD, NEW = Version(0, 9, 3), Version(0, 30, 0)
 
 
-def write_gguf(path: Path, metadata: Mapping[str, str | int] | None = None, arch: str = "llama") -> Path:
+def write_gguf(
+    path: Path,
+    metadata: Mapping[str, str | int] | None = None,
+    arch: str = "llama",
+    tensors: tuple[str, ...] = ("x.weight",),
+) -> Path:
     writer = gguf.GGUFWriter(path, arch)
     for key, value in (metadata or {}).items():
         if isinstance(value, str):
             writer.add_string(key, value)
+        elif isinstance(value, bool):
+            writer.add_bool(key, value)
         else:
             writer.add_uint32(key, value)
-    writer.add_tensor("x.weight", np.zeros((4, 32), np.float32))
+    for tensor in tensors:
+        writer.add_tensor(tensor, np.zeros((4, 32), np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -112,6 +120,33 @@ def test_a_part_by_another_name(tmp_path: Path) -> None:
 def test_a_name_alone_makes_no_part(tmp_path: Path) -> None:
     write_gguf(tmp_path / "m-00001-of-00003.gguf")
     look(tmp_path, "FROM m-00001-of-00003.gguf", OLD)
+    tensors = (
+        "enc.blk.0.attn_q.weight",
+        "enc.blk.1.attn_q.weight",
+        "dec.blk.0.attn_q.weight",
+        "dec.blk.1.attn_q.weight",
+    )
+    write_gguf(tmp_path / "m-00001-of-00003.gguf", {"llama.block_count": 2}, tensors=tensors)
+    look(tmp_path, "FROM m-00001-of-00003.gguf", OLD)
+    write_gguf(tmp_path / "m-00001-of-00001.gguf", {"llama.block_count": 2})
+    look(tmp_path, "FROM m-00001-of-00001.gguf", OLD)
+
+
+@pytest.mark.parametrize("target", [OLD, NEW, None])
+def test_a_part_by_its_name_in_which_something_is_missing(target: Version | None, tmp_path: Path) -> None:
+    part = tmp_path / "m-00001-of-00002.gguf"
+    again = "its header does not say so, and Ollama cannot put it together: download all parts again"
+    write_gguf(part, {"llama.block_count": 3}, tensors=("blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.1.x"))
+    assert refused(tmp_path, f"FROM {part.name}", target) == (
+        "`…/m-00001-of-00002.gguf` is part 1 of 2 by its name, and has 2 of 3 blocks",
+        again,
+    )
+    write_gguf(tmp_path / "m-00002-of-00002.gguf", arch="", tensors=("blk.2.attn_q.weight",))
+    assert refused(tmp_path, "FROM m-00002-of-00002.gguf", target) == (
+        "`…/m-00002-of-00002.gguf` is part 2 of 2 by its name, and has no word on what model it is",
+        again,
+    )
+    assert "by its name" in refused(tmp_path, "FROM .", target)[0]
 
 
 def test_two_models(tmp_path: Path) -> None:
@@ -135,12 +170,47 @@ def test_a_gguf_and_what_is_none_in_one_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "metadata",
-    [{"general.type": "mmproj"}, {"general.type": "projector"}, {"clip.vision.block_count": 1}, {}],
+    [
+        {"general.type": "mmproj"},
+        {"general.type": "projector"},
+        {"clip.vision.block_count": 1},
+        {"clip.has_vision_encoder": True},
+        {"clip.has_audio_encoder": True},
+    ],
 )
 def test_a_projector_is_no_second_model(metadata: dict[str, Any], tmp_path: Path, tiny: Path) -> None:
     write_gguf(tmp_path / "mmproj.gguf", metadata, arch="clip")
     look(tmp_path, f"FROM {tiny}\nFROM mmproj.gguf")
     assert refused(tmp_path, "FROM mmproj.gguf")[0] == "FROM gives no model, only the projector `…/mmproj.gguf`"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "before", "hint"),
+    [
+        ({}, None, "its header does not say that it is one: convert it again with a newer llama.cpp"),
+        ({"general.type": "mmproj"}, Version(0, 30, 9), "build with Ollama 0.30.10 or later"),
+        ({"clip.has_audio_encoder": True}, OLD, "build with Ollama 0.30.10 or later"),
+    ],
+)
+def test_a_projector_that_ollama_does_not_see(
+    metadata: dict[str, Any], before: Version | None, hint: str, tmp_path: Path, tiny: Path
+) -> None:
+    write_gguf(tmp_path / "mmproj.gguf", metadata, arch="clip")
+    message, way = refused(tmp_path, f"FROM {tiny}\nFROM mmproj.gguf", before)
+    assert message.partition(" ")[2].partition(" ")[2] == (
+        "takes the projector `…/mmproj.gguf` for a model, in the place of the one that is meant"
+    )
+    assert way == hint
+    assert refused(tmp_path, "FROM mmproj.gguf", before)[0] == "FROM gives no model, only the projector `…/mmproj.gguf`"
+
+
+def test_two_projectors(tmp_path: Path, tiny: Path) -> None:
+    for name in ("a.gguf", "b.gguf"):
+        write_gguf(tmp_path / name, {"clip.vision.block_count": 1}, arch="clip")
+    assert refused(tmp_path, f"FROM {tiny}\nFROM a.gguf\nFROM b.gguf") == (
+        "FROM gives 2 projectors, `a.gguf`, `b.gguf`, and Ollama uses only one",
+        "write FROM with the model's file, and FROM with that of the one that is meant",
+    )
 
 
 def test_adapters(tmp_path: Path, tiny: Path) -> None:

@@ -7,6 +7,7 @@ layout is ggml's docs/gguf.md; a tensor is as long as Ollama takes it to be (v0.
 from __future__ import annotations
 
 import mmap
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _MOST_DIMENSIONS: Final = 8
 _DEEPEST: Final = 4
 _STRING: Final = 8
 _ARRAY: Final = 9
+_BLOCK: Final = re.compile(r"(?:^|\.)blk\.([0-9]+)\.")
 _SCALARS: Final = dict(zip((*range(8), 10, 11, 12), "BbHhIif?Qqd", strict=True))
 
 Scalar: TypeAlias = int | float | bool | str
@@ -40,6 +42,8 @@ class Header:
     """How many bytes the file has."""
     needed: int
     """How many bytes the file has to have at least for its tensors."""
+    blocks: int
+    """Of how many blocks, as `blk.0` is one, the file has tensors."""
 
     @property
     def architecture(self) -> str:
@@ -100,13 +104,15 @@ class _Cursor:
     def header(self, size: int) -> Header:
         tensors, pairs = self._number(self._size), self._number(self._size)
         metadata = dict(self._pair() for _ in range(pairs))
-        ends = [self._tensor() for _ in range(tensors)]
+        blocks: set[str] = set()
+        needed = max((self._tensor(blocks) for _ in range(tensors)), default=None)
         alignment = metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment < 1:
             raise ValueError("its alignment is no number above 0")
         start = -(-self._at // alignment) * alignment
         scalars = {key: value for key, value in metadata.items() if value is not None}
-        return Header(metadata=scalars, size=size, needed=start + max(ends) if ends else self._at)
+        end = self._at if needed is None else start + needed
+        return Header(metadata=scalars, size=size, needed=end, blocks=len(blocks))
 
     def _number(self, code: str) -> int:
         (number,) = struct.unpack_from(self._order + code, self._data, self._at)
@@ -157,9 +163,10 @@ class _Cursor:
             at += unpack(data, at)[0] + width
         self._at = at
 
-    def _tensor(self) -> int:
-        """Where a tensor ends, counted from where the tensors begin."""
-        self._string()
+    def _tensor(self, blocks: set[str]) -> int:
+        """Where a tensor ends, counted from where the tensors begin; its block is added to those that were seen."""
+        if block := _BLOCK.search(self._string()):
+            blocks.add(block[1])
         dimensions = self._number("I")
         if dimensions > _MOST_DIMENSIONS:
             raise ValueError(f"a tensor of {dimensions:,} dimensions")

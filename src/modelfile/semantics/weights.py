@@ -21,6 +21,8 @@ from modelfile.semantics.safetensors import refuse_cut, refuse_missing
 
 _MERGES: Final = Version(0, 30, 0)
 """The server puts the parts of a split GGUF together (v0.30.0 server/create.go)."""
+_KNOWS_PROJECTORS: Final = Version(0, 30, 10)
+"""Before, it takes many for models: what names its kind `mmproj`, and what only hears (v0.30.10 server/create.go)."""
 _CONVERTS_NO_MORE: Final = Version(0, 34, 1)
 """By Ollama's issue tracker, not read in source."""
 _PART: Final = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})\.gguf")
@@ -58,15 +60,21 @@ def ggufs_of(files: Iterable[Path]) -> Mapping[Path, Header]:
 
 
 def kind_of(header: Header) -> str:
-    """What a GGUF holds: a `model`, an `adapter` or a `projector` (v0.33.0-rc2 server/create.go)."""
-    vision = header.number("block_count") == 0 and header.number("vision.block_count") > 0
-    match header.text("general.type"):
-        case "adapter":
-            return "adapter"
-        case "projector" | "mmproj":
-            return "projector"
-        case _:
-            return "projector" if vision or header.architecture == "clip" else "model"
+    """What a GGUF holds: a `model`, an `adapter` or a `projector`, whether Ollama sees it or not."""
+    if header.text("general.type") == "adapter":
+        return "adapter"
+    return "projector" if header.architecture == "clip" or _is_seen(header, _KNOWS_PROJECTORS) else "model"
+
+
+def _is_seen(projector: Header, version: Version) -> bool:
+    """Whether Ollama takes a projector for one."""
+    kind = projector.text("general.type")
+    if kind == "projector" or (kind == "mmproj" and version >= _KNOWS_PROJECTORS):
+        return True
+    marks = ["vision.block_count"]
+    if projector.architecture == "clip" and version >= _KNOWS_PROJECTORS:
+        marks += ["has_vision_encoder", "has_audio_encoder"]
+    return projector.number("block_count") == 0 and any(projector.number(mark) > 0 for mark in marks)
 
 
 def _check_model(files: tuple[Path, ...], version: Version) -> None:
@@ -79,13 +87,45 @@ def _check_model(files: tuple[Path, ...], version: Version) -> None:
         raise InputError(
             f"FROM gives no model, only the {kind_of(header)} `{path}`", hint="add a FROM with the model's"
         )
+    projectors = {path: header for path, header in ggufs.items() if kind_of(header) == "projector"}
+    _check_projectors(projectors, version)
     parts = _parts(models)
     _check_parts(parts, version)
+    for path, header in models.items():
+        if path not in parts:
+            _refuse_stripped_part(path, header)
     groups = {_PART.sub(r"\1", path.name) if path in parts else path.name for path in models}
     if len(groups) > 1:
         names = ", ".join(f"`{name}`" for name in sorted(groups))
         hint = "write FROM with the one file that is meant"
         raise InputError(f"FROM gives {len(groups)} models, {names}, and Ollama runs only one", hint=hint)
+
+
+def _check_projectors(projectors: Mapping[Path, Header], version: Version) -> None:
+    for path, header in projectors.items():
+        if not _is_seen(header, version):
+            later = _is_seen(header, _KNOWS_PROJECTORS)
+            raise InputError(
+                f"Ollama {version} takes the projector `{path}` for a model, in the place of the one that is meant",
+                hint=f"build with Ollama {_KNOWS_PROJECTORS} or later"
+                if later
+                else "its header does not say that it is one: convert it again with a newer llama.cpp",
+            )
+    if len(projectors) > 1:
+        names = ", ".join(f"`{path.name}`" for path in projectors)
+        hint = "write FROM with the model's file, and FROM with that of the one that is meant"
+        raise InputError(f"FROM gives {len(projectors)} projectors, {names}, and Ollama uses only one", hint=hint)
+
+
+def _refuse_stripped_part(path: Path, header: Header) -> None:
+    """Refuse a part that is one only by its name, if it is; any whole model may bear such a name."""
+    name, blocks = _PART.fullmatch(path.name), header.number("block_count")
+    if name and int(name[3]) > 1 and (not header.architecture or header.blocks < blocks):
+        has = f"{header.blocks} of {blocks} blocks" if header.architecture else "no word on what model it is"
+        raise InputError(
+            f"`{path}` is part {int(name[2])} of {int(name[3])} by its name, and has {has}",
+            hint="its header does not say so, and Ollama cannot put it together: download all parts again",
+        )
 
 
 def _check_adapter(files: tuple[Path, ...], version: Version) -> None:
