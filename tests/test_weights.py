@@ -283,6 +283,28 @@ def test_shards_by_the_index_alone(tmp_path: Path) -> None:
     look(tmp_path, "FROM m")  # an index of other weights says nothing of these, nor does one that is none
 
 
+def test_shards_without_what_the_index_says_of_them(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m", shards=3)
+    first, second = (folder / f"model-0000{number}-of-00003.safetensors" for number in (1, 2))
+    whole, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other)
+    second.write_bytes(whole)
+    look(tmp_path, "FROM m")  # every tensor is there, and Ollama does not ask where
+    first.write_bytes(whole)
+    index = folder / "model.safetensors.index.json"
+    message, hint = refused(tmp_path, "FROM m")
+    assert message == (
+        f"`…/m/{second.name}` should have the tensor `model.layers.0.input_layernorm.weight` by "
+        f"`{index.name}`; of its 12 tensors 4 are in no file"
+    )
+    assert hint == "download the weights again, or delete the index if it is of others: Ollama does not read it"
+    second.write_bytes((2).to_bytes(8, "little") + b"[]")
+    look(tmp_path, "FROM m")  # what that is, the server says
+    second.write_bytes(whole)
+    index.unlink()
+    look(tmp_path, "FROM m")
+
+
 def test_safetensors_need_their_configuration_and_no_gguf(tmp_path: Path, tiny: Path) -> None:
     folder = write_model(tmp_path / "m")
     assert refused(tmp_path, f"FROM m\nFROM {tiny}")[0] == (

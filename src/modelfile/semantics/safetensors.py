@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +15,10 @@ _LONGEST: Final = 16 << 20
 _SHARD: Final = re.compile(r"(.+-)([0-9]{5})(-of-([0-9]{5})\.safetensors)")
 
 
-def refuse_cut(path: Path) -> None:
-    """Refuse a file that is shorter than its header says.
+def tensors_of(path: Path) -> frozenset[str] | None:
+    """The names of a file's tensors; None where its header is not read.
+
+    A file that is shorter than its header says is refused.
 
     Raises:
         InputError: It is, or cannot be read.
@@ -35,27 +37,41 @@ def refuse_cut(path: Path) -> None:
     if size < needed:
         message = f"`{path}` is cut short: it has {size:,} bytes, and its header tells of {needed:,}"
         raise InputError(message, hint="download it again")
+    return frozenset(header) if isinstance(header, dict) and header else None
 
 
-def refuse_missing(weights: Collection[Path], beside: Iterable[Path]) -> None:
-    """Refuse weights of which shards are missing: by their names, and by the index among the files beside them.
+def refuse_missing(weights: Mapping[Path, frozenset[str] | None], beside: Iterable[Path]) -> None:
+    """Refuse weights of which shards or tensors are missing: by their names, and by the index beside them.
 
-    Ollama's server does not look: 0.9.3 makes a model of what is there (measured).
+    Ollama's server does not look: 0.9.3 makes a model of what is there (measured), in whichever file that is.
+
+    Args:
+        weights: The files, with the names of their tensors as far as they are known.
+        beside: Files among which an index may be.
 
     Raises:
         InputError: Some are.
     """
     wanted = {path.with_name(name) for path in weights for name in _siblings(path.name)}
-    for index in beside:
-        if index.name.endswith(".safetensors.index.json"):
-            listed = _listed(index)
-            wanted |= listed if listed & {*weights} else set()
+    indexes = {index: _listed(index) for index in beside if index.name.endswith(".safetensors.index.json")}
+    indexes = {index: listed for index, listed in indexes.items() if {*listed.values()} & weights.keys()}
+    wanted.update(*(listed.values() for listed in indexes.values()))
     if missing := sorted(wanted - {*weights}):
         names = ", ".join(f"`{path.name}`" for path in missing)
         raise InputError(
             f"of {len(wanted | {*weights})} files of weights {len(missing)} are missing: {names}",
             hint=f"they belong into `{missing[0].parent}`; Ollama would make a model of the others",
         )
+    if None in weights.values():
+        return
+    there = frozenset().union(*filter(None, weights.values()))
+    for index, listed in indexes.items():
+        if lost := sorted(listed.keys() - there):
+            raise InputError(
+                f"`{listed[lost[0]]}` should have the tensor `{lost[0]}` by `{index.name}`; "
+                f"of its {len(listed)} tensors {len(lost)} are in no file",
+                hint="download the weights again, or delete the index if it is of others: Ollama does not read it",
+            )
 
 
 def _siblings(name: str) -> list[str]:
@@ -63,12 +79,13 @@ def _siblings(name: str) -> list[str]:
     return [f"{shard[1]}{number:05}{shard[3]}" for number in range(1, int(shard[4]) + 1)] if shard else []
 
 
-def _listed(index: Path) -> set[Path]:
+def _listed(index: Path) -> dict[str, Path]:
+    """In which file which tensor is, by an index."""
     try:
-        listed = _json(index.read_bytes()).get("weight_map", {}).values()
-        return {(index.parent / name).resolve() for name in listed if isinstance(name, str)}
+        listed = _json(index.read_bytes()).get("weight_map", {}).items()
+        return {tensor: (index.parent / name).resolve() for tensor, name in listed if isinstance(name, str)}
     except (OSError, AttributeError):
-        return set()  # Ollama does not read it
+        return {}  # Ollama does not read it
 
 
 def _json(text: bytes) -> Any:

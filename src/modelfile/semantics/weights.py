@@ -17,7 +17,7 @@ from modelfile.errors import InputError
 from modelfile.gguf.header import MAGICS, Header, read_header
 from modelfile.semantics.content_type import read_head
 from modelfile.semantics.recipe import Recipe
-from modelfile.semantics.safetensors import refuse_cut, refuse_missing
+from modelfile.semantics.safetensors import refuse_missing, tensors_of
 
 _MERGES: Final = Version(0, 30, 0)
 """The server puts the parts of a split GGUF together (v0.30.0 server/create.go)."""
@@ -164,9 +164,7 @@ def _read(word: str, files: tuple[Path, ...], version: Version) -> Mapping[Path,
     if safetensors and version >= _CONVERTS_NO_MORE:
         hint = "convert them with llama.cpp's convert_hf_to_gguf.py, and build from the GGUF"
         raise InputError(f"Ollama {version} converts no safetensors", hint=hint)
-    for path in safetensors:
-        refuse_cut(path)
-    refuse_missing(safetensors, files)
+    refuse_missing({path: tensors_of(path) for path in safetensors}, files)
     for path, header in ggufs.items():
         if header.size < header.needed:
             message = f"`{path}` is cut short: it has {header.size:,} bytes, and its header tells of {header.needed:,}"
