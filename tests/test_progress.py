@@ -49,6 +49,20 @@ def test_a_line_every_few_seconds_and_none_for_what_is_quick(meter: Meter, clock
     ]
 
 
+def test_what_is_over_at_once_gets_no_line_but_many_of_them_do(meter: Meter, clock: Clock) -> None:
+    said = []
+    for tenth in range(121):
+        clock.now = 100 + tenth / 10
+        if tenth % 4 == 0:
+            meter.hear(Progress(status=f"step {tenth // 4}"))
+        said.append(meter.due())
+    assert [(index / 10, line) for index, line in enumerate(said) if line] == [
+        (1.0, "step 2"),
+        (6.5, "step 16"),
+        (12.0, "step 30"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "total", "completed", "said"),
     [
@@ -60,8 +74,10 @@ def test_a_line_every_few_seconds_and_none_for_what_is_quick(meter: Meter, clock
         (100, 40_000 * MB, 1_500 * MB, "x 1.5 of 40 GB, 15 MB/s, 43 min left"),
         (1000, 40_000 * MB, 1_500 * MB, "x 1.5 of 40 GB, 1.5 MB/s, 7 h 8 min left"),
         (1, 999, 500, "x 500 of 999 B, 500 B/s, 1 s left"),
-        (1, 4000, 0, "x 0 of 4 kB"),
-        (10, 4000, 4000, "x 4 of 4 kB, 400 B/s, 0 s left"),
+        (1, 4000, 0, "x"),
+        (10, 4000, 0, "x, 10 s"),
+        (1, 4000, 4000, "x 4 of 4 kB"),
+        (10, 4000, 4000, "x 4 of 4 kB, 10 s"),
     ],
 )
 def test_lines(meter: Meter, clock: Clock, seconds: float, total: int, completed: int, said: str) -> None:

@@ -1,6 +1,10 @@
 """Findings in the formats of other programs, exactly; those with a schema are in schema/test_schemas.py."""
 
 import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -108,3 +112,29 @@ def test_nothing_found_is_nothing_said() -> None:
     clean: Files = [(Source(text="FROM y:1\n"), ())]
     assert findings_as_concise(clean) == findings_as_github(clean) == ""
     assert json.loads(findings_as_gitlab(clean)) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+@pytest.mark.parametrize("where", ["2> /dev/full", "2>&-"])
+@pytest.mark.parametrize(
+    ("arguments", "code", "out"),
+    [
+        ("lint", 1, "Modelfile:3:11: error MF301"),
+        ("fmt --check", 0, ""),
+        ("build bot:v1 --dry-run", 1, ""),
+        ("build bot:v1 -f Good", 0, "bot:v1\n  fingerprint"),
+        ("pin Good", 0, "Good: weights.gguf -> mf1:"),
+        ("lnt", 2, ""),
+        ("lint --bogus", 2, ""),
+        ("show bot:v2", 3, ""),
+    ],
+)
+def test_what_cannot_be_told_is_no_reason_to_fail(
+    project: Path, where: str, arguments: str, code: int, out: str
+) -> None:
+    (project / "Good").write_text((project / "Modelfile").read_text())
+    (project / "Modelfile").write_text("# For tests.\nFROM ./weights.gguf\nPARAMETER bogus 1\n")
+    command = f"{shlex.quote(sys.executable)} -m modelfile {arguments} {where}"
+    ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (code, "")
+    assert out in ran.stdout

@@ -8,20 +8,19 @@ With --json, what goes wrong is {"error", "hint"} on standard output too; `hint`
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import sys
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TextIO, cast
 
 import typer
 from typer.core import TyperGroup
 
 from modelfile.errors import ModelfileError, Refused, UsageError
-from modelfile.report.text import print_error
+from modelfile.report.text import Unfailing, print_error
 
 REFUSED: Final = 1
 USAGE: Final = 2
@@ -111,6 +110,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding cannot say is spelled out
+    sys.stderr = cast("TextIO", Unfailing(sys.stderr))
     try:
         app(prog_name="mf")
     except ModelfileError as error:
@@ -120,8 +120,8 @@ def main() -> None:
         sys.exit(_exit_code(error))
     except OSError as error:
         what = f"could not read or write{f' `{error.filename}`' if error.filename else ''}: {error.strerror or error}"
-        with contextlib.suppress(OSError):  # of what cannot be written, this may be the last
-            print_error(what, None)
+        print_error(what, None)
+        with contextlib.suppress(OSError):  # it may be what cannot be written
             _answer(what, None)
         sys.exit(FAILED)
 

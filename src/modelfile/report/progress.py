@@ -65,9 +65,11 @@ class Meter:
     def due(self) -> str | None:
         """A line, if it is time for one."""
         with self._lock:
-            if self._clock() - self._said < _EVERY:
-                return None
-            self._said = self._clock()
+            now = self._clock()
+            waited = now - self._said
+            if waited < _EVERY or (waited < _EVERY + _QUIET and now - self._first[0] < _QUIET):
+                return None  # the second: what has only just begun may be over as soon
+            self._said = now
         return self.describe()
 
     def share(self) -> tuple[int | None, int]:
@@ -81,14 +83,14 @@ class Meter:
             now, (since, before) = self._now, self._first
             seconds = self._clock() - since
         status = visible(now.status)
-        if not now.total:
-            waited = f", {_time(seconds)}" if seconds >= _EVERY else ""
+        waited = f", {_time(seconds)}" if seconds >= _EVERY else ""
+        if not now.total or not now.completed:
             return f"{status}{waited}"
         unit, factor = _unit(now.total)
         text = f"{status} {_number(now.completed / factor)} of {_number(now.total / factor)} {unit}"
         rate = (now.completed - before) / seconds if seconds >= _QUIET else 0
-        if rate <= 0:
-            return text
+        if rate <= 0 or now.completed >= now.total:
+            return f"{text}{waited}"
         unit, factor = _unit(rate)
         left = _time((now.total - now.completed) / rate)
         return f"{text}, {_number(rate / factor)} {unit}/s, {left} left"

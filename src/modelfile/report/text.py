@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
 from modelfile.diagnostics import Diagnostic, Safety, Severity
 from modelfile.source import Source
@@ -22,6 +23,27 @@ _STYLES: Final = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", S
 _DIFF_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 _WINDOW: Final = 100
 """Of a longer line, this many characters around the place are shown."""
+
+
+class Unfailing:
+    """Standard error: that something cannot be told there (the disk is full, nobody reads) is no reason to fail."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be."""
+        with contextlib.suppress(OSError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is waiting, if it can be; at the end of the program Python asks for it and would fail."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def write(pieces: Iterable[Piece], file: TextIO) -> None:
