@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from modelfile.progress import Progress
+from modelfile.report.counted import counted
 from modelfile.report.progress import Meter, draw_bar, progress
 
 MB = 1000**2
@@ -178,3 +179,64 @@ def test_nobody_reads(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
         clock.now += 30
         assert stream.written.wait(20)
         listen(Progress(status="creating"))
+
+
+class Terminal(io.StringIO):
+    """A terminal that shows what was flushed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown = ""
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True
+
+    def flush(self) -> None:
+        """Show it."""
+        self.shown = self.getvalue()
+
+
+def count(clock: Clock, monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, seconds: float, most: int = 7) -> None:
+    """Count six files, each of which takes so long, and stop after so many."""
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr("modelfile.report.counted.time.monotonic", clock)
+    counting = counted("abcdef", "checked")
+    seen = ""
+    for item in counting:
+        seen += item
+        clock.now += seconds
+        if len(seen) == most:
+            break
+    counting.close()
+    assert seen == "abcdef"[:most]
+
+
+def test_files_are_counted_on_a_terminal(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    count(clock, monkeypatch, terminal, 0.25)
+    assert terminal.shown == "\rchecked 3 of 6\rchecked 4 of 6\rchecked 5 of 6\rchecked 6 of 6\r\x1b[K"
+
+
+def test_not_every_file_is_counted_where_they_are_many(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    count(clock, monkeypatch, terminal, 0.0625)
+    assert terminal.shown == ""
+    clock.now += 10
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    for _ in counted(range(16), "checked"):
+        clock.now += 0.0625
+    assert terminal.shown == "".join(f"\rchecked {number} of 16" for number in (9, 11, 13, 15)) + "\r\x1b[K"
+
+
+def test_the_count_is_wiped_out_when_it_is_left(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    count(clock, monkeypatch, terminal, 1, most=3)
+    assert terminal.shown == "\rchecked 1 of 6\rchecked 2 of 6\r\x1b[K"
+
+
+def test_nothing_is_counted_where_there_is_no_terminal(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    count(clock, monkeypatch, stream, 1)
+    assert stream.getvalue() == ""
