@@ -16,6 +16,7 @@ from tests.building import LOCAL, asked, digests, edit
 from tests.cli import mf
 from tests.fake_faults import DropParameter, Slow
 from tests.fake_ollama import FakeOllama
+from tests.fake_show import shown
 from tests.fake_store import published
 
 from modelfile.build.alone import alone
@@ -294,3 +295,25 @@ def test_a_build_that_ended_a_moment_ago_is_seen(
     assert ran.code == 0, ran
     assert "  keep         what bot:v1 holds" in ran.err
     assert len(fake.models) == 2
+
+
+def test_a_base_that_is_quantized_already_is_told_before_anything_is_sent(
+    project: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mf("build", "base:v1").code == 0
+    (project / "Modelfile").write_text("# For tests.\nFROM base:v1\n")
+    level = "F16"
+
+    def levelled(*arguments: Any, **named: Any) -> dict[str, Any]:
+        return shown(*arguments, **named) | {"details": {"quantization_level": level}}
+
+    monkeypatch.setattr("tests.fake_store.shown", levelled)
+    assert mf("build", "bot:v1", "--quantize", "q8_0", "--dry-run").code == 0
+    level = "Q4_K_M"
+    since = len(fake.requests)
+    ran = mf("build", "bot:v1", "--quantize", "q8_0")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        "error: the base base:v1 cannot be quantized: its weights are Q4_K_M\nhelp: Ollama 0.9.3 quantizes F16, F32\n"
+    )
+    assert asked(fake, since) == {("GET", "/api/tags"), ("GET", "/api/version"), ("POST", "/api/show")}
