@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from modelfile.build import records
 from modelfile.errors import InputError
 from modelfile.progress import Progress
 from modelfile.semantics import digest_cache
 from modelfile.semantics.files import digests_of
-from modelfile.semantics.recipe import Recipe
+from modelfile.semantics.recipe import Model, Recipe
 
 OLD = 1_000_000_000 * 10**9
 LATER = 10 * 10**9
@@ -179,3 +180,51 @@ def test_one_that_cannot_be_read(tmp_path: Path) -> None:
         digests_of(Recipe(files=(tmp_path / "gone",)))
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         digests_of(Recipe(files=(tmp_path,)))
+
+
+DAY = 86_400
+
+
+def age(entry: Path, days: float) -> float:
+    """Let an entry have been of use so many days ago; when that was."""
+    used = time.time() - days * DAY
+    os.utime(entry, (used, used))
+    return entry.stat().st_mtime
+
+
+def test_what_is_of_no_use_for_long_is_dropped(path: Path, cache: Path) -> None:
+    cache.mkdir(parents=True)
+    for days in (91, 89, 200):
+        (cache / f"{days}").write_text("what it says does not matter")
+        age(cache / f"{days}", days)
+    (cache / "folder").mkdir()
+    age(cache / "folder", 100)
+    assert digest(path) == (DIGEST, len(WEIGHTS))
+    assert {entry.name for entry in cache.iterdir() if entry.name.isdigit()} == {"89"}
+    assert digest(path) == (DIGEST, 0)
+
+
+@pytest.mark.parametrize(("days", "touched"), [(0.5, False), (1.5, True), (89, True)])
+def test_what_is_of_use_stays(
+    path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, days: float, *, touched: bool
+) -> None:
+    digest(path)
+    (entry,) = cache.iterdir()
+    used = age(entry, days)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", None)  # a recall looks at nothing else
+        patch.setattr(os, "listdir", None)
+        assert digest(path) == (DIGEST, 0)
+    assert (entry.stat().st_mtime > used) is touched
+
+
+def test_records_of_models_are_kept_the_same_way(cache: Path) -> None:
+    records.remember("a", Model(system="a"))
+    records.remember("b", Model(system="b"))
+    models = cache.with_name("models")
+    used = age(models / "a", 89)
+    age(models / "b", 91)
+    assert records.recall("a") == Model(system="a")
+    assert (models / "a").stat().st_mtime > used
+    records.remember("c", Model())
+    assert {entry.name for entry in models.iterdir()} == {"a", "c"}

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from pathlib import Path
+from typing import Final
+
+_DAY: Final = 86_400
+"""In seconds."""
+_UNUSED: Final = 90 * _DAY
 
 
 def cache_folder() -> Path | None:
@@ -15,3 +22,31 @@ def cache_folder() -> Path | None:
     except (OSError, RuntimeError):
         return None
     return folder
+
+
+def read_entry(entry: Path) -> bytes:
+    """What an entry holds; its time tells, to the day, when it was last of use.
+
+    Raises:
+        OSError: There is none.
+    """
+    with entry.open("rb") as file:
+        used = os.fstat(file.fileno()).st_mtime
+        kept = file.read()
+    if time.time() - used > _DAY:
+        with contextlib.suppress(OSError):
+            os.utime(entry)
+    return kept
+
+
+def write_entry(entry: Path, text: str) -> None:
+    """Keep an entry if there is room, and drop those of its folder that have been of no use for three months."""
+    with contextlib.suppress(OSError):
+        entry.parent.mkdir(exist_ok=True)
+        entry.write_text(text, encoding="ascii")
+        last = time.time() - _UNUSED
+        with os.scandir(entry.parent) as entries:
+            for other in entries:
+                with contextlib.suppress(OSError):  # another process was first
+                    if other.stat(follow_symlinks=False).st_mtime < last:
+                        Path(other).unlink()

@@ -8,7 +8,6 @@ that one that is cut short or damaged tells nothing.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -16,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from modelfile.cache import cache_folder
+from modelfile.cache import cache_folder, read_entry, write_entry
 from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.recipe import Model, Turn
 
@@ -49,7 +48,7 @@ def recall(key: str) -> Model | None:
     if entry is None:
         return None
     try:
-        kept = json.loads(entry.read_bytes())
+        kept = json.loads(read_entry(entry))
         model = _read(kept["model"])
         return model if fingerprint(model) == kept["fingerprint"] else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -62,9 +61,7 @@ def remember(key: str, model: Model) -> None:
     if entry is None:
         return
     kept = {"fingerprint": fingerprint(model), "model": dataclasses.asdict(model)}
-    with contextlib.suppress(OSError):
-        entry.parent.mkdir(exist_ok=True)
-        entry.write_text(json.dumps(kept), encoding="ascii")
+    write_entry(entry, json.dumps(kept))
 
 
 def _read(kept: dict[str, Any]) -> Model:

@@ -1,7 +1,7 @@
 """Digests of files, remembered: a file that is as it was need not be read again.
 
-An entry is a file of its own in the user's cache, named after the path and written at one stroke: nothing to lock, to
-repair or to tidy up. One that is missing, of another state of the file, cut short or damaged tells nothing.
+An entry is a file of its own in the user's cache, named after the path and written at one stroke: nothing to lock or
+to repair. One that is missing, of another state of the file, cut short or damaged tells nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from modelfile.cache import cache_folder
+from modelfile.cache import cache_folder, read_entry, write_entry
 
 _RACY: Final = 2_000_000_000
 """In nanoseconds: the coarsest clock of a file system in use (FAT's)."""
@@ -25,7 +25,7 @@ def recall(path: Path, state: os.stat_result) -> str | None:
     if entry is None:
         return None
     try:
-        kept = entry.read_text(encoding="ascii")
+        kept = read_entry(entry).decode("ascii")
     except (OSError, ValueError):
         return None
     digest = kept.partition(" ")[0]
@@ -41,9 +41,7 @@ def remember(path: Path, state: os.stat_result, digest: str, *, now: int | None 
     if any(abs(now - changed) < _RACY for changed in (state.st_mtime_ns, state.st_ctime_ns)):
         return
     if entry := _entry(path):
-        with contextlib.suppress(OSError):
-            entry.parent.mkdir(exist_ok=True)
-            entry.write_text(_line(state, digest), encoding="ascii")
+        write_entry(entry, _line(state, digest))
 
 
 def forget(path: Path) -> None:
