@@ -19,13 +19,13 @@ from tests.fake_ollama import FakeOllama
 from tests.fake_show import shown
 from tests.fake_store import published
 
-from modelfile.build.alone import alone
 from modelfile.build.execute import Job, build
 from modelfile.build.scratch import scratch_of
 from modelfile.names import ModelName
 from modelfile.ollama.client import Client
 from modelfile.progress import Progress
 from modelfile.semantics.recipe import Recipe
+from modelfile.store.alone import alone
 from modelfile.store.quick import QuickStore
 from modelfile.store.server import ServerStore
 
@@ -134,7 +134,7 @@ def test_the_second_of_two_builds_at_once_waits_and_says_so(project: Path, fake:
     job = Job(name=NAME, recipe=Recipe(files=(project / "weights.gguf",)))
     heard = []
     with contextlib.ExitStack() as first, store(fake) as place:
-        first.enter_context(alone(NAME, place.place, lambda _: None))
+        first.enter_context(alone(scratch_of(NAME), place.place, lambda _: None, "build"))
 
         def listen(now: Progress) -> None:
             heard.append(now.status)
@@ -152,7 +152,7 @@ def test_the_second_of_two_builds_at_once_waits_and_says_so(project: Path, fake:
 
 def test_builds_of_two_names_do_not_wait_for_each_other(project: Path, fake: FakeOllama) -> None:
     assert project.exists()
-    with alone(NAME, fake.url, lambda _: None):
+    with alone(scratch_of(NAME), fake.url, lambda _: None, "build"):
         assert mf("build", "other:v1").code == 0
 
 

@@ -13,7 +13,6 @@ from tests.cli import mf
 from tests.disturbed import build_on_machines
 from tests.tiny_gguf import write_tiny_gguf
 
-from modelfile.build.alone import alone
 from modelfile.build.execute import Job, build
 from modelfile.build.scratch import SCRATCH, scratch_of
 from modelfile.errors import InputError
@@ -21,6 +20,7 @@ from modelfile.names import ModelName
 from modelfile.ollama.client import Client
 from modelfile.progress import Progress
 from modelfile.semantics.recipe import Recipe
+from modelfile.store.alone import alone
 from modelfile.store.server import ServerStore
 
 pytestmark = pytest.mark.live
@@ -96,7 +96,7 @@ def test_two_builds_of_one_name_at_once(project: Path, real: str) -> None:
     (project / "other.Modelfile").write_text(TEXT.replace("0.5", "0.1"))
     name = ModelName.parse("twice:v1")
     command = [sys.executable, "-m", "modelfile", "build", "twice:v1", "--json", "-f"]
-    with alone(name, real, lambda _: None):
+    with alone(scratch_of(name), real, lambda _: None, "build"):
         running = [
             subprocess.Popen([*command, file], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             for file in ("Modelfile", "other.Modelfile")

@@ -3,17 +3,26 @@
 import json
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 from tests.cli import mf
 from tests.fake_ollama import FakeOllama
 
+from modelfile import parse
 from modelfile.build.expected import expected
+from modelfile.lock.resolve import Entry, pin
+from modelfile.lock.schema import Pin
+from modelfile.names import ModelName
 from modelfile.ollama.api import Show
+from modelfile.ollama.client import Client
+from modelfile.progress import Progress, unheard
 from modelfile.semantics.recipe import Model, Recipe
 from modelfile.source import Source
-from modelfile.store.server import read_show
+from modelfile.store.base import Stored
+from modelfile.store.server import ServerStore, read_show
 from modelfile.syntax.modelfile import Modelfile
 
 
@@ -135,3 +144,35 @@ def test_places_in_a_value_with_dropped_characters() -> None:
     for offset, character in enumerate(value.text):
         assert modelfile.text[modelfile.locate(value, offset)] == character
     assert modelfile.text[modelfile.locate(value, len(value.text))] == '"'
+
+
+def test_two_pins_of_one_file_at_once(project: Path, fake: FakeOllama) -> None:
+    entry = Entry(root=project, path=project / "Modelfile", modelfile=parse("FROM ./shared.gguf\n"))
+    looks, waits = Event(), Event()
+
+    class Late(ServerStore):
+        def find(self, name: ModelName) -> Stored | None:
+            looks.set()
+            assert waits.wait(20)
+            return super().find(name)
+
+    heard = []
+
+    def second(store: ServerStore) -> Pin:
+        def listen(now: Progress) -> None:
+            if "waiting" in now.status:
+                heard.append(now.status)
+                waits.set()
+
+        try:
+            return pin(entry, None, store, listen, pull=False)
+        finally:
+            waits.set()
+
+    with Client(fake.url) as client, ThreadPoolExecutor() as pool:
+        one = pool.submit(pin, entry, None, Late(client), unheard, pull=False)
+        assert looks.wait(20)
+        other = pool.submit(second, ServerStore(client))
+        assert one.result(20) == other.result(20)
+    assert {*heard} == {"waiting for another pin of shared.gguf on this machine"}
+    assert not fake.models

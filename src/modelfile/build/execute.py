@@ -11,7 +11,6 @@ from time import monotonic, sleep
 from typing import Final, assert_never
 
 from modelfile.build import records
-from modelfile.build.alone import alone
 from modelfile.build.expected import is_opaque, seen
 from modelfile.build.history import copy_over
 from modelfile.build.history import keep as keep_held
@@ -40,6 +39,7 @@ from modelfile.semantics.files import are_known, digests_of, size_of
 from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.recipe import Recipe
 from modelfile.semantics.weights import check_weights
+from modelfile.store.alone import alone
 from modelfile.store.base import Listed, Store, Stored
 from modelfile.store.base import held as held_under
 from modelfile.store.transfer import fetch, send_all
@@ -189,7 +189,7 @@ def build(job: Job, store: Store, listen: Listener = unheard, approve: Callable[
         approve(planned)
     if not planned.steps and planned.existing:
         return Built(plan=planned, made=planned.existing, sent=_sent(job.recipe, digests))
-    with alone(job.name, store.place, listen):
+    with alone(scratch_of(job.name), store.place, listen, f"build of {job.name}"):
         planned = _prepare(job, digests, store)  # another build may have ended since
         if approve:
             approve(planned)

@@ -8,6 +8,7 @@ With --json, what goes wrong is {"error", "hint"} on standard output too; `hint`
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys

@@ -19,6 +19,7 @@ from modelfile.semantics.files import digests_of
 from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.recipe import Model, Recipe
 from modelfile.semantics.resolve import resolve
+from modelfile.store.alone import alone
 from modelfile.store.base import Store
 from modelfile.store.transfer import fetch, send_all
 from modelfile.syntax.modelfile import Modelfile
@@ -108,16 +109,17 @@ def _pin_base(written: str, store: Store, listen: Listener, *, pull: bool) -> tu
 
 def _probe(recipe: Recipe, digests: Mapping[Path, str], store: Store, listen: Listener) -> Model:
     """What the store makes of local weights alone: it may add a template and parameters, or rewrite the weights."""
-    send_all({path: digests[path] for path in recipe.files}, store, listen)
     bare = Recipe(files=recipe.files)
     name = ModelName(model="mf-probe", tag=digests[recipe.files[0]].replace(":", "-"))
-    try:
-        for progress in store.create(name, bare.request(digests, release(store.version()))):
-            listen(progress)
-        found = store.find(name)
-        if found is None:
-            raise NotFound(f"{store.place} says it made {name}, and does not have it", hint=_LOG)
-        return found.model
-    finally:
-        with contextlib.suppress(ModelfileError):  # the failure that led here says more
-            store.remove(name)
+    with alone(name, store.place, listen, f"pin of {recipe.files[0].name}"):  # whoever removes it removes its blobs
+        send_all({path: digests[path] for path in recipe.files}, store, listen)
+        try:
+            for progress in store.create(name, bare.request(digests, release(store.version()))):
+                listen(progress)
+            found = store.find(name)
+            if found is None:
+                raise NotFound(f"{store.place} says it made {name}, and does not have it", hint=_LOG)
+            return found.model
+        finally:
+            with contextlib.suppress(ModelfileError):  # the failure that led here says more
+                store.remove(name)

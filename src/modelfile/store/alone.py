@@ -1,4 +1,4 @@
-"""One build of a name at a time on this machine."""
+"""One at a time on this machine makes a model under a name."""
 
 from __future__ import annotations
 
@@ -11,26 +11,31 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Final
 
-from modelfile.build.scratch import scratch_of
 from modelfile.cache import cache_folder
 from modelfile.names import ModelName
 from modelfile.progress import Listener, Progress
 
 _PATIENCE: Final = 1.0
-"""In seconds: so often it is told that another build is waited for."""
+"""In seconds: so often it is told that another is waited for."""
 
 
 @contextlib.contextmanager
-def alone(name: ModelName, place: str, listen: Listener) -> Iterator[None]:
-    """Wait until no other build of this user on this machine makes a name at a place.
+def alone(name: ModelName, place: str, listen: Listener, what: str) -> Iterator[None]:
+    """Wait until nothing else of this user on this machine makes a model under a name at a place.
 
-    Names that are made under the same other name count as one. The lock belongs to the process: the system releases it
-    however that ends. Where nothing can be written, as in some containers, nobody is waited for.
+    The lock belongs to the process: the system releases it however that ends. Where nothing can be written, as in some
+    containers, nobody is waited for.
+
+    Args:
+        name: The name under which it is made, not the one that it takes in the end.
+        place: The server's URL.
+        listen: Is told who is waited for.
+        what: What is done under the name, as in `build of bot:v1`.
     """
-    from filelock import FileLock, Timeout  # 10 ms that a build with nothing to do does not need
+    from filelock import FileLock, Timeout  # 10 ms that what has nothing to do does not need
 
     at = re.sub(r"//(localhost|127\.0\.0\.1|\[::1\]):", "//loopback:", place)
-    key = hashlib.sha256(f"{at} {scratch_of(name).full.lower()}".encode()).hexdigest()
+    key = hashlib.sha256(f"{at} {name.full.lower()}".encode()).hexdigest()
     folder = _folder()
     if folder is None:
         yield
@@ -43,7 +48,7 @@ def alone(name: ModelName, place: str, listen: Listener) -> Iterator[None]:
             break
         except Timeout:
             patience = _PATIENCE
-            listen(Progress(status=f"waiting for another build of {name} on this machine"))
+            listen(Progress(status=f"waiting for another {what} on this machine"))
         except OSError:  # the disk is full
             break
     try:
