@@ -1,9 +1,13 @@
 """Model names and server addresses."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from tests.cli import mf
+from tests.fake_ollama import FakeOllama
 
+from modelfile.cli.server import url_of
 from modelfile.errors import UsageError
 from modelfile.names import ModelName, model_for, server_url
 
@@ -94,6 +98,44 @@ def test_refused_names(text: str, hint: str) -> None:
 )
 def test_addresses(address: str, url: str) -> None:
     assert server_url(address) == url
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("example.com:66000", "`66000` is no port: `example.com:66000` is read with 11434, as Ollama does"),
+        ("https://a.b:x/c", "`x` is no port: `https://a.b:x/c` is read with 443, as Ollama does"),
+        (" a.b: ", "`` is no port: `a.b:` is read with 11434, as Ollama does"),
+        ("[::1]:-1", "`-1` is no port: `[::1]:-1` is read with 11434, as Ollama does"),
+        ("a.b:1", None),
+        ("::1", None),
+        ("", None),
+    ],
+)
+def test_a_port_that_is_none_is_told(address: str, told: str | None) -> None:
+    heard: list[str] = []
+    server_url(address, heard.append)
+    assert heard == ([told] if told else [])
+
+
+@pytest.mark.parametrize(("command", "told"), [("pin", 1), ("ls", 1), ("lint", 0), ("pin --check --frozen", 0)])
+def test_commands_that_ask_a_server_tell_it_once(
+    project: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, command: str, told: int
+) -> None:
+    for folder in ("a", "b"):
+        (project / folder).mkdir()
+        (project / folder / ".git").mkdir()
+        for name in ("Modelfile", "weights.gguf"):
+            shutil.copy(project / name, project / folder)
+    assert mf("pin").code == 0
+    port = fake.url.rpartition(":")[2]
+    monkeypatch.setattr("modelfile.names._DEFAULT_PORTS", {"http": port})
+    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:bad")
+    url_of.cache_clear()
+    ran = mf(*command.split())
+    assert ran.code == 0
+    said = f"warning: `bad` is no port: `http://127.0.0.1:bad` is read with {port}, as Ollama does\n"
+    assert ran.err.count("warning:") == ran.err.count(said) == told
 
 
 @pytest.mark.parametrize(

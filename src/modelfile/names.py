@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -98,11 +99,15 @@ def model_for(modelfile: Path) -> str:
     return modelfile.name.rpartition(".")[0]
 
 
-def server_url(address: str) -> str:
+def server_url(address: str, tell: Callable[[str], None] = lambda _: None) -> str:
     """The URL to dial for an OLLAMA_HOST: `[scheme://]host[:port][/path]`; empty is Ollama's default.
 
     A port that is none is taken for the default port, and one of 0.0.0.0 and ::, on which servers listen, for loopback,
     as Ollama does (ConnectableHost of envconfig, 0.32; the same from 0.9.3 on but for `ollama.com`).
+
+    Args:
+        address: The OLLAMA_HOST.
+        tell: Is told of a port that is none, as Ollama's log is.
 
     Raises:
         UsageError: The scheme is neither http nor https, or the host is none. What may be a password is not repeated.
@@ -124,6 +129,7 @@ def server_url(address: str) -> str:
     host, port = (split["host"], split["port"]) if split else (hostport, default_port)
     digits = _PORT.fullmatch(port)
     if not digits or not 0 <= int(digits["sign"] + digits["number"]) <= _HIGHEST_PORT:
+        tell(f"`{port}` is no port: `{address}` is read with {default_port}, as Ollama does")
         port = default_port
     elif digits["sign"]:
         raise _no_address(address)  # Ollama takes it for a number, and then for no URL

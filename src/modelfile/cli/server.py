@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator
 from typing import Annotated, TypeAlias
@@ -10,12 +11,23 @@ from typing import Annotated, TypeAlias
 import typer
 
 from modelfile.names import server_url
+from modelfile.report.text import print_warning
 from modelfile.store.base import Store
 
 Host: TypeAlias = Annotated[
     str | None,
     typer.Option("--host", metavar="URL", help="The Ollama server; else OLLAMA_HOST, else http://127.0.0.1:11434."),
 ]
+
+
+@functools.cache
+def url_of(address: str) -> str:
+    """The URL of a server by its address; a port that Ollama takes for another is told once.
+
+    Raises:
+        UsageError: The address is none.
+    """
+    return server_url(address, print_warning)
 
 
 @contextlib.contextmanager
@@ -25,7 +37,7 @@ def open_store(host: str | None) -> Iterator[Store]:
     Raises:
         UsageError: The address is none.
     """
-    url = server_url(host if host is not None else os.environ.get("OLLAMA_HOST", ""))
+    url = url_of(host if host is not None else os.environ.get("OLLAMA_HOST", ""))
     key = os.environ.get("OLLAMA_API_KEY", "")
     with contextlib.ExitStack() as closing:
 
