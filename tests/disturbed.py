@@ -151,9 +151,17 @@ def build_on_machines(count: int, name: str, modelfile: str, caches: Path) -> li
 
 
 def end(running: subprocess.Popen[str], how: signal.Signals) -> Ran:
-    """Send a signal, and see what was said."""
+    """Send a signal, and see what was said.
+
+    One that comes in the microsecond before Python waits for the network is noticed when that is over, or at the next:
+    so it is sent again, as people do.
+    """
     running.send_signal(how)
-    out, err = running.communicate(timeout=20)
+    try:
+        out, err = running.communicate(timeout=8)
+    except subprocess.TimeoutExpired:
+        running.send_signal(how)
+        out, err = running.communicate(timeout=20)
     return Ran(running.returncode, out, err)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.building import LOCAL, asked, digests, edit
 from tests.cli import mf
+from tests.disturbed import end
 from tests.fake_faults import DropParameter, Slow
 from tests.fake_ollama import FakeOllama
 from tests.fake_show import shown
@@ -165,18 +166,17 @@ def test_an_end_in_the_middle(project: Path, fake: FakeOllama, where: str, how: 
     before = digests(fake)
     fake.fault(where, Slow(60))
     command = [sys.executable, "-m", "modelfile", "build", "bot:v1", "--no-keep"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         since = len(fake.requests)
         method, _, path = where.rpartition(" ")
         while not any(
             logged.path.startswith(path) and method in ("", logged.method) for logged in fake.requests[since:]
         ):
             assert running.poll() is None
-        running.send_signal(how)
-        _, err = running.communicate(timeout=20)
+        ended = end(running, how)
     if how == signal.SIGINT:
-        assert running.returncode == 130
-        assert b"error: interrupted\nhelp: every model is as it was or as asked; run the command again" in err
+        assert ended.code == 130
+        assert "error: interrupted\nhelp: every model is as it was or as asked; run the command again" in ended.err
     assert digests(fake) == before
     again = mf("build", "bot:v1", "--no-keep")
     assert again.code == 0, again

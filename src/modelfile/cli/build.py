@@ -15,8 +15,9 @@ import typer
 from modelfile.cli.files import STDIN, write_atomic
 from modelfile.cli.models import print_json
 from modelfile.cli.orders import Approve, Order, build_one, build_project, order, order_of, plans, project
+from modelfile.cli.server import url_of
 from modelfile.errors import InputError, UsageError
-from modelfile.names import ModelName, server_url
+from modelfile.names import ModelName
 from modelfile.report.text import print_error
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _hosts(given: list[str] | None, saved: Saved | None) -> list[str]:
     if saved and not given:
         return [*saved.hosts]
     addresses = given or [os.environ.get("OLLAMA_HOST", "")]
-    hosts = list(dict.fromkeys(server_url(address) for address in addresses))
+    hosts = list(dict.fromkeys(url_of(address) for address in addresses))
     if saved and (others := [url for url in hosts if url not in saved.hosts]):
         what = f"--plan says on which server: {', '.join(saved.hosts)}, not {', '.join(others)}"
         raise UsageError(what, hint="leave --host out; to build on another, plan it with --plan-out")
