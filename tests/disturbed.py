@@ -19,7 +19,7 @@ import pytest
 from tests.cli import Ran, mf
 from tests.fake_ollama import FakeOllama
 
-from modelfile.build.scratch import SCRATCH
+from modelfile.store.scratch import SCRATCH
 
 NAME = "bot:v1"
 MODELFILE = "# For tests.\nFROM ./weights.gguf\nPARAMETER temperature 0.5\nSYSTEM hello\n"

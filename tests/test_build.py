@@ -21,13 +21,13 @@ from tests.fake_show import shown
 from tests.fake_store import published
 
 from modelfile.build.execute import Job, build
-from modelfile.build.scratch import scratch_of
 from modelfile.names import ModelName
 from modelfile.ollama.client import Client
 from modelfile.progress import Progress
 from modelfile.semantics.recipe import Recipe
 from modelfile.store.alone import alone
 from modelfile.store.quick import QuickStore
+from modelfile.store.scratch import scratch_of
 from modelfile.store.server import ServerStore
 
 NAME = ModelName.parse("bot:v1")

@@ -14,13 +14,13 @@ from tests.disturbed import build_on_machines
 from tests.tiny_gguf import write_tiny_gguf
 
 from modelfile.build.execute import Job, build
-from modelfile.build.scratch import SCRATCH, scratch_of
 from modelfile.errors import InputError
 from modelfile.names import ModelName
 from modelfile.ollama.client import Client
 from modelfile.progress import Progress
 from modelfile.semantics.recipe import Recipe
 from modelfile.store.alone import alone
+from modelfile.store.scratch import SCRATCH, scratch_of
 from modelfile.store.server import ServerStore
 
 pytestmark = pytest.mark.live

@@ -13,9 +13,9 @@ import pytest
 from tests.cli import mf
 from tests.real_ollama import clean_environment, install
 
-from modelfile.build.scratch import scratch_of
 from modelfile.names import ModelName
 from modelfile.ollama.client import Client
+from modelfile.store.scratch import scratch_of
 
 pytestmark = pytest.mark.live
 

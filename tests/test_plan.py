@@ -22,13 +22,13 @@ from modelfile.build.plan import (
     World,
     plan,
 )
-from modelfile.build.scratch import is_next, leftovers, scratch_of
 from modelfile.catalog.versions import Version, release
 from modelfile.errors import InputError, VerificationError
 from modelfile.names import ModelName
 from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.recipe import Model, Recipe
 from modelfile.store.base import Listed, Stored
+from modelfile.store.scratch import is_next, leftovers, scratch_of
 
 NAME, BASE, LEFT = (ModelName.parse(name) for name in ("bot:v1", "base:v1", "bot:mf-building-01234567-v1"))
 WEIGHTS = Path("w.gguf")

@@ -13,10 +13,10 @@ from tests.fake_store import published
 from tests.history_contract import hold
 
 from modelfile.build.history import alias_of
-from modelfile.build.scratch import scratch_of
 from modelfile.names import ModelName
 from modelfile.ollama.client import Client
 from modelfile.report import models
+from modelfile.store.scratch import scratch_of
 from modelfile.store.server import ServerStore
 
 V1, V2, BASE = (ModelName.parse(name) for name in ("bot:v1", "bot:v2", "team/base:v1"))

@@ -29,7 +29,6 @@ from modelfile.build.plan import (
     plan,
     refuse_another,
 )
-from modelfile.build.scratch import is_next, leftovers, scratch_of
 from modelfile.build.verify import verify
 from modelfile.catalog.versions import release
 from modelfile.errors import ModelfileError, NotFound, VerificationError
@@ -42,6 +41,7 @@ from modelfile.semantics.weights import check_weights
 from modelfile.store.alone import alone
 from modelfile.store.base import Listed, Store, Stored
 from modelfile.store.base import held as held_under
+from modelfile.store.scratch import is_next, leftovers, scratch_of
 from modelfile.store.transfer import fetch, send_all
 
 _LOG: Final = "look at the server's log"

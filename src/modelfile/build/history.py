@@ -19,11 +19,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from modelfile.build.scratch import SCRATCH
 from modelfile.errors import NotFound, UsageError, VerificationError
 from modelfile.names import ModelName
 from modelfile.store.base import Listed, Store
 from modelfile.store.base import held as listed_under
+from modelfile.store.scratch import SCRATCH
 
 _ALIAS: Final = re.compile(r"sha256-[0-9a-f]{64}(?P<of>-.+|\.[0-9a-f]{8})?", re.IGNORECASE)
 _LONGEST_WRITTEN: Final = 8

@@ -21,6 +21,7 @@ from modelfile.semantics.recipe import Model, Recipe
 from modelfile.semantics.resolve import resolve
 from modelfile.store.alone import alone
 from modelfile.store.base import Store
+from modelfile.store.scratch import scratch_of
 from modelfile.store.transfer import fetch, send_all
 from modelfile.syntax.modelfile import Modelfile
 
@@ -110,7 +111,7 @@ def _pin_base(written: str, store: Store, listen: Listener, *, pull: bool) -> tu
 def _probe(recipe: Recipe, digests: Mapping[Path, str], store: Store, listen: Listener) -> Model:
     """What the store makes of local weights alone: it may add a template and parameters, or rewrite the weights."""
     bare = Recipe(files=recipe.files)
-    name = ModelName(model="mf-probe", tag=digests[recipe.files[0]].replace(":", "-"))
+    name = scratch_of(ModelName(model="mf-probe", tag=digests[recipe.files[0]].replace(":", "-")))
     with alone(name, store.place, listen, f"pin of {recipe.files[0].name}"):  # whoever removes it removes its blobs
         send_all({path: digests[path] for path in recipe.files}, store, listen)
         try:
