@@ -16,6 +16,7 @@ from modelfile.cli.files import STDIN, write_atomic
 from modelfile.cli.models import print_json
 from modelfile.cli.orders import Approve, Order, build_one, build_project, order, order_of, plans, project
 from modelfile.cli.server import url_of
+from modelfile.config import Config, find_config, load_config
 from modelfile.errors import InputError, UsageError
 from modelfile.names import ModelName
 from modelfile.report.text import print_error
@@ -128,9 +129,8 @@ def build(  # noqa: PLR0913  # the command's options
 
 
 def _orders(name: str | None, file: str | None, *, latest: bool, quantize: str, keep: int | None) -> list[Order]:
-    from modelfile.cli.settings import settings
-
-    config = settings().config
+    configured = find_config(Path())  # what it says of rules is looked at with the Modelfile
+    config = load_config(configured) if configured else Config()
     kept = config.keep if keep is None else keep
     if name is None and (file or latest):
         raise UsageError("--file and --latest are about one model", hint="name it, as in `mf build my-bot:v1`")
