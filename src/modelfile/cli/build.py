@@ -47,7 +47,9 @@ def build(  # noqa: PLR0913  # the command's options
         str | None,
         typer.Argument(metavar="[NAME:TAG]", help="The model to make; else all of mf.toml, or of the plan."),
     ] = None,
-    file: Annotated[str | None, typer.Option("--file", "-f", help="The Modelfile; else ./Modelfile.")] = None,
+    file: Annotated[
+        str | None, typer.Option("--file", "-f", metavar="FILE", help="The Modelfile; else ./Modelfile.")
+    ] = None,
     host: Annotated[
         list[str] | None,
         typer.Option(
@@ -89,10 +91,10 @@ def build(  # noqa: PLR0913  # the command's options
     A model that already is what the Modelfile says is left alone. Without NAME, builds all models that mf.toml lists,
     each after what it is FROM; one that fails keeps no other from it, but for what is FROM it.
 
-    With --json: {"name", "host", "fingerprint", "digest", "ollama", "built", "kept", "rewritten"}; for a plan {"name",
-    "host", "ollama", "nothing_to_do", "existing", "base", "steps", "gives", "changes", "unknown_until"}. Without NAME,
-    or for several servers, it is a list, with {"name", "host", "error", "hint"} for what failed and {"name", "host",
-    "skipped"} for what is FROM it.
+    With --json: {"name", "host", "fingerprint", "digest", "ollama", "built", "kept", "meanwhile", "rewritten"}; for a
+    plan {"name", "host", "ollama", "nothing_to_do", "existing", "base", "steps", "gives", "changes", "unknown_until"}.
+    Without NAME, or for several servers, it is a list, with {"name", "host", "error", "hint"} for what failed and
+    {"name", "host", "skipped"} for what is FROM it.
     """
     only_planned = dry_run or plan_out is not None
     if detailed_exitcode and not only_planned:
