@@ -69,7 +69,7 @@ FAULTS = [
     ),
     ("", Status(403, "Forbidden"), "refused: HTTP 403 Forbidden\nhelp: a key for it"),
     ("", Status(502, "<html>Bad Gateway</html>"), "refused: HTTP 502 Bad Gateway\nhelp: look at the log"),
-    ("POST /api/blobs", Status(413, "<html>"), "refused: HTTP 413 Request Entity Too Large\nhelp: "),
+    ("POST /api/blobs", Status(413, "<html>"), "refused: HTTP 413 (Request Entity|Content) Too Large\nhelp: "),
     ("HEAD /api/blobs", Status(400), "refused: HTTP 400"),
     ("/api/copy", Status(403), "refused: HTTP 403 Forbidden"),
     # answering 500
