@@ -88,6 +88,21 @@ def test_nothing_to_do_imports_neither_httpx_nor_pydantic(project: Path) -> None
     assert {*ran.stdout.split()} & heavy == set()
 
 
+def test_weights_that_are_no_file_are_not_waited_for(project: Path) -> None:
+    os.mkfifo(project / "pipe")
+    edit(project / "Modelfile", "weights.gguf", "pipe")
+    ran = mf("build", "bot:v1")
+    assert ran.code == 3
+    assert "`pipe` is neither a file nor a folder\nhelp: a pipe" in ran.err
+
+
+def test_a_missing_file_is_told_as_one_on_standard_input_too(project: Path) -> None:
+    assert project.exists()
+    ran = mf("build", "bot:v1", "-f", "-", stdin=b"# For tests.\nFROM ./missing.gguf\n")
+    assert ran.code == 1
+    assert ":2:6: error MF207 missing-file: `./missing.gguf` does not exist" in ran.err
+
+
 def test_a_cache_that_is_lost_or_damaged_is_no_harm(project: Path, fake: FakeOllama) -> None:
     assert mf("build", "bot:v1").code == 0
     before = digests(fake)

@@ -78,6 +78,12 @@ def test_nothing_to_do_without_a_cache(project: Path, real: str) -> None:
     assert tags(real) == before
 
 
+def test_a_type_is_one_however_it_is_written(project: Path) -> None:
+    assert project.exists()
+    assert mf("build", "typed:v1", "--quantize", "q8_0").code == 0
+    assert mf("build", "typed:v1", "--quantize", "Q8_0").out.startswith("Nothing to do: typed:v1 already is mf1:")
+
+
 def test_weights_that_change_while_they_are_sent(project: Path, real: str) -> None:
     weights = write_tiny_gguf(project / "changing.gguf", seed=7)
     before = tags(real)

@@ -38,6 +38,8 @@ def seen_key(place: str, version: str, request: Mapping[str, Any], base: str | N
         base: The fingerprint of its base.
     """
     files = {key: request[key] for key in _OF_FILES if key in request}
+    if "quantize" in files:
+        files["quantize"] = files["quantize"].upper()  # one type, however it is written
     says = [*(key for key in _BROUGHT_ALONG if key in request), *sorted(request.get("parameters", ()))]
     return _key({"place": place, "version": version, "files": files, "says": says, "base": base})
 

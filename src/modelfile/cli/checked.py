@@ -36,8 +36,13 @@ class Checked:
         return any(diagnostic.severity is Severity.ERROR for diagnostic in self.diagnostics)
 
 
-def check(path: str, force: Settings | None = None) -> Checked:
+def check(path: str, force: Settings | None = None, *, here: bool = False) -> Checked:
     """Read and lint one Modelfile, by what is configured here unless something else is in force.
+
+    Args:
+        path: Where it is; `-` for standard input.
+        force: What is in force.
+        here: Whether what comes on standard input stands in this folder: what it is FROM may be a file here.
 
     Raises:
         InputError: It cannot be read.
@@ -45,7 +50,7 @@ def check(path: str, force: Settings | None = None) -> Checked:
     """
     force = force or settings()
     modelfile = Modelfile.parse(read_source(path))
-    context = _context(modelfile, path, force)
+    context = _context(modelfile, path, force, here=here)
     rules = force.rules_for(path)
     return Checked(
         modelfile=modelfile,
@@ -59,10 +64,10 @@ def diagnose(modelfile: Modelfile, path: str, force: Settings) -> tuple[Diagnost
     return lint(_context(modelfile, path, force), force.rules_for(path), force.severities)
 
 
-def _context(modelfile: Modelfile, path: str, force: Settings) -> Context:
+def _context(modelfile: Modelfile, path: str, force: Settings, *, here: bool = False) -> Context:
     return context_of(
         modelfile,
-        None if path == STDIN else Path(path),
+        None if path == STDIN and not here else Path(path),
         target=force.target,
         registries=force.config.registries,
         project=force.config.file and force.config.file.parent,
@@ -87,7 +92,7 @@ def check_buildable(path: str) -> Checked:
     Raises:
         InputError: It cannot be read, or is Refused for its errors.
     """
-    checked = check(path)
+    checked = check(path, here=True)
     of_lock = (not_in_lock.name, stale_lock.name)
     found = tuple(
         found for found in checked.diagnostics if found.severity is not Severity.INFO and found.name not in of_lock

@@ -117,8 +117,10 @@ def files_at(path: Path, target: Version | None = None) -> tuple[Path, ...]:
     """
     if not _exists(path):
         raise InputError(f"`{path}` does not exist", hint="a path is relative to the Modelfile's folder")
-    if not path.is_dir():
+    if path.is_file():
         return (path,)
+    if not path.is_dir():
+        raise InputError(f"`{path}` is neither a file nor a folder", hint="a pipe or a device cannot be read twice")
     from modelfile.semantics.folder import files_in  # most Modelfiles name none
 
     return files_in(path, target)
