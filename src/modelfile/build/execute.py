@@ -80,6 +80,11 @@ class Built:
     """The digests of the weights that were sent, in their order."""
 
     @property
+    def unchanged(self) -> bool:
+        """Whether the name holds what it held, also where it had to be made to be known."""
+        return _same(self.made, self.plan.existing)
+
+    @property
     def rewritten(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Of weights that the server has made others of: what was sent, and what the model has in its place."""
         return rewritten(self.sent, self.made.model.weights)

@@ -144,7 +144,9 @@ def copy_over(
     given, held = listed_under(source, listed), listed_under(name, listed)
     if given is None:
         raise NotFound(f"there is no {source} on {store.place}")
-    aside = alias_of(held.name, held.digest) if held and held.digest != given.digest else None
+    if held and held.digest == given.digest:
+        return held, None
+    aside = alias_of(held.name, held.digest) if held else None
     kept = aside and listed_under(aside, listed)
     if held and aside and not kept:
         copy(held, aside, store)
