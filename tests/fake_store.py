@@ -64,7 +64,7 @@ class Store:
         self.models: dict[str, Model] = {}
         self.blobs: dict[str, bytes] = {}
         self.registry: dict[str, Published] = {}
-        self.clock = datetime(2026, 1, 1, tzinfo=UTC)
+        self.clock = datetime.now(UTC)
         """A second later at each write."""
         self._shows = 0
 

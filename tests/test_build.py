@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.fake_show import shown
 from tests.fake_store import published
 
 from modelfile.build.execute import Job, build
+from modelfile.cli.files import write_atomic
 from modelfile.names import ModelName
 from modelfile.ollama.client import Client
 from modelfile.progress import Progress
@@ -96,6 +98,16 @@ def test_weights_that_are_no_file_are_not_waited_for(project: Path) -> None:
     assert "`pipe` is neither a file nor a folder\nhelp: a pipe" in ran.err
 
 
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_bytes)
+        write_atomic(pipe, b"plan")
+        assert read.result(timeout=20) == b"plan"
+    assert pipe.is_fifo()
+
+
 def test_a_missing_file_is_told_as_one_on_standard_input_too(project: Path) -> None:
     assert project.exists()
     ran = mf("build", "bot:v1", "-f", "-", stdin=b"# For tests.\nFROM ./missing.gguf\n")
@@ -128,6 +140,16 @@ def test_a_model_whose_weights_have_gone_is_built_again(project: Path, fake: Fak
     del fake.blobs[weights]
     assert mf("build", "bot:v1").code == 0
     assert weights in fake.blobs
+
+
+def test_a_model_whose_weights_have_gone_is_nobody_elses(project: Path, fake: FakeOllama) -> None:
+    assert mf("build", "bot:v1").code == 0
+    (weights,) = (digest for digest, blob in fake.blobs.items() if blob.startswith(b"GGUF"))
+    del fake.blobs[weights]
+    edit(project / "Modelfile", "0.5", "0.7")
+    ran = mf("build", "bot:v1", "--no-keep")
+    assert (ran.code, "meanwhile" in ran.out) == (0, False), ran
+    assert [*fake.models] == ["bot:v1"]
 
 
 def test_what_a_killed_build_left_is_swept(project: Path, fake: FakeOllama) -> None:

@@ -7,6 +7,7 @@ has llama3.2:3b. `make cases` writes what the commands print now; look at the di
 
 import re
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,7 @@ def test_case(
     (tmp_path / "weights.gguf").write_bytes(WEIGHTS)
     (tmp_path / ".git").mkdir()
     with FakeOllama() as fake:
+        fake.store.clock = datetime(2026, 1, 1, tzinfo=UTC)
         monkeypatch.setenv("OLLAMA_HOST", fake.url)
         stock(fake, tmp_path / "weights.gguf")
         now = play(match[2], tmp_path, fake.url)

@@ -28,7 +28,7 @@ from modelfile.names import ModelName
 from modelfile.semantics.fingerprint import fingerprint
 from modelfile.semantics.recipe import Model, Recipe
 from modelfile.store.base import Listed, Stored
-from modelfile.store.scratch import is_next, leftovers, scratch_of
+from modelfile.store.scratch import ahead, leftovers, scratch_of
 
 NAME, BASE, LEFT = (ModelName.parse(name) for name in ("bot:v1", "base:v1", "bot:mf-building-01234567-v1"))
 WEIGHTS = Path("w.gguf")
@@ -130,7 +130,7 @@ def test_a_leftover_is_swept_last_lest_it_take_weights_along() -> None:
 
 
 def test_the_leftovers_of_others_are_swept_when_they_are_old() -> None:
-    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)  # the server's
     names = [
         str(scratch_of(NAME)),
         "BOT:mf-building-01234567-v1",
@@ -142,7 +142,8 @@ def test_the_leftovers_of_others_are_swept_when_they_are_old() -> None:
     ]
     ages = dict.fromkeys(names, timedelta(hours=2)) | {names[0]: timedelta(0), names[2]: timedelta(minutes=59)}
     listed = [Listed(name=ModelName.parse(name), digest="", size=1, modified=now - age) for name, age in ages.items()]
-    assert [str(name) for name in leftovers(NAME, listed, now)] == names[:2]
+    assert [str(name) for name in leftovers(NAME, listed)] == names[:2]
+    assert leftovers(NAME, listed[1:2]) == leftovers(NAME, []) == ()
 
 
 def test_who_made_it_first_gives_it_the_name_first() -> None:
@@ -151,11 +152,12 @@ def test_who_made_it_first_gives_it_the_name_first() -> None:
     earlier = replace(ours, name=LEFT, modified=now - timedelta(seconds=1))
     later = replace(earlier, modified=now + timedelta(seconds=1))
     killed = replace(earlier, modified=now - timedelta(hours=2))
-    assert not is_next(NAME, [earlier, ours])
-    assert not is_next(NAME, [killed, replace(earlier, name=ModelName.parse("bot:mf-building-89abcdef-v1")), ours])
-    assert is_next(NAME, [ours, later, killed])
-    assert is_next(NAME, [ours, replace(earlier, name=ModelName.parse("bot:mf-building-01234567-v2"))])
-    assert is_next(NAME, [earlier])
+    another = replace(earlier, name=ModelName.parse("bot:mf-building-89abcdef-v1"))
+    assert ahead(NAME, [earlier, ours]) == (earlier,)
+    assert ahead(NAME, [killed, another, ours]) == (another,)
+    assert ahead(NAME, [ours, later, killed]) == ()
+    assert ahead(NAME, [ours, replace(earlier, name=ModelName.parse("bot:mf-building-01234567-v2"))]) == ()
+    assert ahead(NAME, [earlier]) == ()
 
 
 def test_the_name_to_build_under_is_of_this_cache_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

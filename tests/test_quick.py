@@ -43,6 +43,7 @@ def test_a_look_is_enough(fake: FakeOllama) -> None:
         Garbage(b"[]"),
         Garbage(b'{"models": [{"name": "a b"}]}'),
         Garbage(b'{"models": [{"name": "a:b", "digest": "x", "size": 1, "modified_at": "now"}]}'),
+        Garbage(b'{"models": [{"name": "a:b", "digest": "x", "size": 1, "modified_at": "2026-01-01T00:00:00"}]}'),
     ],
 )
 def test_what_is_no_answer_is_asked_again(fake: FakeOllama, fault: Status | Hangup | Garbage) -> None:

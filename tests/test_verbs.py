@@ -37,6 +37,7 @@ def store(fake: FakeOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("OLLAMA_HOST", fake.url)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(models, "datetime", Now)
+    fake.store.clock = datetime(2026, 1, 1, tzinfo=UTC)
     weights = tmp_path / "weights.gguf"
     weights.write_bytes(b"GGUF" + bytes(20))
     with Client(fake.url) as client:

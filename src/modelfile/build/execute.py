@@ -41,7 +41,7 @@ from modelfile.semantics.weights import check_weights
 from modelfile.store.alone import alone
 from modelfile.store.base import Listed, Store, Stored
 from modelfile.store.base import held as held_under
-from modelfile.store.scratch import is_next, leftovers, scratch_of
+from modelfile.store.scratch import WAITED_FOR, ahead, leftovers, scratch_of
 from modelfile.store.transfer import fetch, send_all
 
 _LOG: Final = "look at the server's log"
@@ -237,39 +237,45 @@ def _execute(
     job: Job, planned: Plan, scratch: ModelName, digests: Mapping[Path, str], store: Store, listen: Listener
 ) -> Built:
     made, kept, meanwhile = planned.existing, None, None
+    killed: tuple[ModelName, ...] = ()
     if uploads := {step.path: step.digest for step in planned.steps if isinstance(step, Upload)}:
         send_all(uploads, store, listen)
     for step in planned.steps:
         match step:
-            case Pull() | Upload() | Quantize():
-                pass  # done before | all at once | a part of create
+            case Pull() | Upload() | Quantize() | Sweep():
+                pass  # done before | all at once | a part of create | at the end
             case Create(request):
                 for progress in store.create(scratch, request):
                     listen(progress)
                 made = _proved(job, planned, digests, store.find(scratch), store)
-                _wait(job.name, store, listen)
+                killed = _wait(job.name, store, listen)
             case Keep(held):
                 kept = None if _same(made, planned.existing) else keep_held(held, store, job.keep)
             case Copy(name):
-                known = [planned.existing.digest] if planned.existing else []
-                holds, meanwhile = copy_over(scratch, name, store, known)
+                holds, meanwhile = copy_over(scratch, name, store, known=planned.held)
                 made = _taken(made, holds)
-            case Sweep(leftover):
-                with contextlib.suppress(NotFound):
-                    store.remove(leftover)
             case _:
                 assert_never(step)
+    for leftover in (*killed, *(step.name for step in planned.steps if isinstance(step, Sweep))):
+        with contextlib.suppress(NotFound):
+            store.remove(leftover)
     if made is None:
         raise VerificationError(f"nothing was made of {job.name} on {store.place}", hint=_LOG)
     return Built(plan=planned, made=made, kept=kept, meanwhile=meanwhile, sent=_sent(job.recipe, digests))
 
 
-def _wait(name: ModelName, store: Store, listen: Listener) -> None:
-    """Let other machines that were quicker give the name what they have made, so that it can be kept."""
+def _wait(name: ModelName, store: Store, listen: Listener) -> tuple[ModelName, ...]:
+    """Let other machines that were quicker give the name what they have made, so that it can be kept.
+
+    Returns what those have left that never did.
+    """
     deadline = monotonic() + PATIENCE_ELSEWHERE
-    while not is_next(name, store.list()) and monotonic() < deadline:
+    while ahead(name, listed := store.list()):
+        if monotonic() > deadline:
+            return leftovers(name, listed, WAITED_FOR)
         listen(Progress(status=f"waiting for another machine that builds {name}"))
         sleep(_MOMENT)
+    return ()
 
 
 def _same(made: Stored | None, existing: Stored | None) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -85,7 +85,7 @@ def keep(name: ModelName, store: Store, limit: int) -> ModelName | None:
     if held is None:
         return None
     alias = alias_of(held.name, held.digest)
-    for old in beyond(limit, name, alias, copy(held, alias, store)):
+    for old in beyond(limit, name, alias, copy(held, alias, store)[1]):
         with contextlib.suppress(NotFound):  # another build was quicker
             store.remove(old)
     return alias
@@ -100,8 +100,8 @@ def beyond(limit: int, name: ModelName, alias: ModelName, listed: Iterable[Liste
     return before[max(limit - 1, 0) :]
 
 
-def copy(source: Listed, destination: ModelName, store: Store) -> tuple[Listed, ...]:
-    """Give what is listed another name, look whether it is done, and return what is listed then.
+def copy(source: Listed, destination: ModelName, store: Store) -> tuple[Listed, tuple[Listed, ...]]:
+    """Give what is listed another name, look whether it is done, and return that, and all that is listed then.
 
     Raises:
         ServerError: It could not be copied.
@@ -115,15 +115,16 @@ def copy(source: Listed, destination: ModelName, store: Store) -> tuple[Listed, 
             f"{destination} on {store.place} is not what {source.name} was when it was copied",
             hint="does something else build the same model? run the command again",
         )
-    return listed
+    return copied, listed
+
+
+_ANYTHING: Final = "anything"
 
 
 def copy_over(
-    source: ModelName, name: ModelName, store: Store, known: Collection[str] | None = None
+    source: ModelName, name: ModelName, store: Store, *, known: str | None = _ANYTHING
 ) -> tuple[Listed, ModelName | None]:
     """Give a tag what another name holds, so that the layers which it alone held go, unless they are kept.
-
-    Returns what the tag holds then, and where that is kept what it held and is not `known`, if that was asked.
 
     A copy leaves them on the server's disk for nobody until it is started anew, removing a name does not (measured on
     0.9.3). So what is overwritten and is not kept has an alias for as long as the copying takes; if that fails, it
@@ -133,7 +134,10 @@ def copy_over(
         source: The other name.
         name: The tag.
         store: Where they are.
-        known: The digests of what may go; None: of anything.
+        known: The digest of the only model that may be lost, None: of none; else whatever it is.
+
+    Returns:
+        What the tag holds then, and where that is kept what it held and was not `known`.
 
     Raises:
         NotFound: There is no such source.
@@ -144,18 +148,19 @@ def copy_over(
     given, held = listed_under(source, listed), listed_under(name, listed)
     if given is None:
         raise NotFound(f"there is no {source} on {store.place}")
-    if held and held.digest == given.digest:
+    if held is None:
+        return copy(given, name, store)[0], None
+    if held.digest == given.digest:
         return held, None
-    aside = alias_of(held.name, held.digest) if held else None
-    kept = aside and listed_under(aside, listed)
-    if held and aside and not kept:
+    aside = alias_of(held.name, held.digest)
+    kept, unknown = listed_under(aside, listed), known not in (_ANYTHING, held.digest)
+    if not kept:
         copy(held, aside, store)
-    listed = copy(given, name, store)
-    unknown = aside if held and known is not None and held.digest not in known else None
-    if aside and not kept and not unknown:
+    copied, _ = copy(given, name, store)
+    if not kept and not unknown:
         with contextlib.suppress(NotFound):
             store.remove(aside)
-    return next(model for model in listed if model.name.same_as(name)), unknown
+    return copied, aside if unknown else None
 
 
 def rollback(name: ModelName, store: Store, to: str | None = None) -> RolledBack:

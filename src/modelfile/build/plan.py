@@ -132,6 +132,8 @@ class Plan:
     place: str
     version: str
     """The server's."""
+    held: str | None
+    """The digest of what is listed under the name; it may be a model whose weights have gone."""
     existing: Stored | None
     base: Stored | None
     steps: tuple[Step, ...]
@@ -195,6 +197,7 @@ def plan(
         name=name,
         place=world.place,
         version=world.version,
+        held=listed.digest if (listed := held_under(name, world.listed)) else None,
         existing=world.existing,
         base=world.base,
         steps=(*(() if done else _steps(name, recipe, digests, world, keep=keep)), *map(Sweep, world.leftovers)),

@@ -93,6 +93,8 @@ def folder_of(path: str) -> Path | None:
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace a file's content in one step: who reads it, or pulls the plug, has the old or the new.
 
+    A device or a pipe, which has none, is written to.
+
     Raises:
         InputError: It cannot be written; nothing is left of the attempt.
     """
@@ -100,6 +102,9 @@ def write_atomic(path: Path, data: bytes) -> None:
 
     real = path.resolve()
     try:
+        if real.exists() and not real.is_file():
+            real.write_bytes(data)
+            return
         descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
         try:
             with os.fdopen(descriptor, "wb") as file:

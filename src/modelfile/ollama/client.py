@@ -66,7 +66,8 @@ class Client:
             try:
                 self._http = httpx.Client(
                     base_url=url,
-                    headers={"Authorization": f"Bearer {self._key}"} if bears_key else None,
+                    headers={"Accept-Encoding": "identity"}  # what unpacks to gigabytes is not asked for
+                    | ({"Authorization": f"Bearer {self._key}"} if bears_key else {}),
                     event_hooks={"response": [self._hear]},
                     timeout=_QUICK,
                     trust_env=not loopback,
@@ -192,8 +193,10 @@ class Client:
             else:
                 return response
 
-    def _hear(self, _: httpx.Response) -> None:
+    def _hear(self, response: httpx.Response) -> None:
         self._answered = True
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise self._not_ollama()
 
     def _tries(self, repeat: Repeat) -> Callable[[httpx.HTTPError], None]:
         """What to call after every failure: it waits, or raises it if it is of no use to try again."""

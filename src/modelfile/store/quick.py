@@ -99,6 +99,6 @@ def _read(tags: Any) -> tuple[Listed, ...] | None:
             )
             for tag in tags["models"] or ()
         ]
-        return newest_first(listed)
+        return newest_first(listed) if all(model.modified.tzinfo for model in listed) else None
     except (TypeError, KeyError, ValueError, AttributeError, UsageError):
         return None

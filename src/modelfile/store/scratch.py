@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from modelfile.cache import cache_folder
@@ -18,7 +18,9 @@ SCRATCH: Final = "mf-building-"
 _ID: Final = re.compile(r"[0-9a-f]{8}")
 _LONGEST_TAG: Final = 80
 _ABANDONED: Final = timedelta(hours=1)
-"""A build looks at what it has made and then gives up the name: seconds, but clocks of machines differ."""
+"""A build looks at what it has made and then gives up the name: in seconds."""
+WAITED_FOR: Final = timedelta(minutes=1)
+"""So old is what a build has left that was killed, if it has been waited for too."""
 
 
 def scratch_of(name: ModelName) -> ModelName:
@@ -33,21 +35,27 @@ def _scratch(name: ModelName, where: str) -> ModelName:
     return replace(name, tag=f"{SCRATCH}{where}-{name.tag}"[:_LONGEST_TAG], tagged=True)
 
 
-def leftovers(name: ModelName, listed: Iterable[Listed], now: datetime | None = None) -> tuple[ModelName, ...]:
-    """What builds of a name that were killed have left: here, and elsewhere if it is old enough."""
-    ours, abandoned = scratch_of(name), (now or datetime.now(UTC)) - _ABANDONED
-    left = (model for model in _scratches(name, listed) if model.name.same_as(ours) or model.modified < abandoned)
-    return tuple(model.name for model in left)
+def leftovers(name: ModelName, listed: Collection[Listed], age: timedelta = _ABANDONED) -> tuple[ModelName, ...]:
+    """What builds of a name that were killed have left: here, and elsewhere if something is newer by an age.
+
+    No clock but the server's is asked: others may go wrong.
+    """
+    ours, newest = scratch_of(name), max((model.modified for model in listed), default=None)
+    return tuple(
+        model.name
+        for model in _scratches(name, listed)
+        if model.name.same_as(ours) or (newest and newest - model.modified > age)
+    )
 
 
-def is_next(name: ModelName, listed: Iterable[Listed]) -> bool:
-    """Whether no other machine has made a model of a name before this one, and has yet to give it the name.
+def ahead(name: ModelName, listed: Iterable[Listed]) -> tuple[Listed, ...]:
+    """What other machines have made of a name before this one, and have yet to give the name.
 
     All see the same list, with times by the server's clock.
     """
     made = sorted(_scratches(name, listed), key=lambda model: (model.modified, str(model.name)))
-    ours = next((model for model in made if model.name.same_as(scratch_of(name))), None)
-    return ours is None or ours is next(model for model in made if model.modified >= ours.modified - _ABANDONED)
+    ours = next((number for number, model in enumerate(made) if model.name.same_as(scratch_of(name))), 0)
+    return tuple(model for model in made[:ours] if model.modified >= made[ours].modified - _ABANDONED)
 
 
 def _scratches(name: ModelName, listed: Iterable[Listed]) -> Iterator[Listed]:
