@@ -1,7 +1,10 @@
 """`mf build` of a whole project, and on several servers."""
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.building import BASE, UPON
@@ -10,6 +13,7 @@ from tests.fake_faults import Status
 from tests.fake_ollama import FakeOllama
 
 from modelfile.ollama.client import Client
+from modelfile.semantics import digest_cache, files
 
 
 def test_a_project_is_built_in_its_order(models: Path, fake: FakeOllama) -> None:
@@ -43,6 +47,30 @@ def test_what_is_from_one_that_failed_is_left_out(models: Path, fake: FakeOllama
     assert "left out: base:v1 failed" in ran.out
     assert "refused: boom" in ran.err
     assert mf("build", "--json").code == 0
+
+
+def test_weights_that_several_models_are_from_are_read_and_sent_once(
+    project: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = "abcd"
+    for name in names:
+        (project / f"{name}.Modelfile").write_text(f"# For tests.\nFROM ./weights.gguf\nSYSTEM {name}\n")
+    tables = (f'[models.{name}]\nmodelfile = "{name}.Modelfile"\ntag = "v1"\n' for name in names)
+    (project / "mf.toml").write_text("".join(tables))
+    os.utime(project / "weights.gguf", (1e9, 1e9))
+    monkeypatch.setattr(digest_cache, "_RACY", 0)  # the file has only just been written
+    hashed: list[Path] = []
+    hash_: Callable[..., str] = vars(files)["_hash"]
+
+    def count(*arguments: Any) -> str:
+        hashed.append(project)
+        return hash_(*arguments)
+
+    monkeypatch.setattr(files, "_hash", count)
+    ran = mf("build")
+    assert ran.code == 0, ran
+    assert len(hashed) == 1
+    assert sum(logged.method == "POST" and "/blobs/" in logged.path for logged in fake.requests) == 1
 
 
 def test_the_same_on_two_servers(project: Path, fake: FakeOllama) -> None:

@@ -200,11 +200,15 @@ def test_of_several_machines_none_loses_what_another_made(held: Project, fake: F
 
 
 def test_two_builds_of_two_names_at_once(held: Project, fake: FakeOllama) -> None:
+    third = {"third.gguf": b"GGUF" + bytes(60) + b"third", "third.Modelfile": b"# For tests.\nFROM ./third.gguf\n"}
+    for name, content in third.items():
+        (held.folder / name).write_bytes(content)
+        held.files[held.folder / name] = content
     hold = Hold()
     fake.fault("POST /api/blobs", hold)
     with held.start() as first:
         assert hold.reached.wait(20)
-        assert mf("build", "other:v1").code == 0
+        assert mf("build", "other:v1", "--file", "third.Modelfile").code == 0
         hold.released.set()
         assert first.wait(20) == 0
     assert digests(fake).keys() >= {NAME, "other:v1"}

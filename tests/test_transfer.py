@@ -89,6 +89,8 @@ def test_progress_counts_all_files(fake: FakeOllama, tmp_path: Path, count: int,
 class Meeting:
     """A store in which every upload waits for three more."""
 
+    place = "http://here"
+
     def __init__(self) -> None:
         self.threads: set[int] = set()
         self._barrier = threading.Barrier(4, timeout=20)

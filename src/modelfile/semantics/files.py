@@ -6,10 +6,11 @@ import contextlib
 import hashlib
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from io import FileIO
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import IO, Final
 
 from modelfile.errors import InputError
@@ -71,6 +72,8 @@ def are_known(recipe: Recipe) -> bool:
 
 def hash_ahead(paths: Collection[Path]) -> None:
     """Begin to hash files of which `digests_of` will be asked."""
+    if not paths:
+        return
     ahead = _Ahead(paths)
     _AHEAD.update(dict.fromkeys(paths, ahead))
     ahead.start()
@@ -94,7 +97,15 @@ def _ahead(path: Path, listen: Listener) -> str | None:
     return None
 
 
+_LOCKS: Final[defaultdict[Path, Lock]] = defaultdict(Lock)
+
+
 def _digest(path: Path, listen: Listener) -> tuple[str, os.stat_result]:
+    with _LOCKS[path]:  # of models built side by side, several may be FROM one file: what the first finds is remembered
+        return _read(path, listen)
+
+
+def _read(path: Path, listen: Listener) -> tuple[str, os.stat_result]:
     try:
         with path.open("rb", buffering=0) as file:
             _refuse_what_is_no_weights(path, file)

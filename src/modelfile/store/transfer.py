@@ -15,6 +15,7 @@ from modelfile.names import ModelName
 from modelfile.progress import Listener, Progress
 from modelfile.semantics import digest_cache
 from modelfile.semantics.files import size_of
+from modelfile.store.alone import alone
 from modelfile.store.base import Store
 
 _T = TypeVar("_T")
@@ -45,15 +46,16 @@ def fetch(base: ModelName, store: Store, listen: Listener) -> None:
 def send_all(digests: Mapping[Path, str], store: Store, listen: Listener) -> None:
     """Upload the files that the store lacks, some of them side by side; a failure or an interruption stops them all.
 
+    What another build on this machine sends at the same moment is waited for, and not sent twice.
+
     Raises:
         InputError: A file cannot be read, or has changed since its digest was computed.
         ServerError: The store did not take one.
     """
     paths = {digest: path for path, digest in digests.items()}
-    missing = {path: digest for digest, path in paths.items() if not store.has_blob(digest)}
-    tally = _Tally(missing, listen)
+    tally = _Tally(paths.values(), listen)
     try:
-        _side_by_side([partial(_send, path, digest, store, tally) for path, digest in missing.items()])
+        _side_by_side([partial(_send, path, digest, store, tally, listen) for digest, path in paths.items()])
     finally:
         tally.stop()
 
@@ -88,13 +90,18 @@ class _Tally:
             self._stopped = True
 
 
-def _send(path: Path, digest: str, store: Store, tally: _Tally) -> None:
+def _send(path: Path, digest: str, store: Store, tally: _Tally, listen: Listener) -> None:
     tally.add(0)
-    try:
-        store.put_blob(digest, path, tally.add)
-    except InputError:
-        digest_cache.forget(path)
-        raise
+    blob = ModelName(model="mf-blob", tag=digest.replace(":", "-"))
+    with alone(blob, store.place, listen, f"upload of {path.name}"):
+        if store.has_blob(digest):
+            tally.add(size_of(path))
+            return
+        try:
+            store.put_blob(digest, path, tally.add)
+        except InputError:
+            digest_cache.forget(path)
+            raise
 
 
 def _side_by_side(tasks: Sequence[Callable[[], None]]) -> None:
