@@ -264,9 +264,11 @@ def test_weights_that_the_server_rewrites(project: Path, monkeypatch: pytest.Mon
         (sent,), (built,) = made["rewritten"]["sent"], made["rewritten"]["made"]
         assert sent != built
         assert {sent, built} <= new.blobs.keys()
-        again = mf("build", "bot:v1")
-        assert again.out.startswith("Nothing to do")
-        assert f"{built} is what Ollama 0.33.0 made of it" in again.out
+        assert mf("build", "bot:v1").out == f"Nothing to do: bot:v1 already is {made['fingerprint']}\n"
+        assert mf("build", "bot:v2").out.splitlines()[3:] == [
+            f"  weights      {sent[:19]}… was sent",
+            f"               {built[:19]}… is what Ollama 0.33.0 made of it",
+        ]
         assert mf("pin").code == 0
         lock = json.loads((project / "mf.lock").read_text())
         assert lock["version"] == "1.1"

@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.building import BASE, UPON, digests
+from tests.building import BASE, LOCAL, UPON, digests
 from tests.cli import mf
 from tests.fake_ollama import FakeOllama
+from tests.test_weights import write_gguf
 from tests.tiny_gguf import write_tiny_gguf
 
 from modelfile.build.saved import Asked, Saved
@@ -223,3 +224,33 @@ def test_other_weights_are_told(project: Path) -> None:
     assert "  no longer to be done: upload weights.gguf (" in lines
     assert "  now to be done: upload weights.gguf (" in lines
     assert '  files.weights.gguf: "' in lines
+
+
+def test_where_a_plan_is_written_is_told(project: Path) -> None:
+    for json_too in ((), ("--json",)):
+        ran = mf("build", "bot:v1", "--plan-out", "my plan.json", *json_too)
+        assert ran.err == "plan written to `my plan.json`; `mf build --plan 'my plan.json'` does it\n"
+    assert mf("build", "bot:v1", "--plan-out", "-").code == 2
+    assert not (project / "-").exists()
+
+
+def test_a_missing_modelfile_tells_how_to_name_one(models: Path) -> None:
+    (models / "Modelfile").unlink()
+    told = "error: `Modelfile` cannot be read: No such file or directory\nhelp: name the Modelfile, as in "
+    alone = "`--file bot/Modelfile`; `mf build` alone builds bot:v1, base:v1\n"
+    assert mf("build", "x:v1").err == told + alone
+
+
+def test_a_plan_tells_adapters_and_says_once_what_is_let_go(project: Path) -> None:
+    write_gguf(project / "ad.gguf", {"general.type": "adapter"})
+    (project / "Modelfile").write_text("# For tests.\nFROM ./weights.gguf\nADAPTER ./ad.gguf\n")
+    assert "  create       from weights.gguf, with the adapter ad.gguf, and" in mf("build", "bot:v1", "--dry-run").out
+    kept = []
+    for number in range(4):
+        (project / "Modelfile").write_text(f"# For tests.\nFROM ./weights.gguf\nPARAMETER seed {number}\n")
+        made = json.loads(mf("build", "bot:v1", "--json").out)
+        kept.append(re.sub(r"(sha256-.{12})[^-]*", r"\1…", made["kept"] or ""))
+    (project / "Modelfile").write_text(LOCAL)
+    ran = mf("build", "bot:v1", "--keep", "1")
+    assert f"  let go       what was kept longest: {kept[3]}, {kept[2]}, {kept[1]}\n" in ran.err
+    assert re.search(r"  kept         what it held, as bot:sha256-[0-9a-f]{12}…-v1\n", ran.out)

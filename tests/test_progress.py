@@ -1,13 +1,21 @@
 """What is said while something lasts."""
 
+import hashlib
 import io
+import json
 import re
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from tests.cli import mf
+from tests.fake_faults import Slow
+from tests.fake_ollama import FakeOllama
+from tests.fake_store import published
+from tests.terminal import mf_on_terminal, screen
 
 from modelfile.progress import Progress
 from modelfile.report.counted import counted
@@ -58,9 +66,8 @@ def test_what_is_over_at_once_gets_no_line_but_many_of_them_do(meter: Meter, clo
             meter.hear(Progress(status=f"step {tenth // 4}"))
         said.append(meter.due())
     assert [(index / 10, line) for index, line in enumerate(said) if line] == [
-        (1.0, "step 2"),
-        (6.5, "step 16"),
-        (12.0, "step 30"),
+        (5.5, "step 13"),
+        (11.0, "step 27"),
     ]
 
 
@@ -240,3 +247,48 @@ def test_nothing_is_counted_where_there_is_no_terminal(clock: Clock, monkeypatch
     stream = io.StringIO()
     count(clock, monkeypatch, stream, 1)
     assert stream.getvalue() == ""
+
+
+PLANNED = """\
+{name} on {url}, Ollama 0.9.3
+  now          not there
+  upload       weights.gguf, 71 bytes ({blob}…)
+  create       from weights.gguf, and look at what came of it
+  take         the name {name}
+  not known    what it gives, until the server has looked at the weights
+"""
+
+
+@pytest.mark.parametrize("no_color", [False, True])
+def test_a_build_leaves_no_bar_on_a_terminal(
+    project: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, *, no_color: bool
+) -> None:
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    fake.fault("/api/blobs", Slow(1.0))
+    fake.fault("/api/create", Slow(1.0))
+    code, written = mf_on_terminal("build", "bot:v1", cwd=project)
+    shown = json.loads(mf("show", "bot:v1", "--json").out)
+    made = f"bot:v1\n  fingerprint  {shown['fingerprint']}\n  digest       {shown['digest']}\n"
+    blob = f"sha256:{hashlib.sha256((project / 'weights.gguf').read_bytes()).hexdigest()[:12]}"
+    planned = PLANNED.format(name="bot:v1", url=fake.url, blob=blob)
+    assert (code, screen(written)) == (0, (planned + made).split("\n"))
+    assert "━" in written
+
+
+def test_a_build_of_several_leaves_no_bar_on_a_terminal(models: Path, fake: FakeOllama) -> None:
+    fake.fault("/api/create", Slow(1.0), times=2)
+    code, written = mf_on_terminal("build", cwd=models)
+    lines = screen(written)
+    assert (code, lines[-4].split(), lines[-1]) == (0, ["MODEL", "RESULT", "FINGERPRINT"], "")
+    assert "━" in written
+    assert "━" not in "".join(lines)
+
+
+def test_a_pull_leaves_no_bar_on_a_terminal(project: Path, fake: FakeOllama) -> None:
+    fake.registry["team/base:v1"] = published(b"GGUF")
+    fake.fault("/api/pull", Slow(1.0), times=2)
+    code, written = mf_on_terminal("pull", "team/none:v1", "team/base:v1", cwd=project)
+    lines = screen(written)
+    assert (code, [line.split()[0] for line in lines[:-1]]) == (3, ["error:", "help:", "team/base:v1"])
+    assert "━" in written

@@ -1,6 +1,9 @@
 """`mf ls`, `rm`, `cp --force`, `pull` and `rollback`: what depends on the time, on a terminal, or on several models."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,6 +56,11 @@ def digest_of(store: ServerStore, name: ModelName) -> str:
     return next(model.digest for model in store.list() if model.name == name)
 
 
+def shown(name: str) -> dict[str, str]:
+    answer: dict[str, str] = json.loads(mf("show", name, "--json").out)
+    return answer
+
+
 def names(store: ServerStore) -> list[str]:
     return sorted(str(model.name) for model in store.list())
 
@@ -93,18 +101,24 @@ def test_ages(ago: timedelta, told: str) -> None:
 
 def test_rollback(store: ServerStore, fake: FakeOllama) -> None:
     first, second = store.list()[-1].digest, digest_of(store, V1)
+    made = {digest: shown(str(alias_of(V1, digest)))["fingerprint"] for digest in (first,)}
+    made[second] = shown("bot:v1")["fingerprint"]
     assert mf("rollback", "bot:v1", "--list").out == (
-        f"  DIGEST             SIZE  KEPT\n  {first[7:19]}  368 bytes  59 seconds ago\n"
+        "  DIGEST             SIZE  KEPT            FINGERPRINT\n"
+        f"  {first[7:19]}  368 bytes  59 seconds ago  {made[first]}\n"
     )
     ran = mf("rollback", "bot:v1")
     assert (ran.code, ran.out) == (
         0,
-        f"bot:v1 is {first} again\n  it was {second}, which is kept: `mf rollback bot:v1` brings it back\n",
+        (
+            f"bot:v1 is {first} again\n  {made[first]}, kept 59 seconds ago\n"
+            f"  it was {second}, which is kept: `mf rollback bot:v1` brings it back\n"
+        ),
     )
     assert mf("rollback", "bot:v1", "--list").out == (
-        "   DIGEST             SIZE  KEPT\n"
-        f"   {second[7:19]}  369 bytes  56 seconds ago\n"
-        f"*  {first[7:19]}  368 bytes  59 seconds ago\n"
+        "   DIGEST             SIZE  KEPT            FINGERPRINT\n"
+        f"   {second[7:19]}  369 bytes  56 seconds ago  {made[second]}\n"
+        f"*  {first[7:19]}  368 bytes  59 seconds ago  {made[first]}\n"
     )
     already = mf("rollback", "bot:v1", "--to", first[:20])
     assert (already.code, already.err) == (
@@ -118,9 +132,44 @@ def test_rollback(store: ServerStore, fake: FakeOllama) -> None:
     )
     answer = json.loads(mf("rollback", "bot:v1", "--to", second[7:15], "--json").out)
     kept = str(alias_of(V1, first))
-    assert answer == {"name": "bot:v1", "digest": second, "before": first, "kept": kept}
+    assert answer == {
+        "name": "bot:v1",
+        "digest": second,
+        "fingerprint": made[second],
+        "before": first,
+        "kept": kept,
+    }
     listed = json.loads(mf("rollback", "bot:v1", "--list", "--json").out)
-    assert [(old["name"], old["current"]) for old in listed] == [(kept, False), (str(alias_of(V1, second)), True)]
+    assert [(old["name"], old["fingerprint"], old["current"]) for old in listed] == [
+        (kept, made[first], False),
+        (str(alias_of(V1, second)), made[second], True),
+    ]
+
+
+def test_rollback_to_what_was_printed(store: ServerStore, fake: FakeOllama) -> None:
+    first, second = store.list()[-1].digest, digest_of(store, V1)
+    alias = str(alias_of(V1, first))
+    made = shown(alias)["fingerprint"]
+    ways = (alias, alias.removeprefix("bot:"), models.short_name(alias), made, f"{made[:16]}…", made[:8].upper(), first)
+    for to in ways:
+        assert (mf("rollback", "bot:v1", "--to", to).code, digest_of(store, V1)) == (0, first)
+        assert mf("rollback", "bot:v1", "--to", second).code == 0
+    for none in ("mf1:0123", "sha256-0123456789ab…-v1"):
+        assert mf("rollback", "bot:v1", "--to", none).code == 3
+    for several in ("mf1:", "sha256:"):
+        told = f"error: --to `{several}` says nothing of which is meant\nhelp: see `mf rollback bot:v1 --list`\n"
+        assert mf("rollback", "bot:v1", "--to", several).err == told
+    missing = mf("rollback", "bot:v1", "--to", "mf1:0123")
+    assert missing.err.startswith(f"error: no model of fingerprint mf1:0123 is kept of bot:v1 on {fake.url}\n")
+
+
+def test_a_rollback_tells_what_it_passes_over_what_was_not_kept(store: ServerStore, tmp_path: Path) -> None:
+    hold(store, tmp_path / "weights.gguf", V1, "third")
+    first = store.list()[-1].digest
+    assert mf("rollback", "bot:v1").out.splitlines()[:2] == [
+        f"bot:v1 is {first} again",
+        f"  {shown('bot:v1')['fingerprint']}, kept 59 seconds ago",
+    ]
 
 
 def test_cp_overwrites_only_by_force_and_keeps(store: ServerStore, fake: FakeOllama) -> None:
@@ -169,11 +218,63 @@ def test_rm_takes_what_is_kept_too(store: ServerStore, fake: FakeOllama) -> None
     assert fake.models.keys() == {"bot:prod", "bot:v2"}
 
 
-def test_rm_that_cannot_take_one_takes_none(store: ServerStore) -> None:
+def test_rm_that_cannot_take_one_takes_none(store: ServerStore, fake: FakeOllama) -> None:
     before = names(store)
-    assert mf("rm", "bot:v1", "bot:v3", "--yes").code == 3
+    ran = mf("rm", "bot:v3", "bot:v1", "k:v1", "--yes")
+    errors = [f"there is no {name} on {fake.url}" for name in ("bot:v3", "k:v1")]
+    hints = ["did you mean `bot:v2` or `bot:v1`?", "`mf ls` lists what it has"]
+    told = "".join(f"error: {error}\nhelp: {hint}\n" for error, hint in zip(errors, hints, strict=True))
+    assert (ran.code, ran.out, ran.err) == (3, "", f"{told}nothing was taken away\n")
+    assert json.loads(mf("rm", "bot:v3", "bot:v1", "k:v1", "--json").out) == {
+        "removed": [],
+        "failed": [
+            {"name": name, "error": error, "hint": hint}
+            for name, error, hint in zip(("bot:v3", "k:v1"), errors, hints, strict=True)
+        ],
+    }
     assert mf("rm", "bot:v1").code == 2
     assert names(store) == before
+
+
+def test_rm_takes_a_history_that_is_all_there_is_left(store: ServerStore, fake: FakeOllama) -> None:
+    assert mf("rm", "bot:v1", "--yes").err == "1 kept for `mf rollback` stays; --kept takes them too\n"
+    again = mf("rm", "bot:v1", "--yes")
+    hint = "1 of it is kept for `mf rollback`: --kept takes what is kept"
+    assert (again.code, again.err) == (3, f"error: there is no bot:v1 on {fake.url}\nhelp: {hint}\n")
+    (alias,) = (name for name in names(store) if "sha256" in name)
+    ran = mf("rm", "bot:v1", "--kept", stdin=b"y\n", terminal=True)
+    assert (ran.code, ran.out) == (0, f"{alias}: gone (368 bytes)\n")
+    assert ran.err == f"{alias}  368 bytes\ntake it away from {fake.url}? [y/N] "
+    assert names(store) == ["bot:v2"]
+    assert mf("rm", "bot:v1", "--kept", "--yes").code == 3
+
+
+@pytest.mark.parametrize("command", ["ls -a", "--help", "show none --json", "show bot:v1", "rollback bot:v1 --list"])
+@pytest.mark.usefixtures("store")
+def test_nobody_reads_the_result(command: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    line = [sys.executable, "-m", "modelfile", *command.split()]
+    ran = subprocess.run(line, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (ran.returncode, b"Traceback" in ran.stderr, b"Broken" in ran.stderr) == (141, False, False)
+
+
+def test_only_names_that_are_close_are_suggested(store: ServerStore) -> None:
+    for alias in ("x:v1", "support-bot:v1"):
+        store.copy(V1, ModelName.parse(alias))
+    assert mf("show", "k:v1").err.endswith("help: `mf ls` lists what it has\n")
+    assert mf("show", "suport-bot:v2").err.endswith("help: did you mean `support-bot:v1`?\n")
+    assert mf("show", "x:v2").err.endswith("help: did you mean `x:v1`?\n")
+
+
+def test_a_broken_configuration_hints_only_what_the_command_has(tmp_path: Path) -> None:
+    (tmp_path / "mf.toml").write_text("keep = \n")
+    for words in (("build", "bot:v1"), ("cp", "a:b", "c:d")):
+        ran = mf(*words, cwd=tmp_path)
+        assert (ran.code, ran.err.count("\n"), "help" in ran.err) == (2, 1, False)
+    for word in ("lint", "config"):
+        assert mf(word, cwd=tmp_path).err.endswith("help: mend it, or leave it out with --isolated\n")
 
 
 def test_pull(store: ServerStore, fake: FakeOllama) -> None:
@@ -233,13 +334,17 @@ def test_an_rm_that_fails_tells_what_is_gone(store: ServerStore, fake: FakeOllam
         (("show", "bot:v3"), 3, "there is no bot:v3 on ", "did you mean `bot:v2` or `bot:v1`?"),
         (("show", "bot:v1", "--host", "127.0.0.1:9"), 3, "no Ollama server answers at ", "start one with "),
         (("cp", "bot:v1", "bot:v2"), 2, "bot:v2 is there on ", "to overwrite it, say --force"),
-        (("rm", "bot:v3", "--yes"), 3, "there is no bot:v3 on ", "did you mean "),
+        (("show", "bot:v1", "--host", "a", "--host", "b"), 2, "takes one --host", "only `mf build` takes several"),
+        (("rm", "bot:v1", "-y", "--host", "a", "--host", "a"), 2, "takes one --host", "only `mf build` takes several"),
+        (("rollback", "bot:v1", "--to", ""), 2, "--to `` says nothing of which is meant", "see `mf rollback bot:v1 "),
+        (("cp", "bot:v1", "c"), 2, "`c` has no tag", "write c:v1, or c:latest if that is meant"),
+        (("build", "bot:v1", "--plan-out", "-"), 2, "--plan-out wants a file: ", "`--dry-run --json` prints "),
         (("rm", "bot:v1"), 2, "there is nobody to ask ", "say --yes"),
         (("pull", "a b"), 2, "`a b` is not a model name", "its model `a b` is at fault"),
         (("pull", "bot:v1", "--host", "127.0.0.1:9"), 3, "no Ollama server answers at ", "start one with "),
         (("rollback", "bot:v2"), 3, "nothing is kept of bot:v2 on ", "there is some of bot:v1"),
         (("ls", "--host", "ftp://x"), 2, "`ftp://x` is not the address of a server", "write "),
-        (("build", "bot:v1"), 3, "`Modelfile` cannot be read: ", None),
+        (("build", "bot:v1"), 3, "`Modelfile` cannot be read: ", "name the Modelfile, as in `--file bot/Modelfile`"),
         (("build", "bot:v1", "-f", "bad.Modelfile"), 1, "`bad.Modelfile` has errors", "`mf lint bad.Modelfile` tells"),
         (("diff", "./none", "bot:v1"), 3, "`./none` does not exist", None),
         (("explain", "temprature"), 2, "", "did you mean `temperature`?"),

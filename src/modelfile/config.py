@@ -194,4 +194,4 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"`{path}` is not TOML: {error}", hint="mend it, or leave it out with --isolated") from error
+        raise UsageError(f"`{path}` is not TOML: {error}") from error

@@ -1,7 +1,7 @@
 """The program `mf`, its exit codes, and the one place where errors become messages.
 
 Exit codes: 0 done and clean; 1 done, and there is something to see; 2 wrong usage or configuration; 3 could not do it
-(a server unreachable, a file unreadable); 130 interrupted.
+(a server unreachable, a file unreadable); 130 interrupted; 141 nobody reads on.
 
 With --json, what goes wrong is {"error", "hint"} on standard output too; `hint` may be null.
 """
@@ -26,6 +26,8 @@ from modelfile.report.text import Unfailing, print_error
 REFUSED: Final = 1
 USAGE: Final = 2
 FAILED: Final = 3
+UNREAD: Final = 141
+"""As the shell has it for what SIGPIPE ends."""
 
 COMMANDS: Final = (
     "lint",
@@ -69,7 +71,18 @@ class _Commands(TyperGroup):
             raise UsageError(f"there is no command `{cmd_name}`", hint=hint)
         single = typer.Typer(rich_markup_mode=None, add_completion=False)
         single.command(name=cmd_name)(getattr(import_module(f"modelfile.cli.{cmd_name}"), cmd_name))
-        return typer.main.get_command(single)
+        command = typer.main.get_command(single)
+        for option in command.params:
+            if option.name == "host" and not getattr(option, "multiple", True):
+                option.multiple, option.callback = True, _only
+        return command
+
+
+def _only(_: Any, option: Any, values: Any) -> str | None:
+    """The one value of an option, of which the last would count silently."""
+    if len(values or ()) > 1:
+        raise UsageError(f"takes one {option.opts[0]}", hint="only `mf build` takes several")
+    return values[0] if values else None
 
 
 app = typer.Typer(
@@ -99,7 +112,7 @@ def _options(
 ) -> None:
     """Lint, build, pin and diff Ollama Modelfiles.
 
-    Exit codes: 0 clean; 1 something to see; 2 wrong usage; 3 could not do it; 130 interrupted.
+    Exit codes: 0 clean; 1 something to see; 2 wrong usage; 3 could not do it; 130 interrupted; 141 unread.
 
     With --json, what goes wrong is {"error", "hint"} on standard output too; `hint` may be null.
     """
@@ -113,12 +126,27 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding cannot say is spelled out
     sys.stderr = cast("TextIO", Unfailing(sys.stderr))
     try:
-        app(prog_name="mf")
+        _run()
+    except (BrokenPipeError, SystemExit) as stop:
+        if BrokenPipeError not in (type(stop), type(stop.__context__)):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere
+        sys.exit(UNREAD)
+
+
+def _run() -> None:
+    try:
+        try:
+            app(prog_name="mf")
+        finally:
+            sys.stdout.flush()
     except ModelfileError as error:
         if not isinstance(error, Refused):
             print_error(error.message, error.hint)
         _answer(error.message, error.hint)
         sys.exit(_exit_code(error))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         what = f"could not read or write{f' `{error.filename}`' if error.filename else ''}: {error.strerror or error}"
         print_error(what, None)

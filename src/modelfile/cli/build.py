@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, assert_never
 
@@ -19,7 +20,7 @@ from modelfile.cli.server import url_of
 from modelfile.config import Config, find_config, load_config
 from modelfile.errors import InputError, UsageError
 from modelfile.names import ModelName
-from modelfile.report.text import print_error
+from modelfile.report.text import print_error, print_note
 
 if TYPE_CHECKING:
     from modelfile.build.execute import Built
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from modelfile.progress import Listener
 
 INTERRUPTED = 130
+_PRINTED = "`--dry-run --json` prints what would be done"
 _Result = TypeVar("_Result")
 
 
@@ -99,15 +101,12 @@ def build(  # noqa: PLR0913  # the command's options
     only_planned = dry_run or plan_out is not None
     if detailed_exitcode and not only_planned:
         raise UsageError("--detailed-exitcode goes with --dry-run")
-    if plan is not None and only_planned:
-        raise UsageError("--plan does what was planned: it goes with neither --dry-run nor --plan-out")
-    if plan is not None and (file or quantize or no_keep or keep is not None):
-        what = "--plan says what is built and how: it goes with neither --file, --quantize, --keep nor --no-keep"
-        raise UsageError(what, hint="to build something else, plan it with --plan-out")
+    if plan is not None:
+        _refuse(only_planned=only_planned, otherwise=bool(file or quantize or no_keep or keep is not None))
     if no_keep and keep is not None:
         raise UsageError("--keep and --no-keep contradict each other")
-    if plan_out is not None and file == STDIN:
-        raise UsageError("standard input is not there later", hint="for --plan-out, save the Modelfile as a file")
+    if plan_out is not None:
+        _check_plan_out(plan_out, file)
     saved = _saved(plan) if plan is not None else None
     if saved:
         orders = [order_of(asked) for asked in saved.asked(ModelName.parse(name) if name is not None else None)]
@@ -119,15 +118,32 @@ def build(  # noqa: PLR0913  # the command's options
 
     try:
         with progress("planning" if only_planned else f"building {name or 'the project'}") as listen:
-            if not only_planned:
-                _build(orders, way, listen, saved)
-                return
-            outcomes = [(url, name, outcome) for url in hosts for name, outcome in plans(orders, url, listen).items()]
+            if only_planned:
+                planned = [(url, *planned) for url in hosts for planned in plans(orders, url, listen).items()]
+            else:
+                built = _build(orders, way, listen, saved)
     except KeyboardInterrupt:
         _interrupted()
-    planned = _show(outcomes, way, orders, plan_out)
-    if detailed_exitcode and not all(item.nothing_to_do for item in planned):
+    if not only_planned:
+        _tell(built, way)
+    elif not all(plan.nothing_to_do for plan in _show(planned, way, orders, plan_out)) and detailed_exitcode:
         raise typer.Exit(2)
+
+
+def _refuse(*, only_planned: bool, otherwise: bool) -> None:
+    """Refuse what --plan does not go with."""
+    if only_planned:
+        raise UsageError("--plan does what was planned: it goes with neither --dry-run nor --plan-out")
+    if otherwise:
+        what = "--plan says what is built and how: it goes with neither --file, --quantize, --keep nor --no-keep"
+        raise UsageError(what, hint="to build something else, plan it with --plan-out")
+
+
+def _check_plan_out(path: str, file: str | None) -> None:
+    if path == STDIN:
+        raise UsageError("--plan-out wants a file: a plan tells where the Modelfiles are from there", hint=_PRINTED)
+    if file == STDIN:
+        raise UsageError("standard input is not there later", hint="for --plan-out, save the Modelfile as a file")
 
 
 def _orders(name: str | None, file: str | None, *, latest: bool, quantize: str, keep: int | None) -> list[Order]:
@@ -141,7 +157,14 @@ def _orders(name: str | None, file: str | None, *, latest: bool, quantize: str, 
     listed = next((model for model in config.models if not file and model.name.same_as(ModelName.parse(name))), None)
     path = str(listed.modelfile) if listed else file or "Modelfile"
     kind = quantize or (listed and listed.quantize) or ""
-    return [order(name, path, latest=latest, quantize=kind, keep=kept)]
+    try:
+        return [order(name, path, latest=latest, quantize=kind, keep=kept)]
+    except InputError as error:
+        if listed or file or Path(path).exists():
+            raise
+        others = ", ".join(str(model.name) for model in config.models)
+        hint = "name the Modelfile, as in `--file bot/Modelfile`"
+        raise InputError(error.message, hint=f"{hint}; `mf build` alone builds {others}" if others else hint) from error
 
 
 def _hosts(given: list[str] | None, saved: Saved | None) -> list[str]:
@@ -212,6 +235,8 @@ def _show(
 
         print_plans(outcomes, sys.stdout)
     if whole:
+        if out is not None:
+            print_note(f"plan written to `{out}`; `mf build --plan {quote(out)}` does it")
         return planned
     if out is not None:
         hint = "mend what failed, or name the one model that is meant"
@@ -219,7 +244,9 @@ def _show(
     raise typer.Exit(3)
 
 
-def _build(orders: list[Order], way: _Way, listen: Listener, saved: Saved | None) -> None:
+def _build(
+    orders: list[Order], way: _Way, listen: Listener, saved: Saved | None
+) -> list[tuple[str, ModelName, Outcome[Built]]]:
     from modelfile.build.project import Failed, Succeeded
 
     if saved and way.several:  # all or nothing
@@ -234,31 +261,26 @@ def _build(orders: list[Order], way: _Way, listen: Listener, saved: Saved | None
     approve = _approval(saved, quiet=way.as_json)
     if not way.several:
         (only,) = orders
-        built = build_one(only, way.hosts[0], listen, approve)
-        _tell_one(built, way)
-        return
-    outcomes = [
+        return [(way.hosts[0], only.name, Succeeded(build_one(only, way.hosts[0], listen, approve)))]
+    return [
         (url, name, outcome)
         for url in way.hosts
         for name, outcome in build_project(orders, url, listen, approve).items()
     ]
+
+
+def _tell(outcomes: list[tuple[str, ModelName, Outcome[Built]]], way: _Way) -> None:
+    from modelfile.build.project import Succeeded
+    from modelfile.report.plan import print_built, print_outcomes
+
     if way.as_json:
         _print_json([_as_json(url, name, outcome, _built) for url, name, outcome in outcomes], way)
+    elif not way.several and isinstance(only := outcomes[0][2], Succeeded):
+        print_built(only.result, sys.stdout)
     else:
-        from modelfile.report.plan import print_outcomes
-
         print_outcomes(outcomes, sys.stdout)
     if not all(isinstance(outcome, Succeeded) for _, _, outcome in outcomes):
         raise typer.Exit(3)
-
-
-def _tell_one(built: Built, way: _Way) -> None:
-    if way.as_json:
-        _print_json([{"name": str(built.plan.name), "host": way.hosts[0], **_built(built)}], way)
-        return
-    from modelfile.report.plan import print_built
-
-    print_built(built, sys.stdout)
 
 
 def _as_json(

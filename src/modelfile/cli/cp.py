@@ -29,6 +29,9 @@ def cp(
     With --json: {"source", "destination", "digest", "copied", "kept"}; `kept`: where what was overwritten is, or null.
     """
     old, new = ModelName.parse(source), ModelName.parse(destination)
+    if not new.tagged:
+        hint = f"write {destination}:v1, or {destination}:latest if that is meant"
+        raise UsageError(f"`{destination}` has no tag", hint=hint)
     limit = settings().config.keep
     from modelfile.build.history import copy_over, keep
 

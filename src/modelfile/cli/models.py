@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 
@@ -12,6 +12,9 @@ from modelfile.build.history import is_ours
 from modelfile.errors import NotFound
 from modelfile.names import ModelName
 from modelfile.store.base import Listed, held
+
+_TELLING: Final = 3
+"""A name of fewer characters is like too many others."""
 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
@@ -46,8 +49,10 @@ def _suggestion(name: ModelName, listed: Iterable[ModelName]) -> str:
     from difflib import get_close_matches
 
     shown = [other for other in listed if not is_ours(other)]
-    close = get_close_matches(str(name), map(str, shown), cutoff=0.7)
-    tags = (str(other) for other in shown if other.model.lower() == name.model.lower())
-    if meant := list(dict.fromkeys((*close, *tags)))[:3]:
+    wanted = name.model.lower()
+    models = {other.model.lower() for other in shown}
+    alike = {wanted, *(get_close_matches(wanted, models, cutoff=0.75) if len(wanted) >= _TELLING else ())}
+    likely = [str(other) for other in shown if other.model.lower() in alike]
+    if meant := get_close_matches(str(name), likely, cutoff=0):
         return f"did you mean {' or '.join(f'`{other}`' for other in meant)}?"
     return "`mf ls` lists what it has" if shown else "it has no models; `mf pull` or `mf build` gives it one"

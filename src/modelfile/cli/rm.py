@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.build.history import is_ours
+from modelfile.build.history import history, is_ours
 from modelfile.cli.models import AsJson, described, lookup, print_json
 from modelfile.cli.server import Host, open_store
-from modelfile.errors import ServerError, UsageError
+from modelfile.errors import ModelfileError, NotFound, ServerError, UsageError
 from modelfile.names import ModelName
-from modelfile.report.text import print_error
+from modelfile.report.text import print_error, print_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from modelfile.store.base import Listed
+    from modelfile.store.base import Listed, Store
 
 
 def rm(
@@ -28,40 +28,77 @@ def rm(
     kept: Annotated[bool, typer.Option("--kept", help="Also what is kept of them for `mf rollback`.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take names away, and the layers that no other name needs. There is no way back.
+    """Take names away, and the layers that no other name needs. There is no way back. If one is missing, none goes.
 
     With --json: {"removed": [{"name", "digest", "size", "modified"}, ...], "failed": [{"name", "error", "hint"}, ...]}.
     """
-    wanted = [ModelName.parse(name) for name in names]
-    from modelfile.build.history import history
-    from modelfile.report.models import size
-
+    wanted = [*dict.fromkeys(ModelName.parse(name) for name in names)]
+    removed: list[Listed] = []
+    failed: list[tuple[ModelName, ModelfileError]] = []
     with open_store(host) as store:
         listed = store.list()
-        found = [lookup(name, listed, store.place) for name in wanted]
-        histories = [old for model in found for old in history(model.name, listed)]
-        going = list(dict.fromkeys((*found, *(histories if kept else ()))))
-        agreed = yes or _agreed(going, listed, store.place)
-        removed: list[Listed] = []
-        failed: list[dict[str, str | None]] = []
-        for model in going if agreed else ():
+        found: list[Listed] = []
+        for name in wanted:
             try:
-                store.remove(model.name)
-            except ServerError as error:
-                print_error(f"{model.name} is not gone: {error.message}", error.hint)
-                failed.append({"name": str(model.name), "error": error.message, "hint": error.hint})
-                continue
-            removed.append(model)
-            if not as_json:
-                typer.echo(f"{model.name}: gone ({size(model.size)}){_shared(model, going, listed)}")
+                found += _meant(name, listed, store.place, kept=kept)
+            except NotFound as error:
+                print_error(error.message, error.hint)
+                failed.append((name, error))
+        histories = [old for name in wanted for old in history(name, listed)]
+        going = list(dict.fromkeys((*found, *(histories if kept else ()))))
+        agreed = not failed and (yes or _agreed(going, listed, store.place))
+        if agreed:
+            removed, failed = _remove(going, listed, store, quiet=as_json)
+        elif going and failed:
+            print_note("nothing was taken away")
     if as_json:
-        print_json({"removed": [described(model) for model in removed], "failed": failed})
+        told = [{"name": str(name), "error": error.message, "hint": error.hint} for name, error in failed]
+        print_json({"removed": [described(model) for model in removed], "failed": told})
     elif agreed and (staying := {old.name for old in histories} - {model.name for model in going}):
         typer.echo(
             f"{len(staying)} kept for `mf rollback` stay{'s' * (len(staying) == 1)}; --kept takes them too", err=True
         )
     if failed or not agreed:
         raise typer.Exit(3 if failed else 1)
+
+
+def _remove(
+    going: list[Listed], listed: tuple[Listed, ...], store: Store, *, quiet: bool
+) -> tuple[list[Listed], list[tuple[ModelName, ModelfileError]]]:
+    """Take names away, and tell it unless `quiet`; what is gone, and what is not."""
+    from modelfile.report.models import size
+
+    removed: list[Listed] = []
+    failed: list[tuple[ModelName, ModelfileError]] = []
+    for model in going:
+        try:
+            store.remove(model.name)
+        except ServerError as error:
+            print_error(f"{model.name} is not gone: {error.message}", error.hint)
+            failed.append((model.name, error))
+            continue
+        removed.append(model)
+        if not quiet:
+            typer.echo(f"{model.name}: gone ({size(model.size)}){_shared(model, going, listed)}")
+    return removed, failed
+
+
+def _meant(name: ModelName, listed: tuple[Listed, ...], place: str, *, kept: bool) -> list[Listed]:
+    """What has that name; nothing has it where only its history is left, and that is meant too.
+
+    Raises:
+        NotFound: Nothing has it.
+    """
+    try:
+        return [lookup(name, listed, place)]
+    except NotFound as error:
+        old = history(name, listed)
+        if not old:
+            raise
+        if kept:
+            return []
+        hint = f"{len(old)} of it {'is' if len(old) == 1 else 'are'} kept for `mf rollback`: --kept takes what is kept"
+        raise NotFound(error.message, hint=hint) from error
 
 
 def _agreed(going: list[Listed], listed: Iterable[Listed], place: str) -> bool:
@@ -82,6 +119,8 @@ def _agreed(going: list[Listed], listed: Iterable[Listed], place: str) -> bool:
 
 def _shared(model: Listed, going: list[Listed], listed: Iterable[Listed]) -> str:
     """Which other names hold the same, so that its layers stay."""
+    from modelfile.report.models import short_name
+
     others = [str(other.name) for other in listed if other.digest == model.digest and other not in going]
     shown = [name for name in others if not is_ours(ModelName.parse(name))] or others[:1]
-    return f"; its layers stay, for {', '.join(shown)} has the same" if others else ""
+    return f"; its layers stay, for {', '.join(map(short_name, shown))} has the same" if others else ""

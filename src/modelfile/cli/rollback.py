@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import re
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from modelfile.cli.models import AsJson, described, print_json
 from modelfile.cli.server import Host, open_store
-from modelfile.errors import UsageError
+from modelfile.errors import NotFound, UsageError
 from modelfile.names import ModelName
 from modelfile.store.base import held
 
 if TYPE_CHECKING:
     from modelfile.store.base import Store
 
+_ALIAS: Final = re.compile(r"(?:.*:)?(?P<digest>sha256-[0-9a-f]+)…?(?:[-.].+)?", re.IGNORECASE)
+_MARK: Final = "mf1:"
+
 
 def rollback(
     name: Annotated[str, typer.Argument(metavar="NAME:TAG", help="The model to set back.")],
     to: Annotated[
-        str | None, typer.Option("--to", metavar="DIGEST", help="The beginning of the digest of the one that is meant.")
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="DIGEST",
+            help="The beginning of the digest or fingerprint (mf1:...) of the one that is meant, or its alias.",
+        ),
     ] = None,
     host: Host = None,
     *,
@@ -28,28 +37,74 @@ def rollback(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give a tag what it held before it was last overwritten; a second rollback undoes the first.
+    """Give a tag the last model that is kept of it and is another than it holds; a second rollback undoes the first.
 
-    With --json: {"name", "digest", "before", "kept"}: what it holds now and held until now, and where that is kept;
-    with --list, a list of {"name", "digest", "size", "modified", "current"}, the last kept first.
+    What a build with --no-keep overwrote is not kept, and is passed over.
+
+    With --json: {"name", "digest", "fingerprint", "before", "kept"}: what it holds now and held until now, and where
+    that is kept; with --list, a list of {"name", "digest", "size", "modified", "fingerprint", "current"}, the last kept
+    first.
     """
     model = ModelName.parse(name)
     if only_list and to is not None:
         raise UsageError("--list changes nothing, and --to does", hint="leave one of the two out")
+    if to is not None and to.lower() in ("", "sha256:", "sha256-", _MARK):
+        raise UsageError(f"--to `{to}` says nothing of which is meant", hint=f"see `mf rollback {name} --list`")
+    from modelfile.build.history import history
     from modelfile.build.history import rollback as roll_back
 
     with open_store(host) as store:
         if only_list:
             _list(model, store, as_json=as_json)
             return
-        done = roll_back(model, store, to)
+        done = roll_back(model, store, _digest(model, to, store) if to is not None else None)
+        made = _fingerprint(done.name, store)
+        since = next((old for old in history(done.name, store.list()) if old.digest == done.digest), None)
     if as_json:
         kept = str(done.kept) if done.kept else None
-        print_json({"name": str(done.name), "digest": done.digest, "before": done.before, "kept": kept})
-    else:
-        typer.echo(f"{done.name} is {done.digest} again")
-        if done.before:
-            typer.echo(f"  it was {done.before}, which is kept: `mf rollback {done.name}` brings it back")
+        digests = {"digest": done.digest, "fingerprint": made, "before": done.before}
+        print_json({"name": str(done.name), **digests, "kept": kept})
+        return
+    from modelfile.report.models import ago
+
+    typer.echo(f"{done.name} is {done.digest} again")
+    if told := ", ".join(filter(None, (made, f"kept {ago(since.modified)}" if since else ""))):
+        typer.echo(f"  {told}")
+    if done.before:
+        typer.echo(f"  it was {done.before}, which is kept: `mf rollback {done.name}` brings it back")
+
+
+def _fingerprint(name: ModelName, store: Store) -> str | None:
+    from modelfile.semantics.fingerprint import fingerprint
+
+    stored = store.find(name)
+    return fingerprint(stored.model) if stored else None
+
+
+def _digest(name: ModelName, to: str, store: Store) -> str:
+    """The beginning of the digest that is meant by a digest, an alias or a fingerprint.
+
+    Raises:
+        NotFound: Nothing of that fingerprint is kept.
+        UsageError: Several fingerprints begin so.
+    """
+    if alias := _ALIAS.fullmatch(to):
+        return alias["digest"]
+    if not to.lower().startswith(_MARK):
+        return to.rstrip("…")
+    from modelfile.build.history import history
+
+    kept = [(_fingerprint(old.name, store), old.digest) for old in history(name, store.list())]
+    found = {made: digest for made, digest in reversed(kept) if made and made.startswith(to.lower().rstrip("…"))}
+    match [*found]:
+        case [made]:
+            return found[made]
+        case []:
+            hint = f"`mf rollback {name} --list` tells what is"
+            raise NotFound(f"no model of fingerprint {to} is kept of {name} on {store.place}", hint=hint)
+        case several:
+            what = f"several models kept of {name} have a fingerprint that begins with {to}"
+            raise UsageError(what, hint=", ".join(filter(None, several)))
 
 
 def _list(name: ModelName, store: Store, *, as_json: bool) -> None:
@@ -58,9 +113,10 @@ def _list(name: ModelName, store: Store, *, as_json: bool) -> None:
 
     listed = store.list()
     now = held(name, listed)
-    kept = history(name, listed)
+    kept = [(old, _fingerprint(old.name, store)) for old in history(name, listed)]
     if as_json:
-        print_json([{**described(old), "current": now is not None and old.digest == now.digest} for old in kept])
+        current = now and now.digest
+        print_json([{**described(old), "fingerprint": made, "current": old.digest == current} for old, made in kept])
     elif kept:
         print_kept(kept, now.digest if now else None)
     else:

@@ -40,13 +40,13 @@ class Settings:
         return tuple(rule for rule in self.rules if rule in left)
 
 
-def settings(overrides: Config | None = None, *, file: str | None = None, isolated: bool = False) -> Settings:
+def settings(overrides: Config | None = None, *, file: str | None = None, isolated: bool | None = None) -> Settings:
     """What is in force here.
 
     Args:
         overrides: What the command line says; a field with its default says nothing, and `extend_select` is added.
         file: A configuration file to read in the place of the nearest.
-        isolated: Whether to read none.
+        isolated: Whether to read none; None: the command cannot be told to.
 
     Raises:
         UsageError: The configuration or the command line names what there is not.
@@ -56,7 +56,12 @@ def settings(overrides: Config | None = None, *, file: str | None = None, isolat
     path = None if isolated else Path(file) if file is not None else find_config(Path())
     if file is not None and path is not None and not path.is_file():
         raise UsageError(f"`{file}` is no configuration file")
-    config = load_config(path) if path else Config()
+    try:
+        config = load_config(path) if path else Config()
+    except UsageError as error:
+        if isolated is None or error.hint:
+            raise
+        raise UsageError(error.message, hint="mend it, or leave it out with --isolated") from error
     try:
         severities = _check(config)
     except UsageError as error:

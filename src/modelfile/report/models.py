@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ _UNITS: Final = (
 )
 _MARGIN: Final = 15
 _SHORT: Final = 12
+_DIGEST: Final = re.compile(rf"(sha256[-:][0-9a-f]{{{_SHORT}}})[0-9a-f]{{{64 - _SHORT}}}", re.IGNORECASE)
 
 
 def print_models(models: Iterable[Listed]) -> None:
@@ -35,26 +37,41 @@ def print_models(models: Iterable[Listed]) -> None:
     _print_table([("NAME", "DIGEST", "SIZE", "MODIFIED"), *rows])
 
 
-def print_kept(models: Iterable[Listed], current: str | None) -> None:
-    """A line for each model that is kept of a tag, the one that the tag holds now marked."""
+def print_kept(models: Iterable[tuple[Listed, str | None]], current: str | None) -> None:
+    """A line for each model that is kept of a tag, with its fingerprint, the one that the tag holds now marked."""
     now = datetime.now(UTC)
     rows = [
-        ("*" if model.digest == current else "", short(model.digest), size(model.size), age(now, model.modified))
-        for model in models
+        (
+            "*" if model.digest == current else "",
+            short(model.digest),
+            size(model.size),
+            age(now, model.modified),
+            made or "",
+        )
+        for model, made in models
     ]
-    _print_table([("", "DIGEST", "SIZE", "KEPT"), *rows])
+    _print_table([("", "DIGEST", "SIZE", "KEPT", "FINGERPRINT"), *rows])
 
 
-def _print_table(rows: list[tuple[str, str, str, str]]) -> None:
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    """Columns, of which the third is of sizes."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, (name, digest, size_, when) in enumerate(rows):
-        line = f"{name:<{widths[0]}}  {digest:<{widths[1]}}  {size_:>{widths[2]}}  {when}"
-        write([(visible(line), "" if number else "bold")], sys.stdout)
+    for number, row in enumerate(rows):
+        cells = (
+            f"{cell:{'>' if column == 2 else '<'}{width}}"  # noqa: PLR2004  # sizes
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        write([(visible("  ".join(cells).rstrip()), "" if number else "bold")], sys.stdout)
 
 
 def short(digest: str) -> str:
     """As much of a digest as people read."""
     return digest.removeprefix("sha256:")[:_SHORT]
+
+
+def short_name(name: object) -> str:
+    """A model's name as people read it: of a digest in it as much as of others."""
+    return _DIGEST.sub(r"\1…", str(name))
 
 
 def size(count: int) -> str:
@@ -71,6 +88,11 @@ def age(now: datetime, then: datetime) -> str:
         if count := int(seconds // length) if seconds > 0 else 0:
             return f"{count} {unit}{'s' * (count != 1)} ago"
     return "just now"
+
+
+def ago(then: datetime) -> str:
+    """How long ago something is now."""
+    return age(datetime.now(UTC), then)
 
 
 def print_model(stored: Stored) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar, assert_never
 
 from modelfile.build.plan import SHORT, Copy, Create, Keep, Plan, Pull, Quantize, Step, Sweep, Upload
 from modelfile.names import ModelName
-from modelfile.report.models import short
+from modelfile.report.models import short, short_name
 from modelfile.report.text import Piece, print_changes, print_error, visible, write
 from modelfile.semantics.fingerprint import fingerprint
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modelfile.store.base import Stored
 
 _WIDTH = 11
+_FEW = 3
 _Result = TypeVar("_Result")
 
 
@@ -45,12 +46,18 @@ def print_built(built: Built, file: TextIO) -> None:
         write(_row("fingerprint", fingerprint(built.made.model)), file)
         write(_row("digest", built.made.digest), file)
         if built.kept:
-            write(_row("kept", f"what it held, as {built.kept}"), file)
+            write(_row("kept", f"what it held, as {short_name(built.kept)}"), file)
         if built.meanwhile:
-            write(_row("meanwhile", f"another build gave it another model, kept as {built.meanwhile}"), file)
-    if sent:
-        write(_row("weights", f"{', '.join(sent)} was sent"), file)
-        write(_row("", f"{', '.join(made)} is what Ollama {built.plan.version} made of it"), file)
+            meanwhile = f"another build gave it another model, kept as {short_name(built.meanwhile)}"
+            write(_row("meanwhile", meanwhile), file)
+        if sent:
+            write(_row("weights", f"{_some(sent)} was sent"), file)
+            write(_row("", f"{_some(made)} is what Ollama {built.plan.version} made of it"), file)
+
+
+def _some(digests: Collection[str]) -> str:
+    first = ", ".join(map(short_name, [*digests][:_FEW]))
+    return f"{first} and {len(digests) - _FEW} more" if len(digests) > _FEW else first
 
 
 def print_outcomes(outcomes: Collection[tuple[str, ModelName, Outcome[Built]]], file: TextIO) -> None:
@@ -118,8 +125,8 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "base", f"{plan.base.name}, {_short(plan.base)}" + ("" if plan.base.digest else " once it is built")
     for step in plan.steps:
         yield _told(step)
-        if isinstance(step, Keep):
-            yield from (("let go", f"{alias}, kept longest") for alias in step.lets_go)
+        if isinstance(step, Keep) and step.lets_go:
+            yield "let go", f"what was kept longest: {', '.join(map(short_name, step.lets_go))}"
     if plan.nothing_to_do:
         yield "to do", "nothing"
     if plan.gives:
@@ -146,7 +153,13 @@ def _told(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each kind
         case Quantize(kind):
             return "quantize", f"to {kind}"
         case Create(request):
-            return "create", f"from {request.get('from') or ', '.join(request['files'])}, and look at what came of it"
+            beside = "".join(
+                f", with the {word} {', '.join(request[key])}"
+                for key, word in (("adapters", "adapter"), ("draft_files", "draft"))
+                if request.get(key)
+            )
+            source = request.get("from") or ", ".join(request["files"])
+            return "create", f"from {source}{beside}, and look at what came of it"
         case Keep(name):
             return "keep", f"what {name} holds, for `mf rollback`"
         case Copy(name, loses):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from modelfile.progress import Listener, Progress
-from modelfile.report.text import visible
+from modelfile.report.text import above, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,6 +54,7 @@ class Meter:
         self._now = Progress(status=title)
         self._first = (self._began, 0)
         self._said = self._began + _QUIET - _EVERY
+        self._grace = _EVERY
 
     def hear(self, now: Progress) -> None:
         """Be told."""
@@ -67,9 +68,9 @@ class Meter:
         with self._lock:
             now = self._clock()
             waited = now - self._said
-            if waited < _EVERY or (waited < _EVERY + _QUIET and now - self._first[0] < _QUIET):
+            if waited < _EVERY or (waited < _EVERY + self._grace and now - self._first[0] < _QUIET):
                 return None  # the second: what has only just begun may be over as soon
-            self._said = now
+            self._said, self._grace = now, _QUIET
         return self.describe()
 
     def share(self) -> tuple[int | None, int]:
@@ -118,7 +119,10 @@ def draw_bar(meter: Meter, done: threading.Event, console: Console) -> None:
 
     columns = (BarColumn(), TextColumn("{task.description}", markup=False))
     to_terminal = sys.stdout.isatty()  # else what is printed meanwhile is a result, and has nothing to do here
-    with Bars(*columns, console=console, transient=True, auto_refresh=False, redirect_stdout=to_terminal) as bars:
+    with (
+        Bars(*columns, console=console, transient=True, auto_refresh=False, redirect_stdout=to_terminal) as bars,
+        above(console),
+    ):
         task = bars.add_task(meter.describe(), total=None)
         over = False
         while not over:

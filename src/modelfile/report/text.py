@@ -7,13 +7,15 @@ import os
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
 from modelfile.diagnostics import Diagnostic, Safety, Severity
 from modelfile.source import Source
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from modelfile.diff.changes import Change
 
 Piece: TypeAlias = tuple[str, str]
@@ -46,16 +48,31 @@ class Unfailing:
         return getattr(self._stream, name)
 
 
+_drawing: list[Console] = []
+
+
+@contextlib.contextmanager
+def above(console: Console) -> Iterator[None]:
+    """What is written to a terminal meanwhile goes above what the console draws there."""
+    _drawing.append(console)
+    try:
+        yield
+    finally:
+        _drawing.remove(console)
+
+
 def write(pieces: Iterable[Piece], file: TextIO) -> None:
     """Print pieces as one line."""
     pieces = list(pieces)
-    if not file.isatty() or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb":
+    drawing = _drawing[-1:] if file.isatty() else []
+    if not drawing and (not file.isatty() or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"):
         print("".join(text for text, _ in pieces), file=file)
         return
     from rich.console import Console  # 25 ms that only a terminal needs
     from rich.text import Text
 
-    Console(file=file, highlight=False).print(Text.assemble(*pieces), soft_wrap=True)
+    console = drawing[0] if drawing else Console(file=file)
+    console.print(Text.assemble(*pieces), soft_wrap=True, highlight=False)
 
 
 def print_error(message: str, hint: str | None) -> None:
