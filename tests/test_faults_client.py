@@ -15,6 +15,7 @@ from tests.fake_faults import Hold
 from tests.fake_ollama import FakeOllama
 
 from modelfile.ollama.client import Client
+from modelfile.report.models import short_name
 
 BLOB = "/api/blobs/"
 TAGS = ("GET", "/api/tags")
@@ -163,7 +164,7 @@ def test_what_another_machine_makes_meanwhile_is_kept(
         out, err = first.communicate(timeout=20)
     assert first.returncode == 0, err
     alias = next(name for name, digest in digests(fake).items() if digest == others)
-    assert f"  meanwhile    another build gave it another model, kept as {alias}\n" in out
+    assert f"  meanwhile    another build gave it another model, kept as {short_name(alias)}\n" in out
     assert mf("rollback", NAME).code == 0
     assert digests(fake)[NAME] == others
     assert not scratches(fake)
