@@ -206,3 +206,16 @@ def test_a_model_alone_that_has_errors_is_refused_as_ever(broken: Path, fake: Fa
     assert (ran.code, ran.out) == (1, "")
     assert "has errors" not in ran.err
     assert not fake.models
+
+
+def test_one_type_is_not_for_all_models(models: Path, fake: FakeOllama) -> None:
+    ran = mf("build", "-q", "q4_K_M", "--plan-out", "plan.json")
+    assert (ran.code, ran.err) == (
+        2,
+        (
+            "error: --quantize is about one model\n"
+            'help: name it, as in `mf build my-bot:v1`, or write `quantize = "…"` in mf.toml under [models.my-bot]\n'
+        ),
+    )
+    assert not (models / "plan.json").exists()
+    assert not fake.requests

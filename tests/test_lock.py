@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from threading import Event
 
@@ -176,3 +177,59 @@ def test_two_pins_of_one_file_at_once(project: Path, fake: FakeOllama) -> None:
         assert one.result(20) == other.result(20)
     assert {*heard} == {"waiting for another pin of shared.gguf on this machine"}
     assert not fake.models
+
+
+@pytest.mark.parametrize("text", ["", "SYSTEM hi\n"])
+def test_weights_have_to_be_what_the_lock_says(project: Path, fake: FakeOllama, text: str) -> None:
+    path = project / "bot" / "Modelfile"
+    path.write_text("# For tests.\nFROM ../shared.gguf\n")
+    assert mf("build", "bot:v1", "-f", "bot/Modelfile").code == 0
+    assert mf("pin").code == 0
+    path.write_text(path.read_text() + text)
+    was = f"sha256:{sha256((project / 'shared.gguf').read_bytes()).hexdigest()[:12]}"
+    (project / "shared.gguf").write_bytes((project / "shared.gguf").read_bytes() + b"x")
+    now = f"sha256:{sha256((project / 'shared.gguf').read_bytes()).hexdigest()[:12]}"
+    since, before = len(fake.requests), {name: model.digest for name, model in fake.models.items()}
+    for options in ((), ("--dry-run",)):
+        ran = mf("build", "bot:v1", "-f", "bot/Modelfile", *options)
+        assert (ran.code, ran.out, ran.err) == (
+            3,
+            "",
+            (
+                f"error: `shared.gguf` is not what was pinned: {was}… then, {now}… now\n"
+                "help: bot:v1 is as it was; run `mf pin` if it is meant, and look at what that changes in mf.lock\n"
+            ),
+        )
+    assert {name: model.digest for name, model in fake.models.items()} == before
+    assert {logged.method for logged in fake.requests[since:]} == {"GET", "HEAD"}
+    assert mf("pin").code == 0
+    assert mf("build", "bot:v1", "-f", "bot/Modelfile").code == 0
+
+
+def test_weights_that_the_lock_does_not_know_are_no_violation(project: Path) -> None:
+    path = project / "Modelfile"
+    path.write_text("# For tests.\nFROM ./shared.gguf\n")
+    assert mf("pin").code == 0
+    path.write_text("# For tests.\nFROM ./bot/w/model.gguf\n")
+    assert mf("build", "bot:v1").code == 0
+
+
+@pytest.mark.parametrize(("git", "root"), [(False, "."), (True, "..")])
+def test_the_lock_of_a_project_is_where_it_is_configured(project: Path, *, git: bool, root: str) -> None:
+    (project / ".git").rmdir()
+    if git:
+        (project.parent / ".git").mkdir()
+    (project / "mf.toml").write_text('[models.bot]\nmodelfile = "bot/Modelfile"\ntag = "v1"\n')
+    for folder in ("base", "bot"):
+        (project / folder).mkdir(exist_ok=True)
+        (project / folder / "Modelfile").write_text("# For tests.\nFROM ../shared.gguf\n")
+    ran = mf("pin", cwd=project / "bot")
+    assert ran.code == 0, ran
+    ran = mf("pin")
+    prefix = "project/" if git else ""
+    assert [line.split(": ")[0] for line in ran.out.splitlines()] == [
+        f"{prefix}{at}/Modelfile" for at in ("base", "bot")
+    ]
+    assert [*project.parent.rglob("mf.lock")] == [(project / root / "mf.lock").resolve()]
+    assert mf("pin", "--check", cwd=project / "bot").code == 0
+    assert mf("build", "bot:v1", "--dry-run", "--json").out.count('"gives": "mf1:') == 1

@@ -88,6 +88,8 @@ class Pinned:
 
     base: str | None = None
     """The fingerprint that the base must have."""
+    files: Mapping[Path, str] = field(default_factory=dict)
+    """The digests that local files must have."""
     model: str | None = None
     """The fingerprint that the model must have."""
     version: str | None = None
@@ -178,17 +180,20 @@ def plan(
 
     Raises:
         InputError: The recipe has nothing to build from.
-        VerificationError: The base, or what a build gives, is not what was pinned.
+        VerificationError: A local file, the base, or what a build gives, is not what was pinned.
     """
     if not recipe.base and not recipe.files:
         raise InputError("FROM names nothing to build from")
+    for path, digest in pinned.files.items():
+        refuse_another(f"`{path}`", digest, digests[path], name)
     if pinned.base and world.base and not world.base_to_come:
-        refuse_another(f"the base {world.base.name} on {world.place}", pinned.base, fingerprint(world.base.model))
+        what = f"the base {world.base.name} on {world.place}"
+        refuse_another(what, pinned.base, fingerprint(world.base.model), name)
     promised = pinned.promised(world.version)
     expected = foreseen(recipe, digests, world.base.model if world.base else None, world.record)
     gives = fingerprint(expected) if expected else None
     if promised and gives and not is_opaque(recipe):
-        refuse_another(f"what a build of {name} gives", promised, gives)
+        refuse_another(f"what a build of {name} gives", promised, gives, name)
     if promised and promised != gives:
         expected, gives = None, promised
     held = fingerprint(world.existing.model) if world.existing else None
@@ -246,14 +251,26 @@ def _take(name: ModelName, world: World, *, keep: int) -> Iterator[Step]:
     yield Copy(name, loses="" if keep or held_under(alias, world.listed) else existing.digest)
 
 
-def refuse_another(what: str, pinned: str, now: str) -> None:
-    """Hold a fingerprint against the one that was pinned.
+def refuse_another(what: str, pinned: str, now: str, untouched: ModelName | None = None) -> None:
+    """Hold a fingerprint or a digest against the one that was pinned.
+
+    Args:
+        what: Whose it is.
+        pinned: The one that was pinned.
+        now: The one of now.
+        untouched: The model that was to be built, if nothing was made of it.
 
     Raises:
         VerificationError: It is another.
     """
     if now != pinned:
         raise VerificationError(
-            f"{what} is not what was pinned: {pinned[:SHORT]}… then, {now[:SHORT]}… now",
-            hint="nothing was changed; run `mf pin` if it is meant, and look at what that changes in mf.lock",
+            f"{what} is not what was pinned: {_short(pinned)} then, {_short(now)} now",
+            hint=(f"{untouched} is as it was; " if untouched else "")
+            + "run `mf pin` if it is meant, and look at what that changes in mf.lock",
         )
+
+
+def _short(digest: str) -> str:
+    kind, _, digits = digest.partition(":")
+    return f"{kind}:{digits[:12]}…"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelfile.config import find_config
 from modelfile.lock.find import find_lock, find_repository, key_in
 from modelfile.lock.header import NAME
 from modelfile.report.text import print_warning
@@ -14,8 +15,14 @@ if TYPE_CHECKING:
 
 
 def lock_to_write(folder: Path) -> Path:
-    """Where the lock is or is to be: at the root of the repository, else in the folder itself."""
-    return find_lock(folder) or (find_repository(folder) or folder.resolve()) / NAME
+    """Where the lock is or is to be: at the root of the repository, else by the configuration, else in the folder."""
+    if lock := find_lock(folder):
+        return lock
+    root = find_repository(folder)
+    if root is None:
+        configured = find_config(folder)
+        root = configured.parent if configured else folder.resolve()
+    return root / NAME
 
 
 def load_lock(path: Path) -> Lock:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from modelfile.build.execute import Built, Job
     from modelfile.build.plan import Pinned, Plan
     from modelfile.build.project import Outcome
+    from modelfile.lock.resolve import Entry
     from modelfile.lock.schema import Pin
     from modelfile.semantics.recipe import Recipe
     from modelfile.store.base import Store
@@ -94,14 +95,17 @@ def project(config: Config, *, quantize: str, keep: int) -> list[Order]:
     """The orders of all models that are configured, also where a Modelfile cannot be built from.
 
     Raises:
-        UsageError: There are none.
+        UsageError: There are none; or a type is said for all of them, though one FROM another has its weights.
     """
+    if quantize:
+        hint = 'name it, as in `mf build my-bot:v1`, or write `quantize = "…"` in mf.toml under [models.my-bot]'
+        raise UsageError("--quantize is about one model", hint=hint)
     if not config.models:
         hint = "name a model, as in `mf build my-bot:v1`, or list the project's in mf.toml under [models.my-bot]"
         raise UsageError("nothing says which models to build", hint=hint)
     return [
         order_of(
-            Asked(name=model.name, path=model.modelfile, quantize=quantize or model.quantize or "", keep=keep),
+            Asked(name=model.name, path=model.modelfile, quantize=model.quantize or "", keep=keep),
         )
         for model in config.models
     ]
@@ -245,27 +249,26 @@ def _pinned(order: Order, recipe: Recipe) -> Pinned:
     """What the lock says of a build, as far as it is about what the Modelfile says now."""
     from modelfile.build.plan import NOTHING_PINNED, Pinned
 
-    pin = find_pin(order.path)
-    if pin is None:
+    pin, lock = find_pin(order.path), find_lock(order.path.parent)
+    if pin is None or lock is None:
         return NOTHING_PINNED
-    model = pin.fingerprint if not order.quantize and _as_pinned(order, pin) else None
-    if pin.base is None:
-        return Pinned(model=model, version=pin.ollama)
-    if recipe.base and ModelName.parse(pin.base.name).same_as(ModelName.parse(recipe.base)):
-        return Pinned(base=pin.base.fingerprint, model=model)
-    return NOTHING_PINNED
-
-
-def _as_pinned(order: Order, pin: Pin) -> bool:
-    """Whether a Modelfile and its files are as the lock has them."""
     from modelfile.lock.resolve import Entry
+
+    entry = Entry(root=lock.parent, path=order.path, modelfile=order.modelfile)
+    files = {path: pin.files[name] for path in recipe.local_files if (name := entry.portable(path)) in pin.files}
+    model = pin.fingerprint if not order.quantize and _as_pinned(entry, pin) else None
+    if pin.base is None:
+        return Pinned(files=files, model=model, version=pin.ollama)
+    if recipe.base and ModelName.parse(pin.base.name).same_as(ModelName.parse(recipe.base)):
+        return Pinned(base=pin.base.fingerprint, files=files, model=model)
+    return Pinned(files=files)
+
+
+def _as_pinned(entry: Entry, pin: Pin) -> bool:
+    """Whether a Modelfile and its files are as the lock has them."""
     from modelfile.lock.schema import Lock
     from modelfile.lock.verify import drift_of_files
 
-    lock = find_lock(order.path.parent)
-    if lock is None:
-        return False
-    entry = Entry(root=lock.parent, path=order.path, modelfile=order.modelfile)
     return not any(drift_of_files(entry, Lock(modelfiles={entry.key: pin})))
 
 
