@@ -2,12 +2,13 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.building import BASE, UPON
+from tests.building import BASE, UPON, digests
 from tests.cli import mf
 from tests.fake_faults import Status
 from tests.fake_ollama import FakeOllama
@@ -219,3 +220,37 @@ def test_one_type_is_not_for_all_models(models: Path, fake: FakeOllama) -> None:
     )
     assert not (models / "plan.json").exists()
     assert not fake.requests
+
+
+def test_a_project_that_the_lock_refuses_ahead_is_not_begun(models: Path, fake: FakeOllama) -> None:
+    (models / "other.Modelfile").write_text("# Another.\nFROM ./weights.gguf\nSYSTEM other\n")
+    with (models / "mf.toml").open("a") as file:
+        file.write('[models.other]\nmodelfile = "other.Modelfile"\ntag = "v1"\n')
+    assert mf("build").code == 0
+    assert mf("pin").code == 0
+    (models / "base.Modelfile").write_text(BASE + "SYSTEM changed\n")
+    (models / "other.Modelfile").write_text("# Another.\nFROM ./weights.gguf\nSYSTEM changed\n")
+    before = digests(fake)
+    ran = mf("build")
+    assert ran.code == 3
+    assert [line.split(maxsplit=1) for line in ran.out.splitlines()] == [
+        ["MODEL", "RESULT                   FINGERPRINT"],
+        ["bot:v1", "failed"],
+        ["base:v1", "left out: bot:v1 failed"],
+        ["other:v1", "left out: bot:v1 failed"],
+    ]
+    assert re.fullmatch(
+        rf"error: bot:v1 on {fake.url}: the base base:v1, as it is to be built on {fake.url}, "
+        r"is not what was pinned: mf1:\w{12}… then, mf1:\w{12}… now\n"
+        r"help: bot:v1 is as it was; run `mf pin` if it is meant, and look at what that changes in mf.lock\n",
+        ran.err,
+    )
+    assert digests(fake) == before
+    told = json.loads(mf("build", "--json").out)
+    assert [item.get("skipped") for item in told] == [None, "bot:v1 failed", "bot:v1 failed"]
+
+
+def test_what_fails_for_another_reason_does_not_keep_a_locked_project_from_it(broken: Path, fake: FakeOllama) -> None:
+    (broken / "mf.lock").write_text('{"version": "1.0", "modelfiles": {}}')
+    ran = mf("build", "--json")
+    assert (ran.code, [*fake.models]) == (3, ["other:v1"])

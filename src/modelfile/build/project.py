@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from queue import SimpleQueue
 from time import monotonic
-from typing import Final, Generic, Self, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 
-from modelfile.errors import ModelfileError, UsageError
+from modelfile.errors import ModelfileError, UsageError, VerificationError
 from modelfile.names import ModelName
 from modelfile.store.transfer import next_of
 
@@ -48,7 +48,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """It was not tried, for what it is FROM was not built."""
+    """It was not tried, for what it is FROM was not built; or for the lock refuses another model of the project."""
 
     because: ModelName
     """The model that failed, which may be several steps away."""
@@ -114,6 +114,14 @@ def build_all(
             if isinstance(outcomes[name], Succeeded):
                 sorter.done(name)
     return {name: outcomes.get(name) or Skipped(_culprit(name, needed, outcomes)) for name in bases}
+
+
+def refused(planned: Mapping[ModelName, Outcome[Any]]) -> dict[ModelName, Failed | Skipped] | None:
+    """What becomes of a project if the lock refuses a model of it ahead: nothing is built. None: it refuses none."""
+    for name, outcome in planned.items():
+        if isinstance(outcome, Failed) and isinstance(outcome.error, VerificationError):
+            return {other: Skipped(name) if isinstance(was, Succeeded) else was for other, was in planned.items()}
+    return None
 
 
 class _Running(Generic[_Result]):

@@ -144,6 +144,7 @@ def plans(orders: list[Order], host: str | None, listen: Listener) -> dict[Model
         UsageError: They go in a circle.
     """
     from modelfile.build.execute import prepare
+    from modelfile.build.plan import refuse_another
     from modelfile.build.project import Failed, Skipped, Succeeded, layers, needs
 
     outcomes: dict[ModelName, Outcome[Plan]] = {}
@@ -168,7 +169,11 @@ def plans(orders: list[Order], host: str | None, listen: Listener) -> dict[Model
                 case _:
                     pass
             try:
-                outcomes[name] = Succeeded(prepare(_job(by_name[name], store, base=base), store, listen))
+                job = _job(by_name[name], store, base=base)
+                if base and base.gives and job.pinned.base:
+                    what = f"the base {base.name}, as it is to be built on {store.place},"
+                    refuse_another(what, job.pinned.base, base.gives, name)
+                outcomes[name] = Succeeded(prepare(job, store, listen))
             except ModelfileError as error:
                 outcomes[name] = Failed(error)
     return outcomes
@@ -208,11 +213,17 @@ def build_project(
 ) -> Mapping[ModelName, Outcome[Built]]:
     """Build all models of a project on one server, each after what it is FROM, independent ones side by side.
 
+    If it is known ahead that the lock refuses one of them, none is built: they belong together.
+
     Raises:
         UsageError: They go in a circle.
     """
-    from modelfile.build.project import Failed, build_all
+    from modelfile.build.project import Failed, build_all, refused
 
+    if any(find_lock(order.path.parent) for order in orders):
+        planned = plans(orders, host, listen)
+        if without := refused({order.name: planned[order.name] for order in orders}):
+            return without
     by_name = {order.name: order for order in orders}
 
     def build(name: ModelName, interrupted: Event) -> Built:
