@@ -166,7 +166,7 @@ def test_two_pins_of_one_file_at_once(project: Path, fake: FakeOllama) -> None:
                 waits.set()
 
         try:
-            return pin(entry, None, store, listen, pull=False)
+            return pin(entry, None, store, listen, pull=False).pin
         finally:
             waits.set()
 
@@ -174,7 +174,7 @@ def test_two_pins_of_one_file_at_once(project: Path, fake: FakeOllama) -> None:
         one = pool.submit(pin, entry, None, Late(client), unheard, pull=False)
         assert looks.wait(20)
         other = pool.submit(second, ServerStore(client))
-        assert one.result(20) == other.result(20)
+        assert one.result(20).pin == other.result(20)
     assert {*heard} == {"waiting for another pin of shared.gguf on this machine"}
     assert not fake.models
 

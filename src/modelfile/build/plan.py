@@ -88,6 +88,8 @@ class Pinned:
 
     base: str | None = None
     """The fingerprint that the base must have."""
+    maker: str = ""
+    """The Modelfile of the project that makes the base."""
     files: Mapping[Path, str] = field(default_factory=dict)
     """The digests that local files must have."""
     model: str | None = None
@@ -188,7 +190,8 @@ def plan(
         refuse_another(f"`{path}`", digest, digests[path], name)
     if pinned.base and world.base and not world.base_to_come:
         what = f"the base {world.base.name} on {world.place}"
-        refuse_another(what, pinned.base, fingerprint(world.base.model), name)
+        way = f"build it of `{pinned.maker}` first, or " if pinned.maker else ""
+        refuse_another(what, pinned.base, fingerprint(world.base.model), name, way)
     promised = pinned.promised(world.version)
     expected = foreseen(recipe, digests, world.base.model if world.base else None, world.record)
     gives = fingerprint(expected) if expected else None
@@ -251,7 +254,7 @@ def _take(name: ModelName, world: World, *, keep: int) -> Iterator[Step]:
     yield Copy(name, loses="" if keep or held_under(alias, world.listed) else existing.digest)
 
 
-def refuse_another(what: str, pinned: str, now: str, untouched: ModelName | None = None) -> None:
+def refuse_another(what: str, pinned: str, now: str, untouched: ModelName | None = None, way: str = "") -> None:
     """Hold a fingerprint or a digest against the one that was pinned.
 
     Args:
@@ -259,6 +262,7 @@ def refuse_another(what: str, pinned: str, now: str, untouched: ModelName | None
         pinned: The one that was pinned.
         now: The one of now.
         untouched: The model that was to be built, if nothing was made of it.
+        way: What may be done instead of a pin.
 
     Raises:
         VerificationError: It is another.
@@ -267,7 +271,7 @@ def refuse_another(what: str, pinned: str, now: str, untouched: ModelName | None
         raise VerificationError(
             f"{what} is not what was pinned: {_short(pinned)} then, {_short(now)} now",
             hint=(f"{untouched} is as it was; " if untouched else "")
-            + "run `mf pin` if it is meant, and look at what that changes in mf.lock",
+            + f"{way}run `mf pin` if it is meant, and look at what that changes in mf.lock",
         )
 
 

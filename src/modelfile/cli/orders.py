@@ -268,10 +268,11 @@ def _pinned(order: Order, recipe: Recipe) -> Pinned:
     entry = Entry(root=lock.parent, path=order.path, modelfile=order.modelfile)
     files = {path: pin.files[name] for path in recipe.local_files if (name := entry.portable(path)) in pin.files}
     model = pin.fingerprint if not order.quantize and _as_pinned(entry, pin) else None
-    if pin.base is None:
+    if (ground := pin.ground) is None:
         return Pinned(files=files, model=model, version=pin.ollama)
-    if recipe.base and ModelName.parse(pin.base.name).same_as(ModelName.parse(recipe.base)):
-        return Pinned(base=pin.base.fingerprint, files=files, model=model)
+    if recipe.base and ModelName.parse(ground.name).same_as(ModelName.parse(recipe.base)):
+        maker = pin.project_base.modelfile if pin.project_base else ""
+        return Pinned(base=ground.fingerprint, maker=maker, files=files, model=model)
     return Pinned(files=files)
 
 

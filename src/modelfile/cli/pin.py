@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modelfile.cli.checked import check_buildable
-from modelfile.cli.files import STDIN, find_modelfiles, write_atomic
+from modelfile.cli.files import STDIN, find_modelfiles, read_source, write_atomic
 from modelfile.cli.locks import load_lock, lock_to_write
 from modelfile.cli.server import Host, open_store
+from modelfile.config import find_config, load_config
 from modelfile.errors import InputError, NotFound, UsageError
-from modelfile.lock.find import find_lock
+from modelfile.lock.find import find_lock, key_in
+from modelfile.lock.header import NAME
+from modelfile.names import ModelName
 from modelfile.report.text import print_error
+from modelfile.semantics.resolve import resolve
+from modelfile.syntax.modelfile import Modelfile
 
 if TYPE_CHECKING:
     from modelfile.lock.resolve import Entry
+    from modelfile.lock.schema import Lock
     from modelfile.lock.verify import Drift
 
 
@@ -34,7 +41,8 @@ def pin(
 ) -> None:
     """Record in mf.lock what each Modelfile's base is now, and the fingerprint of what a build gives.
 
-    Without PATHS, looks in this folder. `--check` is for CI.
+    Without PATHS, looks in this folder. A base that mf.toml lists among the project's models is what its own Modelfile
+    gives, built or not. `--check` is for CI.
     """
     if frozen and not check_only:
         raise UsageError("--frozen goes with --check", hint="to pin, a server has to be asked")
@@ -63,17 +71,18 @@ def _projects(paths: list[str], *, check_only: bool) -> dict[Path, list[Entry]]:
 
 
 def _check(projects: dict[Path, list[Entry]], host: str | None, *, frozen: bool, whole: bool) -> None:
-    from modelfile.lock.verify import Drift, drift_of_base, drift_of_files
+    from modelfile.lock.verify import Drift, drift_of_base, drift_of_files, drift_of_ground
 
     drifts: list[Drift] = []
     unknown: list[NotFound] = []
     for path, entries in projects.items():
         lock = load_lock(path)
-        drifts += (drift for entry in entries for drift in drift_of_files(entry, lock))
+        for entry in _with_bases(entries, lock):
+            drifts += (*drift_of_files(entry, lock), *drift_of_ground(entry, lock))
         if whole:
             gone = sorted(key for key in lock.modelfiles if not (path.parent / key).is_file())
             drifts += (Drift(modelfile=key, what="is in the lock, and is gone") for key in gone)
-        pins = [(entry, pin) for entry in entries if (pin := lock.modelfiles.get(entry.key)) and pin.base]
+        pins = [(entry, pin) for entry in entries if (pin := lock.modelfiles.get(entry.key)) and pin.ground]
         if pins and not frozen:
             with open_store(host) as store:
                 for entry, pin in pins:
@@ -84,6 +93,20 @@ def _check(projects: dict[Path, list[Entry]], host: str | None, *, frozen: bool,
     _tell(drifts, unknown)
     if frozen:
         typer.echo("no server was asked: a base that has moved goes unnoticed", err=True)
+
+
+def _with_bases(entries: list[Entry], lock: Lock) -> list[Entry]:
+    """Modelfiles with those that make what they are FROM, which have to be as pinned too."""
+    from modelfile.lock.resolve import Entry
+
+    known = {entry.key: entry for entry in entries}
+    for entry in (every := [*entries]):
+        pin = lock.modelfiles.get(entry.key)
+        maker = entry.root / pin.project_base.modelfile if pin and pin.project_base else None
+        if maker and maker.is_file() and (key := key_in(entry.root / NAME, maker)) not in known:
+            known[key] = Entry(root=entry.root, path=maker, modelfile=Modelfile.parse(read_source(str(maker))))
+            every.append(known[key])
+    return every
 
 
 def _tell(drifts: list[Drift], unknown: list[NotFound]) -> None:
@@ -97,22 +120,54 @@ def _tell(drifts: list[Drift], unknown: list[NotFound]) -> None:
         raise typer.Exit(1 if drifts else 3)
 
 
+def _makers(lock: Path, entries: list[Entry]) -> dict[str, Entry]:
+    """By the keys of Modelfiles, the Modelfile of the project that makes what one is FROM."""
+    from modelfile.lock.resolve import Entry
+
+    known = {entry.key: entry for entry in entries}
+    makers: dict[str, Entry] = {}
+    for file in {file for entry in entries if (file := find_config(entry.folder))}:
+        made: dict[str, Entry] = {}
+        for model in load_config(file).models:
+            key = key_in(lock, model.modelfile)
+            if key and not model.quantize:  # else it is not what its Modelfile alone gives
+                with contextlib.suppress(InputError):
+                    made[model.name.full.lower()] = known.get(key) or Entry(
+                        root=lock.parent,
+                        path=model.modelfile,
+                        modelfile=Modelfile.parse(read_source(str(model.modelfile))),
+                    )
+        of_project = [entry for entry in entries if find_config(entry.folder) == file]
+        for entry in (*of_project, *made.values()):
+            if maker := made.get(_base(entry)):
+                makers[entry.key] = maker
+    return makers
+
+
+def _base(entry: Entry) -> str:
+    """What a Modelfile is FROM, as names are compared."""
+    with contextlib.suppress(InputError, UsageError):
+        written = resolve(entry.modelfile, entry.folder).base
+        return ModelName.parse(written).full.lower() if written else ""
+    return ""
+
+
 def _write(projects: dict[Path, list[Entry]], host: str | None, *, pull: bool) -> None:
-    from modelfile.lock.resolve import pin
     from modelfile.lock.schema import Lock
+    from modelfile.lock.together import pin_all
     from modelfile.report.progress import progress
 
     for path, entries in projects.items():
         before = load_lock(path).modelfiles
         kept = {key: pinned for key, pinned in before.items() if (path.parent / key).is_file()}
         with open_store(host) as store, progress("pinning") as listen:
-            pins = {entry.key: pin(entry, before.get(entry.key), store, listen, pull=pull) for entry in entries}
+            pins = pin_all(entries, before, _makers(path, entries), store, listen, pull=pull)
         lock = Lock(modelfiles={**kept, **pins})
         if not path.exists() or path.read_bytes() != lock.dumps().encode():
             write_atomic(path, lock.dumps().encode())
         for key in sorted(before.keys() - lock.modelfiles.keys()):
             typer.echo(f"{key}: gone, no longer in the lock")
         for key, pinned in sorted(pins.items()):
-            base = pinned.base.written if pinned.base else ", ".join(pinned.files)
+            base = pinned.ground.written if pinned.ground else ", ".join(pinned.files)
             news = "" if before.get(key) == pinned else "  (new)" if key not in before else "  (changed)"
             typer.echo(f"{key}: {base} -> {pinned.fingerprint}{news}")

@@ -11,7 +11,7 @@ from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Instruction
 
 NAME: Final = "mf.lock"
-VERSION: Final = (1, 1)
+VERSION: Final = (1, 2)
 RESTORE: Final = "restore it from version control, or delete it and run `mf pin`"
 
 
@@ -63,7 +63,7 @@ def headers(content: dict[str, Any]) -> dict[str, Header]:
 
 def _header(pin: object) -> Header:
     match pin:
-        case {"base": {"written": str() as base}}:
+        case {"base": {"written": str() as base}} | {"project_base": {"written": str() as base}}:
             return Header(_text(pin), base)
         case _:
             return Header(_text(pin), None)

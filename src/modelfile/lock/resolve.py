@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, ModelfileError, NotFound
 from modelfile.lock.header import text_digest
-from modelfile.lock.schema import Base, Pin
+from modelfile.lock.schema import Base, Pin, ProjectBase
 from modelfile.names import ModelName
 from modelfile.progress import Listener
 from modelfile.semantics.files import digests_of
@@ -56,7 +56,19 @@ class Entry:
         return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else path.as_posix()
 
 
-def pin(entry: Entry, former: Pin | None, store: Store, listen: Listener, *, pull: bool) -> Pin:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """A Modelfile that is pinned."""
+
+    entry: Entry
+    pin: Pin
+    model: Callable[[], Model]
+    """What a build gives; a server may have to make it, for a pin that is as it was is not made anew."""
+
+
+def pin(
+    entry: Entry, former: Pin | None, store: Store, listen: Listener, *, pull: bool, base: Pinned | None = None
+) -> Pinned:
     """What the Modelfile's base is on the store, and what a build of it gives.
 
     Args:
@@ -65,6 +77,7 @@ def pin(entry: Entry, former: Pin | None, store: Store, listen: Listener, *, pul
         store: Where to ask.
         listen: Is told how it goes.
         pull: Whether to fetch a base that the store does not have.
+        base: What it is FROM, where that is to be what another Modelfile gives.
 
     Raises:
         InputError: It names no base, or a local file cannot be read.
@@ -76,21 +89,46 @@ def pin(entry: Entry, former: Pin | None, store: Store, listen: Listener, *, pul
     digests = digests_of(recipe, listen)
     text = text_digest(entry.modelfile)
     files = {entry.portable(path): digest for path, digest in digests.items()}
-    if recipe.base:
-        base, model = _pin_base(recipe.base, store, listen, pull=pull)
-        return Pin(text=text, base=base, files=files, fingerprint=fingerprint(model.with_recipe(recipe, digests)))
-    if not recipe.files:
+
+    def upon(model: Model) -> Model:
+        return model.with_recipe(recipe, digests)
+
+    if recipe.base and base:
+        ground = _project_base(recipe.base, base)
+        if former and (former.text, former.files, former.project_base) == (text, files, ground):
+            return Pinned(entry=entry, pin=former, model=lambda: upon(_given(ground, base, store)))
+        model = upon(_given(ground, base, store))
+        made = Pin(text=text, project_base=ground, files=files, fingerprint=fingerprint(model))
+    elif recipe.base:
+        named, held = _pin_base(recipe.base, store, listen, pull=pull)
+        model = upon(held)
+        made = Pin(text=text, base=named, files=files, fingerprint=fingerprint(model))
+    elif not recipe.files:
         raise InputError(f"`{entry.key}`: FROM names nothing to build from")
-    if former and (former.text, former.files, former.ollama) == (text, files, version):
-        return former
-    model = _probe(recipe, digests, store, listen)
-    return Pin(
-        text=text,
-        files=files,
-        fingerprint=fingerprint(model.with_recipe(recipe, digests)),
-        ollama=version,
-        built=tuple(digest for digest in model.weights if digest not in digests.values()) or None,
-    )
+    elif former and (former.text, former.files, former.ollama) == (text, files, version):
+        return Pinned(entry=entry, pin=former, model=lambda: upon(_probe(recipe, digests, store, listen)))
+    else:
+        probed = _probe(recipe, digests, store, listen)
+        model = upon(probed)
+        made = Pin(
+            text=text,
+            files=files,
+            fingerprint=fingerprint(model),
+            ollama=version,
+            built=tuple(digest for digest in probed.weights if digest not in digests.values()) or None,
+        )
+    return Pinned(entry=entry, pin=made, model=lambda: model)
+
+
+def _project_base(written: str, base: Pinned) -> ProjectBase:
+    name = ModelName.parse(written).full
+    return ProjectBase(written=written, name=name, fingerprint=base.pin.fingerprint, modelfile=base.entry.key)
+
+
+def _given(ground: ProjectBase, base: Pinned, store: Store) -> Model:
+    """What the base holds; the store may have it, else what its Modelfile gives is found out."""
+    found = store.find(ModelName.parse(ground.name))
+    return found.model if found and fingerprint(found.model) == ground.fingerprint else base.model()
 
 
 def _pin_base(written: str, store: Store, listen: Listener, *, pull: bool) -> tuple[Base, Model]:

@@ -29,17 +29,29 @@ class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Base(_Entry):
+class _Named(_Entry):
     """What FROM named when it was pinned."""
 
     written: str
     """As it stands in the Modelfile."""
     name: Name
     """With every part: registry, namespace, model and tag."""
-    digest: Digest
-    """Ollama's, on the server that was asked; another machine may have another for the same model."""
     fingerprint: Fingerprint
     """Of what the base holds: this is what must not move."""
+
+
+class Base(_Named):
+    """A model that the server had."""
+
+    digest: Digest
+    """Ollama's, on the server that was asked; another machine may have another for the same model."""
+
+
+class ProjectBase(_Named):
+    """A model that the project itself makes: what its Modelfile gives, whatever the server had."""
+
+    modelfile: str
+    """That Modelfile's path in the lock."""
 
 
 class Pin(_Entry):
@@ -48,7 +60,9 @@ class Pin(_Entry):
     text: Digest
     """Of the Modelfile, with every line end outside of values a `\\n`."""
     base: Base | None = None
-    """None where the Modelfile is built from local files."""
+    """None where the Modelfile is built from local files, or upon a model of the project."""
+    project_base: ProjectBase | None = None
+    """What it is built upon, if the project makes it (since 1.2)."""
     files: dict[str, Digest] = {}
     """Local weights and adapters, by their path from the Modelfile's folder."""
     fingerprint: Fingerprint
@@ -57,6 +71,11 @@ class Pin(_Entry):
     """The version that was asked what it makes of local weights: another may make something else of them."""
     built: tuple[Digest, ...] | None = None
     """The weights that it made of those in `files`, where they are others (since 1.1)."""
+
+    @property
+    def ground(self) -> Base | ProjectBase | None:
+        """What FROM named; None for local files."""
+        return self.base or self.project_base
 
 
 class Lock(_Entry):
@@ -73,6 +92,8 @@ class Lock(_Entry):
 
     def _least_version(self) -> str:
         """The first version that knows all that is in it: who has nothing of the newer need not be newer."""
+        if any(pin.project_base for pin in self.modelfiles.values()):
+            return "1.2"
         return "1.1" if any(pin.built for pin in self.modelfiles.values()) else "1.0"
 
     def dumps(self) -> str:

@@ -45,23 +45,41 @@ def drift_of_files(entry: Entry, lock: Lock) -> Iterator[Drift]:
                 yield Drift(modelfile=entry.key, what=f"`{name}` has changed since it was pinned")
 
 
+def drift_of_ground(entry: Entry, lock: Lock) -> Iterator[Drift]:
+    """What a Modelfile is FROM, where the project makes that, against what the lock has for its Modelfile."""
+    pin = lock.modelfiles.get(entry.key)
+    if pin is None or (base := pin.project_base) is None:
+        return
+    made = lock.modelfiles.get(base.modelfile)
+    if made is None:
+        yield Drift(modelfile=entry.key, what=f"its base {base.written} is made of `{base.modelfile}`: not in the lock")
+    elif made.fingerprint != base.fingerprint:
+        gives = f"and `{base.modelfile}` gives {made.fingerprint[:16]}…"
+        what = f"its base {base.written} is pinned as {base.fingerprint[:16]}…, {gives}"
+        yield Drift(modelfile=entry.key, what=what)
+
+
 def drift_of_base(entry: Entry, pin: Pin, store: Store) -> Iterator[Drift]:
     """Whether the base of a Modelfile has moved on the store since it was pinned, and with it what a build gives.
+
+    A base that the project makes does not move: where the store has another or none, it is only not built yet.
 
     Raises:
         NotFound: The store does not have the base, so that nobody can tell.
     """
-    if pin.base is None:
+    if (base := pin.ground) is None:
         return
-    found = store.find(ModelName.parse(pin.base.name))
+    found = store.find(ModelName.parse(base.name))
+    if pin.project_base and (found is None or fingerprint(found.model) != base.fingerprint):
+        return
     if found is None:
         raise NotFound(
-            f"{entry.key}: its base {pin.base.written} is not on {store.place}: nobody can tell whether it has moved",
-            hint=f"run `ollama pull {pin.base.written}`, or leave moved bases unnoticed with --frozen",
+            f"{entry.key}: its base {base.written} is not on {store.place}: nobody can tell whether it has moved",
+            hint=f"run `ollama pull {base.written}`, or leave moved bases unnoticed with --frozen",
         )
-    if (now := fingerprint(found.model)) != pin.base.fingerprint:
-        moved = f"its base {pin.base.written} has moved on {store.place}"
-        yield Drift(modelfile=entry.key, what=f"{moved}: pinned {pin.base.fingerprint[:16]}…, now {now[:16]}…")
+    if (now := fingerprint(found.model)) != base.fingerprint:
+        moved = f"its base {base.written} has moved on {store.place}"
+        yield Drift(modelfile=entry.key, what=f"{moved}: pinned {base.fingerprint[:16]}…, now {now[:16]}…")
     elif pin.text == text_digest(entry.modelfile):
         recipe = resolve(entry.modelfile, entry.folder, release(store.version()))
         gives = fingerprint(found.model.with_recipe(recipe, digests_of(recipe)))
