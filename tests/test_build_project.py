@@ -254,3 +254,10 @@ def test_what_fails_for_another_reason_does_not_keep_a_locked_project_from_it(br
     (broken / "mf.lock").write_text('{"version": "1.0", "modelfiles": {}}')
     ran = mf("build", "--json")
     assert (ran.code, [*fake.models]) == (3, ["other:v1"])
+
+
+def test_weights_of_a_listed_model_are_told_from_here(models: Path) -> None:
+    assert mf("pin").code == 0
+    (models / "weights.gguf").write_bytes(b"GGUF" + bytes(60) + b"other")
+    ran = mf("build", "base:v1")
+    assert (ran.code, ran.err.split(":")[1]) == (3, " `weights.gguf` is not what was pinned")

@@ -76,6 +76,7 @@ def order(name: str, path: str, *, latest: bool, quantize: str, keep: int) -> Or
     if not model.tagged and not latest:
         hint = f"write {name}:v1, or --latest if `latest` is meant: it changes for everybody who calls {name}"
         raise UsageError(f"`{name}` has no tag", hint=hint)
+    path = str(_from_here(Path(path)))
     _hash_ahead(path)
     from modelfile.cli.checked import check_buildable  # the rules: 40 ms, in which much is hashed
 
@@ -113,8 +114,7 @@ def project(config: Config, *, quantize: str, keep: int) -> list[Order]:
 
 def order_of(asked: Asked) -> Order:
     """The order of what is asked, also where the Modelfile cannot be built from."""
-    here = Path.cwd()
-    path = asked.path.relative_to(here) if asked.path.is_relative_to(here) else asked.path
+    path = _from_here(asked.path)
     checked: Modelfile | InputError
     from modelfile.cli.checked import check_buildable
 
@@ -123,6 +123,12 @@ def order_of(asked: Asked) -> Order:
     except InputError as error:
         checked = error
     return Order(name=asked.name, path=path, quantize=asked.quantize, keep=asked.keep, checked=checked)
+
+
+def _from_here(path: Path) -> Path:
+    """A path as short as a message wants it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _bases(orders: list[Order], store: Store) -> dict[ModelName, ModelName | None]:
