@@ -98,6 +98,14 @@ def test_weights_that_are_no_file_are_not_waited_for(project: Path) -> None:
     assert "`pipe` is neither a file nor a folder\nhelp: a pipe" in ran.err
 
 
+def test_a_modelfile_may_be_a_pipe(project: Path, fake: FakeOllama) -> None:
+    os.mkfifo(project / "pipe")
+    with ThreadPoolExecutor() as pool:
+        pool.submit((project / "pipe").write_text, LOCAL)
+        assert mf("build", "bot:v1", "-f", "pipe").code == 0
+    assert [*fake.models] == ["bot:v1"]
+
+
 def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -65,7 +65,7 @@ def test_a_build_that_is_ended_at_any_step(
         assert ended.code == 130
         assert ended.err.endswith(
             "error: interrupted\n"
-            "help: every model is as it was or as asked; run the command again, it goes on from there\n"
+            "help: every model is as it was or as asked; run the command again: what was sent whole is not sent again\n"
         )
         assert not scratches(fake) or STEPS[step][0] == "DELETE"
     held.is_as_before_or_as_asked()

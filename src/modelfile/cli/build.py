@@ -91,7 +91,8 @@ def build(  # noqa: PLR0913  # the command's options
     """Build a model from a Modelfile on an Ollama server, and check what the server made of it.
 
     A model that already is what the Modelfile says is left alone. Without NAME, builds all models that mf.toml lists,
-    each after what it is FROM; one that fails keeps no other from it, but for what is FROM it.
+    each after what it is FROM; one that fails keeps no other from it, but for what is FROM it. Where it is known ahead
+    that mf.lock refuses one, none is built.
 
     With --json: {"name", "host", "fingerprint", "digest", "ollama", "built", "kept", "meanwhile", "rewritten"}; for a
     plan {"name", "host", "ollama", "nothing_to_do", "existing", "base", "steps", "gives", "changes", "unknown_until"}.
@@ -123,7 +124,7 @@ def build(  # noqa: PLR0913  # the command's options
             else:
                 built = _build(orders, way, listen, saved)
     except KeyboardInterrupt:
-        _interrupted()
+        _interrupted(way)
     if not only_planned:
         _tell(built, way)
     elif not all(plan.nothing_to_do for plan in _show(planned, way, orders, plan_out)) and detailed_exitcode:
@@ -179,8 +180,11 @@ def _hosts(given: list[str] | None, saved: Saved | None) -> list[str]:
     return hosts
 
 
-def _interrupted() -> NoReturn:
-    print_error("interrupted", "every model is as it was or as asked; run the command again, it goes on from there")
+def _interrupted(way: _Way) -> NoReturn:
+    hint = "every model is as it was or as asked; run the command again: what was sent whole is not sent again"
+    print_error("interrupted", hint)
+    if way.as_json:
+        print_json({"error": "interrupted", "hint": hint})
     raise typer.Exit(INTERRUPTED)
 
 

@@ -36,20 +36,23 @@ class Checked:
         return any(diagnostic.severity is Severity.ERROR for diagnostic in self.diagnostics)
 
 
-def check(path: str, force: Settings | None = None, *, here: bool = False) -> Checked:
+def check(
+    path: str, force: Settings | None = None, *, here: bool = False, modelfile: Modelfile | None = None
+) -> Checked:
     """Read and lint one Modelfile, by what is configured here unless something else is in force.
 
     Args:
         path: Where it is; `-` for standard input.
         force: What is in force.
         here: Whether what comes on standard input stands in this folder: what it is FROM may be a file here.
+        modelfile: It, where it has been read: a pipe cannot be read twice.
 
     Raises:
         InputError: It cannot be read.
         UsageError: What is configured is not right.
     """
     force = force or settings()
-    modelfile = Modelfile.parse(read_source(path))
+    modelfile = Modelfile.parse(read_source(path)) if modelfile is None else modelfile
     context = _context(modelfile, path, force, here=here)
     rules = force.rules_for(path)
     return Checked(
@@ -86,13 +89,13 @@ def check_all(paths: Sequence[str], force: Settings) -> tuple[list[Checked], lis
     return checked, list(unread.values())
 
 
-def check_buildable(path: str) -> Checked:
+def check_buildable(path: str, modelfile: Modelfile | None = None) -> Checked:
     """Read and lint one Modelfile that is to be used; its errors and warnings are printed, but for those on the lock.
 
     Raises:
         InputError: It cannot be read, or is Refused for its errors.
     """
-    checked = check(path, here=True)
+    checked = check(path, here=True, modelfile=modelfile)
     of_lock = (not_in_lock.name, stale_lock.name)
     found = tuple(
         found for found in checked.diagnostics if found.severity is not Severity.INFO and found.name not in of_lock

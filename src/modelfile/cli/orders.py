@@ -11,7 +11,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from modelfile.build.saved import Asked
-from modelfile.cli.files import STDIN, read_source
+from modelfile.cli.files import read_source
 from modelfile.cli.locks import find_pin
 from modelfile.cli.server import open_store
 from modelfile.config import Config
@@ -77,19 +77,13 @@ def order(name: str, path: str, *, latest: bool, quantize: str, keep: int) -> Or
         hint = f"write {name}:v1, or --latest if `latest` is meant: it changes for everybody who calls {name}"
         raise UsageError(f"`{name}` has no tag", hint=hint)
     path = str(_from_here(Path(path)))
-    _hash_ahead(path)
+    modelfile = Modelfile.parse(read_source(path))
+    with contextlib.suppress(ModelfileError):  # what is wrong is told when it has been looked through
+        hash_ahead(resolve(modelfile, Path(path).parent).local_files)
     from modelfile.cli.checked import check_buildable  # the rules: 40 ms, in which much is hashed
 
-    modelfile = check_buildable(path).modelfile
+    check_buildable(path, modelfile)
     return Order(name=model, path=Path(path), checked=modelfile, quantize=quantize, keep=keep)
-
-
-def _hash_ahead(path: str) -> None:
-    """Begin to hash what a Modelfile names; if it cannot be, that is told when it has been looked through."""
-    if path != STDIN:
-        with contextlib.suppress(ModelfileError):
-            modelfile = Modelfile.parse(read_source(path))
-            hash_ahead(resolve(modelfile, Path(path).parent).local_files)
 
 
 def project(config: Config, *, quantize: str, keep: int) -> list[Order]:

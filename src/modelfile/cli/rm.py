@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,7 +73,8 @@ def _remove(
     failed: list[tuple[ModelName, ModelfileError]] = []
     for model in going:
         try:
-            store.remove(model.name)
+            with contextlib.suppress(NotFound):  # somebody else was quicker
+                store.remove(model.name)
         except ServerError as error:
             print_error(f"{model.name} is not gone: {error.message}", error.hint)
             failed.append((model.name, error))
