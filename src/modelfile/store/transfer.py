@@ -84,6 +84,11 @@ class _Tally:
             self._sent += length
             self._listen(Progress(status=self._status, total=self._total, completed=self._sent))
 
+    def leave_out(self, length: int) -> None:
+        """Count what need not be sent."""
+        with self._lock:
+            self._total -= length
+
     def stop(self) -> None:
         """Let whoever counts next stop."""
         with self._lock:
@@ -91,12 +96,12 @@ class _Tally:
 
 
 def _send(path: Path, digest: str, store: Store, tally: _Tally, listen: Listener) -> None:
-    tally.add(0)
     blob = ModelName(model="mf-blob", tag=digest.replace(":", "-"))
     with alone(blob, store.place, listen, f"upload of {path.name}"):
         if store.has_blob(digest):
-            tally.add(size_of(path))
+            tally.leave_out(size_of(path))
             return
+        tally.add(0)
         try:
             store.put_blob(digest, path, tally.add)
         except InputError:
