@@ -30,7 +30,7 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 fuzz: $(READY)  ## the property tests for about ten minutes
-	$(BIN)/pytest -q -n auto -m "not live" --hypothesis-profile=fuzz tests/test_laws.py tests/test_fmt.py tests/test_api.py tests/test_template.py tests/test_catalog.py
+	$(BIN)/pytest -q -n auto -m "not live" --hypothesis-profile=fuzz tests/laws tests/api/test_api.py tests/unit/gotemplate tests/unit/catalog
 
 coverage: $(READY)
 	$(BIN)/pytest -q -n auto -m "not live" --cov --cov-report=term
@@ -40,7 +40,7 @@ bench: $(READY)  ## the benchmarks, as ratios in one run
 	$(BIN)/python bench/run.py
 
 cases: $(READY)  ## write what the commands print now into tests/cases
-	$(BIN)/pytest -q tests/test_cases.py --update-cases -p no:randomly
+	$(BIN)/pytest -q tests/commands/test_cases.py --update-cases -p no:randomly
 
 docs: $(READY)  ## write docs/rules from the rules
 	$(BIN)/python docs/generate.py

@@ -10,7 +10,7 @@ from subprocess import DEVNULL
 from tempfile import TemporaryDirectory
 
 from bench.harness import Case, Place
-from tests import real_ollama
+from tests.support import real_ollama
 
 MODELFILE = '''\
 # Answers the questions that come in by mail.

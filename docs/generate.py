@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modelfile.lint.pages import page, title
-from modelfile.lint.rules import RULES
+from modelfile.linter.rule import page, title
+from modelfile.linter.rules import RULES
 
 FOLDER = Path(__file__).parent / "rules"
 

@@ -16,12 +16,12 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.real_ollama import Unavailable, serve  # noqa: E402  # the same
+from tests.support.real_ollama import Unavailable, serve  # noqa: E402  # the same
 
 from modelfile.errors import ModelfileError  # noqa: E402  # the project's root has to be on the path first
 from modelfile.names import ModelName, server_url  # noqa: E402  # the same
-from modelfile.ollama.client import Client  # noqa: E402  # the same
-from modelfile.store.server import ServerStore  # noqa: E402  # the same
+from modelfile.stores.ollama.client import Client  # noqa: E402  # the same
+from modelfile.stores.ollama.store import ServerStore  # noqa: E402  # the same
 
 MF = str(Path(sys.executable).with_name("mf"))
 MODELS = [ModelName.parse(name) for name in ("support-bot:v1.0", "support-bot:v1.1", "support-base:v1")]

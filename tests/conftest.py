@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from tests.building import BASE, LOCAL, UPON
-from tests.fake_ollama import FakeOllama
-from tests.real_ollama import serve
-from tests.tiny_gguf import write_tiny_gguf
+from tests.fakes.ollama import FakeOllama
+from tests.support.building import BASE, LOCAL, UPON
+from tests.support.real_ollama import serve
+from tests.support.tiny_gguf import write_tiny_gguf
 
-from modelfile.ollama.retry import Patience
+from modelfile.stores.ollama.retry import Backoff
 
 settings.register_profile("fuzz", max_examples=20_000, deadline=None)
 
@@ -22,7 +22,9 @@ UNWANTED = ("OLLAMA_HOST", "OLLAMA_API_KEY", "OLLAMA_MODELS", "NO_COLOR", "FORCE
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--update-cases`."""
-    parser.addoption("--update-cases", action="store_true", help="write what the commands print into tests/cases/*.md")
+    parser.addoption(
+        "--update-cases", action="store_true", help="write what the commands print into tests/commands/cases/*.md"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +32,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: py
     for name in UNWANTED:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")  # discard: nobody answers there
-    monkeypatch.setattr("modelfile.ollama.client.PATIENCE", Patience(pause=lambda _: None))
+    monkeypatch.setattr("modelfile.stores.ollama.client.BACKOFF", Backoff(pause=lambda _: None))
     monkeypatch.setattr("modelfile.report.progress.clock", lambda: 0.0)  # nothing ever lasts, so nothing is shown
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from modelfile.catalog.target import catalog
+from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.diagnostics import Diagnostic, Severity
-from modelfile.lint.engine import lint as run
-from modelfile.lint.rules import RULES
-from modelfile.lint.selection import select as selected
-from modelfile.semantics.files import digests_of
-from modelfile.semantics.resolve import resolve
+from modelfile.gotemplate.parser import Template, parse_template
+from modelfile.linter.context import context_of
+from modelfile.linter.engine import lint as run
+from modelfile.linter.rules import RULES
+from modelfile.linter.settings import select as selected
+from modelfile.recipe.resolve import resolve
 from modelfile.source import Source
-from modelfile.surroundings import context_of
 from modelfile.syntax import modelfile as syntax
-from modelfile.syntax.template import Template, parse_template
+from modelfile.weights.digests import digests_of
 
 __all__ = ["Modelfile", "Template", "lint", "parse", "parse_template"]
 
@@ -37,7 +37,7 @@ class Modelfile(syntax.Modelfile):
             InputError: Ollama's command line would refuse the Modelfile, or a file of it cannot be read.
         """
         recipe = resolve(self, Path(folder))
-        return recipe.request(digests_of(recipe))
+        return recipe.request(digests_of(recipe.local_files))
 
 
 def parse(text: str | bytes) -> Modelfile:

@@ -39,7 +39,7 @@ class ServerError(ModelfileError):
     """The Ollama server did not do what it was asked."""
 
 
-class Unreachable(ServerError):
+class ServerUnreachable(ServerError):
     """The server does not answer, or stopped answering."""
 
 
@@ -47,7 +47,7 @@ class NotFound(ServerError):
     """The server has no such model."""
 
 
-class NoRoom(ServerError):
+class DiskFull(ServerError):
     """The server's disk is full."""
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from modelfile.catalog.kinds import Default, Kind, Parameter
-from modelfile.catalog.loading import LOADING
-from modelfile.catalog.sampling import SAMPLING
+from modelfile.catalog.loading_parameters import LOADING
+from modelfile.catalog.parameter_spec import Default, Kind, Parameter
+from modelfile.catalog.sampling_parameters import SAMPLING
 
 __all__ = ["PARAMETERS", "Default", "Kind", "Parameter"]
 

@@ -21,7 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from modelfile.errors import ModelfileError, Refused, UsageError
-from modelfile.report.text import Unfailing, print_error
+from modelfile.report.terminal import SafeStream, print_error
 
 REFUSED: Final = 1
 USAGE: Final = 2
@@ -124,7 +124,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding cannot say is spelled out
-    sys.stderr = cast("TextIO", Unfailing(sys.stderr))
+    sys.stderr = cast("TextIO", SafeStream(sys.stderr))
     try:
         _run()
     except (BrokenPipeError, SystemExit) as stop:

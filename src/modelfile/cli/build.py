@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, assert_neve
 
 import typer
 
-from modelfile.cli.files import STDIN, write_atomic
+from modelfile.cli.files import STDIN
 from modelfile.cli.models import print_json
 from modelfile.cli.orders import Approve, Order, build_one, build_project, order, order_of, plans, project
 from modelfile.cli.server import url_of
-from modelfile.config import Config, find_config, load_config
 from modelfile.errors import InputError, UsageError
+from modelfile.filesystem import write_atomic
 from modelfile.names import ModelName
-from modelfile.report.text import print_error, print_note
+from modelfile.project.config import Config, find_config, load_config
+from modelfile.report.terminal import print_error, print_note
 
 if TYPE_CHECKING:
-    from modelfile.build.execute import Built
-    from modelfile.build.plan import Plan
-    from modelfile.build.project import Outcome
-    from modelfile.build.saved import Saved
-    from modelfile.progress import Listener
+    from modelfile.builder.execute import Built
+    from modelfile.builder.plan import Plan
+    from modelfile.builder.planfile import PlanFile
+    from modelfile.builder.scheduler import Outcome
+    from modelfile.events import Events
 
 INTERRUPTED = 130
 _PRINTED = "`--dry-run --json` prints what would be done"
@@ -118,11 +119,11 @@ def build(  # noqa: PLR0913  # the command's options
     from modelfile.report.progress import progress
 
     try:
-        with progress("planning" if only_planned else f"building {name or 'the project'}") as listen:
+        with progress("planning" if only_planned else f"building {name or 'the project'}") as events:
             if only_planned:
-                planned = [(url, *planned) for url in hosts for planned in plans(orders, url, listen).items()]
+                planned = [(url, *planned) for url in hosts for planned in plans(orders, url, events).items()]
             else:
-                built = _build(orders, way, listen, saved)
+                built = _build(orders, way, events, saved)
     except KeyboardInterrupt:
         _interrupted(way)
     if not only_planned:
@@ -168,7 +169,7 @@ def _orders(name: str | None, file: str | None, *, latest: bool, quantize: str, 
         raise InputError(error.message, hint=f"{hint}; `mf build` alone builds {others}" if others else hint) from error
 
 
-def _hosts(given: list[str] | None, saved: Saved | None) -> list[str]:
+def _hosts(given: list[str] | None, saved: PlanFile | None) -> list[str]:
     """The servers that are meant: of those that are planned for, if there is a plan."""
     if saved and not given:
         return [*saved.hosts]
@@ -188,16 +189,16 @@ def _interrupted(way: _Way) -> NoReturn:
     raise typer.Exit(INTERRUPTED)
 
 
-def _saved(path: str) -> Saved:
-    from modelfile.build.saved import Saved
+def _saved(path: str) -> PlanFile:
+    from modelfile.builder.planfile import PlanFile
 
     try:
-        return Saved(Path(path).read_bytes(), path)
+        return PlanFile(Path(path).read_bytes(), path)
     except OSError as error:
         raise InputError(f"`{path}` cannot be read: {error.strerror or error}") from error
 
 
-def _approval(saved: Saved | None, *, quiet: bool) -> Approve:
+def _approval(saved: PlanFile | None, *, quiet: bool) -> Approve:
     """What is done with a plan before it is done."""
     telling = Lock()  # several are built side by side
 
@@ -205,7 +206,7 @@ def _approval(saved: Saved | None, *, quiet: bool) -> Approve:
         if saved:
             saved.approve(plan)
         if not quiet and not plan.nothing_to_do:
-            from modelfile.report.plan import print_plan
+            from modelfile.report.plans import print_plan
 
             with telling:
                 print_plan(plan, sys.stderr)
@@ -222,8 +223,8 @@ def _show(
         ModelfileError: The only model cannot be planned.
         Exit: One of several cannot, and nothing was written.
     """
-    from modelfile.build.project import Failed, Succeeded
-    from modelfile.build.saved import dumps, plan_as_json
+    from modelfile.builder.planfile import dumps, plan_as_json
+    from modelfile.builder.scheduler import Failed, Succeeded
 
     for _, _, outcome in outcomes:
         if isinstance(outcome, Failed) and not way.several:
@@ -235,7 +236,7 @@ def _show(
     if way.as_json:
         _print_json([_as_json(url, name, outcome, plan_as_json) for url, name, outcome in outcomes], way)
     else:
-        from modelfile.report.plan import print_plans
+        from modelfile.report.plans import print_plans
 
         print_plans(outcomes, sys.stdout)
     if whole:
@@ -249,13 +250,13 @@ def _show(
 
 
 def _build(
-    orders: list[Order], way: _Way, listen: Listener, saved: Saved | None
+    orders: list[Order], way: _Way, events: Events, saved: PlanFile | None
 ) -> list[tuple[str, ModelName, Outcome[Built]]]:
-    from modelfile.build.project import Failed, Succeeded
+    from modelfile.builder.scheduler import Failed, Succeeded
 
     if saved and way.several:  # all or nothing
         for url in way.hosts:
-            for outcome in plans(orders, url, listen).values():
+            for outcome in plans(orders, url, events).values():
                 if isinstance(outcome, Failed):
                     raise outcome.error
                 if isinstance(outcome, Succeeded):
@@ -265,17 +266,17 @@ def _build(
     approve = _approval(saved, quiet=way.as_json)
     if not way.several:
         (only,) = orders
-        return [(way.hosts[0], only.name, Succeeded(build_one(only, way.hosts[0], listen, approve)))]
+        return [(way.hosts[0], only.name, Succeeded(build_one(only, way.hosts[0], events, approve)))]
     return [
         (url, name, outcome)
         for url in way.hosts
-        for name, outcome in build_project(orders, url, listen, approve).items()
+        for name, outcome in build_project(orders, url, events, approve).items()
     ]
 
 
 def _tell(outcomes: list[tuple[str, ModelName, Outcome[Built]]], way: _Way) -> None:
-    from modelfile.build.project import Succeeded
-    from modelfile.report.plan import print_built, print_outcomes
+    from modelfile.builder.scheduler import Succeeded
+    from modelfile.report.plans import print_built, print_outcomes
 
     if way.as_json:
         _print_json([_as_json(url, name, outcome, _built) for url, name, outcome in outcomes], way)
@@ -290,7 +291,7 @@ def _tell(outcomes: list[tuple[str, ModelName, Outcome[Built]]], way: _Way) -> N
 def _as_json(
     url: str, name: ModelName, outcome: Outcome[_Result], told: Callable[[_Result], dict[str, Any]]
 ) -> dict[str, Any]:
-    from modelfile.build.project import Failed, Skipped, Succeeded
+    from modelfile.builder.scheduler import Failed, Skipped, Succeeded
 
     of = {"name": str(name), "host": url}
     match outcome:
@@ -305,7 +306,7 @@ def _as_json(
 
 
 def _built(built: Built) -> dict[str, Any]:
-    from modelfile.semantics.fingerprint import fingerprint
+    from modelfile.recipe.fingerprint import fingerprint
 
     sent, made = built.rewritten
     return {

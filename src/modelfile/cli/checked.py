@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 
 from modelfile.cli.files import STDIN, read_source
-from modelfile.cli.settings import Settings, settings
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.errors import InputError, Refused
-from modelfile.lint.engine import lint, not_looked
-from modelfile.lint.rule import Context, Rule
-from modelfile.lint.rules.references.not_in_lock import not_in_lock
-from modelfile.lint.rules.references.stale_lock import stale_lock
-from modelfile.report.counted import counted
-from modelfile.report.text import print_findings
-from modelfile.surroundings import context_of
+from modelfile.linter.context import context_of
+from modelfile.linter.engine import lint, undecided
+from modelfile.linter.rule import Context, Rule
+from modelfile.linter.rules.references.not_in_lock import not_in_lock
+from modelfile.linter.rules.references.stale_lock import stale_lock
+from modelfile.linter.settings import Settings, settings
+from modelfile.report.progress import counted
+from modelfile.report.terminal import print_findings
 from modelfile.syntax.modelfile import Modelfile
 
 
@@ -27,7 +27,7 @@ class Checked:
 
     modelfile: Modelfile
     diagnostics: tuple[Diagnostic, ...]
-    not_looked: Callable[[], Iterable[tuple[Rule, str]]]
+    undecided: Callable[[], Iterable[tuple[Rule, str]]]
     """Gives the rules that could not decide, and why."""
 
     @property
@@ -58,7 +58,7 @@ def check(
     return Checked(
         modelfile=modelfile,
         diagnostics=lint(context, rules, force.severities),
-        not_looked=partial(not_looked, context, rules),
+        undecided=partial(undecided, context, rules),
     )
 
 
@@ -89,7 +89,7 @@ def check_all(paths: Sequence[str], force: Settings) -> tuple[list[Checked], lis
     return checked, list(unread.values())
 
 
-def check_buildable(path: str, modelfile: Modelfile | None = None) -> Checked:
+def load_for_build(path: str, modelfile: Modelfile | None = None) -> Checked:
     """Read and lint one Modelfile that is to be used; its errors and warnings are printed, but for those on the lock.
 
     Raises:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from modelfile.cli.settings import settings
-from modelfile.config import KEYS, ProjectModel
+from modelfile.linter.settings import settings
+from modelfile.project.config import KEYS, ProjectModel
 
 
 def config(

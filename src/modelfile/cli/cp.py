@@ -8,10 +8,10 @@ import typer
 
 from modelfile.cli.models import AsJson, lookup, print_json
 from modelfile.cli.server import Host, open_store
-from modelfile.cli.settings import settings
 from modelfile.errors import UsageError
+from modelfile.linter.settings import settings
 from modelfile.names import ModelName
-from modelfile.store.base import held
+from modelfile.stores.protocol import held
 
 
 def cp(
@@ -33,7 +33,7 @@ def cp(
         hint = f"write {destination}:v1, or {destination}:latest if that is meant"
         raise UsageError(f"`{destination}` has no tag", hint=hint)
     limit = settings().config.keep
-    from modelfile.build.history import copy_over, keep
+    from modelfile.stores.backups import keep, replace_tag
 
     kept = None
     with open_store(host) as store:
@@ -46,7 +46,7 @@ def cp(
                 hint = "to overwrite it, say --force" + (f"; `mf rollback {there.name}` undoes that" if limit else "")
                 raise UsageError(f"{there.name} is there on {store.place}, and holds another model", hint=hint)
             kept = keep(there.name, store, limit)
-        named = there.name if there and same else copy_over(given.name, new, store)[0].name
+        named = there.name if there and same else replace_tag(given.name, new, store)[0].name
     if as_json:
         names = {"source": str(given.name), "destination": str(named), "digest": given.digest}
         print_json({**names, "copied": not same, "kept": str(kept) if kept else None})

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.checked import check_buildable
+from modelfile.cli.checked import load_for_build
 from modelfile.cli.locks import load_lock
 from modelfile.cli.server import Host, open_store
 from modelfile.errors import InputError, NotFound, UsageError
-from modelfile.lock.find import find_lock
+from modelfile.lockfile import find_lock
 from modelfile.names import ModelName, model_for
-from modelfile.report.text import print_changes
+from modelfile.report.terminal import print_changes
 
 if TYPE_CHECKING:
-    from modelfile.diff.changes import Change
-    from modelfile.semantics.recipe import Model, Recipe
-    from modelfile.store.base import Store
+    from modelfile.differ import Change
+    from modelfile.recipe.recipe import Model, Recipe
+    from modelfile.stores.protocol import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ def diff(
 
 
 def _changes(a: str, b: str, host: str | None) -> tuple[Change, ...]:
-    from modelfile.diff.compare import compare_models, compare_recipes
+    from modelfile.differ import compare_models, compare_recipes
 
     old, new = _file(a), _file(b)
     if old and new:
@@ -74,8 +74,8 @@ def _changes(a: str, b: str, host: str | None) -> tuple[Change, ...]:
 
 
 def _file(text: str) -> _File | None:
-    from modelfile.semantics.files import digests_of
-    from modelfile.semantics.resolve import resolve
+    from modelfile.recipe.resolve import resolve
+    from modelfile.weights.digests import digests_of
 
     path = Path(text)
     if path.is_dir() and (path / "Modelfile").is_file():
@@ -84,13 +84,13 @@ def _file(text: str) -> _File | None:
         if text.startswith((".", "/", "~")):
             raise InputError(f"`{text}` does not exist")
         return None
-    recipe = resolve(check_buildable(str(path)).modelfile, path.parent)
-    return _File(path=str(path), recipe=recipe, digests=digests_of(recipe))
+    recipe = resolve(load_for_build(str(path)).modelfile, path.parent)
+    return _File(path=str(path), recipe=recipe, digests=digests_of(recipe.local_files))
 
 
 def _expected(side: _File, other: Model, store: Store) -> Model:
     """What a build of a Modelfile would give on this store now, as far as a model that may come of it tells."""
-    from modelfile.build.expected import expected
+    from modelfile.builder.forecast import expected
 
     base = None
     if side.recipe.base:

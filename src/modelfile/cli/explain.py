@@ -12,11 +12,10 @@ import typer
 from modelfile.catalog.parameters import PARAMETERS, Default, Kind, Parameter
 from modelfile.catalog.versions import Version
 from modelfile.errors import UsageError
-from modelfile.lint.pages import page, title
-from modelfile.lint.rule import Rule
-from modelfile.lint.rules import RULES
-from modelfile.lint.rules.structure.unknown_instruction import unknown_instruction
-from modelfile.lint.selection import select
+from modelfile.linter.rule import Rule, page, title
+from modelfile.linter.rules import RULES
+from modelfile.linter.rules.structure.unknown_instruction import unknown_instruction
+from modelfile.linter.settings import select
 
 if TYPE_CHECKING:
     from modelfile.catalog.instructions import Instruction

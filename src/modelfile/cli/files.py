@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from errno import ENOSPC
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
@@ -88,41 +86,3 @@ def read_source(path: str) -> Source:
 def folder_of(path: str) -> Path | None:
     """The folder that a Modelfile's paths are relative to; standard input has none."""
     return None if path == STDIN else Path(path).parent
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Replace a file's content in one step: who reads it, or pulls the plug, has the old or the new.
-
-    A device or a pipe, which has none, is written to.
-
-    Raises:
-        InputError: It cannot be written; nothing is left of the attempt.
-    """
-    import tempfile  # 3 ms that only a write pays
-
-    real = path.resolve()
-    try:
-        if real.exists() and not real.is_file():
-            real.write_bytes(data)
-            return
-        descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(real.stat().st_mode & 0o777 if real.exists() else 0o666 & ~_umask())
-            Path(temporary).replace(real)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-            raise
-    except OSError as error:
-        hint = "it is as it was; make room on the disk, then run the command again" if error.errno == ENOSPC else None
-        raise InputError(f"`{path}` cannot be written: {error.strerror or error}", hint=hint) from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.files import STDIN, find_modelfiles, read_source, write_atomic
+from modelfile.cli.files import STDIN, find_modelfiles, read_source
 from modelfile.errors import InputError
-from modelfile.fmt.formatter import format_modelfile
-from modelfile.report.text import print_error, print_line_diff
+from modelfile.filesystem import write_atomic
+from modelfile.formatter import format_modelfile
+from modelfile.report.terminal import print_error, print_line_diff
 from modelfile.syntax.modelfile import Modelfile
 
 

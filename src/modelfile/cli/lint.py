@@ -13,13 +13,14 @@ from typing import Annotated, Final
 import typer
 
 from modelfile.cli.checked import Checked, check_all, diagnose
-from modelfile.cli.files import STDIN, find_modelfiles, write_atomic
-from modelfile.cli.settings import Settings, settings
-from modelfile.config import Config
+from modelfile.cli.files import STDIN, find_modelfiles
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.errors import InputError, UsageError
-from modelfile.lint.rules import RULES
-from modelfile.report.text import print_error, print_findings, print_line_diff, print_note
+from modelfile.filesystem import write_atomic
+from modelfile.linter.rules import RULES
+from modelfile.linter.settings import Settings, settings
+from modelfile.project.config import Config
+from modelfile.report.terminal import print_error, print_findings, print_line_diff, print_note
 from modelfile.syntax.modelfile import Modelfile
 
 _RANK: Final = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}
@@ -105,7 +106,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
         elif not diff:
             _write(_rendered(output_format, checked, unread), output_file)
         if verbose:
-            _print_not_looked(checked)
+            _print_undecided(checked)
         for failure in unread:
             print_error(failure.message, failure.hint)
         worst = max((_RANK[found.severity] for item in checked for found in item.diagnostics), default=-1)
@@ -124,10 +125,10 @@ def _selectors(given: list[str] | None) -> tuple[str, ...]:
     return tuple(selector.strip() for text in given or () for selector in text.split(",") if selector.strip())
 
 
-def _print_not_looked(checked: list[Checked]) -> None:
+def _print_undecided(checked: list[Checked]) -> None:
     files: dict[tuple[str, str], list[str]] = {}
     for item in checked:
-        for rule, reason in item.not_looked():
+        for rule, reason in item.undecided():
             files.setdefault((rule.name, reason), []).append(item.modelfile.source.path)
     for (name, reason), paths in files.items():
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
@@ -153,10 +154,10 @@ def _rendered(output_format: Format, checked: list[Checked], unread: list[InputE
         case Format.TEXT | Format.CONCISE:
             from modelfile.report.concise import findings_as_concise as render
         case Format.JSON:
-            from modelfile.report.as_json import findings_as_json
+            from modelfile.report.json_output import findings_as_json
 
-            not_looked = [(item.modelfile.source, item.not_looked()) for item in checked]
-            return findings_as_json(findings, unread, not_looked)
+            undecided = [(item.modelfile.source, item.undecided()) for item in checked]
+            return findings_as_json(findings, unread, undecided)
         case Format.SARIF:
             from importlib.metadata import version
 
@@ -182,7 +183,7 @@ def _write(text: str, file: str | None) -> None:
 
 def _mend(item: Checked, force: Settings, *, unsafe: bool, write: bool) -> Checked:
     """The Modelfile with its fixes; written back, or shown."""
-    from modelfile.lint.fixes import apply_fixes
+    from modelfile.linter.fixes import apply_fixes
 
     before = item.modelfile
     path = before.source.path
@@ -215,7 +216,7 @@ def _silence(item: Checked, force: Settings) -> Checked:
 def _silenced(
     item: Checked, unwanted: list[Diagnostic], force: Settings, *, whole_file: Container[str] = ()
 ) -> Checked:
-    from modelfile.lint.suppressions import with_suppressions
+    from modelfile.linter.suppressions import with_suppressions
 
     text = with_suppressions(item.modelfile, unwanted, whole_file=whole_file)
     modelfile = Modelfile.parse(replace(item.modelfile.source, text=text))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelfile.config import find_config
-from modelfile.lock.find import find_lock, find_repository, key_in
-from modelfile.lock.header import NAME
-from modelfile.report.text import print_warning
+from modelfile.lockfile import NAME, find_lock, find_repository, key_in
+from modelfile.project.config import find_config
+from modelfile.report.terminal import print_warning
 
 if TYPE_CHECKING:
     from modelfile.lock.schema import Lock, Pin

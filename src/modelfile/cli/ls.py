@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from modelfile.build.history import is_ours
 from modelfile.cli.models import AsJson, described, print_json
 from modelfile.cli.server import Host, open_store
 from modelfile.names import ModelName
+from modelfile.stores.backups import is_internal
 
 
 def ls(
@@ -37,7 +37,7 @@ def ls(
         listed = [
             model
             for model in store.list()
-            if (everything or not is_ours(model.name)) and (pattern is None or _matches(model.name, pattern))
+            if (everything or not is_internal(model.name)) and (pattern is None or _matches(model.name, pattern))
         ]
     if as_json:
         print_json([described(model) for model in listed])

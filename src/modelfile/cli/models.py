@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 
-from modelfile.build.history import is_ours
 from modelfile.errors import NotFound
 from modelfile.names import ModelName
-from modelfile.store.base import Listed, held
+from modelfile.stores.backups import is_internal
+from modelfile.stores.protocol import ListedModel, held
 
 _TELLING: Final = 3
 """A name of fewer characters is like too many others."""
@@ -24,7 +24,7 @@ def print_json(document: Any) -> None:
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def described(model: Listed) -> dict[str, Any]:
+def described(model: ListedModel) -> dict[str, Any]:
     """A listed model for programs."""
     return {
         "name": str(model.name),
@@ -34,7 +34,7 @@ def described(model: Listed) -> dict[str, Any]:
     }
 
 
-def lookup(name: ModelName, listed: Collection[Listed], place: str) -> Listed:
+def lookup(name: ModelName, listed: Collection[ListedModel], place: str) -> ListedModel:
     """What is listed under a name.
 
     Raises:
@@ -48,7 +48,7 @@ def lookup(name: ModelName, listed: Collection[Listed], place: str) -> Listed:
 def _suggestion(name: ModelName, listed: Iterable[ModelName]) -> str:
     from difflib import get_close_matches
 
-    shown = [other for other in listed if not is_ours(other)]
+    shown = [other for other in listed if not is_internal(other)]
     wanted = name.model.lower()
     models = {other.model.lower() for other in shown}
     alike = {wanted, *(get_close_matches(wanted, models, cutoff=0.75) if len(wanted) >= _TELLING else ())}

@@ -10,28 +10,28 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from modelfile.build.saved import Asked
+from modelfile.builder.planfile import BuildRequest
 from modelfile.cli.files import read_source
 from modelfile.cli.locks import find_pin
 from modelfile.cli.server import open_store
-from modelfile.config import Config
 from modelfile.errors import InputError, ModelfileError, ServerError, UsageError
-from modelfile.lock.find import find_lock
+from modelfile.events import Events, Progress
+from modelfile.lockfile import find_lock
 from modelfile.names import ModelName
-from modelfile.progress import Listener, Progress
-from modelfile.report.text import print_warning
-from modelfile.semantics.files import hash_ahead
-from modelfile.semantics.resolve import resolve
+from modelfile.project.config import Config
+from modelfile.recipe.resolve import resolve
+from modelfile.report.terminal import print_warning
 from modelfile.syntax.modelfile import Modelfile
+from modelfile.weights.digests import hash_ahead
 
 if TYPE_CHECKING:
-    from modelfile.build.execute import Built, Job
-    from modelfile.build.plan import Pinned, Plan
-    from modelfile.build.project import Outcome
+    from modelfile.builder.execute import Built, Job
+    from modelfile.builder.plan import Pinned, Plan
+    from modelfile.builder.scheduler import Outcome
     from modelfile.lock.resolve import Entry
     from modelfile.lock.schema import Pin
-    from modelfile.semantics.recipe import Recipe
-    from modelfile.store.base import Store
+    from modelfile.recipe.recipe import Recipe
+    from modelfile.stores.protocol import Store
 
 _MUCH: Final = 1 << 26
 """So many bytes take 50 ms to hash."""
@@ -40,7 +40,7 @@ Approve: TypeAlias = "Callable[[Plan], None]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order(Asked):
+class Order(BuildRequest):
     """A model that is to be built of a Modelfile, which has been looked through."""
 
     checked: Modelfile | InputError
@@ -80,9 +80,9 @@ def order(name: str, path: str, *, latest: bool, quantize: str, keep: int) -> Or
     modelfile = Modelfile.parse(read_source(path))
     with contextlib.suppress(ModelfileError):  # what is wrong is told when it has been looked through
         hash_ahead(resolve(modelfile, Path(path).parent).local_files)
-    from modelfile.cli.checked import check_buildable  # the rules: 40 ms, in which much is hashed
+    from modelfile.cli.checked import load_for_build  # the rules: 40 ms, in which much is hashed
 
-    check_buildable(path, modelfile)
+    load_for_build(path, modelfile)
     return Order(name=model, path=Path(path), checked=modelfile, quantize=quantize, keep=keep)
 
 
@@ -100,20 +100,20 @@ def project(config: Config, *, quantize: str, keep: int) -> list[Order]:
         raise UsageError("nothing says which models to build", hint=hint)
     return [
         order_of(
-            Asked(name=model.name, path=model.modelfile, quantize=model.quantize or "", keep=keep),
+            BuildRequest(name=model.name, path=model.modelfile, quantize=model.quantize or "", keep=keep),
         )
         for model in config.models
     ]
 
 
-def order_of(asked: Asked) -> Order:
+def order_of(asked: BuildRequest) -> Order:
     """The order of what is asked, also where the Modelfile cannot be built from."""
     path = _from_here(asked.path)
     checked: Modelfile | InputError
-    from modelfile.cli.checked import check_buildable
+    from modelfile.cli.checked import load_for_build
 
     try:
-        checked = check_buildable(str(path)).modelfile
+        checked = load_for_build(str(path)).modelfile
     except InputError as error:
         checked = error
     return Order(name=asked.name, path=path, quantize=asked.quantize, keep=asked.keep, checked=checked)
@@ -137,15 +137,15 @@ def _bases(orders: list[Order], store: Store) -> dict[ModelName, ModelName | Non
     return {order.name: base(order) for order in orders}
 
 
-def plans(orders: list[Order], host: str | None, listen: Listener) -> dict[ModelName, Outcome[Plan]]:
+def plans(orders: list[Order], host: str | None, events: Events) -> dict[ModelName, Outcome[Plan]]:
     """What builds would do on a server now, in their order.
 
     Raises:
         UsageError: They go in a circle.
     """
-    from modelfile.build.execute import prepare
-    from modelfile.build.plan import refuse_another
-    from modelfile.build.project import Failed, Skipped, Succeeded, layers, needs
+    from modelfile.builder.execute import prepare
+    from modelfile.builder.plan import check_pin
+    from modelfile.builder.scheduler import Failed, Skipped, Succeeded, layers, needs
 
     outcomes: dict[ModelName, Outcome[Plan]] = {}
     by_name = {order.name: order for order in orders}
@@ -172,29 +172,29 @@ def plans(orders: list[Order], host: str | None, listen: Listener) -> dict[Model
                 job = _job(by_name[name], store, base=base)
                 if base and base.gives and job.pinned.base:
                     what = f"the base {base.name}, as it is to be built on {store.place},"
-                    refuse_another(what, job.pinned.base, base.gives, name)
-                outcomes[name] = Succeeded(prepare(job, store, listen))
+                    check_pin(what, job.pinned.base, base.gives, name)
+                outcomes[name] = Succeeded(prepare(job, store, events))
             except ModelfileError as error:
                 outcomes[name] = Failed(error)
     return outcomes
 
 
-def build_one(order: Order, host: str | None, listen: Listener, approve: Approve) -> Built:
+def build_one(order: Order, host: str | None, events: Events, approve: Approve) -> Built:
     """Build one model on one server.
 
     Raises:
         ModelfileError: It could not be built; the name is as it was.
     """
-    from modelfile.build.execute import build
+    from modelfile.builder.execute import build
 
     with open_store(host) as store:
         job = _job(order, store)
-        built = build(job, store, _meanwhile(listen), approve)
+        built = build(job, store, _meanwhile(events), approve)
     _warn(job, built)
     return built
 
 
-def _meanwhile(listen: Listener) -> Listener:
+def _meanwhile(events: Events) -> Events:
     """While much is hashed, import what will send it: 100 ms that are over then."""
     begun = False
 
@@ -202,14 +202,14 @@ def _meanwhile(listen: Listener) -> Listener:
         nonlocal begun
         if not begun and now.total >= _MUCH:
             begun = True
-            Thread(target=import_module, args=("modelfile.ollama.client",), daemon=True).start()
-        listen(now)
+            Thread(target=import_module, args=("modelfile.stores.ollama.client",), daemon=True).start()
+        events(now)
 
     return hear
 
 
 def build_project(
-    orders: list[Order], host: str | None, listen: Listener, approve: Approve
+    orders: list[Order], host: str | None, events: Events, approve: Approve
 ) -> Mapping[ModelName, Outcome[Built]]:
     """Build all models of a project on one server, each after what it is FROM, independent ones side by side.
 
@@ -218,10 +218,10 @@ def build_project(
     Raises:
         UsageError: They go in a circle.
     """
-    from modelfile.build.project import Failed, build_all, refused
+    from modelfile.builder.scheduler import Failed, build_all, refused
 
     if any(find_lock(order.path.parent) for order in orders):
-        planned = plans(orders, host, listen)
+        planned = plans(orders, host, events)
         if without := refused({order.name: planned[order.name] for order in orders}):
             return without
     by_name = {order.name: order for order in orders}
@@ -230,7 +230,7 @@ def build_project(
         def hear(now: Progress) -> None:
             if interrupted.is_set():
                 raise KeyboardInterrupt
-            listen(replace(now, status=f"{name}: {now.status}"))
+            events(replace(now, status=f"{name}: {now.status}"))
 
         return build_one(by_name[name], host, hear, approve)
 
@@ -243,22 +243,22 @@ def build_project(
 
 
 def _job(order: Order, store: Store, base: Plan | None = None) -> Job:
-    from modelfile.build.execute import Job
+    from modelfile.builder.execute import Job
 
     recipe = order.recipe(store)
     if order.quantize:
         from modelfile.catalog.versions import release
-        from modelfile.semantics.quantize import check
+        from modelfile.weights.checks import check_quantization
 
         named = store.find(ModelName.parse(recipe.base)) if recipe.base else None
         known = named.quantization if named else ""
-        check(recipe, order.quantize, release(store.version()), base_type=known)
+        check_quantization(recipe.files, order.quantize, release(store.version()), base=recipe.base, base_type=known)
     return Job(name=order.name, recipe=recipe, pinned=_pinned(order, recipe), keep=order.keep, base=base)
 
 
 def _pinned(order: Order, recipe: Recipe) -> Pinned:
     """What the lock says of a build, as far as it is about what the Modelfile says now."""
-    from modelfile.build.plan import NOTHING_PINNED, Pinned
+    from modelfile.builder.plan import NOTHING_PINNED, Pinned
 
     pin, lock = find_pin(order.path), find_lock(order.path.parent)
     if pin is None or lock is None:
@@ -285,7 +285,7 @@ def _as_pinned(entry: Entry, pin: Pin) -> bool:
 
 
 def _warn(job: Job, built: Built) -> None:
-    from modelfile.semantics.fingerprint import fingerprint
+    from modelfile.recipe.fingerprint import fingerprint
 
     pinned, version = job.pinned, built.plan.version
     if pinned.version and pinned.version != version and pinned.model not in (None, fingerprint(built.made.model)):

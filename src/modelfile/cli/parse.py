@@ -10,8 +10,8 @@ import typer
 
 from modelfile.cli.files import find_modelfiles, folder_of, read_source
 from modelfile.errors import InputError
-from modelfile.report.as_json import diagnostic_as_json
-from modelfile.report.text import print_error
+from modelfile.report.json_output import diagnostic_as_json
+from modelfile.report.terminal import print_error
 from modelfile.syntax.modelfile import Modelfile
 
 
@@ -54,13 +54,13 @@ def parse(
 
 
 def _request(modelfile: Modelfile, folder: Path) -> dict[str, Any]:
-    from modelfile.semantics.files import digests_of
-    from modelfile.semantics.resolve import resolve
+    from modelfile.recipe.resolve import resolve
+    from modelfile.weights.digests import digests_of
 
     if modelfile.diagnostics:
         return {"request": None}
     try:
         recipe = resolve(modelfile, folder)
-        return {"request": recipe.request(digests_of(recipe))}
+        return {"request": recipe.request(digests_of(recipe.local_files))}
     except InputError as error:
         return {"request": None, "error": error.message}

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.checked import check_buildable
-from modelfile.cli.files import STDIN, find_modelfiles, read_source, write_atomic
+from modelfile.cli.checked import load_for_build
+from modelfile.cli.files import STDIN, find_modelfiles, read_source
 from modelfile.cli.locks import load_lock, lock_to_write
 from modelfile.cli.server import Host, open_store
-from modelfile.config import find_config, load_config
 from modelfile.errors import InputError, NotFound, UsageError
-from modelfile.lock.find import find_lock, key_in
-from modelfile.lock.header import NAME
+from modelfile.filesystem import write_atomic
+from modelfile.lockfile import NAME, find_lock, key_in
 from modelfile.names import ModelName
-from modelfile.report.text import print_error
-from modelfile.semantics.resolve import resolve
+from modelfile.project.config import find_config, load_config
+from modelfile.recipe.resolve import resolve
+from modelfile.report.terminal import print_error
 from modelfile.syntax.modelfile import Modelfile
 
 if TYPE_CHECKING:
@@ -65,20 +65,20 @@ def _projects(paths: list[str], *, check_only: bool) -> dict[Path, list[Entry]]:
         lock = find_lock(folder) if check_only else lock_to_write(folder)
         if lock is None:
             raise InputError(f"no mf.lock for `{path}`", hint="run `mf pin` and commit the file it writes")
-        checked = check_buildable(path)
+        checked = load_for_build(path)
         projects.setdefault(lock, []).append(Entry(root=lock.parent, path=Path(path), modelfile=checked.modelfile))
     return projects
 
 
 def _check(projects: dict[Path, list[Entry]], host: str | None, *, frozen: bool, whole: bool) -> None:
-    from modelfile.lock.verify import Drift, drift_of_base, drift_of_files, drift_of_ground
+    from modelfile.lock.verify import Drift, base_drift, drift_of_base, drift_of_files
 
     drifts: list[Drift] = []
     unknown: list[NotFound] = []
     for path, entries in projects.items():
         lock = load_lock(path)
         for entry in _with_bases(entries, lock):
-            drifts += (*drift_of_files(entry, lock), *drift_of_ground(entry, lock))
+            drifts += (*drift_of_files(entry, lock), *base_drift(entry, lock))
         if whole:
             gone = sorted(key for key in lock.modelfiles if not (path.parent / key).is_file())
             drifts += (Drift(modelfile=key, what="is in the lock, and is gone") for key in gone)
@@ -160,8 +160,8 @@ def _write(projects: dict[Path, list[Entry]], host: str | None, *, pull: bool) -
     for path, entries in projects.items():
         before = load_lock(path).modelfiles
         kept = {key: pinned for key, pinned in before.items() if (path.parent / key).is_file()}
-        with open_store(host) as store, progress("pinning") as listen:
-            pins = pin_all(entries, before, _makers(path, entries), store, listen, pull=pull)
+        with open_store(host) as store, progress("pinning") as events:
+            pins = pin_all(entries, before, _makers(path, entries), store, events, pull=pull)
         lock = Lock(modelfiles={**kept, **pins})
         if not path.exists() or path.read_bytes() != lock.dumps().encode():
             write_atomic(path, lock.dumps().encode())

@@ -10,12 +10,12 @@ from modelfile.cli.models import AsJson, print_json
 from modelfile.cli.server import Host, open_store
 from modelfile.errors import ModelfileError, ServerError, VerificationError
 from modelfile.names import ModelName
-from modelfile.report.text import print_error
-from modelfile.store.base import held
+from modelfile.report.terminal import print_error
+from modelfile.stores.protocol import held
 
 if TYPE_CHECKING:
-    from modelfile.progress import Listener
-    from modelfile.store.base import Listed, Store
+    from modelfile.events import Events
+    from modelfile.stores.protocol import ListedModel, Store
 
 
 def pull(
@@ -37,8 +37,8 @@ def pull(
         listed = store.list()
         for name in dict.fromkeys(wanted):
             try:
-                with progress(f"pulling {name}") as listen:
-                    answer = _pull(name, held(name, listed), store, listen)
+                with progress(f"pulling {name}") as events:
+                    answer = _pull(name, held(name, listed), store, events)
             except ModelfileError as error:
                 print_error(error.message, error.hint)
                 answers.append({"name": str(name), "error": error.message, "hint": error.hint})
@@ -52,10 +52,10 @@ def pull(
         raise typer.Exit(3)
 
 
-def _pull(name: ModelName, before: Listed | None, store: Store, listen: Listener) -> dict[str, Any]:
+def _pull(name: ModelName, before: ListedModel | None, store: Store, events: Events) -> dict[str, Any]:
     try:
         for progress in store.fetch(name):
-            listen(progress)
+            events(progress)
     except ServerError as error:
         if type(error) is not ServerError:
             raise

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.build.history import history, is_ours
 from modelfile.cli.models import AsJson, described, lookup, print_json
 from modelfile.cli.server import Host, open_store
 from modelfile.errors import ModelfileError, NotFound, ServerError, UsageError
 from modelfile.names import ModelName
-from modelfile.report.text import print_error, print_note
+from modelfile.report.terminal import print_error, print_note
+from modelfile.stores.backups import history, is_internal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from modelfile.store.base import Listed, Store
+    from modelfile.stores.protocol import ListedModel, Store
 
 
 def rm(
@@ -34,11 +34,11 @@ def rm(
     With --json: {"removed": [{"name", "digest", "size", "modified"}, ...], "failed": [{"name", "error", "hint"}, ...]}.
     """
     wanted = [*dict.fromkeys(ModelName.parse(name) for name in names)]
-    removed: list[Listed] = []
+    removed: list[ListedModel] = []
     failed: list[tuple[ModelName, ModelfileError]] = []
     with open_store(host) as store:
         listed = store.list()
-        found: list[Listed] = []
+        found: list[ListedModel] = []
         for name in wanted:
             try:
                 found += _meant(name, listed, store.place, kept=kept)
@@ -64,12 +64,12 @@ def rm(
 
 
 def _remove(
-    going: list[Listed], listed: tuple[Listed, ...], store: Store, *, quiet: bool
-) -> tuple[list[Listed], list[tuple[ModelName, ModelfileError]]]:
+    going: list[ListedModel], listed: tuple[ListedModel, ...], store: Store, *, quiet: bool
+) -> tuple[list[ListedModel], list[tuple[ModelName, ModelfileError]]]:
     """Take names away, and tell it unless `quiet`; what is gone, and what is not."""
     from modelfile.report.models import size
 
-    removed: list[Listed] = []
+    removed: list[ListedModel] = []
     failed: list[tuple[ModelName, ModelfileError]] = []
     for model in going:
         try:
@@ -85,7 +85,7 @@ def _remove(
     return removed, failed
 
 
-def _meant(name: ModelName, listed: tuple[Listed, ...], place: str, *, kept: bool) -> list[Listed]:
+def _meant(name: ModelName, listed: tuple[ListedModel, ...], place: str, *, kept: bool) -> list[ListedModel]:
     """What has that name; nothing has it where only its history is left, and that is meant too.
 
     Raises:
@@ -103,7 +103,7 @@ def _meant(name: ModelName, listed: tuple[Listed, ...], place: str, *, kept: boo
         raise NotFound(error.message, hint=hint) from error
 
 
-def _agreed(going: list[Listed], listed: Iterable[Listed], place: str) -> bool:
+def _agreed(going: list[ListedModel], listed: Iterable[ListedModel], place: str) -> bool:
     from modelfile.report.models import size
 
     if not sys.stdin.isatty():
@@ -119,10 +119,10 @@ def _agreed(going: list[Listed], listed: Iterable[Listed], place: str) -> bool:
     return agreed
 
 
-def _shared(model: Listed, going: list[Listed], listed: Iterable[Listed]) -> str:
+def _shared(model: ListedModel, going: list[ListedModel], listed: Iterable[ListedModel]) -> str:
     """Which other names hold the same, so that its layers stay."""
     from modelfile.report.models import short_name
 
     others = [str(other.name) for other in listed if other.digest == model.digest and other not in going]
-    shown = [name for name in others if not is_ours(ModelName.parse(name))] or others[:1]
+    shown = [name for name in others if not is_internal(ModelName.parse(name))] or others[:1]
     return f"; its layers stay, for {', '.join(map(short_name, shown))} has the same" if others else ""

@@ -11,10 +11,10 @@ from modelfile.cli.models import AsJson, described, print_json
 from modelfile.cli.server import Host, open_store
 from modelfile.errors import NotFound, UsageError
 from modelfile.names import ModelName
-from modelfile.store.base import held
+from modelfile.stores.protocol import held
 
 if TYPE_CHECKING:
-    from modelfile.store.base import Store
+    from modelfile.stores.protocol import Store
 
 _ALIAS: Final = re.compile(r"(?:.*:)?(?P<digest>sha256-[0-9a-f]+)…?(?:[-.].+)?", re.IGNORECASE)
 _MARK: Final = "mf1:"
@@ -50,8 +50,8 @@ def rollback(
         raise UsageError("--list changes nothing, and --to does", hint="leave one of the two out")
     if to is not None and to.lower() in ("", "sha256:", "sha256-", _MARK):
         raise UsageError(f"--to `{to}` says nothing of which is meant", hint=f"see `mf rollback {name} --list`")
-    from modelfile.build.history import history
-    from modelfile.build.history import rollback as roll_back
+    from modelfile.stores.backups import history
+    from modelfile.stores.backups import rollback as roll_back
 
     with open_store(host) as store:
         if only_list:
@@ -75,7 +75,7 @@ def rollback(
 
 
 def _fingerprint(name: ModelName, store: Store) -> str | None:
-    from modelfile.semantics.fingerprint import fingerprint
+    from modelfile.recipe.fingerprint import fingerprint
 
     stored = store.find(name)
     return fingerprint(stored.model) if stored else None
@@ -92,7 +92,7 @@ def _digest(name: ModelName, to: str, store: Store) -> str:
         return alias["digest"]
     if not to.lower().startswith(_MARK):
         return to.rstrip("…")
-    from modelfile.build.history import history
+    from modelfile.stores.backups import history
 
     kept = [(_fingerprint(old.name, store), old.digest) for old in history(name, store.list())]
     found = {made: digest for made, digest in reversed(kept) if made and made.startswith(to.lower().rstrip("…"))}
@@ -108,8 +108,8 @@ def _digest(name: ModelName, to: str, store: Store) -> str:
 
 
 def _list(name: ModelName, store: Store, *, as_json: bool) -> None:
-    from modelfile.build.history import history
     from modelfile.report.models import print_kept
+    from modelfile.stores.backups import history
 
     listed = store.list()
     now = held(name, listed)

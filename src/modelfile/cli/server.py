@@ -11,8 +11,8 @@ from typing import Annotated, TypeAlias
 import typer
 
 from modelfile.names import server_url
-from modelfile.report.text import print_warning
-from modelfile.store.base import Store
+from modelfile.report.terminal import print_warning
+from modelfile.stores.protocol import Store
 
 Host: TypeAlias = Annotated[
     str | None,
@@ -42,15 +42,15 @@ def open_store(host: str | None) -> Iterator[Store]:
     with contextlib.ExitStack() as closing:
 
         def open_in_earnest(*, known: bool = False) -> Store:
-            from modelfile.ollama.client import Client  # httpx and pydantic: 150 ms that a lint does not need
-            from modelfile.store.server import ServerStore
+            from modelfile.stores.ollama.client import Client  # httpx and pydantic: 150 ms that a lint does not need
+            from modelfile.stores.ollama.store import ServerStore
 
             return ServerStore(closing.enter_context(Client(url, key=key, known=known)))
 
         if key:  # a gate wants to see it with every request
             yield open_in_earnest()
             return
-        from modelfile.store.quick import QuickStore
+        from modelfile.stores.ollama.lazy import QuickStore
 
         quick = QuickStore(url, lambda: open_in_earnest(known=quick.answered))
         yield closing.enter_context(contextlib.closing(quick))

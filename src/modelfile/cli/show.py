@@ -12,7 +12,7 @@ from modelfile.errors import NotFound, UsageError
 from modelfile.names import ModelName
 
 if TYPE_CHECKING:
-    from modelfile.store.base import Stored
+    from modelfile.stores.protocol import StoredModel
 
 
 def show(
@@ -42,7 +42,7 @@ def show(
     if as_json:
         print_json(_described(stored))
     elif modelfile:
-        from modelfile.build.export import export
+        from modelfile.importer import export
 
         typer.echo(export(stored), nl=False)
     else:
@@ -51,10 +51,10 @@ def show(
         print_model(stored)
 
 
-def _described(stored: Stored) -> dict[str, Any]:
+def _described(stored: StoredModel) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from modelfile.semantics.fingerprint import fingerprint
+    from modelfile.recipe.fingerprint import fingerprint
 
     return {
         "name": str(stored.name),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from modelfile.errors import InputError
-from modelfile.report.text import print_note
+from modelfile.report.terminal import print_note
 
 _PAUSE: Final = 0.3
 """In seconds: soon enough to feel at once, and no load."""

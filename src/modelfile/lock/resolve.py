@@ -11,19 +11,19 @@ from typing import Final
 
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, ModelfileError, NotFound
-from modelfile.lock.header import text_digest
+from modelfile.events import Events
+from modelfile.filesystem import name_lock
 from modelfile.lock.schema import Base, Pin, ProjectBase
+from modelfile.lockfile import text_digest
 from modelfile.names import ModelName
-from modelfile.progress import Listener
-from modelfile.semantics.files import digests_of
-from modelfile.semantics.fingerprint import fingerprint
-from modelfile.semantics.recipe import Model, Recipe
-from modelfile.semantics.resolve import resolve
-from modelfile.store.alone import alone
-from modelfile.store.base import Store
-from modelfile.store.scratch import scratch_of
-from modelfile.store.transfer import fetch, send_all
+from modelfile.recipe.fingerprint import fingerprint
+from modelfile.recipe.recipe import Model, Recipe
+from modelfile.recipe.resolve import resolve
+from modelfile.stores.protocol import Store
+from modelfile.stores.staging import staging_name
+from modelfile.stores.uploads import fetch, send_all
 from modelfile.syntax.modelfile import Modelfile
+from modelfile.weights.digests import digests_of
 
 _LOG: Final = "look at the server's log"
 
@@ -67,7 +67,7 @@ class Pinned:
 
 
 def pin(
-    entry: Entry, former: Pin | None, store: Store, listen: Listener, *, pull: bool, base: Pinned | None = None
+    entry: Entry, former: Pin | None, store: Store, events: Events, *, pull: bool, base: Pinned | None = None
 ) -> Pinned:
     """What the Modelfile's base is on the store, and what a build of it gives.
 
@@ -75,7 +75,7 @@ def pin(
         entry: The Modelfile.
         former: What the lock has for it; where local files are as they were, nothing is asked of them again.
         store: Where to ask.
-        listen: Is told how it goes.
+        events: Is told how it goes.
         pull: Whether to fetch a base that the store does not have.
         base: What it is FROM, where that is to be what another Modelfile gives.
 
@@ -86,7 +86,7 @@ def pin(
     """
     version = store.version()
     recipe = resolve(entry.modelfile, entry.folder, release(version))
-    digests = digests_of(recipe, listen)
+    digests = digests_of(recipe.local_files, events)
     text = text_digest(entry.modelfile)
     files = {entry.portable(path): digest for path, digest in digests.items()}
 
@@ -100,15 +100,15 @@ def pin(
         model = upon(_given(ground, base, store))
         made = Pin(text=text, project_base=ground, files=files, fingerprint=fingerprint(model))
     elif recipe.base:
-        named, held = _pin_base(recipe.base, store, listen, pull=pull)
+        named, held = _pin_base(recipe.base, store, events, pull=pull)
         model = upon(held)
         made = Pin(text=text, base=named, files=files, fingerprint=fingerprint(model))
     elif not recipe.files:
         raise InputError(f"`{entry.key}`: FROM names nothing to build from")
     elif former and (former.text, former.files, former.ollama) == (text, files, version):
-        return Pinned(entry=entry, pin=former, model=lambda: upon(_probe(recipe, digests, store, listen)))
+        return Pinned(entry=entry, pin=former, model=lambda: upon(_probe(recipe, digests, store, events)))
     else:
-        probed = _probe(recipe, digests, store, listen)
+        probed = _probe(recipe, digests, store, events)
         model = upon(probed)
         made = Pin(
             text=text,
@@ -131,11 +131,11 @@ def _given(ground: ProjectBase, base: Pinned, store: Store) -> Model:
     return found.model if found and fingerprint(found.model) == ground.fingerprint else base.model()
 
 
-def _pin_base(written: str, store: Store, listen: Listener, *, pull: bool) -> tuple[Base, Model]:
+def _pin_base(written: str, store: Store, events: Events, *, pull: bool) -> tuple[Base, Model]:
     name = ModelName.parse(written)
     found = store.find(name)
     if found is None and pull:
-        fetch(name, store, listen)
+        fetch(name, store, events)
         found = store.find(name)
     if found is None and pull:
         raise NotFound(f"{store.place} says it pulled {name}, and does not have it", hint=_LOG)
@@ -146,15 +146,15 @@ def _pin_base(written: str, store: Store, listen: Listener, *, pull: bool) -> tu
     return Base(written=written, name=name.full, digest=found.digest, fingerprint=fingerprint(found.model)), found.model
 
 
-def _probe(recipe: Recipe, digests: Mapping[Path, str], store: Store, listen: Listener) -> Model:
+def _probe(recipe: Recipe, digests: Mapping[Path, str], store: Store, events: Events) -> Model:
     """What the store makes of local weights alone: it may add a template and parameters, or rewrite the weights."""
     bare = Recipe(files=recipe.files)
-    name = scratch_of(ModelName(model="mf-probe", tag=digests[recipe.files[0]].replace(":", "-")))
-    with alone(name, store.place, listen, f"pin of {recipe.files[0].name}"):  # whoever removes it removes its blobs
-        send_all({path: digests[path] for path in recipe.files}, store, listen)
+    name = staging_name(ModelName(model="mf-probe", tag=digests[recipe.files[0]].replace(":", "-")))
+    with name_lock(name.full, store.place, events, f"pin of {recipe.files[0].name}"):  # its blobs go with it
+        send_all({path: digests[path] for path in recipe.files}, store, events)
         try:
             for progress in store.create(name, bare.request(digests, release(store.version()))):
-                listen(progress)
+                events(progress)
             found = store.find(name)
             if found is None:
                 raise NotFound(f"{store.place} says it made {name}, and does not have it", hint=_LOG)

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from modelfile.errors import InputError, UsageError
-from modelfile.lock.header import RESTORE, VERSION, is_newer, read_content
+from modelfile.lockfile import RESTORE, VERSION, is_newer, read_content
 from modelfile.names import ModelName
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from modelfile.events import Events
 from modelfile.lock.resolve import Entry, Pinned, pin
 from modelfile.lock.schema import Lock, Pin
 from modelfile.lock.verify import drift_of_files
-from modelfile.progress import Listener
-from modelfile.store.base import Store
+from modelfile.stores.protocol import Store
 
 
 def pin_all(
@@ -16,7 +16,7 @@ def pin_all(
     former: dict[str, Pin],
     makers: Mapping[str, Entry],
     store: Store,
-    listen: Listener,
+    events: Events,
     *,
     pull: bool,
 ) -> dict[str, Pin]:
@@ -28,7 +28,7 @@ def pin_all(
         makers: By the keys of Modelfiles, the Modelfile of the project that makes what one is FROM. Where that one is
             pinned too, or is as the lock has it, what it gives is the base, whether or not the store has it yet.
         store: Where to ask.
-        listen: Is told how it goes.
+        events: Is told how it goes.
         pull: Whether to fetch a base that the store does not have.
 
     Raises:
@@ -42,7 +42,7 @@ def pin_all(
     def pinned(entry: Entry) -> Pinned | None:
         if entry.key not in done:
             done[entry.key] = None  # as long as it is under way: of a circle, one is FROM what the store has
-            done[entry.key] = pin(entry, former.get(entry.key), store, listen, pull=pull, base=made_by(entry))
+            done[entry.key] = pin(entry, former.get(entry.key), store, events, pull=pull, base=made_by(entry))
         return done[entry.key]
 
     def made_by(entry: Entry) -> Pinned | None:

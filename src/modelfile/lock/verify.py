@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from modelfile.catalog.versions import release
 from modelfile.errors import NotFound
-from modelfile.lock.header import text_digest
 from modelfile.lock.resolve import Entry
 from modelfile.lock.schema import Lock, Pin
+from modelfile.lockfile import text_digest
 from modelfile.names import ModelName
-from modelfile.semantics.files import digests_of
-from modelfile.semantics.fingerprint import fingerprint
-from modelfile.semantics.resolve import resolve
-from modelfile.store.base import Store
+from modelfile.recipe.fingerprint import fingerprint
+from modelfile.recipe.resolve import resolve
+from modelfile.stores.protocol import Store
+from modelfile.weights.digests import digests_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ def drift_of_files(entry: Entry, lock: Lock) -> Iterator[Drift]:
     if pin.text != text_digest(entry.modelfile):
         yield Drift(modelfile=entry.key, what="has changed since it was pinned")
     recipe = resolve(entry.modelfile, entry.folder, release(pin.ollama) if pin.ollama else None)
-    now = {entry.portable(path): digest for path, digest in digests_of(recipe).items()}
+    now = {entry.portable(path): digest for path, digest in digests_of(recipe.local_files).items()}
     for name in sorted(pin.files.keys() | now.keys()):
         match pin.files.get(name), now.get(name):
             case None, _:
@@ -45,7 +45,7 @@ def drift_of_files(entry: Entry, lock: Lock) -> Iterator[Drift]:
                 yield Drift(modelfile=entry.key, what=f"`{name}` has changed since it was pinned")
 
 
-def drift_of_ground(entry: Entry, lock: Lock) -> Iterator[Drift]:
+def base_drift(entry: Entry, lock: Lock) -> Iterator[Drift]:
     """What a Modelfile is FROM, where the project makes that, against what the lock has for its Modelfile."""
     pin = lock.modelfiles.get(entry.key)
     if pin is None or (base := pin.project_base) is None:
@@ -82,7 +82,7 @@ def drift_of_base(entry: Entry, pin: Pin, store: Store) -> Iterator[Drift]:
         yield Drift(modelfile=entry.key, what=f"{moved}: pinned {base.fingerprint[:16]}…, now {now[:16]}…")
     elif pin.text == text_digest(entry.modelfile):
         recipe = resolve(entry.modelfile, entry.folder, release(store.version()))
-        gives = fingerprint(found.model.with_recipe(recipe, digests_of(recipe)))
+        gives = fingerprint(found.model.with_recipe(recipe, digests_of(recipe.local_files)))
         if gives != pin.fingerprint:
             what = f"a build gives {gives[:16]}…, and the lock says {pin.fingerprint[:16]}…"
             yield Drift(modelfile=entry.key, what=what)

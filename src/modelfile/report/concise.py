@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from modelfile.diagnostics import Diagnostic
-from modelfile.report.text import visible
+from modelfile.report.terminal import visible
 from modelfile.source import Source
 
 

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Severity
-from modelfile.report.text import visible
+from modelfile.report.terminal import visible
 from modelfile.source import Source
 
 _COMMANDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}

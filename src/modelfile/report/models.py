@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
-from modelfile.report.text import visible, write
-from modelfile.semantics.fingerprint import fingerprint
-from modelfile.semantics.recipe import Model
+from modelfile.recipe.fingerprint import fingerprint
+from modelfile.recipe.recipe import Model
+from modelfile.report.terminal import visible, write
 
 if TYPE_CHECKING:
-    from modelfile.store.base import Listed, Stored
+    from modelfile.stores.protocol import ListedModel, StoredModel
 
 _UNITS: Final = (
     ("year", 365 * 86400),
@@ -30,14 +30,14 @@ _SHORT: Final = 12
 _DIGEST: Final = re.compile(rf"(sha256[-:][0-9a-f]{{{_SHORT}}})[0-9a-f]{{{64 - _SHORT}}}", re.IGNORECASE)
 
 
-def print_models(models: Iterable[Listed]) -> None:
+def print_models(models: Iterable[ListedModel]) -> None:
     """A line each, in columns: name, short digest, size, age."""
     now = datetime.now(UTC)
     rows = [(str(model.name), short(model.digest), size(model.size), age(now, model.modified)) for model in models]
     _print_table([("NAME", "DIGEST", "SIZE", "MODIFIED"), *rows])
 
 
-def print_kept(models: Iterable[tuple[Listed, str | None]], current: str | None) -> None:
+def print_kept(models: Iterable[tuple[ListedModel, str | None]], current: str | None) -> None:
     """A line for each model that is kept of a tag, with its fingerprint, the one that the tag holds now marked."""
     now = datetime.now(UTC)
     rows = [
@@ -95,7 +95,7 @@ def ago(then: datetime) -> str:
     return age(datetime.now(UTC), then)
 
 
-def print_model(stored: Stored) -> None:
+def print_model(stored: StoredModel) -> None:
     """All that a model holds; of its licence the first line."""
     write([(visible(str(stored.name)), "bold")], sys.stdout)
     rows = [("fingerprint", fingerprint(stored.model)), ("digest", stored.digest), *_rows(stored.model)]
@@ -105,7 +105,7 @@ def print_model(stored: Stored) -> None:
 
 
 def _rows(model: Model) -> Iterator[tuple[str, str]]:
-    from modelfile.diff.compare import show_value
+    from modelfile.differ import show_value
 
     for title, digests in (("weights", model.weights), ("adapter", model.adapters), ("draft", model.drafts)):
         if digests:

@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from modelfile.progress import Listener, Progress
-from modelfile.report.text import above, visible
+from modelfile.events import Events, Progress
+from modelfile.report.terminal import above, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
+from collections.abc import Generator, Sequence
+from typing import TypeVar
 
 _QUIET: Final = 0.5
 """In seconds; all times are."""
@@ -30,7 +32,7 @@ clock: Callable[[], float] = time.monotonic
 
 
 @contextlib.contextmanager
-def progress(title: str) -> Iterator[Listener]:
+def progress(title: str) -> Iterator[Events]:
     """A listener that shows what it is told; several threads may tell it."""
     meter = Meter(title, clock)
     terminal = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
@@ -148,3 +150,29 @@ def _time(seconds: float) -> str:
     if seconds < _HOUR:
         return f"{seconds / _MINUTE:.0f} min"
     return f"{seconds // _HOUR:.0f} h {seconds % _HOUR / _MINUTE:.0f} min"
+
+
+_T = TypeVar("_T")
+
+_PATIENCE: Final = 0.5
+"""Of seconds: what is done by then shows nothing."""
+
+
+def counted(items: Sequence[_T], what: str) -> Generator[_T]:
+    """The items; on standard error, if that is a terminal, a line says how many are done once it takes its time."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    start = shown = time.monotonic()
+    try:
+        for number, item in enumerate(items):
+            yield item
+            now = time.monotonic()
+            if now - start > _PATIENCE and now - shown > _PATIENCE / 5:
+                shown = now
+                sys.stderr.write(f"\r{what} {number + 1} of {len(items)}")
+                sys.stderr.flush()
+    finally:
+        if shown != start:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

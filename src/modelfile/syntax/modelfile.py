@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
+from modelfile.characters import is_dropped
 from modelfile.diagnostics import Diagnostic
 from modelfile.errors import InputError
 from modelfile.source import Source, Span
-from modelfile.syntax.dropped import is_dropped
-from modelfile.syntax.faults import ROLES, Refusal, diagnose, refusal
 from modelfile.syntax.nodes import (
     From,
     Instruction,
@@ -23,6 +22,7 @@ from modelfile.syntax.nodes import (
 )
 from modelfile.syntax.parser import parse_nodes
 from modelfile.syntax.quoting import quote
+from modelfile.syntax.syntax_errors import ROLES, Refusal, diagnose, refusal
 
 
 @dataclass(frozen=True, kw_only=True)

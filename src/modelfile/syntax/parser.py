@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from modelfile.characters import NUL, mask
+from modelfile.grammar import load_grammar
 from modelfile.source import Span
-from modelfile.syntax.dropped import NUL, mask
-from modelfile.syntax.grammar import load_grammar
 from modelfile.syntax.nodes import (
     WORDS,
     Comment,
@@ -35,7 +36,7 @@ _FIRST_WORD: Final = re.compile(r"[A-Za-z0-9_]+|[^ \t\r\n]")
 
 @cache
 def _grammar() -> Lark:
-    return load_grammar("modelfile")
+    return load_grammar(Path(__file__).with_name("modelfile.lark"))
 
 
 def parse_nodes(text: str) -> tuple[Node, ...]:

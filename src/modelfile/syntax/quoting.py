@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from modelfile.characters import NUL, mask
 from modelfile.errors import InputError
-from modelfile.syntax.dropped import NUL, mask
 from modelfile.syntax.nodes import Quoting
 
 _LINE_END: Final = re.compile(r"[\r\n]")

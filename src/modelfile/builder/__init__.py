@@ -1,0 +1,1 @@
+"""Build plans, their execution, and what a build must give."""

@@ -1,0 +1,132 @@
+"""A difference as data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from modelfile.errors import UsageError
+from modelfile.names import ModelName
+from modelfile.recipe.recipe import Message, Model, Recipe
+from modelfile.recipe.values import ParameterValue, canonical
+
+
+class Aspect(StrEnum):
+    """What of a model can differ, in the order it is told."""
+
+    BASE = "base"
+    WEIGHTS = "weights"
+    ADAPTER = "adapter"
+    DRAFT = "draft"
+    PARAMETER = "parameter"
+    TEMPLATE = "template"
+    SYSTEM = "system"
+    MESSAGES = "messages"
+    LICENSE = "license"
+    RENDERER = "renderer"
+    PARSER = "parser"
+    REQUIRES = "requires"
+
+
+TEXTS = frozenset({Aspect.TEMPLATE, Aspect.SYSTEM, Aspect.MESSAGES, Aspect.LICENSE})
+"""What is a text of lines, to be shown as a line diff."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One aspect that differs. None: not there."""
+
+    aspect: Aspect
+    name: str = ""
+    """A parameter's name."""
+    old: str | None
+    new: str | None
+
+    @property
+    def title(self) -> str:
+        """What changed, in words."""
+        return f"{self.aspect} {self.name}".rstrip()
+
+
+def compare_models(old: Model, new: Model) -> tuple[Change, ...]:
+    """What differs between what two models hold; nothing exactly when their fingerprints are equal."""
+    return (
+        *_compare(Aspect.WEIGHTS, old.weights, new.weights),
+        *_compare(Aspect.ADAPTER, old.adapters, new.adapters),
+        *_compare(Aspect.DRAFT, old.drafts, new.drafts),
+        *_compare_common(old, new),
+        *_compare(Aspect.LICENSE, old.license, new.license),
+    )
+
+
+def compare_recipes(old: Recipe, new: Recipe, digests: Mapping[Path, str]) -> tuple[Change, ...]:
+    """What differs between what two Modelfiles say; local files are compared by their digests."""
+    return (
+        *_compare(Aspect.BASE, _base(old, digests), _base(new, digests)),
+        *_compare(Aspect.ADAPTER, _digests(old.adapters, digests), _digests(new.adapters, digests)),
+        *_compare(Aspect.DRAFT, _digests(old.drafts, digests), _digests(new.drafts, digests)),
+        *_compare_common(old, new),
+        *_compare(Aspect.LICENSE, "\n".join(old.licenses), "\n".join(new.licenses)),
+    )
+
+
+def _compare_common(old: Model | Recipe, new: Model | Recipe) -> Iterator[Change]:
+    for name in sorted(old.parameters.keys() | new.parameters.keys()):
+        before, after = old.parameters.get(name), new.parameters.get(name)
+        if before is None or after is None or _of_a_kind(before) != _of_a_kind(after):
+            yield Change(aspect=Aspect.PARAMETER, name=name, old=show_value(before), new=show_value(after))
+    yield from _compare(Aspect.TEMPLATE, old.template, new.template)
+    yield from _compare(Aspect.SYSTEM, old.system, new.system)
+    if old.messages != new.messages:
+        yield Change(aspect=Aspect.MESSAGES, old=_conversation(old.messages), new=_conversation(new.messages))
+    yield from _compare(Aspect.RENDERER, old.renderer, new.renderer)
+    yield from _compare(Aspect.PARSER, old.parser, new.parser)
+    yield from _compare(Aspect.REQUIRES, old.requires, new.requires)
+
+
+def _compare(aspect: Aspect, old: str | tuple[str, ...], new: str | tuple[str, ...]) -> Iterator[Change]:
+    if old != new:
+        yield Change(aspect=aspect, old=_join(old), new=_join(new))
+
+
+def _join(side: str | tuple[str, ...]) -> str | None:
+    return (side if isinstance(side, str) else ", ".join(side)) or None
+
+
+def _of_a_kind(value: ParameterValue) -> tuple[bool, ParameterValue]:
+    """A value that equals another's exactly when both are the same to a server; to Python, 1 and True are equal."""
+    return isinstance(value, bool), canonical(value)
+
+
+def show_value(value: ParameterValue | None) -> str | None:
+    """A parameter's value as people write it."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ", ".join(json.dumps(text, ensure_ascii=False) for text in value)
+        case _:
+            return repr(value).removesuffix(".0")
+
+
+def _conversation(messages: tuple[Message, ...]) -> str | None:
+    """One turn after the other, the lines of a content after its first set in, so that none looks like a turn."""
+    return "\n".join(f"{turn.role}: {turn.content.replace(chr(10), chr(10) + '  ')}" for turn in messages) or None
+
+
+def _base(recipe: Recipe, digests: Mapping[Path, str]) -> str | tuple[str, ...]:
+    if recipe.base is None:
+        return _digests(recipe.files, digests)
+    try:
+        return str(ModelName.parse(recipe.base))
+    except UsageError:
+        return recipe.base
+
+
+def _digests(files: tuple[Path, ...], digests: Mapping[Path, str]) -> tuple[str, ...]:
+    return tuple(digests[file] for file in files)

@@ -1,1 +1,0 @@
-"""One canonical style for Modelfiles."""

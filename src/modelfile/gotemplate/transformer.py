@@ -1,0 +1,233 @@
+"""From what template.lark reads to nodes: a function a rule or terminal, called by Lark as soon as that is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+from modelfile.gotemplate import nodes
+from modelfile.gotemplate.literals import (
+    FUNCTIONS,
+    NotGoError,
+    Refused,
+    character,
+    complex_number,
+    number,
+    quote,
+    string,
+)
+from modelfile.gotemplate.nodes import Node
+from modelfile.source import Span
+
+if TYPE_CHECKING:
+    from lark import Token
+
+_T = TypeVar("_T")
+_Parts: TypeAlias = list[Any]
+"""The children of a rule; the grammar says which."""
+_Tail: TypeAlias = tuple[tuple[Node, ...], "Token"]
+"""What stands after `{{ else }}`, and what closes the `{{ end }}`."""
+
+_VALUES: Final = (nodes.Bool, nodes.Dot, nodes.Nil, nodes.Number, nodes.Char, nodes.String, nodes.RawString)
+
+
+def span_of(token: Token) -> Span:
+    """Where a token stands."""
+    start = token.start_pos or 0
+    return Span(start, start + len(token))
+
+
+def _span(first: Token, last: Token) -> Span:
+    return Span(first.start_pos or 0, span_of(last).end)
+
+
+# Terminals
+
+
+def _literal(node: Callable[..., _T], read: Callable[[str], Any]) -> Callable[[Token], _T]:
+    def build(token: Token) -> _T:
+        try:
+            return node(value=read(token), span=span_of(token))
+        except NotGoError as error:
+            raise Refused(f"`{token}` is not valid in Go", str(error), span_of(token)) from error
+
+    return build
+
+
+def _comment(token: Token) -> nodes.Comment:
+    return nodes.Comment(text=token[token.index("/*") + 2 : token.rindex("*/")], span=span_of(token))
+
+
+def _target(token: Token) -> nodes.Variable:
+    return nodes.Variable(name=str(token), span=span_of(token))
+
+
+def _function(token: Token) -> nodes.Identifier:
+    if token not in FUNCTIONS:
+        raise Refused(
+            f"no function is named `{token}`", f"function {quote(token)} not defined", span_of(token), code="MF402"
+        )
+    return nodes.Identifier(name=str(token), span=span_of(token))
+
+
+def _name(token: Token) -> nodes.String | nodes.RawString:
+    return _raw_string(token) if token[0] == "`" else _string(token)
+
+
+_string = _literal(nodes.String, string)
+_raw_string = _literal(nodes.RawString, string)
+
+
+# Operands, commands, pipelines
+
+
+def _fields(tokens: list[Token]) -> tuple[str, ...]:
+    return tuple(token[1:] for token in tokens)
+
+
+def _field(parts: _Parts) -> nodes.Field:
+    return nodes.Field(names=_fields(parts), span=_span(parts[0], parts[-1]))
+
+
+def _variable(parts: _Parts) -> nodes.Variable:
+    return nodes.Variable(name=str(parts[0]), fields=_fields(parts[1:]), span=_span(parts[0], parts[-1]))
+
+
+def _chain(parts: _Parts) -> nodes.Chain:
+    operand, *fields = parts
+    return nodes.Chain(operand=operand, fields=_fields(fields), span=Span(operand.span.start, span_of(parts[-1]).end))
+
+
+def _parenthesized(parts: _Parts) -> nodes.Pipeline:
+    left, pipeline, right = parts
+    operand: nodes.Pipeline = replace(pipeline, span=_span(left, right))
+    return operand
+
+
+def _command(parts: _Parts) -> nodes.Command:
+    return nodes.Command(operands=tuple(parts), span=Span(parts[0].span.start, parts[-1].span.end))
+
+
+def _reading(parts: _Parts) -> nodes.Command:
+    variable, *rest = parts
+    return _command([variable, *(operand for command in rest for operand in command.operands)])
+
+
+def _pipeline(parts: _Parts) -> nodes.Pipeline:
+    variables = tuple(part for part in parts if isinstance(part, nodes.Variable))
+    commands = tuple(part for part in parts if isinstance(part, nodes.Command))
+    for stage, command in enumerate(commands[1:], 2):
+        if isinstance(command.operands[0], _VALUES):
+            go = f"non executable command in pipeline stage {stage}"
+            raise Refused("this cannot take what comes through the `|`", go, command.operands[0].span)
+    return nodes.Pipeline(
+        variables=variables,
+        assigns=bool(variables) and getattr(parts[len(variables)], "type", "") == "ASSIGN",
+        commands=commands,
+        span=Span(parts[0].span.start, commands[-1].span.end),
+    )
+
+
+# Actions
+
+
+def _start(parts: _Parts) -> tuple[Node, ...]:
+    return tuple(node for part in parts for node in (part if isinstance(part, tuple) else (part,)))
+
+
+def _text(parts: _Parts) -> nodes.Text:
+    return nodes.Text(text=str(parts[0]), span=span_of(parts[0]))
+
+
+def _action(parts: _Parts) -> nodes.Action:
+    left, pipeline, right = parts
+    return nodes.Action(pipeline=pipeline, span=_span(left, right))
+
+
+def _template(parts: _Parts) -> nodes.TemplateCall:
+    left, name, *pipeline, right = parts
+    return nodes.TemplateCall(name=name, pipeline=pipeline[0] if pipeline else None, span=_span(left, right))
+
+
+def _block(parts: _Parts) -> nodes.Block:
+    left, name, pipeline, _, body, _, right = parts
+    return nodes.Block(name=name, pipeline=pipeline, body=body, span=_span(left, right))
+
+
+def _define(parts: _Parts) -> nodes.Define:
+    left, name, _, body, _, right = parts
+    return nodes.Define(name=name, body=body, span=_span(left, right))
+
+
+def _break(parts: _Parts) -> nodes.Break:
+    return nodes.Break(span=_span(*parts))
+
+
+def _continue(parts: _Parts) -> nodes.Continue:
+    return nodes.Continue(span=_span(*parts))
+
+
+def _end(parts: _Parts) -> _Tail:
+    return (), parts[-1]
+
+
+def _else(parts: _Parts) -> _Tail:
+    _, _, body, _, right = parts
+    return body, right
+
+
+def _branch(node: Callable[..., _T]) -> Callable[[_Parts], _T]:
+    def build(parts: _Parts) -> _T:
+        left, pipeline, _, body, (orelse, right) = parts
+        return node(pipeline=pipeline, body=body, orelse=orelse, span=_span(left, right))
+
+    return build
+
+
+def _nested(node: Callable[..., Node]) -> Callable[[_Parts], _Tail]:
+    def build(parts: _Parts) -> _Tail:
+        return (_branch(node)(parts),), parts[-1][1]
+
+    return build
+
+
+CALLBACKS: Final = SimpleNamespace(
+    COMMENT=_comment,
+    TARGET=_target,
+    FUNCTION=_function,
+    NAME=_name,
+    STRING=_string,
+    RAW_STRING=_raw_string,
+    CHARACTER=_literal(nodes.Char, character),
+    NUMBER=_literal(nodes.Number, number),
+    COMPLEX=_literal(nodes.Number, complex_number),
+    BOOL=_literal(nodes.Bool, "true".__eq__),
+    NIL=lambda token: nodes.Nil(span=span_of(token)),
+    DOT=lambda token: nodes.Dot(span=span_of(token)),
+    field=_field,
+    variable=_variable,
+    chain=_chain,
+    parenthesized=_parenthesized,
+    command=_command,
+    reading=_reading,
+    pipeline=_pipeline,
+    start=_start,
+    list=tuple,
+    text=_text,
+    action=_action,
+    template=_template,
+    block=_block,
+    define=_define,
+    break_=_break,
+    continue_=_continue,
+    if_=_branch(nodes.If),
+    with_=_branch(nodes.With),
+    range_=_branch(nodes.Range),
+    end=_end,
+    else_=_else,
+    nested_if=_nested(nodes.If),
+    nested_with=_nested(nodes.With),
+)
+"""What Lark calls, by the names of the grammar."""

@@ -1,0 +1,57 @@
+"""Rule MF205."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.errors import UsageError
+from modelfile.linter.rule import Context, looks_like_path, name_or_none, rule
+from modelfile.names import ModelName
+from modelfile.syntax.nodes import From
+
+_PLACEHOLDER: Final = re.compile(r"[<>{}\[\]]|\$|\A\.{3}\Z|\byour\b", re.IGNORECASE)
+_BETWEEN: Final = re.compile(r"[,\s]+")
+_SEVERAL: Final = 3
+
+
+@rule("MF205", "invalid-model-name", on=From, severity=Severity.ERROR)
+def invalid_model_name(base: From, context: Context) -> Iterator[Finding]:
+    r"""FROM names neither a path that exists nor a valid model.
+
+    A model's name is `[host/][namespace/]model[:tag]`; each part has up to 80 letters, digits, `_`, `.` and `-`. Ollama
+    refuses any other name when it builds, as "invalid model name".
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama 3.2
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    ```
+    """
+    written = base.value.text
+    if not written or not base.value.closed or looks_like_path(written) or (context.exists and context.exists(written)):
+        return
+    try:
+        ModelName.parse(written)
+    except UsageError as error:
+        if " #" not in written and "@sha256:" not in written:  # inline-comment, digest-in-from
+            yield Finding(base.value.span, error.message, _meant(written) or error.hint)
+
+
+def _meant(written: str) -> str | None:
+    if _PLACEHOLDER.search(written):
+        return "put the name of a model in place of the placeholder, as in `FROM llama3.2:3b`"
+    several = [name for name in _BETWEEN.split(written) if name_or_none(name)]
+    if len(several) >= _SEVERAL:
+        return f"a model has one base: keep one of the {len(several)} names"
+    return None

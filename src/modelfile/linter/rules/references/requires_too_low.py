@@ -1,0 +1,72 @@
+"""Rule MF213."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.catalog.parameters import PARAMETERS
+from modelfile.catalog.versions import Version
+from modelfile.diagnostics import Edit, Finding, Fix, Severity
+from modelfile.linter.rule import Context, rule
+from modelfile.recipe.values import is_version
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Instruction, Parameter, Requires
+
+_ANY: Final = Version(0, 0, 0)
+
+
+@rule("MF213", "requires-too-low", on=Modelfile, severity=Severity.WARNING)
+def requires_too_low(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r"""REQUIRES allows versions of Ollama that do not know what the Modelfile uses.
+
+    REQUIRES is the oldest version that may run the model. Here it is older than an instruction or a parameter in the
+    same file, which that version refuses or never looks at.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    REQUIRES 0.14.0
+    PARAMETER draft_num_predict 8
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    REQUIRES 0.30.0
+    PARAMETER draft_num_predict 8
+    ```
+    """
+    requires = [node for node in modelfile.nodes if isinstance(node, Requires)][-1:]
+    for node in requires:
+        text = node.value.text
+        if not node.value.closed or not is_version(text):
+            continue  # invalid-requires
+        instructions = [used for used in modelfile.nodes if isinstance(used, Instruction)]
+        used = max(instructions, key=_since)
+        since = _since(used)
+        if Version.parse(text) < since:
+            word = used.keyword.text.strip().upper()
+            shown = f"{word} {used.name.text}" if isinstance(used, Parameter) else word
+            line = modelfile.source.line_of(used.span.start)
+            message = f"REQUIRES {text} is too low: `{shown}` (line {line}) exists since {since}"
+            fix = Fix(edits=(Edit(node.value.span, str(since)),))
+            yield Finding(node.value.span, message, f"write `REQUIRES {since}`", fix)
+
+
+def _since(node: Instruction) -> Version:
+    """The first release that takes an instruction. REQUIRES does not count: versions before it run the model, too."""
+    from modelfile.catalog.instructions import INSTRUCTIONS  # only few Modelfiles have a REQUIRES
+
+    match node:
+        case Parameter():
+            known = PARAMETERS.get(node.name.text)
+            return known.since if known else _ANY
+        case Requires():
+            return _ANY
+        case _:
+            return INSTRUCTIONS[type(node).__name__.upper()].since

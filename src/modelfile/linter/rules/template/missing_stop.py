@@ -1,0 +1,71 @@
+"""Rule MF411."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.linter.rule import Context, rule
+from modelfile.linter.rules.parameters.foreign_stop import family_of
+from modelfile.linter.rules.template import used_template
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Parameter
+
+_ENDS: Final = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end_of_turn|>", "<|END_OF_TURN_TOKEN|>")
+_MARKERS: Final = (*_ENDS, "<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "<|START_OF_TURN_TOKEN|>")
+
+
+@rule("MF411", "missing-stop", on=Modelfile, severity=Severity.INFO)
+def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r"""A template's end of turn that no `stop` names.
+
+    A `stop` replaces all those of the base, so one of them has to name the end of a turn too. If none does, and the
+    weights do not say which token ends a turn, a model goes on after it: it writes the marker, then the user's next
+    question, and answers that.
+
+    It is harmless where the weights have the marker as one token: llama.cpp always ends there, at `<|im_end|>`,
+    `<|eot_id|>`, `<end_of_turn>` and some others, and at the token the weights name. So a base of Ollama's library
+    whose own marker it is, such as llama3.2 and `<|eot_id|>`, is not reported. A template of another family needs the
+    `stop`, as the weights know its markers only as text. Nothing is reported without any `stop`: the base may have
+    them, and Ollama adds some to weights whose chat template it recognises.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM mistral:7b
+    TEMPLATE {{ .System }} {{ .Prompt }}<|im_end|>{{ .Response }}
+    PARAMETER stop "Customer:"
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM mistral:7b
+    TEMPLATE {{ .System }} {{ .Prompt }}<|im_end|>{{ .Response }}
+    PARAMETER stop "Customer:"
+    PARAMETER stop "<|im_end|>"
+    ```
+    """
+    if not (found := used_template(modelfile)):
+        return
+    template, _ = found
+    text = template.value.text
+    end = next((marker for marker in _ENDS if marker in text), None)
+    family = family_of(modelfile, context)
+    if end is None or (family and end in family[1]):
+        return
+    parameters = [node for node in modelfile.nodes if isinstance(node, Parameter) and node.name.text == "stop"]
+    if any(not node.value.closed for node in parameters):
+        return
+    stops = [node.value.text.strip() for node in parameters if node.value.text.strip()]
+    markers = [marker for marker in _MARKERS if marker in text]
+    if not stops or any(stop in marker or marker in stop for stop in stops for marker in markers):
+        return
+    yield Finding(
+        template.keyword.span,
+        f"this TEMPLATE ends a turn with `{end}`, but no `stop` names it: answers may run on",
+        f'add `PARAMETER stop "{end}"`',
+    )

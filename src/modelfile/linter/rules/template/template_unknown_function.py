@@ -1,0 +1,77 @@
+"""Rule MF402."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from modelfile.catalog.templates import FUNCTIONS
+from modelfile.catalog.versions import Version
+from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
+from modelfile.linter.rule import Context, parsed_template, refused_template, rule
+from modelfile.linter.rules.template import located
+from modelfile.syntax.nodes import Template
+
+_ANY: Final = Version(0, 0, 0)
+_JINJA: Final = frozenset({"add_generation_prompt", "bos_token", "content", "eos_token", "loop", "message", "role"})
+
+
+@rule("MF402", "template-unknown-function", on=Template, severity=Severity.ERROR)
+def template_unknown_function(template: Template, context: Context) -> Iterator[Finding]:
+    r"""A TEMPLATE calls a function that does not exist.
+
+    Templates know Go's own functions (and, or, not, len, index, slice, print, printf, println, html, js, urlquery,
+    call, eq, ne, lt, le, gt, ge) and Ollama's json (since 0.2.6), currentDate (0.11.0), toTypeScriptType (0.11.3) and
+    yesterdayDate (0.13.3); one that is newer than `target` is reported too. A name without a dot before it is a
+    function. Often only the dot is missing, or the text is Jinja, as in the chat templates of Hugging Face, whose `{{
+    messages }}` is Go's `{{ .Messages }}`.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    TEMPLATE {{ Prompt }}
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    TEMPLATE {{ .Prompt }}
+    ```
+    """
+    for finding in refused_template(template, context, "template-unknown-function"):
+        from modelfile.gotemplate.fields import FIELDS  # imported with the parser, for templates only
+
+        name = context.modelfile.text[finding.span.start : finding.span.end]
+        right = next((field for field in FIELDS["template"] if field.lower() == name.lower()), None)
+        if right and context.modelfile.text[: finding.span.start].rstrip(" \t").endswith("."):
+            yield replace(finding, hint=f"write `.{right}`, with no blank after the dot")
+        elif right:
+            hint = f"`{name}` is {'Jinja' if name.islower() else 'a function'} here; write `.{right}` for the value"
+            edits = (Edit(finding.span, f".{right}"),)
+            yield replace(finding, hint=hint, fix=Fix(edits=edits, safety=Safety.UNSAFE))
+        elif name in _JINJA:
+            yield replace(finding, hint="this looks like Jinja, but Ollama's templates are Go's text/template")
+        else:
+            yield finding
+    yield from _too_new(template, context)
+
+
+def _too_new(template: Template, context: Context) -> Iterator[Finding]:
+    if not template.value.closed or not any(
+        since > context.target.version and name in template.value.text for name, since in FUNCTIONS.items()
+    ):
+        return
+    from modelfile.gotemplate.fields import walk
+    from modelfile.gotemplate.nodes import Identifier
+
+    parsed = parsed_template(template.value.text)
+    for node in walk(parsed.nodes) if not parsed.diagnostics else ():
+        if isinstance(node, Identifier) and FUNCTIONS.get(node.name, _ANY) > context.target.version:
+            span = located(node.span, template, context.modelfile)
+            since = FUNCTIONS[node.name]
+            yield Finding(span, f"`{node.name}` exists since {since}: Ollama {context.target.version} refuses it")

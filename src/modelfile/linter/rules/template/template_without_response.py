@@ -1,0 +1,60 @@
+"""Rule MF405."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
+from modelfile.linter.rule import Context, rule
+from modelfile.linter.rules.template import used_template
+from modelfile.source import Span
+from modelfile.syntax.modelfile import Modelfile
+
+_END: Final = re.compile(
+    r"\{\{-?\s*\.Prompt\s*-?\}\}\s*"
+    r"(?P<end>(?P<marker><\|im_end\|>|<\|eot_id\|>|<\|end\|>|</s>|<end_of_turn>|<\|end_of_turn\|>|<\|END_OF_TURN_TOKEN\|>)"
+    r"(?:\r?\n)?)"
+)
+
+
+@rule("MF405", "template-without-response", on=Modelfile, severity=Severity.INFO)
+def template_without_response(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r"""A TEMPLATE ends the user's turns, but not the model's.
+
+    A template that names neither `.Response` nor `.Messages` is not wrong: Ollama appends `{{ .Response }}` to it
+    (since 0.2.2, and in another way before). But nothing follows that. From the second question on, the model's earlier
+    answers are in the prompt without an end of turn, unlike anything it was trained on. With each of them it becomes
+    more likely to leave the mark out itself, and to go on talking.
+
+    What follows `.Response` is sent for earlier turns only; the last prompt ends before it. Templates that use no marks
+    for turns are not reported.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    TEMPLATE [USER]{{ .System }} {{ .Prompt }}<|eot_id|>[MODEL]
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    TEMPLATE [USER]{{ .System }} {{ .Prompt }}<|eot_id|>[MODEL]{{ .Response }}<|eot_id|>
+    ```
+    """
+    if not (found := used_template(modelfile)):
+        return
+    template, parsed = found
+    text = template.value.text
+    if "messages" in parsed.variables or ".response" in text.lower() or not (end := _END.search(text)):
+        return
+    place = modelfile.locate(template.value, len(text))
+    fix = Fix(edits=(Edit(Span(place, place), f"{{{{ .Response }}}}{end['end']}"),), safety=Safety.UNSAFE)
+    message = f"this TEMPLATE ends questions with `{end['marker']}`, but not answers, as it has no `.Response`"
+    hint = f"end it with `{{{{ .Response }}}}{end['marker']}`"
+    yield Finding(template.keyword.span, message, hint, fix)

@@ -1,0 +1,90 @@
+"""Rule MF507."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.linter.rule import Context, rule
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Message, System
+
+# compiled where they are needed: it takes 2 ms, and few Modelfiles ask for JSON
+_SENTENCE: Final = r"[^.!?;\r\n]+"
+_DEMAND: Final = (
+    r"\b(?:respond|reply|answer|output|return|write)s?\b(?:\W+\w+){0,4}?\W+"
+    r"(?:(?:only|exclusively|strictly)\b(?:\W+\w+){0,4}?\W+json\b"
+    r"|json\b(?:\W+\w+){0,1}?\W+(?:only|exclusively)\b)"
+    r"|\b(?:only|always)\W+(?:respond|reply|answer|output|return|write)\b(?:\W+\w+){0,4}?\W+json\b"
+)
+_CONDITION: Final = (
+    r"\b(?:if|when|whenever|unless|except|where|for|during|while|not|never|avoid|once|after|tools?)\b|n't\b"
+)
+_MODES: Final = r"\b(?:if|when)\s+(?:you\s+are\s+)?(?:asked|requested|the\s+user)\b|\bmodes?\b"
+_FENCED: Final = r"```\w*\s(.*)```"
+
+
+@rule("MF507", "contradictory-json", on=Modelfile, severity=Severity.WARNING)
+def contradictory_json(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r"""An example answer that is not JSON, where SYSTEM asks for JSON only.
+
+    A model follows what it sees before what it is told. One MESSAGE of the assistant that is not JSON teaches it that
+    the rule has exceptions, and programs that read its answers break on them. The rule only looks where SYSTEM asks for
+    JSON without any condition.
+
+    ## Bad
+
+    ```
+    # Sorts mail.
+    FROM llama3.2:3b
+    SYSTEM Sort the mail that you are given. Respond only in JSON.
+    MESSAGE user My bill is wrong.
+    MESSAGE assistant This is about billing.
+    ```
+
+    ## Good
+
+    ```
+    # Sorts mail.
+    FROM llama3.2:3b
+    SYSTEM Sort the mail that you are given. Respond only in JSON.
+    MESSAGE user My bill is wrong.
+    MESSAGE assistant {"topic": "billing"}
+    ```
+    """
+    answers = [node for node in modelfile.nodes if isinstance(node, Message) and node.role.text == "assistant"]
+    system = next((node for node in reversed(modelfile.nodes) if isinstance(node, System)), None)
+    if not answers or system is None or not system.value.closed or not _demands_json(system.value.text):
+        return
+    line = modelfile.source.line_of(system.span.start)
+    for node in answers:
+        if node.value.closed and not _is_json(node.value.text):
+            message = f"this answer is not JSON, but SYSTEM in line {line} asks for nothing else"
+            yield Finding(node.value.span, message, "write the answer as the model is to give it")
+
+
+def _demands_json(text: str) -> bool:
+    if "json" not in text.lower() or re.search(_MODES, text, re.IGNORECASE):
+        return False
+    return any(
+        re.search(_DEMAND, sentence, re.IGNORECASE) and not re.search(_CONDITION, sentence, re.IGNORECASE)
+        for sentence in re.findall(_SENTENCE, text)
+    )
+
+
+def _is_json(text: str) -> bool:
+    """Also between the fences of Markdown, and where each line is JSON."""
+    from json import loads  # 5 ms, for few files
+
+    fenced = re.search(_FENCED, text, re.DOTALL)
+    body = (fenced[1] if fenced else text).strip()
+    for parts in ([body], body.splitlines()):
+        try:
+            for part in filter(str.strip, parts):
+                loads(part)
+        except ValueError:
+            continue
+        return True
+    return False

@@ -1,0 +1,50 @@
+"""Rule MF504."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.diagnostics import Edit, Finding, Fix, Severity
+from modelfile.linter.rule import Context, rule
+from modelfile.syntax.nodes import Instruction, Message, Parameter, Quoting, System, Template
+from modelfile.syntax.quoting import plainest, quote
+
+_QUOTED: Final = re.compile(r"'(?=\S)(?:[^']|(?<=\w)'(?=\w))+(?<=\S)'", re.DOTALL)
+
+
+@rule("MF504", "single-quotes", on=Instruction, severity=Severity.WARNING)
+def single_quotes(instruction: Instruction, context: Context) -> Iterator[Finding]:
+    r"""A text in single quotes.
+
+    Ollama knows only `"` and three of them. Single quotes are part of the text: the model is sent them, and a stop in
+    single quotes never stops.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM 'You answer questions on billing.'
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM You answer questions on billing.
+    ```
+    """
+    value = instruction.value
+    is_text = isinstance(instruction, System | Template | Message) or (
+        isinstance(instruction, Parameter) and instruction.name.text == "stop"
+    )
+    if not is_text or value.quoting is not Quoting.NONE or not _QUOTED.fullmatch(value.text):
+        return
+    inner = value.text[1:-1]
+    fix = Fix(edits=(Edit(value.span, quote(inner)),)) if plainest(inner) is not None else None
+    first, *more = inner.split()
+    message = f"the single quotes are part of the text: `'{first}{'…' if more else ''}'`"
+    yield Finding(value.span, message, "leave them out, or write double quotes", fix)

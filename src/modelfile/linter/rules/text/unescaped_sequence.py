@@ -1,0 +1,103 @@
+"""Rule MF503."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.diagnostics import Edit, Finding, Fix, Severity
+from modelfile.linter.rule import Context, rule
+from modelfile.source import Span
+from modelfile.syntax.nodes import Instruction, Message, Parameter, Quoting, System, Template
+from modelfile.syntax.quoting import plainest, quote
+
+_MEANT: Final = {r"\n": "\n", r"\t": "\t", r"\"": '"'}
+_STOP: Final = re.compile(r"(?<!\\)\\[nt]")
+_BREAK: Final = re.compile(r'(?<!\\)\\n(?=\Z|[ \t]|\\n|["#*\d-]|[A-Z])|(?<=[.!?;)] )\\n|(?<=[.!?;)])\\n')
+_QUOTE: Final = re.compile(r'\\"')
+_TURN: Final = re.compile(
+    r"(?<=[}>\]])(?:\\n)+|(?:\\n)+(?=\{\{|<|\[)|(?:\\n){2,}|^(?:\\n)+|(?<!\\)(?:\\n)+$", re.MULTILINE
+)
+_ACTION: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_WINDOWS: Final = re.compile(r"[A-Za-z]:\\")
+_LINE_END: Final = re.compile(r"[\r\n]")
+
+
+@rule("MF503", "unescaped-sequence", on=Instruction, severity=Severity.WARNING)
+def unescaped_sequence(instruction: Instruction, context: Context) -> Iterator[Finding]:
+    r"""A `\n`, `\t` or `\"` that stays two characters.
+
+    Ollama knows no escapes in a Modelfile. The model is sent a backslash and an n where a new line was meant, and a
+    `stop` with one never stops. Inside quotes, break the line itself, and write a quote as it is. Go reads escapes only
+    in the strings of a template's actions, as in `{{ "\n" }}`.
+
+    The rule reports stops, breaks beside the markers of a template, and texts on one line where a sentence or paragraph
+    ends in `\n`; but not code, paths, LaTeX, or a `\n` that the text itself puts in quotes.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM "You answer questions on billing.\nBe brief."
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM "You answer questions on billing.
+    Be brief."
+    ```
+    """
+    value, text = instruction.value, instruction.value.text
+    if not value.closed or "\\" not in text:
+        return
+    places = [*_places(instruction)]
+    if not places:
+        return
+    first = places[0]
+    at = context.modelfile.locate(value, first.start())
+    written = text[first.start() : first.start() + 2]
+    times = sum(len(place[0]) // 2 for place in places)
+    message = f"`{written}` is two characters to Ollama, which knows no escapes"
+    instead = "write the quote alone" if written == r"\"" else "break the line there, and put the text in quotes"
+    more = f" ({times} times)" if times > 1 else ""
+    yield Finding(Span(at, at + 2), message + more, instead, _fix(instruction, places))
+
+
+def _places(instruction: Instruction) -> Iterator[re.Match[str]]:
+    text = instruction.value.text
+    match instruction:
+        case Parameter(name=name) if name.text == "stop" and '"' not in text:
+            yield from _STOP.finditer(text)
+        case Template():
+            actions = [match.span() for match in _ACTION.finditer(text)]
+            for match in _TURN.finditer(text):
+                if not any(start < match.start() < end for start, end in actions):
+                    yield match
+        case System() | Message() if not _LINE_END.search(text) and not _WINDOWS.search(text):
+            yield from _breaks(instruction)
+
+
+def _breaks(instruction: Instruction) -> Iterator[re.Match[str]]:
+    """Those in a text on one line that does not quote them itself."""
+    text = instruction.value.text
+    if instruction.value.quoting is Quoting.DOUBLE and text.count('"') == text.count(r"\"") and r"\\" not in text:
+        found = (*_BREAK.finditer(text), *_QUOTE.finditer(text))
+        yield from sorted(found, key=lambda match: match.start())
+        return
+    for match in _BREAK.finditer(text):
+        if text.count('"', 0, match.start()) % 2 == 0 and text.count("`", 0, match.start()) % 2 == 0:
+            yield match
+
+
+def _fix(instruction: Instruction, places: list[re.Match[str]]) -> Fix | None:
+    value, meant = instruction.value, instruction.value.text
+    for place in reversed(places):
+        plain = "".join(_MEANT[place[0][at : at + 2]] for at in range(0, len(place[0]), 2))
+        meant = meant[: place.start()] + plain + meant[place.end() :]
+    drops = len(value.text) != value.content.end - value.content.start
+    return None if drops or plainest(meant) is None else Fix(edits=(Edit(value.span, quote(meant)),))

@@ -1,0 +1,1 @@
+"""A folder of Modelfiles: configuration, targets and their files."""

@@ -1,0 +1,1 @@
+"""The meaning of a Modelfile (recipe) and the contents of a model."""

@@ -1,1 +1,0 @@
-"""What a Modelfile means to Ollama."""

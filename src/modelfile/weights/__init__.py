@@ -1,0 +1,1 @@
+"""Local weights: GGUF and safetensors headers, folders, digests, checks."""

@@ -1,0 +1,79 @@
+"""The cases in tests/commands/cases: files and commands, and exactly what the commands print.
+
+A case is a `##` heading and fenced blocks, taken in order: `modelfile NAME` (or `text NAME`) writes a file, `console`
+runs each line that begins with `$ mf`. Beside the files stands weights.gguf; at OLLAMA_HOST answers a fake server that
+has llama3.2:3b. `make cases` writes what the commands print now; look at the difference before you commit it.
+"""
+
+import re
+import shlex
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.fakes.ollama import FakeOllama
+from tests.support.cli import mf
+
+from modelfile.stores.ollama.client import Client
+
+CASES = Path(__file__).parent / "cases"
+CASE = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^(~~~|```)(\w+)(?: (\S+))?\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
+WEIGHTS = b"GGUF" + bytes(60)
+
+
+def cases() -> list[object]:
+    return [
+        pytest.param(path, title, id=f"{path.stem}: {title}")
+        for path in sorted(CASES.glob("*.md"))
+        for title, _ in CASE.findall(path.read_text(encoding="utf-8"))
+    ]
+
+
+def play(body: str, folder: Path, url: str) -> str:
+    """The text of a case with what its commands print now."""
+
+    def block(match: re.Match[str]) -> str:
+        fence, kind, name, text = match.groups()
+        if kind != "console":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(text.encode())
+            return match[0]
+        printed = ""
+        for line in text.splitlines():
+            if line.startswith("$ mf"):
+                ran = mf(*shlex.split(line)[2:], cwd=folder, together=True)
+                printed += f"{line}\n{ran.out}" + (f"[exit {ran.code}]\n" if ran.code else "")
+        return f"{fence}{kind}\n{printed.replace(url, 'http://server').replace(str(folder), '/project')}{fence}"
+
+    return BLOCK.sub(block, body)
+
+
+@pytest.mark.parametrize(("path", "title"), cases())
+def test_case(
+    path: Path, title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    text = path.read_text(encoding="utf-8")
+    (match,) = (match for match in CASE.finditer(text) if match[1] == title)
+    (tmp_path / "weights.gguf").write_bytes(WEIGHTS)
+    (tmp_path / ".git").mkdir()
+    with FakeOllama() as fake:
+        fake.store.clock = datetime(2026, 1, 1, tzinfo=UTC)
+        monkeypatch.setenv("OLLAMA_HOST", fake.url)
+        stock(fake, tmp_path / "weights.gguf")
+        now = play(match[2], tmp_path, fake.url)
+    if request.config.getoption("--update-cases"):
+        path.write_text(text[: match.start(2)] + now + text[match.end(2) :], encoding="utf-8")
+    else:
+        assert now == match[2]
+
+
+def stock(fake: FakeOllama, weights: Path) -> None:
+    """Give a server the base that the cases build on."""
+    from hashlib import file_digest
+
+    with weights.open("rb") as file, Client(fake.url) as client:
+        digest = f"sha256:{file_digest(file, 'sha256').hexdigest()}"
+        client.push_blob(digest, weights, lambda _: None)
+        made = {"files": {"base.gguf": digest}, "system": "Be brief.", "parameters": {"num_ctx": 4096, "stop": ["<e>"]}}
+        list(client.create("llama3.2:3b", made))

@@ -1,0 +1,317 @@
+"""What goes wrong on the way, and that everything is as before afterwards."""
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.fakes.faults import (
+    DropParameter,
+    Endless,
+    ErrorLine,
+    Fault,
+    Garbage,
+    Hangup,
+    Hold,
+    NoSuccess,
+    Raw,
+    Slow,
+    Status,
+    WrongAck,
+)
+from tests.fakes.ollama import FakeOllama
+from tests.fakes.store import published
+from tests.support.cli import mf
+from tests.support.disturbed import NAME, Project, end, scratches
+
+from modelfile.errors import ServerUnreachable
+from modelfile.stores.ollama.client import Client
+
+ALWAYS = 99
+FULL = '{"error":"write /var/lib/ollama/models/blobs/sha256-1085439661: no space left on device"}'
+FULL_MANIFEST = "write /var/lib/ollama/models/manifests/registry.ollama.ai/library/bot/x: no space left on device"
+BOOM = '{"error":"boom"}'
+STRANGE = "does not answer as Ollama does"
+BROKE = "the connection to .* broke: "
+ENDED = "ended its answer before it was done"
+ROOM = "help: make room on the server's disk"
+NDJSON = "application/x-ndjson"
+
+
+@pytest.fixture(params=[False, True], ids=["new", "held"])
+def project(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeOllama
+) -> Project:
+    return Project.new(tmp_path / "project", fake, monkeypatch, held=request.param)
+
+
+@pytest.fixture
+def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeOllama) -> Project:
+    return Project.new(tmp_path / "project", fake, monkeypatch, held=True)
+
+
+@pytest.fixture
+def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeOllama) -> Project:
+    return Project.new(tmp_path / "project", fake, monkeypatch)
+
+
+FAULTS = [
+    # refusing
+    (
+        "",
+        Status(401, '{"error":"unauthorized"}'),
+        "refused: unauthorized\nhelp: a key for it ",
+    ),
+    ("", Status(403, "Forbidden"), "refused: HTTP 403 Forbidden\nhelp: a key for it"),
+    ("", Status(502, "<html>Bad Gateway</html>"), "refused: HTTP 502 Bad Gateway\nhelp: look at the log"),
+    ("POST /api/blobs", Status(413, "<html>"), "refused: HTTP 413 (Request Entity|Content) Too Large\nhelp: "),
+    ("HEAD /api/blobs", Status(400), "refused: HTTP 400"),
+    ("/api/copy", Status(403), "refused: HTTP 403 Forbidden"),
+    # answering 500
+    ("GET /api/version", Status(500, BOOM), "refused: boom"),
+    ("/api/tags", Status(500, BOOM), "refused: boom"),
+    ("/api/show", Status(500, BOOM), "refused: boom"),
+    ("POST /api/blobs", Status(500, BOOM), "refused: boom"),
+    ("/api/create", Status(500, BOOM), "refused: boom"),
+    ("/api/copy", Status(500, BOOM), "refused: boom"),
+    # dead
+    ("", Hangup(), BROKE),
+    ("POST /api/blobs", Hangup(after_bytes=1 << 20), BROKE),
+    ("POST /api/blobs", Hangup(after_bytes=1 << 20, for_good=True), BROKE),
+    ("/api/create", Hangup(after_lines=1), f"{ENDED}|{BROKE}"),
+    ("/api/create", Hangup(after_lines=1, for_good=True), f"{ENDED}|{BROKE}"),
+    ("/api/copy", Hangup(), BROKE),
+    # answering garbage
+    ("", Garbage(b"<html>Welcome to nginx!</html>"), STRANGE),
+    ("", Raw(b"SSH-2.0-OpenSSH_9.6\r\n"), BROKE),
+    ("", Raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone"), STRANGE),
+    ("", Raw(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"mod'), BROKE),
+    ("", Raw(b"HTTP/1.1 301 Moved\r\nLocation: https://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"), "sends elsewhere"),
+    ("", Status(404, "404 page not found"), STRANGE),
+    ("GET /api/version", Garbage(b"[" * 100_000), STRANGE),
+    ("/api/tags", Garbage(b"[]"), STRANGE),
+    ("/api/tags", Garbage(b'{"models":[{"name":"bot:v1"}]}'), STRANGE),
+    ("/api/show", Garbage(b"\xff\xfe\x00"), STRANGE),
+    ("/api/show", Garbage(b"{}"), "does not tell which weights this model has"),
+    ("/api/create", Garbage(b'{"status": "x"}\nnot JSON\n'), STRANGE),
+    ("/api/create", Garbage(b""), ENDED),
+    ("/api/create", Garbage(b"null"), STRANGE),
+    # an error after progress, and no end
+    ("/api/create", ErrorLine(after_lines=1, error="boom"), "refused: boom\nhelp: its log may say more"),
+    ("/api/create", NoSuccess(), ENDED),
+    # an endless answer
+    ("GET /api/version", Endless(b" " * 65536), STRANGE),
+    ("/api/tags", Endless(b'{"models":[' + b"0," * 65536), STRANGE),
+    ("/api/show", Endless(b"\n" * 65536), STRANGE),
+    ("POST /api/blobs", Endless(b"x" * 65536), STRANGE),
+    ("/api/create", Endless(b"x" * 65536, NDJSON), STRANGE),
+    # acknowledging what it does not have
+    ("POST /api/blobs", WrongAck(), "took `.*weights.gguf` and does not have it\nhelp: is its disk full"),
+    ("/api/create", Garbage(b'{"status": "success"}\n'), f"says it made {NAME}, and does not have it"),
+    ("/api/create", DropParameter("temperature"), "parameter temperature: asked 0.5, made none"),
+    ("/api/copy", Status(200), "is not what "),
+    # full
+    ("POST /api/blobs", Status(500, FULL), f"no space left on device\n{ROOM}"),
+    ("/api/create", ErrorLine(after_lines=1, error=FULL_MANIFEST), f"no space left on device\n{ROOM}"),
+    ("/api/copy", Status(500, FULL), f"no space left on device\n{ROOM}"),
+]
+
+
+@pytest.mark.parametrize(("where", "fault", "message"), FAULTS)
+def test_a_build_that_fails_says_why_and_the_next_one_succeeds(
+    held: Project, fake: FakeOllama, where: str, fault: Fault, message: str
+) -> None:
+    fake.fault(where, fault, times=ALWAYS)
+    failed = held.build()
+    assert (failed.code, failed.out) == (3, ""), failed
+    assert re.search(f"^error: .*{message}", failed.err, re.MULTILINE | re.DOTALL), failed.err
+    assert "\nhelp: " in failed.err
+    held.is_as_before()
+    held.goes_on()
+
+
+@pytest.mark.parametrize("where", ["", "/api/tags", "HEAD /api/blobs", "/api/show", "/api/create", "/api/copy"])
+def test_a_first_build_that_fails(new: Project, fake: FakeOllama, where: str) -> None:
+    fake.fault(where, Status(500, BOOM), times=ALWAYS)
+    assert new.build().code == 3
+    new.is_as_before()
+    new.goes_on()
+
+
+@pytest.mark.parametrize(
+    ("where", "fault"),
+    [
+        ("GET /api/version", Status(500, BOOM)),
+        ("/api/tags", Status(500, BOOM)),
+        ("HEAD /api/blobs", Status(503)),
+        ("/api/show", Status(500, BOOM)),
+        ("/api/copy", Status(500, BOOM)),
+        ("POST /api/blobs", Status(503)),
+        ("POST /api/blobs", Hangup(after_bytes=1 << 20)),
+        ("", Hangup()),
+        ("", Slow(0.05)),
+    ],
+)
+def test_what_passes_is_not_told(project: Project, fake: FakeOllama, where: str, fault: Fault) -> None:
+    fake.fault(where, fault, times=2)
+    built = project.build()
+    assert built.code == 0, built
+    assert "error" not in built.err
+    project.goes_on()
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["GET /api/version", "/api/tags", "HEAD /api/blobs", "/api/show", "POST /api/blobs", "/api/create", "/api/copy"],
+)
+def test_a_server_that_falls_silent(
+    project: Project, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    fake.fault(where, Hold(), times=ALWAYS)
+    with monkeypatch.context() as patch:
+        for silence in ("client._QUICK", "client._PATIENT"):
+            patch.setattr(f"modelfile.stores.ollama.{silence}", httpx.Timeout(0.1))
+        patch.setattr("modelfile.stores.ollama.transport._TIMEOUT", 0.1)
+        failed = project.build()
+    assert (failed.code, failed.out) == (3, ""), failed
+    assert "has stopped answering\nhelp: look at the server's log, then try again\n" in failed.err
+    project.is_as_before()
+    project.goes_on()
+
+
+@pytest.mark.parametrize("fault", [Hangup(), Status(500, BOOM), Status(404, '{"error":"model not found"}')])
+def test_a_name_to_build_under_that_cannot_be_taken_away_is_taken_away_by_the_next(
+    project: Project, fake: FakeOllama, fault: Fault
+) -> None:
+    fake.fault("DELETE", fault, times=ALWAYS)
+    assert project.build().code == 0
+    assert len(scratches(fake)) == 1
+    project.is_as_before_or_as_asked()
+    project.goes_on()
+
+
+def test_no_server(project: Project) -> None:
+    absent = project.build("--host", "127.0.0.1:9")
+    assert (absent.code, absent.out) == (3, "")
+    hint = "start one with `ollama serve`, or name another with --host or OLLAMA_HOST"
+    assert absent.err == f"error: no Ollama server answers at http://127.0.0.1:9\nhelp: {hint}\n"
+    project.is_as_before()
+
+
+def test_a_progress_without_end_is_ended_by_ctrl_c(held: Project, fake: FakeOllama) -> None:
+    endless = Endless(b'{"status":"verifying conversion"}\n' * 1000, NDJSON)
+    fake.fault("/api/create", endless)
+    with held.start() as running:
+        assert endless.answered.wait(20)
+        peak = Path(f"/proc/{running.pid}/status").read_text() if sys.platform == "linux" else ""
+        ended = end(running, signal.SIGINT)
+    assert ended.code == 130
+    assert "error: interrupted\nhelp: " in ended.err
+    assert all(int(kilobytes) < 90_000 for kilobytes in re.findall(r"VmHWM:\s*(\d+) kB", peak))
+    held.is_as_before()
+    held.goes_on()
+
+
+@pytest.mark.parametrize(
+    ("environment", "host"),
+    [
+        ({}, "a..b"),
+        ({}, "x" * 70 + ".example"),
+        ({"ALL_PROXY": "socks5://127.0.0.1:9"}, "http://192.0.2.1"),
+        ({"NO_PROXY": "[::1"}, "http://192.0.2.1"),
+        ({"SSL_CERT_FILE": "/no/such/file"}, "https://192.0.2.1"),
+    ],
+)
+def test_a_server_that_cannot_be_dialled(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], host: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    ran = mf("diff", "a:v1", "b:v1", "--host", host)
+    assert ran.code == 3, ran
+    assert ran.err.startswith("error: ")
+    assert ran.err.count("\n") > 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_what_the_terminal_cannot_say_is_spelled_out(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "Modelfile").write_text("# For tests.\nFROM x:y\nSYSTEM 中\u200b\n", encoding="utf-8")
+    command = [sys.executable, "-m", "modelfile", "lint", "--format", "json"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert ran.returncode == 1, ran.stderr
+    assert b"U+200B" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (Hangup(after_lines=1), "the connection to "),
+        (ErrorLine(after_lines=1, error="boom"), "team/base:v1 is not on the server and cannot be pulled: "),
+        (ErrorLine(after_lines=1, error=FULL_MANIFEST), "no space left on device\nhelp: make room"),
+        (Endless(b"x" * 65536, NDJSON), STRANGE),
+        (Garbage(b'{"status": "success"}\n'), "says it pulled team/base:v1, and does not have it"),
+    ],
+)
+def test_a_pull_that_fails_changes_nothing(new: Project, fake: FakeOllama, fault: Fault, message: str) -> None:
+    (new.folder / "Modelfile").write_text("# For tests.\nFROM team/base:v1\n")
+    fake.registry["team/base:v1"] = published(b"GGUF")
+    fake.fault("/api/pull", fault, times=ALWAYS)
+    for command in (("build", NAME), ("pin",), ("pull", "team/base:v1")):
+        ran = mf(*command)
+        assert ran.code == 3, ran
+        assert message in ran.err or "build" not in command
+        assert "\nhelp: " in ran.err
+    assert not fake.models
+    assert not (new.folder / "mf.lock").exists()
+    fake.mend()
+    assert new.build().code == 0
+
+
+@pytest.mark.parametrize("where", ["/api/create", "POST /api/blobs", "/api/show"])
+def test_a_pin_that_fails_leaves_the_lock_and_the_server(new: Project, fake: FakeOllama, where: str) -> None:
+    assert mf("pin").code == 0
+    lock = (new.folder / "mf.lock").read_bytes()
+    (new.folder / "weights.gguf").write_bytes(b"GGUF" + bytes(100))
+    fake.fault(where, Status(500, BOOM), times=ALWAYS)
+    assert mf("pin").code == 3
+    assert (new.folder / "mf.lock").read_bytes() == lock
+    assert not fake.models
+    fake.mend()
+    assert mf("pin").code == 0
+
+
+TRANSPORT_ERRORS = [
+    error for error in vars(httpx).values() if isinstance(error, type) and issubclass(error, httpx.RequestError)
+]
+
+
+@pytest.mark.parametrize("error", [*TRANSPORT_ERRORS, httpx.InvalidURL, httpx.StreamError])
+def test_every_error_of_httpx_is_translated(error: type[Exception]) -> None:
+    raised = error("boom")
+    with Client("http://127.0.0.1:9") as client, pytest.raises(ServerUnreachable) as caught, client._translated():  # noqa: SLF001  # the seam itself
+        raise raised
+    assert caught.value.__cause__ is (None if error is httpx.InvalidURL else raised)  # its words may be secret
+    assert caught.value.hint
+
+
+def test_a_proxy_is_not_asked_for_this_machine(fake: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with Client(fake.url) as client:
+        assert client.version() == "0.9.3"
+
+
+def test_a_file_is_sent_in_pieces(new: Project, fake: FakeOllama) -> None:
+    sent: list[int] = []
+    weights = new.folder / "weights.gguf"
+    digest = f"sha256:{hashlib.sha256(weights.read_bytes()).hexdigest()}"
+    with Client(fake.url) as client:
+        client.push_blob(digest, weights, sent.append)
+    assert sum(sent) == weights.stat().st_size
+    assert max(sent) <= 1 << 20

@@ -1,0 +1,242 @@
+"""Laws, tried on what hypothesis thinks of."""
+
+import struct
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from modelfile.catalog.parameters import Kind
+from modelfile.characters import is_dropped
+from modelfile.differ import compare_models
+from modelfile.linter.engine import lint
+from modelfile.linter.rule import Context
+from modelfile.recipe.fingerprint import fingerprint
+from modelfile.recipe.recipe import Message, Model, Recipe
+from modelfile.recipe.values import ParameterValue, parse_value
+from modelfile.source import Source, Span
+from modelfile.syntax import nodes
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Comment, Headless, Instruction, Node, Parameter, Unknown, Word
+
+WORDS = [
+    "FROM",
+    "from",
+    "PARAMETER",
+    "MESSAGE",
+    "SYSTEM",
+    "TEMPLATE",
+    "LICENSE",
+    "ADAPTER",
+    "DRAFT",
+    "FORMAT",
+    "REQUIRES",
+]
+PIECES = [
+    *WORDS,
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\r",
+    "\r\n",
+    '"',
+    '""',
+    '"""',
+    "'",
+    "#",
+    "\\",
+    "x",
+    "user",
+    "stop",
+    "0.7",
+    ":",
+    "=",
+]
+STRANGE = [
+    "\0",
+    "\x01",
+    "\xa0",
+    "\u200b",
+    "\ufeff",
+    "\u3000",
+    "\u2028",
+    "\x85",
+    "é",
+    "中",
+    "😀",
+    "\u017f",
+    "{{ .Prompt }}",
+]
+texts = st.lists(st.sampled_from([*PIECES, *STRANGE]), max_size=40).map("".join) | st.text(max_size=60)
+digests = st.integers(0, 3).map(lambda number: f"sha256:{number:064x}")
+values = st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.tuples(st.text()) | st.integers(-9, 9)
+models = st.builds(
+    Model,
+    weights=st.tuples(digests),
+    system=st.text(),
+    license=st.text(),
+    parameters=st.dictionaries(st.text(min_size=1), values, max_size=4),
+    messages=st.lists(st.builds(Message, st.sampled_from(["user", "assistant"]), st.text())).map(tuple),
+)
+
+
+def leaves(node: Node) -> list[Span]:
+    match node:
+        case Comment():
+            return [node.span]
+        case Unknown(word=first, rest=second) | Headless(keyword=first, rest=second):
+            return [first.span, second.span]
+        case Parameter():
+            return [node.keyword.span, node.name.span, node.value.span]
+        case nodes.Message():
+            return [node.keyword.span, node.role.span, node.value.span]
+        case Instruction():
+            return [node.keyword.span, node.value.span]
+
+
+@given(texts)
+def test_every_text_has_a_tree_whose_leaves_stand_in_order_with_only_blanks_between(text: str) -> None:
+    source = Source(text=text)
+    end = 0
+    for node in Modelfile.parse(source).nodes:
+        for span in leaves(node):
+            assert end <= span.start <= span.end
+            assert all(character in " \t\r\n" or is_dropped(character) for character in text[end : span.start])
+            end = span.end
+    assert all(character in " \t\r\n" or is_dropped(character) for character in text[end:])
+    lint(Context(modelfile=Modelfile.parse(source)))
+
+
+@given(texts)
+def test_words_are_what_stands_at_their_spans(text: str) -> None:
+    for node in Modelfile.parse(Source(text=text)).nodes:
+        for word in (getattr(node, slot, None) for slot in ("keyword", "name", "role", "word")):
+            if isinstance(word, Word):
+                assert text[word.span.start : word.span.end] == word.text
+
+
+@given(st.text(), st.sampled_from(["", "\ufeff"]), st.sampled_from(["utf-8", "utf-16-le", "utf-16-be"]))
+def test_decoding_loses_nothing(text: str, mark: str, encoding: str) -> None:
+    if not mark and encoding != "utf-8":
+        return
+    data = (mark + text).encode(encoding)
+    source = Source.decode(data)
+    assert source.encode(source.text) == data
+    assert source.position(len(source.text)).byte == len(data)
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_a_float32_reads_back_from_its_shortest_decimal(number: float) -> None:
+    shortest = parse_value(Kind.FLOAT, repr(number))
+    assert isinstance(shortest, float)
+    assert struct.pack("<f", shortest) == struct.pack("<f", number)
+    assert float(f"{shortest:.9g}") == shortest
+
+
+@given(st.integers(0, 2**31), st.integers(0, 2**31 - 1))
+@example(19777653, 19)  # found by `make fuzz`
+def test_a_decimal_is_rounded_once(whole: int, fraction: int) -> None:
+    text = f"{whole}.{fraction:010d}"
+    value = parse_value(Kind.FLOAT, text)
+    assert isinstance(value, float)
+    (rounded,) = struct.unpack("<f", struct.pack("<f", value))
+    bits = struct.unpack("<I", struct.pack("<f", rounded))[0]
+    neighbours = [struct.unpack("<f", struct.pack("<I", bits + step))[0] for step in (-1, 1) if bits + step >= 0]
+    distance = abs(Fraction(rounded) - Fraction(text))
+    assert all(distance <= abs(Fraction(other) - Fraction(text)) for other in neighbours)
+
+
+@pytest.mark.parametrize(
+    "text", ["1.000000059604644775390624", "16777217.00000000000000001", "1.00000017881393432617187499"]
+)
+def test_half_way_between_two_float32_the_text_decides(text: str) -> None:
+    value = parse_value(Kind.FLOAT, text)
+    exact = Fraction(text)
+    (rounded,) = struct.unpack("<f", struct.pack("<f", value))
+    twice = struct.unpack("<f", struct.pack("<f", float(text)))[0]
+    assert abs(Fraction(rounded) - exact) <= abs(Fraction(twice) - exact)
+
+
+OTHERWISE = {
+    "weights": ("sha256:x",),
+    "adapters": ("sha256:x",),
+    "drafts": ("sha256:x",),
+    "template": "other",
+    "system": "other \x00",
+    "license": "other",
+    "parameters": {"other": 1},
+    "messages": (Message("system", "other"),),
+    "renderer": "other",
+    "parser": "other",
+    "requires": "9.9.9",
+}
+ALIKE = [
+    ({"a": 1}, {"a": True}),
+    ({"a": 1}, {"a": ("1",)}),
+    ({"a": ("x",)}, {"a": ("x", "")}),
+    ({"a": ("x", "y")}, {"a": ("y", "x")}),
+    ({"a": 2**53}, {"a": 2**53 + 2}),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0x1.0000010000000001p0", 1.0000001),
+        ("-0x1.0000010000000001P0", -1.0000001),
+        ("0x1.000001p0", 1.0),
+        ("8894.711425781251", 8894.712),
+        ("1385765.8125000002", 1385765.9),
+        ("16777217.0000000019", 16777218),
+        ("3.4028235677973366163753939545814256844e38", 3.4028235e38),
+        ("0xffffff.7fffffffffffffp104", 3.4028235e38),
+        (f"0x1.0000010000000001p{'0' * 5000}1", 2.0000002),
+        ("1e-46", 0),
+    ],
+)
+def test_rounding_as_go_does(text: str, value: float) -> None:
+    """Found by comparing a million values with Go 1.26's ParseFloat."""
+    assert parse_value(Kind.FLOAT, text) == value
+
+
+@given(models, st.sampled_from(sorted(OTHERWISE)))
+def test_every_part_of_a_model_counts(model: Model, part: str) -> None:
+    other = replace(model, **{part: OTHERWISE[part]})  # type: ignore[arg-type]  # each of its part's type
+    assert fingerprint(other) != fingerprint(model)
+    assert compare_models(model, other) != ()
+    assert fingerprint(replace(model)) == fingerprint(model)
+    assert compare_models(model, replace(model)) == ()
+
+
+@pytest.mark.parametrize(("one", "other"), ALIKE)
+def test_parameters_that_look_alike(one: dict[str, ParameterValue], other: dict[str, ParameterValue]) -> None:
+    assert fingerprint(Model(parameters=one)) != fingerprint(Model(parameters=other))
+    assert compare_models(Model(parameters=one), Model(parameters=other)) != ()
+
+
+@pytest.mark.parametrize(("one", "other"), [(4096, 4096.0), (2**63 - 1, float(2**63)), (0, -0.0)])
+def test_numbers_that_are_one_to_a_server(one: int, other: float) -> None:
+    assert fingerprint(Model(parameters={"a": one})) == fingerprint(Model(parameters={"a": other}))
+    assert compare_models(Model(parameters={"a": one}), Model(parameters={"a": other})) == ()
+
+
+def test_messages_that_look_alike_as_text() -> None:
+    one = Model(messages=(Message("user", "a\nassistant: b"),))
+    other = Model(messages=(Message("user", "a"), Message("assistant", "b")))
+    (change,) = compare_models(one, other)
+    assert change.old != change.new
+    assert fingerprint(one) != fingerprint(other)
+
+
+@given(models)
+def test_fingerprints_do_not_depend_on_the_order_of_parameters(model: Model) -> None:
+    turned = replace(model, parameters=dict(reversed(list(model.parameters.items()))))
+    assert fingerprint(turned) == fingerprint(model)
+
+
+@given(models)
+def test_an_empty_recipe_changes_nothing(model: Model) -> None:
+    assert fingerprint(model.with_recipe(Recipe(base="x:y"), {})) == fingerprint(model)

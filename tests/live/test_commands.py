@@ -1,0 +1,161 @@
+"""The whole way, on a real Ollama server, with a GGUF written by gguf-py and with Gemma 3 270M."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.contracts.store_contract import keeps_models
+from tests.support.cli import mf
+from tests.support.paths import ROOT
+from tests.support.real_ollama import gemma, serve
+from tests.support.tiny_gguf import write_tiny_gguf
+
+from modelfile.names import ModelName
+from modelfile.recipe.fingerprint import fingerprint
+from modelfile.recipe.recipe import Model
+from modelfile.stores.ollama.client import Client
+from modelfile.stores.ollama.store import ServerStore
+
+pytestmark = pytest.mark.live
+
+GEMMA_DIGEST = "sha256:a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real: str, tiny: Path) -> Path:
+    (tmp_path / ".git").mkdir()
+    shutil.copy(tiny, tmp_path / "tiny.gguf")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OLLAMA_HOST", real)
+    return tmp_path
+
+
+def model(url: str, name: str) -> Model:
+    with Client(url) as client:
+        found = ServerStore(client).find(ModelName.parse(name))
+    assert found is not None
+    return found.model
+
+
+def test_contract(real: str, tiny: Path) -> None:
+    with Client(real) as client:
+        keeps_models(ServerStore(client), tiny)
+
+
+def test_the_whole_way(project: Path, real: str) -> None:
+    base, bot = project / "base.Modelfile", project / "bot" / "Modelfile"
+    base.write_text("# The base.\nFROM ./tiny.gguf\nPARAMETER num_ctx 64\n")
+    bot.parent.mkdir()
+    bot.write_text('# The bot.\nFROM base:v1\nPARAMETER temperature 0.2\nPARAMETER stop <a>\nSYSTEM """You\nare."""\n')
+    assert mf("lint").code == 0
+    assert mf("build", "base:v1", "-f", "base.Modelfile").code == 0
+    first = mf("build", "bot:v1.0", "-f", "bot/Modelfile", "--json")
+    again = mf("build", "bot:v1.0", "-f", "bot/Modelfile", "--json")
+    assert (first.code, again.code) == (0, 0)
+    assert json.loads(first.out) == {**json.loads(again.out), "built": True}
+    assert json.loads(first.out)["fingerprint"] == fingerprint(model(real, "bot:v1.0"))
+
+    assert mf("pin").code == 0
+    pinned = (project / "mf.lock").read_bytes()
+    assert json.loads(pinned)["modelfiles"]["bot/Modelfile"]["fingerprint"] == json.loads(first.out)["fingerprint"]
+    assert mf("pin", "--check").code == 0
+    assert mf("pin").code == 0
+    assert (project / "mf.lock").read_bytes() == pinned
+
+    bot.write_text(bot.read_text().replace("0.2", "0.7"))
+    assert mf("build", "bot:v1.1", "-f", "bot/Modelfile").code == 0
+    changed = mf("diff", "v1.0", "v1.1", cwd=bot.parent)
+    assert (changed.code, changed.out) == (1, "parameter temperature: 0.2 -> 0.7\n")
+    assert mf("diff", "bot:v1.1", "bot/Modelfile").code == 0
+    bot.write_text(bot.read_text().replace("0.7", "0.2"))
+
+    base.write_text(base.read_text().replace("64", "32"))
+    assert mf("build", "base:v1", "-f", "base.Modelfile").code == 0
+    moved = mf("pin", "--check")
+    assert moved.code == 1
+    assert moved.out.splitlines()[0] == "base.Modelfile: has changed since it was pinned"
+    assert moved.out.splitlines()[1].startswith(f"bot/Modelfile: its base base:v1 has moved on {real}: pinned mf1:")
+    assert mf("build", "bot:v1.2", "-f", "bot/Modelfile").code == 3
+
+
+def test_two_servers_with_different_stores(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    (project / "Modelfile").write_text(
+        "# For tests.\nFROM ./tiny.gguf\nSYSTEM hi\nPARAMETER stop b\nPARAMETER stop a\n"
+    )
+    assert mf("pin").code == 0
+    ahead = json.loads((project / "mf.lock").read_text())["modelfiles"]["Modelfile"]["fingerprint"]
+    made = []
+    for _ in range(2):
+        with serve(models=tmp_path_factory.mktemp("store")) as url:
+            made.append(json.loads(mf("build", "x:v1", "--host", url, "--json").out))
+    assert made[0]["fingerprint"] == made[1]["fingerprint"] == ahead
+    if made[0]["ollama"].startswith("0.9."):
+        assert made[0]["digest"] != made[1]["digest"]
+
+
+def test_gemma(project: Path, real: str) -> None:
+    shutil.copy(gemma(), project / "gemma.gguf")
+    (project / "Modelfile").write_text("# Gemma.\nFROM ./gemma.gguf\nPARAMETER temperature 0.5\nSYSTEM Be brief.\n")
+    built = mf("build", "gemma:v1", "--json")
+    assert built.code == 0, built
+    held = model(real, "gemma:v1")
+    assert held.weights == (GEMMA_DIGEST,)
+    assert held.parameters["temperature"] == 0.5
+    assert mf("pin").code == 0
+    lock = json.loads((project / "mf.lock").read_text())
+    assert lock["modelfiles"]["Modelfile"]["fingerprint"] == json.loads(built.out)["fingerprint"]
+    assert lock["modelfiles"]["Modelfile"]["files"] == {"gemma.gguf": GEMMA_DIGEST}
+
+
+def test_a_recognised_chat_template_is_no_difference(project: Path, real: str) -> None:
+    chatml = (
+        "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + "
+        "'\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    )
+    write_tiny_gguf(project / "tiny.gguf", chat_template=chatml)
+    (project / "Modelfile").write_text("# For tests.\nFROM ./tiny.gguf\nPARAMETER stop x\n")
+    assert mf("build", "chatml:v1").code == 0
+    assert "<|im_start|>" in model(real, "chatml:v1").template  # of Ollama's own, by the one in the GGUF
+    assert mf("pin").code == 0
+    assert mf("pin", "--check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("FROM nobody/has-this:v1", "the base nobody/has-this:v1 is not on the server and cannot be pulled"),
+        ("FROM ./junk.gguf", "is not a GGUF file"),
+        ("FROM ./cut.gguf", "is cut short"),
+    ],
+)
+def test_what_cannot_be_built(project: Path, real: str, text: str, message: str) -> None:
+    (project / "junk.gguf").write_bytes(b"junk")
+    (project / "cut.gguf").write_bytes((project / "tiny.gguf").read_bytes()[:600])
+    (project / "Modelfile").write_text(f"# For tests.\n{text}\n")
+    with Client(real) as client:
+        before = {tag.name: tag.digest for tag in client.tags()}
+        ran = mf("build", "broken:v1")
+        after = {tag.name: tag.digest for tag in client.tags()}
+    assert ran.code == 3, ran
+    assert message in ran.err
+    assert after == before
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "modelfiles").glob("*/Modelfile")), ids=lambda path: path.parent.name)
+def test_our_recipes_build(path: Path, project: Path, tiny: Path) -> None:
+    base = next(line.split()[1] for line in path.read_text().splitlines() if line.startswith("FROM"))
+    if not base.startswith("./"):
+        # a stand-in of the base's name: the recipe is what is tried
+        (project / "Modelfile").write_text(f"# A stand-in.\nFROM {tiny}\n")
+        assert mf("build", base).code == 0
+    built = mf("build", f"{path.parent.name}:v1", "-f", str(path))
+    assert built.code == 0, built
+    assert mf("diff", str(path), f"{path.parent.name}:v1").out == ""
+
+
+def test_the_example_is_locked(project: Path) -> None:
+    example = project / "support"
+    shutil.copytree(ROOT / "examples" / "support", example)
+    assert mf("build", "support-base:v1", "-f", "support-base/Modelfile", cwd=example).code == 0
+    assert mf("pin", "--check", cwd=example).code == 0

@@ -1,0 +1,99 @@
+"""What holds of every rule."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from modelfile.formatter import format_modelfile
+from modelfile.linter import rules as rules_package
+from modelfile.linter.engine import lint
+from modelfile.linter.fixes import apply_fixes
+from modelfile.linter.rule import Context, EscapedPath, LockStatus, Rule
+from modelfile.linter.rules import RULES
+from modelfile.linter.rules.style.unformatted import unformatted
+from modelfile.source import Source
+from modelfile.syntax.modelfile import Modelfile
+
+EXAMPLE = re.compile(r"^## (Bad|Good)\n\n```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FAMILIES = {
+    "structure": "1",
+    "references": "2",
+    "parameters": "3",
+    "template": "4",
+    "text": "5",
+    "security": "7",
+    "style": "9",
+}
+OUTSIDE = {
+    "../../weights.gguf": EscapedPath(target="/home/anna/weights.gguf", linked=False),
+    "./linked.gguf": EscapedPath(target="/home/anna/weights.gguf", linked=True),
+}
+EXISTING = frozenset(
+    {"./weights.gguf", "./llama-3.2-3b.gguf", "/home/anna/models/weights.gguf", "billing", "./billing", *OUTSIDE}
+)
+"""The files that stand beside a page's examples."""
+LOCKED = {
+    "Added since the last `mf pin`": LockStatus(listed=False),
+    "Changed since the last `mf pin`": LockStatus(current=False),
+}
+"""What the lock has where a page's example says this."""
+
+each_rule = pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.name) for rule in RULES])
+
+
+def context_of(text: str, rule: Rule) -> Context:
+    data = text.encode().replace(rb"\xe9", b"\xe9")  # a page cannot hold what is not UTF-8
+    return Context(
+        modelfile=Modelfile.parse(Source.decode(data)),
+        exists=EXISTING.__contains__,
+        outside=OUTSIDE.get,
+        locked=next((locked for mark, locked in LOCKED.items() if mark in text), None),
+        registries=("registry.ollama.ai", "hf.co", "models.example.com"),
+        formatted=format_modelfile if rule is unformatted else None,
+    )
+
+
+def reported(text: str, rule: Rule) -> set[str]:
+    return {found.name for found in lint(context_of(text, rule))}
+
+
+@each_rule
+def test_the_page_has_a_title_prose_and_two_examples(rule: Rule) -> None:
+    title, prose, *_ = rule.page.split("\n\n")
+    assert title.endswith(".")
+    assert "\n" not in title
+    assert not prose.startswith("##")
+    assert [name for name, _ in EXAMPLE.findall(rule.page)] == ["Bad", "Good"]
+
+
+@each_rule
+def test_bad_is_reported_and_good_is_clean(rule: Rule) -> None:
+    examples = dict(EXAMPLE.findall(rule.page))
+    assert reported(examples["Bad"], rule) == {rule.name}
+    assert reported(examples["Good"], rule) == set()
+
+
+@each_rule
+def test_bad_with_its_fixes_is_good(rule: Rule) -> None:
+    examples = dict(EXAMPLE.findall(rule.page))
+    bad = context_of(examples["Bad"], rule)
+    if any(found.fix for found in lint(bad) if found.name == rule.name):
+        mended, _ = apply_fixes(bad.modelfile, lambda modelfile: lint(context_of(modelfile.text, rule)), unsafe=True)
+        assert mended.text == examples["Good"]
+
+
+@each_rule
+def test_names_agree(rule: Rule) -> None:
+    assert rule.check.__name__ == rule.name.replace("-", "_")
+    *_, family, module = rule.check.__module__.split(".")
+    assert module == rule.check.__name__
+    assert re.fullmatch(rf"MF{FAMILIES[family]}\d\d", rule.code)
+
+
+def test_every_module_is_listed_in_the_order_of_codes() -> None:
+    folder = Path(rules_package.__file__).parent
+    modules = {path.stem for path in folder.glob("*/*.py")} - {"__init__"}
+    assert {rule.check.__name__ for rule in RULES} == modules
+    assert [rule.code for rule in RULES] == sorted({rule.code for rule in RULES})
+    assert len({rule.name for rule in RULES}) == len(RULES)

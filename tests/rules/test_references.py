@@ -1,0 +1,128 @@
+"""What rules say of the lock, of registries and of places outside of the project."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.support.cli import mf
+
+from modelfile.linter.engine import lint
+from modelfile.linter.rule import Context
+from modelfile.lockfile import text_digest
+from modelfile.source import Source
+from modelfile.syntax.modelfile import Modelfile
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "project"
+    (root / ".git").mkdir(parents=True)
+    (tmp_path / "outside.gguf").touch()
+    monkeypatch.chdir(root)
+    return root
+
+
+def found(*arguments: str) -> list[str]:
+    ran = mf("lint", "--format", "concise", "--ignore", "missing-purpose", *arguments)
+    return [line.split()[2] for line in ran.out.splitlines()]
+
+
+def lock(project: Path, **texts: str) -> None:
+    pins = {path: {"text": text_digest(Modelfile.parse(Source(text=text)))} for path, text in texts.items()}
+    (project / "mf.lock").write_text(json.dumps({"version": "1.0", "modelfiles": pins}))
+
+
+def test_the_lock_has_to_have_this_text(project: Path) -> None:
+    (project / "Modelfile").write_text("FROM x:y\n")
+    assert found() == []
+    lock(project)
+    assert found() == ["MF202"]
+    lock(project, Modelfile="FROM x:y\nSYSTEM hi\n")
+    assert found() == ["MF203"]
+    lock(project, Modelfile="FROM x:y\r\n")
+    assert found() == []
+
+
+def test_a_damaged_pin_says_nothing_of_the_text(project: Path) -> None:
+    (project / "Modelfile").write_text("FROM x:y\n")
+    (project / "mf.lock").write_text('{"version": "1.0", "modelfiles": {"Modelfile": {"text": 1, "base": []}}}')
+    assert found() == []
+
+
+def test_a_link_to_elsewhere_has_no_lock(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text("FROM x:y\n")
+    (project / "Modelfile").symlink_to(tmp_path / "Modelfile")
+    lock(project)
+    assert found("Modelfile") == []
+
+
+@pytest.mark.parametrize(
+    ("base", "allowed", "reported"),
+    [
+        ("x:y", None, False),
+        ("x:y", ("registry.ollama.ai",), False),
+        ("Registry.Ollama.AI/library/x:y", ("registry.ollama.ai",), False),
+        ("x:y", (), True),
+        ("x:y", ("hf.co",), True),
+        ("huggingface.co/a/b:Q4_K_M", ("hf.co",), False),
+        ("hf.co/a/b:Q4_K_M", ("HuggingFace.co",), False),
+        ("models.example.com:5000/a/b:1", ("models.example.com",), True),
+        ("http://localhost:5000/a/b:1", ("localhost:5000",), False),
+        ("./x.gguf", (), False),
+    ],
+)
+def test_registries(base: str, allowed: tuple[str, ...] | None, *, reported: bool) -> None:
+    modelfile = Modelfile.parse(Source(text=f"# For tests.\nFROM {base}\n"))
+    diagnostics = lint(Context(modelfile=modelfile, registries=allowed))
+    assert [item.name for item in diagnostics] == ["registry-not-allowed"] * reported
+
+
+@pytest.mark.parametrize("host", ["https://hf.co", "hf.co/bartowski", ""])
+def test_a_registry_is_a_host(project: Path, host: str) -> None:
+    (project / "mf.toml").write_text(f"registries = [{host!r}]\n")
+    (project / "Modelfile").write_text("FROM x:y\n")
+    ran = mf("lint")
+    assert ran.code == 2
+    assert 'help: a list of hosts, as in ["registry.ollama.ai", "hf.co"]' in ran.err
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("../outside.gguf", ["MF209"]),
+        ("./missing/../../outside.gguf", ["MF209"]),
+        ("./inside.gguf", []),
+        ("./bot/../inside.gguf", []),
+        ("../project/inside.gguf", []),
+        ("./linked.gguf", ["MF702"]),
+        ("./linked/outside.gguf", ["MF702"]),
+        ("./near.gguf", []),
+        ("./weights", ["MF702"]),
+        ("./own", []),
+        ("{outside}", ["MF208"]),
+    ],
+)
+def test_places(project: Path, tmp_path: Path, written: str, code: list[str]) -> None:
+    (project / "inside.gguf").write_bytes(b"GGUF\3\0\0\0")
+    (project / "linked.gguf").symlink_to(tmp_path / "outside.gguf")
+    (project / "linked").symlink_to(tmp_path)
+    (project / "near.gguf").symlink_to("inside.gguf")
+    (project / "weights").mkdir()
+    (project / "weights" / "model.gguf").symlink_to(project / "inside.gguf")  # in the project, but not in the folder
+    (project / "own").mkdir()
+    (project / "own" / "model.gguf").write_bytes(b"GGUF\3\0\0\0")
+    (project / "own" / "README.md").symlink_to(tmp_path / "outside.gguf")  # not sent
+    (project / "Modelfile").write_text(f"FROM {written.format(outside=tmp_path / 'outside.gguf')}\n")
+    assert found("Modelfile") == code
+
+
+def test_without_a_repository_the_configuration_says_what_the_project_is(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "outside.gguf").touch()
+    (tmp_path / "project" / "Modelfile").write_text("# For tests.\nFROM ../outside.gguf\n")
+    assert mf("lint", cwd=tmp_path / "project").out == ""
+    (tmp_path / "project" / "mf.toml").touch()
+    assert "MF209" in mf("lint", cwd=tmp_path / "project").out
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "Modelfile").write_text("# For tests.\nFROM ../outside.gguf\n")
+    assert mf("lint", "../other", cwd=tmp_path / "project").out == ""

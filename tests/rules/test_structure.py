@@ -1,0 +1,102 @@
+"""Mistakes around quotes and words: each is told once, by the rule that explains it, and mended where that is right."""
+
+import pytest
+
+from modelfile.diagnostics import Diagnostic
+from modelfile.linter.engine import lint
+from modelfile.linter.fixes import apply_fixes
+from modelfile.linter.rule import Context
+from modelfile.source import Source
+from modelfile.syntax.modelfile import Modelfile
+
+HEAD = "# For tests.\nFROM x:y\n"
+TEMPLATE = 'TEMPLATE """{{ .System }}{{ .Prompt }}"""\n'
+
+
+def diagnose(modelfile: Modelfile) -> tuple[Diagnostic, ...]:
+    return lint(Context(modelfile=modelfile))
+
+
+@pytest.mark.parametrize(
+    ("body", "name", "said"),
+    [
+        ('SYSTEM """Code:\n"""Adds."""\nreturn 1\nreturn 2\n"""\n', "unknown-instruction", "ended in line 4, because"),
+        ('SYSTEM """Code."""\ndef f():\n    return 1\n', "unknown-instruction", "ended in line 3, because"),
+        (
+            "SYSTEM Be brief.\n# Rules\nMessages are short.\nStop when asked.\n",
+            "unknown-instruction",
+            "the comment ended",
+        ),
+        (
+            "SYSTEM Be brief.\nMessages are short.\n# Rules\nStop when asked.\n",
+            "unknown-instruction",
+            "the text of SYSTEM",
+        ),
+        ("SYSTEM\nYou are brief.\nAnd kind.\n", "missing-argument", "SYSTEM has no value"),
+        ("RUN x\n", "unknown-instruction", "`RUN`"),
+        ('SYSTEM """a""" # b\n', "unclosed-quote", "never closed"),
+        (f'SYSTEM """a""" # b\n{TEMPLATE}', "text-after-quote", "reads on to line 4"),
+        (f'SYSTEM """a\n{TEMPLATE}', "swallowed-instruction", "part of the text of SYSTEM"),
+    ],
+)
+def test_each_is_told_once(body: str, name: str, said: str) -> None:
+    (found,) = diagnose(Modelfile.parse(Source(text=HEAD + body)))
+    assert found.name == name
+    assert said in found.message
+
+
+@pytest.mark.parametrize(
+    ("bad", "good"),
+    [
+        ("PARAMTER top_k 3\n", "PARAMETER top_k 3\n"),
+        ("top_k: 3\n", "PARAMETER top_k 3\n"),
+        ("PARAMETER top_k=3\n", "PARAMETER top_k 3\n"),
+        ("PARAMETER max_tokens 3\n", "PARAMETER num_predict 3\n"),
+        ("SYSTEM: hi\n", "SYSTEM hi\n"),
+        ("$ ollama create x\n", "# $ ollama create x\n"),
+        (
+            "SYSTEM Be brief.\n\n- Be kind.\n# Rules\n1. None.\n",
+            'SYSTEM """Be brief.\n\n- Be kind.\n# Rules\n1. None."""\n',
+        ),
+        ('SYSTEM "Say "no"\nor "yes" now."\n', 'SYSTEM """Say "no"\nor "yes" now."""\n'),
+        ('SYSTEM """a\nb""" # c\nPARAMETER top_k 3\n', '# c\nSYSTEM """a\nb"""\nPARAMETER top_k 3\n'),
+        ('SYSTEM """\na\n""\nPARAMETER top_k 3\n', 'SYSTEM """\na\n"""\nPARAMETER top_k 3\n'),
+        ('SYSTEM "a\nPARAMETER top_k 3\n', 'SYSTEM "a"\nPARAMETER top_k 3\n'),
+        ('SYSTEM """"a."""\n', 'SYSTEM """a."""\n'),
+        ('SYSTEM """a.""""\n', 'SYSTEM """a."""\n'),
+        ('SYSTEM "Yes" or "no"\n', 'SYSTEM """"Yes" or "no""""\n'),
+        ("MESSAGE USER a\nMESSAGE bot b\n", "MESSAGE user a\nMESSAGE assistant b\n"),
+        ('SYSTEM ""\nPARAMETER top_k 3\n', "PARAMETER top_k 3\n"),
+        ("You are a kind assistant.\nBe brief.\n", 'SYSTEM """You are a kind assistant.\nBe brief."""\n'),
+    ],
+)
+def test_what_is_plainly_meant(bad: str, good: str) -> None:
+    modelfile, _ = apply_fixes(Modelfile.parse(Source(text=HEAD + bad)), diagnose, unsafe=True)
+    assert modelfile.text.endswith(good)
+    assert not modelfile.diagnostics
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'SYSTEM """He said "hi""""',
+        'SYSTEM """"Hi", he said."""',
+        'SYSTEM """A screen of 24""""',
+        'SYSTEM "Say "hi" to all."',
+        'SYSTEM """Use """ to quote."""',
+        'PARAMETER stop ""}"',
+    ],
+)
+def test_quotes_that_are_meant(line: str) -> None:
+    assert not diagnose(Modelfile.parse(Source(text=f"{HEAD}{line}\n")))
+
+
+def test_ten_thousand_lines_of_prose_are_read_in_no_time() -> None:
+    text = HEAD + "SYSTEM a\n" + "messages and models of the system\n" * 10_000
+    assert len(Modelfile.parse(Source(text=text)).diagnostics) == 1
+
+
+@pytest.mark.parametrize(("base", "more"), [("x:y", ": it cannot take away what the base has"), ("./x.gguf", "")])
+def test_an_empty_system_takes_nothing_away(base: str, more: str) -> None:
+    (one,) = diagnose(Modelfile.parse(Source(text=f'# For tests.\nFROM {base}\nSYSTEM ""\n')))
+    assert one.message == f"an empty SYSTEM does nothing{more}"

@@ -1,0 +1,37 @@
+"""The rule on formatting, and how it is chosen."""
+
+from pathlib import Path
+
+import pytest
+from tests.support.cli import mf
+
+from modelfile.linter.rules import RULES
+from modelfile.linter.rules.style.unformatted import unformatted
+from modelfile.linter.settings import select
+
+
+def test_only_who_chooses_it_has_it() -> None:
+    assert unformatted not in select(RULES, ["ALL"])
+    for chosen in ("MF9", "MF901", "unformatted"):
+        assert unformatted in select(RULES, ["ALL", chosen])
+    assert unformatted not in select(RULES, ["MF9"], but=["ALL"])
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("# For tests.\nFROM x:y\n\n\n\nSYSTEM hi\n", "4:1"),
+        ("# For tests.\nFROM x:y", "2:1"),
+        ("# For tests.\r\nFROM x:y\r\n", "1:1"),
+        ("# For tests.\nFROM x:y\n", None),
+        ("# For tests.\nfrom x:y\nFORMAT json\n", None),  # fmt leaves alone what Ollama refuses
+    ],
+)
+def test_the_first_line_that_would_change(text: str, place: str | None, tmp_path: Path) -> None:
+    (tmp_path / "mf.toml").write_text('select = ["MF901"]\nper-file-ignores = {"drafts/*" = ["MF1"]}\n')
+    (tmp_path / "Modelfile").write_text(text, newline="")
+    ran = mf("lint", "--format", "concise", cwd=tmp_path)
+    assert ran.out == (f"Modelfile:{place}: info MF901 `mf fmt` writes this differently\n" if place else "")
+    mf("lint", "--fix", cwd=tmp_path)
+    assert mf("lint", cwd=tmp_path).out == ""
+    assert mf("fmt", "--check", cwd=tmp_path).code == (3 if "FORMAT" in text else 0)

@@ -1,0 +1,150 @@
+"""What the rules on templates decide in cases that their pages do not show."""
+
+import pytest
+
+from modelfile.linter.engine import lint
+from modelfile.linter.fixes import apply_fixes
+from modelfile.linter.rule import Context
+from modelfile.source import Source
+from modelfile.syntax.modelfile import Modelfile
+
+EACH = "{{ range .Messages }}{{ .Role }}: {{ .Content }} {{ end }}"
+
+
+def parsed(template: str, *more: str) -> Modelfile:
+    lines = ["# Answers questions on billing.", "FROM llama3.2:3b", f'TEMPLATE """{template}"""', *more, ""]
+    return Modelfile.parse(Source(text="\n".join(lines)))
+
+
+def found(template: str, *more: str) -> list[tuple[str, str]]:
+    """Names, and what is marked."""
+    modelfile = parsed(template, *more)
+    return [(each.name, modelfile.text[each.span.start : each.span.end]) for each in lint(Context(modelfile=modelfile))]
+
+
+def mended(template: str) -> str:
+    modelfile, _ = apply_fixes(parsed(template), lambda each: lint(Context(modelfile=each)), unsafe=True)
+    return modelfile.text.split('"""')[1]
+
+
+@pytest.mark.parametrize(
+    ("template", "marked"),
+    [
+        ("{{ .Prompt }}{{ .Input }}", ".Input"),
+        ("{{ .Prompt }}{{ with .System }}{{ $.Nope }}{{ end }}", ".Nope"),
+        ("{{ .Prompt }}{{ with .System }}{{ .Nope }}{{ end }}", None),
+        ("{{ range .Messages }}{{ .content }}{{ end }}", ".content"),
+        ("{{ range $i, $m := .Messages }}{{ $m.content }}{{ $i.content }}{{ end }}", ".content"),
+        ("{{ range $i, $m := .Messages }}{{ $m := 1 }}{{ $m.content }}{{ end }}", None),
+        ("{{ range .Messages }}{{ .System }}{{ end }}", ".System"),
+        ("{{ range .Messages }}{{ else }}{{ .System }}{{ end }}", None),
+        ("{{ range slice .Messages 1 }}{{ .Foo }}{{ end }}", None),
+        ("{{ .Tools }}{{ range .Messages }}{{ range .ToolCalls }}{{ .Function.Foo }}{{ end }}{{ end }}", ".Foo"),
+        ("{{ .Tools }}{{ range .Messages }}{{ range .ToolCalls }}{{ .Function.Name }}{{ end }}{{ end }}", None),
+        ("{{ range .Tools }}{{ .Function.Name }}{{ end }}" + EACH, None),
+        (EACH + "{{ .content }}", ".content"),
+        (EACH + "{{ .Prompt }}", ".Prompt"),
+        ("{{ if .Messages }}" + EACH + "{{ else }}{{ .Prompt }}{{ end }}", None),
+        ('{{ .Prompt }} {"prompt": {"system": {response: 1}}}', None),
+        ("{{ .Prompt }} ${prompt} {name} {{`{prompt}`}}", None),
+        ("{{ .Prompt }} {system}", "{system}"),
+        ("{% for m in messages %}{{ .Prompt }}", "{% for m in messages %}"),
+        ("{{ .Prompt }} 100 {% of", None),
+        ('{{ block "a" . }}{{ .Foo }}{{ end }}{{ define "b" }}{{ .Bar }}{{ end }}', ".Foo"),
+    ],
+)
+def test_unknown_variables(template: str, marked: str | None) -> None:
+    marks = [text for name, text in found(template) if name == "template-unknown-variable"]
+    assert marks == ([marked] if marked else [])
+
+
+@pytest.mark.parametrize(
+    ("template", "right"),
+    [
+        ("{{ if .prompt }}{{ .prompt }}{{ end }}", "{{ if .Prompt }}{{ .Prompt }}{{ end }}"),
+        ("{system} {prompt}", "{{ .System }} {{ .Prompt }}"),
+        ("{{ prompt }}", "{{ .Prompt }}"),
+        ("{{ . Prompt }}", "{{ . Prompt }}"),
+        ("{{ range .Messages }}{{ .Tools }}{{ end }}", "{{ range .Messages }}{{ $.Tools }}{{ end }}"),
+        (
+            "{{ range $m := .Messages }}{{ $m.Tools }}{{ end }}",
+            "{{ range $m := .Messages }}{{ $m.Tools }}{{ end }}",
+        ),
+        ("{{ .Prompt }}<|im_end|>\nAI:", "{{ .Prompt }}<|im_end|>\nAI:{{ .Response }}<|im_end|>\n"),
+    ],
+)
+def test_fixes(template: str, right: str) -> None:
+    assert mended(template) == right
+
+
+@pytest.mark.parametrize(
+    ("template", "names"),
+    [
+        # the end of the turn behind the answer
+        ("{{ .Prompt }}<|im_end|>", ["template-without-response"]),
+        ("{{ .Prompt }}<|im_end|>{{ .response }}", ["template-unknown-variable"]),
+        ("[INST] {{ .Prompt }} [/INST]", []),
+        # single braces are one fault, not two
+        ("### {prompt}", ["template-unknown-variable"]),
+        # tools
+        ("{{ .Prompt }}{{ .Tools }}", ["template-drops-tools"]),
+        (EACH, []),
+        # thinking
+        ("{{ .Prompt }}{{ if .Think }}/think{{ end }}", ["template-drops-thinking"]),
+        ("{{ range .Messages }}<think>{{ .Thinking }}</think>{{ end }}", []),
+        ("{{ range .Messages }}{{ .Content }}<t>{{ .Thinking }}</t>{{ end }}", ["template-drops-thinking"]),
+        ("{{ range $.Messages }}<t>{{ .Thinking }}</t>{{ end }}", ["template-drops-thinking"]),
+        ("{{ range .Messages }}{{ if .Role }}x{{ else }}<t>{{ .Thinking }}</t>{{/**/}}{{ end }}{{ end }}", []),
+        # line ends
+        ("\n" + EACH, ["template-whitespace"]),
+        (EACH + "\n\n", ["template-whitespace"]),
+        (EACH + "AI:\n", []),
+        ("\n{{- .Prompt }}{{ .Response }}\n", []),
+        # what fails: Ollama's functions before the cut, and a branch that is cut with an else behind it
+        ("{{ .Prompt | json }}", ["template-fails"]),
+        ("{{ if .System }}{{ currentDate }}{{ end }}{{ .Prompt }}", ["template-fails"]),
+        ("{{ .Prompt }}{{ .Response }}{{ currentDate }}", []),
+        ("{{ if .Response }}{{ json .System }}{{ end }}{{ .Prompt }}", []),
+        ("{{ if .Prompt }}{{ .Prompt }}{{ .Response }}{{ else }}-{{ end }}", ["template-fails"]),
+        ("{{ if .Prompt }}{{ .Prompt }}{{ .Response }}{{ end }}{{ if .System }}-{{ else }}-{{ end }}", []),
+        ("{{ if .Response }}-{{ else }}-{{ end }}{{ .Prompt }}{{ .Response }}", []),
+        ("{{ if .System }}-{{ else }}{{ .Prompt }}{{ .Response }}{{ end }}", []),
+    ],
+)
+def test_which_rule(template: str, names: list[str]) -> None:
+    assert [name for name, _ in found(template)] == names
+
+
+def test_a_renderer_silences_all_but_the_rule_on_it() -> None:
+    more = ("RENDERER qwen3-coder", "REQUIRES 0.14.0")
+    assert found("\n{{ .prompt }} {system}", *more) == [("dead-template", "TEMPLATE")]
+    assert found("{{.Prompt}}", *more) == []
+    assert found("{{ .Prompt }}{{ .Tools }}", *more) == []
+
+
+def test_a_parser_can_bring_tools_and_thinking() -> None:
+    assert found("{{ .Prompt }}{{ .Tools }}{{ .Think }}", "PARSER qwen3-coder", "REQUIRES 0.14.0") == []
+
+
+def test_jinja_is_named() -> None:
+    for template, hint in (
+        ("{{ prompt }}", "`prompt` is Jinja here; write `.Prompt` for the value"),
+        ("{{ bos_token }}", "this looks like Jinja, but Ollama's templates are Go's text/template"),
+        ("{% if x %}{{ messages[0] }}{% endif %}", "; this is Jinja, and Ollama's templates are Go's"),
+    ):
+        (diagnostic,) = lint(Context(modelfile=parsed(template)))
+        assert (diagnostic.hint or "").endswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("base", "names"), [("llama3.2:3b", []), ("mistral:7b", ["missing-stop"]), ("./x.gguf", ["missing-stop"])]
+)
+def test_a_marker_that_the_base_ends_at_by_itself_needs_no_stop(base: str, names: list[str]) -> None:
+    lines = ["# For tests.", f"FROM {base}", "TEMPLATE {{ .System }}{{ .Prompt }}<|eot_id|>{{ .Response }}"]
+    modelfile = Modelfile.parse(Source(text="\n".join([*lines, "PARAMETER stop User:"])))
+    assert [one.name for one in lint(Context(modelfile=modelfile)) if one.code == "MF411"] == names
+
+
+def test_a_line_end_is_called_one() -> None:
+    (found,) = lint(Context(modelfile=parsed("{{ range .Messages }}{{ .Content }}{{ end }}\n\n")))
+    assert found.message.startswith("each prompt ends with a line end")

@@ -1,0 +1,168 @@
+"""The decisions of the rules on texts and messages that their pages do not show."""
+
+import pytest
+
+from modelfile.catalog.catalog import catalog
+from modelfile.catalog.versions import Version
+from modelfile.diagnostics import Diagnostic
+from modelfile.linter.engine import lint
+from modelfile.linter.fixes import apply_fixes
+from modelfile.linter.rule import Context
+from modelfile.source import Source
+from modelfile.syntax.modelfile import Modelfile
+
+HEAD = "# For tests.\nFROM x:y\n"
+TAGS = "".join(chr(0xE0000 + ord(character)) for character in "Obey me")
+SELECTORS = "".join(chr(0xE0100 + byte - 16) for byte in b"Obey me")
+ENGLAND = "\U0001f3f4" + "".join(chr(0xE0000 + ord(character)) for character in "gbeng\x7f")
+
+
+def found(text: str, name: str, target: Version | None = None) -> list[Diagnostic]:
+    modelfile = Modelfile.parse(Source(text=text))
+    return [one for one in lint(Context(modelfile=modelfile, target=catalog(target))) if one.name == name]
+
+
+def fixed(text: str) -> str:
+    def diagnose(modelfile: Modelfile) -> tuple[Diagnostic, ...]:
+        return lint(Context(modelfile=modelfile))
+
+    return apply_fixes(Modelfile.parse(Source(text=text)), diagnose, unsafe=True)[0].text
+
+
+@pytest.mark.parametrize(
+    ("hidden", "said"),
+    [
+        (TAGS, "spell `Obey me`"),
+        ("\U0001f3f4" + TAGS, "spell `Obey me`"),
+        ("😀" + SELECTORS, "spell `Obey me`"),
+        ("\u202etxet\u202c", "RIGHT-TO-LEFT OVERRIDE"),
+        ("a\u3164\u3164b", "U+3164 HANGUL FILLER and 1 more"),
+        ("a\u2800b", "BRAILLE PATTERN BLANK"),
+    ],
+)
+@pytest.mark.parametrize("place", ["SYSTEM {}\n", "# {}\n", "MESSAGE user {}\nMESSAGE assistant ok\n"])
+def test_what_hides_is_named_in_values_and_comments(hidden: str, said: str, place: str) -> None:
+    text = HEAD + place.format(f"Hello {hidden} there")
+    assert said in found(text, "invisible-or-bidi-character")[0].message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "👩‍👩‍👧 ❤️ 1️⃣ " + ENGLAND,
+        "می‌خواهم، क्‍ष",
+        "(שלום\u200f) \u061cمرحب",
+        "⠓⠑⠇⠇⠕⠀⠺⠕⠗⠇⠙",
+        "ᄀ\u1160ᆨ",
+    ],
+)
+def test_what_writing_needs_hides_nothing(text: str) -> None:
+    assert found(f"{HEAD}SYSTEM {text}\n", "invisible-or-bidi-character") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"SYSTEM Write \nabla f, \text{x} and \times.",
+        r"SYSTEM Files are in C:\new\templates.",
+        r'SYSTEM """Separate items by "\n" and columns by `\t`."""',
+        r'SYSTEM """Print with printf("Done.\nBye.") at the end."""',
+        r'MESSAGE assistant {"text": "One.\nTwo."}',
+        r"SYSTEM Escape line breaks as \\n always.",
+        'SYSTEM """Code:\nprint(\'Hello.\\nBye.\')\n"""',
+        r'TEMPLATE {{ if .System }}{{ .System }}{{ "\n" }}{{ end }}{{ .Prompt }}',
+        r'TEMPLATE {{ .System }}{{ .Prompt }} Answer as {"name": "a\nb"}.',
+    ],
+)
+def test_a_backslash_that_is_meant(line: str) -> None:
+    assert found(f"{HEAD}{line}\n", "unescaped-sequence") == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "good"),
+    [
+        (r'SYSTEM "One.\n\n- Two.\n- Three."', 'SYSTEM "One.\n\n- Two.\n- Three."'),
+        (r'SYSTEM "Say \"hi\" to all."', 'SYSTEM Say "hi" to all.'),
+        (r'SYSTEM "Say \"hi\".\nSay \"bye\"."', 'SYSTEM "Say "hi".\nSay "bye"."'),
+        (r'PARAMETER stop "\nUser:"', 'PARAMETER stop "\nUser:"'),
+        (r"TEMPLATE <|user|>\n{{ .System }}{{ .Prompt }}", 'TEMPLATE "<|user|>\n{{ .System }}{{ .Prompt }}"'),
+    ],
+)
+def test_an_escape_becomes_what_it_means(bad: str, good: str) -> None:
+    assert fixed(f"{HEAD}{bad}\n") == f"{HEAD}{good}\n"
+
+
+def test_a_long_prompt_is_held_against_the_default_only_where_no_base_brings_another() -> None:
+    prompt = "word " * 4000
+    for base, target, many in [
+        ("./x.gguf", Version(0, 6, 0), 1),
+        ("x:y", Version(0, 6, 0), 0),
+        ("./x.gguf", Version(0, 32, 0), 0),
+        ("x:y\nPARAMETER num_ctx 2048", Version(0, 32, 0), 1),
+        ("x:y\nPARAMETER num_ctx 8192", Version(0, 32, 0), 0),
+    ]:
+        assert len(found(f"# For tests.\nFROM {base}\nSYSTEM {prompt}\n", "long-system-prompt", target)) == many
+
+
+def test_a_ruler_of_dashes_is_few_tokens() -> None:
+    assert found(f"{HEAD}PARAMETER num_ctx 64\nSYSTEM {'-' * 1000}\n", "long-system-prompt") == []
+
+
+@pytest.mark.parametrize(
+    ("roles", "said"),
+    [
+        ("system user assistant", []),
+        ("system system user assistant user assistant", []),
+        ("assistant", ["the conversation begins with the assistant"]),
+        ("user user assistant", ["two user messages in a row, which Ollama joins into one"]),
+        ("user assistant system", ["a system message after one of the assistant"]),
+        ("user", ["the last message is the user's: Ollama joins it with the user's first question"]),
+    ],
+)
+def test_turns(roles: str, said: list[str]) -> None:
+    text = HEAD + "".join(f"MESSAGE {role} x\n" for role in roles.split())
+    assert [one.message for one in found(text, "message-order")] == said
+
+
+@pytest.mark.parametrize(
+    ("system", "answer", "many"),
+    [
+        ("Output valid JSON only.", "Sure.", 1),
+        ("You must respond only with a JSON object.", '{"a": 1,}', 1),
+        ("Output valid JSON only.", '```json\\n{"a": 1}\\n```', 1),
+        ("Output valid JSON only.", '[{"a": 1}]', 0),
+        ("Never output JSON only.", "Sure.", 0),
+        ("When asked for data, return JSON only. Else talk.", "Sure.", 0),
+        ("You know JSON and only answer questions on it.", "Sure.", 0),
+        ("Answer questions. Return ONLY JSON for tool calls.", "Sure.", 0),
+    ],
+)
+def test_json_is_demanded_of_every_answer_or_of_none(system: str, answer: str, many: int) -> None:
+    text = f"{HEAD}SYSTEM {system}\nMESSAGE user x\nMESSAGE assistant {answer}\n"
+    assert len(found(text, "contradictory-json")) == many
+
+
+@pytest.mark.parametrize(
+    ("base", "many"),
+    [
+        ("./Meta-Llama-3-8B.gguf", 1),
+        ("./codellama-7b.gguf", 1),
+        ("C:\\weights\\gemma-2-2b-it.gguf", 1),
+        ("./tinyllama-1.1b.gguf", 0),
+        ("./llama.cpp/models/qwen3-4b.gguf", 0),
+        ("./gemma-4-12B-it.gguf", 0),
+        ("./mistral-7b.gguf", 0),
+        ("llama3.2:3b", 0),
+    ],
+)
+def test_whose_terms_go_with_the_weights(base: str, many: int) -> None:
+    assert len(found(f"# For tests.\nFROM {base}\n", "missing-license")) == many
+
+
+@pytest.mark.parametrize(
+    ("text", "around"),
+    [("10\u00a0000", "10000"), ("Prices are in euros: 10\u00a0000 EUR, all of them.", "…uros: 10000 EUR,…")],
+)
+def test_what_is_left_of_a_dropped_character_is_cut_with_dots(text: str, around: str) -> None:
+    (one,) = found(f"{HEAD}SYSTEM {text}\n", "dropped-character")
+    assert one.hint == f"it reads `{around}`; write a plain character in its place"

@@ -1,1 +1,0 @@
-"""Formats with a schema."""

@@ -1,0 +1,100 @@
+"""SARIF and JSON, against their published schemas."""
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+from tests.support.findings import Files, files, found
+from tests.support.paths import ROOT
+
+from modelfile.diagnostics import Severity
+from modelfile.errors import ModelfileError
+from modelfile.linter.rules.structure.missing_from import missing_from
+from modelfile.report.json_output import findings_as_json
+from modelfile.report.sarif import findings_as_sarif
+from modelfile.source import Source
+
+SARIF = json.loads((ROOT / "tests/data/schemas/sarif-2.1.0.json").read_text(encoding="utf-8"))
+LINT = json.loads((ROOT / "docs/schema/lint.schema.json").read_text(encoding="utf-8"))
+PAGES = {"MF301": "Ollama knows no {such} parameter.\n\nMore.", "MF999": "Not found here."}
+
+
+def sarif(files: Files, **options: str) -> Any:
+    log = json.loads(findings_as_sarif(files, version="1.2.3", pages=PAGES, **options))
+    jsonschema.validate(log, SARIF, format_checker=jsonschema.FormatChecker())
+    return log["runs"][0]
+
+
+def test_sarif() -> None:
+    run = sarif(files(), help_uri="https://example.org/rules/{name}#{code}")
+    assert run["tool"]["driver"] == {
+        "name": "modelfile",
+        "version": "1.2.3",
+        "rules": [
+            {"id": "MF201", "name": "unpinned-base", "helpUri": "https://example.org/rules/unpinned-base#MF201"},
+            {
+                "id": "MF301",
+                "name": "unknown-parameter",
+                "shortDescription": {"text": "Ollama knows no {{such}} parameter."},
+                "helpUri": "https://example.org/rules/unknown-parameter#MF301",
+            },
+            {"id": "MF505", "name": "missing-purpose", "helpUri": "https://example.org/rules/missing-purpose#MF505"},
+        ],
+    }
+    assert (run["columnKind"], run["newlineSequences"]) == ("unicodeCodePoints", ["\r\n", "\r", "\n"])
+    first, second, third = run["results"]
+    assert len(first.pop("partialFingerprints")["modelfile/v1"]) == 64
+    assert first == {
+        "ruleId": "MF301",
+        "ruleIndex": 1,
+        "level": "error",
+        "message": {"text": "no `{{{{ .X }}}}` 50%\nor \x1b语\ndid you mean, `a:b`?"},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": "%E6%A8%A1%E5%9E%8B/100%25%2C%20a%3Ab/Modelfile"},
+                    "region": {"startLine": 2, "startColumn": 4, "endLine": 2, "endColumn": 8},
+                }
+            }
+        ],
+    }
+    assert (second["level"], second["ruleIndex"], third["level"], third["ruleIndex"]) == ("warning", 0, "note", 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "uri"), [("./a\\b", "a%5Cb"), ("/a b", "file:///a%20b"), ("../a", "../a"), ("a\udcff", "a%FF"), ("-", "-")]
+)
+def test_sarif_uri(path: str, uri: str) -> None:
+    (result,) = sarif([(Source(text="x", path=path), (found(0, 1, "m", Severity.ERROR),))])["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": uri}
+
+
+def test_sarif_of_nothing() -> None:
+    assert sarif([])["results"] == []
+
+
+def test_the_sarif_schema_refuses() -> None:
+    log = json.loads(findings_as_sarif(files(), version="1", pages=PAGES))
+    log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] = 0
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(log, SARIF)
+
+
+def test_json_is_as_its_schema_says() -> None:
+    unread = [ModelfileError("cannot read a", hint="Look."), ModelfileError("b")]
+    undecided = [(Source(text="", path="-"), [(missing_from, "no folder")])]
+    told = json.loads(findings_as_json(files(), unread, undecided))
+    jsonschema.Draft202012Validator.check_schema(LINT)
+    jsonschema.validate(told, LINT)
+    assert told.keys() == LINT["properties"].keys()
+    assert told["unread"][0].keys() == LINT["properties"]["unread"]["items"]["properties"].keys()
+    assert {key for each in told["findings"] for key in each} == LINT["$defs"]["finding"]["properties"].keys()
+
+
+@pytest.mark.parametrize(("field", "value"), [("severity", "note"), ("line", 0), ("code", "301"), ("help", 1)])
+def test_the_json_schema_refuses(field: str, value: object) -> None:
+    told = json.loads(findings_as_json(files()))
+    told["findings"][0][field] = value
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(told, LINT)

@@ -1,0 +1,230 @@
+"""Digests of local files: computed once, and never of another content."""
+
+import hashlib
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelfile.builder import forecast
+from modelfile.errors import InputError
+from modelfile.events import Progress
+from modelfile.recipe.recipe import Model
+from modelfile.weights import digests
+from modelfile.weights.digests import digests_of
+
+OLD = 1_000_000_000 * 10**9
+LATER = 10 * 10**9
+WEIGHTS = b"GGUF" + bytes(1 << 20)
+DIGEST = f"sha256:{hashlib.sha256(WEIGHTS).hexdigest()}"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of our own, and a clock that is ten seconds ahead of the file system's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("modelfile.weights.digests.time.time_ns", lambda: now() + LATER)
+    return tmp_path / "cache" / "modelfile" / "digests"
+
+
+now = time.time_ns
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "weights.gguf"
+    path.write_bytes(WEIGHTS)
+    return path
+
+
+def digest(path: Path) -> tuple[str, int]:
+    """The digest of a file, and how many of its bytes were read for it."""
+    told: list[Progress] = []
+    found = digests_of((path,), told.append)[path]
+    assert {(now.status, now.total) for now in told} <= {(f"hashing {path.name}", path.stat().st_size)}
+    return found, told[-1].completed if told else 0
+
+
+def test_a_file_is_read_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert digest(path) == (DIGEST, len(WEIGHTS))
+    assert digest(path) == (DIGEST, 0)
+    monkeypatch.chdir(path.parent)
+    assert digest(Path(path.name)) == (DIGEST, 0)
+
+
+def test_a_file_that_has_changed_only_just_is_read_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for past, read in ((1, len(WEIGHTS)), (-1, len(WEIGHTS)), (3, len(WEIGHTS)), (3, 0)):
+        monkeypatch.setattr("modelfile.weights.digests.time.time_ns", lambda past=past: now() + past * 10**9)
+        assert digest(path) == (DIGEST, read)
+
+
+def grow(path: Path) -> None:
+    path.write_bytes(WEIGHTS + b"x")
+
+
+def overwrite(path: Path) -> None:
+    """Write as many bytes, and set the time as an archive does."""
+    path.write_bytes(b"GGUF" + b"\x01" * (len(WEIGHTS) - 4))
+    os.utime(path, ns=(OLD, OLD))
+
+
+def replace(path: Path) -> None:
+    """Put another in its place, of the same time."""
+    other = path.with_name("other")
+    other.write_bytes(b"GGUF" + b"\x02" * (len(WEIGHTS) - 4))
+    os.utime(other, ns=(OLD, OLD))
+    other.replace(path)
+
+
+@pytest.mark.parametrize("change", [grow, overwrite, replace])
+def test_a_file_that_has_changed_is_read_again(path: Path, change: Callable[[Path], None]) -> None:
+    os.utime(path, ns=(OLD, OLD))
+    digest(path)
+    before = path.stat().st_ctime_ns
+    while path.stat().st_ctime_ns == before:  # the file system's clock ticks every few milliseconds
+        change(path)
+    found, read = digest(path)
+    assert read == path.stat().st_size
+    assert found == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def flip(entry: Path) -> None:
+    """Change a digit of the digest."""
+    text = entry.read_text()
+    entry.write_text(text.replace(text[10], "0" if text[10] != "0" else "1", 1))
+
+
+def binary(entry: Path) -> None:
+    entry.write_bytes(os.urandom(200))
+
+
+def cut(entry: Path) -> None:
+    entry.write_text(entry.read_text()[:80])
+
+
+def empty(entry: Path) -> None:
+    entry.write_text("")
+
+
+def folder(entry: Path) -> None:
+    entry.unlink()
+    entry.mkdir()
+
+
+@pytest.mark.parametrize("damage", [flip, binary, cut, empty, folder, Path.unlink])
+def test_a_damaged_cache_says_nothing(path: Path, cache: Path, damage: Callable[[Path], None]) -> None:
+    digest(path)
+    (entry,) = cache.iterdir()
+    damage(entry)
+    assert digest(path) == (DIGEST, len(WEIGHTS))
+    assert digest(path) == (DIGEST, len(WEIGHTS) if damage is folder else 0)
+
+
+def test_where_there_is_no_place_for_a_cache(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert digest(path) == digest(path) == (DIGEST, len(WEIGHTS))
+
+
+def test_a_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        assert digest(path) == digest(path) == (DIGEST, len(WEIGHTS))
+    digest(path)
+    assert digest(path) == (DIGEST, 0)
+
+
+def _many(path: Path) -> None:
+    for number in range(200):
+        digests.remember_digest(path, path.stat(), f"sha256:{number % 7:064}", now=OLD)
+
+
+def test_several_processes(path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_many, args=(path,)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    state = path.stat()
+    known = {f"sha256:{number:064}" for number in range(7)} | {None}
+    while any(writer.is_alive() for writer in writers):
+        assert digests.recall_digest(path, state) in known
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    assert digests.recall_digest(path, state) in known - {None}
+
+
+def test_what_is_no_weights_is_refused_before_the_cache_is_asked(path: Path) -> None:
+    for content, message in ((b"junk", "is not a GGUF file"), (b"version https://git-lfs.x/1", "is a git-lfs pointer")):
+        path.write_bytes(content)
+        digests.remember_digest(path, path.stat(), DIGEST)
+        assert digests.recall_digest(path, path.stat()) == DIGEST
+        with pytest.raises(InputError, match=message):
+            digests_of((path,))
+
+
+@pytest.mark.parametrize("change", [grow, replace])
+def test_a_file_that_changes_while_it_is_read(path: Path, change: Callable[[Path], None]) -> None:
+    with pytest.raises(InputError, match="has changed while it was read"):
+        digests_of((path,), lambda _: change(path))
+
+
+def test_one_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        digests_of((tmp_path / "gone",))
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        digests_of((tmp_path,))
+
+
+DAY = 86_400
+
+
+def age(entry: Path, days: float) -> float:
+    """Let an entry have been of use so many days ago; when that was."""
+    used = time.time() - days * DAY
+    os.utime(entry, (used, used))
+    return entry.stat().st_mtime
+
+
+def test_what_is_of_no_use_for_long_is_dropped(path: Path, cache: Path) -> None:
+    cache.mkdir(parents=True)
+    for days in (91, 89, 200):
+        (cache / f"{days}").write_text("what it says does not matter")
+        age(cache / f"{days}", days)
+    (cache / "folder").mkdir()
+    age(cache / "folder", 100)
+    assert digest(path) == (DIGEST, len(WEIGHTS))
+    assert {entry.name for entry in cache.iterdir() if entry.name.isdigit()} == {"89"}
+    assert digest(path) == (DIGEST, 0)
+
+
+@pytest.mark.parametrize(("days", "touched"), [(0.5, False), (1.5, True), (89, True)])
+def test_what_is_of_use_stays(
+    path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, days: float, *, touched: bool
+) -> None:
+    digest(path)
+    (entry,) = cache.iterdir()
+    used = age(entry, days)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", None)  # a recall looks at nothing else
+        patch.setattr(os, "listdir", None)
+        assert digest(path) == (DIGEST, 0)
+    assert (entry.stat().st_mtime > used) is touched
+
+
+def test_records_of_models_are_kept_the_same_way(cache: Path) -> None:
+    forecast.remember_model("a", Model(system="a"))
+    forecast.remember_model("b", Model(system="b"))
+    models = cache.with_name("models")
+    used = age(models / "a", 89)
+    age(models / "b", 91)
+    assert forecast.recall_model("a") == Model(system="a")
+    assert (models / "a").stat().st_mtime > used
+    forecast.remember_model("c", Model())
+    assert {entry.name for entry in models.iterdir()} == {"a", "c"}

@@ -1,0 +1,142 @@
+"""The header of a GGUF file: against gguf-py's tables and files, and on files that are out to hurt."""
+
+import struct
+from pathlib import Path
+
+import gguf
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.tiny_gguf import write_tiny_gguf
+
+from modelfile.errors import InputError
+from modelfile.weights.gguf import read_header
+from modelfile.weights.gguf_types import BLOCKS, FILE_TYPES
+
+Q8_1 = 9
+"""Of which gguf-py and ggml disagree; never in a file."""
+
+
+def test_blocks_are_those_of_gguf_py() -> None:
+    theirs = {int(kind): block for kind, block in gguf.GGML_QUANT_SIZES.items() if kind != Q8_1}
+    assert {kind: BLOCKS[kind] for kind in theirs} == theirs
+
+
+def test_file_types_are_those_of_gguf_py() -> None:
+    theirs = {int(kind): kind.name.removeprefix("ALL_").removeprefix("MOSTLY_") for kind in gguf.LlamaFileType}
+    theirs.pop(gguf.LlamaFileType.GUESSED)
+    assert {number: FILE_TYPES[number] for number in theirs} == theirs
+
+
+def test_tiny(tiny: Path) -> None:
+    header = read_header(tiny)
+    assert header.size == header.needed == tiny.stat().st_size
+    assert (header.architecture, header.file_type, header.number("block_count")) == ("llama", "F16", 1)
+    assert header.number("llama.block_count") == 1
+    assert header.number("general.architecture") == 0
+    assert header.text("llama.block_count") == ""
+
+
+@pytest.mark.parametrize("quant", [kind for kind in gguf.GGML_QUANT_SIZES if kind != Q8_1], ids=lambda kind: kind.name)
+def test_length_of_every_type(quant: gguf.GGMLQuantizationType, tmp_path: Path) -> None:
+    elements, size = gguf.GGML_QUANT_SIZES[quant]
+    tensor = info("x", (elements * 2, 3), int(quant), 64)
+    path = tmp_path / "x.gguf"
+    path.write_bytes(file(tensors=[tensor]))
+    header = read_header(path)
+    assert header.needed == -(-header.size // 32) * 32 + 64 + size * 2 * 3
+
+
+def test_both_byte_orders(tmp_path: Path) -> None:
+    for order in "<>":
+        body = file(pairs=[pair("general.file_type", 4, struct.pack(f"{order}I", 7), order)], order=order)
+        path = tmp_path / "x.gguf"
+        path.write_bytes(body)
+        assert read_header(path).file_type == "Q8_0"
+
+
+def test_a_file_that_is_all_f32_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "x.gguf"
+    path.write_bytes(file(pairs=[pair("general.file_type", 4, struct.pack("<I", 0))]))
+    assert read_header(path).file_type == "unknown"
+
+
+def test_cut_anywhere_in_the_header(tiny: Path, tmp_path: Path) -> None:
+    whole = tiny.read_bytes()
+    path = tmp_path / "cut.gguf"
+    weights = read_header(tiny).needed - sum(int(tensor.n_bytes) for tensor in gguf.GGUFReader(tiny).tensors)
+    for length in (*range(200), *range(200, weights - 64, 37)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(
+            InputError, match="is cut short: it has [0-9,]+ bytes, and its header" if length > 3 else "no"
+        ):
+            read_header(path)
+    path.write_bytes(whole[:-1])
+    assert read_header(path).size == read_header(path).needed - 1
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (struct.pack("<IQ", 0, 1 << 63), "is cut short"),  # an array of 2^63 bytes
+        (struct.pack("<IQ", 8, 1 << 63), "is cut short"),  # of strings
+        (struct.pack("<IQQ", 8, 2, (1 << 64) - 1), "is cut short"),  # of a string that long
+        (struct.pack("<IQ", 9, 1) * 20_000, "arrays in arrays in arrays"),
+        (struct.pack("<IQ", 9, 1 << 40) + struct.pack("<IQ", 0, 0) * 100, "is cut short"),
+        (struct.pack("<IQ", 77, 1), "a value of type 77"),
+    ],
+)
+def test_arrays_that_hurt(value: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.gguf"
+    path.write_bytes(file(pairs=[pair("x", 9, value)]))
+    with pytest.raises(InputError, match=message):
+        read_header(path)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (struct.pack("<4sIQQ", b"GGUF", 3, 1 << 63, 0), "is cut short"),
+        (struct.pack("<4sIQQ", b"GGUF", 3, 0, 1 << 63), "is cut short"),
+        (struct.pack("<4sIQQQ", b"GGUF", 3, 0, 1, 1 << 40), "a text of 1,099,511,627,776 bytes"),
+        (struct.pack("<4sIQQQI", b"GGUF", 3, 1, 0, 0, 1 << 31), "a tensor of 2,147,483,648 dimensions"),
+        (b"GGML", "not a GGUF file"),
+        (b"", "not a GGUF file"),
+    ],
+)
+def test_counts_that_hurt(body: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.gguf"
+    path.write_bytes(body)
+    with pytest.raises(InputError, match=message):
+        read_header(path)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_damage_is_an_input_error_or_none(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    whole = folder / "whole.gguf"
+    body = bytearray((whole if whole.exists() else write_tiny_gguf(whole)).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, 2000))
+        body[at : at + 8] = data.draw(st.binary(min_size=8, max_size=8))
+    path = folder / "damaged.gguf"
+    path.write_bytes(body)
+    try:
+        assert read_header(path).size == len(body)
+    except InputError:
+        return
+
+
+def file(pairs: list[bytes] | None = None, tensors: list[bytes] | None = None, order: str = "<") -> bytes:
+    head = struct.pack(f"{order}IQQ", 3, len(tensors or ()), len(pairs or ()))
+    return b"GGUF" + head + b"".join(pairs or ()) + b"".join(tensors or ())
+
+
+def pair(key: str, kind: int, value: bytes, order: str = "<") -> bytes:
+    return struct.pack(f"{order}Q", len(key)) + key.encode() + struct.pack(f"{order}I", kind) + value
+
+
+def info(name: str, shape: tuple[int, ...], kind: int, offset: int) -> bytes:
+    sizes = struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
+    return struct.pack("<Q", len(name)) + name.encode() + sizes + struct.pack("<IQ", kind, offset)
