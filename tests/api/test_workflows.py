@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted(path for folder in ("", "examples/*/") for path in ROOT.glob(f"{folder}.github/workflows/*.y*ml"))
 
 USES = re.compile(r"^\s*(?:-\s+)?uses:\s*(?P<action>.*)$", re.MULTILINE)
