@@ -14,7 +14,7 @@ from modelfile.linter.context import context_of
 from modelfile.linter.engine import lint as run
 from modelfile.linter.rules import RULES
 from modelfile.linter.settings import select as selected
-from modelfile.recipe.resolve import resolve
+from modelfile.recipe.recipe import resolve
 from modelfile.source import Source
 from modelfile.syntax import modelfile as syntax
 from modelfile.weights.digests import digests_of

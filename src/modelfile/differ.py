@@ -10,7 +10,8 @@ from pathlib import Path
 
 from modelfile.errors import UsageError
 from modelfile.names import ModelName
-from modelfile.recipe.recipe import Message, Model, Recipe
+from modelfile.recipe.model import Model
+from modelfile.recipe.recipe import Message, Recipe
 from modelfile.recipe.values import ParameterValue, canonical
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from modelfile.differ import compare_models
 from modelfile.errors import InputError
-from modelfile.recipe.recipe import DEFAULT_TEMPLATE, Model
-from modelfile.recipe.resolve import resolve
+from modelfile.recipe.model import DEFAULT_TEMPLATE, Model
+from modelfile.recipe.recipe import resolve
 from modelfile.recipe.values import ParameterValue
 from modelfile.source import Source
 from modelfile.stores.protocol import StoredModel

@@ -18,7 +18,8 @@ from modelfile.events import Progress, ignore
 from modelfile.lock.resolve import Entry, pin
 from modelfile.lock.schema import Pin
 from modelfile.names import ModelName
-from modelfile.recipe.recipe import Model, Recipe
+from modelfile.recipe.model import Model
+from modelfile.recipe.recipe import Recipe
 from modelfile.source import Source
 from modelfile.stores.ollama.client import Client
 from modelfile.stores.ollama.store import ServerStore, read_show

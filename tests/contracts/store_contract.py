@@ -6,7 +6,7 @@ from pathlib import Path
 from modelfile.builder.execute import Job, build
 from modelfile.events import Progress
 from modelfile.names import ModelName
-from modelfile.recipe.fingerprint import fingerprint
+from modelfile.recipe.model import fingerprint
 from modelfile.recipe.recipe import Message, Recipe
 from modelfile.stores.protocol import Store
 

@@ -8,7 +8,7 @@ from tests.fakes.ollama import FakeOllama
 
 from modelfile.builder.execute import Job, build
 from modelfile.names import ModelName
-from modelfile.recipe.fingerprint import fingerprint
+from modelfile.recipe.model import fingerprint
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.ollama.client import Client
 from modelfile.stores.ollama.store import ServerStore, read_show

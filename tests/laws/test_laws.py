@@ -13,8 +13,8 @@ from modelfile.characters import is_dropped
 from modelfile.differ import compare_models
 from modelfile.linter.engine import lint
 from modelfile.linter.rule import Context
-from modelfile.recipe.fingerprint import fingerprint
-from modelfile.recipe.recipe import Message, Model, Recipe
+from modelfile.recipe.model import Model, fingerprint
+from modelfile.recipe.recipe import Message, Recipe
 from modelfile.recipe.values import ParameterValue, parse_value
 from modelfile.source import Source, Span
 from modelfile.syntax import nodes

@@ -12,8 +12,7 @@ from tests.support.real_ollama import gemma, serve
 from tests.support.tiny_gguf import write_tiny_gguf
 
 from modelfile.names import ModelName
-from modelfile.recipe.fingerprint import fingerprint
-from modelfile.recipe.recipe import Model
+from modelfile.recipe.model import Model, fingerprint
 from modelfile.stores.ollama.client import Client
 from modelfile.stores.ollama.store import ServerStore
 

@@ -12,8 +12,8 @@ from modelfile import parse
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, ServerError, UsageError
 from modelfile.names import ModelName
-from modelfile.recipe.recipe import Model, Recipe
-from modelfile.recipe.resolve import resolve
+from modelfile.recipe.model import Model
+from modelfile.recipe.recipe import Recipe, resolve
 from modelfile.stores.ollama.client import Client
 from modelfile.stores.ollama.store import ServerStore
 from modelfile.weights.checks import check_quantization, check_weights

@@ -9,8 +9,8 @@ from modelfile.differ import compare_models
 from modelfile.formatter import format_modelfile
 from modelfile.importer import export
 from modelfile.names import ModelName
-from modelfile.recipe.recipe import Message, Model
-from modelfile.recipe.resolve import resolve
+from modelfile.recipe.model import Model
+from modelfile.recipe.recipe import Message, resolve
 from modelfile.source import Source
 from modelfile.stores.protocol import StoredModel
 from modelfile.syntax.modelfile import Modelfile

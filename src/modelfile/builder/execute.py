@@ -32,7 +32,7 @@ from modelfile.errors import ModelfileError, NotFound, VerificationError
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import name_lock
 from modelfile.names import ModelName
-from modelfile.recipe.fingerprint import fingerprint
+from modelfile.recipe.model import fingerprint
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.backups import keep as keep_held
 from modelfile.stores.backups import replace_tag

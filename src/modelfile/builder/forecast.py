@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from modelfile.catalog.versions import Version, release
 from modelfile.filesystem import cache_folder, read_entry, write_entry
-from modelfile.recipe.fingerprint import fingerprint
-from modelfile.recipe.recipe import Message, Model, Recipe
+from modelfile.recipe.model import Model, fingerprint
+from modelfile.recipe.recipe import Message, Recipe
 
 _REWRITES_WEIGHTS_SINCE: Final = Version(0, 30, 0)
 """From this Ollama version on, weights from a local GGUF may be rewritten by the server (measured on 0.33)."""

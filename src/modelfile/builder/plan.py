@@ -12,8 +12,8 @@ from modelfile.catalog.versions import release
 from modelfile.differ import Change, compare_models
 from modelfile.errors import InputError, VerificationError
 from modelfile.names import ModelName
-from modelfile.recipe.fingerprint import fingerprint
-from modelfile.recipe.recipe import Model, Recipe
+from modelfile.recipe.model import Model, fingerprint
+from modelfile.recipe.recipe import Recipe
 from modelfile.stores.backups import alias_of, expired
 from modelfile.stores.protocol import ListedModel, StoredModel
 from modelfile.stores.protocol import held as held_under

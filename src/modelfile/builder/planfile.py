@@ -13,7 +13,7 @@ from typing import Any, Final, assert_never
 from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.errors import InputError, UsageError, VerificationError
 from modelfile.names import ModelName
-from modelfile.recipe.fingerprint import fingerprint
+from modelfile.recipe.model import fingerprint
 from modelfile.stores.protocol import StoredModel
 
 VERSION: Final = 2

@@ -12,7 +12,8 @@ from modelfile.catalog.versions import Version, release
 from modelfile.differ import Aspect, Change, compare_models
 from modelfile.errors import VerificationError
 from modelfile.names import ModelName
-from modelfile.recipe.recipe import Model, Recipe
+from modelfile.recipe.model import Model
+from modelfile.recipe.recipe import Recipe
 
 
 def verify(name: ModelName, recipe: Recipe, digests: Mapping[Path, str], planned: Plan, made: Model) -> None:

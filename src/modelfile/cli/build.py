@@ -306,7 +306,7 @@ def _as_json(
 
 
 def _built(built: Built) -> dict[str, Any]:
-    from modelfile.recipe.fingerprint import fingerprint
+    from modelfile.recipe.model import fingerprint
 
     sent, made = built.rewritten
     return {

@@ -20,7 +20,8 @@ from modelfile.report.terminal import print_changes
 
 if TYPE_CHECKING:
     from modelfile.differ import Change
-    from modelfile.recipe.recipe import Model, Recipe
+    from modelfile.recipe.model import Model
+    from modelfile.recipe.recipe import Recipe
     from modelfile.stores.protocol import Store
 
 
@@ -74,7 +75,7 @@ def _changes(a: str, b: str, host: str | None) -> tuple[Change, ...]:
 
 
 def _file(text: str) -> _File | None:
-    from modelfile.recipe.resolve import resolve
+    from modelfile.recipe.recipe import resolve
     from modelfile.weights.digests import digests_of
 
     path = Path(text)

@@ -19,7 +19,7 @@ from modelfile.events import Events, Progress
 from modelfile.lockfile import find_lock
 from modelfile.names import ModelName
 from modelfile.project.config import Config
-from modelfile.recipe.resolve import resolve
+from modelfile.recipe.recipe import resolve
 from modelfile.report.terminal import print_warning
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.weights.digests import hash_ahead
@@ -285,7 +285,7 @@ def _as_pinned(entry: Entry, pin: Pin) -> bool:
 
 
 def _warn(job: Job, built: Built) -> None:
-    from modelfile.recipe.fingerprint import fingerprint
+    from modelfile.recipe.model import fingerprint
 
     pinned, version = job.pinned, built.plan.version
     if pinned.version and pinned.version != version and pinned.model not in (None, fingerprint(built.made.model)):

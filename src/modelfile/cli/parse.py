@@ -54,7 +54,7 @@ def parse(
 
 
 def _request(modelfile: Modelfile, folder: Path) -> dict[str, Any]:
-    from modelfile.recipe.resolve import resolve
+    from modelfile.recipe.recipe import resolve
     from modelfile.weights.digests import digests_of
 
     if modelfile.diagnostics:

@@ -17,7 +17,7 @@ from modelfile.filesystem import write_atomic
 from modelfile.lockfile import NAME, find_lock, key_in
 from modelfile.names import ModelName
 from modelfile.project.config import find_config, load_config
-from modelfile.recipe.resolve import resolve
+from modelfile.recipe.recipe import resolve
 from modelfile.report.terminal import print_error
 from modelfile.syntax.modelfile import Modelfile
 

@@ -75,7 +75,7 @@ def rollback(
 
 
 def _fingerprint(name: ModelName, store: Store) -> str | None:
-    from modelfile.recipe.fingerprint import fingerprint
+    from modelfile.recipe.model import fingerprint
 
     stored = store.find(name)
     return fingerprint(stored.model) if stored else None

@@ -54,7 +54,7 @@ def show(
 def _described(stored: StoredModel) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from modelfile.recipe.fingerprint import fingerprint
+    from modelfile.recipe.model import fingerprint
 
     return {
         "name": str(stored.name),

@@ -16,9 +16,8 @@ from modelfile.filesystem import name_lock
 from modelfile.lock.schema import Base, Pin, ProjectBase
 from modelfile.lockfile import text_digest
 from modelfile.names import ModelName
-from modelfile.recipe.fingerprint import fingerprint
-from modelfile.recipe.recipe import Model, Recipe
-from modelfile.recipe.resolve import resolve
+from modelfile.recipe.model import Model, fingerprint
+from modelfile.recipe.recipe import Recipe, resolve
 from modelfile.stores.protocol import Store
 from modelfile.stores.staging import staging_name
 from modelfile.stores.uploads import fetch, send_all

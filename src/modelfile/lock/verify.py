@@ -11,8 +11,8 @@ from modelfile.lock.resolve import Entry
 from modelfile.lock.schema import Lock, Pin
 from modelfile.lockfile import text_digest
 from modelfile.names import ModelName
-from modelfile.recipe.fingerprint import fingerprint
-from modelfile.recipe.resolve import resolve
+from modelfile.recipe.model import fingerprint
+from modelfile.recipe.recipe import resolve
 from modelfile.stores.protocol import Store
 from modelfile.weights.digests import digests_of
 

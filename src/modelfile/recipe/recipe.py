@@ -1,21 +1,21 @@
-"""What a Modelfile means (a recipe), and what a model holds."""
+"""A recipe: the model that a Modelfile describes, by the rules of Ollama's command line (parser/parser.go, 0.33)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
-from modelfile.recipe.values import ParameterValue
+from modelfile.errors import InputError
+from modelfile.filesystem import expand
+from modelfile.recipe.values import ParameterValue, is_version, parse_value
+from modelfile.syntax.modelfile import Modelfile
 
 _PATHS: Final = Version(0, 30, 0)
 """Since then several files are named by their paths; before by their base names (v0.29.0, v0.30.0 cmd/cmd.go)."""
-
-DEFAULT_TEMPLATE: Final = "{{ .Prompt }}"
-"""What a model without a template layer shows and uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,39 +104,118 @@ def _named(files: tuple[Path, ...], digests: Mapping[Path, str], version: Versio
     return named
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """What a model holds, wherever it is kept; two equal ones are the same model."""
+def resolve(modelfile: Modelfile, folder: Path, target: Version | None = None) -> Recipe:
+    """The recipe of a Modelfile that stands in `folder`.
 
-    weights: tuple[str, ...] = ()
-    """Digests (`sha256:…`) of the model layers, then of the projectors, in Ollama's order."""
-    adapters: tuple[str, ...] = ()
-    drafts: tuple[str, ...] = ()
-    template: str = DEFAULT_TEMPLATE
-    system: str = ""
-    license: str = ""
-    """All licences, a line end between each two: Ollama's API tells them no other way."""
-    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
-    messages: tuple[Message, ...] = ()
-    renderer: str = ""
-    parser: str = ""
-    requires: str = ""
+    Looks which of its paths exist, and at the beginnings of the files of a folder.
 
-    def with_recipe(self, recipe: Recipe, digests: Mapping[Path, str]) -> Model:
-        """What create makes of this model as the base of a recipe (measured on 0.9.3 and 0.33).
+    Args:
+        modelfile: What to read.
+        folder: What its paths are relative to.
+        target: The version of Ollama by whose rules folders of weights are read, by default the newest known.
 
-        Texts replace, parameters are merged and the new one wins, messages replace if there are any, licences add up.
-        """
-        return replace(
-            self,
-            adapters=(*self.adapters, *(digests[path] for path in recipe.adapters)),
-            drafts=(*self.drafts, *(digests[path] for path in recipe.drafts)),
-            template=recipe.template or self.template,
-            system=recipe.system or self.system,
-            license="\n".join((*([self.license] if self.license else []), *recipe.licenses)),
-            parameters={**self.parameters, **recipe.parameters},
-            messages=recipe.messages or self.messages,
-            renderer=recipe.renderer or self.renderer,
-            parser=recipe.parser or self.parser,
-            requires=recipe.requires or self.requires,
-        )
+    Raises:
+        InputError: Ollama's command line would refuse the Modelfile.
+    """
+    base: str | None = None
+    files: list[Path] = []
+    adapters: tuple[Path, ...] = ()
+    drafts: list[Path] = []
+    models: set[Path] = set()
+    guessers: set[Path] = set()
+    texts: dict[str, str] = {}
+    licenses: list[str] = []
+    messages: list[Message] = []
+    parameters: dict[str, ParameterValue] = {}
+    for name, value in modelfile.commands:
+        match name:
+            case "model":
+                path = expand(value, folder)
+                if _exists(path):
+                    files += files_at(path, target)
+                    models.add(path.resolve())
+                else:
+                    base = value
+            case "adapter":
+                adapters = files_at(expand(value, folder), target)
+            case "draft":
+                path = expand(value, folder)
+                drafts += files_at(path, target)
+                guessers.add(path.resolve())
+            case "template" | "system" | "renderer" | "parser":
+                texts[name] = value
+            case "requires":
+                texts[name] = _version(value)
+            case "license":
+                licenses.append(value)
+            case "message":
+                role, _, content = value.partition(": ")
+                messages.append(Message(role, content))
+            case _:
+                _set_parameter(parameters, name, value)
+    _refuse_shared(models & guessers)
+    return Recipe(
+        base=base,
+        files=tuple(dict.fromkeys(files)),
+        adapters=adapters,
+        drafts=tuple(drafts),
+        licenses=tuple(licenses),
+        messages=tuple(messages),
+        parameters=parameters,
+        **texts,
+    )
+
+
+def _refuse_shared(paths: set[Path]) -> None:
+    if paths:
+        raise InputError(f"DRAFT must not be the same file as FROM: `{min(paths)}`")
+
+
+def _set_parameter(parameters: dict[str, ParameterValue], name: str, text: str) -> None:
+    if name in catalog().deprecated:
+        return
+    if name not in catalog().parameters:
+        raise InputError(f"unknown parameter `{name}`", hint="`mf lint` shows where, and what it may have meant")
+    try:
+        value = parse_value(catalog().parameters[name].kind, text)
+    except ValueError as error:
+        raise InputError(f"parameter `{name}` {error}, not `{text}`") from error
+    former = parameters.get(name)
+    parameters[name] = (*former, *value) if isinstance(former, tuple) and isinstance(value, tuple) else value
+
+
+def _version(text: str) -> str:
+    if not is_version(text):
+        raise InputError(f"REQUIRES must be a version, such as 0.14.0, not `{text}`")
+    return text.removeprefix("v")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:
+        raise InputError(f"`{path}` cannot be read: {_reason(error)}") from error
+    return True
+
+
+def files_at(path: Path, target: Version | None = None) -> tuple[Path, ...]:
+    """The files that a path means: the file itself, or a folder's weights and what goes with them.
+
+    Raises:
+        InputError: There is none, or one that Ollama refuses.
+    """
+    if not _exists(path):
+        raise InputError(f"`{path}` does not exist", hint="a path is relative to the Modelfile's folder")
+    if path.is_file():
+        return (path,)
+    if not path.is_dir():
+        raise InputError(f"`{path}` is neither a file nor a folder", hint="a pipe or a device cannot be read twice")
+    from modelfile.weights.folder import files_in  # most Modelfiles name none
+
+    return files_in(path, target)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
-from modelfile.recipe.fingerprint import fingerprint
-from modelfile.recipe.recipe import Model
+from modelfile.recipe.model import Model, fingerprint
 from modelfile.report.terminal import visible, write
 
 if TYPE_CHECKING:

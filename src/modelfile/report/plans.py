@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar, assert_never
 
 from modelfile.builder.plan import SHORT, Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.names import ModelName
-from modelfile.recipe.fingerprint import fingerprint
+from modelfile.recipe.model import fingerprint
 from modelfile.report.models import short, short_name
 from modelfile.report.terminal import Piece, print_changes, print_error, visible, write
 

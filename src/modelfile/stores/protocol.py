@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from modelfile.events import Progress
 from modelfile.names import ModelName
-from modelfile.recipe.recipe import Model
+from modelfile.recipe.model import Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

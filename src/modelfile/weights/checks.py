@@ -15,7 +15,7 @@ from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
 from modelfile.weights.content_type import read_head
-from modelfile.weights.gguf import MAGICS, Header, read_header
+from modelfile.weights.gguf import MAGICS, GGUFHeader, read_header
 from modelfile.weights.safetensors import refuse_missing, tensors_of
 
 _MERGES: Final = Version(0, 30, 0)
@@ -60,19 +60,19 @@ def check_weights(
         _check_adapter(adapters, known.version)
 
 
-def ggufs_of(files: Iterable[Path]) -> Mapping[Path, Header]:
+def ggufs_of(files: Iterable[Path]) -> Mapping[Path, GGUFHeader]:
     """The headers of those files that are GGUF, by their names or by their bytes, as Ollama's server tells."""
     return {path: read_header(path) for path in files if path.suffix == ".gguf" or read_head(path).startswith(MAGICS)}
 
 
-def kind_of(header: Header) -> str:
+def kind_of(header: GGUFHeader) -> str:
     """What a GGUF holds: a `model`, an `adapter` or a `projector`, whether Ollama sees it or not."""
     if header.text("general.type") == "adapter":
         return "adapter"
     return "projector" if header.architecture == "clip" or _is_seen(header, _KNOWS_PROJECTORS) else "model"
 
 
-def _is_seen(projector: Header, version: Version) -> bool:
+def _is_seen(projector: GGUFHeader, version: Version) -> bool:
     """Whether Ollama takes a projector for one."""
     kind = projector.text("general.type")
     if kind == "projector" or (kind == "mmproj" and version >= _KNOWS_PROJECTORS):
@@ -107,7 +107,7 @@ def _check_model(files: tuple[Path, ...], version: Version) -> None:
         raise InputError(f"FROM gives {len(groups)} models, {names}, and Ollama runs only one", hint=hint)
 
 
-def _check_projectors(projectors: Mapping[Path, Header], version: Version) -> None:
+def _check_projectors(projectors: Mapping[Path, GGUFHeader], version: Version) -> None:
     for path, header in projectors.items():
         if not _is_seen(header, version):
             later = _is_seen(header, _KNOWS_PROJECTORS)
@@ -123,7 +123,7 @@ def _check_projectors(projectors: Mapping[Path, Header], version: Version) -> No
         raise InputError(f"FROM gives {len(projectors)} projectors, {names}, and Ollama uses only one", hint=hint)
 
 
-def _refuse_stripped_part(path: Path, header: Header) -> None:
+def _refuse_stripped_part(path: Path, header: GGUFHeader) -> None:
     """Refuse a part that is one only by its name, if it is; any whole model may bear such a name."""
     name, blocks = _PART.fullmatch(path.name), header.number("block_count")
     if name and int(name[3]) > 1 and (not header.architecture or header.blocks < blocks):
@@ -145,7 +145,7 @@ def _check_adapter(files: tuple[Path, ...], version: Version) -> None:
         raise InputError(f"`{files[0]}` holds a model, not an adapter", hint="a model goes into FROM")
 
 
-def _read(word: str, files: tuple[Path, ...], version: Version) -> Mapping[Path, Header]:
+def _read(word: str, files: tuple[Path, ...], version: Version) -> Mapping[Path, GGUFHeader]:
     """The headers of the GGUF files; the safetensors are looked at too."""
     for path in files:
         if read_head(path).startswith(_POINTER):
@@ -184,11 +184,11 @@ def _need(name: str, files: tuple[Path, ...], word: str) -> None:
         raise InputError(f"`{files[0]}` comes without {name}, and Ollama cannot convert it so", hint=hint)
 
 
-def _parts(ggufs: Mapping[Path, Header]) -> dict[Path, Header]:
+def _parts(ggufs: Mapping[Path, GGUFHeader]) -> dict[Path, GGUFHeader]:
     return {path: header for path, header in ggufs.items() if header.number("split.count") > 1}
 
 
-def _check_parts(parts: Mapping[Path, Header], version: Version) -> None:
+def _check_parts(parts: Mapping[Path, GGUFHeader], version: Version) -> None:
     wanted: set[Path] = set()
     for path, header in parts.items():
         number, count = header.number("split.no") + 1, header.number("split.count")

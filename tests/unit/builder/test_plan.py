@@ -24,8 +24,8 @@ from modelfile.builder.plan import (
 from modelfile.catalog.versions import Version, release
 from modelfile.errors import InputError, VerificationError
 from modelfile.names import ModelName
-from modelfile.recipe.fingerprint import fingerprint
-from modelfile.recipe.recipe import Model, Recipe
+from modelfile.recipe.model import Model, fingerprint
+from modelfile.recipe.recipe import Recipe
 from modelfile.stores.backups import alias_of
 from modelfile.stores.protocol import ListedModel, StoredModel
 from modelfile.stores.staging import ahead, staging_name, stale_staging

@@ -12,7 +12,7 @@ from modelfile.diagnostics import Severity
 from modelfile.errors import InputError
 from modelfile.linter.engine import lint
 from modelfile.linter.rule import Context
-from modelfile.recipe.resolve import resolve
+from modelfile.recipe.recipe import resolve
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
 

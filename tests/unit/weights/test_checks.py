@@ -13,8 +13,7 @@ from tests.support.tiny_safetensors import write_lora, write_model
 from modelfile import parse
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
-from modelfile.recipe.recipe import Recipe
-from modelfile.recipe.resolve import resolve
+from modelfile.recipe.recipe import Recipe, resolve
 from modelfile.weights.checks import check_quantization, check_weights
 
 OLD, NEW = Version(0, 9, 3), Version(0, 30, 0)

@@ -12,7 +12,7 @@ import pytest
 from modelfile.builder import forecast
 from modelfile.errors import InputError
 from modelfile.events import Progress
-from modelfile.recipe.recipe import Model
+from modelfile.recipe.model import Model
 from modelfile.weights import digests
 from modelfile.weights.digests import digests_of
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from tests.support.tiny_gguf import write_tiny_gguf
 
 from modelfile.errors import InputError
-from modelfile.weights.gguf import read_header
-from modelfile.weights.gguf_types import BLOCKS, FILE_TYPES
+from modelfile.weights.gguf import BLOCKS, FILE_TYPES, read_header
 
 Q8_1 = 9
 """Of which gguf-py and ggml disagree; never in a file."""

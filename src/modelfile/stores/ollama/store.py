@@ -12,7 +12,8 @@ from typing import Any, Final
 from modelfile.errors import NotFound, ServerError
 from modelfile.events import Progress
 from modelfile.names import ModelName
-from modelfile.recipe.recipe import Message, Model
+from modelfile.recipe.model import Model
+from modelfile.recipe.recipe import Message
 from modelfile.recipe.values import ParameterValue
 from modelfile.stores.ollama.client import Client
 from modelfile.stores.ollama.wire import Show
