@@ -39,10 +39,10 @@ bench: $(READY)  ## the benchmarks, as ratios in one run
 	$(BIN)/pip install --quiet --requirement bench/requirements.txt
 	$(BIN)/python bench/run.py
 
-cases: $(READY)  ## write what the commands print now into tests/cases
+cases: $(READY)  ## write the present output of the commands into tests/commands/cases
 	$(BIN)/pytest -q tests/commands/test_cases.py --update-cases -p no:randomly
 
-docs: $(READY)  ## write docs/rules from the rules
+docs: $(READY)  ## write the documents that are generated from the code
 	$(BIN)/python docs/generate.py
 
 clean:

@@ -1,5 +1,6 @@
-"""What is measured: a job as `mf` does it, beside the tool that people use today, or beside a small one of its kind."""
+"""Benchmark cases: a job done by `mf`, compared with another tool or with a smaller job."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,8 +10,9 @@ from pathlib import Path
 from subprocess import DEVNULL
 from tempfile import TemporaryDirectory
 
-from bench.harness import Case, Place
+from bench.harness import Case, Sandbox
 from tests.support import real_ollama
+from tests.support.paths import ROOT
 
 MODELFILE = '''\
 # Answers the questions that come in by mail.
@@ -43,8 +45,8 @@ LICENSE """MIT"""
 
 
 @contextmanager
-def _folder(text: str) -> Iterator[Place]:
-    """Make a home with a Modelfile; the tools beside this Python come first on the path, and its settings are off."""
+def _folder(text: str) -> Iterator[Sandbox]:
+    """Make a home with a Modelfile; PATH starts with this Python's tools, and PYTHON* variables are unset."""
     with TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         (folder / "Modelfile").write_text(text)
@@ -52,51 +54,65 @@ def _folder(text: str) -> Iterator[Place]:
         inherited = {variable: value for variable, value in clean.items() if not variable.startswith("PYTHON")}
         path = f"{Path(sys.executable).parent}:{real_ollama.FOLDER / 'server'}:{inherited['PATH']}"
         home = {"HOME": name, "XDG_CACHE_HOME": f"{name}/.cache"}
-        yield Place(folder=folder, environment=inherited | home | {"PATH": path})
+        yield Sandbox(folder=folder, environment=inherited | home | {"PATH": path})
 
 
 @contextmanager
-def _empty_server() -> Iterator[Place]:
-    """Start a server with no model, beside a Modelfile that builds from Gemma's weights on disk."""
+def _empty_server() -> Iterator[Sandbox]:
+    """Start a server with no model, beside a Modelfile that builds from Gemma's local weights."""
     text = MODELFILE.replace("llama3.2:3b", str(real_ollama.gemma()))
-    with _folder(text) as place, real_ollama.serve() as url:
-        yield replace(place, environment={**place.environment, "OLLAMA_HOST": url})
+    with _folder(text) as sandbox, real_ollama.serve() as url:
+        yield replace(sandbox, environment={**sandbox.environment, "OLLAMA_HOST": url})
 
 
 @contextmanager
-def _many_files() -> Iterator[Place]:
-    """Make a thousand formatted Modelfiles of 2 kB in `many`, one in `one`, and two with a huge SYSTEM."""
+def _many_files() -> Iterator[Sandbox]:
+    """Make a thousand formatted Modelfiles of 2 kB in `many`, one in `one`, and two with a SYSTEM of 1 and 10 MB."""
     text = MODELFILE.replace("If you do not know", "Look it up first.\n" * 55 + "If you do not know")
-    with _folder(text) as place:
-        subprocess.run(["mf", "fmt", "Modelfile"], cwd=place.folder, env=place.environment, check=True, stdout=DEVNULL)
-        formatted = (place.folder / "Modelfile").read_text()
+    with _folder(text) as sandbox:
+        subprocess.run(
+            ["mf", "fmt", "Modelfile"], cwd=sandbox.folder, env=sandbox.environment, check=True, stdout=DEVNULL
+        )
+        formatted = (sandbox.folder / "Modelfile").read_text()
         for folder, count in (("one", 1), ("many", 1000)):
-            (place.folder / folder).mkdir()
+            (sandbox.folder / folder).mkdir()
             for number in range(count):
-                (place.folder / folder / f"{number}.Modelfile").write_text(formatted)
+                (sandbox.folder / folder / f"{number}.Modelfile").write_text(formatted)
         for size in (1, 10):
             huge = 'He said "yes" and left.\n' * (size * 43_691)
-            (place.folder / f"{size}MB").write_text(f'# Huge.\nFROM llama3.2:3b\nSYSTEM """{huge}"""\n')
-        yield place
+            (sandbox.folder / f"{size}MB").write_text(f'# Huge.\nFROM llama3.2:3b\nSYSTEM """{huge}"""\n')
+        yield sandbox
 
 
 @contextmanager
-def _sparse_weights() -> Iterator[Place]:
-    """Start a server with no model, beside Modelfiles with weights of 60 kB and of 4 GB, which take no room on disk."""
-    with _folder(MODELFILE) as place, real_ollama.serve() as url:
+def _sparse_weights() -> Iterator[Sandbox]:
+    """Start a server with no model, beside Modelfiles with sparse weights of 60 kB and of 4 GB."""
+    with _folder(MODELFILE) as sandbox, real_ollama.serve() as url:
         for name, size in (("small", 60_000), ("big", 4_000_000_000)):
-            with (place.folder / f"{name}.gguf").open("wb") as file:
+            with (sandbox.folder / f"{name}.gguf").open("wb") as file:
                 file.write(b"GGUF")
                 file.truncate(size)
-            (place.folder / f"{name}.Modelfile").write_text(MODELFILE.replace("llama3.2:3b", f"./{name}.gguf"))
-        yield replace(place, environment={**place.environment, "OLLAMA_HOST": url})
+            (sandbox.folder / f"{name}.Modelfile").write_text(MODELFILE.replace("llama3.2:3b", f"./{name}.gguf"))
+        yield replace(sandbox, environment={**sandbox.environment, "OLLAMA_HOST": url})
+
+
+@contextmanager
+def _project() -> Iterator[Sandbox]:
+    """Start a server with no model, beside a project of two models, one based on the other."""
+    with _folder(MODELFILE.replace("llama3.2:3b", "base:v1")) as sandbox, real_ollama.serve() as url:
+        shutil.copy(ROOT / "examples" / "support" / "support-base" / "tiny.gguf", sandbox.folder)
+        (sandbox.folder / "base.Modelfile").write_text("# The base.\nFROM ./tiny.gguf\nPARAMETER num_ctx 128\n")
+        models = (("base", "base.Modelfile"), ("bot", "Modelfile"))
+        tables = (f'[models.{name}]\nmodelfile = "{file}"\ntag = "v1"\n' for name, file in models)
+        (sandbox.folder / "mf.toml").write_text("".join(tables))
+        yield replace(sandbox, environment={**sandbox.environment, "OLLAMA_HOST": url})
 
 
 LINT = Case(
     name="lint",
     ours=("mf", "lint", "Modelfile"),
     theirs=("modelfile-lint", "Modelfile"),
-    place=lambda: _folder(MODELFILE),
+    sandbox=lambda: _folder(MODELFILE),
     rounds=20,
     before=1,
     exits=frozenset({0, 1}),
@@ -105,7 +121,7 @@ BUILD_FIRST = Case(
     name="build-first",
     ours=("mf", "build", "gemma:bench", "-f", "Modelfile"),
     theirs=("ollama", "create", "gemma:bench", "-f", "Modelfile"),
-    place=_empty_server,
+    sandbox=_empty_server,
     rounds=5,
 )
 BUILD_AGAIN = replace(BUILD_FIRST, name="build-again", before=1)
@@ -113,20 +129,23 @@ BUILD_FLAT = Case(
     name="build-flat",
     ours=("mf", "build", "big:bench", "-f", "big.Modelfile"),
     theirs=("mf", "build", "small:bench", "-f", "small.Modelfile"),
-    place=_sparse_weights,
+    sandbox=_sparse_weights,
     rounds=3,
     before=1,
+)
+BUILD_IDLE = Case(
+    name="build-idle", ours=("mf", "build"), theirs=("ollama", "list"), sandbox=_project, rounds=10, before=1
 )
 HASH = Case(
     name="hash",
     ours=("mf", "parse", "--request", "big.Modelfile"),
     theirs=("openssl", "dgst", "-sha256", "big.gguf"),
-    place=_sparse_weights,
+    sandbox=_sparse_weights,
     rounds=5,
 )
 
 LINT_1000 = Case(
-    name="lint-1000", ours=("mf", "lint", "many"), theirs=("mf", "lint", "one"), place=_many_files, rounds=5
+    name="lint-1000", ours=("mf", "lint", "many"), theirs=("mf", "lint", "one"), sandbox=_many_files, rounds=5
 )
 FMT_1000 = replace(
     LINT_1000, name="fmt-1000", ours=("mf", "fmt", "--check", "many"), theirs=("mf", "fmt", "--check", "one")
@@ -134,5 +153,5 @@ FMT_1000 = replace(
 PARSE_1000 = replace(LINT_1000, name="parse-1000", ours=("mf", "parse", "many"), theirs=("mf", "parse", "one"))
 PARSE_10MB = replace(LINT_1000, name="parse-10MB", ours=("mf", "parse", "10MB"), theirs=("mf", "parse", "1MB"))
 
-_ALL = (LINT, LINT_1000, FMT_1000, PARSE_1000, PARSE_10MB, HASH, BUILD_FIRST, BUILD_AGAIN, BUILD_FLAT)
+_ALL = (LINT, LINT_1000, FMT_1000, PARSE_1000, PARSE_10MB, HASH, BUILD_FIRST, BUILD_AGAIN, BUILD_IDLE, BUILD_FLAT)
 CASES = {case.name: case for case in _ALL}

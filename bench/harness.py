@@ -1,4 +1,4 @@
-"""Measure two commands in turn, so that whatever the machine does meanwhile happens to both."""
+"""Alternating measurements of two commands, so that other load on the machine affects both."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from statistics import median
 from tempfile import TemporaryFile
 
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
-# Linux counts the memory that the parent had at the fork as the child's, so a bare interpreter starts what is measured.
+# Linux counts the parent's memory at the fork as the child's, so a bare interpreter starts the measured command.
 STARTER = """
 import os, sys, time
 start = time.perf_counter()
@@ -22,8 +22,8 @@ print(os.waitstatus_to_exitcode(status), wall, usage.ru_utime + usage.ru_stime, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a command runs."""
+class Sandbox:
+    """A folder and an environment in which a command runs."""
 
     folder: Path
     environment: Mapping[str, str]
@@ -31,12 +31,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """Two commands for the same job: `before` runs in a fresh place that do not count, then the one that does."""
+    """Two commands to compare, each measured in a fresh sandbox, after `before` runs that are not measured."""
 
     name: str
     ours: tuple[str, ...]
     theirs: tuple[str, ...]
-    place: Callable[[], AbstractContextManager[Place]]
+    sandbox: Callable[[], AbstractContextManager[Sandbox]]
     rounds: int
     before: int = 0
     exits: frozenset[int] = frozenset({0})
@@ -44,7 +44,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One run: seconds by the clock and of the processor, and the peak of resident memory in bytes."""
+    """One run: wall-clock and CPU time in seconds, peak resident memory in bytes."""
 
     wall: float
     cpu: float
@@ -53,7 +53,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """A figure over all runs of one command."""
+    """A figure's median and range over all runs of one command."""
 
     median: float
     min: float
@@ -62,7 +62,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A figure of both commands; `ratio` is our median by theirs."""
+    """A figure of both commands; `ratio` is our median divided by theirs."""
 
     ours: Spread
     theirs: Spread
@@ -70,7 +70,7 @@ class Result:
 
 
 def measure(case: Case) -> dict[str, Result]:
-    """Run ours, theirs, ours, theirs ... and return the result for each field of Sample; the first round warms up."""
+    """Run both commands in turn, and return the result for each field of Sample; the first round only warms up."""
     rounds = [(_sample(case, case.ours), _sample(case, case.theirs)) for _ in range(case.rounds + 1)]
     ours, theirs = zip(*rounds[1:], strict=True)
     return {field.name: _result(_spread(ours, field.name), _spread(theirs, field.name)) for field in fields(Sample)}
@@ -86,28 +86,28 @@ def _result(ours: Spread, theirs: Spread) -> Result:
 
 
 def _sample(case: Case, argv: tuple[str, ...]) -> Sample:
-    with case.place() as place:
+    with case.sandbox() as sandbox:
         for _ in range(case.before):
-            _run(argv, place, case.exits)
-        return _run(argv, place, case.exits)
+            _run(argv, sandbox, case.exits)
+        return _run(argv, sandbox, case.exits)
 
 
-def _run(argv: tuple[str, ...], place: Place, exits: frozenset[int]) -> Sample:
+def _run(argv: tuple[str, ...], sandbox: Sandbox, exits: frozenset[int]) -> Sample:
     with TemporaryFile() as output:
         starter = subprocess.run(
             [sys.executable, "-ISc", STARTER, *argv],
-            cwd=place.folder,
-            env=place.environment,
+            cwd=sandbox.folder,
+            env=sandbox.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=output,
             check=False,
         )
         output.seek(0)
-        said = output.read().decode(errors="replace")
+        printed = output.read().decode(errors="replace")
     if starter.returncode:
-        raise RuntimeError(f"`{argv[0]}` could not be started:\n{said}")
+        raise RuntimeError(f"cannot start `{argv[0]}`:\n{printed}")
     code, wall, cpu, memory = map(float, starter.stdout.split())
     if code not in exits:
-        raise RuntimeError(f"`{' '.join(argv)}` ended with {code:.0f}:\n{said}")
+        raise RuntimeError(f"`{' '.join(argv)}` exited with {code:.0f}:\n{printed}")
     return Sample(wall=wall, cpu=cpu, memory=memory * RSS_UNIT)

@@ -1,4 +1,4 @@
-"""Measure `mf` beside other tools: `python bench/run.py [NAME...]`. A table on stderr, JSON on stdout."""
+"""Benchmark `mf` against other tools, or against another checkout; a table on stderr, JSON on stdout."""
 
 import argparse
 import json
@@ -13,27 +13,33 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.cases import CASES
 from bench.harness import Case, Result, measure
+from tests.support.paths import ROOT
 
 
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CASES)} (default: all)")
-    parser.add_argument("--rounds", type=int, help="runs of each command (default: what the case says)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the JSON to FILE")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"cases to run: {', '.join(CASES)} (default: all)")
+    parser.add_argument("--rounds", type=int, help="measured runs of each command (default: depends on the case)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the JSON to FILE, not to stdout")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="compare with `mf` from another checkout")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(CASES):
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
+    if arguments.against and not (arguments.against / "src" / "modelfile").is_dir():
+        parser.error(f"no checkout of modelfile: {arguments.against}")
     if not Path(sys.executable).with_name("mf").exists():
-        parser.error(f"mf is not installed beside {sys.executable}: run `{sys.executable} -m pip install .` first")
+        parser.error(f"mf is not installed for {sys.executable}: run `{sys.executable} -m pip install .`")
 
     measured = []
     for name in arguments.names or CASES:
         case = replace(CASES[name], rounds=arguments.rounds or CASES[name].rounds)
-        print(f"{name} (n={case.rounds})", file=sys.stderr, flush=True)
-        results = measure(case)
-        print(_table(case, results), file=sys.stderr, flush=True)
+        if arguments.against:
+            case = _between_checkouts(case, arguments.against.resolve())
         commands = {"ours": " ".join(case.ours), "theirs": " ".join(case.theirs)}
+        print(f"{name} (n={case.rounds})", *commands.values(), sep="\n  ", file=sys.stderr, flush=True)
+        results = measure(case)
+        print(_table(results), file=sys.stderr, flush=True)
         figures = {figure: asdict(result) for figure, result in results.items()}
         measured.append({"name": name, "rounds": case.rounds, "commands": commands} | figures)
     about = {"system": platform.platform(), "processors": os.cpu_count(), "python": platform.python_version()}
@@ -44,8 +50,17 @@ def main() -> None:
         sys.stdout.write(text)
 
 
-def _table(case: Case, results: Mapping[str, Result]) -> str:
-    rows = [["", " ".join(case.ours), " ".join(case.theirs), "ratio"]]
+def _between_checkouts(case: Case, other: Path) -> Case:
+    """Return a case that runs the same command from this checkout and from another."""
+    ours, theirs = (
+        ("env", f"PYTHONPATH={checkout / 'src'}", sys.executable, "-m", "modelfile", *case.ours[1:])
+        for checkout in (ROOT, other)
+    )
+    return replace(case, ours=ours, theirs=theirs)
+
+
+def _table(results: Mapping[str, Result]) -> str:
+    rows = [["", "ours", "theirs", "ratio"]]
     for figure, result in results.items():
         unit, scale = ("MB", 1e-6) if figure == "memory" else ("ms", 1e3)
         cells = [

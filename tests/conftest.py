@@ -1,6 +1,7 @@
-"""Every test has a clean environment, and no network but this machine's; live tests have a real Ollama server."""
+"""A clean environment for every test, no network but this machine's, and a real Ollama server for live tests."""
 
 import ipaddress
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,12 @@ from tests.support.tiny_gguf import write_tiny_gguf
 
 from modelfile.stores.ollama.retry import Backoff
 
+settings.register_profile("unhurried", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("unhurried")
 settings.register_profile("fuzz", max_examples=20_000, deadline=None)
+
+# Started in the background of a shell, pytest ignores Ctrl-C, and so would every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 UNWANTED = ("OLLAMA_HOST", "OLLAMA_API_KEY", "OLLAMA_MODELS", "NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS", "CI")
 
@@ -31,9 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in UNWANTED:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")  # discard: nobody answers there
-    monkeypatch.setattr("modelfile.stores.ollama.client.BACKOFF", Backoff(pause=lambda _: None))
-    monkeypatch.setattr("modelfile.report.progress.clock", lambda: 0.0)  # nothing ever lasts, so nothing is shown
+    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")  # the discard port: no answer
+    monkeypatch.setattr("modelfile.stores.open.BACKOFF", Backoff(pause=lambda _: None))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     connect = socket.socket.connect
@@ -48,14 +53,14 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: py
 
 @pytest.fixture
 def fake() -> Iterator[FakeOllama]:
-    """An Ollama server in this process, as 0.9.3 answers."""
+    """Yield an Ollama server in this process that answers as 0.9.3 does."""
     with FakeOllama() as server:
         yield server
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeOllama) -> Path:
-    """A folder with a Modelfile of local weights, for the fake server."""
+    """Return a folder with a Modelfile of local weights, for the fake server."""
     (tmp_path / "weights.gguf").write_bytes(b"GGUF" + bytes(60) + b"weights")
     (tmp_path / "Modelfile").write_text(LOCAL)
     (tmp_path / ".git").mkdir()
@@ -66,7 +71,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeOllama) -
 
 @pytest.fixture
 def models(project: Path) -> Path:
-    """A project of two models, `bot:v1` FROM `base:v1`."""
+    """Return a project of two models, `bot:v1` FROM `base:v1`."""
     (project / "mf.toml").write_text(
         '[models.bot]\nmodelfile = "Modelfile"\ntag = "v1"\n\n[models.base]\nmodelfile = "base.Modelfile"\ntag = "v1"\n'
     )
@@ -77,12 +82,12 @@ def models(project: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A GGUF that Ollama takes."""
+    """Return a GGUF that Ollama accepts."""
     return write_tiny_gguf(tmp_path_factory.mktemp("weights") / "tiny.gguf")
 
 
 @pytest.fixture(scope="session")
 def real() -> Iterator[str]:
-    """The URL of a real Ollama server that lives as long as the tests."""
+    """Yield the URL of a real Ollama server that lives as long as the tests."""
     with serve() as url:
         yield url

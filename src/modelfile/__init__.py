@@ -1,12 +1,103 @@
 """Ollama Modelfiles as source code: lint, format, build, pin and diff."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from modelfile.api import Modelfile, Template, lint, parse, parse_template
-    from modelfile.errors import InputError, ModelfileError
+    from modelfile.addresses import ServerAddress
+    from modelfile.builder.api import build, plan
+    from modelfile.errors import InputError, ModelfileError, NotFound, ServerError, UsageError, VerificationError
+    from modelfile.formatter import format_modelfile as format  # noqa: A004  # the verb of `mf fmt`
+    from modelfile.gotemplate.parser import ParsedTemplate, parse_template
+    from modelfile.library import backups, copy, list_models, plan_removal, pull, remove, rollback, show
+    from modelfile.linter.api import fix, lint, lint_paths
+    from modelfile.linter.settings import resolve_settings
+    from modelfile.pinning import check_pins, pin
+    from modelfile.project.project import Project
+    from modelfile.project.target import Target
+    from modelfile.recipe.model import fingerprint
+    from modelfile.recipe.recipe import resolve
+    from modelfile.sides import diff
+    from modelfile.stores.ollama.wire import request_of as create_request
+    from modelfile.stores.open import open_store
+    from modelfile.syntax.modelfile import Modelfile, parse
 
-__all__ = ["InputError", "Modelfile", "ModelfileError", "Template", "lint", "parse", "parse_template"]
+MODULES: Final = {
+    "InputError": "errors",
+    "Modelfile": "syntax.modelfile",
+    "ModelfileError": "errors",
+    "NotFound": "errors",
+    "ParsedTemplate": "gotemplate.parser",
+    "Project": "project.project",
+    "ServerAddress": "addresses",
+    "ServerError": "errors",
+    "Target": "project.target",
+    "UsageError": "errors",
+    "VerificationError": "errors",
+    "backups": "library",
+    "build": "builder.api",
+    "check_pins": "pinning",
+    "copy": "library",
+    "create_request": "stores.ollama.wire",
+    "diff": "sides",
+    "fingerprint": "recipe.model",
+    "fix": "linter.api",
+    "format": "formatter",
+    "lint": "linter.api",
+    "lint_paths": "linter.api",
+    "list_models": "library",
+    "open_store": "stores.open",
+    "parse": "syntax.modelfile",
+    "parse_template": "gotemplate.parser",
+    "pin": "pinning",
+    "plan": "builder.api",
+    "plan_removal": "library",
+    "pull": "library",
+    "remove": "library",
+    "resolve": "recipe.recipe",
+    "resolve_settings": "linter.settings",
+    "rollback": "library",
+    "show": "library",
+}
+"""The public names, and the module of each."""
+_RENAMED: Final = {"create_request": "request_of", "format": "format_modelfile"}
+
+__all__ = [
+    "InputError",
+    "Modelfile",
+    "ModelfileError",
+    "NotFound",
+    "ParsedTemplate",
+    "Project",
+    "ServerAddress",
+    "ServerError",
+    "Target",
+    "UsageError",
+    "VerificationError",
+    "backups",
+    "build",
+    "check_pins",
+    "copy",
+    "create_request",
+    "diff",
+    "fingerprint",
+    "fix",
+    "format",
+    "lint",
+    "lint_paths",
+    "list_models",
+    "open_store",
+    "parse",
+    "parse_template",
+    "pin",
+    "plan",
+    "plan_removal",
+    "pull",
+    "remove",
+    "resolve",
+    "resolve_settings",
+    "rollback",
+    "show",
+]
 
 
 def __dir__() -> list[str]:
@@ -14,9 +105,9 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, and only then: `mf lint` imports this package too, and needs none of it."""
+    """Import a public name on demand: `mf lint` imports this package too, and needs none of them."""
     from importlib import import_module
 
-    if name not in __all__:
+    if name not in MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("modelfile.errors" if name.endswith("Error") else "modelfile.api"), name)
+    return getattr(import_module(f"modelfile.{MODULES[name]}"), _RENAMED.get(name, name))

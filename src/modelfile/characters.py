@@ -1,6 +1,7 @@
-"""The characters that Ollama's parser drops inside values, without a word.
+"""Classes of Unicode characters: whitespace, unprintable characters, and those that hide text.
 
-Measured on Ollama's own parser (0.33): it keeps what Go's `strconv.IsPrint` takes, and tabs and line ends.
+Ollama's parser silently drops unprintable characters from values. Measured on 0.33: it keeps those that Go's
+`strconv.IsPrint` accepts, tabs and newlines.
 """
 
 from __future__ import annotations
@@ -11,30 +12,40 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-NUL: Final = "\0"
-"""Stands for every dropped character in a masked text."""
+SPACES: Final = " \t\n\v\f\r\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+"""Unicode whitespace, as Go's `unicode.IsSpace` defines it."""
 
-_ASCII_DROPPED: Final = re.compile(r"[^\t\n\r -~]")
+BIDI_CONTROLS: Final = "\u202a-\u202e\u2066-\u2069"
+"""Controls that change the order in which text is displayed; a range for a regular expression, like the next two."""
+TAGS: Final = "\U000e0000-\U000e007f"
+"""Invisible characters that repeat ASCII."""
+VARIATION_SELECTORS: Final = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
+"""Invisible characters that select a variant of the character before them."""
+
+NUL: Final = "\0"
+"""The replacement of each unprintable character in a masked text."""
+
+_UNPRINTABLE_ASCII: Final = re.compile(r"[^\t\n\r -~]")
 
 
 @cache
 def _boundaries() -> list[int]:
-    """Where printable and unprintable code points take turns; the first run is unprintable."""
+    """Return the code points at which printable and unprintable ones alternate; the first run is unprintable."""
     data = Path(__file__).with_name("printable.txt").read_text(encoding="ascii")
     ranges = (item.partition("-") for line in data.splitlines() if not line.startswith("#") for item in line.split())
     return [edge for low, _, high in ranges for edge in (int(low, 16), int(high or low, 16) + 1)]
 
 
-def is_dropped(character: str) -> bool:
-    """Whether Ollama drops this character from a value."""
+def is_unprintable(character: str) -> bool:
+    """Return whether Ollama drops a character from values."""
     if character.isascii():
-        return _ASCII_DROPPED.match(character) is not None
+        return _UNPRINTABLE_ASCII.match(character) is not None
     return bisect_right(_boundaries(), ord(character)) % 2 == 0
 
 
 def mask(text: str) -> str:
-    """`text` with every dropped character replaced by NUL: same length, same offsets."""
+    """Replace each unprintable character by NUL: the length and the offsets stay."""
     if text.isascii():
-        return _ASCII_DROPPED.sub(NUL, text)
-    dropped = [character for character in set(text) if is_dropped(character)]
-    return text.translate(dict.fromkeys(map(ord, dropped), NUL)) if dropped else text
+        return _UNPRINTABLE_ASCII.sub(NUL, text)
+    unprintable = [character for character in set(text) if is_unprintable(character)]
+    return text.translate(dict.fromkeys(map(ord, unprintable), NUL)) if unprintable else text

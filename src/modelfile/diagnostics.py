@@ -1,4 +1,4 @@
-"""What is reported about a text: data only."""
+"""Findings, diagnostics and fixes: data only."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from modelfile.source import Span
 
 
 class Severity(StrEnum):
-    """How bad a finding is."""
+    """The severity of a finding."""
 
     ERROR = "error"
-    """Ollama refuses it, or reads something other than what is written."""
+    """Ollama rejects it, or reads something other than what is written."""
     WARNING = "warning"
-    """It builds, and will hurt."""
+    """It builds, but will cause problems."""
     INFO = "info"
-    """Worth knowing."""
+    """A note."""
 
 
 class Safety(StrEnum):
-    """Whether a fix may be applied without a look."""
+    """The risk of applying a fix without review."""
 
     SAFE = "safe"
-    """What is built stays what it was, or becomes what is plainly meant."""
+    """The model stays the same, or becomes what is clearly intended."""
     UNSAFE = "unsafe"
-    """Likely what is meant; what is built changes."""
+    """The model changes, probably to what is intended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A text to put in the place of a span."""
+    """The replacement of a span by a text."""
 
     span: Span
     text: str
@@ -38,27 +38,27 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fix:
-    """How to mend a finding."""
+    """The edits that fix a finding."""
 
     edits: tuple[Edit, ...]
-    """In the order of the text, none over another."""
+    """The edits in the order of the text, without overlap."""
     safety: Safety = Safety.UNSAFE
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule yields: a place and words. The engine adds the rest."""
+    """A span and a message, as a rule yields them; the engine adds the rest."""
 
     span: Span
     message: str
     hint: str | None = None
-    """What to do about it, as a sentence."""
+    """The way to fix it, in one sentence."""
     fix: Fix | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """A finding with the rule it comes from."""
+    """A finding with the code, name and severity of its rule."""
 
     code: str
     name: str

@@ -1,4 +1,4 @@
-"""A difference as data."""
+"""Differences between models, and between Modelfiles, by meaning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modelfile.recipe.values import ParameterValue, canonical
 
 
 class Aspect(StrEnum):
-    """What of a model can differ, in the order it is told."""
+    """A part of a model that can differ, in the order of reports."""
 
     BASE = "base"
     WEIGHTS = "weights"
@@ -33,27 +33,27 @@ class Aspect(StrEnum):
 
 
 TEXTS = frozenset({Aspect.TEMPLATE, Aspect.SYSTEM, Aspect.MESSAGES, Aspect.LICENSE})
-"""What is a text of lines, to be shown as a line diff."""
+"""Aspects that are texts, to be shown as a line diff."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One aspect that differs. None: not there."""
+    """A difference in one aspect; None stands for an absent value."""
 
     aspect: Aspect
     name: str = ""
-    """A parameter's name."""
+    """The name of a parameter; empty for other aspects."""
     old: str | None
     new: str | None
 
     @property
     def title(self) -> str:
-        """What changed, in words."""
+        """The aspect in words, with the name of a parameter."""
         return f"{self.aspect} {self.name}".rstrip()
 
 
 def compare_models(old: Model, new: Model) -> tuple[Change, ...]:
-    """What differs between what two models hold; nothing exactly when their fingerprints are equal."""
+    """Return the differences between two models: none exactly if their fingerprints are equal."""
     return (
         *_compare(Aspect.WEIGHTS, old.weights, new.weights),
         *_compare(Aspect.ADAPTER, old.adapters, new.adapters),
@@ -64,7 +64,7 @@ def compare_models(old: Model, new: Model) -> tuple[Change, ...]:
 
 
 def compare_recipes(old: Recipe, new: Recipe, digests: Mapping[Path, str]) -> tuple[Change, ...]:
-    """What differs between what two Modelfiles say; local files are compared by their digests."""
+    """Return the differences between two Modelfiles; local files are compared by their digests."""
     return (
         *_compare(Aspect.BASE, _base(old, digests), _base(new, digests)),
         *_compare(Aspect.ADAPTER, _digests(old.adapters, digests), _digests(new.adapters, digests)),
@@ -77,7 +77,7 @@ def compare_recipes(old: Recipe, new: Recipe, digests: Mapping[Path, str]) -> tu
 def _compare_common(old: Model | Recipe, new: Model | Recipe) -> Iterator[Change]:
     for name in sorted(old.parameters.keys() | new.parameters.keys()):
         before, after = old.parameters.get(name), new.parameters.get(name)
-        if before is None or after is None or _of_a_kind(before) != _of_a_kind(after):
+        if before is None or after is None or _comparable(before) != _comparable(after):
             yield Change(aspect=Aspect.PARAMETER, name=name, old=show_value(before), new=show_value(after))
     yield from _compare(Aspect.TEMPLATE, old.template, new.template)
     yield from _compare(Aspect.SYSTEM, old.system, new.system)
@@ -97,13 +97,13 @@ def _join(side: str | tuple[str, ...]) -> str | None:
     return (side if isinstance(side, str) else ", ".join(side)) or None
 
 
-def _of_a_kind(value: ParameterValue) -> tuple[bool, ParameterValue]:
-    """A value that equals another's exactly when both are the same to a server; to Python, 1 and True are equal."""
+def _comparable(value: ParameterValue) -> tuple[bool, ParameterValue]:
+    """Return a form of a value that is equal only for values equal to a server; in Python, 1 equals True."""
     return isinstance(value, bool), canonical(value)
 
 
 def show_value(value: ParameterValue | None) -> str | None:
-    """A parameter's value as people write it."""
+    """Return a parameter's value as it is written in a Modelfile."""
     match value:
         case None:
             return None
@@ -116,8 +116,9 @@ def show_value(value: ParameterValue | None) -> str | None:
 
 
 def _conversation(messages: tuple[Message, ...]) -> str | None:
-    """One turn after the other, the lines of a content after its first set in, so that none looks like a turn."""
-    return "\n".join(f"{turn.role}: {turn.content.replace(chr(10), chr(10) + '  ')}" for turn in messages) or None
+    """Return all messages as one text, with continuation lines indented so that none looks like a message."""
+    indented = ((message.role, message.content.replace("\n", "\n  ")) for message in messages)
+    return "\n".join(f"{role}: {content}" for role, content in indented) or None
 
 
 def _base(recipe: Recipe, digests: Mapping[Path, str]) -> str | tuple[str, ...]:

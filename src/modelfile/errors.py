@@ -1,55 +1,105 @@
-"""What can go wrong, and the way on.
+"""The expected errors.
 
 ModelfileError
-├── UsageError           the command's words or a configuration are off        exit 2
-├── InputError           a file cannot be read, or is not what it should be    exit 3
-│   └── Refused          a Modelfile has errors                                exit 1
-├── ServerError          the Ollama server did not do it                       exit 3
-│   ├── Unreachable      there is no answer
-│   ├── NotFound         it has no such model
-│   └── NoRoom           its disk is full
-└── VerificationError    what was made is not what was asked                   exit 3
+├── UsageError              wrong arguments or a wrong configuration              exit 2
+├── InputError              a file cannot be read or is invalid                   exit 3
+│   └── ModelfileHasErrors  a Modelfile has errors                                exit 1
+├── ServerError             the Ollama server failed or rejected a request        exit 3
+│   ├── ServerUnreachable   the server does not answer
+│   ├── NotFound            the server has no such model
+│   └── DiskFull            the disk of the server is full
+└── VerificationError       the model on the server is not the one requested      exit 3
 """
 
 from __future__ import annotations
 
+import re
+from enum import IntEnum
+from pathlib import Path
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command."""
+
+    CLEAN = 0
+    """Done, with nothing to report."""
+    FINDINGS = 1
+    """Done, with something to report: findings, differences, a lock that is out of date."""
+    USAGE = 2
+    """Invalid arguments or configuration."""
+    FAILED = 3
+    """Not done: a server did not answer or rejected a request, or a file could not be read or written."""
+    INTERNAL = 70
+    """A bug in `mf`; the traceback is in a file that the message names (EX_SOFTWARE of sysexits.h)."""
+    INTERRUPTED = 130
+    """Interrupted by Ctrl-C, as shells report SIGINT."""
+    READER_GONE = 141
+    """Standard output was closed by its reader, as shells report SIGPIPE."""
+
 
 class ModelfileError(Exception):
-    """An expected failure: a sentence on what happened and where, and one on what to do next."""
+    """An expected error: a message with the problem and its location, and a hint with the way to fix it."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
 
+    @property
+    def code(self) -> str:
+        """The name of the kind of error, for programs: `not-found`, `usage-error`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+
 
 class UsageError(ModelfileError):
-    """The command's words or a configuration are off."""
+    """Wrong arguments or a wrong configuration."""
+
+    exit_code = ExitCode.USAGE
 
 
 class InputError(ModelfileError):
-    """A file cannot be read, or is not what it should be."""
+    """A file that cannot be read or is invalid."""
 
 
-class Refused(InputError):
-    """A Modelfile has errors; who raises it has told them one by one."""
+class ModelfileHasErrors(InputError):
+    """A Modelfile with errors, which were already reported one by one."""
+
+    exit_code = ExitCode.FINDINGS
 
 
 class ServerError(ModelfileError):
-    """The Ollama server did not do what it was asked."""
+    """A failure of the Ollama server, or a request that it rejected."""
 
 
 class ServerUnreachable(ServerError):
-    """The server does not answer, or stopped answering."""
+    """A server that does not answer or stopped answering."""
 
 
 class NotFound(ServerError):
-    """The server has no such model."""
+    """A model that the server does not have."""
 
 
 class DiskFull(ServerError):
-    """The server's disk is full."""
+    """A full disk on the server."""
 
 
 class VerificationError(ModelfileError):
-    """What was made is not what was asked."""
+    """A model that was built but is not the one requested."""
+
+
+def cannot_read(path: Path | str, error: OSError | ValueError) -> InputError:
+    """Return the error for a file that the system cannot read."""
+    return InputError(f"cannot read `{path}`: {_reason(error)}")
+
+
+def cannot_write(path: Path | str, error: OSError, *, hint: str | None = None) -> InputError:
+    """Return the error for a file that the system cannot write."""
+    return InputError(f"cannot write `{path}`: {_reason(error)}", hint=hint)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return reason[:1].lower() + reason[1:]

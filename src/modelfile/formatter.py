@@ -1,4 +1,4 @@
-"""Format a Modelfile, and prove that the new text means the same before anybody gets it."""
+"""Canonical text of Modelfiles, with a proof that it means the same to Ollama."""
 
 from __future__ import annotations
 
@@ -10,26 +10,33 @@ from typing import Final, assert_never
 from modelfile.errors import InputError
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Comment, Headless, Instruction, Message, Node, Parameter, Unknown, Value
-from modelfile.syntax.quoting import plainest
+from modelfile.syntax.nodes import Comment, Incomplete, Instruction, Message, Node, Parameter, Unknown, Value
+from modelfile.syntax.quoting import choose_quoting
 
 
 def format_modelfile(modelfile: Modelfile) -> str:
-    """The canonical text of a Modelfile.
+    r"""Return the canonical text of a Modelfile.
+
+    >>> import modelfile
+    >>> modelfile.format(modelfile.parse("from  llama3.2:3b\nparameter temperature 0.2"))
+    'FROM llama3.2:3b\nPARAMETER temperature 0.2\n'
+
+    Args:
+        modelfile: The Modelfile.
 
     Raises:
-        InputError: Ollama would refuse the Modelfile; or the new text would not be the same to it, which is our bug.
+        InputError: Ollama would reject the Modelfile, it is not UTF-8, or the proof failed, which is a bug in `mf`.
     """
     if modelfile.diagnostics:
         first = modelfile.diagnostics[0]
         line = modelfile.source.line_of(first.span.start)
         raise InputError(
-            f"`{modelfile.source.path}` is left as it is: Ollama would refuse it (line {line}: {first.message})",
-            hint=f"`mf lint {modelfile.source.path}` shows every fault",
+            f"cannot format `{modelfile.source.path}`: Ollama would reject it (line {line}: {first.message})",
+            hint=f"run `mf lint {modelfile.source.path}` for all errors",
         )
     if modelfile.source.malformed:
-        hint = f"save `{modelfile.source.path}` as UTF-8; what is not UTF-8 is U+FFFD to Ollama"
-        raise InputError(f"`{modelfile.source.path}` is left as it is: it is not UTF-8", hint=hint)
+        hint = "save it as UTF-8; Ollama reads invalid bytes as U+FFFD"
+        raise InputError(f"cannot format `{modelfile.source.path}`: it is not UTF-8", hint=hint)
     text = print_modelfile(modelfile)
     if text != modelfile.text:
         _prove(modelfile, text)
@@ -38,34 +45,34 @@ def format_modelfile(modelfile: Modelfile) -> str:
 
 def _prove(before: Modelfile, text: str) -> None:
     after = Modelfile.parse(replace(before.source, text=text))
-    if after.refusal or after.commands != before.commands:
-        raise _our_bug(before, "it would mean something else to Ollama")
+    if after.rejection or after.commands != before.commands:
+        raise _bug(before, "it would mean something else to Ollama")
     if _comments(after) != _comments(before):
-        raise _our_bug(before, "a comment would be lost")
+        raise _bug(before, "a comment would be lost")
     if print_modelfile(after) != text:
-        raise _our_bug(before, "formatting it again would change it again")
+        raise _bug(before, "formatting it again would change it again")
 
 
 def _comments(modelfile: Modelfile) -> list[str]:
     return [node.text for node in modelfile.nodes if isinstance(node, Comment)]
 
 
-def _our_bug(modelfile: Modelfile, what: str) -> InputError:
+def _bug(modelfile: Modelfile, problem: str) -> InputError:
     return InputError(
-        f"`{modelfile.source.path}` is left as it is: {what}",
-        hint="this is a bug of mf's, not yours; please report it with the file",
+        f"cannot format `{modelfile.source.path}`: {problem}",
+        hint="this is a bug in mf; please report it, with the file",
     )
 
 
-_LINE_ENDS: Final = re.compile(r"\r\n|\r|\n")
+_LINE_ENDINGS: Final = re.compile(r"\r\n|\r|\n")
 _OFF: Final = "fmt: off"
 _ON: Final = "fmt: on"
 
 
 def print_modelfile(modelfile: Modelfile) -> str:
-    """The canonical text: comments and instructions in their order, at most one empty line between, LF, one at the end.
+    """Return the canonical text without proof: comments and instructions in order, at most one empty line between them.
 
-    What stands between the comments `# fmt: off` and `# fmt: on` is printed as it was written.
+    Lines end in LF, the last one too. Text between the comments `# fmt: off` and `# fmt: on` is not changed.
     """
     printed = "".join(_pieces(modelfile))
     return printed.strip("\n") + "\n" if printed.strip("\n") else ""
@@ -80,7 +87,7 @@ def _pieces(modelfile: Modelfile) -> Iterator[str]:
         if verbatim:
             yield between + text[node.span.start : node.span.end]
         else:
-            yield "\n" * min(len(_LINE_ENDS.findall(between)), 2) + _print_node(node, text)
+            yield "\n" * min(len(_LINE_ENDINGS.findall(between)), 2) + _print_node(node, text)
         if isinstance(node, Comment) and node.text in (_OFF, _ON):
             verbatim = node.text == _OFF
         end = node.span.end
@@ -90,7 +97,7 @@ def _pieces(modelfile: Modelfile) -> Iterator[str]:
 
 def _print_node(node: Node, text: str) -> str:
     match node:
-        case Comment() | Unknown() | Headless():
+        case Comment() | Unknown() | Incomplete():
             return text[node.span.start : node.span.end]
         case Parameter():
             words = ["PARAMETER", node.name.text]
@@ -104,9 +111,9 @@ def _print_node(node: Node, text: str) -> str:
 
 
 def _print_value(value: Value, text: str) -> str:
-    """The content as it was written, in the plainest quoting that can hold it."""
+    """Return the content as written, in the simplest quoting that is possible."""
     content = _slice(text, value.content)
-    quoting = plainest(content)
+    quoting = choose_quoting(content)
     if quoting is None:
         return _slice(text, value.span)
     return f"{quoting}{content}{quoting}"

@@ -1,4 +1,4 @@
-"""The grammars in this folder, compiled once and kept in the user's cache."""
+"""Loading of Lark grammars, whose tables are cached in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 def load_grammar(path: Path, **options: Any) -> Lark:
-    """The LALR parser of `<name>.lark`.
+    """Return the LALR parser of a grammar file.
 
-    Lark checks that the cached tables are of this grammar, these options, this Lark and this Python; it does without a
-    cache that cannot be read or written.
+    Lark checks that the cached tables belong to this grammar, these options, this Lark and this Python. A cache that
+    cannot be read or written is ignored.
     """
-    from lark import Lark  # costs 30 ms, which a command that parses nothing need not pay
+    from lark import Lark  # 30 ms, only for commands that parse
 
     text = path.read_text(encoding="utf-8")
     return Lark(text, parser="lalr", cache=_cache_file(path.stem), **options)
 
 
 def _cache_file(name: str) -> str | bool:
-    """Where to keep a grammar's tables; False where there is no place."""
+    """Return the path of a grammar's cached tables; False if there is no cache folder."""
     folder = cache_folder()
     return str(folder / f"{name}-{sys.implementation.cache_tag}.lark") if folder else False

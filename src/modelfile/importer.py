@@ -1,4 +1,4 @@
-"""A Modelfile of a model that is there."""
+"""Modelfiles of stored models."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from modelfile.syntax.quoting import quote
 
 
 def export(stored: StoredModel) -> str:
-    """A Modelfile that builds the same model FROM this one, as a beginning for changes.
+    """Return a Modelfile that builds the same model FROM this one, as a starting point for changes.
 
-    Weights, adapters and licences come with FROM: a licence said again would be there twice. What no Modelfile can say
-    comes with FROM too, and is told in a comment.
+    Weights, adapters and licenses are inherited from the base: a repeated LICENSE would be added to it. What a
+    Modelfile cannot express is inherited too, with a comment that says so.
     """
     head = (
-        f"# What {stored.name} holds. Its weights, adapters and licences come with FROM; it was",
+        f"# Exported from {stored.name}; weights, adapters and licenses are inherited from it. Its digest was",
         f"# {stored.digest}",
         f"FROM {stored.name}",
     )
@@ -32,7 +32,7 @@ def export(stored: StoredModel) -> str:
 
 def _lines(model: Model) -> Iterator[str]:
     for name, value in sorted(model.parameters.items()):
-        yield _said(model, *((f"PARAMETER {name}", text) for text in _texts(value)))
+        yield _write(model, *((f"PARAMETER {name}", text) for text in _texts(value)))
     texts = (
         ("TEMPLATE", model.template if model.template != DEFAULT_TEMPLATE else ""),
         ("SYSTEM", model.system),
@@ -40,28 +40,28 @@ def _lines(model: Model) -> Iterator[str]:
         ("PARSER", model.parser),
         ("REQUIRES", model.requires),
     )
-    yield from (_said(model, said) for said in texts if said[1])
+    yield from (_write(model, text) for text in texts if text[1])
     if model.messages:
-        yield _said(model, *((f"MESSAGE {turn.role}", turn.content) for turn in model.messages))
+        yield _write(model, *((f"MESSAGE {message.role}", message.content) for message in model.messages))
 
 
-def _said(model: Model, *said: tuple[str, str]) -> str:
-    """Instructions, all or none of them: stops and messages that are said replace all that come with FROM."""
+def _write(model: Model, *instructions: tuple[str, str]) -> str:
+    """Write all instructions of a kind, or none: those written replace all that the base has."""
     try:
-        lines = "\n".join(f"{words} {quote(text)}" for words, text in said)
+        lines = "\n".join(f"{words} {quote(text)}" for words, text in instructions)
         modelfile = Modelfile.parse(Source(text=f"FROM base:v1\n{lines}\n"))
         recipe = resolve(modelfile, Path())
     except InputError as error:
-        return _unsaid(said[0][0], error.message)
-    if said[0][0].startswith("PARAMETER") and not recipe.parameters:
-        return _unsaid(said[0][0], "Ollama drops it")
+        return _omit(instructions[0][0], error.message)
+    if instructions[0][0].startswith("PARAMETER") and not recipe.parameters:
+        return _omit(instructions[0][0], "Ollama drops it")
     if modelfile.diagnostics or compare_models(model, model.with_recipe(recipe, {})):
-        return _unsaid(said[0][0], "Ollama would read something else")
+        return _omit(instructions[0][0], "Ollama would read it differently")
     return lines
 
 
-def _unsaid(words: str, why: str) -> str:
-    comment = f"# {words} comes with FROM, for no Modelfile can say it: {why}"
+def _omit(words: str, reason: str) -> str:
+    comment = f"# {words} is inherited, as no Modelfile can express it: {reason}"
     return "".join(character if character.isprintable() else " " for character in comment)
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.ollama import FakeOllama
 from tests.support.cli import mf
-
-from modelfile.stores.ollama.client import Client
+from tests.support.server import connect
 
 CASES = Path(__file__).parent / "cases"
 CASE = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -31,7 +30,7 @@ def cases() -> list[object]:
 
 
 def play(body: str, folder: Path, url: str) -> str:
-    """The text of a case with what its commands print now."""
+    """Return the text of a case with the current output of its commands."""
 
     def block(match: re.Match[str]) -> str:
         fence, kind, name, text = match.groups()
@@ -72,7 +71,7 @@ def stock(fake: FakeOllama, weights: Path) -> None:
     """Give a server the base that the cases build on."""
     from hashlib import file_digest
 
-    with weights.open("rb") as file, Client(fake.url) as client:
+    with weights.open("rb") as file, connect(fake.url) as client:
         digest = f"sha256:{file_digest(file, 'sha256').hexdigest()}"
         client.push_blob(digest, weights, lambda _: None)
         made = {"files": {"base.gguf": digest}, "system": "Be brief.", "parameters": {"num_ctx": 4096, "stop": ["<e>"]}}

@@ -1,9 +1,11 @@
-"""What `mf lint` does besides finding: silence, watch, say what it did not see."""
+"""`mf lint` apart from its findings: suppressions, --watch, --fix and rules that cannot decide."""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -11,15 +13,16 @@ from tests.support.cli import mf
 
 from modelfile.cli.watch import repeat
 from modelfile.diagnostics import Diagnostic, Edit, Fix, Safety, Severity
-from modelfile.errors import InputError
+from modelfile.errors import InputError, UsageError
 from modelfile.linter.fixes import apply_fixes
+from modelfile.report.terminal import Terminal, current
 from modelfile.source import Source, Span
 from modelfile.syntax.modelfile import Modelfile
 
 OLD = "FROM llama3.2\r\nPARAMETER temperature 3\r\nPARAMETER mirostat 1\r\nSYSTEM hi\r\n"
 
 
-def test_add_ignore_silences_all_but_errors_and_changes_nothing_else(tmp_path: Path) -> None:
+def test_add_ignore_suppresses_all_but_errors_and_changes_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "Modelfile"
     path.write_bytes((OLD + "PARAMETER num_ctx many\r\n").encode())
     ran = mf("lint", "--add-ignore", "Modelfile", cwd=tmp_path)
@@ -27,8 +30,8 @@ def test_add_ignore_silences_all_but_errors_and_changes_nothing_else(tmp_path: P
     assert ran.code == 1
     left = json.loads(mf("lint", "--format", "json", "Modelfile", cwd=tmp_path).out)["findings"]
     assert [found["severity"] for found in left] == ["error"]
-    kept = [line for line in path.read_bytes().split(b"\r\n") if not line.startswith(b"# mf: ignore")]
-    assert b"\r\n".join(kept) == (OLD + "PARAMETER num_ctx many\r\n").encode()
+    original = [line for line in path.read_bytes().split(b"\r\n") if not line.startswith(b"# mf: ignore")]
+    assert b"\r\n".join(original) == (OLD + "PARAMETER num_ctx many\r\n").encode()
 
 
 def test_add_ignore_twice_changes_nothing(tmp_path: Path) -> None:
@@ -48,13 +51,13 @@ def test_quiet_prints_findings_and_no_summary(tmp_path: Path) -> None:
     assert quiet.err == ""
 
 
-def test_what_could_not_be_looked_at_is_said(tmp_path: Path) -> None:
-    told = mf("lint", "--verbose", "-", stdin=b"FROM ./weights.gguf\n", cwd=tmp_path)
-    assert "-: missing-file could not look: standard input has no folder to look for files in" in told.err
+def test_rules_that_cannot_decide_are_reported(tmp_path: Path) -> None:
+    verbose = mf("lint", "--verbose", "-", stdin=b"FROM ./weights.gguf\n", cwd=tmp_path)
+    assert "-: missing-file cannot decide: standard input has no folder to look for files in" in verbose.err
     answer = json.loads(mf("lint", "--format", "json", "-", stdin=b"FROM ./weights.gguf\n", cwd=tmp_path).out)
-    assert "missing-file" in [rule["name"] for rule in answer["not_looked"]]
-    beside = mf("lint", "--verbose", "Modelfile", cwd=_with(tmp_path, "FROM ./weights.gguf\n"))
-    assert "missing-file could not" not in beside.err
+    assert "missing-file" in [rule["name"] for rule in answer["undecided"]]
+    with_folder = mf("lint", "--verbose", "Modelfile", cwd=_with(tmp_path, "FROM ./weights.gguf\n"))
+    assert "missing-file cannot" not in with_folder.err
 
 
 def test_selectors_may_have_commas_between(tmp_path: Path) -> None:
@@ -62,14 +65,14 @@ def test_selectors_may_have_commas_between(tmp_path: Path) -> None:
     assert ("MF201" in ran.out, "MF508" in ran.out, "MF305" in ran.out) == (True, True, False)
 
 
-def test_mended_standard_input_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
+def test_fixed_standard_input_is_the_only_standard_output(tmp_path: Path) -> None:
     ran = mf("lint", "--fix", "-", stdin=b"FROM llama3.2\nPARAMETER mirostat 1\n", cwd=tmp_path)
     assert ran.out == "FROM llama3.2\n"
     assert "MF201" in ran.err
 
 
 @pytest.mark.parametrize("text", ["FROM a:b\r\nPARAMETER mirostat 1\r\nSYSTEM x", "FROM a:b\nPARAMETER mirostat 1"])
-def test_diff_is_a_patch_and_says_by_its_exit_that_there_is_one(tmp_path: Path, text: str) -> None:
+def test_diff_is_a_patch_and_exits_1_if_it_is_not_empty(tmp_path: Path, text: str) -> None:
     path = tmp_path / "Modelfile"
     path.write_bytes(text.encode())
     ran = mf("lint", "--select", "MF3", "--diff", "Modelfile", cwd=tmp_path)
@@ -82,7 +85,7 @@ def test_diff_is_a_patch_and_says_by_its_exit_that_there_is_one(tmp_path: Path, 
     assert mf("lint", "--select", "MF3", "--diff", "Modelfile", cwd=tmp_path).code == 0
 
 
-def test_a_suppression_of_what_depends_on_the_machine_is_never_idle(tmp_path: Path) -> None:
+def test_suppression_that_depends_on_the_machine_is_never_unused(tmp_path: Path) -> None:
     text = "# mf: ignore[missing-file] not in git\nFROM ./w.gguf\n"
     assert mf("lint", "Modelfile", cwd=_with(tmp_path, text)).code == 0
     (tmp_path / "w.gguf").write_bytes(b"GGUF")
@@ -91,41 +94,108 @@ def test_a_suppression_of_what_depends_on_the_machine_is_never_idle(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("comment", "said"),
+    ("comment", "words"),
     [
-        ("mf: ignore", "this comment silences nothing"),
-        ("mf: ignore[]", "this comment silences nothing"),
-        ("mf: ignroe[MF201]", "this comment silences nothing"),
+        ("mf: ignore", "this comment suppresses nothing"),
+        ("mf: ignore[]", "this comment suppresses nothing"),
+        ("mf: ignroe[MF201]", "this comment suppresses nothing"),
         ("mf: ignore[unpined-base]", "did you mean `unpinned-base`?"),
         ("MF: Ignore[mf201]", ""),
         ("mf: ignore[MF2]", ""),
-        ("mf: ignore[missing-purpose, MF201]", "`missing-purpose` finds nothing to silence here"),
+        ("mf: ignore[missing-purpose, MF201]", "`missing-purpose` suppresses nothing here"),
     ],
 )
-def test_suppressions_that_are_not_understood_are_told(tmp_path: Path, comment: str, said: str) -> None:
+def test_malformed_and_unused_suppressions_are_reported(tmp_path: Path, comment: str, words: str) -> None:
     ran = mf("lint", "Modelfile", cwd=_with(tmp_path, f"# Answers questions on billing.\n# {comment}\nFROM llama3.2\n"))
-    assert said in ran.out
-    assert ran.code == (1 if said else 0)
+    assert words in ran.out
+    assert ran.code == (1 if words else 0)
 
 
-def test_a_rule_that_is_off_leaves_its_suppressions_alone(tmp_path: Path) -> None:
+def test_suppressions_of_a_rule_that_is_off_are_not_reported(tmp_path: Path) -> None:
     text = "# Answers questions on billing.\n# mf: ignore[MF201] newest\nFROM llama3.2\n"
     assert mf("lint", "--ignore", "MF201", "Modelfile", cwd=_with(tmp_path, text)).code == 0
 
 
-def test_watch_outlives_a_file_that_is_being_replaced() -> None:
-    states = iter([["Modelfile"], [], ["Modelfile"]])
+@pytest.fixture
+def output() -> Iterator[StringIO]:
+    """Capture the standard error of functions that run without a command."""
+    stderr = StringIO()
+    token = current.set(Terminal(StringIO(), StringIO(), stderr, {}))
+    yield stderr
+    current.reset(token)
+
+
+def watched(path: Path, steps: list[str | None], once: Callable[[], object] = lambda: None) -> int:
+    """Call a function again at each change of a file; return the number of calls.
+
+    Each step is the new text of the file; None deletes it.
+    """
+    done = 0
+    left = iter(steps)
 
     def files() -> list[str]:
-        found = next(states, None)
-        if found is None:
-            raise KeyboardInterrupt
-        if not found:
+        if not path.exists():
             raise InputError("no Modelfile in `.`")
-        return found
+        return [str(path)]
 
-    with pytest.raises(KeyboardInterrupt):
-        repeat(lambda: None, files)
+    def count() -> None:
+        nonlocal done
+        done += 1
+        once()
+
+    def changes() -> Iterator[None]:
+        yield  # the watch has begun
+        for text in left:
+            path.unlink(missing_ok=True)
+            if text is not None:
+                path.write_text(text)
+                os.utime(path, (len(text), len(text)))
+            yield
+
+    repeat(count, files, changes)
+    return done
+
+
+@pytest.mark.usefixtures("output")
+@pytest.mark.parametrize(
+    ("steps", "runs"), [([], 1), (["FROM b", "FROM cc"], 3), ([None, "FROM b"], 2), ([None], 1), (["FROM b", None], 2)]
+)
+def test_watch_runs_at_each_change_and_survives_the_replacement_of_a_file(
+    tmp_path: Path, steps: list[str | None], runs: int
+) -> None:
+    path = _with(tmp_path, "FROM a\n") / "Modelfile"
+    assert watched(path, steps) == runs
+
+
+def test_watch_survives_a_configuration_that_is_invalid_for_a_while(tmp_path: Path, output: StringIO) -> None:
+    path = _with(tmp_path, "FROM a\n") / "Modelfile"
+    runs = iter([None, UsageError("no such rule"), None])
+
+    def once() -> None:
+        if error := next(runs):
+            raise error
+
+    assert watched(path, ["FROM b", "FROM cc"], once) == 3
+    assert "error: no such rule\n" in output.getvalue()
+
+
+def test_watch_fails_if_it_cannot_start(tmp_path: Path, output: StringIO) -> None:
+    def once() -> None:
+        raise UsageError("no such rule")
+
+    with pytest.raises(UsageError):
+        watched(_with(tmp_path, "FROM a\n") / "Modelfile", ["FROM b"], once)
+    assert output.getvalue() == ""
+
+
+def test_json_is_the_json_format(tmp_path: Path) -> None:
+    project = _with(tmp_path, "FROM llama3.2\n")
+    assert mf("lint", "--json", cwd=project) == mf("lint", "--format", "json", cwd=project)
+    refused = mf("lint", "--json", "--format", "sarif", cwd=project)
+    assert (refused.code, json.loads(refused.out)["error"]["message"]) == (
+        2,
+        "--json cannot be used with --format sarif",
+    )
 
 
 def test_statistics_as_json(tmp_path: Path) -> None:
@@ -133,9 +203,9 @@ def test_statistics_as_json(tmp_path: Path) -> None:
     assert {"code": "MF201", "name": "unpinned-base", "count": 2} in json.loads(ran.out)
 
 
-def test_an_unknown_command_is_told_what_is_meant() -> None:
+def test_unknown_command_gets_a_suggestion() -> None:
     ran = mf("lnt")
-    assert (ran.code, ran.err) == (2, "error: there is no command `lnt`\nhelp: did you mean `mf lint`?\n")
+    assert (ran.code, ran.err) == (2, "error: unknown command: `lnt`\nhelp: did you mean `mf lint`?\n")
 
 
 def test_watch_runs_again_when_a_file_changes_and_ends_with_ctrl_c(tmp_path: Path) -> None:
@@ -153,11 +223,14 @@ def test_watch_runs_again_when_a_file_changes_and_ends_with_ctrl_c(tmp_path: Pat
         assert "error" in next(line for line in lines if "Modelfile:" in line)
         next(line for line in lines if "waiting" in line)
         running.send_signal(2)
-        assert running.wait(10) == 130
+        try:
+            assert running.wait(60) == 130
+        finally:
+            running.kill()
 
 
-@pytest.mark.parametrize(("edit", "kept"), [(Edit(Span(7, 16), ""), True), (Edit(Span(14, 15), '"b'), False)])
-def test_a_fix_that_changes_what_it_does_not_touch_is_not_kept(edit: Edit, *, kept: bool) -> None:
+@pytest.mark.parametrize(("edit", "applied"), [(Edit(Span(7, 16), ""), True), (Edit(Span(14, 15), '"b'), False)])
+def test_fix_that_changes_other_instructions_is_not_applied(edit: Edit, *, applied: bool) -> None:
     modelfile = Modelfile.parse(Source(text='FROM x\nSYSTEM a\nPARAMETER stop "\n'))
 
     def diagnose(now: Modelfile) -> tuple[Diagnostic, ...]:
@@ -167,8 +240,8 @@ def test_a_fix_that_changes_what_it_does_not_touch_is_not_kept(edit: Edit, *, ke
         words = {"code": "MF999", "name": "an-a", "message": "there is an a"}
         return (Diagnostic(**words, severity=Severity.INFO, span=Span(14, 15), fix=fix),)
 
-    mended, count = apply_fixes(modelfile, diagnose, unsafe=False)
-    assert (count, mended.text != modelfile.text) == ((1, True) if kept else (0, False))
+    fixed, count = apply_fixes(modelfile, diagnose, unsafe=False)
+    assert (count, fixed.text != modelfile.text) == ((1, True) if applied else (0, False))
 
 
 def _with(folder: Path, text: str) -> Path:

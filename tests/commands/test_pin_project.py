@@ -1,4 +1,4 @@
-"""The lock of a project whose models are FROM one another: pinned as their Modelfiles give them, built or not."""
+"""Pins of models that are FROM one another, taken from their Modelfiles, built or not."""
 
 import json
 from pathlib import Path
@@ -15,10 +15,9 @@ def lock(folder: Path) -> Any:
 
 
 def pinned(folder: Path) -> dict[str, tuple[str, str]]:
-    """What the lock says that each gives, and of what it is FROM."""
+    """Return the fingerprints of each Modelfile and its base in the lock."""
     return {
-        key: (pin["fingerprint"], (pin.get("project_base") or pin.get("base") or {}).get("fingerprint", ""))
-        for key, pin in lock(folder).items()
+        key: (pin["fingerprint"], (pin.get("base") or {}).get("fingerprint", "")) for key, pin in lock(folder).items()
     }
 
 
@@ -57,11 +56,11 @@ def test_edit_pin_build(models: Path, fake: FakeOllama, change: str, *, built: b
     written = (models / "mf.lock").read_text()
     assert mf("pin").code == 0
     assert (models / "mf.lock").read_text() == written
-    assert json.loads(written)["version"] == "1.2"
-    assert "digest" not in lock(models)["Modelfile"]["project_base"]
+    assert json.loads(written)["version"] == "1.0"
+    assert "digest" not in lock(models)["Modelfile"]["base"]
 
 
-def test_nothing_is_probed_that_is_known(models: Path, fake: FakeOllama) -> None:
+def test_known_weights_are_not_probed_again(models: Path, fake: FakeOllama) -> None:
     assert mf("pin").code == 0
     assert probes(fake) == 1
     assert mf("pin").code == 0
@@ -73,7 +72,7 @@ def test_nothing_is_probed_that_is_known(models: Path, fake: FakeOllama) -> None
     assert probes(fake) == since
 
 
-def test_one_is_pinned_upon_what_the_lock_has(models: Path, fake: FakeOllama) -> None:
+def test_single_pin_takes_its_base_from_the_lock(models: Path, fake: FakeOllama) -> None:
     assert mf("pin").code == 0
     edit(models / "Modelfile", "hello", "other")
     ran = mf("pin", "Modelfile")  # base:v1 is nowhere yet
@@ -87,7 +86,7 @@ def test_one_is_pinned_upon_what_the_lock_has(models: Path, fake: FakeOllama) ->
     assert lock(models)["Modelfile"]["base"]["digest"] == f"sha256:{digests(fake)['base:v1'].removeprefix('sha256:')}"
 
 
-def test_three_are_pinned_in_their_order(models: Path) -> None:
+def test_models_are_pinned_after_their_bases(models: Path) -> None:
     (models / "a.Modelfile").write_text("# The last.\nFROM BOT:v1\nSYSTEM last\n")
     assert mf("pin").code == 0
     pins = pinned(models)
@@ -97,60 +96,57 @@ def test_three_are_pinned_in_their_order(models: Path) -> None:
     assert json.loads(ran.out)["fingerprint"] == pins["a.Modelfile"][0]
 
 
-def test_a_check_of_one_looks_at_what_it_is_from(models: Path) -> None:
+def test_check_of_one_includes_its_base(models: Path) -> None:
     assert mf("pin").code == 0
     assert mf("pin", "--check", "Modelfile").code == 0
     (models / "base.Modelfile").write_text(BASE + "SYSTEM other\n")
     ran = mf("pin", "--check", "--frozen", "Modelfile")
-    assert (ran.code, ran.out) == (1, "base.Modelfile: has changed since it was pinned\n")
+    assert (ran.code, ran.out) == (1, "base.Modelfile: has changed since `mf pin`\n")
     assert mf("pin", "base.Modelfile").code == 0
     pins = pinned(models)
     was, now = pins["Modelfile"][1][:16], pins["base.Modelfile"][0][:16]
     ran = mf("pin", "--check", "--frozen", "Modelfile")
-    told = f"Modelfile: its base base:v1 is pinned as {was}…, and `base.Modelfile` gives {now}…\n"
-    assert (ran.code, ran.out) == (1, told)
+    built = "its base base:v1, built from `base.Modelfile`,"
+    assert (ran.code, ran.out) == (1, f"Modelfile: {built} has changed since `mf pin` ({was}… -> {now}…)\n")
     content = json.loads((models / "mf.lock").read_text())
     del content["modelfiles"]["base.Modelfile"]
     (models / "mf.lock").write_text(json.dumps(content))
     ran = mf("pin", "--check", "--frozen", "Modelfile")
-    assert ran.out == (
-        "Modelfile: its base base:v1 is made of `base.Modelfile`: not in the lock\nbase.Modelfile: is not in the lock\n"
-    )
+    assert ran.out == f"Modelfile: {built} is not in the lock\nbase.Modelfile: is not in the lock\n"
 
 
-def test_what_a_build_gives_is_checked_where_the_base_is_built(models: Path) -> None:
+def test_fingerprint_is_checked_if_the_base_is_built(models: Path) -> None:
     assert mf("pin").code == 0
     content = json.loads((models / "mf.lock").read_text())
     content["modelfiles"]["Modelfile"]["fingerprint"] = f"mf1:{'0' * 64}"
     (models / "mf.lock").write_text(json.dumps(content))
     assert clean()
     assert mf("build", "base:v1").code == 0
-    assert mf("pin", "--check").out.startswith("Modelfile: a build gives mf1:")
+    assert mf("pin", "--check").out.startswith("Modelfile: its fingerprint has changed since `mf pin` (mf1:")
 
 
-def test_a_base_that_is_quantized_is_pinned_as_the_server_has_it(models: Path) -> None:
+def test_quantized_base_is_pinned_from_the_server(models: Path) -> None:
     assert mf("build").code == 0
     edit(models / "mf.toml", "[models.base]\n", '[models.base]\nquantize = "q8_0"\n')
     assert mf("pin").code == 0
     assert "digest" in lock(models)["Modelfile"]["base"]
 
 
-def test_models_in_a_circle_are_pinned_by_what_the_server_has(models: Path, fake: FakeOllama) -> None:
+def test_models_in_a_cycle_are_pinned_from_the_server(models: Path, fake: FakeOllama) -> None:
     assert mf("build").code == 0
-    (models / "base.Modelfile").write_text("# In a circle.\nFROM bot:v1\n")
+    (models / "base.Modelfile").write_text("# In a cycle.\nFROM bot:v1\n")
     ran = mf("pin")
     assert ran.code == 0, ran
-    assert sum("project_base" in pin for pin in lock(models).values()) == 1
+    assert sum("modelfile" in pin["base"] for pin in lock(models).values()) == 1
     assert fake.models
 
 
-def test_a_build_of_one_upon_a_base_that_is_not_built_yet(models: Path) -> None:
+def test_build_on_a_base_that_is_out_of_date(models: Path) -> None:
     assert mf("build").code == 0
     (models / "base.Modelfile").write_text(BASE + "SYSTEM other\n")
     assert mf("pin").code == 0
     ran = mf("build", "bot:v1")
     assert ran.code == 3
-    way = "build it of `base.Modelfile` first, or run `mf pin` if it is meant"
-    assert ran.err.endswith(f"help: bot:v1 is as it was; {way}, and look at what that changes in mf.lock\n")
+    assert ran.err.endswith("`base.Modelfile` first, or run `mf pin` if that is intended\n")
     assert mf("build").code == 0
     assert mf("build", "bot:v1").code == 0

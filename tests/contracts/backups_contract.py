@@ -1,36 +1,38 @@
-"""What holds of keeping and bringing back on every server: run against the fake one and against a real one."""
+"""The contract of backups and rollbacks on every store, also on a real server."""
 
 from hashlib import file_digest, sha256
 from pathlib import Path
 from time import sleep
 
+from modelfile.events import ignore
 from modelfile.names import ModelName
-from modelfile.stores.backups import history, keep, replace_tag, rollback
+from modelfile.recipe.recipe import Recipe
+from modelfile.stores.backups import back_up, backups_of, replace_tag, restore
 from modelfile.stores.protocol import Store
 
 NAME, OTHER = ModelName.parse("kept:v1"), ModelName.parse("kept:v2")
 
 
 def hold(store: Store, weights: Path, name: ModelName, system: str) -> str:
-    """Make a model, over what is there; its digest. Two at once would be equally old to a file system's 4 ms."""
+    """Make a model and return its digest; two within 4 ms would be equally old to some file systems."""
     sleep(0.01)
     with weights.open("rb") as file:
         digest = f"sha256:{file_digest(file, 'sha256').hexdigest()}"
     if not store.has_blob(digest):
         store.put_blob(digest, weights, lambda _: None)
-    list(store.create(name, {"files": {weights.name: digest}, "system": system}))
+    store.create(name, Recipe(files=(weights,), system=system), {weights: digest}, ignore)
     return next(model.digest for model in store.list() if model.name.same_as(name))
 
 
-def kept_of(name: ModelName, store: Store) -> list[str]:
-    """The digests that are kept of a name, the last kept first."""
-    return [model.digest for model in history(name, store.list())]
+def backup_digests(name: ModelName, store: Store) -> list[str]:
+    """Return the digests of a name's backups, the newest first."""
+    return [model.digest for model in backups_of(name, store.list())]
 
 
-def brings_back(store: Store, weights: Path) -> None:
-    """Overwrite, bring back, bring back what that overwrote, and let go of the oldest."""
+def restores_backups(store: Store, weights: Path) -> None:
+    """Overwrite a tag, roll back, undo the rollback, and evict the oldest backup."""
     first = hold(store, weights, NAME, "first")
-    alias = keep(NAME, store, 3)
+    alias = back_up(NAME, store, 3)
     assert alias
     second = hold(store, weights, NAME, "second")
     found = store.find(alias)
@@ -38,44 +40,44 @@ def brings_back(store: Store, weights: Path) -> None:
     assert (found.digest, found.model.system) == (first, "first")
 
     hold(store, weights, OTHER, "other")
-    assert rollback(NAME, store).digest == first
-    assert rollback(NAME, store).digest == second
-    assert kept_of(NAME, store) == [first, second]
-    back = rollback(NAME, store, first[7:])
-    assert (back.digest, back.before) == (first, second)
+    assert restore(NAME, store).digest == first
+    assert restore(NAME, store).digest == second
+    assert backup_digests(NAME, store) == [first, second]
+    back = restore(NAME, store, first[7:])
+    assert (back.digest, back.previous_digest) == (first, second)
     found = store.find(NAME)
     assert found
     assert found.model.system == "first"
 
     hold(store, weights, NAME, "third")
-    keep(NAME, store, limit=2)
-    assert kept_of(NAME, store)[1:] == [second]
+    back_up(NAME, store, limit=2)
+    assert backup_digests(NAME, store)[1:] == [second]
     for model in store.list():
         if model.name.model == NAME.model:
-            store.remove(model.name)
+            store.delete(model.name)
 
 
 def leaves_no_layers(store: Store, weights: Path) -> None:
-    """Copy over what is kept, and over what is not."""
+    """Overwrite a tag with a backup, and one without."""
 
     def has(system: str) -> bool:
         return store.has_blob(f"sha256:{sha256(system.encode()).hexdigest()}")
 
-    hold(store, weights, NAME, "goes")
-    other = hold(store, weights, OTHER, "stays")
-    assert has("goes")
+    hold(store, weights, NAME, "discarded")
+    other = hold(store, weights, OTHER, "remains")
+    assert has("discarded")
     assert replace_tag(OTHER, NAME, store)[0].digest == other
-    assert not has("goes")
-    assert kept_of(NAME, store) == []
+    assert not has("discarded")
+    assert backup_digests(NAME, store) == []
 
-    hold(store, weights, NAME, "kept")
-    alias = keep(NAME, store, 3)
+    hold(store, weights, NAME, "backed up")
+    alias = back_up(NAME, store, 3)
     replace_tag(OTHER, NAME, store)
-    assert has("kept")
-    assert [model.name for model in history(NAME, store.list())] == [alias]
+    assert has("backed up")
+    assert [model.name for model in backups_of(NAME, store.list())] == [alias]
     replace_tag(OTHER, NAME, store)
     for model in store.list():
         if model.name.model == NAME.model:
-            assert has("stays")
-            store.remove(model.name)
-    assert not has("stays")
+            assert has("remains")
+            store.delete(model.name)
+    assert not has("remains")

@@ -1,4 +1,4 @@
-"""What is kept of a tag when it is overwritten, and how it comes back."""
+"""Backups of an overwritten tag, and rollbacks."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contracts.backups_contract import brings_back, hold, kept_of, leaves_no_layers
+from tests.contracts.backups_contract import backup_digests, hold, leaves_no_layers, restores_backups
 from tests.fakes.faults import Status
 from tests.fakes.ollama import FakeOllama
+from tests.support.server import connect
 
 from modelfile.errors import NotFound, ServerError, UsageError, VerificationError
 from modelfile.names import ModelName
-from modelfile.stores.backups import alias_of, history, is_internal, keep, replace_tag, rollback
-from modelfile.stores.ollama.client import Client
+from modelfile.stores.backups import alias_of, back_up, backups_of, is_internal, replace_tag, restore
+from modelfile.stores.memory import MemoryStore
 from modelfile.stores.ollama.store import ServerStore
-from modelfile.stores.protocol import ListedModel
+from modelfile.stores.protocol import ListedModel, Store
 
 V1, V2 = ModelName.parse("bot:v1"), ModelName.parse("bot:v2")
 LONG = ModelName.parse("bot:v1.0.0-rc.1")
@@ -25,7 +26,7 @@ LONG = ModelName.parse("bot:v1.0.0-rc.1")
 
 @pytest.fixture
 def store(fake: FakeOllama) -> Iterator[ServerStore]:
-    with Client(fake.url) as client:
+    with connect(fake.url) as client:
         yield ServerStore(client)
 
 
@@ -38,32 +39,23 @@ def weights(tmp_path: Path) -> Path:
 def overwritten(
     store: ServerStore, weights: Path, name: ModelName, contents: Sequence[str], limit: int = 3
 ) -> list[str]:
-    """Give a name one content after the other, each kept before the next; the digests of all."""
+    """Give a name one content after the other, each backed up before the next; return all digests."""
     digests = []
     for content in contents:
-        keep(name, store, limit)
+        back_up(name, store, limit)
         digests.append(hold(store, weights, name, content))
     return digests
 
 
-def test_it_comes_back(store: ServerStore, weights: Path) -> None:
-    brings_back(store, weights)
+def test_rollback_restores_the_previous_model(any_store: Store, tiny: Path) -> None:
+    restores_backups(any_store, tiny)
 
 
-@pytest.mark.live
-def test_it_comes_back_on_a_real_server(real: str, tiny: Path) -> None:
-    with Client(real) as client:
-        brings_back(ServerStore(client), tiny)
-        leaves_no_layers(ServerStore(client), tiny)
+def test_an_overwritten_model_leaves_no_layers(any_store: Store, tiny: Path) -> None:
+    leaves_no_layers(any_store, tiny)
 
 
-def test_what_is_overwritten_leaves_no_layers(store: ServerStore, weights: Path) -> None:
-    leaves_no_layers(store, weights)
-
-
-def test_what_could_not_be_copied_over_stays_kept(
-    store: ServerStore, weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_backup_remains_if_the_copy_fails(store: ServerStore, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before, _ = hold(store, weights, V1, "a"), hold(store, weights, V2, "b")
     copies = store.copy
 
@@ -75,14 +67,14 @@ def test_what_could_not_be_copied_over_stays_kept(
     monkeypatch.setattr(store, "copy", copy)
     with pytest.raises(ServerError, match="no"):
         replace_tag(V2, V1, store)
-    assert kept_of(V1, store) == [before]
-    with pytest.raises(NotFound, match="there is no bot:v3"):
+    assert backup_digests(V1, store) == [before]
+    with pytest.raises(NotFound, match="bot:v3 not found"):
         replace_tag(ModelName.parse("bot:v3"), V1, store)
 
 
 def test_aliases(store: ServerStore, weights: Path) -> None:
     digest = hold(store, weights, V1, "a")
-    alias = keep(ModelName.parse("BOT:V1"), store, 3)
+    alias = back_up(ModelName.parse("BOT:V1"), store, 3)
     assert str(alias) == f"bot:sha256-{digest.removeprefix('sha256:')}-v1"
     longest = ModelName.parse(f"team/bot:{'x' * 80}")
     for name in (V1, LONG, longest):
@@ -95,131 +87,127 @@ def test_aliases(store: ServerStore, weights: Path) -> None:
     assert alias_of(LONG, digest) != alias_of(replace(LONG, tag="v1.0.0-rc.2"), digest)
 
 
-def test_the_oldest_go_of_this_tag_only(store: ServerStore, weights: Path) -> None:
+def test_only_the_oldest_backups_of_the_same_tag_are_evicted(store: ServerStore, weights: Path) -> None:
     others = [overwritten(store, weights, name, ["x", "y"]) for name in (V2, LONG)]
     pinned = ModelName.parse(f"bot:sha256-{'0' * 64}")
     store.copy(V2, pinned)
     digests = overwritten(store, weights, V1, "abcdef")
-    assert kept_of(V1, store) == [*digests[4:1:-1]]
-    assert [kept_of(name, store) for name in (V2, LONG)] == [[other[0]] for other in others]
+    assert backup_digests(V1, store) == [*digests[4:1:-1]]
+    assert [backup_digests(name, store) for name in (V2, LONG)] == [[other[0]] for other in others]
     assert store.find(pinned)
 
 
-def test_what_is_kept_again_counts_as_kept_now(store: ServerStore, weights: Path) -> None:
+def test_a_model_that_is_backed_up_again_is_the_newest_backup(store: ServerStore, weights: Path) -> None:
     a, b, c = overwritten(store, weights, V1, "abc")
-    assert hold(store, weights, V1, "a") == a  # b is kept, c is not: another program overwrote it
-    keep(V1, store, 3)
-    assert kept_of(V1, store) == [a, b]
+    assert hold(store, weights, V1, "a") == a  # b is backed up, c is not: another program overwrote it
+    back_up(V1, store, 3)
+    assert backup_digests(V1, store) == [a, b]
     hold(store, weights, V1, "c")
-    assert (rollback(V1, store).digest, kept_of(V1, store)) == (a, [c, a, b])
+    assert (restore(V1, store).digest, backup_digests(V1, store)) == (a, [c, a, b])
 
 
-def test_what_is_kept_now_stays_where_the_clock_went_back(store: ServerStore, weights: Path, fake: FakeOllama) -> None:
+def test_the_latest_backup_remains_if_the_clock_went_back(store: ServerStore, weights: Path, fake: FakeOllama) -> None:
     overwritten(store, weights, V1, "abc")
     for name, model in fake.models.items():
         fake.models[name] = replace(model, modified="2030-01-01T00:00:00Z")
-    alias = keep(V1, store, 1)
-    assert [old.name for old in history(V1, store.list())] == [alias]
+    alias = back_up(V1, store, 1)
+    assert [old.name for old in backups_of(V1, store.list())] == [alias]
 
 
-def test_nothing_to_keep(store: ServerStore, weights: Path) -> None:
-    assert keep(V1, store, 3) is None
+def test_nothing_to_back_up(store: ServerStore, weights: Path) -> None:
+    assert back_up(V1, store, 3) is None
     overwritten(store, weights, V1, "ab")
-    before = kept_of(V1, store)
-    assert keep(V1, store, 0) is None
-    assert kept_of(V1, store) == before
+    before = backup_digests(V1, store)
+    assert back_up(V1, store, 0) is None
+    assert backup_digests(V1, store) == before
 
 
 @pytest.mark.parametrize(
     ("fault", "error"), [(Status(400, '{"error": "x"}'), ServerError), (Status(200, ""), VerificationError)]
 )
-def test_nothing_goes_where_nothing_can_be_kept(
+def test_no_backup_is_evicted_if_none_can_be_made(
     store: ServerStore, weights: Path, fake: FakeOllama, fault: Status, error: type[Exception]
 ) -> None:
     overwritten(store, weights, V1, "abcd")
     before = dict(fake.models)
     fake.fault("/api/copy", fault)
     with pytest.raises(error):
-        keep(V1, store, 1)
+        back_up(V1, store, 1)
     assert fake.models == before
     fake.fault("/api/copy", fault)
     with pytest.raises(error):
-        rollback(V1, store)
+        restore(V1, store)
     assert fake.models == before
 
 
-def test_a_rollback_does_not_lose_what_it_brings_back(store: ServerStore, weights: Path) -> None:
+def test_a_rollback_leaves_all_backups(store: ServerStore, weights: Path) -> None:
     digests = overwritten(store, weights, V1, "abcd")
-    done = rollback(V1, store, digests[0][7:19])
-    assert (done.digest, done.before) == (digests[0], digests[3])
-    assert done.kept == alias_of(V1, digests[3])
-    assert kept_of(V1, store) == [digests[3], digests[2], digests[1], digests[0]]
+    done = restore(V1, store, digests[0][7:19])
+    assert (done.digest, done.previous_digest) == (digests[0], digests[3])
+    assert done.backup == alias_of(V1, digests[3])
+    assert backup_digests(V1, store) == [digests[3], digests[2], digests[1], digests[0]]
 
 
-def test_a_tag_that_was_removed(store: ServerStore, weights: Path) -> None:
+def test_rollback_restores_a_removed_tag(store: ServerStore, weights: Path) -> None:
     digests = overwritten(store, weights, V1, "ab")
-    store.remove(V1)
-    done = rollback(V1, store)
-    assert (done.digest, done.before, done.kept) == (digests[0], None, None)
+    store.delete(V1)
+    done = restore(V1, store)
+    assert (done.digest, done.previous_digest, done.backup) == (digests[0], None, None)
 
 
-def test_a_pin_comes_back_only_where_its_digest_is_said(store: ServerStore, weights: Path) -> None:
+def test_a_pin_alias_is_restored_only_by_its_digest(store: ServerStore, weights: Path) -> None:
     digest = hold(store, weights, V1, "a")
     store.copy(V1, ModelName.parse(f"bot:sha256-{digest.removeprefix('sha256:')}"))
     hold(store, weights, V1, "b")
-    with pytest.raises(NotFound, match="nothing is kept of bot:v1"):
-        rollback(V1, store)
-    assert rollback(V1, store, digest).digest == digest
+    with pytest.raises(NotFound, match="no backups of bot:v1"):
+        restore(V1, store)
+    assert restore(V1, store, digest).digest == digest
 
 
-def test_refusals(store: ServerStore, weights: Path) -> None:
+def test_invalid_rollbacks(store: ServerStore, weights: Path) -> None:
     a, b, c = overwritten(store, weights, V1, "abc")
     before = store.list()
     with pytest.raises(NotFound) as nothing:
-        rollback(V2, store)
-    assert nothing.value.hint == "there is some of bot:v1"
-    with pytest.raises(UsageError, match="several models kept of bot:v1") as several:
-        rollback(V1, store, "sha256:")
-    assert {a, b} == set(str(several.value.hint).split(", "))
-    with pytest.raises(NotFound, match="no model of digest xyz is kept"):
-        rollback(V1, store, "xyz")
+        restore(V2, store)
+    assert nothing.value.hint == "there are backups of bot:v1"
+    with pytest.raises(UsageError, match="several backups of bot:v1") as several:
+        restore(V1, store, "sha256:")
+    assert {a, b} == set(str(several.value.hint).removeprefix("give more of it: ").split(", "))
+    with pytest.raises(NotFound, match="has a digest starting with xyz"):
+        restore(V1, store, "xyz")
     assert store.list() == before
-    keep(V1, store, 3)
-    with pytest.raises(UsageError, match="already"):
-        rollback(V1, store, c)
+    back_up(V1, store, 3)
+    with pytest.raises(UsageError, match="is already"):
+        restore(V1, store, c)
     for digest in (a, b):
-        store.remove(alias_of(V1, digest))
-    with pytest.raises(NotFound, match="holds the only model that is kept"):
-        rollback(V1, store)
+        store.delete(alias_of(V1, digest))
+    with pytest.raises(NotFound, match="the only backup of bot:v1"):
+        restore(V1, store)
 
 
-class Memory(ServerStore):
-    """Names and digests, with a clock that ticks at each copy."""
+class Memory(MemoryStore):
+    """A store of names and digests with a clock that ticks at each copy."""
 
     def __init__(self) -> None:
         self.models: dict[ModelName, ListedModel] = {}
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
-
-    @property
-    def place(self) -> str:
-        """Nowhere."""
-        return "here"
+        super().__init__()
 
     def hold(self, name: ModelName, digest: str) -> None:
-        """Give a name a content."""
+        """Set the digest of a name."""
         self.now += timedelta(seconds=1)
         self.models[name] = ListedModel(name=name, digest=digest, size=1, modified=self.now)
 
     def list(self) -> tuple[ListedModel, ...]:
-        """List all, in no order."""
+        """Return all models in no order."""
         return tuple(self.models.values())
 
     def copy(self, source: ModelName, destination: ModelName) -> None:
-        """Give another name the same content."""
+        """Copy a digest to another name."""
         self.hold(destination, self.models[source].digest)
 
-    def remove(self, name: ModelName) -> None:
-        """Take a name away."""
+    def delete(self, name: ModelName) -> None:
+        """Remove a name."""
         del self.models[name]
 
 
@@ -228,8 +216,8 @@ TAGS = st.sampled_from([V1, V2, LONG])
 
 
 @given(st.lists(st.tuples(TAGS, LETTERS | st.none())), st.integers(1, 4))
-def test_it_is_a_list_of_the_last_ones_for_each_tag(does: list[tuple[ModelName, str | None]], limit: int) -> None:
-    """A letter is built, None is a rollback; no tag ever gets what another one held."""
+def test_each_tag_has_a_list_of_its_latest_backups(does: list[tuple[ModelName, str | None]], limit: int) -> None:
+    """Build a letter, or roll back on None; no tag ever gets the contents of another one."""
     store = Memory()
     now: dict[ModelName, str] = {}
     kept: dict[ModelName, list[str]] = {V1: [], V2: [], LONG: []}
@@ -239,18 +227,18 @@ def test_it_is_a_list_of_the_last_ones_for_each_tag(does: list[tuple[ModelName, 
             back = next((digest for digest in kept[name] if digest != before), None)
             if back is None:
                 with pytest.raises(NotFound):
-                    rollback(name, store)
+                    restore(name, store)
                 continue
-            assert rollback(name, store).digest == back
+            assert restore(name, store).digest == back
             now[name] = back
-            most = len(does)  # it lets nothing go
+            most = len(does)  # a rollback evicts nothing
         else:
             most = limit
-            keep(name, store, limit)
+            back_up(name, store, limit)
             digest = f"sha256:{letter * 64}"
             store.hold(name, digest)
             now[name] = digest
         if before:
             kept[name] = [before, *(digest for digest in kept[name] if digest != before)][:most]
-        assert [old.digest for old in history(name, store.list())] == kept[name]
+        assert [old.digest for old in backups_of(name, store.list())] == kept[name]
     assert {name: store.models[name].digest for name in now} == now

@@ -12,7 +12,7 @@ from tests.support.raw import give_base, lines, post, upload
 
 @pytest.fixture
 def base(fake: FakeOllama) -> FakeOllama:
-    """A server that has `base:v1`."""
+    """Yield a server that has `base:v1`."""
     return give_base(fake)
 
 
@@ -64,13 +64,13 @@ def test_no_success(base: FakeOllama) -> None:
 
 
 def test_slow(base: FakeOllama) -> None:
-    base.fault("/api/version", Slow(5))
+    base.fault("/api/version", Slow(600))
     start = time.monotonic()
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(httpx.TimeoutException):
         httpx.get(f"{base.url}/api/version", timeout=0.05)
     base.fault("/api/version", Slow(0.05))
     assert httpx.get(f"{base.url}/api/version").json() == {"version": "0.9.3"}
-    assert 0.1 <= time.monotonic() - start < 5
+    assert time.monotonic() - start >= 0.1
 
 
 def test_wrong_ack(fake: FakeOllama) -> None:
@@ -149,9 +149,9 @@ def test_leaving_ends_open_connections_and_slow_answers() -> None:
     with httpx.Client() as client:
         with FakeOllama() as fake:
             client.get(f"{fake.url}/api/version")  # and the connection stays open
-            fake.fault("/api/version", Slow(60))
-            with pytest.raises(httpx.ReadTimeout):
+            fake.fault("/api/version", Slow(600))
+            with pytest.raises(httpx.TimeoutException):
                 httpx.get(f"{fake.url}/api/version", timeout=0.05)
         with pytest.raises(httpx.TransportError):
             client.get(f"{fake.url}/api/version")
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 300

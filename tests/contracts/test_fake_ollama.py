@@ -23,7 +23,7 @@ CONTENTS = {"<60448 bytes>": WEIGHTS, "<3 bytes>": b"abc"}
 
 @pytest.fixture
 def base(fake: FakeOllama) -> FakeOllama:
-    """A server that has `base:v1`."""
+    """Yield a server that has `base:v1`."""
     return give_base(fake)
 
 
@@ -37,12 +37,12 @@ def test_answers_as_the_real_server_did(version: str) -> None:
     with FakeOllama(version.replace("rc2", "rc2-head"), allow={"nonsense"}) as fake:
         for number, exchange in enumerate(exchanges(version)):
             answer = _replayed(fake, exchange["request"])
-            expected = exchange["response"] | {"lines": [*map(_normalised, exchange["response"]["lines"])]}
+            expected = exchange["response"] | {"lines": [*map(_normalized, exchange["response"]["lines"])]}
             assert answer == expected, f"exchange {number}: {exchange['note']}"
 
 
 def _replayed(fake: FakeOllama, request: dict[str, Any]) -> dict[str, Any]:
-    """Send a request of a trace, with the digests of our weights for those of the trace, and give the answer back."""
+    """Send a request of a trace, with the digests of our weights for those of the trace, and return the answer."""
     text = json.dumps(request)
     for ours, theirs in TRACED.items():
         text = text.replace(theirs, ours)
@@ -52,11 +52,11 @@ def _replayed(fake: FakeOllama, request: dict[str, Any]) -> dict[str, Any]:
     text = response.text
     for ours, theirs in TRACED.items():
         text = text.replace(ours, theirs)
-    answered = [_normalised(line) for line in text.split("\n") if line]
+    answered = [_normalized(line) for line in text.split("\n") if line]
     return {"status": response.status_code, "content_type": response.headers.get("Content-Type"), "lines": answered}
 
 
-def _normalised(line: str) -> str:
+def _normalized(line: str) -> str:
     """Take out of a line what differs between two servers: times, orders, what is in the weights, and digests of it."""
     answer = json.loads(line)
     for entry in (answer, *answer.get("models", [])):
@@ -75,7 +75,7 @@ def _normalised(line: str) -> str:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_manifests_are_the_real_ones_to_the_byte(version: str) -> None:
-    """With a blob under the digest of the traces, the digests in /api/tags are those of the traces."""
+    """Compare the digests in /api/tags with those of the traces, with a blob under the digest of the traces."""
     trace = exchanges(version)
     uploaded, rewritten = TRACED.values()
     listed = {model["name"]: model["digest"] for model in json.loads(trace[18]["response"]["lines"][0])["models"]}
@@ -84,7 +84,7 @@ def test_manifests_are_the_real_ones_to_the_byte(version: str) -> None:
             fake.blobs[f"sha256:{rewritten}"] = WEIGHTS + REWRITTEN
         else:
             fake.blobs[f"sha256:{uploaded}"] = WEIGHTS
-            del listed["tiny:v1"]  # it depends on the path of a store that the traces do not tell
+            del listed["tiny:v1"]  # it depends on the path of a store, which is not in the traces
         for exchange in (trace[8], trace[9], trace[16], trace[17]):
             request = json.dumps(exchange["request"]["json"])
             if version == "0.33.0-rc2":

@@ -1,4 +1,4 @@
-"""What a fake Ollama server can be told to do wrong; each name is a keyword of tests about trouble."""
+"""Faults that a fake Ollama server can be given."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Garbage:
 class Hangup:
     """Close the connection: once `after_bytes` of the request's body are read, or once `after_lines` are answered.
 
-    A server that hangs up `for_good` is dead, and hangs up on everybody until it is mended.
+    A server that hangs up `for_good` is dead, and hangs up on everybody until the faults are cleared.
     """
 
     after_lines: int = 0
@@ -49,19 +49,19 @@ class NoSuccess:
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """Answer as ever, so many seconds late."""
+    """Answer as usual, so many seconds late."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class WrongAck:
-    """Answer 201 to an upload and keep nothing of it."""
+    """Answer 201 to an upload and discard it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DropParameter:
-    """Lose a parameter of a create, without a word."""
+    """Discard a parameter of a create without an error."""
 
     name: str
 
@@ -80,7 +80,7 @@ class Endless:
     piece: bytes
     content_type: str = "application/json; charset=utf-8"
     answered: Event = field(default_factory=Event)
-    """Set once a good deal is sent."""
+    """Set once a thousand pieces are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +108,5 @@ class Planned:
     fault: Fault
     left: int
     first: int = 0
-    """So many requests pass before."""
+    """The number of requests that succeed before."""
     used: bool = False

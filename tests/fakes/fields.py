@@ -1,4 +1,4 @@
-"""Which fields the requests to an Ollama server have; one that is not here fails the test that sends it."""
+"""The fields of requests to an Ollama server; any other one fails the test that sends it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RENDERER_FIELDS: Final[dict[str, type | tuple[type, ...]]] = dict.fromkeys(("re
 
 
 def check(path: str, request: Any, *, renderers: bool, violation: Callable[[str, str], None]) -> dict[str, Any]:
-    """Hold a request against the fields that its path has; return those that it knows.
+    """Compare a request with the fields that its path has; return the known ones.
 
     Raises:
         Refused: A field is of a wrong type.

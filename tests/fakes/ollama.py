@@ -8,7 +8,7 @@
 It answers what real servers answered in tests/data/traces/, and more strictly: a request with an unknown field, path or
 Content-Type fails the test, and so does a fault that nothing ran into.
 
-Not modelled: running models, push, quantize, safetensors, what is in a GGUF (each is a llama; one with `projector` or
+Not modeled: running models, push, quantize, safetensors, what is in a GGUF (each is a llama; one with `projector` or
 `adapter` in its first 512 bytes is that), autodetected templates, mistakes in templates but for an unclosed `{{`.
 """
 
@@ -48,7 +48,7 @@ from tests.fakes.store import Line, Lines, Store
 from tests.fakes.values import Failure, Refused, go_json, go_quote
 
 JSON: Final = "application/json; charset=utf-8"
-_A_GOOD_DEAL: Final = 1000
+_MANY_PIECES: Final = 1000
 """Pieces of an endless answer."""
 
 
@@ -86,7 +86,7 @@ class FakeOllama:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its URL."""
         assert self._server, "the server runs inside its context only"
         return f"http://127.0.0.1:{self._server.server_port}"
 
@@ -94,7 +94,7 @@ class FakeOllama:
         """Let the next `times` requests below a path (or `METHOD /path`) run into `fault`, once `first` have passed."""
         self._faults.append(Planned(path_prefix, fault, times, first))
 
-    def mend(self) -> None:
+    def clear_faults(self) -> None:
         """Let no more requests run into faults."""
         with self.lock:
             for planned in self._faults:
@@ -104,7 +104,7 @@ class FakeOllama:
         """Take the fault that a request runs into, the first one planned first."""
         with self.lock:
             for planned in self._faults:
-                if planned.left and any(way.startswith(planned.path_prefix) for way in (path, f"{method} {path}")):
+                if planned.left and any(form.startswith(planned.path_prefix) for form in (path, f"{method} {path}")):
                     if planned.first:
                         planned.first -= 1
                         continue
@@ -158,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*args)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-        """Say nothing."""
+        """Print nothing."""
 
     def _answer(self) -> None:
         """Answer one request."""
@@ -207,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for number in takewhile(lambda _: not self._fake.leaving.is_set(), count()):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(fault.piece), fault.piece))
-            if number == _A_GOOD_DEAL:
+            if number == _MANY_PIECES:
                 fault.answered.set()
         raise _HungUp
 
@@ -241,7 +241,7 @@ class _Handler(BaseHTTPRequestHandler):
             yield piece
 
     def _logged(self, body: bytes) -> dict[str, Any]:
-        """Log a request, and hold it against what its path takes."""
+        """Log a request, and compare it with the fields of its path."""
         path, sent = self.path, self.headers.get("Content-Type", "").partition(";")[0]
         upload = self.command == "POST" and path.startswith("/api/blobs/")
         wanted = ("", "application/octet-stream") if upload else ("application/json",) if path in FIELDS else ("",)
@@ -253,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._fake.violation("Content-Type", f"{self.command} {path}: Content-Type {sent!r}")
         if path not in FIELDS:
             return {}
-        renderers = self._fake.store.behaviour.takes_renderers
+        renderers = self._fake.store.behavior.takes_renderers
         return check(path, content, renderers=renderers, violation=self._fake.violation)
 
     def _routed(self, body: bytes, request: dict[str, Any], fault: Fault | None) -> None:
@@ -323,7 +323,7 @@ class _Handler(BaseHTTPRequestHandler):
                     break
             self._send_line(last)
             return
-        goes_on = self._fake.store.behaviour.goes_on_after_errors
+        goes_on = self._fake.store.behavior.goes_on_after_errors
         first = True
         for line in faulty:
             failed = isinstance(line, Failure)

@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Server(ThreadingHTTPServer):
-    """A server whose end ends every connection and waits for every thread, so that nothing is left open."""
+    """A server that closes every connection and waits for every thread when it is closed."""
 
     daemon_threads = False
     request_queue_size = 64
@@ -24,24 +24,24 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), handler)
 
     def get_request(self) -> tuple[socket, Any]:
-        """Remember who is there."""
+        """Remember a connection."""
         connection, address = super().get_request()
         self._open.add(connection)
         return connection, address
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget who goes."""
+        """Forget a closed connection."""
         self._open.discard(request)
         super().shutdown_request(request)
 
     def server_close(self) -> None:
-        """Send everybody away."""
+        """Close all connections."""
         for connection in [*self._open]:
             with suppress(OSError):
                 connection.shutdown(SHUT_RDWR)
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature is socketserver's
-        """Let a client go whenever it likes; any other error is one of the fake itself."""
+        """Ignore clients that disconnect; any other error is one of the fake itself."""
         if not isinstance(sys.exception(), ConnectionError):
             self._complaints.append(format_exc())

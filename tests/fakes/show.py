@@ -1,4 +1,4 @@
-"""What /api/show and /api/tags of a fake Ollama server tell of a model (server/routes.go and images.go)."""
+"""The answers of /api/show and /api/tags of a fake Ollama server (server/routes.go and images.go)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.fakes.values import Behaviour, Layer, Model, go_syntax, go_v, modelfile_quote
+from tests.fakes.values import Behavior, Layer, Model, go_syntax, go_v, modelfile_quote
 
 
 def shown(name: str, model: Model, blobs: Mapping[str, bytes], models_path: str, turn: int) -> dict[str, Any]:
-    """Answer /api/show; `turn` says with which parameter to begin, here and, one further, in the Modelfile."""
+    """Answer /api/show; `turn` is the parameter to begin with, here and, one further, in the Modelfile."""
     config = _json(model.config, blobs)
     parameters = [f"{key:<30} {go_syntax(value)}" for key, value in _parameters(model, blobs, turn)]
     answer = {
@@ -29,10 +29,10 @@ def shown(name: str, model: Model, blobs: Mapping[str, bytes], models_path: str,
     return {key: value for key, value in answer.items() if value}
 
 
-def listed(name: str, model: Model, blobs: Mapping[str, bytes], behaviour: Behaviour) -> dict[str, Any]:
+def listed(name: str, model: Model, blobs: Mapping[str, bytes], behavior: Behavior) -> dict[str, Any]:
     """Write an entry of /api/tags."""
     parent, details = "", _details(_json(model.config, blobs))
-    if behaviour.lists_capabilities:
+    if behavior.lists_capabilities:
         parent = "".join(layer.source for layer in model.of_kind("model")[-1:])
         details |= {"context_length": 128, "embedding_length": 32}
     entry = {
@@ -43,7 +43,7 @@ def listed(name: str, model: Model, blobs: Mapping[str, bytes], behaviour: Behav
         "digest": model.digest,
         "details": {"parent_model": parent} | details,
     }
-    return entry | ({"capabilities": _capabilities(model)} if behaviour.lists_capabilities else {})
+    return entry | ({"capabilities": _capabilities(model)} if behavior.lists_capabilities else {})
 
 
 def _modelfile(name: str, model: Model, blobs: Mapping[str, bytes], models_path: str, turn: int) -> str:
@@ -70,7 +70,7 @@ def _modelfile(name: str, model: Model, blobs: Mapping[str, bytes], models_path:
 
 
 def _parameters(model: Model, blobs: Mapping[str, bytes], turn: int) -> list[tuple[str, Any]]:
-    """The parameters beginning with any of them, as Go goes through a map; a list's items one by one."""
+    """Return the parameters beginning with any of them, as Go iterates over a map; a list's items one by one."""
     pairs = [pair for layer in model.of_kind("params")[-1:] for pair in _json(layer, blobs).items()]
     start = turn % (len(pairs) or 1)
     turned = pairs[start:] + pairs[:start]

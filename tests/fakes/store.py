@@ -1,6 +1,6 @@
-"""What an Ollama server keeps and makes of requests, in memory; tests/fakes/ollama.py puts it behind HTTP.
+"""The models and blobs of an Ollama server, in memory; tests/fakes/ollama.py puts them behind HTTP.
 
-Modelled on Ollama's own `server/{create,images,layer,manifest,routes}.go` of 0.9.3 and on traces of 0.9.3, 0.24.0 and
+Modeled on Ollama's own `server/{create,images,layer,manifest,routes}.go` of 0.9.3 and on traces of 0.9.3, 0.24.0 and
 0.33.0-rc2 (tests/data/traces/). Shares no code with `modelfile`, so that a misunderstanding there is not repeated here.
 """
 
@@ -18,7 +18,7 @@ from tests.fakes.show import listed, shown
 from tests.fakes.values import (
     DEFAULT_HOST,
     IMAGE,
-    Behaviour,
+    Behavior,
     Failure,
     Layer,
     Model,
@@ -33,7 +33,7 @@ from tests.fakes.values import (
 )
 
 REWRITTEN: Final = b"written by llama-quantize".ljust(64, b"\0")
-"""What a server that rewrites weights appends to those that do not end so."""
+"""The end of weights that a server has rewritten."""
 
 _WEIGHTS: Final = (f"{IMAGE}model", f"{IMAGE}adapter", f"{IMAGE}projector")
 _CONFIG: Final = "application/vnd.docker.container.image.v1+json"
@@ -46,7 +46,7 @@ Request: TypeAlias = Mapping[str, Any]
 
 
 def published(weights: bytes, **request: Any) -> Published:
-    """What a registry holds of a model that a server elsewhere built from `weights` and pushed."""
+    """Return a model as a registry has it after a server elsewhere built it from `weights` and pushed it."""
     store = Store("0.9.3", "/elsewhere/models")
     digest = store.add(weights)
     lines = list(store.create({"model": "made", "files": {"made.gguf": digest}, **request}))
@@ -59,7 +59,7 @@ class Store:
     """Models, blobs, and the registries that can be pulled from."""
 
     def __init__(self, version: str, models_path: str) -> None:
-        self.behaviour = Behaviour.of(version)
+        self.behavior = Behavior.of(version)
         self.models_path = models_path
         self.models: dict[str, Model] = {}
         self.blobs: dict[str, bytes] = {}
@@ -75,7 +75,7 @@ class Store:
         return digest
 
     def has(self, digest: str) -> bool:
-        """Whether the blob is there.
+        """Return whether the blob is there.
 
         Raises:
             Refused: It is no digest.
@@ -87,7 +87,7 @@ class Store:
     def tags(self) -> dict[str, Any]:
         """Answer /api/tags; the newest come first."""
         newest = sorted(self.models.items(), key=lambda item: item[1].modified, reverse=True)
-        return {"models": [listed(name, model, self.blobs, self.behaviour) for name, model in newest]}
+        return {"models": [listed(name, model, self.blobs, self.behavior) for name, model in newest]}
 
     def show(self, request: Request) -> dict[str, Any]:
         """Answer /api/show, with the parameters in another order at each call, as Go's maps have them."""
@@ -156,7 +156,7 @@ class Store:
 
     def _made(self, name: str, layers: list[Layer], request: Request) -> Lines:
         """Write the model, and remove what only the one before it used (createModel)."""
-        if self.behaviour.rewrites_weights and not request.get("from"):
+        if self.behavior.rewrites_weights and not request.get("from"):
             for index, layer in enumerate(layers):
                 if layer.media == f"{IMAGE}model":
                     yield {"status": "verifying conversion"}
@@ -166,7 +166,7 @@ class Store:
             return
         config = self._config_of(layers, request)
         layers = self._with_texts(layers, request)
-        if self.behaviour.writes_rootfs:
+        if self.behavior.writes_rootfs:
             config["rootfs"] = {"type": "layers", "diff_ids": [layer.digest for layer in layers]}
         config_layer = self._new(_CONFIG, f"{go_json(config)}\n")
         for layer in layers:
@@ -179,7 +179,7 @@ class Store:
         yield {"status": "success"}
 
     def _base(self, text: str) -> Generator[Line, None, list[Layer] | None]:
-        """The layers of a model, pulled if it is not there. Its name is compared with case, M 0.9.3."""
+        """Return the layers of a model, pulled if it is missing. Its name is compared with case, M 0.9.3."""
         if (name := Name.parse(text)) is None:
             yield Failure("invalid model name", 400)
             return None
@@ -191,7 +191,7 @@ class Store:
         ]
 
     def _uploaded(self, files: Mapping[str, str], kind: str) -> Generator[Line, None, list[Layer] | None]:
-        """The layers of uploaded files; a GGUF that says `projector` or `adapter` early on is one."""
+        """Return the layers of uploaded files; a GGUF that says `projector` or `adapter` early on is one."""
         bad = 400 if kind == "adapter" else None
         gguf = [path.endswith(".gguf") or self.blobs.get(files[path], b"")[:4] == b"GGUF" for path in files]
         if not any(gguf) or any(path.endswith(".safetensors") for path in files):
@@ -214,7 +214,7 @@ class Store:
                 yield Failure("supplied file was not in GGUF format", 400)
                 return None
             said = [other for other in ("projector", "adapter") if other.encode() in content[:512]]
-            source = path if self.behaviour.rewrites_weights else self._path(digest)
+            source = path if self.behavior.rewrites_weights else self._path(digest)
             media = IMAGE + (said or [kind])[0]
             layers.append(Layer(media, digest, len(content), source, f"using existing layer {digest}"))
         return layers
@@ -226,8 +226,8 @@ class Store:
         return self._new(layer.media, content + REWRITTEN)
 
     def _config_of(self, layers: Iterable[Layer], request: Request) -> dict[str, Any]:
-        """The config; what it says of the weights is what real servers said of those in the traces."""
-        kinds = _WEIGHTS[:1] if self.behaviour.takes_renderers else _WEIGHTS
+        """Return the config, with the facts about weights that real servers returned for those in the traces."""
+        kinds = _WEIGHTS[:1] if self.behavior.takes_renderers else _WEIGHTS
         families = ["llama" for layer in layers if layer.media in kinds] or None
         config = {
             "model_format": "gguf" if families else "",
@@ -236,7 +236,7 @@ class Store:
             "model_type": "14K" if families else "",
             "file_type": "unknown" if families else "",
         }
-        if self.behaviour.takes_renderers:
+        if self.behavior.takes_renderers:
             base = Name.parse(request.get("from", ""))
             inherited = self._json(self.models[base.shown].config) if base and base.shown in self.models else {}
             for key in ("renderer", "parser", "requires"):
@@ -245,7 +245,7 @@ class Store:
         return config | {"architecture": "amd64", "os": "linux"}
 
     def _with_texts(self, layers: list[Layer], request: Request) -> list[Layer]:
-        """Replace, add and merge what is not weights, in Ollama's order."""
+        """Replace, add and merge texts, parameters and messages, in Ollama's order."""
 
         def replaced(kind: str, content: str) -> list[Layer]:
             media = IMAGE + kind
@@ -254,9 +254,9 @@ class Store:
         for kind in ("template", "system"):
             if request.get(kind):
                 layers = replaced(kind, request[kind])
-        licences = request.get("license") or []
-        for licence in [licences] if isinstance(licences, str) else licences:
-            layers = [*layers, self._new(f"{IMAGE}license", licence)]
+        licenses = request.get("license") or []
+        for license_text in [licenses] if isinstance(licenses, str) else licenses:
+            layers = [*layers, self._new(f"{IMAGE}license", license_text)]
         parameters: dict[str, Any] = {}
         for layer in layers:
             if layer.media == f"{IMAGE}params":
@@ -301,7 +301,7 @@ class Store:
                 return False
         yield {"status": "writing manifest"}
         gone = self.models.get(name.shown)
-        kept = found.manifest if self.behaviour.keeps_pulled_bytes else manifest(layers[-1], layers[:-1]).encode()
+        kept = found.manifest if self.behavior.keeps_pulled_bytes else manifest(layers[-1], layers[:-1]).encode()
         self._write(name.shown, kept)
         if gone and {layer.digest for layer in (*gone.layers, gone.config)} - {layer.digest for layer in layers}:
             yield {"status": "removing unused layers"}
@@ -310,7 +310,7 @@ class Store:
         return True
 
     def _existing(self, name: Name) -> Name:
-        """The name with every part spelled as a model that is there spells it (getExistingName)."""
+        """Return the name with every part spelled as in an existing model (getExistingName)."""
         for other in filter(None, map(Name.parse, self.models)):
             for part in (part.name for part in fields(Name)):
                 if getattr(other, part).lower() == getattr(name, part).lower():

@@ -1,6 +1,6 @@
 """The values of a fake Ollama server: names, layers, manifests, and Go's ways of writing them.
 
-What each line of code here is modelled on was measured on Ollama 0.9.3, or read in its source where that is named.
+All of it was measured on Ollama 0.9.3, or read in its source where that is named.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 DEFAULT_HOST: Final = "registry.ollama.ai"
 
 IMAGE: Final = "application/vnd.ollama.image."
-"""What the media types of layers begin with."""
+"""The prefix of the media types of layers."""
 
 _MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 _NAME: Final = re.compile(
@@ -45,44 +45,44 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Behaviour:
-    """What changed between the versions of Ollama, as measured on 0.9.3, 0.24.0 and 0.33.0-rc2."""
+class Behavior:
+    """The behavior of one version of Ollama, as measured on 0.9.3, 0.24.0 and 0.33.0-rc2."""
 
     version: tuple[int, ...]
 
     @classmethod
-    def of(cls, version: str) -> Behaviour:
+    def of(cls, version: str) -> Behavior:
         """Read `0.33.0` and `0.33.0-rc2-head` alike."""
         return cls(tuple(int(part) for part in re.findall(r"\d+", version)[:3]))
 
     @property
     def goes_on_after_errors(self) -> bool:
-        """Whether a stream answers 200 whatever comes, and goes on after the error of a base that cannot be pulled."""
+        """True if a stream always answers 200, and goes on after the error of a base that cannot be pulled."""
         return self.version < (0, 24)
 
     @property
     def takes_renderers(self) -> bool:
-        """Whether create knows `renderer`, `parser` and `requires`."""
+        """True if create knows `renderer`, `parser` and `requires`."""
         return self.version >= (0, 24)
 
     @property
     def keeps_pulled_bytes(self) -> bool:
-        """Whether a pulled manifest is stored as the registry has it."""
+        """True if a pulled manifest is stored as the registry has it."""
         return self.version >= (0, 19)
 
     @property
     def rewrites_weights(self) -> bool:
-        """Whether weights from a file go through llama-quantize."""
+        """True if weights from a file go through llama-quantize."""
         return self.version >= (0, 30)
 
     @property
     def writes_rootfs(self) -> bool:
-        """Whether the config names the layers."""
+        """True if the config names the layers."""
         return self.version < (0, 32, 10)
 
     @property
     def lists_capabilities(self) -> bool:
-        """Whether /api/tags tells parents and capabilities."""
+        """True if /api/tags returns parents and capabilities."""
         return self.version >= (0, 33)
 
 
@@ -97,7 +97,7 @@ class Name:
 
     @classmethod
     def parse(cls, text: str) -> Name | None:
-        """Read a name; None if Ollama refuses it."""
+        """Read a name; None if Ollama rejects it."""
         if (found := _NAME.fullmatch(text)) is None:
             return None
         host, namespace, model, tag = found.groups()
@@ -115,7 +115,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One entry of a manifest, and what create says of it."""
+    """One entry of a manifest, and the status that create reports for it."""
 
     media: str
     digest: str
@@ -130,7 +130,7 @@ class Layer:
 
     @property
     def entry(self) -> dict[str, Any]:
-        """As a manifest has it."""
+        """The entry in a manifest."""
         entry = {"mediaType": self.media, "digest": self.digest, "size": self.size}
         return entry | ({"from": self.source} if self.source else {})
 
@@ -144,7 +144,7 @@ class Model:
 
     @property
     def digest(self) -> str:
-        """The sha256 of the manifest, as /api/tags tells it."""
+        """The sha256 of the manifest, as /api/tags returns it."""
         return hashlib.sha256(self.manifest).hexdigest()
 
     @property
@@ -158,7 +158,7 @@ class Model:
         return [Layer.of(entry) for entry in json.loads(self.manifest)["layers"]]
 
     def of_kind(self, kind: str) -> list[Layer]:
-        """The layers of one kind: model, adapter, projector, template, system, license, params or messages."""
+        """Return the layers of one kind: model, adapter, projector, template, system, license, params or messages."""
         return [layer for layer in self.layers if layer.media == IMAGE + kind]
 
 
@@ -171,7 +171,7 @@ class Published:
 
     @property
     def model(self) -> Model:
-        """What a server makes of the manifest."""
+        """The model in a store."""
         return Model(self.manifest, "")
 
 
@@ -182,7 +182,7 @@ def manifest(config: Layer, layers: Iterable[Layer]) -> str:
 
 
 def as_any(value: object) -> object:
-    """What Go reads JSON into and writes it from where it knows no type: sorted maps, and every number a float."""
+    """Return a value as Go reads JSON without a type: sorted maps, and every number a float."""
     match value:
         case dict():
             return {key: as_any(value[key]) for key in sorted(value)}
@@ -211,7 +211,7 @@ def go_json(value: object) -> str:
 
 
 def go_v(value: object) -> str:
-    """Write what JSON held as `fmt` does for `%v`: the form of `PARAMETER` in /api/show's `modelfile`."""
+    """Write a JSON value as `fmt` does for `%v`: the form of `PARAMETER` in /api/show's `modelfile`."""
     match value:
         case dict():
             return "map[" + " ".join(f"{key}:{go_v(value[key])}" for key in sorted(value)) + "]"
@@ -228,7 +228,7 @@ def go_v(value: object) -> str:
 
 
 def go_syntax(value: object) -> str:
-    """Write what JSON held as `fmt` does for `%#v`: the form of /api/show's `parameters`."""
+    """Write a JSON value as `fmt` does for `%#v`: the form of /api/show's `parameters`."""
     match value:
         case dict():
             items = ", ".join(f"{go_quote(key)}:{go_syntax(value[key])}" for key in sorted(value))
@@ -273,7 +273,7 @@ def modelfile_quote(text: str) -> str:
 
 
 def template_error(text: str) -> str | None:
-    """What Go's text/template says of a `{{` without its `}}`; every other mistake in a template passes here."""
+    """Return Go's error for a `{{` without its `}}`; every other mistake in a template passes here."""
     start = text.rfind("{{")
     if start < 0 or "}}" in text[start:]:
         return None

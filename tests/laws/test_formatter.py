@@ -15,7 +15,7 @@ from modelfile.syntax.modelfile import Modelfile
 
 
 @given(texts)
-def test_formatting_keeps_the_meaning_and_is_stable(text: str) -> None:
+def test_formatting_preserves_meaning_and_is_idempotent(text: str) -> None:
     before = parse(f"FROM x\n{text}\n")
     if before.diagnostics:
         return
@@ -26,7 +26,7 @@ def test_formatting_keeps_the_meaning_and_is_stable(text: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["modelfiles", "examples"])
-def test_our_own_are_formatted(folder: str) -> None:
+def test_modelfiles_of_this_repository_are_formatted(folder: str) -> None:
     assert mf("fmt", "--check", folder, cwd=ROOT) == Ran(0, "", "")
 
 
@@ -38,7 +38,7 @@ def test_our_own_are_formatted(folder: str) -> None:
         ("FROM x\n# c", "formatting it again would change it again"),
     ],
 )
-def test_a_printer_that_is_wrong_is_not_believed(monkeypatch: pytest.MonkeyPatch, wrong: str, message: str) -> None:
+def test_proof_rejects_a_wrong_text(monkeypatch: pytest.MonkeyPatch, wrong: str, message: str) -> None:
 
     def printer(modelfile: Modelfile) -> str:
         return wrong if modelfile.text == "from x\n# c\n" else print_modelfile(modelfile)
@@ -49,7 +49,7 @@ def test_a_printer_that_is_wrong_is_not_believed(monkeypatch: pytest.MonkeyPatch
     assert "bug" in (caught.value.hint or "")
 
 
-def test_bytes_around_the_text_are_kept(tmp_path: Path) -> None:
+def test_encoding_and_mode_are_preserved(tmp_path: Path) -> None:
     path = tmp_path / "Modelfile"
     path.write_bytes('\ufefffrom x\r\nsystem   "é\r\n"\r\n'.encode("utf-16-le"))
     path.chmod(0o640)
@@ -58,7 +58,7 @@ def test_bytes_around_the_text_are_kept(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-def test_what_is_not_utf_8_is_left_alone(tmp_path: Path) -> None:
+def test_invalid_utf_8_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "Modelfile"
     path.write_bytes(b"from x\nsystem \xff\n")
     ran = mf("fmt", str(path))

@@ -1,4 +1,4 @@
-"""Laws, tried on what hypothesis thinks of."""
+"""Property tests of parsing, decoding, numbers and fingerprints."""
 
 import struct
 from dataclasses import replace
@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelfile.catalog.parameters import Kind
-from modelfile.characters import is_dropped
+from modelfile.characters import is_unprintable
 from modelfile.differ import compare_models
 from modelfile.linter.engine import lint
 from modelfile.linter.rule import Context
@@ -19,7 +19,7 @@ from modelfile.recipe.values import ParameterValue, parse_value
 from modelfile.source import Source, Span
 from modelfile.syntax import nodes
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Comment, Headless, Instruction, Node, Parameter, Unknown, Word
+from modelfile.syntax.nodes import Comment, Incomplete, Instruction, Node, Parameter, Unknown, Word
 
 WORDS = [
     "FROM",
@@ -55,7 +55,7 @@ PIECES = [
     ":",
     "=",
 ]
-STRANGE = [
+UNUSUAL = [
     "\0",
     "\x01",
     "\xa0",
@@ -70,7 +70,7 @@ STRANGE = [
     "\u017f",
     "{{ .Prompt }}",
 ]
-texts = st.lists(st.sampled_from([*PIECES, *STRANGE]), max_size=40).map("".join) | st.text(max_size=60)
+texts = st.lists(st.sampled_from([*PIECES, *UNUSUAL]), max_size=40).map("".join) | st.text(max_size=60)
 digests = st.integers(0, 3).map(lambda number: f"sha256:{number:064x}")
 values = st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.tuples(st.text()) | st.integers(-9, 9)
 models = st.builds(
@@ -87,7 +87,7 @@ def leaves(node: Node) -> list[Span]:
     match node:
         case Comment():
             return [node.span]
-        case Unknown(word=first, rest=second) | Headless(keyword=first, rest=second):
+        case Unknown(word=first, rest=second) | Incomplete(keyword=first, rest=second):
             return [first.span, second.span]
         case Parameter():
             return [node.keyword.span, node.name.span, node.value.span]
@@ -98,20 +98,20 @@ def leaves(node: Node) -> list[Span]:
 
 
 @given(texts)
-def test_every_text_has_a_tree_whose_leaves_stand_in_order_with_only_blanks_between(text: str) -> None:
+def test_leaves_are_in_order_with_only_whitespace_between(text: str) -> None:
     source = Source(text=text)
     end = 0
     for node in Modelfile.parse(source).nodes:
         for span in leaves(node):
             assert end <= span.start <= span.end
-            assert all(character in " \t\r\n" or is_dropped(character) for character in text[end : span.start])
+            assert all(character in " \t\r\n" or is_unprintable(character) for character in text[end : span.start])
             end = span.end
-    assert all(character in " \t\r\n" or is_dropped(character) for character in text[end:])
+    assert all(character in " \t\r\n" or is_unprintable(character) for character in text[end:])
     lint(Context(modelfile=Modelfile.parse(source)))
 
 
 @given(texts)
-def test_words_are_what_stands_at_their_spans(text: str) -> None:
+def test_words_match_the_text_at_their_spans(text: str) -> None:
     for node in Modelfile.parse(Source(text=text)).nodes:
         for word in (getattr(node, slot, None) for slot in ("keyword", "name", "role", "word")):
             if isinstance(word, Word):
@@ -119,7 +119,7 @@ def test_words_are_what_stands_at_their_spans(text: str) -> None:
 
 
 @given(st.text(), st.sampled_from(["", "\ufeff"]), st.sampled_from(["utf-8", "utf-16-le", "utf-16-be"]))
-def test_decoding_loses_nothing(text: str, mark: str, encoding: str) -> None:
+def test_decoding_and_encoding_round_trip(text: str, mark: str, encoding: str) -> None:
     if not mark and encoding != "utf-8":
         return
     data = (mark + text).encode(encoding)
@@ -129,7 +129,7 @@ def test_decoding_loses_nothing(text: str, mark: str, encoding: str) -> None:
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
-def test_a_float32_reads_back_from_its_shortest_decimal(number: float) -> None:
+def test_float32_round_trips_through_its_shortest_decimal(number: float) -> None:
     shortest = parse_value(Kind.FLOAT, repr(number))
     assert isinstance(shortest, float)
     assert struct.pack("<f", shortest) == struct.pack("<f", number)
@@ -138,21 +138,21 @@ def test_a_float32_reads_back_from_its_shortest_decimal(number: float) -> None:
 
 @given(st.integers(0, 2**31), st.integers(0, 2**31 - 1))
 @example(19777653, 19)  # found by `make fuzz`
-def test_a_decimal_is_rounded_once(whole: int, fraction: int) -> None:
+def test_decimal_is_rounded_once(whole: int, fraction: int) -> None:
     text = f"{whole}.{fraction:010d}"
     value = parse_value(Kind.FLOAT, text)
     assert isinstance(value, float)
     (rounded,) = struct.unpack("<f", struct.pack("<f", value))
     bits = struct.unpack("<I", struct.pack("<f", rounded))[0]
-    neighbours = [struct.unpack("<f", struct.pack("<I", bits + step))[0] for step in (-1, 1) if bits + step >= 0]
+    neighbors = [struct.unpack("<f", struct.pack("<I", bits + step))[0] for step in (-1, 1) if bits + step >= 0]
     distance = abs(Fraction(rounded) - Fraction(text))
-    assert all(distance <= abs(Fraction(other) - Fraction(text)) for other in neighbours)
+    assert all(distance <= abs(Fraction(other) - Fraction(text)) for other in neighbors)
 
 
 @pytest.mark.parametrize(
     "text", ["1.000000059604644775390624", "16777217.00000000000000001", "1.00000017881393432617187499"]
 )
-def test_half_way_between_two_float32_the_text_decides(text: str) -> None:
+def test_tie_between_two_float32_is_decided_by_the_decimal(text: str) -> None:
     value = parse_value(Kind.FLOAT, text)
     exact = Fraction(text)
     (rounded,) = struct.unpack("<f", struct.pack("<f", value))
@@ -160,7 +160,7 @@ def test_half_way_between_two_float32_the_text_decides(text: str) -> None:
     assert abs(Fraction(rounded) - exact) <= abs(Fraction(twice) - exact)
 
 
-OTHERWISE = {
+CHANGED = {
     "weights": ("sha256:x",),
     "adapters": ("sha256:x",),
     "drafts": ("sha256:x",),
@@ -173,7 +173,7 @@ OTHERWISE = {
     "parser": "other",
     "requires": "9.9.9",
 }
-ALIKE = [
+SIMILAR = [
     ({"a": 1}, {"a": True}),
     ({"a": 1}, {"a": ("1",)}),
     ({"a": ("x",)}, {"a": ("x", "")}),
@@ -197,33 +197,35 @@ ALIKE = [
         ("1e-46", 0),
     ],
 )
-def test_rounding_as_go_does(text: str, value: float) -> None:
-    """Found by comparing a million values with Go 1.26's ParseFloat."""
+def test_rounding_matches_go(text: str, value: float) -> None:
+    """Check values found by comparing a million with Go 1.26's ParseFloat."""
     assert parse_value(Kind.FLOAT, text) == value
 
 
-@given(models, st.sampled_from(sorted(OTHERWISE)))
-def test_every_part_of_a_model_counts(model: Model, part: str) -> None:
-    other = replace(model, **{part: OTHERWISE[part]})  # type: ignore[arg-type]  # each of its part's type
+@given(models, st.sampled_from(sorted(CHANGED)))
+def test_every_part_of_a_model_changes_its_fingerprint(model: Model, part: str) -> None:
+    other = replace(model, **{part: CHANGED[part]})  # type: ignore[arg-type]  # each of its part's type
     assert fingerprint(other) != fingerprint(model)
     assert compare_models(model, other) != ()
     assert fingerprint(replace(model)) == fingerprint(model)
     assert compare_models(model, replace(model)) == ()
 
 
-@pytest.mark.parametrize(("one", "other"), ALIKE)
-def test_parameters_that_look_alike(one: dict[str, ParameterValue], other: dict[str, ParameterValue]) -> None:
+@pytest.mark.parametrize(("one", "other"), SIMILAR)
+def test_similar_parameters_have_different_fingerprints(
+    one: dict[str, ParameterValue], other: dict[str, ParameterValue]
+) -> None:
     assert fingerprint(Model(parameters=one)) != fingerprint(Model(parameters=other))
     assert compare_models(Model(parameters=one), Model(parameters=other)) != ()
 
 
 @pytest.mark.parametrize(("one", "other"), [(4096, 4096.0), (2**63 - 1, float(2**63)), (0, -0.0)])
-def test_numbers_that_are_one_to_a_server(one: int, other: float) -> None:
+def test_numbers_that_a_server_stores_alike_have_one_fingerprint(one: int, other: float) -> None:
     assert fingerprint(Model(parameters={"a": one})) == fingerprint(Model(parameters={"a": other}))
     assert compare_models(Model(parameters={"a": one}), Model(parameters={"a": other})) == ()
 
 
-def test_messages_that_look_alike_as_text() -> None:
+def test_messages_with_the_same_text_have_different_fingerprints() -> None:
     one = Model(messages=(Message("user", "a\nassistant: b"),))
     other = Model(messages=(Message("user", "a"), Message("assistant", "b")))
     (change,) = compare_models(one, other)
@@ -232,11 +234,11 @@ def test_messages_that_look_alike_as_text() -> None:
 
 
 @given(models)
-def test_fingerprints_do_not_depend_on_the_order_of_parameters(model: Model) -> None:
-    turned = replace(model, parameters=dict(reversed(list(model.parameters.items()))))
-    assert fingerprint(turned) == fingerprint(model)
+def test_order_of_parameters_does_not_change_the_fingerprint(model: Model) -> None:
+    reordered = replace(model, parameters=dict(reversed(list(model.parameters.items()))))
+    assert fingerprint(reordered) == fingerprint(model)
 
 
 @given(models)
-def test_an_empty_recipe_changes_nothing(model: Model) -> None:
+def test_empty_recipe_keeps_the_fingerprint(model: Model) -> None:
     assert fingerprint(model.with_recipe(Recipe(base="x:y"), {})) == fingerprint(model)

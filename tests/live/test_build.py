@@ -9,17 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.builds import build_request
 from tests.support.cli import mf
 from tests.support.disturbed import build_on_machines
+from tests.support.server import connect
 from tests.support.tiny_gguf import write_tiny_gguf
 
-from modelfile.builder.execute import Job, build
+from modelfile.builder.execute import build
 from modelfile.errors import InputError
 from modelfile.events import Progress
 from modelfile.filesystem import name_lock
 from modelfile.names import ModelName
 from modelfile.recipe.recipe import Recipe
-from modelfile.stores.ollama.client import Client
 from modelfile.stores.ollama.store import ServerStore
 from modelfile.stores.staging import STAGING, staging_name
 
@@ -39,52 +40,54 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real: str, tiny: Pa
 
 
 def tags(url: str) -> dict[str, str]:
-    with Client(url) as client:
+    with connect(url) as client:
         return {tag.name: tag.digest for tag in client.tags()}
 
 
-def test_a_plan_comes_true(project: Path, real: str) -> None:
+def test_a_build_does_what_was_planned(project: Path, real: str) -> None:
     before = tags(real)
     planned = json.loads(mf("build", "planned:v1", "--dry-run", "--json").out)
-    assert [step["do"] for step in planned["steps"]][-2:] == ["create", "copy"]
+    assert [step["do"] for step in planned["steps"]][-2:] == ["create", "publish"]
     assert tags(real) == before
     assert mf("build", "planned:v1").code == 0
-    assert mf("build", "planned:v1", "--dry-run", "--detailed-exitcode").code == 0
+    assert mf("build", "planned:v1", "--dry-run", "--exit-code").code == 0
     (project / "Modelfile").write_text(TEXT.replace("0.5", "0.7"))
-    ahead = json.loads(mf("build", "planned:v1", "--plan-out", "plan.json", "--json").out)
-    assert [(change["name"], change["old"], change["new"]) for change in ahead["changes"]] == [
+    assert mf("build", "planned:v1", "--dry-run", "--exit-code").code == 1
+    planned = json.loads(mf("build", "planned:v1", "--plan-out", "plan.json", "--json").out)
+    assert [(change["name"], change["old"], change["new"]) for change in planned["changes"]] == [
         ("temperature", "0.5", "0.7")
     ]
-    made = json.loads(mf("build", "planned:v1", "--plan", "plan.json", "--json").out)
-    assert made["fingerprint"] == ahead["gives"]
-    assert made["kept"] in tags(real)
+    built = json.loads(mf("build", "planned:v1", "--plan", "plan.json", "--json").out)
+    assert built["fingerprint"] == planned["expected_fingerprint"]
+    assert built["backup"] in tags(real)
     after = tags(real)
-    refused = mf("build", "planned:v1", "--plan", "plan.json")
-    assert refused.code == 3
-    assert "what the name holds: planned:v1 (mf1:" in refused.err
+    again = mf("build", "planned:v1", "--plan", "plan.json")
+    assert again.code == 3
+    assert '  existing.fingerprint: "mf1:' in again.err
     assert tags(real) == after
 
 
-def test_nothing_to_do_without_a_cache(project: Path, real: str) -> None:
+def test_rebuilds_without_a_cache_change_nothing(project: Path, real: str) -> None:
     (project / "upon").mkdir()
-    (project / "upon" / "Modelfile").write_text("# For tests.\nFROM idle:v1\nSYSTEM hello\n")
-    assert mf("build", "idle:v1").code == 0
-    assert mf("build", "idle:v2", "-f", "upon/Modelfile").code == 0
+    (project / "upon" / "Modelfile").write_text("# For tests.\nFROM current:v1\nSYSTEM hello\n")
+    assert mf("build", "current:v1").code == 0
+    assert mf("build", "current:v2", "-f", "upon/Modelfile").code == 0
     before = tags(real)
     shutil.rmtree(os.environ["XDG_CACHE_HOME"])
-    assert mf("build", "idle:v2", "-f", "upon/Modelfile").out.startswith("Nothing to do: idle:v2 already is mf1:")
-    again = json.loads(mf("build", "idle:v1", "--json", "--no-keep").out)
-    assert again["built"]  # of local weights nobody can tell without it; the same comes of it
+    assert mf("build", "current:v2", "-f", "upon/Modelfile").out.startswith("current:v2 is up to date: mf1:")
+    # without the cache, only a build shows what the server creates from local weights
+    assert mf("build", "current:v1", "--dry-run", "--exit-code").code == 1
+    assert mf("build", "current:v1", "--keep", "0").code == 0
     assert tags(real) == before
 
 
-def test_a_type_is_one_however_it_is_written(project: Path) -> None:
+def test_the_case_of_a_quantization_does_not_matter(project: Path) -> None:
     assert project.exists()
     assert mf("build", "typed:v1", "--quantize", "q8_0").code == 0
-    assert mf("build", "typed:v1", "--quantize", "Q8_0").out.startswith("Nothing to do: typed:v1 already is mf1:")
+    assert mf("build", "typed:v1", "--quantize", "Q8_0").out.startswith("typed:v1 is up to date: mf1:")
 
 
-def test_weights_that_change_while_they_are_sent(project: Path, real: str) -> None:
+def test_weights_that_change_during_the_upload_are_rejected(project: Path, real: str) -> None:
     weights = write_tiny_gguf(project / "changing.gguf", seed=7)
     before = tags(real)
 
@@ -93,12 +96,12 @@ def test_weights_that_change_while_they_are_sent(project: Path, real: str) -> No
             with weights.open("ab") as file:
                 file.write(b"more")
 
-    with Client(real) as client, pytest.raises(InputError, match="has changed since its digest was computed"):
-        build(Job(name=ModelName.parse("changing:v1"), recipe=Recipe(files=(weights,))), ServerStore(client), events)
+    with connect(real) as client, pytest.raises(InputError, match="has changed since its digest was computed"):
+        build(build_request(ModelName.parse("changing:v1"), Recipe(files=(weights,))), ServerStore(client), events)
     assert tags(real) == before
 
 
-def test_two_builds_of_one_name_at_once(project: Path, real: str) -> None:
+def test_of_two_builds_of_one_name_the_second_waits(project: Path, real: str) -> None:
     (project / "other.Modelfile").write_text(TEXT.replace("0.5", "0.1"))
     name = ModelName.parse("twice:v1")
     command = [sys.executable, "-m", "modelfile", "build", "twice:v1", "--json", "-f"]
@@ -110,37 +113,37 @@ def test_two_builds_of_one_name_at_once(project: Path, real: str) -> None:
         for process in running:
             assert process.stderr
             assert any(b"waiting for another build of twice:v1" in line for line in process.stderr)
-    made = []
+    built = []
     for process in running:
         with process:
             out, err = process.communicate(timeout=60)
             assert process.returncode == 0, err
-            made.append(json.loads(out))
-    assert made[0]["fingerprint"] != made[1]["fingerprint"]
-    last = next(result for result in made if result["kept"])
+            built.append(json.loads(out))
+    assert built[0]["fingerprint"] != built[1]["fingerprint"]
+    last = next(result for result in built if result["backup"])
     assert f"sha256:{tags(real)['twice:v1']}" == last["digest"]
     assert str(staging_name(name)) not in tags(real)
 
 
-def test_builds_of_one_name_from_several_machines(project: Path, real: str) -> None:
-    made = build_on_machines(4, "several:v1", TEXT, project)
+def test_no_machine_loses_the_model_of_another_one(project: Path, real: str) -> None:
+    created = build_on_machines(4, "several:v1", TEXT, project)
     after = tags(real)
-    assert {*made} == {digest for name, digest in after.items() if name.startswith("several:")}
-    assert after["several:v1"] in made
+    assert {*created} == {digest for name, digest in after.items() if name.startswith("several:")}
+    assert after["several:v1"] in created
     assert not any(STAGING in name for name in after)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_build_that_is_ended(project: Path, real: str, how: signal.Signals) -> None:
-    name = f"{project.name.lower()}-ended:v1"
+def test_an_interrupted_build_can_be_run_again(project: Path, real: str, how: signal.Signals) -> None:
+    name = f"{project.name.lower()}-interrupted:v1"
     before = tags(real)
     command = [sys.executable, "-m", "modelfile", "build", name]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     with running:
         assert running.stderr
-        assert f"{name} on ".encode() in running.stderr.readline()  # the plan is told, what is done begins
+        assert f"{name} on ".encode() in running.stderr.readline()  # the plan is printed, and the build begins
         running.send_signal(how)
-        running.communicate(timeout=20)
+        running.communicate(timeout=60)
     ours = str(staging_name(ModelName.parse(name)))
     assert {tag: digest for tag, digest in tags(real).items() if tag not in (name, ours)} == before
     assert mf("build", name).code == 0

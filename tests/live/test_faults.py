@@ -1,4 +1,4 @@
-"""What a real server leaves when it dies, when its disk is full, and when a build that it serves is killed."""
+"""Builds on a real server that is killed or whose disk is full, and after a build that was killed."""
 
 import os
 import shutil
@@ -8,13 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 from tests.support.cli import mf
 from tests.support.real_ollama import clean_environment, install
+from tests.support.server import connect
 
 from modelfile.names import ModelName
-from modelfile.stores.ollama.client import Client
 from modelfile.stores.staging import staging_name
 
 pytestmark = pytest.mark.live
@@ -25,7 +26,7 @@ TEXT = "# For tests.\nFROM ./tiny.gguf\nPARAMETER temperature 0.5\n"
 
 @contextmanager
 def served(folder: Path, *before: str) -> Iterator[tuple[str, int]]:
-    """A server of one's own, in a place that `before` makes, and its process, which can be killed."""
+    """Yield the URL and the process ID of a server of its own, started by the command `before`."""
     environment = clean_environment() | {
         "HOME": str(folder),
         "OLLAMA_MODELS": str(folder / "models"),
@@ -52,35 +53,44 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Path) -> Path
 
 
 def tags(url: str) -> dict[str, str]:
-    with Client(url) as client:
+    with connect(url) as client:
         return {tag.name: tag.digest for tag in client.tags()}
 
 
-def test_a_server_that_is_killed_in_mid_upload(project: Path, tmp_path: Path) -> None:
+def wait_for_upload(blobs: Path) -> None:
+    """Wait until the server has written a part of a blob."""
+    deadline = monotonic() + 60
+    while not any(path.stat().st_size for path in blobs.glob("*")):
+        assert monotonic() < deadline
+        sleep(0.01)
+
+
+def test_a_server_that_is_killed_during_an_upload(project: Path, tmp_path: Path) -> None:
     with (project / "tiny.gguf").open("ab") as weights:
         weights.truncate(1 << 30)
     command = [sys.executable, "-m", "modelfile", "build", NAME]
     with served(tmp_path) as (url, server):
         environment = os.environ | {"OLLAMA_HOST": url}
         with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running:
-            assert running.stderr
-            assert any(line.startswith("uploading") for line in running.stderr)
+            wait_for_upload(tmp_path / "models" / "blobs")
             os.kill(server, signal.SIGKILL)
             _, err = running.communicate(timeout=60)
         assert running.returncode == 3
         assert f"error: no Ollama server answers at {url}\nhelp: start one with `ollama serve`" in err
-    assert [path.name for path in (tmp_path / "models" / "blobs").iterdir()] != []  # it takes them away as it starts
+    assert [
+        path.name for path in (tmp_path / "models" / "blobs").iterdir()
+    ] != []  # the server removes them when it starts
     with served(tmp_path) as (url, _):
         assert mf("build", NAME, "--host", url).code == 0
         assert tags(url).keys() == {NAME}
     assert len([*(tmp_path / "models" / "blobs").iterdir()]) == 3
 
 
-def test_what_a_killed_build_left_does_not_take_the_weights_along(project: Path, tmp_path: Path) -> None:
+def test_the_staging_tag_of_a_killed_build_is_pruned_last(project: Path, tmp_path: Path) -> None:
     assert project.exists()
     with served(tmp_path) as (url, _):
         assert mf("build", NAME, "--host", url).code == 0
-        with Client(url) as client:
+        with connect(url) as client:
             client.copy(NAME, str(staging_name(ModelName.parse(NAME))))
             client.delete(NAME)
         assert mf("build", NAME, "--host", url).code == 0
@@ -89,7 +99,7 @@ def test_what_a_killed_build_left_does_not_take_the_weights_along(project: Path,
 
 @pytest.mark.skipif(
     subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0 if shutil.which("unshare") else True,
-    reason="a disk of one's own wants user namespaces",
+    reason="mounting a small disk needs user namespaces",
 )
 def test_a_server_whose_disk_is_full(project: Path, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
@@ -100,14 +110,14 @@ def test_a_server_whose_disk_is_full(project: Path, tmp_path: Path) -> None:
         (project / "Modelfile").write_text(TEXT + f'SYSTEM """{"long " * 100_000}"""\n')
         full = mf("build", NAME, "--host", url)
         assert full.code == 3
-        assert "no space left on device\nhelp: make room on the server's disk" in full.err
+        assert "no space left on device\nhelp: free space on the server's disk" in full.err
         assert tags(url) == before
         with (project / "tiny.gguf").open("ab") as weights:
             weights.truncate(1 << 20)
         (project / "Modelfile").write_text(TEXT)
         full = mf("build", NAME, "--host", url)
         assert full.code == 3
-        assert "no space left on device\nhelp: make room on the server's disk" in full.err
+        assert "no space left on device\nhelp: free space on the server's disk" in full.err
         assert tags(url) == before
         (project / "Modelfile").write_text(TEXT.replace("./tiny.gguf", NAME) + "SYSTEM short\n")
         assert mf("build", NAME, "--host", url).code == 0

@@ -1,13 +1,13 @@
-"""The Modelfiles in tests/data/acceptance: what we call an error Ollama refuses or reads otherwise, the rest it takes.
+"""The Modelfiles in tests/data/acceptance: Ollama rejects or misreads those with an error, and accepts the rest.
 
 An entry is a `##` heading, a fenced block with the Modelfile (`python`: as a literal of its bytes), and the verdict:
 
 - `accepted`: no error is found, and `ollama create` makes the model;
-- `refused by cli, MF302: words`: these errors are found, and `ollama create` says these words and asks no server;
+- `refused by cli, MF302: words`: these errors are found, and `ollama create` prints these words and asks no server;
 - `refused by server, MF401: words`: the same, but the words are the server's;
-- `read differently, MF501`: these errors are found, and the model is made, but of something else than what is written.
+- `read differently, MF501`: these errors are found, and the model is made, but from another text than the written one.
 
-Then, as `- field: value` in JSON, what the made model holds of some field, all of it; with `for "…"`, what is written.
+Then, as `- field: value` in JSON, the whole content of some field of the model; with `for "…"`, the text as written.
 """
 
 import ast
@@ -25,13 +25,16 @@ from threading import Thread
 import pytest
 from tests.support.paths import DATA
 from tests.support.real_ollama import clean_environment, install
+from tests.support.server import connect
 
 from modelfile import parse
-from modelfile.cli.checked import check
 from modelfile.diagnostics import Severity
+from modelfile.linter.api import lint_target
 from modelfile.linter.rules import RULES
-from modelfile.linter.settings import settings
+from modelfile.linter.settings import resolve_settings
 from modelfile.project.config import Config
+from modelfile.project.project import Project
+from modelfile.project.target import Target
 from modelfile.source import Source
 from modelfile.stores.ollama.client import Client
 
@@ -58,26 +61,26 @@ OTHER = "other:v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A Modelfile with what becomes of it."""
+    """A Modelfile and its verdict."""
 
     title: str
     data: bytes
     verdict: str
     codes: list[str]
     words: str
-    holds: Mapping[str, list[str]]
-    """What the model holds, by field."""
+    content: Mapping[str, list[str]]
+    """Content of the model, by field."""
     written: list[tuple[str, str]]
-    """What is read, and what is written for it."""
+    """Pairs of a text as read and as written."""
 
 
 def entries(path: Path) -> Iterator[Entry]:
     text = path.read_text(encoding="utf-8")
     for match in ENTRY.finditer(text):
-        holds: dict[str, list[str]] = {}
+        content: dict[str, list[str]] = {}
         written = []
         for field, read, instead_of in CLAIM.findall(match["claims"]):
-            holds.setdefault(field, []).append(json.loads(read))
+            content.setdefault(field, []).append(json.loads(read))
             if instead_of:
                 written.append((json.loads(read), json.loads(instead_of)))
         yield Entry(
@@ -86,7 +89,7 @@ def entries(path: Path) -> Iterator[Entry]:
             verdict=match["verdict"],
             codes=(match["codes"] or "").split(),
             words=match["words"] or "",
-            holds=holds,
+            content=content,
             written=written,
         )
 
@@ -99,7 +102,7 @@ PARAMETERS = [
 
 @pytest.fixture
 def folder(tmp_path: Path, tiny: Path, adapter: Path) -> Path:
-    """Where the Modelfile stands, and what stands beside it."""
+    """Return a folder for the Modelfile, with the files next to it."""
     for source, name in ((tiny, "weights/tiny.gguf"), (tiny, "weights/a b.gguf"), (adapter, "lora/adapter.gguf")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(source, tmp_path / name)
@@ -108,7 +111,7 @@ def folder(tmp_path: Path, tiny: Path, adapter: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The smallest GGUF that Ollama takes for an adapter."""
+    """Write the smallest GGUF that Ollama accepts as an adapter."""
     import numpy as np
     from gguf import GGUFWriter
 
@@ -123,41 +126,43 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_every_entry_is_read() -> None:
+def test_every_entry_is_parsed() -> None:
     for path, found in ENTRIES.items():
         text = path.read_text(encoding="utf-8")
         assert len(re.findall(r"^## ", text, re.MULTILINE)) == len(found)
         assert len(re.findall(r"^- ", text, re.MULTILINE)) == sum(
-            len(values) for entry in found for values in entry.holds.values()
+            len(values) for entry in found for values in entry.content.values()
         )
     modelfiles = [entry.data for found in ENTRIES.values() for entry in found]
     assert len(modelfiles) == len(set(modelfiles)) > 100
 
 
-def test_every_error_is_tried() -> None:
+def test_every_error_rule_has_an_entry() -> None:
     tried = {code for found in ENTRIES.values() for entry in found for code in entry.codes}
     assert tried == {rule.code for rule in RULES if rule.severity is Severity.ERROR}
 
 
 @pytest.mark.parametrize("entry", PARAMETERS)
-def test_what_lint_says(entry: Entry, folder: Path) -> None:
+def test_lint_agrees_with_the_verdict(entry: Entry, folder: Path) -> None:
     (folder / "Modelfile").write_bytes(entry.data)
-    found = check(str(folder / "Modelfile"), settings(Config(target=VERSION), isolated=True)).diagnostics
+    project = Project(isolated=True)
+    settings = resolve_settings(project, Config(ollama=VERSION))
+    found = lint_target(Target(project, folder / "Modelfile"), settings).diagnostics
     assert sorted({finding.code for finding in found if finding.severity is Severity.ERROR}) == entry.codes, found
     assert bool(entry.codes) == (entry.verdict != "accepted")
 
 
 @pytest.mark.parametrize("entry", PARAMETERS)
-def test_what_we_read(entry: Entry) -> None:
-    held: dict[str, list[str]] = {}
+def test_parser_reads_what_ollama_reads(entry: Entry) -> None:
+    parsed: dict[str, list[str]] = {}
     for name, value in parse(entry.data).commands:
-        held.setdefault(name, []).append(value)
-    held = {
-        "message": held.get("message", []),
-        "license": ["\n".join(held.get("license", []))],
-        **{name: held[name][-1:] for name in ("system", "template") if name in held},
+        parsed.setdefault(name, []).append(value)
+    parsed = {
+        "message": parsed.get("message", []),
+        "license": ["\n".join(parsed.get("license", []))],
+        **{name: parsed[name][-1:] for name in ("system", "template") if name in parsed},
     }
-    assert held.items() >= {name: values for name, values in entry.holds.items() if name in held}.items()
+    assert parsed.items() >= {name: values for name, values in entry.content.items() if name in parsed}.items()
     text = Source.decode(entry.data).text
     for read, written in entry.written:
         assert written in text
@@ -166,9 +171,9 @@ def test_what_we_read(entry: Entry) -> None:
 
 @pytest.fixture(scope="module")
 def stocked(real: str, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A real server with the bases."""
+    """Return a client of a real server that has the bases."""
     folder = tmp_path_factory.mktemp("bases")
-    with Client(real) as client:
+    with connect(real) as client:
         if (version := client.version()) != VERSION:
             pytest.skip(f"the verdicts are for Ollama {VERSION}, this is {version}")
         try:
@@ -198,8 +203,8 @@ def ollama(host: str, folder: Path, model: str, modelfile: bytes) -> subprocess.
 
 
 @contextmanager
-def deaf() -> Iterator[tuple[str, list[str]]]:
-    """A server that is there and refuses all that is asked, and what it was asked."""
+def rejecting_server() -> Iterator[tuple[str, list[str]]]:
+    """Run a server that answers HEAD / and rejects everything else; yield its address and its requests."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -225,9 +230,9 @@ def deaf() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.mark.live
 @pytest.mark.parametrize("entry", PARAMETERS)
-def test_what_ollama_does(entry: Entry, folder: Path, stocked: Client) -> None:
+def test_ollama_agrees_with_the_verdict(entry: Entry, folder: Path, stocked: Client) -> None:
     if entry.verdict.startswith("refused"):
-        with deaf() as (url, asked):
+        with rejecting_server() as (url, asked):
             ran = ollama(url, folder, MADE, entry.data)
         if entry.verdict == "refused by server":
             assert asked[-1] == "POST /api/create"
@@ -239,23 +244,23 @@ def test_what_ollama_does(entry: Entry, folder: Path, stocked: Client) -> None:
     ran = ollama(stocked.url, folder, MADE, entry.data)
     assert ran.returncode == 0, ran
     try:
-        held = show(stocked)
+        shown = show(stocked)
     finally:
         stocked.delete(MADE)
-    for name, values in entry.holds.items():
-        assert held[name] == (sorted(values) if name == "parameter" else values)
+    for name, values in entry.content.items():
+        assert shown[name] == (sorted(values) if name == "parameter" else values)
     for read, written in entry.written:
-        assert any(read in value for values in held.values() for value in values)
-        assert not any(written in value for values in held.values() for value in values)
+        assert any(read in value for values in shown.values() for value in values)
+        assert not any(written in value for values in shown.values() for value in values)
 
 
 def show(client: Client) -> dict[str, list[str]]:
-    """What the server itself says that the model holds."""
-    shown = client.show(MADE)
+    """Return the content of the model, as the server shows it."""
+    answer = client.show(MADE)
     return {
-        "system": [shown.system],
-        "template": [shown.template],
-        "license": [shown.license],
-        "message": [f"{message.role}: {message.content}" for message in shown.messages or ()],
-        "parameter": sorted(re.sub(" +", " ", line, count=1) for line in shown.parameters.splitlines()),
+        "system": [answer.system],
+        "template": [answer.template],
+        "license": [answer.license],
+        "message": [f"{message.role}: {message.content}" for message in answer.messages or ()],
+        "parameter": sorted(re.sub(" +", " ", line, count=1) for line in answer.parameters.splitlines()),
     }

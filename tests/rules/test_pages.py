@@ -1,4 +1,4 @@
-"""What holds of every rule."""
+"""Requirements for every rule: its page, its examples, its names."""
 
 import re
 from pathlib import Path
@@ -25,32 +25,39 @@ FAMILIES = {
     "security": "7",
     "style": "9",
 }
-OUTSIDE = {
-    "../../weights.gguf": EscapedPath(target="/home/anna/weights.gguf", linked=False),
-    "./linked.gguf": EscapedPath(target="/home/anna/weights.gguf", linked=True),
+ESCAPES = {
+    "../../weights.gguf": EscapedPath(target="/home/anna/weights.gguf", by_symlink=False),
+    "./linked.gguf": EscapedPath(target="/home/anna/weights.gguf", by_symlink=True),
 }
 EXISTING = frozenset(
-    {"./weights.gguf", "./llama-3.2-3b.gguf", "/home/anna/models/weights.gguf", "billing", "./billing", *OUTSIDE}
+    {"./weights.gguf", "./llama-3.2-3b.gguf", "/home/anna/models/weights.gguf", "billing", "./billing", *ESCAPES}
 )
-"""The files that stand beside a page's examples."""
-LOCKED = {
+"""The files next to the examples of a page."""
+LOCK_ENTRIES = {
     "Added since the last `mf pin`": LockStatus(listed=False),
     "Changed since the last `mf pin`": LockStatus(current=False),
 }
-"""What the lock has where a page's example says this."""
+"""Lock entries, by a phrase in the example of a page."""
+
+REPLACED = re.compile(
+    r"\b(?:lest|mend\w*|blanks?|idle|blind|refus\w+|told|tells?|meant|lets? go|gates?|line ends?|swept|leftover|spelt"
+    r"|quantis\w+|licences?|catalogue|recognis\w+)\b",
+    re.IGNORECASE,
+)
+"""Words that STYLE.md replaces."""
 
 each_rule = pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.name) for rule in RULES])
 
 
 def context_of(text: str, rule: Rule) -> Context:
-    data = text.encode().replace(rb"\xe9", b"\xe9")  # a page cannot hold what is not UTF-8
+    data = text.encode().replace(rb"\xe9", b"\xe9")  # a page has to be UTF-8
     return Context(
         modelfile=Modelfile.parse(Source.decode(data)),
         exists=EXISTING.__contains__,
-        outside=OUTSIDE.get,
-        locked=next((locked for mark, locked in LOCKED.items() if mark in text), None),
+        find_escape=ESCAPES.get,
+        lock_status=next((status for mark, status in LOCK_ENTRIES.items() if mark in text), None),
         registries=("registry.ollama.ai", "hf.co", "models.example.com"),
-        formatted=format_modelfile if rule is unformatted else None,
+        formatter=format_modelfile if rule is unformatted else None,
     )
 
 
@@ -59,12 +66,30 @@ def reported(text: str, rule: Rule) -> set[str]:
 
 
 @each_rule
-def test_the_page_has_a_title_prose_and_two_examples(rule: Rule) -> None:
+def test_page_has_a_title_prose_and_two_examples(rule: Rule) -> None:
     title, prose, *_ = rule.page.split("\n\n")
     assert title.endswith(".")
     assert "\n" not in title
     assert not prose.startswith("##")
     assert [name for name, _ in EXAMPLE.findall(rule.page)] == ["Bad", "Good"]
+
+
+@each_rule
+def test_page_is_plain_english(rule: Rule) -> None:
+    prose = rule.page.partition("\n## ")[0]
+    assert not re.match(r"(What|Which|Where|Who|Whether|So|That)\b", prose)
+    assert not REPLACED.findall(prose)
+
+
+@each_rule
+def test_message_and_help_follow_the_style(rule: Rule) -> None:
+    bad = context_of(dict(EXAMPLE.findall(rule.page))["Bad"], rule)
+    for found in lint(bad):
+        assert found.hint
+        for text in (found.message, found.hint):
+            assert re.match(r"[a-z`*]|[A-Z_]{2,}\b|U\+|Ollama\b|Go\b", text)
+            assert not text.endswith(".")
+            assert not REPLACED.findall(text)
 
 
 @each_rule
@@ -79,19 +104,19 @@ def test_bad_with_its_fixes_is_good(rule: Rule) -> None:
     examples = dict(EXAMPLE.findall(rule.page))
     bad = context_of(examples["Bad"], rule)
     if any(found.fix for found in lint(bad) if found.name == rule.name):
-        mended, _ = apply_fixes(bad.modelfile, lambda modelfile: lint(context_of(modelfile.text, rule)), unsafe=True)
-        assert mended.text == examples["Good"]
+        fixed, _ = apply_fixes(bad.modelfile, lambda modelfile: lint(context_of(modelfile.text, rule)), unsafe=True)
+        assert fixed.text == examples["Good"]
 
 
 @each_rule
-def test_names_agree(rule: Rule) -> None:
+def test_file_function_and_name_agree(rule: Rule) -> None:
     assert rule.check.__name__ == rule.name.replace("-", "_")
     *_, family, module = rule.check.__module__.split(".")
     assert module == rule.check.__name__
     assert re.fullmatch(rf"MF{FAMILIES[family]}\d\d", rule.code)
 
 
-def test_every_module_is_listed_in_the_order_of_codes() -> None:
+def test_every_module_is_listed_in_order_of_codes() -> None:
     folder = Path(rules_package.__file__).parent
     modules = {path.stem for path in folder.glob("*/*.py")} - {"__init__"}
     assert {rule.check.__name__ for rule in RULES} == modules

@@ -1,4 +1,4 @@
-"""The decisions of the rules on parameters."""
+"""Cases of the parameter rules that their pages do not show."""
 
 import pytest
 
@@ -11,9 +11,9 @@ from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
 
 
-def context_of(*lines: str, target: str = "0.33.0", base: str = "x:y") -> Context:
+def context_of(*lines: str, ollama: str = "0.33.0", base: str = "x:y") -> Context:
     text = "".join(f"{line}\n" for line in ("# For tests.", f"FROM {base}", *lines))
-    return Context(modelfile=Modelfile.parse(Source(text=text)), target=catalog(Version.parse(target)))
+    return Context(modelfile=Modelfile.parse(Source(text=text)), ollama=catalog(Version.parse(ollama)))
 
 
 def names(context: Context) -> list[str]:
@@ -33,11 +33,11 @@ def names(context: Context) -> list[str]:
         ('"<s>,</s>"', ["<s>", "</s>"]),
     ],
 )
-def test_several_stops_in_one_line_are_split(written: str, stops: list[str]) -> None:
+def test_stops_on_one_line_are_split(written: str, stops: list[str]) -> None:
     context = context_of(f"PARAMETER stop {written}")
     assert names(context) == ["suspicious-stop"]
-    mended, _ = apply_fixes(context.modelfile, lambda modelfile: lint(Context(modelfile=modelfile)), unsafe=True)
-    assert [value for name, value in mended.commands if name == "stop"] == stops
+    fixed, _ = apply_fixes(context.modelfile, lambda modelfile: lint(Context(modelfile=modelfile)), unsafe=True)
+    assert [value for name, value in fixed.commands if name == "stop"] == stops
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def test_several_stops_in_one_line_are_split(written: str, stops: list[str]) -> 
         '"<|a|> <|b|>"', '"a, b"', '"<s> [INST]"', "Mit freundlichen Grüßen", "[1, 2]",
     ],
 )  # fmt: skip
-def test_other_stops_are_none_of_its_business(written: str) -> None:
+def test_single_stops_are_not_reported(written: str) -> None:
     assert names(context_of(f"PARAMETER stop {written}")) == []
 
 
 @pytest.mark.parametrize("written", ["Result", "green", '"Ergebnis"', "用户"])
-def test_a_word_is_suspicious(written: str) -> None:
+def test_ordinary_word_is_a_suspicious_stop(written: str) -> None:
     assert names(context_of(f"PARAMETER stop {written}")) == ["suspicious-stop"]
 
 
@@ -67,7 +67,7 @@ def test_a_word_is_suspicious(written: str) -> None:
         ("a b # c", False),
     ],
 )
-def test_a_comment_behind_a_stop(written: str, *, reported: bool) -> None:
+def test_comment_after_a_stop_is_reported(written: str, *, reported: bool) -> None:
     assert names(context_of(f"PARAMETER stop {written}")) == ["suspicious-stop"] * reported
 
 
@@ -82,22 +82,22 @@ def test_a_comment_behind_a_stop(written: str, *, reported: bool) -> None:
         ("dolphin-llama3:8b", ["<|im_end|>"], False),
     ],
 )
-def test_foreign_stops(base: str, stops: list[str], *, reported: bool) -> None:
+def test_stops_of_another_family_are_reported(base: str, stops: list[str], *, reported: bool) -> None:
     assert names(context_of(*(f"PARAMETER stop {stop}" for stop in stops), base=base)) == ["foreign-stop"] * reported
 
 
 @pytest.mark.parametrize("number", ["inf", "-Infinity", "NaN", "1e39", "0x1p128", "-3.5e38"])
-def test_not_finite(number: str) -> None:
-    assert names(context_of(f"PARAMETER temperature {number}")) == ["not-finite"]
+def test_non_finite_numbers_are_reported(number: str) -> None:
+    assert names(context_of(f"PARAMETER temperature {number}")) == ["non-finite-number"]
 
 
 @pytest.mark.parametrize("number", ["infinite", "inf.", "1e", "nan0"])
-def test_no_number_at_all(number: str) -> None:
+def test_invalid_numbers_are_not_called_non_finite(number: str) -> None:
     assert names(context_of(f"PARAMETER temperature {number}")) == ["invalid-parameter-value"]
 
 
 @pytest.mark.parametrize(
-    ("lines", "target", "reported"),
+    ("lines", "ollama", "reported"),
     [
         (["PARAMETER repeat_last_n 64"], "0.33.0", True),
         (["PARAMETER repeat_last_n 64"], "0.32.9", False),
@@ -106,8 +106,8 @@ def test_no_number_at_all(number: str) -> None:
         (["PARAMETER repeat_last_n 64", "PARAMETER frequency_penalty 0.5"], "0.33.0", False),
     ],
 )
-def test_the_default_of_the_penalty_changed(lines: list[str], target: str, *, reported: bool) -> None:
-    assert names(context_of(*lines, target=target)) == ["default-changed"] * reported
+def test_changed_default_of_the_penalty_is_reported(lines: list[str], ollama: str, *, reported: bool) -> None:
+    assert names(context_of(*lines, ollama=ollama)) == ["changed-default"] * reported
 
 
 @pytest.mark.parametrize(
@@ -115,25 +115,25 @@ def test_the_default_of_the_penalty_changed(lines: list[str], target: str, *, re
     [
         ("temperature eg 0.9", "write `0.9`"),
         ("temperature 0,7", "write `0.7`"),
-        ("temperature 1 2", "write it with a point, as in 0.7"),
+        ("temperature 1 2", "write it with a decimal point, as in 0.7"),
         ("num_ctx 4096.0", "write `4096`"),
         ("num_ctx 8k", "write `8192`"),
         ("num_ctx 0x10", "write digits only, as in 4096"),
         ("top_k 40.5", "write digits only, as in 4096"),
         ("seed 99999999999999999999", "write digits only, as in 4096"),
-        ("num_gpu all", "write digits only, as in 4096; -1 means: as many as fit; 0 means: none: the CPU does it all"),
+        ("num_gpu all", "write digits only, as in 4096; -1 means: as many as fit; 0 means: CPU only"),
     ],
 )
-def test_the_number_that_is_meant(line: str, hint: str) -> None:
+def test_hint_repeats_the_only_number_of_a_value(line: str, hint: str) -> None:
     found = [item.hint for item in lint(context_of(f"PARAMETER {line}")) if item.name == "invalid-parameter-value"]
     assert found == [hint]
 
 
-def test_no_stop_is_made_of_an_ordinary_word() -> None:
+def test_hint_names_a_stop_that_marks_a_turn() -> None:
     (one,) = lint(context_of("PARAMETER stop green"))
-    assert one.hint == "stop at what only marks a turn, such as `<|im_end|>` or `User:`"
+    assert one.hint == "use a stop that only marks a turn, such as `<|im_end|>` or `User:`"
 
 
-def test_a_foreign_stop_replaces_those_of_the_base() -> None:
+def test_foreign_stop_replaces_those_of_the_base() -> None:
     (one,) = lint(context_of("PARAMETER stop <|im_end|>", base="llama3.2:3b"))
-    assert one.message.endswith("it stops nothing, and replaces the stops of the base")
+    assert one.message.endswith("it stops nothing and replaces the stops of the base")

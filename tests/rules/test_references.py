@@ -1,4 +1,4 @@
-"""What rules say of the lock, of registries and of places outside of the project."""
+"""The rules on the lock, on registries and on paths outside the project."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def lock(project: Path, **texts: str) -> None:
     (project / "mf.lock").write_text(json.dumps({"version": "1.0", "modelfiles": pins}))
 
 
-def test_the_lock_has_to_have_this_text(project: Path) -> None:
+def test_lock_must_list_the_modelfile_with_its_current_text(project: Path) -> None:
     (project / "Modelfile").write_text("FROM x:y\n")
     assert found() == []
     lock(project)
@@ -43,13 +43,13 @@ def test_the_lock_has_to_have_this_text(project: Path) -> None:
     assert found() == []
 
 
-def test_a_damaged_pin_says_nothing_of_the_text(project: Path) -> None:
+def test_damaged_pin_is_not_a_stale_lock(project: Path) -> None:
     (project / "Modelfile").write_text("FROM x:y\n")
     (project / "mf.lock").write_text('{"version": "1.0", "modelfiles": {"Modelfile": {"text": 1, "base": []}}}')
     assert found() == []
 
 
-def test_a_link_to_elsewhere_has_no_lock(project: Path, tmp_path: Path) -> None:
+def test_symlink_out_of_the_project_has_no_lock(project: Path, tmp_path: Path) -> None:
     (tmp_path / "Modelfile").write_text("FROM x:y\n")
     (project / "Modelfile").symlink_to(tmp_path / "Modelfile")
     lock(project)
@@ -71,19 +71,19 @@ def test_a_link_to_elsewhere_has_no_lock(project: Path, tmp_path: Path) -> None:
         ("./x.gguf", (), False),
     ],
 )
-def test_registries(base: str, allowed: tuple[str, ...] | None, *, reported: bool) -> None:
+def test_only_allowed_registries_pass(base: str, allowed: tuple[str, ...] | None, *, reported: bool) -> None:
     modelfile = Modelfile.parse(Source(text=f"# For tests.\nFROM {base}\n"))
     diagnostics = lint(Context(modelfile=modelfile, registries=allowed))
-    assert [item.name for item in diagnostics] == ["registry-not-allowed"] * reported
+    assert [item.name for item in diagnostics] == ["disallowed-registry"] * reported
 
 
 @pytest.mark.parametrize("host", ["https://hf.co", "hf.co/bartowski", ""])
-def test_a_registry_is_a_host(project: Path, host: str) -> None:
+def test_registry_setting_must_be_a_host(project: Path, host: str) -> None:
     (project / "mf.toml").write_text(f"registries = [{host!r}]\n")
     (project / "Modelfile").write_text("FROM x:y\n")
     ran = mf("lint")
     assert ran.code == 2
-    assert 'help: a list of hosts, as in ["registry.ollama.ai", "hf.co"]' in ran.err
+    assert 'help: write a list of hosts, as in ["registry.ollama.ai", "hf.co"]' in ran.err
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,13 @@ def test_a_registry_is_a_host(project: Path, host: str) -> None:
         ("{outside}", ["MF208"]),
     ],
 )
-def test_places(project: Path, tmp_path: Path, written: str, code: list[str]) -> None:
+def test_paths_outside_the_project_are_reported(project: Path, tmp_path: Path, written: str, code: list[str]) -> None:
     (project / "inside.gguf").write_bytes(b"GGUF\3\0\0\0")
     (project / "linked.gguf").symlink_to(tmp_path / "outside.gguf")
     (project / "linked").symlink_to(tmp_path)
     (project / "near.gguf").symlink_to("inside.gguf")
     (project / "weights").mkdir()
-    (project / "weights" / "model.gguf").symlink_to(project / "inside.gguf")  # in the project, but not in the folder
+    (project / "weights" / "model.gguf").symlink_to(project / "inside.gguf")  # in the project, but outside the folder
     (project / "own").mkdir()
     (project / "own" / "model.gguf").write_bytes(b"GGUF\3\0\0\0")
     (project / "own" / "README.md").symlink_to(tmp_path / "outside.gguf")  # not sent
@@ -116,7 +116,7 @@ def test_places(project: Path, tmp_path: Path, written: str, code: list[str]) ->
     assert found("Modelfile") == code
 
 
-def test_without_a_repository_the_configuration_says_what_the_project_is(tmp_path: Path) -> None:
+def test_without_a_repository_the_project_is_the_folder_of_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "project").mkdir()
     (tmp_path / "outside.gguf").touch()
     (tmp_path / "project" / "Modelfile").write_text("# For tests.\nFROM ../outside.gguf\n")

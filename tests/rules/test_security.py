@@ -1,4 +1,4 @@
-"""Every form of secret-in-text, made up here: no scanner of repositories should stumble over them."""
+"""Every form of secret-in-text, made up here so that no scanner of repositories reports them."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def found(text: str) -> list[str]:
         "password" + "=" + RANDOM[:20],
     ],
 )
-def test_a_secret_is_found_and_not_printed(secret: str) -> None:
+def test_secret_is_reported_and_not_printed(secret: str) -> None:
     (message,) = found(f"Use {secret} for it.")
     assert secret not in message
     assert RANDOM[8:16] not in message
@@ -46,5 +46,5 @@ def test_a_secret_is_found_and_not_printed(secret: str) -> None:
         "sha256:" + "a1" * 32,
     ],
 )
-def test_what_is_none(text: str) -> None:
+def test_placeholders_are_not_secrets(text: str) -> None:
     assert found(text) == []

@@ -1,4 +1,4 @@
-"""Mistakes around quotes and words: each is told once, by the rule that explains it, and mended where that is right."""
+"""Mistakes around quotes and words: each is reported once, by the rule that explains it, and fixed if it is safe."""
 
 import pytest
 
@@ -18,10 +18,10 @@ def diagnose(modelfile: Modelfile) -> tuple[Diagnostic, ...]:
 
 
 @pytest.mark.parametrize(
-    ("body", "name", "said"),
+    ("body", "name", "words"),
     [
-        ('SYSTEM """Code:\n"""Adds."""\nreturn 1\nreturn 2\n"""\n', "unknown-instruction", "ended in line 4, because"),
-        ('SYSTEM """Code."""\ndef f():\n    return 1\n', "unknown-instruction", "ended in line 3, because"),
+        ('SYSTEM """Code:\n"""Adds."""\nreturn 1\nreturn 2\n"""\n', "unknown-instruction", "ended on line 4, because"),
+        ('SYSTEM """Code."""\ndef f():\n    return 1\n', "unknown-instruction", "ended on line 3, because"),
         (
             "SYSTEM Be brief.\n# Rules\nMessages are short.\nStop when asked.\n",
             "unknown-instruction",
@@ -32,17 +32,17 @@ def diagnose(modelfile: Modelfile) -> tuple[Diagnostic, ...]:
             "unknown-instruction",
             "the text of SYSTEM",
         ),
-        ("SYSTEM\nYou are brief.\nAnd kind.\n", "missing-argument", "SYSTEM has no value"),
+        ("SYSTEM\nYou are brief.\nAnd kind.\n", "missing-argument", "missing value for SYSTEM"),
         ("RUN x\n", "unknown-instruction", "`RUN`"),
-        ('SYSTEM """a""" # b\n', "unclosed-quote", "never closed"),
+        ('SYSTEM """a""" # b\n', "unclosed-quote", "missing closing quotes"),
         (f'SYSTEM """a""" # b\n{TEMPLATE}', "text-after-quote", "reads on to line 4"),
-        (f'SYSTEM """a\n{TEMPLATE}', "swallowed-instruction", "part of the text of SYSTEM"),
+        (f'SYSTEM """a\n{TEMPLATE}', "swallowed-instruction", "was read as part of SYSTEM in line 3"),
     ],
 )
-def test_each_is_told_once(body: str, name: str, said: str) -> None:
+def test_each_mistake_is_reported_once(body: str, name: str, words: str) -> None:
     (found,) = diagnose(Modelfile.parse(Source(text=HEAD + body)))
     assert found.name == name
-    assert said in found.message
+    assert words in found.message
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_each_is_told_once(body: str, name: str, said: str) -> None:
         ("You are a kind assistant.\nBe brief.\n", 'SYSTEM """You are a kind assistant.\nBe brief."""\n'),
     ],
 )
-def test_what_is_plainly_meant(bad: str, good: str) -> None:
+def test_fixes_write_the_intended_text(bad: str, good: str) -> None:
     modelfile, _ = apply_fixes(Modelfile.parse(Source(text=HEAD + bad)), diagnose, unsafe=True)
     assert modelfile.text.endswith(good)
     assert not modelfile.diagnostics
@@ -87,16 +87,16 @@ def test_what_is_plainly_meant(bad: str, good: str) -> None:
         'PARAMETER stop ""}"',
     ],
 )
-def test_quotes_that_are_meant(line: str) -> None:
+def test_intended_quotes_are_not_reported(line: str) -> None:
     assert not diagnose(Modelfile.parse(Source(text=f"{HEAD}{line}\n")))
 
 
-def test_ten_thousand_lines_of_prose_are_read_in_no_time() -> None:
+def test_ten_thousand_lines_of_prose_are_one_finding() -> None:
     text = HEAD + "SYSTEM a\n" + "messages and models of the system\n" * 10_000
     assert len(Modelfile.parse(Source(text=text)).diagnostics) == 1
 
 
-@pytest.mark.parametrize(("base", "more"), [("x:y", ": it cannot take away what the base has"), ("./x.gguf", "")])
-def test_an_empty_system_takes_nothing_away(base: str, more: str) -> None:
+@pytest.mark.parametrize(("base", "more"), [("x:y", ": the model keeps that of its base"), ("./x.gguf", "")])
+def test_empty_system_does_not_clear_that_of_the_base(base: str, more: str) -> None:
     (one,) = diagnose(Modelfile.parse(Source(text=f'# For tests.\nFROM {base}\nSYSTEM ""\n')))
-    assert one.message == f"an empty SYSTEM does nothing{more}"
+    assert one.message == f"empty SYSTEM has no effect{more}"

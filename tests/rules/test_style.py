@@ -1,4 +1,4 @@
-"""The rule on formatting, and how it is chosen."""
+"""The rule on formatting, and its selection."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ from tests.support.cli import mf
 
 from modelfile.linter.rules import RULES
 from modelfile.linter.rules.style.unformatted import unformatted
-from modelfile.linter.settings import select
+from modelfile.linter.settings import select_rules
 
 
-def test_only_who_chooses_it_has_it() -> None:
-    assert unformatted not in select(RULES, ["ALL"])
-    for chosen in ("MF9", "MF901", "unformatted"):
-        assert unformatted in select(RULES, ["ALL", chosen])
-    assert unformatted not in select(RULES, ["MF9"], but=["ALL"])
+def test_unformatted_is_off_unless_selected() -> None:
+    assert unformatted not in select_rules(RULES, ["ALL"])
+    for selector in ("MF9", "MF901", "unformatted"):
+        assert unformatted in select_rules(RULES, ["ALL", selector])
+    assert unformatted not in select_rules(RULES, ["MF9"], ignore=["ALL"])
 
 
 @pytest.mark.parametrize(
@@ -24,14 +24,16 @@ def test_only_who_chooses_it_has_it() -> None:
         ("# For tests.\nFROM x:y", "2:1"),
         ("# For tests.\r\nFROM x:y\r\n", "1:1"),
         ("# For tests.\nFROM x:y\n", None),
-        ("# For tests.\nfrom x:y\nFORMAT json\n", None),  # fmt leaves alone what Ollama refuses
+        ("# For tests.\nfrom x:y\nFORMAT json\n", None),  # fmt skips what Ollama rejects
     ],
 )
-def test_the_first_line_that_would_change(text: str, place: str | None, tmp_path: Path) -> None:
+def test_unformatted_marks_the_first_line_that_would_change(text: str, place: str | None, tmp_path: Path) -> None:
     (tmp_path / "mf.toml").write_text('select = ["MF901"]\nper-file-ignores = {"drafts/*" = ["MF1"]}\n')
     (tmp_path / "Modelfile").write_text(text, newline="")
     ran = mf("lint", "--format", "concise", cwd=tmp_path)
-    assert ran.out == (f"Modelfile:{place}: info MF901 `mf fmt` writes this differently\n" if place else "")
+    assert ran.out == (
+        f"Modelfile:{place}: info MF901 not formatted: `mf fmt` would change this line\n" if place else ""
+    )
     mf("lint", "--fix", cwd=tmp_path)
     assert mf("lint", cwd=tmp_path).out == ""
     assert mf("fmt", "--check", cwd=tmp_path).code == (3 if "FORMAT" in text else 0)

@@ -1,4 +1,4 @@
-"""What the rules on templates decide in cases that their pages do not show."""
+"""Cases of the template rules that their pages do not show."""
 
 import pytest
 
@@ -17,12 +17,12 @@ def parsed(template: str, *more: str) -> Modelfile:
 
 
 def found(template: str, *more: str) -> list[tuple[str, str]]:
-    """Names, and what is marked."""
+    """Return the names of the findings, and the text they mark."""
     modelfile = parsed(template, *more)
     return [(each.name, modelfile.text[each.span.start : each.span.end]) for each in lint(Context(modelfile=modelfile))]
 
 
-def mended(template: str) -> str:
+def fixed(template: str) -> str:
     modelfile, _ = apply_fixes(parsed(template), lambda each: lint(Context(modelfile=each)), unsafe=True)
     return modelfile.text.split('"""')[1]
 
@@ -53,7 +53,7 @@ def mended(template: str) -> str:
         ('{{ block "a" . }}{{ .Foo }}{{ end }}{{ define "b" }}{{ .Bar }}{{ end }}', ".Foo"),
     ],
 )
-def test_unknown_variables(template: str, marked: str | None) -> None:
+def test_unknown_variables_are_marked(template: str, marked: str | None) -> None:
     marks = [text for name, text in found(template) if name == "template-unknown-variable"]
     assert marks == ([marked] if marked else [])
 
@@ -73,18 +73,18 @@ def test_unknown_variables(template: str, marked: str | None) -> None:
         ("{{ .Prompt }}<|im_end|>\nAI:", "{{ .Prompt }}<|im_end|>\nAI:{{ .Response }}<|im_end|>\n"),
     ],
 )
-def test_fixes(template: str, right: str) -> None:
-    assert mended(template) == right
+def test_fixes_write_the_intended_name(template: str, right: str) -> None:
+    assert fixed(template) == right
 
 
 @pytest.mark.parametrize(
     ("template", "names"),
     [
-        # the end of the turn behind the answer
+        # the end of the assistant's turn
         ("{{ .Prompt }}<|im_end|>", ["template-without-response"]),
         ("{{ .Prompt }}<|im_end|>{{ .response }}", ["template-unknown-variable"]),
         ("[INST] {{ .Prompt }} [/INST]", []),
-        # single braces are one fault, not two
+        # single braces are one finding, not two
         ("### {prompt}", ["template-unknown-variable"]),
         # tools
         ("{{ .Prompt }}{{ .Tools }}", ["template-drops-tools"]),
@@ -95,42 +95,42 @@ def test_fixes(template: str, right: str) -> None:
         ("{{ range .Messages }}{{ .Content }}<t>{{ .Thinking }}</t>{{ end }}", ["template-drops-thinking"]),
         ("{{ range $.Messages }}<t>{{ .Thinking }}</t>{{ end }}", ["template-drops-thinking"]),
         ("{{ range .Messages }}{{ if .Role }}x{{ else }}<t>{{ .Thinking }}</t>{{/**/}}{{ end }}{{ end }}", []),
-        # line ends
+        # newlines
         ("\n" + EACH, ["template-whitespace"]),
         (EACH + "\n\n", ["template-whitespace"]),
         (EACH + "AI:\n", []),
         ("\n{{- .Prompt }}{{ .Response }}\n", []),
-        # what fails: Ollama's functions before the cut, and a branch that is cut with an else behind it
-        ("{{ .Prompt | json }}", ["template-fails"]),
-        ("{{ if .System }}{{ currentDate }}{{ end }}{{ .Prompt }}", ["template-fails"]),
+        # failing requests: Ollama's functions before the cut, and a cut in a branch with an else
+        ("{{ .Prompt | json }}", ["failing-template"]),
+        ("{{ if .System }}{{ currentDate }}{{ end }}{{ .Prompt }}", ["failing-template"]),
         ("{{ .Prompt }}{{ .Response }}{{ currentDate }}", []),
         ("{{ if .Response }}{{ json .System }}{{ end }}{{ .Prompt }}", []),
-        ("{{ if .Prompt }}{{ .Prompt }}{{ .Response }}{{ else }}-{{ end }}", ["template-fails"]),
+        ("{{ if .Prompt }}{{ .Prompt }}{{ .Response }}{{ else }}-{{ end }}", ["failing-template"]),
         ("{{ if .Prompt }}{{ .Prompt }}{{ .Response }}{{ end }}{{ if .System }}-{{ else }}-{{ end }}", []),
         ("{{ if .Response }}-{{ else }}-{{ end }}{{ .Prompt }}{{ .Response }}", []),
         ("{{ if .System }}-{{ else }}{{ .Prompt }}{{ .Response }}{{ end }}", []),
     ],
 )
-def test_which_rule(template: str, names: list[str]) -> None:
+def test_each_defect_has_one_rule(template: str, names: list[str]) -> None:
     assert [name for name, _ in found(template)] == names
 
 
-def test_a_renderer_silences_all_but_the_rule_on_it() -> None:
+def test_next_to_a_renderer_only_dead_template_reports() -> None:
     more = ("RENDERER qwen3-coder", "REQUIRES 0.14.0")
     assert found("\n{{ .prompt }} {system}", *more) == [("dead-template", "TEMPLATE")]
     assert found("{{.Prompt}}", *more) == []
     assert found("{{ .Prompt }}{{ .Tools }}", *more) == []
 
 
-def test_a_parser_can_bring_tools_and_thinking() -> None:
+def test_parser_may_add_tools_and_thinking() -> None:
     assert found("{{ .Prompt }}{{ .Tools }}{{ .Think }}", "PARSER qwen3-coder", "REQUIRES 0.14.0") == []
 
 
-def test_jinja_is_named() -> None:
+def test_hint_names_jinja() -> None:
     for template, hint in (
-        ("{{ prompt }}", "`prompt` is Jinja here; write `.Prompt` for the value"),
-        ("{{ bos_token }}", "this looks like Jinja, but Ollama's templates are Go's text/template"),
-        ("{% if x %}{{ messages[0] }}{% endif %}", "; this is Jinja, and Ollama's templates are Go's"),
+        ("{{ prompt }}", "write `.Prompt`; without the dot, `prompt` is Jinja"),
+        ("{{ bos_token }}", "this looks like Jinja, but Ollama uses Go's text/template"),
+        ("{% if x %}{{ messages[0] }}{% endif %}", "; this looks like Jinja, but Ollama uses Go's text/template"),
     ):
         (diagnostic,) = lint(Context(modelfile=parsed(template)))
         assert (diagnostic.hint or "").endswith(hint)
@@ -139,12 +139,12 @@ def test_jinja_is_named() -> None:
 @pytest.mark.parametrize(
     ("base", "names"), [("llama3.2:3b", []), ("mistral:7b", ["missing-stop"]), ("./x.gguf", ["missing-stop"])]
 )
-def test_a_marker_that_the_base_ends_at_by_itself_needs_no_stop(base: str, names: list[str]) -> None:
+def test_marker_of_the_base_itself_needs_no_stop(base: str, names: list[str]) -> None:
     lines = ["# For tests.", f"FROM {base}", "TEMPLATE {{ .System }}{{ .Prompt }}<|eot_id|>{{ .Response }}"]
     modelfile = Modelfile.parse(Source(text="\n".join([*lines, "PARAMETER stop User:"])))
     assert [one.name for one in lint(Context(modelfile=modelfile)) if one.code == "MF411"] == names
 
 
-def test_a_line_end_is_called_one() -> None:
+def test_newline_is_called_a_newline() -> None:
     (found,) = lint(Context(modelfile=parsed("{{ range .Messages }}{{ .Content }}{{ end }}\n\n")))
-    assert found.message.startswith("each prompt ends with a line end")
+    assert found.message.startswith("each prompt ends with a newline")

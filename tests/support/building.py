@@ -1,4 +1,4 @@
-"""What tests of `mf build` share: a project, and looks at what came of it."""
+"""Modelfiles for tests of `mf build`, and the requests and models on its server."""
 
 from pathlib import Path
 

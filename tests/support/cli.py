@@ -2,50 +2,64 @@
 
 import contextlib
 import io
-import sys
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-from modelfile.__main__ import main
+from modelfile.cli.app import main
+from modelfile.cli.options import OpenStore
+from modelfile.events import Clock
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a command did."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
     err: str
 
 
-class _Terminal(io.BytesIO):
+class StoppedClock(Clock):
+    """A clock that stands still, so that no progress is shown."""
+
+    def monotonic(self) -> float:
+        """Return the same time always."""
+        return 0.0
+
+
+class _TerminalInput(io.BytesIO):
     def isatty(self) -> bool:
         return True
 
 
-def mf(
-    *arguments: str, cwd: Path | None = None, stdin: bytes = b"", terminal: bool = False, together: bool = False
+def mf(  # noqa: PLR0913  # what a run of a program depends on
+    *arguments: str,
+    cwd: Path | None = None,
+    stdin: bytes = b"",
+    terminal: bool = False,
+    together: bool = False,
+    environ: Mapping[str, str] | None = None,
+    open_store: "OpenStore | None" = None,
+    clock: Clock | None = None,
 ) -> Ran:
-    """Run `mf` with these arguments, neither output a terminal, the input one if `terminal`.
+    """Run `mf` with these arguments; the outputs are no terminal, and the input is one if `terminal`.
 
-    `together` puts what goes to either output into `out`.
+    `together` puts what goes to either output into `out`; `environ` is added to the environment of the tests.
     """
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True)
-    err = out if together else io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True)
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        patch.setattr(sys, "argv", ["mf", *arguments])
-        patch.setattr(sys, "stdin", io.TextIOWrapper((_Terminal if terminal else io.BytesIO)(stdin)))
-        if cwd is not None:
-            patch.chdir(cwd)
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code
-        else:
-            code = 0
-    return Ran(int(code or 0), _text(out), "" if together else _text(err))
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True) for _ in range(2))
+    with contextlib.chdir(cwd or Path()):
+        code = main(
+            arguments,
+            io.TextIOWrapper((_TerminalInput if terminal else io.BytesIO)(stdin)),
+            out,
+            out if together else err,
+            {**os.environ, "MF_DEBUG": "1", **(environ or {})},
+            open_store=open_store,
+            clock=clock or StoppedClock(),
+        )
+    return Ran(int(code), _text(out), _text(err))
 
 
 def _text(stream: io.TextIOWrapper) -> str:

@@ -1,4 +1,4 @@
-"""A project, the server it is built on, and whether trouble has left anything of itself."""
+"""A project and the server it is built on, to compare before and after a fault."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CACHED = re.compile(r"(?:digests|models)/[0-9a-f]{64}|locks/[0-9a-f]{64}\.lock|
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A Modelfile of which `bot:v1` is to be made on `fake`, where another model may bear that name."""
+    """A Modelfile to build `bot:v1` of on `fake`, where another model may have that name."""
 
     folder: Path
     fake: FakeOllama
@@ -40,7 +40,7 @@ class Project:
 
     @classmethod
     def new(cls, folder: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, *, held: bool = False) -> Project:
-        """Make it, and the model that bears the name already if there is to be one."""
+        """Make it, and if `held` another model of that name."""
         (folder / ".git").mkdir(parents=True)
         (folder / "weights.gguf").write_bytes(b"GGUF" + bytes(2 << 20))
         (folder / "older.gguf").write_bytes(b"GGUF" + bytes(60) + b"older")
@@ -57,12 +57,12 @@ class Project:
         return cls(folder=folder, fake=fake, files=_contents(folder), models=digests(fake), blobs={*fake.blobs})
 
     def build(self, *arguments: str) -> Ran:
-        """`mf build`."""
+        """Run `mf build`."""
         return mf("build", NAME, *arguments)
 
     @contextlib.contextmanager
     def start(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """`mf build`, or `mf` with these arguments, in a process that does not outlive the context."""
+        """Start `mf build`, or `mf` with these arguments, in a process that does not outlive the context."""
         with subprocess.Popen(
             [sys.executable, "-m", "modelfile", *(arguments or ("build", NAME))],
             stdout=subprocess.PIPE,
@@ -76,14 +76,14 @@ class Project:
                 running.kill()
 
     def is_as_before(self) -> None:
-        """Nothing is made, and nothing is lost; weights may have arrived, which the next build need not send again."""
+        """Check that no model was made or lost; uploaded weights may remain, so that the next build can reuse them."""
         assert digests(self.fake) == self.models
         assert self.blobs <= self.fake.blobs.keys()
         assert sum(not self.fake.blobs[digest].startswith(b"GGUF") for digest in {*self.fake.blobs} - self.blobs) == 0
         self.is_tidy()
 
     def is_as_before_or_as_asked(self) -> None:
-        """The name holds what it held or what was asked for; of what it held there may be another copy."""
+        """Check that the name is the previous or the requested model; there may be a backup of the previous one."""
         now = {name: digest for name, digest in digests(self.fake).items() if STAGING not in name}
         held = now.pop(NAME, None)
         assert held in (self.models.get(NAME), *undisturbed(self).values())
@@ -91,7 +91,7 @@ class Project:
         self.is_tidy()
 
     def is_tidy(self) -> None:
-        """No file is changed, and none is anywhere that was not there but for what is cached."""
+        """Check that no file was changed or added, except in the cache."""
         assert _contents(self.folder) == self.files
         assert not [*Path(os.environ["TMPDIR"]).iterdir()]
         cache = Path(os.environ["XDG_CACHE_HOME"]) / "modelfile"
@@ -99,8 +99,8 @@ class Project:
         assert [path for path in cached if not _CACHED.fullmatch(path)] == []
 
     def goes_on(self) -> None:
-        """The next build makes what was asked, and leaves what a build that nothing disturbed would."""
-        self.fake.mend()
+        """Check that the next build makes the requested model, and leaves nothing else behind."""
+        self.fake.clear_faults()
         again = self.build()
         assert again.code == 0, again
         assert digests(self.fake) == undisturbed(self)
@@ -108,7 +108,7 @@ class Project:
 
 
 def undisturbed(project: Project) -> dict[str, str]:
-    """What a server has after a build that nothing disturbed."""
+    """Return the models of a server after a build without faults."""
     return _undisturbed(held=bool(project.models))
 
 
@@ -122,18 +122,18 @@ def _undisturbed(*, held: bool) -> dict[str, str]:
 
 
 def digests(fake: FakeOllama) -> dict[str, str]:
-    """What the server's names hold."""
+    """Return the digests of the server's models by name."""
     with fake.lock:
         return {name: model.digest for name, model in fake.models.items()}
 
 
-def scratches(fake: FakeOllama) -> list[str]:
-    """The names under which something is being built, or was left."""
+def staging_tags(fake: FakeOllama) -> list[str]:
+    """Return the staging tags on the server."""
     return [name for name in digests(fake) if STAGING in name]
 
 
 def build_on_machines(count: int, name: str, modelfile: str, caches: Path) -> list[str]:
-    """Build different models of one name at once, each as if on a machine of its own; return what each has made."""
+    """Build different models of one name at once, each as if on its own machine; return their digests."""
 
     def start(seed: int) -> subprocess.Popen[str]:
         Path(f"{seed}.Modelfile").write_text(f"{modelfile}PARAMETER seed {seed}\n")
@@ -151,17 +151,17 @@ def build_on_machines(count: int, name: str, modelfile: str, caches: Path) -> li
 
 
 def end(running: subprocess.Popen[str], how: signal.Signals) -> Ran:
-    """Send a signal, and see what was said.
+    """Send a signal, wait for the end, and return the output.
 
-    One that comes in the microsecond before Python waits for the network is noticed when that is over, or at the next:
-    so it is sent again, as people do.
+    Python notices a signal in the microsecond before it waits for the network only after that wait, or at the next
+    signal, so it is sent again after 30 s.
     """
     running.send_signal(how)
     try:
-        out, err = running.communicate(timeout=8)
+        out, err = running.communicate(timeout=30)
     except subprocess.TimeoutExpired:
         running.send_signal(how)
-        out, err = running.communicate(timeout=20)
+        out, err = running.communicate(timeout=60)
     return Ran(running.returncode, out, err)
 
 

@@ -1,4 +1,4 @@
-"""Where the project and the data of its tests are."""
+"""The folders of the project and of its test data."""
 
 from pathlib import Path
 

@@ -25,7 +25,7 @@ http: {{addr: "127.0.0.1:0"}}
 
 
 def available() -> bool:
-    """Tell whether `docker-registry` is installed (`apt-get install docker-registry`)."""
+    """Return whether `docker-registry` is installed (`apt-get install docker-registry`)."""
     return shutil.which("docker-registry") is not None
 
 
@@ -78,4 +78,4 @@ class _Handler(SimpleHTTPRequestHandler):
                 self.wfile.write(chunk)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Say nothing."""
+        """Print nothing."""

@@ -1,4 +1,4 @@
-"""A terminal for programs that are run in tests, and what is to be read on it in the end."""
+"""A terminal for programs that are run in tests, and the text on its screen."""
 
 import os
 import pty
@@ -11,7 +11,7 @@ _PIECE = re.compile(r"\x1b\[\??([0-9;]*)([A-Za-z])|[\r\n]|[^\x1b\r\n]+")
 
 
 def mf_on_terminal(*arguments: str, cwd: Path) -> tuple[int, str]:
-    """Run `mf` on a terminal of 100 columns; its exit code, and all that it wrote there."""
+    """Run `mf` on a terminal of 100 columns; return its exit code and its output."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "modelfile", *arguments]
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
@@ -32,7 +32,7 @@ def _read(terminal: int) -> bytes:
 
 
 def screen(written: str) -> list[str]:
-    """The lines that a terminal shows, blanks at their ends left out."""
+    """Return the lines that a terminal shows, without trailing spaces."""
     lines, row, column = [""], 0, 0
     for match in _PIECE.finditer(written):
         match match[0], match[2]:
@@ -46,7 +46,7 @@ def screen(written: str) -> list[str]:
             case _, "K":
                 lines[row] = "" if match[1] == "2" else lines[row][:column]
             case _, str():
-                pass  # colours, and the cursor that is hidden
+                pass  # colors, and hiding the cursor
             case text, _:
                 lines[row] = f"{lines[row]:<{column}}"[:column] + text + lines[row][column + len(text) :]
                 column += len(text)

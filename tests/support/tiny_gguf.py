@@ -1,4 +1,4 @@
-"""A GGUF file that Ollama takes and nobody has to download."""
+"""A GGUF file that Ollama accepts and that need not be downloaded."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A Modelfile of a model builds that model."""
+"""Modelfiles of stored models, which build the same models."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from modelfile.syntax.modelfile import Modelfile
 NAME = ModelName.parse("bot:v1")
 DIGEST = f"sha256:{'0' * 64}"
 TEXTS = (
-    st.sampled_from(["", "plain", "two\nlines", '"', '"""', 'a"""\nb', "\u200b", " blank ", "# no comment", "1", "é"])
+    st.sampled_from(["", "plain", "two\nlines", '"', '"""', 'a"""\nb', "\u200b", " padded ", "# no comment", "1", "é"])
     | st.text()
 )
 MODELS = st.builds(
@@ -48,30 +48,29 @@ def exported(model: Model) -> str:
 
 
 @given(MODELS)
-def test_built_from_itself_it_is_the_same(model: Model) -> None:
+def test_modelfile_builds_the_same_model(model: Model) -> None:
     modelfile = Modelfile.parse(Source(text=exported(model)))
     assert not modelfile.diagnostics
     assert not compare_models(model, model.with_recipe(resolve(modelfile, Path()), {}))
 
 
 @given(MODELS)
-def test_nothing_is_left_unsaid_without_a_word(model: Model) -> None:
-    """Every part is either said or told in a comment."""
-    bare = Model(weights=model.weights, license=model.license)
+def test_every_part_is_written_or_explained(model: Model) -> None:
+    empty = Model(weights=model.weights, license=model.license)
     text = exported(model)
-    told = {line.split()[1] for line in text.splitlines() if "comes with FROM, for" in line}
-    made = bare.with_recipe(resolve(Modelfile.parse(Source(text=text)), Path()), {})
+    explained = {line.split()[1] for line in text.splitlines() if "is inherited, as" in line}
+    made = empty.with_recipe(resolve(Modelfile.parse(Source(text=text)), Path()), {})
     missing = {change.aspect.upper().removesuffix("S") for change in compare_models(made, model)}
-    assert missing <= {*told, *(["REQUIRE"] if "REQUIRES" in told else [])}
+    assert missing <= {*explained, *(["REQUIRE"] if "REQUIRES" in explained else [])}
 
 
-def test_no_reason_breaks_a_line() -> None:
+def test_reason_stays_on_its_line() -> None:
     text = exported(Model(weights=(DIGEST,), parameters={"num_ctx": ("two\nlines",)}))
     (line,) = text.splitlines()[3:]
-    assert line.endswith("no Modelfile can say it: parameter `num_ctx` must be a whole number, not `two lines`")
+    assert line.endswith("no Modelfile can express it: parameter `num_ctx` must be a whole number, not `two lines`")
 
 
-def test_what_it_looks_like() -> None:
+def test_text_of_a_modelfile() -> None:
     model = Model(
         weights=(DIGEST,),
         system='Say "hi"\nand no more.',
@@ -83,11 +82,11 @@ def test_what_it_looks_like() -> None:
     )
     text = exported(model)
     assert text == (
-        f'''# What bot:v1 holds. Its weights, adapters and licences come with FROM; it was
+        f'''# Exported from bot:v1; weights, adapters and licenses are inherited from it. Its digest was
 # {DIGEST}
 FROM bot:v1
-# PARAMETER bogus comes with FROM, for no Modelfile can say it: unknown parameter `bogus`
-# PARAMETER mirostat comes with FROM, for no Modelfile can say it: Ollama drops it
+# PARAMETER bogus is inherited, as no Modelfile can express it: unknown parameter `bogus`
+# PARAMETER mirostat is inherited, as no Modelfile can express it: Ollama drops it
 PARAMETER num_ctx 4096
 PARAMETER stop <a>
 PARAMETER stop " b"
@@ -95,7 +94,7 @@ PARAMETER temperature 0.2
 SYSTEM """Say "hi"
 and no more."""
 RENDERER qwen3
-# PARSER comes with FROM, for no Modelfile can say it: no Modelfile can express U+200B: Ollama drops it
+# PARSER is inherited, as no Modelfile can express it: cannot write U+200B in a Modelfile: Ollama drops it
 MESSAGE user hi
 MESSAGE assistant ""
 '''

@@ -1,162 +1,139 @@
-"""What a build will do, as data."""
+"""The plan of a build, as data; a pure function of the recipe and of the state of the store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from modelfile.builder.constraints import NO_CONSTRAINTS, PinConstraints, check_pin
 from modelfile.builder.forecast import is_opaque, predict
-from modelfile.catalog.versions import release
-from modelfile.differ import Change, compare_models
-from modelfile.errors import InputError, VerificationError
+from modelfile.errors import InputError
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.backups import alias_of, expired
-from modelfile.stores.protocol import ListedModel, StoredModel
-from modelfile.stores.protocol import held as held_under
+from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, find_listed
+
+if TYPE_CHECKING:
+    from modelfile.differ import Change
 
 SHORT: Final = 16
-"""So much of a fingerprint tells it from others to a human eye."""
+"""Length of a fingerprint as messages show it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PruneStaging:
-    """Take away what a build that was killed left: last, lest it take weights along that need not be sent again."""
+    """Remove what a killed build left; the last step, because weights that are in it need not be uploaded again."""
 
     name: ModelName
 
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """Fetch the base from its registry."""
+    """Pull the base."""
 
     base: ModelName
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Send a local file."""
+    """Upload a local file."""
 
     path: Path
     digest: str
     size: int
+    """In bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantize:
-    """Make the weights of another type; a part of the create that follows."""
+    """Quantize the weights; a part of the create that follows."""
 
     kind: str
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make the model, under a scratch name, and look whether it is what was asked."""
+    """Create the model under a staging tag, and verify it."""
 
-    request: Mapping[str, Any]
+    recipe: Recipe
+    digests: Mapping[Path, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """Keep what the name holds, for `mf rollback`."""
+    """Back up the model of the name, for `mf rollback`."""
 
     name: ModelName
     alias: ModelName
     evicted: tuple[ModelName, ...] = ()
-    """What was kept longest, and is beyond what is to be kept."""
+    """The oldest backups, which exceed the number to keep."""
 
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Give the name what was made."""
+    """Publish the created model: copy the staging tag to the name."""
 
     destination: ModelName
     discarded: str = ""
-    """The digest of what it holds, if that is kept nowhere."""
+    """The digest of the model that the name has, if there is no backup of it."""
 
 
 Step: TypeAlias = PruneStaging | Pull | Upload | Quantize | Create | Backup | Publish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pinned:
-    """What a lock says of a build. None: nothing."""
-
-    base: str | None = None
-    """The fingerprint that the base must have."""
-    maker: str = ""
-    """The Modelfile of the project that makes the base."""
-    files: Mapping[Path, str] = field(default_factory=dict)
-    """The digests that local files must have."""
-    model: str | None = None
-    """The fingerprint that the model must have."""
-    version: str | None = None
-    """Of the only Ollama for which `model` is said; None: for any."""
-
-    def promised(self, version: str) -> str | None:
-        """The fingerprint that a build on this version of Ollama must give."""
-        return self.model if self.version in (None, version) else None
-
-
-NOTHING_PINNED: Final = Pinned()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreState:
-    """What a store has, and what is known of it, as far as a plan depends on it."""
+    """The state of a store, as far as a plan depends on it."""
 
-    place: str
+    location: StoreLocation
     version: str
     existing: StoredModel | None = None
-    """The model of the name that is built."""
+    """The model of the name to build."""
     base: StoredModel | None = None
     base_pending: bool = False
-    """Whether another build of the same project makes the base before; `base` is what it will be, as far as known."""
+    """True if the base is still to be built from the same project; `base` is then what is expected, if known."""
     listed: tuple[ListedModel, ...] = ()
-    """All its models."""
+    """All models of the store."""
     stale_staging: tuple[ModelName, ...] = ()
-    """What builds of the same name that were killed have left."""
+    """Staging tags that killed builds of the same name left."""
     blobs: frozenset[str] = frozenset()
-    """The digests of local files that are there already."""
+    """The digests of the local files that the store has."""
     sizes: Mapping[Path, int] = field(default_factory=dict)
     """Of local files, in bytes."""
-    record: Model | None = None
-    """What this server was seen to make of the same files before."""
+    observed: Model | None = None
+    """The result of `forecast.observe` for an earlier build of the same files on this server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a build will do, and why."""
+    """The steps of a build, and why."""
 
     name: ModelName
-    place: str
+    location: StoreLocation
     version: str
-    """The server's."""
-    held: str | None
-    """The digest of what is listed under the name; it may be a model whose weights have gone."""
+    """The version of the server."""
+    previous_digest: str | None
+    """The digest that is listed under the name, also if the server can no longer read the model."""
     existing: StoredModel | None
     base: StoredModel | None
     steps: tuple[Step, ...]
-    gives: str | None
-    """The fingerprint that must come of it; None where it cannot be known ahead."""
+    expected_fingerprint: str | None
+    """The fingerprint that the build must give; None if it cannot be known before."""
     expected: Model | None
-    """What must come of it, as far as known ahead."""
+    """The model that the build must give; None if it cannot be known before."""
     changes: tuple[Change, ...] | None
-    """In what the name holds, by meaning; None where they cannot be known ahead."""
-    unknown: str = ""
-    """What has to be done before more can be known."""
-
-    @property
-    def nothing_to_do(self) -> bool:
-        """Whether the name already holds what is asked."""
-        return self.existing is not None and fingerprint(self.existing.model) == self.gives
+    """Changes to the model of the name, by meaning; None if they cannot be known before."""
+    nothing_to_do: bool = False
+    """True if the model of the name is up to date."""
+    pending: str = ""
+    """The event after which more is known, as a clause."""
 
     @property
     def pull(self) -> Pull | None:
-        """The pull that it begins with; what comes after it is to be planned again."""
+        """The pull that it begins with; after it, the build is planned again."""
         return next((step for step in self.steps if isinstance(step, Pull)), None)
 
 
@@ -164,119 +141,94 @@ def plan(
     name: ModelName,
     recipe: Recipe,
     digests: Mapping[Path, str],
-    world: StoreState,
+    state: StoreState,
     *,
-    pinned: Pinned = NOTHING_PINNED,
+    constraints: PinConstraints = NO_CONSTRAINTS,
     keep: int = 0,
 ) -> Plan:
-    """What a build of a recipe does to a store.
+    """Return the plan of a build.
 
     Args:
-        name: The model to make.
-        recipe: What to make.
+        name: The model to build.
+        recipe: The recipe to build it from.
         digests: `sha256:…` of every local file.
-        world: What the store has.
-        pinned: What the lock says.
-        keep: How many of the models that the name held are kept.
+        state: The state of the store.
+        constraints: What the lock requires.
+        keep: The number of previous models of the name to keep.
 
     Raises:
-        InputError: The recipe has nothing to build from.
-        VerificationError: A local file, the base, or what a build gives, is not what was pinned.
+        InputError: The recipe has neither a base nor files.
+        VerificationError: A local file, the base or the expected model is not the pinned one.
     """
     if not recipe.base and not recipe.files:
-        raise InputError("FROM names nothing to build from")
-    for path, digest in pinned.files.items():
-        check_pin(f"`{path}`", digest, digests[path], name)
-    if pinned.base and world.base and not world.base_pending:
-        what = f"the base {world.base.name} on {world.place}"
-        way = f"build it of `{pinned.maker}` first, or " if pinned.maker else ""
-        check_pin(what, pinned.base, fingerprint(world.base.model), name, way)
-    promised = pinned.promised(world.version)
-    expected = predict(recipe, digests, world.base.model if world.base else None, world.record)
-    gives = fingerprint(expected) if expected else None
-    if promised and gives and not is_opaque(recipe):
-        check_pin(f"what a build of {name} gives", promised, gives, name)
-    if promised and promised != gives:
-        expected, gives = None, promised
-    held = fingerprint(world.existing.model) if world.existing else None
-    done = held is not None and held == gives
+        raise InputError("FROM is empty")
+    for path, digest in constraints.files.items():
+        check_pin(f"`{path}`", digest, digests[path])
+    if constraints.base and state.base and not state.base_pending:
+        alternative = f"build it from `{constraints.maker}` first, or " if constraints.maker else ""
+        check_pin(str(state.base.name), constraints.base, state.base.fingerprint, alternative)
+    locked = constraints.locked_fingerprint(state.version)
+    expected = predict(recipe, digests, state.base.model if state.base else None, state.observed)
+    expected_fingerprint = fingerprint(expected) if expected else None
+    if locked and expected_fingerprint and not is_opaque(recipe):
+        check_pin(f"the expected fingerprint of {name}", locked, expected_fingerprint)
+    if locked and locked != expected_fingerprint:
+        expected, expected_fingerprint = None, locked
+    nothing_to_do = state.existing is not None and state.existing.fingerprint == expected_fingerprint
     return Plan(
         name=name,
-        place=world.place,
-        version=world.version,
-        held=listed.digest if (listed := held_under(name, world.listed)) else None,
-        existing=world.existing,
-        base=world.base,
+        location=state.location,
+        version=state.version,
+        previous_digest=listed.digest if (listed := find_listed(name, state.listed)) else None,
+        existing=state.existing,
+        base=state.base,
         steps=(
-            *(() if done else _steps(name, recipe, digests, world, keep=keep)),
-            *map(PruneStaging, world.stale_staging),
+            *(() if nothing_to_do else _steps(name, recipe, digests, state, keep=keep)),
+            *map(PruneStaging, state.stale_staging),
         ),
-        gives=gives,
+        expected_fingerprint=expected_fingerprint,
         expected=expected,
-        changes=() if done or not world.existing else _changes(world.existing.model, expected),
-        unknown="" if expected or done else _unknown(recipe, world),
+        changes=() if nothing_to_do or not state.existing else _changes(state.existing.model, expected),
+        nothing_to_do=nothing_to_do,
+        pending="" if expected or nothing_to_do else _pending(recipe, state),
     )
 
 
-def _changes(held: Model, expected: Model | None) -> tuple[Change, ...] | None:
-    return compare_models(held, expected) if expected else None
+def _changes(existing: Model, expected: Model | None) -> tuple[Change, ...] | None:
+    from modelfile.differ import compare_models  # 1 ms that a build with nothing to do saves
+
+    return compare_models(existing, expected) if expected else None
 
 
-def _unknown(recipe: Recipe, world: StoreState) -> str:
-    if recipe.base and world.base is None:
-        return f"{recipe.base} is {'built' if world.base_pending else 'pulled'}"
-    return "the server has looked at the weights"
+def _pending(recipe: Recipe, state: StoreState) -> str:
+    if recipe.base and state.base is None:
+        return f"{recipe.base} is {'built' if state.base_pending else 'pulled'}"
+    return "the server has read the weights"
 
 
 def _steps(
-    name: ModelName, recipe: Recipe, digests: Mapping[Path, str], world: StoreState, *, keep: int
+    name: ModelName, recipe: Recipe, digests: Mapping[Path, str], state: StoreState, *, keep: int
 ) -> tuple[Step, ...]:
-    if world.base:  # create compares names with case, unlike all else (0.9.3)
-        recipe = replace(recipe, base=str(world.base.name))
+    if state.base:  # create compares names with case, unlike every other request (0.9.3)
+        recipe = replace(recipe, base=str(state.base.name))
     steps: list[Step] = []
-    if recipe.base and world.base is None and not world.base_pending:
+    if recipe.base and state.base is None and not state.base_pending:
         steps.append(Pull(ModelName.parse(recipe.base)))
-    missing = {digest: path for path, digest in digests.items() if digest not in world.blobs}
-    steps += (Upload(path, digest, world.sizes.get(path, 0)) for digest, path in missing.items())
+    missing = {digest: path for path, digest in digests.items() if digest not in state.blobs}
+    steps += (Upload(path, digest, state.sizes.get(path, 0)) for digest, path in missing.items())
     if recipe.quantize:
         steps.append(Quantize(recipe.quantize))
-    steps.append(Create(recipe.request(digests, release(world.version))))
-    steps += _take(name, world, keep=keep)
+    steps.append(Create(recipe, digests))
+    steps += _publish(name, state, keep=keep)
     return tuple(steps)
 
 
-def _take(name: ModelName, world: StoreState, *, keep: int) -> Iterator[Step]:
-    if world.existing is None:
+def _publish(name: ModelName, state: StoreState, *, keep: int) -> Iterator[Step]:
+    if state.existing is None:
         yield Publish(name)
         return
-    existing = world.existing
+    existing = state.existing
     alias = alias_of(existing.name, existing.digest)
     if keep:
-        yield Backup(existing.name, alias, expired(keep, existing.name, alias, world.listed))
-    yield Publish(name, discarded="" if keep or held_under(alias, world.listed) else existing.digest)
-
-
-def check_pin(what: str, pinned: str, now: str, untouched: ModelName | None = None, way: str = "") -> None:
-    """Hold a fingerprint or a digest against the one that was pinned.
-
-    Args:
-        what: Whose it is.
-        pinned: The one that was pinned.
-        now: The one of now.
-        untouched: The model that was to be built, if nothing was made of it.
-        way: What may be done instead of a pin.
-
-    Raises:
-        VerificationError: It is another.
-    """
-    if now != pinned:
-        raise VerificationError(
-            f"{what} is not what was pinned: {_short(pinned)} then, {_short(now)} now",
-            hint=(f"{untouched} is as it was; " if untouched else "")
-            + f"{way}run `mf pin` if it is meant, and look at what that changes in mf.lock",
-        )
-
-
-def _short(digest: str) -> str:
-    kind, _, digits = digest.partition(":")
-    return f"{kind}:{digits[:12]}…"
+        yield Backup(existing.name, alias, expired(keep, existing.name, alias, state.listed))
+    yield Publish(name, discarded="" if keep or find_listed(alias, state.listed) else existing.digest)

@@ -1,93 +1,85 @@
-"""Plans as JSON: to be read by programs, or kept and done later if the world is still the same."""
+"""Plans as JSON, for programs and for a later build, which compares them with its own plans."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from itertools import takewhile, zip_longest
+from itertools import islice, takewhile, zip_longest
 from pathlib import Path
 from typing import Any, Final, assert_never
 
 from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
-from modelfile.errors import InputError, UsageError, VerificationError
+from modelfile.catalog.versions import release
+from modelfile.errors import InputError, UsageError, VerificationError, cannot_read
 from modelfile.names import ModelName
-from modelfile.recipe.model import fingerprint
-from modelfile.stores.protocol import StoredModel
+from modelfile.project.project import Project
+from modelfile.project.target import Target
+from modelfile.stores.ollama.wire import create_request
+from modelfile.stores.protocol import StoredModel, StoreLocation
 
-VERSION: Final = 2
+VERSION: Final = 1
+_BY_CACHE: Final = {"nothing_to_do", "changes", "pending"}
+"""Keys of a plan that depend on the cache."""
+_WIDTH: Final = 80
+"""Characters of a long text that a message shows."""
 _AGAIN: Final = "write it again with --plan-out"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildRequest:
-    """A model that is to be built, and of what."""
-
-    name: ModelName
-    path: Path
-    """Of the Modelfile."""
-    quantize: str = ""
-    keep: int = 0
-
-
 def plan_as_json(plan: Plan) -> dict[str, Any]:
-    """A plan for programs; the same plan is the same JSON."""
+    """Return a plan as JSON; equal plans give equal JSON."""
     changes = None
     if plan.changes is not None:
         changes = [{**asdict(change), "aspect": str(change.aspect)} for change in plan.changes]
     return {
         "name": str(plan.name),
-        "host": plan.place,
+        "host": str(plan.location),
         "ollama": plan.version,
         "nothing_to_do": plan.nothing_to_do,
         "existing": _stored(plan.existing),
         "base": _stored(plan.base),
-        "steps": [_step(step) for step in plan.steps],
-        "gives": plan.gives,
+        "steps": [_step(step, plan.version) for step in plan.steps],
+        "expected_fingerprint": plan.expected_fingerprint,
         "changes": changes,
-        "unknown_until": plan.unknown or None,
+        "pending": plan.pending or None,
     }
 
 
 def _stored(stored: StoredModel | None) -> dict[str, str | None] | None:
     if stored is None:
         return None
-    return {"name": str(stored.name), "digest": stored.digest or None, "fingerprint": fingerprint(stored.model)}
+    return {"name": str(stored.name), "digest": stored.digest or None, "fingerprint": stored.fingerprint}
 
 
-def _step(step: Step) -> dict[str, Any]:  # noqa: PLR0911  # one for each kind
+def _step(step: Step, version: str) -> dict[str, Any]:  # noqa: PLR0911  # one for each kind
     match step:
         case PruneStaging(name):
-            return {"do": "sweep", "name": str(name)}
+            return {"do": "prune_staging", "name": str(name)}
         case Pull(base):
             return {"do": "pull", "name": str(base)}
         case Upload(path, digest, size):
             return {"do": "upload", "file": path.name, "digest": digest, "size": size}
         case Quantize(kind):
             return {"do": "quantize", "to": kind}
-        case Create(request):
-            return {"do": "create", "request": dict(request)}
+        case Create(recipe, digests):
+            return {"do": "create", "request": create_request(recipe, digests, release(version))}
         case Backup(name, alias, evicted):
-            return {"do": "keep", "name": str(name), "alias": str(alias), "lets_go": [*map(str, evicted)]}
+            return {"do": "backup", "name": str(name), "alias": str(alias), "evicted": [*map(str, evicted)]}
         case Publish(name, discarded):
-            return {"do": "copy", "name": str(name), "loses": discarded or None}
+            return {"do": "publish", "name": str(name), "discarded": discarded or None}
         case _:
             assert_never(step)
 
 
-def dumps(asked: Iterable[BuildRequest], plans: Iterable[Plan], folder: Path) -> str:
-    """The text of a file of plans in a folder: what is to be built, and what builds would do."""
+def dumps(targets: Iterable[Target], plans: Iterable[Plan], folder: Path, keep: int) -> str:
+    """Return the text of a plan file in a folder: the models to build, and their plans."""
     content = {
         "version": VERSION,
+        "keep": keep,
         "models": [
-            {
-                "name": str(model.name),
-                "modelfile": _from(folder, model.path),
-                "quantize": model.quantize,
-                "keep": model.keep,
-            }
-            for model in asked
+            {"name": str(target.named), "modelfile": _from(folder, target.path), "quantize": target.quantize}
+            for target in targets
         ],
         "plans": [plan_as_json(plan) for plan in plans],
     }
@@ -99,63 +91,104 @@ def _from(folder: Path, path: Path) -> str:
     return Path(os.path.relpath(path, start) if path.drive == start.drive else path).as_posix()
 
 
-def _asked(item: Any, folder: Path) -> BuildRequest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Model:
+    name: ModelName
+    path: Path
+    quantize: str
+
+
+def _model(item: Any, folder: Path) -> _Model:
     match item:
-        case {"name": str(name), "modelfile": str(path), "quantize": str(kind), "keep": int(keep)}:
+        case {"name": str(name), "modelfile": str(path), "quantize": str(kind)}:
             at = Path(os.path.normpath(folder.resolve() / path))
-            return BuildRequest(name=ModelName.parse(name), path=at, quantize=kind, keep=keep)
+            return _Model(name=ModelName.parse(name), path=at, quantize=kind)
         case _:
             raise ValueError
 
 
+def _keep(value: Any) -> int:
+    match value:
+        case bool():
+            raise ValueError
+        case int() if value >= 0:
+            return value
+        case _:
+            raise ValueError
+
+
+def _not_a_plan(path: Path) -> InputError:
+    return InputError(f"`{path}` is not a plan", hint=_AGAIN)
+
+
 class PlanFile:
-    """Plans of a file, each to be held against the one that is made now."""
+    """Saved plans, each to be compared with the current plan."""
 
     hosts: tuple[str, ...]
     """The servers that they are for."""
+    keep: int
+    """The number of previous models of a tag to keep."""
 
-    def __init__(self, data: bytes, path: str) -> None:
+    def __init__(self, path: Path) -> None:
         """Read the file.
 
         Raises:
-            InputError: It is not one of ours.
+            InputError: It cannot be read, or is not a plan file.
         """
         self._path = path
         try:
-            content = json.loads(data)
+            content = json.loads(path.read_bytes())
             if content["version"] != VERSION:
-                raise InputError(f"`{path}` is a plan of version {content['version']}", hint=_AGAIN)
+                what = f"plan version {content['version']} of `{path}` is not supported"
+                raise InputError(what, hint=_AGAIN)
             self._plans = {(str(plan["name"]), str(plan["host"])): plan for plan in content["plans"]}
-            self._asked = [_asked(item, Path(path).parent) for item in content["models"]]
+            self._models = [_model(item, path.parent) for item in content["models"]]
+            self.keep = _keep(content["keep"])
+        except OSError as error:
+            raise cannot_read(path, error) from error
         except (ValueError, RecursionError, TypeError, KeyError, UsageError) as error:
-            raise InputError(f"`{path}` is not a plan", hint=_AGAIN) from error
+            raise _not_a_plan(path) from error
         self.hosts = tuple(dict.fromkeys(host for _, host in self._plans))
 
-    def asked(self, name: ModelName | None) -> list[BuildRequest]:
-        """What is to be built: the model of that name, or all.
+    def targets(self, project: Project, name: str | None = None) -> tuple[Target, ...]:
+        """Return the models to build: the one of that name, or all.
 
         Raises:
+            UsageError: The name is not valid.
             VerificationError: There is none.
         """
-        if found := [model for model in self._asked if name is None or model.name.same_as(name)]:
-            return found
-        raise self._missing(str(name) if name else "any model")
+        wanted = ModelName.parse(name) if name is not None else None
+        found = [model for model in self._models if wanted is None or model.name.same_as(wanted)]
+        if not found:
+            raise self._missing(str(wanted) if wanted else "any model")
+        return tuple(project.at(model.path, model.name, quantize=model.quantize) for model in found)
 
-    def approve(self, plan: Plan) -> None:
-        """Hold a plan against the saved one.
+    def expected(self, name: ModelName, location: StoreLocation) -> str | None:
+        """Return the fingerprint that a plan says a build must give."""
+        expected_fingerprint = self._plans.get((str(name), str(location)), {}).get("expected_fingerprint")
+        return expected_fingerprint if isinstance(expected_fingerprint, str) else None
+
+    def check(self, plan: Plan) -> None:
+        """Compare a plan with the saved one.
+
+        The cache of another machine may predict more or less, so a prediction is compared only if both plans have it.
 
         Raises:
-            VerificationError: There is none of this name and place, or it is another.
+            InputError: The file is not a plan file.
+            VerificationError: There is none of this name and server, or it differs.
         """
         now = plan_as_json(plan)
         saved = self._plans.get((now["name"], now["host"]))
         if saved is None:
-            raise self._missing(f"{plan.name} on {plan.place}")
-        if moved := list(_moved(saved, now)):
-            told = "".join(f"\n  {line}" for line in moved)
+            raise self._missing(f"{plan.name} on {plan.location}")
+        try:
+            changed = [f"\n  {line}" for line in differing(_comparable(saved, now), _comparable(now, saved))]
+        except RecursionError as error:
+            raise _not_a_plan(self._path) from error
+        if changed:
             raise VerificationError(
-                f"the plan for {plan.name} in `{self._path}` no longer holds:{told}",
-                hint="nothing was changed; look at the plan of now with --dry-run",
+                f"the plan for {plan.name} in `{self._path}` is out of date:{''.join(changed)}",
+                hint="nothing was changed; print the current plan with --dry-run",
             )
 
     def _missing(self, what: str) -> VerificationError:
@@ -163,98 +196,75 @@ class PlanFile:
         return VerificationError(f"`{self._path}` has no plan for {what}", hint=f"it has {planned}")
 
 
-_CAUSES: Final = {"ollama": "the server's version", "existing": "what the name holds", "base": "the base"}
-
-
-def _moved(saved: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    """What of a plan is no longer as it was: the causes, and only where there is none what may follow from one."""
-    moved = [key for key in _CAUSES if saved.get(key) != now[key]]
-    yield from (f"{_CAUSES[key]}: {_tell(saved.get(key))} then, {_tell(now[key])} now" for key in moved)
-    if moved:
-        return
-    then, steps = saved.get("steps"), now["steps"]
-    if isinstance(then, list) and then != steps:
-        asked, asks = _request(then), _request(steps)
-        told = [step for step in (*then, *steps) if not (asked and asks and _is_create(step))]
-        yield from (f"no longer to be done: {_words(step)}" for step in told if step not in steps)
-        yield from (f"now to be done: {_words(step)}" for step in told if step not in then)
-        if asked and asks:
-            yield from differing(asked, asks)
-    elif saved != now:
-        yield f"what must come of it: {_tell(saved.get('gives'))} then, {_tell(now['gives'])} now"
-
-
-def _is_create(step: Any) -> bool:
-    return isinstance(step, dict) and step.get("do") == "create"
-
-
-def _request(steps: list[Any]) -> Any:
-    return next((step.get("request") for step in steps if _is_create(step)), None)
-
-
-def _tell(value: Any) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case {"name": name, "fingerprint": fingerprint_, "digest": digest}:
-            return f"{name} ({fingerprint_}, {digest})"
-        case _:
-            return str(value)
-
-
-def _words(step: Any) -> str:
-    match step:
-        case {"do": "upload", "file": file, "digest": digest}:
-            return f"upload {file} ({digest})"
-        case {"do": "create"}:
-            return "create the model"
-        case {"do": do, "name": name}:
-            return f"{do} {name}"
-        case {"do": do, "to": kind}:
-            return f"{do} to {kind}"
-        case _:
-            return str(step)
-
-
-_WIDTH: Final = 80
-"""Of a longer text, so much is shown."""
+def _comparable(plan: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a plan without all that depends on the cache, and without the fingerprint if one of both lacks it."""
+    known = plan.get("expected_fingerprint") and other.get("expected_fingerprint")
+    return {
+        key: value for key, value in plan.items() if key not in _BY_CACHE and (key != "expected_fingerprint" or known)
+    }
 
 
 def differing(then: Any, now: Any, place: str = "") -> Iterator[str]:
-    """What is no longer as it was; in lists, and in texts of several lines, the first place.
+    """Yield the differences of two JSON values; of lists and of texts of several lines, the first difference.
+
+    An absent member of an object is the same as null.
 
     Args:
-        then: A request as JSON has it, or what it says at a place.
-        now: The other.
-        place: Where, as in `messages[1].content`.
+        then: The earlier value.
+        now: The later value.
+        place: The place of both, as in `messages[1].content`.
     """
+    lines = [*_inside(then, now, place)]
+    yield from lines
+    if not lines and not _same(then, now):
+        yield f"{place}: {_short(then, now)} then, {_short(now, then)} now"
+
+
+def _inside(then: Any, now: Any, place: str) -> Iterator[str]:
+    """Yield the differences of the members, the items or the lines of two values."""
     match then, now:
-        case _ if then == now:
-            return
         case (dict() | None, dict() | None):
             before, after = then or {}, now or {}
-            for key in {**before, **after}:
+            another_step = before.get("do") != after.get(
+                "do"
+            )  # the other members of two such steps have nothing in common
+            for key in ["do"] if another_step else {**before, **after}:
                 yield from differing(before.get(key), after.get(key), f"{place}.{key}" if place else key)
         case (list() | None, list() | None):
-            number, old, new = _first(then or [], now or [])
-            yield from differing(old, new, f"{place}[{number}]")
+            pairs = enumerate(zip_longest(then or [], now or []))
+            items = ([*differing(old, new, f"{place}[{number}]")] for number, (old, new) in pairs)
+            yield from next(filter(None, items), [])
         case (str(), str()) if "\n" in then + now:
-            number, old, new = _first(then.splitlines(keepends=True), now.splitlines(keepends=True))
-            yield f"{place}, line {number + 1}: {_short(old, new)} then, {_short(new, old)} now"
+            pairs = enumerate(zip_longest(then.splitlines(keepends=True), now.splitlines(keepends=True)), start=1)
+            lines = (
+                f"{place}, line {number}: {_short(old, new)} then, {_short(new, old)} now"
+                for number, (old, new) in pairs
+                if old != new
+            )
+            yield from islice(lines, 1)
         case _:
-            yield f"{place}: {_short(then, now)} then, {_short(now, then)} now"
+            pass
 
 
-def _first(then: list[Any], now: list[Any]) -> tuple[int, Any, Any]:
-    pairs = enumerate(zip_longest(then, now))
-    return next((number, old, new) for number, (old, new) in pairs if old != new)
+def _same(then: Any, now: Any) -> bool:
+    """Return whether two values without a difference inside are the same."""
+    match then, now:
+        case (dict(), dict()):
+            return True
+        case (list(), list()):
+            return len(then) == len(now)
+        case _:
+            return bool(then == now) and isinstance(then, bool) == isinstance(now, bool)
 
 
 def _short(value: Any, other: Any) -> str:
-    """A value as JSON; of a long text, the place where it begins to differ from the other."""
+    """Return a value as JSON; of a long text, the part around the first difference from the other value."""
     if value is None:
         return "nothing"
-    if not isinstance(value, str) or len(value) <= _WIDTH:
+    if not isinstance(value, str):
+        text = json.dumps(value, ensure_ascii=False)
+        return f"{text[:_WIDTH]}…" if len(text) > _WIDTH else text
+    if len(value) <= _WIDTH:
         return json.dumps(value, ensure_ascii=False)
     same = takewhile(lambda pair: pair[0] == pair[1], zip(value, other if isinstance(other, str) else "", strict=False))
     start = min(max(len([*same]) - _WIDTH // 2, 0), len(value) - _WIDTH)

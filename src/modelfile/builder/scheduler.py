@@ -1,133 +1,120 @@
-"""The models of a project: the order in which they are built, and the building of all of them.
-
-    bases = {model.name: base of its Modelfile, or None, …}   (`Config.models`; the base is `Recipe.base`, parsed)
-    layers(bases)                   -> what can be built side by side, one group after the other, for a plan to show
-    build_all(bases, build_one)     -> {name: Succeeded(result) | Failed(error) | Skipped(because), …}, in that order
-
-`build_one(name, interrupted)` runs in a thread of its own, so it has to open a store of its own. `interrupted` is a
-`threading.Event`: after Ctrl-C it is set, and who listens to progress should then raise, so that the scratch names go.
-"""
+"""Build the models of a project in parallel, each after its base."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from queue import SimpleQueue
 from time import monotonic
 from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 
-from modelfile.errors import ModelfileError, UsageError, VerificationError
+from modelfile.errors import ModelfileError, VerificationError
 from modelfile.names import ModelName
+from modelfile.project.graph import Graph
+from modelfile.stores.protocol import StoreLocation
 from modelfile.stores.uploads import next_of
 
 _Result = TypeVar("_Result")
 
-Bases: TypeAlias = Mapping[ModelName, ModelName | None]
-"""What each model of a project is FROM; None: local files."""
-
-_SIDE_BY_SIDE: Final = 4
+_PARALLEL: Final = 4
 _GRACE: Final = 5.0
-"""After Ctrl-C, builds have so many seconds to tidy up; what a server is silent about cannot be waited for."""
+"""Seconds after Ctrl-C that builds have to clean up; a server may never answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Succeeded(Generic[_Result]):
-    """It was built."""
+    """A model that was built, or planned."""
 
+    name: ModelName
+    store: StoreLocation
     result: _Result
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """It could not be built."""
+    """A model that could not be built."""
 
+    name: ModelName
+    store: StoreLocation
     error: ModelfileError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """It was not tried, for what it is FROM was not built; or for the lock refuses another model of the project."""
+    """A model that was not attempted: its base failed, or the lock rules out another model of the project."""
 
+    name: ModelName
+    store: StoreLocation
     because: ModelName
-    """The model that failed, which may be several steps away."""
+    """The model that failed; there may be others between them."""
 
 
 Outcome: TypeAlias = Succeeded[_Result] | Failed | Skipped
 
 
-def needs(bases: Bases) -> dict[ModelName, ModelName]:
-    """Which model of a project is FROM which other one of it; with the names as the project spells them.
-
-    Raises:
-        UsageError: Two models bear one name.
-    """
-    spelled: dict[str, ModelName] = {}
-    for name in bases:
-        if (other := spelled.setdefault(name.full.lower(), name)) is not name:
-            raise UsageError(f"the project lists {name} twice", hint=f"to Ollama, {other} and {name} are one name")
-    found = ((name, spelled.get(base.full.lower())) for name, base in bases.items() if base)
-    return {name: base for name, base in found if base}
-
-
-def layers(bases: Bases) -> tuple[tuple[ModelName, ...], ...]:
-    """The models in groups: those of one depend on those of the groups before it only.
-
-    Raises:
-        UsageError: A model is, by way of others, FROM itself; or two bear one name.
-    """
-
-    def groups() -> Iterator[tuple[ModelName, ...]]:
-        while ready := sorter.get_ready():
-            yield ready
-            sorter.done(*ready)
-
-    sorter = _sorter(bases, needs(bases))
-    return tuple(groups())
-
-
 def build_all(
-    bases: Bases,
+    graph: Graph,
+    store: StoreLocation,
     build_one: Callable[[ModelName, threading.Event], _Result],
     *,
-    side_by_side: int = _SIDE_BY_SIDE,
+    parallel: int = _PARALLEL,
 ) -> dict[ModelName, Outcome[_Result]]:
-    """Build every model once what it is FROM is there; what is FROM one that failed is skipped, all else is built.
+    """Build every model after its base; if one fails, those based on it are skipped, and all others built.
+
+    A single model is built in this thread.
 
     Raises:
-        UsageError: A model is, by way of others, FROM itself; or two bear one name.
-        BaseException: Whatever else `build_one` raises, and Ctrl-C: nothing more is begun then.
+        UsageError: Models are FROM one another in a circle.
+        BaseException: Any other exception of `build_one`, and Ctrl-C; no further build begins then.
     """
-    needed = needs(bases)
-    sorter = _sorter(bases, needed)
+    sorter = graph.sorter()
     outcomes: dict[ModelName, Outcome[_Result]] = {}
+    if len(graph.names) == 1:
+        (only,) = graph.names
+        return {only: _outcome(only, store, lambda: build_one(only, threading.Event()))}
     waiting: list[ModelName] = []
-    with _Running(build_one) as running:
+    with _Running(store, build_one) as running:
         while True:
             waiting += sorter.get_ready()
-            while waiting and len(running) < side_by_side:
+            while waiting and len(running) < parallel:
                 running.begin(waiting.pop(0))
             if not running:
                 break
             name, outcomes[name] = running.next_to_end()
             if isinstance(outcomes[name], Succeeded):
                 sorter.done(name)
-    return {name: outcomes.get(name) or Skipped(_failed_dependency(name, needed, outcomes)) for name in bases}
+    return {
+        name: outcomes.get(name)
+        or Skipped(name=name, store=store, because=_failed_dependency(name, graph.base, outcomes))
+        for name in graph.names
+    }
 
 
 def refused(planned: Mapping[ModelName, Outcome[Any]]) -> dict[ModelName, Failed | Skipped] | None:
-    """What becomes of a project if the lock refuses a model of it ahead: nothing is built. None: it refuses none."""
+    """Return the outcomes of a project if the lock rules out a model of it: nothing is built; else None."""
     for name, outcome in planned.items():
         if isinstance(outcome, Failed) and isinstance(outcome.error, VerificationError):
-            return {other: Skipped(name) if isinstance(was, Succeeded) else was for other, was in planned.items()}
+            return {
+                other: Skipped(name=other, store=was.store, because=name) if isinstance(was, Succeeded) else was
+                for other, was in planned.items()
+            }
     return None
 
 
-class _Running(Generic[_Result]):
-    """Builds under way, a thread each; what ends them early interrupts them all."""
+def _outcome(name: ModelName, store: StoreLocation, build: Callable[[], _Result]) -> Outcome[_Result]:
+    try:
+        return Succeeded(name=name, store=store, result=build())
+    except ModelfileError as error:
+        return Failed(name=name, store=store, error=error)
 
-    def __init__(self, build_one: Callable[[ModelName, threading.Event], _Result]) -> None:
+
+class _Running(Generic[_Result]):
+    """Running builds, a thread each; an exception interrupts them all."""
+
+    def __init__(self, store: StoreLocation, build_one: Callable[[ModelName, threading.Event], _Result]) -> None:
+        self._store = store
         self._build_one = build_one
         self._interrupted = threading.Event()
         self._threads: dict[ModelName, threading.Thread] = {}
@@ -137,8 +124,10 @@ class _Running(Generic[_Result]):
         return len(self._threads)
 
     def begin(self, name: ModelName) -> None:
-        # a daemon: what a silent server holds up must not hold up the end of the program
-        self._threads[name] = threading.Thread(target=self._run, args=(name,), name=str(name), daemon=True)
+        # a daemon, because a server that never answers must not keep the program from ending
+        self._threads[name] = threading.Thread(
+            target=copy_context().run, args=(self._run, name), name=str(name), daemon=True
+        )
         self._threads[name].start()
 
     def next_to_end(self) -> tuple[ModelName, Outcome[_Result]]:
@@ -150,10 +139,9 @@ class _Running(Generic[_Result]):
 
     def _run(self, name: ModelName) -> None:
         try:
-            self._ended.put((name, Succeeded(self._build_one(name, self._interrupted))))
-        except ModelfileError as error:
-            self._ended.put((name, Failed(error)))
-        except BaseException as error:  # noqa: BLE001  # it is raised again where it is waited for
+            outcome = _outcome(name, self._store, lambda: self._build_one(name, self._interrupted))
+            self._ended.put((name, outcome))
+        except BaseException as error:  # noqa: BLE001  # raised again in `next_to_end`
             self._ended.put((name, error))
 
     def __enter__(self) -> Self:
@@ -172,15 +160,3 @@ def _failed_dependency(
     while name not in outcomes:
         name = needed[name]
     return name
-
-
-def _sorter(bases: Bases, needed: Mapping[ModelName, ModelName]) -> TopologicalSorter[ModelName]:
-    sorter = TopologicalSorter({name: [needed[name]] if name in needed else [] for name in bases})
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        circle: list[ModelName] = error.args[1][::-1]  # graphlib has what is needed before what needs it
-        way = ", which is FROM ".join(str(name) for name in circle[1:])
-        hint = "one of them has to be FROM something else"
-        raise UsageError(f"the models of the project go in a circle: {circle[0]} is FROM {way}", hint=hint) from None
-    return sorter

@@ -1,11 +1,11 @@
-"""The proof: what a server made is what was asked, or why not."""
+"""Verify that a server created the model that it was asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from modelfile.builder.forecast import expected
+from modelfile.builder.forecast import expected_model
 from modelfile.builder.plan import Plan
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version, release
@@ -16,50 +16,51 @@ from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe
 
 
-def verify(name: ModelName, recipe: Recipe, digests: Mapping[Path, str], planned: Plan, made: Model) -> None:
-    """Hold what was made against what was asked.
+def verify(name: ModelName, recipe: Recipe, digests: Mapping[Path, str], planned: Plan, created: Model) -> None:
+    """Compare a created model with the expected one.
 
     Raises:
-        VerificationError: It is something else; the message names each layer that is, and why, as far as known.
+        VerificationError: They differ; the message names each difference, and the reason if it is known.
     """
     base = planned.base.model if planned.base else None
-    asked = expected(recipe, digests, base=base, made=made, version=planned.version)
-    if changes := compare_models(asked, made):
-        told = "\n".join(_tell(change, planned.version) for change in changes)
+    expected = expected_model(recipe, digests, base=base, created=created, version=planned.version)
+    if changes := compare_models(expected, created):
+        lines = "\n".join(_line(change, planned.version) for change in changes)
         raise VerificationError(
-            f"{planned.place} made something else of {name} than was asked:\n{told}",
-            hint=f"{name} is as it was; mend the Modelfile by what is said above, or try another version of Ollama",
+            f"{planned.location} created another model than {name} should be:\n{lines}",
+            hint=f"{name} is unchanged; correct the Modelfile as said above, or try another version of Ollama",
         )
 
 
-def _tell(change: Change, version: str) -> str:
+def _line(change: Change, version: str) -> str:
     known = release(version)
-    why = _why(change, known) if known else ""
-    return f"  {change.title}: asked {change.old or 'none'}, made {change.new or 'none'}" + (f" ({why})" if why else "")
+    reason = _reason(change, known) if known else ""
+    line = f"  {change.title}: expected {change.old or 'none'}, created {change.new or 'none'}"
+    return f"{line} ({reason})" if reason else line
 
 
-def _why(change: Change, version: Version) -> str:
-    """What the version of the server has to do with it."""
+def _reason(change: Change, version: Version) -> str:
+    """Return what the version of the server has to do with a difference; empty if nothing is known."""
     match change.aspect:
         case Aspect.PARAMETER:
-            return _why_parameter(change.name, version)
+            return _parameter_reason(change.name, version)
         case Aspect.RENDERER | Aspect.PARSER | Aspect.REQUIRES | Aspect.DRAFT:
             from modelfile.catalog.instructions import INSTRUCTIONS
 
             since = INSTRUCTIONS[change.aspect.upper()].since
-            return f"{change.aspect.upper()} came with Ollama {since}, this is {version}" if version < since else ""
+            return f"{change.aspect.upper()} was added in Ollama {since}, this is {version}" if version < since else ""
         case _:
             return ""
 
 
-def _why_parameter(name: str, version: Version) -> str:
+def _parameter_reason(name: str, version: Version) -> str:
     from modelfile.catalog.parameters import PARAMETERS
 
     parameter = PARAMETERS.get(name)
     if parameter and version < parameter.since:
-        return f"`{name}` came with Ollama {parameter.since}, this is {version}"
+        return f"`{name}` was added in Ollama {parameter.since}, this is {version}"
     if removed := catalog(version).removed(name):
-        return f"Ollama has not known `{name}` since {removed}, this is {version}"
+        return f"Ollama {removed} removed `{name}`, this is {version}"
     if name in catalog(version).deprecated:
         return f"`{name}` is deprecated: Ollama {version} drops it"
     return ""

@@ -1,4 +1,4 @@
-"""What one version of Ollama takes."""
+"""The facts that hold in one version of Ollama."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from functools import cache, cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from modelfile.catalog.parameters import PARAMETERS, Default, Parameter
-from modelfile.catalog.versions import Version
+from modelfile.catalog.parameters import PARAMETERS, Default, ParameterSpec
+from modelfile.catalog.versions import DEVELOPMENT, NEWEST, Version
 
 if TYPE_CHECKING:
-    from modelfile.catalog.instructions import Instruction
+    from modelfile.catalog.instructions import InstructionSpec
     from modelfile.catalog.quantizations import Quantization
-
-NEWEST: Final = Version(0, 32, 15)
-"""The newest release whose source the catalogue was made from; nothing in it changed in 0.33.0-rc2."""
-_UNKNOWN: Final = Version(0, 0, 0)
 
 
 class _Dated(Protocol):
@@ -30,19 +26,19 @@ _D = TypeVar("_D", bound=_Dated)
 
 
 class Catalog:
-    """What one version of Ollama takes; `catalog()` gives it. Nothing is looked up before it is asked for."""
+    """The facts about one version of Ollama, each computed on demand; made by `catalog()`."""
 
     def __init__(self, version: Version) -> None:
         self.version: Final = version
 
     @cached_property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """By name."""
+    def parameters(self) -> Mapping[str, ParameterSpec]:
+        """The parameters that Modelfiles accept, by name."""
         return _in_force(PARAMETERS, self.version)
 
     @cached_property
-    def deprecated(self) -> Mapping[str, Parameter]:
-        """Parameters of which the command line warns, and which it drops whatever their value."""
+    def deprecated(self) -> Mapping[str, ParameterSpec]:
+        """The parameters that the command line warns about and skips, by name."""
         return MappingProxyType(
             {
                 name: parameter
@@ -52,35 +48,35 @@ class Catalog:
         )
 
     @cached_property
-    def instructions(self) -> Mapping[str, Instruction]:
-        """By word, in capitals."""
+    def instructions(self) -> Mapping[str, InstructionSpec]:
+        """The instructions of Modelfiles, by word in capitals."""
         from modelfile.catalog.instructions import INSTRUCTIONS
 
         return _in_force(INSTRUCTIONS, self.version)
 
     @cached_property
     def quantizations(self) -> Mapping[str, Quantization]:
-        """What `ollama create --quantize` takes, by name, in capitals."""
+        """The types that `ollama create --quantize` accepts, by name in capitals."""
         from modelfile.catalog.quantizations import QUANTIZATIONS
 
         return _in_force(QUANTIZATIONS, self.version)
 
     @cached_property
     def quantizes_from(self) -> frozenset[str]:
-        """The types of weights that the server quantizes."""
+        """The types of weights that the server can quantize."""
         from modelfile.catalog.quantizations import QUANTIZES_FROM
 
         return next((types for since, types in reversed(QUANTIZES_FROM) if since <= self.version), frozenset())
 
     def removed(self, name: str) -> Version | None:
-        """The first release that no longer took a parameter, if this version does not take it any more."""
+        """Return the release that removed a parameter; None if this version still accepts it or it never existed."""
         parameter = PARAMETERS.get(name)
         if parameter is None or parameter.until is None or self.version < parameter.until:
             return None
         return parameter.until
 
     def default(self, name: str) -> Default:
-        """What the server takes where a model does not set one of the parameters; None: it decides then.
+        """Return the value that the server uses if a model does not set a parameter; None if the server decides.
 
         Raises:
             KeyError: This version has no such parameter.
@@ -89,11 +85,11 @@ class Catalog:
 
 
 def catalog(target: Version | None = None) -> Catalog:
-    """The catalogue of a version of Ollama, by default of the newest one known.
+    """Return the catalog of a version of Ollama, by default of the newest one.
 
-    An Ollama that was built without a version calls itself 0.0.0: it is taken for the newest.
+    An Ollama that was built without a version reports 0.0.0; it counts as the newest.
     """
-    return _catalog(NEWEST if target in (None, _UNKNOWN) else target)
+    return _catalog(NEWEST if target in (None, DEVELOPMENT) else target)
 
 
 _catalog: Final = cache(Catalog)

@@ -1,4 +1,4 @@
-"""Every instruction that a Modelfile of any version of Ollama takes or took."""
+"""All instructions that Modelfiles of any version of Ollama accept or accepted."""
 
 from __future__ import annotations
 
@@ -11,107 +11,107 @@ from modelfile.catalog.versions import Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Instruction:
-    """An instruction of Modelfiles."""
+class InstructionSpec:
+    """An instruction that some version of Ollama accepts in Modelfiles."""
 
     word: str
     summary: str
-    """One sentence: what it does."""
+    """Its effect, in one sentence."""
     syntax: str
-    """What follows the word."""
+    """Its arguments."""
     example: str
-    """The same, as a Modelfile has it."""
+    """Arguments as written in a Modelfile."""
     since: Version
-    """The first release that takes it."""
+    """The first release that accepts it."""
     until: Version | None = None
-    """The first release that no longer takes it."""
+    """The first release that no longer accepts it."""
     twice: str = "the last one wins"
-    """What Ollama makes of several."""
+    """The effect of several."""
     source: str
 
 
-INSTRUCTIONS: Final[Mapping[str, Instruction]] = MappingProxyType(
+INSTRUCTIONS: Final[Mapping[str, InstructionSpec]] = MappingProxyType(
     {
         instruction.word: instruction
         for instruction in (
-            Instruction(
+            InstructionSpec(
                 word="FROM",
-                summary="The model to start from: a name, a file of weights or a folder of them.",
+                summary="The base model: a name, a file of weights or a folder of weights.",
                 syntax="<name[:tag]> | <file> | <folder>",
                 example="llama3.2:3b",
                 since=Version(0, 0, 6),
-                twice="files add up; of several names the last one wins; a name wins over files",
+                twice="files add up; the last name wins; a name wins over files",
                 source="v0.0.6 parser/parser.go; v0.32.15 server/create.go",
             ),
-            Instruction(
+            InstructionSpec(
                 word="PARAMETER",
-                summary="Sets a parameter with which the model runs unless a request says otherwise.",
+                summary="Sets the default of a parameter; a request can override it.",
                 syntax="<name> <value>",
                 example="temperature 0.7",
                 since=Version(0, 0, 6),
-                twice="of one name the last one wins; several `PARAMETER stop` add up",
+                twice="the last one of a name wins; several `PARAMETER stop` add up",
                 source="v0.0.6 parser/parser.go",
             ),
-            Instruction(
+            InstructionSpec(
                 word="TEMPLATE",
-                summary="The Go template that makes a prompt of the conversation.",
+                summary="The Go template that renders the conversation as a prompt.",
                 syntax="<text>",
                 example='"""{{ .System }} {{ .Prompt }}"""',
                 since=Version(0, 0, 9),
                 source="v0.0.9 parser/parser.go",
             ),
-            Instruction(
+            InstructionSpec(
                 word="SYSTEM",
-                summary="The system message, unless a request brings its own.",
+                summary="The system message; a request can override it.",
                 syntax="<text>",
                 example='"""You answer questions on billing."""',
                 since=Version(0, 0, 9),
                 source="v0.0.9 parser/parser.go",
             ),
-            Instruction(
+            InstructionSpec(
                 word="ADAPTER",
-                summary="A LoRA adapter, laid over the weights: a file or a folder.",
+                summary="A LoRA adapter that is applied to the weights: a file or a folder.",
                 syntax="<file> | <folder>",
                 example="./adapter.gguf",
                 since=Version(0, 0, 15),
                 until=Version(0, 34, 1),
                 source="v0.0.15 parser/parser.go; until by ollama/ollama#14969 (issue tracker, not read in source)",
             ),
-            Instruction(
+            InstructionSpec(
                 word="LICENSE",
-                summary="The text of a license under which the model is passed on.",
+                summary="The text of a license under which the model is distributed.",
                 syntax="<text>",
                 example="Apache License 2.0",
                 since=Version(0, 0, 8),
-                twice="they add up, and to those of the base",
+                twice="they add up, together with those of the base",
                 source="v0.0.8 parser/parser.go; v0.0.13 server/images.go",
             ),
-            Instruction(
+            InstructionSpec(
                 word="MESSAGE",
-                summary="A turn of a conversation that comes before every other.",
+                summary="A message at the start of every conversation.",
                 syntax="system|user|assistant <text>",
                 example="user When is my bill due?",
                 since=Version(0, 1, 21),
                 twice="they add up",
                 source="v0.1.21 parser/parser.go",
             ),
-            Instruction(
+            InstructionSpec(
                 word="RENDERER",
-                summary="Names the code in Ollama that makes a prompt of the conversation, instead of TEMPLATE.",
+                summary="The built-in renderer of Ollama that is used instead of TEMPLATE.",
                 syntax="<name>",
                 example="qwen3-coder",
                 since=Version(0, 12, 0),
                 source="v0.12.0 parser/parser.go",
             ),
-            Instruction(
+            InstructionSpec(
                 word="PARSER",
-                summary="Names the code in Ollama that finds thoughts and tool calls in what the model writes.",
+                summary="The built-in parser of Ollama that finds thinking and tool calls in the model's output.",
                 syntax="<name>",
                 example="qwen3-coder",
                 since=Version(0, 12, 0),
                 source="v0.12.0 parser/parser.go",
             ),
-            Instruction(
+            InstructionSpec(
                 word="REQUIRES",
                 summary="The oldest version of Ollama that can run the model.",
                 syntax="<version>",
@@ -119,27 +119,27 @@ INSTRUCTIONS: Final[Mapping[str, Instruction]] = MappingProxyType(
                 since=Version(0, 14, 0),
                 source="v0.14.0 parser/parser.go",
             ),
-            Instruction(
+            InstructionSpec(
                 word="DRAFT",
-                summary="A small model that guesses ahead, for the model itself to check: a file or a folder.",
+                summary="A small draft model for speculative decoding: a file or a folder.",
                 syntax="<file> | <folder>",
                 example="./draft.gguf",
                 since=Version(0, 30, 0),
                 twice="they add up",
                 source="v0.30.0 parser/parser.go (v0.23.1 to v0.24.0: with `ollama create --experimental` only)",
             ),
-            Instruction(
+            InstructionSpec(
                 word="PROMPT",
-                summary="The template of the prompt, before there was TEMPLATE.",
+                summary="The prompt template; replaced by TEMPLATE.",
                 syntax="<text>",
                 example="{{ .Prompt }}",
                 since=Version(0, 0, 6),
                 until=Version(0, 1, 10),
                 source="v0.0.6 parser/parser.go; v0.1.10 server/images.go (v0.0.9 did not have it)",
             ),
-            Instruction(
+            InstructionSpec(
                 word="EMBED",
-                summary="A file whose lines are embedded, for the template to quote those nearest to the prompt.",
+                summary="A file whose lines are embedded; the template can insert the lines closest to the prompt.",
                 syntax="<file>",
                 example="./handbook.txt",
                 since=Version(0, 0, 14),

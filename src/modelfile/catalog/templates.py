@@ -1,4 +1,4 @@
-"""The functions that Ollama adds to Go's in templates (template/template.go), and the first release of each."""
+"""The template functions that Ollama adds to Go's, each with its first release (template/template.go)."""
 
 from __future__ import annotations
 

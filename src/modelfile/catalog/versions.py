@@ -1,4 +1,4 @@
-"""Versions of Ollama, in order."""
+"""Versions of Ollama and their order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _VERSION: Final = r"v?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?(?:-?rc\.?([0-9]+))?
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A release of Ollama or a candidate for one; a candidate comes before its release."""
+    """A release of Ollama, or a release candidate, which is older than its release."""
 
     major: int
     minor: int
@@ -22,38 +22,40 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Version:
-        """Read what a server, a tag or a person calls a version: `0.9.3`, `v0.33.0-rc2`, `0.33.0-rc2-head`, `0.9`.
+        """Parse a version as servers, tags and people write it: `0.9.3`, `v0.33.0-rc2`, `0.33.0-rc2-head`, `0.9`.
 
-        What a build of one's own puts behind the number (`-head`, `-12-gabcdef0`) says nothing of what it can do.
+        The suffix of a custom build (`-head`, `-12-gabcdef0`) is ignored.
 
         Raises:
-            ValueError: It is no version.
+            ValueError: It is not a version.
         """
-        matched = re.fullmatch(_VERSION, text, re.ASCII)  # compiled when first used: few commands read a version
+        matched = re.fullmatch(_VERSION, text, re.ASCII)  # compiled on first use: few commands parse a version
         if matched is None:
             raise ValueError(f"`{text}` is not a version of Ollama, such as 0.14.0")
         major, minor, patch, candidate = matched.groups()
         return cls(int(major), int(minor or 0), int(patch or 0), None if candidate is None else int(candidate))
 
     def __lt__(self, other: Version) -> bool:
-        return self._place < other._place
+        return self._sort_key < other._sort_key
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.patch}" + ("" if self.candidate is None else f"-rc{self.candidate}")
 
     @property
-    def _place(self) -> tuple[int, int, int, bool, int]:
+    def _sort_key(self) -> tuple[int, int, int, bool, int]:
         return self.major, self.minor, self.patch, self.candidate is None, self.candidate or 0
 
 
+NEWEST: Final = Version(0, 32, 15)
+"""The newest release whose source the catalog was made from; nothing in it changed in 0.33.0-rc2."""
+DEVELOPMENT: Final = Version(0, 0, 0)
+"""The version that an Ollama built without one reports."""
+
+
 def release(version: str) -> Version | None:
-    """The release that a server says it is; None for one that was built without a version."""
+    """Parse the version that a server reports; None if it was built without one."""
     try:
-        found = Version.parse(version)
+        parsed = Version.parse(version)
     except ValueError:
         return None
-    return found if found > _DEVELOPMENT else None
-
-
-_DEVELOPMENT: Final = Version(0, 0, 0)
-"""The version of an Ollama that was built without one."""
+    return parsed if parsed > DEVELOPMENT else None

@@ -1,33 +1,29 @@
-"""The program `mf`, its exit codes, and the one place where errors become messages.
+"""The program `mf`: its commands, exit codes, and error boundary.
 
-Exit codes: 0 done and clean; 1 done, and there is something to see; 2 wrong usage or configuration; 3 could not do it
-(a server unreachable, a file unreadable); 130 interrupted; 141 nobody reads on.
+The exit codes are `modelfile.errors.ExitCode`.
 
-With --json, what goes wrong is {"error", "hint"} on standard output too; `hint` may be null.
+With --json, an error is also printed on standard output: {"error": {"message", "hint", "code"}}; hint may be null.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
-import sys
+from collections.abc import Mapping, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
-from pathlib import Path
-from typing import Annotated, Any, Final, TextIO, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO
 
 import typer
-from typer.core import TyperGroup
+from typer._click.exceptions import ClickException  # it has no public name
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from modelfile.errors import ModelfileError, Refused, UsageError
-from modelfile.report.terminal import SafeStream, print_error
+from modelfile.errors import ExitCode, ModelfileError, ModelfileHasErrors, UsageError
+from modelfile.events import Clock
+from modelfile.report.terminal import Terminal, current
 
-REFUSED: Final = 1
-USAGE: Final = 2
-FAILED: Final = 3
-UNREAD: Final = 141
-"""As the shell has it for what SIGPIPE ends."""
+if TYPE_CHECKING:
+    from modelfile.cli.options import OpenStore
 
 COMMANDS: Final = (
     "lint",
@@ -45,19 +41,55 @@ COMMANDS: Final = (
     "explain",
     "config",
 )
-"""In the order of the help; each a module of its name with a function of its name."""
+"""Commands in the order of the help; each is a module and a function of that name."""
+
+ENVIRONMENT: Final = {
+    "OLLAMA_HOST": "Address of the Ollama server, as Ollama reads it; default: http://127.0.0.1:11434.",
+    "OLLAMA_API_KEY": "Bearer token for the server; sent over https and to loopback only.",
+    "NO_COLOR": "If set, even to nothing, print without color.",
+    "TERM": "Type of the terminal; `dumb`: print without color and progress bars.",
+    "COLUMNS": "Width of the output; default: the width of the terminal.",
+    "MF_DEBUG": "If 1, print the traceback of an internal error instead of writing it to a file.",
+    "XDG_CACHE_HOME": "Folder for caches; default: %LOCALAPPDATA% if set, or ~/.cache.",
+}
+"""The environment variables that `mf` reads. The HTTP client also honors the usual proxy and certificate variables."""
+
+ISSUES: Final = "https://github.com/modelfile/modelfile/issues"
 
 
-class _Commands(TyperGroup):
-    """Imports the command that is asked for, and no other."""
+@dataclass(slots=True)
+class _Run:
+    """The facts about the current command that the error boundary needs."""
+
+    as_json: bool
+    """True to print errors as JSON; guessed from the arguments until they are parsed."""
+
+
+class _HelpOnTerminal:
+    """A mixin for commands and groups that prints help on the terminal of the run."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)  # type: ignore[misc]  # of the class it is mixed into
+        option.callback = _print_help
+        return option
+
+
+def _print_help(ctx: Any, _: Any, asked: bool) -> None:  # noqa: FBT001  # as typer calls it
+    if asked:
+        current.get().print(ctx.get_help())
+        ctx.exit()
+
+
+class _Command(_HelpOnTerminal, TyperCommand):
+    """A command that passes --json on to the error boundary."""
 
     def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except Exception as error:
-            if told := getattr(error, "format_message", None):  # of typer, which prints it itself
-                _answer(told(), None)
-            raise
+        ctx.obj.as_json = ctx.params.get("as_json") or ctx.params.get("output_format") == "json"
+        return super().invoke(ctx)
+
+
+class _Commands(_HelpOnTerminal, TyperGroup):
+    """The group of all commands, which imports only the requested one."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # as typer calls it
         return list(COMMANDS)
@@ -67,22 +99,40 @@ class _Commands(TyperGroup):
             from difflib import get_close_matches
 
             close = get_close_matches(cmd_name, COMMANDS, n=1)
-            hint = f"did you mean `mf {close[0]}`?" if close else "`mf --help` lists the commands"
-            raise UsageError(f"there is no command `{cmd_name}`", hint=hint)
+            hint = f"did you mean `mf {close[0]}`?" if close else "run `mf --help` to list the commands"
+            raise UsageError(f"unknown command: `{cmd_name}`", hint=hint)
         single = typer.Typer(rich_markup_mode=None, add_completion=False)
-        single.command(name=cmd_name)(getattr(import_module(f"modelfile.cli.{cmd_name}"), cmd_name))
+        single.command(name=cmd_name, cls=_Command)(getattr(import_module(f"modelfile.cli.{cmd_name}"), cmd_name))
         command = typer.main.get_command(single)
         for option in command.params:
             if option.name == "host" and not getattr(option, "multiple", True):
                 option.multiple, option.callback = True, _only
+        command.params.append(_quiet_option())
         return command
 
 
 def _only(_: Any, option: Any, values: Any) -> str | None:
-    """The one value of an option, of which the last would count silently."""
+    """Return the value of an option, and reject several: typer would silently use the last."""
     if len(values or ()) > 1:
-        raise UsageError(f"takes one {option.opts[0]}", hint="only `mf build` takes several")
+        raise UsageError(f"{option.opts[0]} given more than once", hint="only `mf build` accepts several")
     return values[0] if values else None
+
+
+def _quiet_option() -> TyperOption:
+    """Return the option that every command has."""
+    return TyperOption(
+        param_decls=["--quiet", "-q"],
+        help="Print results and errors only.",
+        is_flag=True,
+        default=False,
+        expose_value=False,
+        callback=_set_quiet,
+        show_default=False,
+    )
+
+
+def _set_quiet(_ctx: Any, _option: Any, quiet: bool) -> None:  # noqa: FBT001  # as typer calls it
+    current.get().quiet = quiet
 
 
 app = typer.Typer(
@@ -97,9 +147,9 @@ app = typer.Typer(
 
 def _version(*, asked: bool) -> None:
     if asked:
-        from importlib.metadata import version  # 10 ms that only this option pays
+        from importlib.metadata import version  # 10 ms, paid only by this option
 
-        typer.echo(f"mf {version('modelfile')}")
+        current.get().print(f"mf {version('modelfile')}")
         raise typer.Exit
 
 
@@ -112,70 +162,109 @@ def _options(
 ) -> None:
     """Lint, build, pin and diff Ollama Modelfiles.
 
-    Exit codes: 0 clean; 1 something to see; 2 wrong usage; 3 could not do it; 130 interrupted; 141 unread.
+    Exit codes: 0 clean; 1 something to report; 2 invalid usage; 3 failed; 70 internal error; 130 interrupted; 141
+    output closed.
 
-    With --json, what goes wrong is {"error", "hint"} on standard output too; `hint` may be null.
+    With --json, an error is also printed on standard output: {"error": {"message", "hint", "code"}}; hint may be null.
     """
 
 
-def main() -> None:
-    """Run the command line."""
-    _open_what_is_closed()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding cannot say is spelled out
-    sys.stderr = cast("TextIO", SafeStream(sys.stderr))
-    try:
-        _run()
-    except (BrokenPipeError, SystemExit) as stop:
-        if BrokenPipeError not in (type(stop), type(stop.__context__)):
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere
-        sys.exit(UNREAD)
+def main(  # noqa: PLR0913  # the whole environment of a program
+    argv: Sequence[str],
+    stdin: TextIO,
+    stdout: TextIO,
+    stderr: TextIO,
+    environ: Mapping[str, str],
+    *,
+    open_store: OpenStore | None = None,
+    clock: Clock | None = None,
+) -> int:
+    """Run the command line, and return its exit code.
+
+    Args:
+        argv: The arguments without the program's name.
+        stdin: Standard input, with a binary `buffer`.
+        stdout: Standard output, with a binary `buffer`.
+        stderr: Standard error; failed writes are ignored.
+        environ: The environment variables.
+        open_store: Opens the store at an address; default: an Ollama server over HTTP.
+        clock: The clock for printed times; default: this machine's.
+    """
+    terminal = Terminal(stdin, stdout, stderr, environ, clock)
+    return copy_context().run(_run, [*argv], terminal, open_store)  # context variables set by a run do not outlive it
 
 
-def _run() -> None:
+def _run(argv: list[str], terminal: Terminal, open_store: OpenStore | None) -> int:
+    current.set(terminal)
+    if open_store is not None:
+        from modelfile.cli.options import opener
+
+        opener.set(open_store)
+    run = _Run(as_json=bool({"--json", "--format=json"} & {*argv} or ("--format", "json") in pairwise(argv)))
     try:
         try:
-            app(prog_name="mf")
-        finally:
-            sys.stdout.flush()
-    except ModelfileError as error:
-        if not isinstance(error, Refused):
-            print_error(error.message, error.hint)
-        _answer(error.message, error.hint)
-        sys.exit(_exit_code(error))
+            code = _invoke(argv, run, terminal)
+            terminal.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the one error boundary
+            code = _report(error, run, terminal)
+            terminal.stdout.flush()
     except BrokenPipeError:
-        raise
-    except OSError as error:
-        what = f"could not read or write{f' `{error.filename}`' if error.filename else ''}: {error.strerror or error}"
-        print_error(what, None)
-        with contextlib.suppress(OSError):  # it may be what cannot be written
-            _answer(what, None)
-        sys.exit(FAILED)
+        return ExitCode.READER_GONE
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except OSError:  # standard output cannot be written
+        return ExitCode.FAILED
+    return code
 
 
-def _exit_code(error: ModelfileError) -> int:
+def _invoke(argv: list[str], run: _Run, terminal: Terminal) -> int:
+    width = max(min(terminal.width, 80) - 2, 50)  # typer's width
+    try:
+        with typer.main.get_command(app).make_context("mf", argv, obj=run, terminal_width=width) as context:
+            context.command.invoke(context)
+    except typer.Exit as stop:
+        return stop.exit_code
+    return ExitCode.CLEAN
+
+
+def _report(error: Exception, run: _Run, terminal: Terminal) -> int:
+    """Print an error as text, and with --json also as JSON; return the exit code."""
     match error:
-        case Refused():
-            return REFUSED
-        case UsageError():
-            return USAGE
+        case ClickException():
+            message, hint, kind, code = error.format_message(), None, "usage-error", error.exit_code
+            error.show(file=terminal.stderr)
+        case ModelfileError(message=message, hint=hint, code=kind, exit_code=code):
+            pass
+        case OSError():
+            what = f" `{error.filename}`" if error.filename else ""
+            message, hint = f"cannot read or write{what}: {error.strerror or error}", None
+            kind, code = "system-error", ExitCode.FAILED
         case _:
-            return FAILED
+            message, hint = f"internal error: {type(error).__name__}: {error}", _internal_error_hint(error, terminal)
+            kind, code = "internal-error", ExitCode.INTERNAL
+    if not isinstance(error, ModelfileHasErrors | ClickException):  # already printed
+        terminal.print_error(message, hint)
+    if run.as_json:
+        from modelfile.report.json_output import failure_as_json, print_json
+
+        print_json(failure_as_json(message, hint, kind), terminal)
+    return code
 
 
-def _answer(message: str, hint: str | None) -> None:
-    """Tell a program that asked for JSON what went wrong; its words are looked at, for they may be what is wrong."""
-    words = sys.argv[1:]
-    if {"--json", "--format=json"} & {*words} or ("--format", "json") in pairwise(words):
-        from modelfile.cli.models import print_json
+def _internal_error_hint(error: Exception, terminal: Terminal) -> str:
+    """Return how to report an internal error; write its traceback to a file, or with MF_DEBUG=1 to the terminal."""
+    import traceback
+    from tempfile import NamedTemporaryFile
 
-        print_json({"error": message, "hint": hint})
-
-
-def _open_what_is_closed() -> None:
-    """Give what is not there (`>&-`) a place where nobody reads it, lest the next file opened take its number."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # open to the end
+    text = "".join(traceback.format_exception(error))
+    if terminal.environ.get("MF_DEBUG") == "1":
+        terminal.print(text, err=True, end="")
+        return f"report it with this traceback at {ISSUES}"
+    try:
+        with NamedTemporaryFile("w", prefix="mf-", suffix=".txt", encoding="utf-8", delete=False) as file:
+            file.write(text)
+    except OSError:
+        return f"run it again with MF_DEBUG=1, and report the traceback at {ISSUES}"
+    return f"report it at {ISSUES} with the traceback in `{file.name}`"

@@ -2,323 +2,269 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from shlex import quote
 from threading import Lock
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, assert_never
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from modelfile.cli.files import STDIN
-from modelfile.cli.models import print_json
-from modelfile.cli.orders import Approve, Order, build_one, build_project, order, order_of, plans, project
-from modelfile.cli.server import url_of
-from modelfile.errors import InputError, UsageError
+from modelfile.addresses import ServerAddress
+from modelfile.cli.options import AsJson, address_of, load_project, opener, print_for_build, warn_of_newer_locks
+from modelfile.errors import ExitCode, UsageError
+from modelfile.events import Events
 from modelfile.filesystem import write_atomic
-from modelfile.names import ModelName
-from modelfile.project.config import Config, find_config, load_config
-from modelfile.report.terminal import print_error, print_note
+from modelfile.project.config import DEFAULT_KEEP
+from modelfile.project.discovery import STDIN
+from modelfile.project.project import Project
+from modelfile.project.target import Target
+from modelfile.report.progress import progress
+from modelfile.report.terminal import current
 
 if TYPE_CHECKING:
-    from modelfile.builder.execute import Built
     from modelfile.builder.plan import Plan
     from modelfile.builder.planfile import PlanFile
     from modelfile.builder.scheduler import Outcome
-    from modelfile.events import Events
+    from modelfile.stores.protocol import Store
 
-INTERRUPTED = 130
-_PRINTED = "`--dry-run --json` prints what would be done"
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Way:
-    """How it is to be done and told."""
-
-    hosts: list[str]
-    as_json: bool
-    several: bool
-    """Whether there are several results, or would be if there were more models or servers."""
+_INTERRUPTED = "nothing is half-done; run it again, finished uploads are reused"
 
 
 def build(  # noqa: PLR0913  # the command's options
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME:TAG]", help="The model to make; else all of mf.toml, or of the plan."),
+        typer.Argument(metavar="[NAME:TAG]", help="Model to build; default: all in mf.toml, or in the plan."),
     ] = None,
     file: Annotated[
-        str | None, typer.Option("--file", "-f", metavar="FILE", help="The Modelfile; else ./Modelfile.")
+        str | None, typer.Option("--file", "-f", metavar="FILE", help="Modelfile; default: ./Modelfile.")
     ] = None,
     host: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="URL", help="The Ollama server, or several; else OLLAMA_HOST, else http://127.0.0.1:11434."
-        ),
+        typer.Option(metavar="URL", help="Ollama server, repeatable; default: $OLLAMA_HOST or http://127.0.0.1:11434."),
     ] = None,
     *,
-    latest: Annotated[bool, typer.Option("--latest", help="Allow a NAME without a tag: `latest` is meant.")] = False,
-    quantize: Annotated[
-        str, typer.Option("--quantize", "-q", metavar="TYPE", help="The type to make the weights of, as q4_K_M.")
-    ] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
-    detailed_exitcode: Annotated[
-        bool,
-        typer.Option(
-            "--detailed-exitcode",
-            help="With --dry-run: exit 2 if there is something to do, as terraform does; wrong usage exits 2 too.",
-        ),
+    latest: Annotated[bool, typer.Option("--latest", help="Allow a NAME without a tag to mean `latest`.")] = False,
+    quantize: Annotated[str, typer.Option("--quantize", metavar="TYPE", help="Quantize the weights, as q4_K_M.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="With --dry-run: exit 1 if there is something to do.")
     ] = False,
     plan_out: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write what would be done to FILE, and do nothing.")
+        str | None, typer.Option(metavar="FILE", help="Write the plan to FILE; change nothing.")
     ] = None,
     plan: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Do what --plan-out wrote to FILE, or refuse if it is no longer the same; needs no more.",
-        ),
+        typer.Option(metavar="FILE", help="Execute a plan written by --plan-out; fail if it is out of date."),
     ] = None,
     keep: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, help="How many models that the tag held are kept for `mf rollback`; else 3."),
+        typer.Option(metavar="N", min=0, help=f"Number of backups to keep of the tag; default: {DEFAULT_KEEP}."),
     ] = None,
-    no_keep: Annotated[bool, typer.Option("--no-keep", help="Keep none.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was made, or would be done, as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Build a model from a Modelfile on an Ollama server, and check what the server made of it.
+    """Build models from Modelfiles on an Ollama server, and verify them.
 
-    A model that already is what the Modelfile says is left alone. Without NAME, builds all models that mf.toml lists,
-    each after what it is FROM; one that fails keeps no other from it, but for what is FROM it. Where it is known ahead
-    that mf.lock refuses one, none is built.
+    Does nothing if the model is already up to date. Without NAME, builds all models that mf.toml lists, each after its
+    base. If one fails, the others are still built, except those based on it. If mf.lock rules one out beforehand,
+    nothing is built.
 
-    With --json: {"name", "host", "fingerprint", "digest", "ollama", "built", "kept", "meanwhile", "rewritten"}; for a
-    plan {"name", "host", "ollama", "nothing_to_do", "existing", "base", "steps", "gives", "changes", "unknown_until"}.
-    Without NAME, or for several servers, it is a list, with {"name", "host", "error", "hint"} for what failed and
-    {"name", "host", "skipped"} for what is FROM it.
+    With --json: {"name", "host", "fingerprint", "digest", "ollama", "built", "backup", "concurrent_build",
+    "rewritten"}; for a plan {"name", "host", "ollama", "nothing_to_do", "existing", "base", "steps",
+    "expected_fingerprint", "changes", "pending"}. Without NAME, or for several servers, a list, with {"name", "host",
+    "error"} for failures and {"name", "host", "skipped"} for models based on them.
     """
-    only_planned = dry_run or plan_out is not None
-    if detailed_exitcode and not only_planned:
-        raise UsageError("--detailed-exitcode goes with --dry-run")
+    only_plan = dry_run or plan_out is not None
+    if exit_code and not only_plan:
+        raise UsageError("--exit-code needs --dry-run")
     if plan is not None:
-        _refuse(only_planned=only_planned, otherwise=bool(file or quantize or no_keep or keep is not None))
-    if no_keep and keep is not None:
-        raise UsageError("--keep and --no-keep contradict each other")
+        _check_plan_options(only_plan=only_plan, others=bool(file or quantize or latest or keep is not None))
     if plan_out is not None:
         _check_plan_out(plan_out, file)
-    saved = _saved(plan) if plan is not None else None
-    if saved:
-        orders = [order_of(asked) for asked in saved.asked(ModelName.parse(name) if name is not None else None)]
+    project = load_project()
+    plan_file = _load_plan(plan) if plan is not None else None
+    if plan_file:
+        targets, keep = plan_file.targets(project, name), plan_file.keep
     else:
-        orders = _orders(name, file, latest=latest, quantize=quantize, keep=0 if no_keep else keep)
-    hosts = _hosts(host, saved)
-    way = _Way(hosts=hosts, as_json=as_json, several=name is None or len(hosts) > 1)
-    from modelfile.report.progress import progress
-
+        targets = _targets(project, name, file, latest=latest, quantize=quantize)
+        keep = project.config.keep if keep is None else keep
+    addresses = _addresses(host, plan_file)
+    warn_of_newer_locks(targets)
+    request = _Options(targets, addresses, keep, as_json=as_json, several=name is None or len(addresses) > 1)
+    if only_plan:
+        complete = _plan(request, project, plan_out)
+        raise typer.Exit(ExitCode.FINDINGS if exit_code and not complete else ExitCode.CLEAN)
     try:
-        with progress("planning" if only_planned else f"building {name or 'the project'}") as events:
-            if only_planned:
-                planned = [(url, *planned) for url in hosts for planned in plans(orders, url, events).items()]
-            else:
-                built = _build(orders, way, events, saved)
+        _build(request, project, plan_file)
     except KeyboardInterrupt:
-        _interrupted(way)
-    if not only_planned:
-        _tell(built, way)
-    elif not all(plan.nothing_to_do for plan in _show(planned, way, orders, plan_out)) and detailed_exitcode:
-        raise typer.Exit(2)
+        from modelfile.report.json_output import print_failure
+
+        print_failure("interrupted", _INTERRUPTED, "interrupted", current.get(), as_json=as_json)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
-def _refuse(*, only_planned: bool, otherwise: bool) -> None:
-    """Refuse what --plan does not go with."""
-    if only_planned:
-        raise UsageError("--plan does what was planned: it goes with neither --dry-run nor --plan-out")
-    if otherwise:
-        what = "--plan says what is built and how: it goes with neither --file, --quantize, --keep nor --no-keep"
-        raise UsageError(what, hint="to build something else, plan it with --plan-out")
+@dataclass(frozen=True, slots=True)
+class _Options:
+    targets: tuple[Target, ...]
+    addresses: tuple[ServerAddress, ...]
+    keep: int
+    _: KW_ONLY
+    as_json: bool
+    several: bool
+    """True to print a list of results."""
+
+
+def _check_plan_options(*, only_plan: bool, others: bool) -> None:
+    if only_plan:
+        raise UsageError("--plan cannot be used with --dry-run or --plan-out")
+    if others:
+        message = "--plan cannot be used with --file, --quantize, --latest or --keep, which are part of the plan"
+        raise UsageError(message, hint="write another plan with --plan-out")
 
 
 def _check_plan_out(path: str, file: str | None) -> None:
     if path == STDIN:
-        raise UsageError("--plan-out wants a file: a plan tells where the Modelfiles are from there", hint=_PRINTED)
+        hint = "pass a file, or print the plan with `--dry-run --json`"
+        raise UsageError(
+            "--plan-out cannot write to standard output: paths in a plan are relative to its folder", hint=hint
+        )
     if file == STDIN:
-        raise UsageError("standard input is not there later", hint="for --plan-out, save the Modelfile as a file")
+        hint = "save the Modelfile as a file"
+        raise UsageError("--plan-out cannot be used with a Modelfile from standard input", hint=hint)
 
 
-def _orders(name: str | None, file: str | None, *, latest: bool, quantize: str, keep: int | None) -> list[Order]:
-    configured = find_config(Path())  # what it says of rules is looked at with the Modelfile
-    config = load_config(configured) if configured else Config()
-    kept = config.keep if keep is None else keep
-    if name is None and (file or latest):
-        raise UsageError("--file and --latest are about one model", hint="name it, as in `mf build my-bot:v1`")
-    if name is None:
-        return project(config, quantize=quantize, keep=kept)
-    listed = next((model for model in config.models if not file and model.name.same_as(ModelName.parse(name))), None)
-    path = str(listed.modelfile) if listed else file or "Modelfile"
-    kind = quantize or (listed and listed.quantize) or ""
-    try:
-        return [order(name, path, latest=latest, quantize=kind, keep=kept)]
-    except InputError as error:
-        if listed or file or Path(path).exists():
-            raise
-        others = ", ".join(str(model.name) for model in config.models)
-        hint = "name the Modelfile, as in `--file bot/Modelfile`"
-        raise InputError(error.message, hint=f"{hint}; `mf build` alone builds {others}" if others else hint) from error
-
-
-def _hosts(given: list[str] | None, saved: PlanFile | None) -> list[str]:
-    """The servers that are meant: of those that are planned for, if there is a plan."""
-    if saved and not given:
-        return [*saved.hosts]
-    addresses = given or [os.environ.get("OLLAMA_HOST", "")]
-    hosts = list(dict.fromkeys(url_of(address) for address in addresses))
-    if saved and (others := [url for url in hosts if url not in saved.hosts]):
-        what = f"--plan says on which server: {', '.join(saved.hosts)}, not {', '.join(others)}"
-        raise UsageError(what, hint="leave --host out; to build on another, plan it with --plan-out")
-    return hosts
-
-
-def _interrupted(way: _Way) -> NoReturn:
-    hint = "every model is as it was or as asked; run the command again: what was sent whole is not sent again"
-    print_error("interrupted", hint)
-    if way.as_json:
-        print_json({"error": "interrupted", "hint": hint})
-    raise typer.Exit(INTERRUPTED)
-
-
-def _saved(path: str) -> PlanFile:
+def _load_plan(path: str) -> PlanFile:
     from modelfile.builder.planfile import PlanFile
 
-    try:
-        return PlanFile(Path(path).read_bytes(), path)
-    except OSError as error:
-        raise InputError(f"`{path}` cannot be read: {error.strerror or error}") from error
+    return PlanFile(Path(path))
 
 
-def _approval(saved: PlanFile | None, *, quiet: bool) -> Approve:
-    """What is done with a plan before it is done."""
-    telling = Lock()  # several are built side by side
+def _targets(
+    project: Project, name: str | None, file: str | None, *, latest: bool, quantize: str
+) -> tuple[Target, ...]:
+    if name is not None:
+        return (project.target(name, file=file, latest=latest, quantize=quantize),)
+    if file or latest:
+        raise UsageError("--file and --latest need a NAME", hint="name the model, as in `mf build my-bot:v1`")
+    if quantize:
+        hint = 'name the model, as in `mf build my-bot:v1`, or set `quantize = "…"` in mf.toml under [models.my-bot]'
+        raise UsageError("--quantize needs a NAME", hint=hint)
+    if not project.targets:
+        hint = "name a model, as in `mf build my-bot:v1`, or list models in mf.toml as [models.my-bot]"
+        raise UsageError("no model to build", hint=hint)
+    return project.targets
 
-    def approve(plan: Plan) -> None:
-        if saved:
-            saved.approve(plan)
-        if not quiet and not plan.nothing_to_do:
-            from modelfile.report.plans import print_plan
 
-            with telling:
-                print_plan(plan, sys.stderr)
+def _addresses(given: list[str] | None, plan_file: PlanFile | None) -> tuple[ServerAddress, ...]:
+    """Return the servers to build on: those of --host, of the plan, or the default."""
+    if plan_file and not given:
+        return tuple(map(address_of, plan_file.hosts))
+    addresses = tuple(dict.fromkeys(map(address_of, given) if given else [address_of(None)]))
+    others = [str(address) for address in addresses if plan_file and str(address) not in plan_file.hosts]
+    if plan_file and others:
+        message = f"the plan is for {', '.join(plan_file.hosts)}, not for {', '.join(others)}"
+        raise UsageError(message, hint="leave out --host, or write a plan for that server with --plan-out")
+    return addresses
 
-    return approve
+
+@contextmanager
+def _stores(request: _Options, title: str) -> Iterator[tuple[list[Store], Events]]:
+    with ExitStack() as closing, progress(title, current.get()) as events:
+        yield [closing.enter_context(opener.get()(address)) for address in request.addresses], events
 
 
-def _show(
-    outcomes: list[tuple[str, ModelName, Outcome[Plan]]], way: _Way, orders: list[Order], out: str | None
-) -> list[Plan]:
-    """Print what would be done, and write it.
+def _checker(project: Project) -> Callable[[Target], None]:
+    from modelfile.linter.api import reject_errors
+    from modelfile.linter.settings import resolve_settings
 
-    Raises:
-        ModelfileError: The only model cannot be planned.
-        Exit: One of several cannot, and nothing was written.
-    """
+    settings = resolve_settings(project)
+    return lambda target: reject_errors(target, settings, print_for_build)
+
+
+def _plan(request: _Options, project: Project, out: str | None) -> bool:
+    """Make plans, print them and write them; return whether there is nothing to do."""
+    from modelfile.builder.api import plan
     from modelfile.builder.planfile import dumps, plan_as_json
-    from modelfile.builder.scheduler import Failed, Succeeded
-
-    for _, _, outcome in outcomes:
-        if isinstance(outcome, Failed) and not way.several:
-            raise outcome.error
-    planned = [outcome.result for _, _, outcome in outcomes if isinstance(outcome, Succeeded)]
-    whole = len(planned) == len(outcomes)
-    if out is not None and whole:
-        write_atomic(Path(out), dumps(orders, planned, Path(out).parent).encode())
-    if way.as_json:
-        _print_json([_as_json(url, name, outcome, plan_as_json) for url, name, outcome in outcomes], way)
-    else:
-        from modelfile.report.plans import print_plans
-
-        print_plans(outcomes, sys.stdout)
-    if whole:
-        if out is not None:
-            print_note(f"plan written to `{out}`; `mf build --plan {quote(out)}` does it")
-        return planned
-    if out is not None:
-        hint = "mend what failed, or name the one model that is meant"
-        print_error(f"`{out}` is not written: it would lack a model", hint)
-    raise typer.Exit(3)
-
-
-def _build(
-    orders: list[Order], way: _Way, events: Events, saved: PlanFile | None
-) -> list[tuple[str, ModelName, Outcome[Built]]]:
-    from modelfile.builder.scheduler import Failed, Succeeded
-
-    if saved and way.several:  # all or nothing
-        for url in way.hosts:
-            for outcome in plans(orders, url, events).values():
-                if isinstance(outcome, Failed):
-                    raise outcome.error
-                if isinstance(outcome, Succeeded):
-                    saved.approve(outcome.result)
-        if len(orders) * len(way.hosts) > 1:  # once a base is built, the plans of what is FROM it say more
-            saved = None
-    approve = _approval(saved, quiet=way.as_json)
-    if not way.several:
-        (only,) = orders
-        return [(way.hosts[0], only.name, Succeeded(build_one(only, way.hosts[0], events, approve)))]
-    return [
-        (url, name, outcome)
-        for url in way.hosts
-        for name, outcome in build_project(orders, url, events, approve).items()
-    ]
-
-
-def _tell(outcomes: list[tuple[str, ModelName, Outcome[Built]]], way: _Way) -> None:
     from modelfile.builder.scheduler import Succeeded
-    from modelfile.report.plans import print_built, print_outcomes
+    from modelfile.report.plans import print_plans
 
-    if way.as_json:
-        _print_json([_as_json(url, name, outcome, _built) for url, name, outcome in outcomes], way)
-    elif not way.several and isinstance(only := outcomes[0][2], Succeeded):
-        print_built(only.result, sys.stdout)
+    terminal = current.get()
+    with _stores(request, "planning") as (stores, events):
+        outcomes = plan(request.targets, stores, keep=request.keep, check=_checker(project), events=events)
+    _raise_single(outcomes, request)
+    plans = [outcome.result for outcome in outcomes if isinstance(outcome, Succeeded)]
+    complete = len(plans) == len(outcomes)
+    if out is not None and complete:
+        text = dumps(request.targets, plans, Path(out).parent, request.keep)
+        write_atomic(Path(out), text.encode())
+    if request.as_json:
+        _print_json(outcomes, plan_as_json, request)
     else:
-        print_outcomes(outcomes, sys.stdout)
-    if not all(isinstance(outcome, Succeeded) for _, _, outcome in outcomes):
-        raise typer.Exit(3)
+        print_plans(outcomes, terminal)
+    if not complete:
+        if out is not None:
+            hint = "fix the error, or name a single model to plan"
+            terminal.print_error(f"`{out}` was not written: a model could not be planned", hint)
+        raise typer.Exit(ExitCode.FAILED)
+    if out is not None:
+        terminal.print_note(f"wrote the plan to `{out}`; execute it with `mf build --plan {quote(out)}`")
+    return all(plan.nothing_to_do for plan in plans)
 
 
-def _as_json(
-    url: str, name: ModelName, outcome: Outcome[_Result], told: Callable[[_Result], dict[str, Any]]
-) -> dict[str, Any]:
-    from modelfile.builder.scheduler import Failed, Skipped, Succeeded
+def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> None:
+    from modelfile.builder.api import build
+    from modelfile.builder.scheduler import Succeeded
+    from modelfile.report.json_output import built_as_json
+    from modelfile.report.plans import print_built, print_outcomes, print_plan
 
-    of = {"name": str(name), "host": url}
-    match outcome:
-        case Succeeded(result):
-            return of | told(result)
-        case Failed(error):
-            return of | {"error": error.message, "hint": error.hint}
-        case Skipped(because):
-            return of | {"skipped": f"{because} failed"}
-        case _:
-            assert_never(outcome)
+    terminal = current.get()
+    printing = Lock()  # models are built in parallel
+
+    def on_plan(plan: Plan) -> None:
+        if not request.as_json and not terminal.quiet and not plan.nothing_to_do:
+            with printing:
+                print_plan(plan, terminal, err=True)
+
+    title = "building" if request.several else f"building {request.targets[0].named}"
+    with _stores(request, title) as (stores, events):
+        outcomes = build(
+            request.targets,
+            stores,
+            keep=request.keep,
+            check=_checker(project),
+            plan_file=plan_file,
+            on_plan=on_plan,
+            events=events,
+        )
+    _raise_single(outcomes, request)
+    for outcome in outcomes:
+        if isinstance(outcome, Succeeded) and (warning := outcome.result.warning):
+            terminal.print_warning(warning)
+    if request.as_json:
+        _print_json(outcomes, built_as_json, request)
+    elif not request.several and isinstance(only := outcomes[0], Succeeded):
+        print_built(only.result, terminal)
+    else:
+        print_outcomes(outcomes, terminal)
+    if not all(isinstance(outcome, Succeeded) for outcome in outcomes):
+        raise typer.Exit(ExitCode.FAILED)
 
 
-def _built(built: Built) -> dict[str, Any]:
-    from modelfile.recipe.model import fingerprint
+def _raise_single(outcomes: Sequence[Outcome[Any]], request: _Options) -> None:
+    from modelfile.builder.scheduler import Failed
 
-    sent, made = built.rewritten
-    return {
-        "fingerprint": fingerprint(built.made.model),
-        "digest": built.made.digest,
-        "ollama": built.plan.version,
-        "built": not built.plan.nothing_to_do,
-        "kept": str(built.kept) if built.kept else None,
-        "meanwhile": str(built.meanwhile) if built.meanwhile else None,
-        "rewritten": {"sent": sent, "made": made} if sent else None,
-    }
+    for outcome in outcomes:
+        if isinstance(outcome, Failed) and not request.several:
+            raise outcome.error
 
 
-def _print_json(items: list[dict[str, Any]], way: _Way) -> None:
-    print_json(items if way.several else items[0])
+def _print_json(
+    outcomes: Sequence[Outcome[_Result]], result_as_json: Callable[[_Result], dict[str, Any]], request: _Options
+) -> None:
+    from modelfile.report.json_output import outcome_as_json, print_json
+
+    items = [outcome_as_json(outcome, result_as_json) for outcome in outcomes]
+    print_json(items if request.several else items[0], current.get())

@@ -4,35 +4,41 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from modelfile.linter.settings import settings
+from modelfile.cli.options import AsJson, ConfigFile, Isolated, load_project
+from modelfile.linter.settings import resolve_settings
 from modelfile.project.config import KEYS, ProjectModel
+from modelfile.report.json_output import print_json
+from modelfile.report.terminal import current
 
 
 def config(
     *,
-    file: Annotated[str | None, typer.Option("--config", metavar="FILE", help="Read this configuration.")] = None,
-    isolated: Annotated[bool, typer.Option("--isolated", help="Read no configuration.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    file: ConfigFile = None,
+    isolated: Isolated = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Print what is configured here, where that was read, and which of it is the default."""
-    force = settings(file=file, isolated=isolated)
-    found = force.config
+    """Print the settings, the configuration file, and the number of rules in force.
+
+    With --json: {"file", "settings": {key: {"value", "default"}}, "rules": [name, ...]}.
+    """
+    terminal = current.get()
+    lint_settings = resolve_settings(load_project(file, isolated=isolated))
+    found = lint_settings.config
     values = {key: _plain(getattr(found, name)) for key, name in KEYS.items()}
     if as_json:
-        told = {key: {"value": value, "default": KEYS[key] not in found.given} for key, value in values.items()}
-        rules = [rule.name for rule in force.rules]
-        said = {"file": found.file and str(found.file), "settings": told, "rules": rules}
-        typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
+        settings = {
+            key: {"value": value, "default": KEYS[key] not in found.fields_set} for key, value in values.items()
+        }
+        rules = [rule.name for rule in lint_settings.rules]
+        print_json({"file": found.file and str(found.file), "settings": settings, "rules": rules}, terminal)
         return
-    typer.echo(f"# {found.file or 'no configuration file: the defaults'}")
+    terminal.print(f"# {found.file or 'no configuration file, only defaults'}")
     for key, value in values.items():
         line = f"# {key} is not set" if value is None else f"{key} = {_as_toml(value)}"
-        typer.echo(line if KEYS[key] in found.given or value is None else f"{line}  # default")
-    typer.echo(f"# in {Path.cwd()}, {len(force.rules)} rules are in force")
+        terminal.print(line if KEYS[key] in found.fields_set or value is None else f"{line}  # default")
+    terminal.print(f"# in {Path.cwd()}, {len(lint_settings.rules)} rules are in force")
 
 
 def _as_toml(value: Any) -> str:
@@ -42,7 +48,7 @@ def _as_toml(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """As it stands in the file."""
+    """Return a value as written in the file."""
     match value:
         case (ProjectModel(), *_):
             return {str(model.name).rpartition(":")[0]: _table(model) for model in value}

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from modelfile.catalog.parameters import PARAMETERS, Default, Kind, Parameter
+from modelfile.catalog.parameters import PARAMETERS, Default, Kind, ParameterSpec
 from modelfile.catalog.versions import Version
 from modelfile.errors import UsageError
 from modelfile.linter.rule import Rule, page, title
 from modelfile.linter.rules import RULES
 from modelfile.linter.rules.structure.unknown_instruction import unknown_instruction
-from modelfile.linter.settings import select
+from modelfile.linter.settings import select_rules
+from modelfile.report.json_output import print_json
+from modelfile.report.terminal import current
 
 if TYPE_CHECKING:
-    from modelfile.catalog.instructions import Instruction
+    from modelfile.catalog.instructions import InstructionSpec
 
 _CODE: Final = r"(?:MF)?[0-9]{1,3}(?:XX)?"
 _TYPES: Final = {
@@ -29,7 +30,7 @@ _TYPES: Final = {
 }
 _ON_NUMBERS: Final = ("invalid-parameter-value", "duplicate-instruction")
 _FIRST: Final = Version(0, 0, 6)
-"""The first release that the catalogue knows."""
+"""The first release in the catalog."""
 _LABEL: Final = 10
 _WIDTH: Final = 100
 
@@ -37,21 +38,32 @@ _WIDTH: Final = 100
 def explain(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="RULE|FAMILY|PARAMETER|INSTRUCTION", help="What to explain; if nothing, all rules."),
+        typer.Argument(metavar="RULE|FAMILY|PARAMETER|INSTRUCTION", help="Name or code; default: list all rules."),
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Explain a rule, a parameter or an instruction; list the rules of a family (MF2), or, without a name, all."""
-    told, text = _list(RULES) if name is None else _explain(name)
-    typer.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else text)
+    """Explain a rule, parameter or instruction, or list rules.
+
+    Lists the rules of a family such as MF2; without a name, lists all.
+
+    With --json: a list of {"code", "name", "severity", "since", "default", "title", "page"}; for one rule only that
+    object. For a parameter {"name", "summary", "example", "type", "default", "minimum", "maximum", "special", "since",
+    "until", "deprecated", "rules", "source"}, for an instruction {"name", "summary", "syntax", "example", "repeated",
+    "since", "until", "rules", "source"}.
+    """
+    content, text = _list(RULES) if name is None else _explain(name)
+    if as_json:
+        print_json(content, current.get())
+    else:
+        current.get().print(text)
 
 
 def _explain(name: str) -> tuple[Any, str]:
-    from modelfile.catalog.instructions import INSTRUCTIONS  # 1 ms, which every other command would pay
+    from modelfile.catalog.instructions import INSTRUCTIONS  # 1 ms that no other command pays
 
     if re.fullmatch(_CODE, name, re.IGNORECASE):
-        found = select(RULES, [f"MF{name.upper().removeprefix('MF')}"])
+        found = select_rules(RULES, [f"MF{name.upper().removeprefix('MF')}"])
         return _list(found) if len(found) > 1 else (_rule(found[0]), page(found[0]).rstrip())
     if rule := next((rule for rule in RULES if rule.name == name.lower()), None):
         return _rule(rule), page(rule).rstrip()
@@ -60,14 +72,14 @@ def _explain(name: str) -> tuple[Any, str]:
     if instruction := INSTRUCTIONS.get(name.upper()):
         return _instruction(instruction), _instruction_page(instruction)
     if name.upper() == "FORMAT":
-        hint = 'ask for JSON in the request: `"format": "json"`, or a JSON schema in the place of "json"'
+        hint = 'ask for JSON in the request: `"format": "json"`, or a JSON schema instead of "json"'
         raise UsageError("there is no FORMAT in Modelfiles, whatever tutorials say", hint=hint)
     from difflib import get_close_matches
 
     known = [*(rule.name for rule in RULES), *(rule.code for rule in RULES), *PARAMETERS, *INSTRUCTIONS]
     close = get_close_matches(name, known, n=1)
-    hint = f"did you mean `{close[0]}`?" if close else "`mf explain` lists all rules"
-    raise UsageError(f"`{name}` is no rule, parameter or instruction", hint=hint)
+    hint = f"did you mean `{close[0]}`?" if close else "run `mf explain` to list all rules"
+    raise UsageError(f"unknown rule, parameter or instruction: `{name}`", hint=hint)
 
 
 def _list(rules: Iterable[Rule]) -> tuple[list[dict[str, Any]], str]:
@@ -80,32 +92,32 @@ def _rule(rule: Rule) -> dict[str, Any]:
     return {**words, "default": rule.default, "title": title(rule), "page": rule.page}
 
 
-def _parameter(parameter: Parameter) -> dict[str, Any]:
+def _parameter(parameter: ParameterSpec) -> dict[str, Any]:
     default = {f"since {since}": parameter.decided if value is None else value for since, value in parameter.defaults}
     return {
         "name": parameter.name,
-        "what": parameter.summary,
+        "summary": parameter.summary,
         "example": parameter.example,
         "type": str(parameter.kind),
         "default": default,
-        "from": parameter.minimum,
-        "to": parameter.maximum,
-        "special": {str(value): what for value, what in parameter.special},
+        "minimum": parameter.minimum,
+        "maximum": parameter.maximum,
+        "special": {str(value): meaning for value, meaning in parameter.special},
         "since": str(parameter.since),
         "until": parameter.until and str(parameter.until),
-        "dropped since": parameter.deprecated and str(parameter.deprecated),
+        "deprecated": parameter.deprecated and str(parameter.deprecated),
         "rules": [rule.name for rule in _rules_on_parameter(parameter)],
         "source": parameter.source,
     }
 
 
-def _instruction(instruction: Instruction) -> dict[str, Any]:
+def _instruction(instruction: InstructionSpec) -> dict[str, Any]:
     return {
         "name": instruction.word,
-        "what": instruction.summary,
+        "summary": instruction.summary,
         "syntax": instruction.syntax,
         "example": instruction.example,
-        "given twice": instruction.twice,
+        "repeated": instruction.twice,
         "since": str(instruction.since),
         "until": instruction.until and str(instruction.until),
         "rules": [rule.name for rule in _rules_on_instruction(instruction)],
@@ -113,7 +125,7 @@ def _instruction(instruction: Instruction) -> dict[str, Any]:
     }
 
 
-def _parameter_page(parameter: Parameter) -> str:
+def _parameter_page(parameter: ParameterSpec) -> str:
     line = f"PARAMETER {parameter.name}"
     defaults = [_default(parameter, value) for _, value in parameter.defaults]
     since = ["", *(f"since {since}: " for since, _ in parameter.defaults[1:])]
@@ -124,14 +136,14 @@ def _parameter_page(parameter: Parameter) -> str:
         Example=[f"{line} {parameter.example}"] if parameter.example else [],
         Range=[parameter.range] if parameter.range else [],
         Default=[f"{when}{default}" for when, default in zip(since, defaults, strict=True)],
-        Special=[f"{value}: {what}" for value, what in parameter.special],
-        Several=["they add up" if parameter.kind is Kind.STRINGS else "the last one wins"],
-        Ollama=[_life(parameter.since, parameter.until, dropped=parameter.deprecated is not None)],
+        Special=[f"{value}: {meaning}" for value, meaning in parameter.special],
+        Repeated=["they add up" if parameter.kind is Kind.STRINGS else "the last one wins"],
+        Ollama=[_life(parameter.since, parameter.until, ignored=parameter.deprecated is not None)],
         Rules=[f"{rule.code} {rule.name}" for rule in _rules_on_parameter(parameter)],
     )
 
 
-def _instruction_page(instruction: Instruction) -> str:
+def _instruction_page(instruction: InstructionSpec) -> str:
     names = ", ".join(sorted(name for name, parameter in PARAMETERS.items() if parameter.until is None))
     return _page(
         instruction.word,
@@ -139,8 +151,8 @@ def _instruction_page(instruction: Instruction) -> str:
         Syntax=[f"{instruction.word} {instruction.syntax}"],
         Example=[f"{instruction.word} {instruction.example}"],
         Names=[names, "`mf explain NAME` explains one"] if instruction.word == "PARAMETER" else [],
-        Several=[instruction.twice],
-        Ollama=[_life(instruction.since, instruction.until, dropped=False)],
+        Repeated=[instruction.twice],
+        Ollama=[_life(instruction.since, instruction.until, ignored=False)],
         Rules=[f"{rule.code} {rule.name}" for rule in _rules_on_instruction(instruction)],
     )
 
@@ -149,14 +161,14 @@ def _page(heading: str, summary: str, **facts: list[str]) -> str:
     from textwrap import fill
 
     lines = []
-    for label, said in facts.items():
-        for number, line in enumerate(said):
+    for label, texts in facts.items():
+        for number, line in enumerate(texts):
             start = ("" if number else label).ljust(_LABEL)
             lines.append(fill(line, _WIDTH, initial_indent=start, subsequent_indent=" " * _LABEL))
     return "\n".join([f"# {heading}\n", f"{summary}\n", *lines])
 
 
-def _default(parameter: Parameter, value: Default) -> str:
+def _default(parameter: ParameterSpec, value: Default) -> str:
     match value:
         case None:
             return parameter.decided.rstrip(".")
@@ -169,30 +181,30 @@ def _default(parameter: Parameter, value: Default) -> str:
             return f"{value:g}" + (f" ({meaning})" if meaning else "")
 
 
-def _life(since: Version, until: Version | None, *, dropped: bool) -> str:
+def _life(since: Version, until: Version | None, *, ignored: bool) -> str:
     if until is None:
-        return f"takes it since {since}" + (", and refuses it before" if since > _FIRST else "")
-    return f"took it from {since} on; {'warns and drops it' if dropped else 'refuses it'} since {until}"
+        return f"accepts it since {since}" + ("; earlier versions reject it" if since > _FIRST else "")
+    return f"accepted it from {since} on; {'warns and ignores it' if ignored else 'rejects it'} since {until}"
 
 
-def _rules_on_parameter(parameter: Parameter) -> list[Rule]:
+def _rules_on_parameter(parameter: ParameterSpec) -> list[Rule]:
     if parameter.until is not None:
         names = ["deprecated-parameter" if parameter.deprecated else "removed-parameter"]
     else:
         names = [*_ON_NUMBERS] if parameter.kind is not Kind.STRINGS else []
-        names += ["not-finite", "float-precision"] if parameter.kind is Kind.FLOAT else []
+        names += ["non-finite-number", "excessive-precision"] if parameter.kind is Kind.FLOAT else []
         names += ["out-of-range"] if parameter.range else []
-    told = re.compile(rf"`(?:PARAMETER )?{parameter.name}\b")
-    return [rule for rule in RULES if rule.name in names or told.search(_prose(rule))]
+    mention = re.compile(rf"`(?:PARAMETER )?{parameter.name}\b")
+    return [rule for rule in RULES if rule.name in names or mention.search(_prose(rule))]
 
 
-def _rules_on_instruction(instruction: Instruction) -> list[Rule]:
-    told = re.compile(rf"\b{instruction.word}\b")
+def _rules_on_instruction(instruction: InstructionSpec) -> list[Rule]:
+    mention = re.compile(rf"\b{instruction.word}\b")
     return [
         rule
         for rule in RULES
-        if rule is not unknown_instruction  # which names them all
-        and (rule.on.__name__.upper() == instruction.word or told.search(_prose(rule)))
+        if rule is not unknown_instruction  # it mentions them all
+        and (rule.on.__name__.upper() == instruction.word or mention.search(_prose(rule)))
     ]
 
 

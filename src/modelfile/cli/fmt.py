@@ -2,52 +2,58 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from modelfile.cli.files import STDIN, find_modelfiles, read_source
-from modelfile.errors import InputError
+from modelfile.cli.options import AsJson, Paths, load_project
+from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.filesystem import write_atomic
 from modelfile.formatter import format_modelfile
-from modelfile.report.terminal import print_error, print_line_diff
-from modelfile.syntax.modelfile import Modelfile
+from modelfile.report.differences import print_line_diff
+from modelfile.report.json_output import error_as_json, print_json
+from modelfile.report.terminal import current
 
 
-def fmt(
-    paths: Annotated[
-        list[str] | None, typer.Argument(help="Modelfiles, folders to look for them in, or - to filter.")
-    ] = None,
+def fmt(  # noqa: C901  # four modes
+    paths: Paths = None,
     *,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; name what would change, and exit 1.")] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show what would change, and exit 1.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="List files that would change; exit 1 if any.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print the changes; exit 1 if there are any.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Rewrite Modelfiles in the canonical style; what they mean to Ollama never changes.
+    """Format Modelfiles in the canonical style, never changing what they mean to Ollama.
 
-    Without PATHS, looks in this folder. What stands between the comments `# fmt: off` and `# fmt: on` is left as it is.
+    Default: the current folder. Text between the comments `# fmt: off` and `# fmt: on` is not changed.
+
+    With --json: a list of {"path", "changed"}, or {"path", "error": {"message", "hint", "code"}}.
     """
-    changed = failed = 0
-    for path in find_modelfiles(paths or ["."]):
+    terminal = current.get()
+    if as_json and diff:
+        raise UsageError("--json cannot be used with --diff")
+    answers: list[dict[str, Any]] = []
+    for target in load_project().modelfiles(paths or ["."]):
         try:
-            modelfile = Modelfile.parse(read_source(path))
+            modelfile = target.modelfile
             text = format_modelfile(modelfile)
         except InputError as error:
-            print_error(error.message, error.hint)
-            failed += 1
+            terminal.print_error(error.message, error.hint)
+            answers.append({"path": str(target.path), **error_as_json(error)})
             continue
-        differs = text != modelfile.text
-        changed += differs
-        if differs and diff:
-            print_line_diff(modelfile.text, text, path)
-        elif path == STDIN and not check:
-            sys.stdout.buffer.write(modelfile.source.encode(text))
-        elif differs:
-            if not check:
-                write_atomic(Path(path), modelfile.source.encode(text))
-            typer.echo(path)
-    if failed:
-        raise typer.Exit(3)
-    if changed and (check or diff):
-        raise typer.Exit(1)
+        changed = text != modelfile.text
+        answers.append({"path": str(target.path), "changed": changed})
+        if changed and diff:
+            print_line_diff(modelfile.text, text, str(target.path), terminal)
+        elif target.is_stdin and not check and not as_json:
+            terminal.write_bytes(modelfile.source.encode(text))
+        elif changed:
+            if not check and not target.is_stdin:
+                write_atomic(target.path, modelfile.source.encode(text))
+            if not as_json:
+                terminal.print(str(target.path))
+    if as_json:
+        print_json(answers, terminal)
+    if any("error" in answer for answer in answers):
+        raise typer.Exit(ExitCode.FAILED)
+    if (check or diff) and any(answer["changed"] for answer in answers):
+        raise typer.Exit(ExitCode.FINDINGS)

@@ -2,222 +2,201 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Container
-from dataclasses import replace
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
-from modelfile.cli.checked import Checked, check_all, diagnose
-from modelfile.cli.files import STDIN, find_modelfiles
-from modelfile.diagnostics import Diagnostic, Severity
-from modelfile.errors import InputError, UsageError
+from modelfile.cli.options import AsJson, ConfigFile, Isolated, Paths, load_project
+from modelfile.diagnostics import Severity
+from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.filesystem import write_atomic
-from modelfile.linter.rules import RULES
-from modelfile.linter.settings import Settings, settings
+from modelfile.linter.api import LintResult, lint_target
+from modelfile.linter.settings import Settings, resolve_settings
 from modelfile.project.config import Config
-from modelfile.report.terminal import print_error, print_findings, print_line_diff, print_note
-from modelfile.syntax.modelfile import Modelfile
+from modelfile.project.discovery import STDIN
+from modelfile.project.project import Project
+from modelfile.report.differences import print_line_diff
+from modelfile.report.findings import print_findings
+from modelfile.report.formats import FORMATS, Report, render
+from modelfile.report.json_output import print_json
+from modelfile.report.progress import track
+from modelfile.report.terminal import current
 
 _RANK: Final = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}
 
 
-class Format(StrEnum):
-    """How findings are printed."""
-
-    TEXT = "text"
-    CONCISE = "concise"
-    JSON = "json"
-    SARIF = "sarif"
-    GITHUB = "github"
-    GITLAB = "gitlab"
-    JUNIT = "junit"
+if TYPE_CHECKING:
+    Format: TypeAlias = str
+else:
+    Format = StrEnum("Format", {name.upper(): name for name in FORMATS})
 
 
 def lint(  # noqa: C901, PLR0913  # the command's options
-    paths: Annotated[
-        list[str] | None, typer.Argument(help="Modelfiles, folders to look for them in, or - for standard input.")
-    ] = None,
+    paths: Paths = None,
     *,
-    output_format: Annotated[Format, typer.Option("--format", help="How to print what is found.")] = Format.TEXT,
-    select: Annotated[
-        list[str] | None, typer.Option(help="Rules in force: codes, families, names, ALL, with commas between.")
-    ] = None,
+    output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = "text",
+    select: Annotated[list[str] | None, typer.Option(help="Rules in force: codes, families, names, ALL.")] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="Rules not in force.")] = None,
-    extend_select: Annotated[list[str] | None, typer.Option(help="Rules in force besides.")] = None,
-    target: Annotated[str | None, typer.Option(metavar="VERSION", help="The Ollama version that is meant.")] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended safely.")] = False,
-    unsafe_fixes: Annotated[bool, typer.Option("--unsafe-fixes", help="With --fix: also what needs a look.")] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change; write nothing.")] = False,
-    statistics: Annotated[
-        bool, typer.Option("--statistics", help="Print how often each rule finds something.")
+    extend_select: Annotated[list[str] | None, typer.Option(help="Rules to add to those in force.")] = None,
+    ollama: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Ollama version to check for; default: the newest known.")
+    ] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Apply safe fixes.")] = False,
+    unsafe_fixes: Annotated[
+        bool, typer.Option("--unsafe-fixes", help="With --fix or --diff: also apply unsafe fixes.")
     ] = False,
-    fail_level: Annotated[Severity | None, typer.Option(help="The least severity that makes it exit 1.")] = None,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever is found.")] = False,
-    output_file: Annotated[str | None, typer.Option(metavar="FILE", help="Write what is found there.")] = None,
-    config: Annotated[str | None, typer.Option(metavar="FILE", help="Read this configuration.")] = None,
-    isolated: Annotated[bool, typer.Option("--isolated", help="Read no configuration.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print what --fix would change; write nothing.")] = False,
+    statistics: Annotated[bool, typer.Option("--statistics", help="Print the number of findings by rule.")] = False,
+    fail_level: Annotated[Severity | None, typer.Option(help="Lowest severity that exits 1.")] = None,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 despite findings.")] = False,
+    output_file: Annotated[str | None, typer.Option(metavar="FILE", help="File to write findings to.")] = None,
+    config: ConfigFile = None,
+    isolated: Isolated = False,
     add_ignore: Annotated[
-        bool, typer.Option("--add-ignore", help="Write comments that silence what is found, errors apart.")
+        bool, typer.Option("--add-ignore", help="Write comments that suppress all findings but errors.")
     ] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Do it again whenever a file changes, until Ctrl-C.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print findings, and no summary.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what could not be looked at, too.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Lint again after each change, until Ctrl-C.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also print rules that could not decide.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Find what is wrong with Modelfiles, and mend it with --fix.
+    """Find defects in Modelfiles, and fix them with --fix.
 
-    Without PATHS, looks in this folder. Exits 1 if there is an error or a warning. Configured by `[tool.mf]` in
-    pyproject.toml, or by mf.toml. A comment `# mf: ignore[rule] reason` above an instruction silences a rule there,
+    Default: the current folder. Exits 1 if there is an error or a warning. Configured by `[tool.mf]` in
+    pyproject.toml, or by mf.toml. A comment `# mf: ignore[rule] reason` above an instruction suppresses a rule there,
     `# mf: ignore-file[rule] reason` in the whole file.
+
+    With --json: {"version", "files", "unread", "undecided", "findings"}, as docs/schema/lint.schema.json has it;
+    with --statistics, a list of {"code", "name", "count"}.
     """
+    if as_json:
+        if output_format not in ("text", "json"):
+            raise UsageError(f"--json cannot be used with --format {output_format}")
+        output_format = "json"
     if unsafe_fixes and not (fix or diff):
-        raise UsageError("--unsafe-fixes says what --fix or --diff may do: it goes with one of them")
+        raise UsageError("--unsafe-fixes needs --fix or --diff")
     if add_ignore and (fix or diff or STDIN in (paths or ())):
-        raise UsageError("--add-ignore writes into files, and goes with neither --fix, --diff nor standard input")
-    said = Config(
-        select=_selectors(select) or Config().select,
-        ignore=_selectors(ignore),
-        extend_select=_selectors(extend_select),
-        target=target,
+        raise UsageError("--add-ignore cannot be used with --fix, --diff or standard input")
+    terminal = current.get()
+    overrides = Config(
+        select=_split(select) or Config().select,
+        ignore=_split(ignore),
+        extend_select=_split(extend_select),
+        ollama=ollama,
     )
 
-    def files() -> list[str]:
-        return find_modelfiles(paths or ["."])
-
     def once() -> int:
-        force = settings(said, file=config, isolated=isolated)
-        checked, unread = check_all(files(), force)
-        before = [item.modelfile.text for item in checked]
+        project = load_project(config, isolated=isolated)
+        settings = resolve_settings(project, overrides)
+        results, unread = _lint(paths or ["."], project, settings)
+        before = [result.target.modelfile.text for result in results]
         if fix or diff:
-            checked = [_mend(item, force, unsafe=unsafe_fixes, write=not diff) for item in checked]
-        differs = before != [item.modelfile.text for item in checked]
+            results = [_fix(result, settings, unsafe=unsafe_fixes, write=not diff) for result in results]
+        differs = before != [result.target.modelfile.text for result in results]
         if add_ignore:
-            checked = [_silence(item, force) for item in checked]
+            results = [_suppress(result, settings) for result in results]
+        findings = [(result.target.source, result.diagnostics) for result in results]
         if statistics:
-            _print_statistics(checked, as_json=output_format is Format.JSON)
-        elif output_format is Format.TEXT and output_file is None and not diff:
-            findings = [(item.modelfile.source, item.diagnostics) for item in checked]
-            mended_to_stdout = fix and STDIN in (item.modelfile.source.path for item in checked)
-            print_findings(findings, to_stderr=mended_to_stdout, summary=not quiet)
+            _print_statistics(results, as_json=output_format == "json")
+        elif output_format == "text" and output_file is None and not diff:
+            fixed_to_stdout = fix and any(result.target.is_stdin for result in results)
+            print_findings(findings, terminal, err=fixed_to_stdout)
         elif not diff:
-            _write(_rendered(output_format, checked, unread), output_file)
+            undecided = ((result.target.source, result.undecided()) for result in results)
+            report = Report(findings=findings, unread=unread, undecided=undecided)
+            _write(render(report, output_format), output_file)
         if verbose:
-            _print_undecided(checked)
-        for failure in unread:
-            print_error(failure.message, failure.hint)
-        worst = max((_RANK[found.severity] for item in checked for found in item.diagnostics), default=-1)
-        fails = worst >= _RANK[fail_level or force.config.fail_level] or (diff and differs)
-        return 3 if unread else int(fails and not exit_zero)
+            _print_undecided(results)
+        for error in unread:
+            terminal.print_error(error.message, error.hint)
+        worst = max((_RANK[found.severity] for _, diagnostics in findings for found in diagnostics), default=-1)
+        fails = worst >= _RANK[fail_level or project.config.fail_level] or (diff and differs)
+        return ExitCode.FAILED if unread else ExitCode(fails and not exit_zero)
 
     if watch:
-        from modelfile.cli.watch import repeat
+        from modelfile.cli.watch import repeat, watch_changes
 
-        repeat(once, files)
+        def watched() -> list[str]:
+            project = load_project(config, isolated=isolated)
+            files = [str(target.path) for target in project.modelfiles(paths or ["."])]
+            configured = Path(config) if config else None if isolated else project.find_config(project.start)
+            return [*files, *([str(configured)] if configured else [])]
+
+        repeat(once, watched, lambda: watch_changes(paths or ["."], watched()))
     raise typer.Exit(once())
 
 
-def _selectors(given: list[str] | None) -> tuple[str, ...]:
-    """Each given on its own, or several with commas between."""
+def _lint(paths: Sequence[str], project: Project, settings: Settings) -> tuple[list[LintResult], list[InputError]]:
+    """Return the results by Modelfile, and the distinct errors of files that cannot be read."""
+    results: list[LintResult] = []
+    unread: dict[str, InputError] = {}
+    for target in track(project.modelfiles(paths), "checked", current.get()):
+        try:
+            results.append(lint_target(target, settings))
+        except InputError as error:
+            unread.setdefault(error.message, error)
+    return results, list(unread.values())
+
+
+def _split(given: list[str] | None) -> tuple[str, ...]:
+    """Split selectors at commas."""
     return tuple(selector.strip() for text in given or () for selector in text.split(",") if selector.strip())
 
 
-def _print_undecided(checked: list[Checked]) -> None:
-    files: dict[tuple[str, str], list[str]] = {}
-    for item in checked:
-        for rule, reason in item.undecided():
-            files.setdefault((rule.name, reason), []).append(item.modelfile.source.path)
+def _print_undecided(results: Sequence[LintResult]) -> None:
+    files: dict[tuple[str, str], list[Path]] = {}
+    for result in results:
+        for rule, reason in result.undecided():
+            files.setdefault((rule.name, reason), []).append(result.target.path)
     for (name, reason), paths in files.items():
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-        print_note(f"{where}: {name} could not look: {reason}")
+        current.get().print_note(f"{where}: {name} cannot decide: {reason}")
 
 
-def _print_statistics(checked: list[Checked], *, as_json: bool) -> None:
-    counts = Counter((found.code, found.name) for item in checked for found in item.diagnostics)
+def _print_statistics(results: Sequence[LintResult], *, as_json: bool) -> None:
+    counts = Counter((found.code, found.name) for result in results for found in result.diagnostics)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     if as_json:
-        import json
-
         rows = [{"code": code, "name": name, "count": count} for (code, name), count in ordered]
-        typer.echo(json.dumps(rows, indent=2))
+        print_json(rows, current.get())
     else:
         for (code, name), count in ordered:
-            typer.echo(f"{count:6} {code} {name}")
-
-
-def _rendered(output_format: Format, checked: list[Checked], unread: list[InputError]) -> str:
-    findings = [(item.modelfile.source, item.diagnostics) for item in checked]
-    match output_format:
-        case Format.TEXT | Format.CONCISE:
-            from modelfile.report.concise import findings_as_concise as render
-        case Format.JSON:
-            from modelfile.report.json_output import findings_as_json
-
-            undecided = [(item.modelfile.source, item.undecided()) for item in checked]
-            return findings_as_json(findings, unread, undecided)
-        case Format.SARIF:
-            from importlib.metadata import version
-
-            from modelfile.report.sarif import findings_as_sarif
-
-            pages = {rule.code: rule.page for rule in RULES}
-            return findings_as_sarif(findings, version=version("modelfile"), pages=pages)
-        case Format.GITHUB:
-            from modelfile.report.github import findings_as_github as render
-        case Format.GITLAB:
-            from modelfile.report.gitlab import findings_as_gitlab as render
-        case Format.JUNIT:
-            from modelfile.report.junit import findings_as_junit as render
-    return render(findings)
+            current.get().print(f"{count:6} {code} {name}")
 
 
 def _write(text: str, file: str | None) -> None:
     if file is not None:
         write_atomic(Path(file), f"{text.rstrip()}\n".encode())
     elif text:
-        typer.echo(text.rstrip("\n"))
+        current.get().print(text.rstrip("\n"))
 
 
-def _mend(item: Checked, force: Settings, *, unsafe: bool, write: bool) -> Checked:
-    """The Modelfile with its fixes; written back, or shown."""
-    from modelfile.linter.fixes import apply_fixes
+def _fix(result: LintResult, settings: Settings, *, unsafe: bool, write: bool) -> LintResult:
+    """Apply the fixes of a Modelfile, and write it or print the diff."""
+    from modelfile.linter.api import fix
 
-    before = item.modelfile
-    path = before.source.path
-    mended, count = apply_fixes(before, lambda modelfile: diagnose(modelfile, path, force), unsafe=unsafe)
+    before, path = result.target, result.target.path
+    result, count = fix(result, settings, unsafe=unsafe)
+    source = before.source
     if count and not write:
-        print_line_diff(before.text, mended.text, path)
-    elif write and path == STDIN:
-        sys.stdout.buffer.write(mended.source.encode(mended.text))
+        print_line_diff(source.text, result.target.modelfile.text, str(path), current.get())
+    elif write and before.is_stdin:
+        current.get().write_bytes(source.encode(result.target.modelfile.text))
     elif count and write:
-        write_atomic(Path(path), mended.source.encode(mended.text))
-        print_note(f"{path}: {count} mended")
-    return replace(item, modelfile=mended, diagnostics=diagnose(mended, path, force))
+        write_atomic(path, source.encode(result.target.modelfile.text))
+        current.get().print_note(f"{path}: {count} fixed")
+    return result
 
 
-def _silence(item: Checked, force: Settings) -> Checked:
-    """The Modelfile with comments that silence what is found in it; written back."""
-    path = item.modelfile.source.path
-    unwanted = [found for found in item.diagnostics if found.severity is not Severity.ERROR]
-    if not unwanted:
-        return item
-    silenced = _silenced(item, unwanted, force)
-    left = {found.name for found in silenced.diagnostics} & {found.name for found in unwanted}
-    if left:  # they are on the file, not on an instruction
-        silenced = _silenced(item, unwanted, force, whole_file=left)
-    write_atomic(Path(path), silenced.modelfile.source.encode(silenced.modelfile.text))
-    print_note(f"{path}: {len(unwanted)} silenced")
-    return silenced
+def _suppress(result: LintResult, settings: Settings) -> LintResult:
+    from modelfile.linter.api import suppress
 
-
-def _silenced(
-    item: Checked, unwanted: list[Diagnostic], force: Settings, *, whole_file: Container[str] = ()
-) -> Checked:
-    from modelfile.linter.suppressions import with_suppressions
-
-    text = with_suppressions(item.modelfile, unwanted, whole_file=whole_file)
-    modelfile = Modelfile.parse(replace(item.modelfile.source, text=text))
-    return replace(item, modelfile=modelfile, diagnostics=diagnose(modelfile, modelfile.source.path, force))
+    result, count = suppress(result, settings)
+    if count:
+        modelfile = result.target.modelfile
+        write_atomic(result.target.path, modelfile.source.encode(modelfile.text))
+        current.get().print_note(f"{result.target.path}: {count} suppressed")
+    return result

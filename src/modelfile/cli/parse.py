@@ -3,64 +3,68 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from modelfile.cli.files import find_modelfiles, folder_of, read_source
-from modelfile.errors import InputError
-from modelfile.report.json_output import diagnostic_as_json
-from modelfile.report.terminal import print_error
-from modelfile.syntax.modelfile import Modelfile
+from modelfile.cli.options import AsJson, load_project
+from modelfile.errors import ExitCode, InputError
+from modelfile.project.target import Target
+from modelfile.report.json_output import diagnostic_as_json, error_as_json, print_json
+from modelfile.report.terminal import current
 
 
 def parse(
-    paths: Annotated[
-        list[str], typer.Argument(help="Modelfiles, folders to look for them in, or - for standard input.")
-    ],
+    paths: Annotated[list[str], typer.Argument(help="Modelfiles, folders to search, or - for standard input.")],
     *,
     request: Annotated[
-        bool, typer.Option("--request", help="Add the body that Ollama's command line would send to /api/create.")
+        bool, typer.Option("--request", help="Also print the request that `ollama create` would send.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Print what Ollama reads in Modelfiles: one JSON object a line, for programs in other languages.
+    """Print what Ollama reads in Modelfiles, one JSON object per line.
 
-    Each has path, ok (whether Ollama's parser takes it), commands ([name, value] in order) and diagnostics (with their
-    spans: line and column from 1, byte from 0). Exits 1 if one is not ok.
+    Each has path, ok (whether Ollama's parser accepts the file), commands ([name, value] in order) and diagnostics
+    (with spans: line and column from 1, byte from 0), or path and error. Exits 1 if one is not ok.
+
+    With --json: a list of {"path", "ok", "commands", "diagnostics"}, with --request also "request", or {"path", "ok",
+    "error"}.
     """
-    clean, failed = True, False
-    for path in find_modelfiles(paths):
+    terminal = current.get()
+    answers: list[dict[str, Any]] = []
+    for target in load_project().modelfiles(paths):
         try:
-            modelfile = Modelfile.parse(read_source(path))
+            answers.append(_answer(target, request=request))
         except InputError as error:
-            print_error(error.message, error.hint)
-            failed = True
-            continue
-        answer: dict[str, Any] = {
-            "path": path,
-            "ok": not modelfile.diagnostics,
-            "commands": modelfile.commands,
-            "diagnostics": [diagnostic_as_json(modelfile.source, found) for found in modelfile.diagnostics],
-        }
-        if request:
-            answer |= _request(modelfile, folder_of(path) or Path())
-        clean = clean and answer["ok"] and "error" not in answer
-        typer.echo(json.dumps(answer, ensure_ascii=False))
-    if failed:
-        raise typer.Exit(3)
-    if not clean:
-        raise typer.Exit(1)
+            terminal.print_error(error.message, error.hint)
+            answers.append({"path": str(target.path), "ok": None, **error_as_json(error)})
+        if not as_json:
+            terminal.print(json.dumps(answers[-1], ensure_ascii=False))
+    if as_json:
+        print_json(answers, terminal)
+    if any(answer["ok"] is None for answer in answers):
+        raise typer.Exit(ExitCode.FAILED)
+    if not all(answer["ok"] and "error" not in answer for answer in answers):
+        raise typer.Exit(ExitCode.FINDINGS)
 
 
-def _request(modelfile: Modelfile, folder: Path) -> dict[str, Any]:
-    from modelfile.recipe.recipe import resolve
-    from modelfile.weights.digests import digests_of
+def _answer(target: Target, *, request: bool) -> dict[str, Any]:
+    modelfile = target.modelfile
+    answer = {
+        "path": str(target.path),
+        "ok": not modelfile.diagnostics,
+        "commands": modelfile.commands,
+        "diagnostics": [diagnostic_as_json(modelfile.source, found) for found in modelfile.diagnostics],
+    }
+    return {**answer, **_request(target)} if request else answer
 
-    if modelfile.diagnostics:
+
+def _request(target: Target) -> dict[str, Any]:
+    from modelfile.stores.ollama.wire import create_request
+
+    if target.modelfile.diagnostics:
         return {"request": None}
     try:
-        recipe = resolve(modelfile, folder)
-        return {"request": recipe.request(digests_of(recipe.local_files))}
+        return {"request": create_request(target.recipe(), target.digests())}
     except InputError as error:
-        return {"request": None, "error": error.message}
+        return {"request": None, **error_as_json(error)}

@@ -2,75 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from modelfile.cli.models import AsJson, print_json
-from modelfile.cli.server import Host, open_store
-from modelfile.errors import ModelfileError, ServerError, VerificationError
+from modelfile.cli.options import AsJson, Host, open_store
+from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable
+from modelfile.library import pull as pull_model
 from modelfile.names import ModelName
-from modelfile.report.terminal import print_error
-from modelfile.stores.protocol import held
-
-if TYPE_CHECKING:
-    from modelfile.events import Events
-    from modelfile.stores.protocol import ListedModel, Store
+from modelfile.report.json_output import error_as_json, print_json
+from modelfile.report.progress import progress
+from modelfile.report.terminal import current
 
 
 def pull(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Models, as a registry knows them.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Models to pull.")],
     host: Host = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Have an Ollama server fetch models from their registries, or bring them up to date.
+    """Pull models from their registries to an Ollama server, or update them.
 
-    One that cannot be pulled does not keep the others from it. With --json, a list of {"name", "digest", "before"};
-    `before` is the digest it had on the server, or null. What failed is {"name", "error", "hint"} there.
+    If one fails, the others are still pulled.
+
+    With --json: a list of {"name", "digest", "previous"}; previous is the digest before the pull, or null. A failure
+    is {"name", "error"}.
     """
-    wanted = [ModelName.parse(name) for name in names]
-    from modelfile.report.progress import progress
-
+    terminal = current.get()
     answers: list[dict[str, Any]] = []
+    wanted = [*dict.fromkeys(map(ModelName.parse, names))]
     with open_store(host) as store:
-        listed = store.list()
-        for name in dict.fromkeys(wanted):
+        for name in wanted:
             try:
-                with progress(f"pulling {name}") as events:
-                    answer = _pull(name, held(name, listed), store, events)
+                with progress(f"pulling {name}", terminal) as events:
+                    done = pull_model(str(name), store, events)
             except ModelfileError as error:
-                print_error(error.message, error.hint)
-                answers.append({"name": str(name), "error": error.message, "hint": error.hint})
+                if isinstance(error, ServerUnreachable) and not answers:
+                    raise  # the others would fail alike
+                terminal.print_error(error.message, error.hint)
+                answers.append({"name": str(name), **error_as_json(error)})
                 continue
-            answers.append(answer)
+            answers.append({"name": str(done.name), "digest": done.digest, "previous": done.previous})
             if not as_json:
-                typer.echo(f"{answer['name']}  {answer['digest']}  ({_news(answer)})")
+                terminal.print(f"{done.name}  {done.digest}  ({_change(done.previous, done.digest)})")
     if as_json:
-        print_json(answers)
+        print_json(answers, terminal)
     if any("error" in answer for answer in answers):
-        raise typer.Exit(3)
+        raise typer.Exit(ExitCode.FAILED)
 
 
-def _pull(name: ModelName, before: ListedModel | None, store: Store, events: Events) -> dict[str, Any]:
-    try:
-        for progress in store.fetch(name):
-            events(progress)
-    except ServerError as error:
-        if type(error) is not ServerError:
-            raise
-        hint = error.hint or "check its name and tag, and whether the server can reach the registry"
-        raise ServerError(f"{name} cannot be pulled: {error.message}", hint=hint) from error
-    now = held(name, store.list())
-    if now is None:
-        what = f"{store.place} says it pulled {name}, and does not have it"
-        raise VerificationError(what, hint="look at the server's log")
-    return {"name": str(now.name), "digest": now.digest, "before": before.digest if before else None}
-
-
-def _news(answer: dict[str, Any]) -> str:
-    match answer["before"]:
-        case None:
-            return "new"
-        case before:
-            return "unchanged" if before == answer["digest"] else "changed"
+def _change(previous: str | None, digest: str) -> str:
+    if previous is None:
+        return "new"
+    return "unchanged" if previous == digest else "changed"

@@ -2,127 +2,69 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from modelfile.cli.models import AsJson, described, lookup, print_json
-from modelfile.cli.server import Host, open_store
-from modelfile.errors import ModelfileError, NotFound, ServerError, UsageError
-from modelfile.names import ModelName
-from modelfile.report.terminal import print_error, print_note
-from modelfile.stores.backups import history, is_internal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from modelfile.stores.protocol import ListedModel, Store
+from modelfile.cli.options import AsJson, Host, open_store
+from modelfile.errors import ExitCode, UsageError
+from modelfile.library import Removal, plan_removal, remove
+from modelfile.report.json_output import error_as_json, listed_as_json, print_json
+from modelfile.report.models import describe_removal
+from modelfile.report.terminal import current
+from modelfile.stores.protocol import StoreLocation
 
 
 def rm(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Models.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Models to remove.")],
     host: Host = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    kept: Annotated[bool, typer.Option("--kept", help="Also what is kept of them for `mf rollback`.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+    backups: Annotated[bool, typer.Option("--backups", help="Also remove their backups.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take names away, and the layers that no other name needs. There is no way back. If one is missing, none goes.
+    """Remove models, and the layers that no other model needs; this cannot be undone.
 
-    With --json: {"removed": [{"name", "digest", "size", "modified"}, ...], "failed": [{"name", "error", "hint"}, ...]}.
+    If one does not exist, nothing is removed.
+
+    With --json: {"removed": [{"name", "digest", "size", "modified"}, ...], "failed": [{"name", "error"}, ...]}.
     """
-    wanted = [*dict.fromkeys(ModelName.parse(name) for name in names)]
-    removed: list[ListedModel] = []
-    failed: list[tuple[ModelName, ModelfileError]] = []
+    terminal = current.get()
+    removed: list[dict[str, Any]] = []
     with open_store(host) as store:
-        listed = store.list()
-        found: list[ListedModel] = []
-        for name in wanted:
-            try:
-                found += _meant(name, listed, store.place, kept=kept)
-            except NotFound as error:
-                print_error(error.message, error.hint)
-                failed.append((name, error))
-        histories = [old for name in wanted for old in history(name, listed)]
-        going = list(dict.fromkeys((*found, *(histories if kept else ()))))
-        agreed = not failed and (yes or _agreed(going, listed, store.place))
-        if agreed:
-            removed, failed = _remove(going, listed, store, quiet=as_json)
-        elif going and failed:
-            print_note("nothing was taken away")
+        removal = plan_removal(names, store, backups=backups)
+        failed = [{"name": str(name), **error_as_json(error)} for name, error in removal.missing]
+        for _, missing in removal.missing:
+            terminal.print_error(missing.message, missing.hint)
+        confirmed = not failed and (yes or _confirm(removal, store.location))
+        if failed and removal.models:
+            terminal.print_note("nothing was removed")
+        for model, error in remove(removal, store) if confirmed else ():
+            if error:
+                terminal.print_error(f"cannot remove {model.name}: {error.message}", error.hint)
+                failed.append({"name": str(model.name), **error_as_json(error)})
+                continue
+            removed.append(listed_as_json(model))
+            if not as_json:
+                terminal.print(f"removed {describe_removal(model, removal)}")
     if as_json:
-        told = [{"name": str(name), "error": error.message, "hint": error.hint} for name, error in failed]
-        print_json({"removed": [described(model) for model in removed], "failed": told})
-    elif agreed and (staying := {old.name for old in histories} - {model.name for model in going}):
-        typer.echo(
-            f"{len(staying)} kept for `mf rollback` stay{'s' * (len(staying) == 1)}; --kept takes them too", err=True
+        print_json({"removed": removed, "failed": failed}, terminal)
+    elif confirmed and (left := removal.backups_left):
+        terminal.print_note(
+            f"{left} backup{'s' * (left != 1)} remain{'s' * (left == 1)}; pass --backups to remove them"
         )
-    if failed or not agreed:
-        raise typer.Exit(3 if failed else 1)
+    if failed or not confirmed:
+        raise typer.Exit(ExitCode.FAILED if failed else ExitCode.FINDINGS)
 
 
-def _remove(
-    going: list[ListedModel], listed: tuple[ListedModel, ...], store: Store, *, quiet: bool
-) -> tuple[list[ListedModel], list[tuple[ModelName, ModelfileError]]]:
-    """Take names away, and tell it unless `quiet`; what is gone, and what is not."""
-    from modelfile.report.models import size
-
-    removed: list[ListedModel] = []
-    failed: list[tuple[ModelName, ModelfileError]] = []
-    for model in going:
-        try:
-            with contextlib.suppress(NotFound):  # somebody else was quicker
-                store.remove(model.name)
-        except ServerError as error:
-            print_error(f"{model.name} is not gone: {error.message}", error.hint)
-            failed.append((model.name, error))
-            continue
-        removed.append(model)
-        if not quiet:
-            typer.echo(f"{model.name}: gone ({size(model.size)}){_shared(model, going, listed)}")
-    return removed, failed
-
-
-def _meant(name: ModelName, listed: tuple[ListedModel, ...], place: str, *, kept: bool) -> list[ListedModel]:
-    """What has that name; nothing has it where only its history is left, and that is meant too.
-
-    Raises:
-        NotFound: Nothing has it.
-    """
-    try:
-        return [lookup(name, listed, place)]
-    except NotFound as error:
-        old = history(name, listed)
-        if not old:
-            raise
-        if kept:
-            return []
-        hint = f"{len(old)} of it {'is' if len(old) == 1 else 'are'} kept for `mf rollback`: --kept takes what is kept"
-        raise NotFound(error.message, hint=hint) from error
-
-
-def _agreed(going: list[ListedModel], listed: Iterable[ListedModel], place: str) -> bool:
-    from modelfile.report.models import size
-
-    if not sys.stdin.isatty():
-        raise UsageError("there is nobody to ask whether they may go", hint="say --yes")
-    for model in going:
-        typer.echo(f"{model.name}  {size(model.size)}{_shared(model, going, listed)}", err=True)
-    typer.echo(
-        f"take {'it' if len(going) == 1 else f'these {len(going)}'} away from {place}? [y/N] ", err=True, nl=False
-    )
-    agreed = sys.stdin.readline().strip().lower() in ("y", "yes")
-    if not agreed:
-        typer.echo("nothing was taken away", err=True)
-    return agreed
-
-
-def _shared(model: ListedModel, going: list[ListedModel], listed: Iterable[ListedModel]) -> str:
-    """Which other names hold the same, so that its layers stay."""
-    from modelfile.report.models import short_name
-
-    others = [str(other.name) for other in listed if other.digest == model.digest and other not in going]
-    shown = [name for name in others if not is_internal(ModelName.parse(name))] or others[:1]
-    return f"; its layers stay, for {', '.join(map(short_name, shown))} has the same" if others else ""
+def _confirm(removal: Removal, location: StoreLocation) -> bool:
+    terminal = current.get()
+    if not terminal.stdin.isatty():
+        raise UsageError("cannot ask for confirmation: standard input is not a terminal", hint="pass --yes")
+    for model in removal.models:
+        terminal.print(describe_removal(model, removal), err=True)
+    which = "it" if len(removal.models) == 1 else f"these {len(removal.models)}"
+    confirmed = terminal.confirm(f"remove {which} from {location}?")
+    if not confirmed:
+        terminal.print_note("nothing was removed")
+    return confirmed

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from modelfile.cli.models import AsJson, lookup, print_json
-from modelfile.cli.server import Host, open_store
-from modelfile.errors import NotFound, UsageError
-from modelfile.names import ModelName
-
-if TYPE_CHECKING:
-    from modelfile.stores.protocol import StoredModel
+from modelfile.cli.options import AsJson, Host, open_store
+from modelfile.errors import UsageError
+from modelfile.library import show as find_model
+from modelfile.report.json_output import model_as_json, print_json
+from modelfile.report.models import print_model
+from modelfile.report.terminal import current
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The model; without a tag, `latest` is meant.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Model; default tag: latest.")],
     host: Host = None,
     *,
     modelfile: Annotated[
@@ -24,47 +23,20 @@ def show(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a model holds.
+    """Print the contents of a model.
 
     With --json: {"name", "fingerprint", "digest", "weights", "adapters", "drafts", "parameters", "template", "system",
     "messages", "license", "renderer", "parser", "requires"}; all keys are always there.
     """
     if modelfile and as_json:
-        raise UsageError("--modelfile is no JSON", hint="leave one of the two out")
-    model = ModelName.parse(name)
+        raise UsageError("--modelfile cannot be used with --json")
     with open_store(host) as store:
-        stored = store.find(model)
-        if stored is None:
-            lookup(model, store.list(), store.place)
-            raise NotFound(
-                f"{model} is listed on {store.place} and cannot be shown", hint=f"take it away with `mf rm {model}`"
-            )
+        stored = find_model(name, store)
     if as_json:
-        print_json(_described(stored))
+        print_json(model_as_json(stored), current.get())
     elif modelfile:
         from modelfile.importer import export
 
-        typer.echo(export(stored), nl=False)
+        current.get().print(export(stored), end="")
     else:
-        from modelfile.report.models import print_model
-
-        print_model(stored)
-
-
-def _described(stored: StoredModel) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from modelfile.recipe.model import fingerprint
-
-    return {
-        "name": str(stored.name),
-        "fingerprint": fingerprint(stored.model),
-        "digest": stored.digest,
-        **asdict(stored.model),
-        "parameters": {name: _plain(value) for name, value in sorted(stored.model.parameters.items())},
-    }
-
-
-def _plain(value: Any) -> Any:
-    """A whole number without its `.0`."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+        print_model(stored, current.get())

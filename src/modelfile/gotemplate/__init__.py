@@ -1,1 +1,1 @@
-"""Go text/template as Ollama uses it: text to tree, and what a template reads."""
+"""Go's text/template as Ollama uses it: the parser, its tree, and the fields that a template reads."""

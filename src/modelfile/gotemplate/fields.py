@@ -1,4 +1,4 @@
-"""What a template reads: the fields of what Ollama hands to it, and the functions it calls (template/template.go)."""
+"""The fields that a template reads of the values Ollama passes to it (template/template.go)."""
 
 from __future__ import annotations
 
@@ -35,51 +35,51 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "function of a tool call": dict.fromkeys(("Index", "Name", "Arguments"), ""),
     }
 )
-"""What has which fields, and what these are, or their items; "" is anything else."""
+"""The fields of each known type, and the type of each field or of its items; "" is any other type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """A field that is read of something known."""
+class FieldUse:
+    """A field of a known type that a template reads."""
 
     name: str
     of: str
-    """What it is a field of, as in `FIELDS`."""
+    """The type it is a field of, as in `FIELDS`."""
     span: Span
-    """Of the name, with its dot."""
+    """The span of the name, with its dot."""
     printed: bool
-    """Whether it stands alone in an action."""
+    """True if it is the only operand of an action, so that its value is printed."""
     always: bool
-    """Whether it stands outside of any `if`, `range` and `with`."""
+    """True if it is outside any `if`, `range` and `with`."""
 
 
 def walk(nodes: Iterable[Node | Operand]) -> Iterator[Node | Operand]:
-    """Nodes and operands with all that is in them, in the order of the text."""
-    left = [*nodes][::-1]
-    while left:
-        node = left.pop()
+    """Yield nodes and operands with everything inside them, in the order of the text."""
+    pending = [*nodes][::-1]
+    while pending:
+        node = pending.pop()
         yield node
         match node:
             case Pipeline(commands=commands):
-                left += [operand for command in commands for operand in command.operands][::-1]
+                pending += [operand for command in commands for operand in command.operands][::-1]
             case Action(pipeline=inner) | TemplateCall(pipeline=Pipeline() as inner) | Chain(operand=inner):
-                left.append(inner)
+                pending.append(inner)
             case If() | Range() | With():
-                left += [node.pipeline, *node.body, *node.orelse][::-1]
+                pending += [node.pipeline, *node.body, *node.orelse][::-1]
             case Block():
-                left += [node.pipeline, *node.body][::-1]
+                pending += [node.pipeline, *node.body][::-1]
             case Define():
-                left += node.body[::-1]
+                pending += node.body[::-1]
             case _:
                 pass
 
 
-def uses(nodes: Iterable[Node]) -> Iterator[Use]:
-    """The fields read of what is known: the template's own values, and messages where a `range` is over them."""
+def find_fields(nodes: Iterable[Node]) -> Iterator[FieldUse]:
+    """Yield the fields of known types: of the values passed to the template, and of items in a `range` over them."""
     root = {"$": "template"}
-    left = [(node, "template", root, True) for node in nodes][::-1]
-    while left:
-        node, dot, variables, always = left.pop()
+    pending = [(node, "template", root, True) for node in nodes][::-1]
+    while pending:
+        node, dot, variables, always = pending.pop()
         match node:
             case Action(pipeline=pipeline) | TemplateCall(pipeline=Pipeline() as pipeline):
                 yield from _reads(pipeline, dot, variables, printed=isinstance(node, Action), always=always)
@@ -91,19 +91,19 @@ def uses(nodes: Iterable[Node]) -> Iterator[Use]:
                 kind = dot if isinstance(node, If) else _kind(node.pipeline, dot, variables)
                 if isinstance(node, Range):
                     inner.update((variable.name, kind) for variable in node.pipeline.variables[-1:])
-                left += [(each, dot, outer, False) for each in node.orelse][::-1]
-                left += [(each, kind, inner, False) for each in node.body][::-1]
+                pending += [(each, dot, outer, False) for each in node.orelse][::-1]
+                pending += [(each, kind, inner, False) for each in node.body][::-1]
             case Block(pipeline=pipeline, body=body):
                 yield from _reads(pipeline, dot, variables, printed=False, always=always)
                 kind = _kind(pipeline, dot, variables)
                 own = {"$": kind}
-                left += [(each, kind, own, False) for each in body][::-1]
-            case _:  # what a `define` is handed is known where it is called
+                pending += [(each, kind, own, False) for each in body][::-1]
+            case _:  # the argument of a `define` is known only to its callers
                 pass
 
 
 def _kind(pipeline: Pipeline, dot: str, variables: Mapping[str, str]) -> str:
-    """What a pipeline yields, or its items."""
+    """Return the type of a pipeline's value, or of its items."""
     match pipeline.commands:
         case (command,) if len(command.operands) == 1:
             names, kind, _ = _read(command.operands[0], dot, variables)
@@ -114,21 +114,25 @@ def _kind(pipeline: Pipeline, dot: str, variables: Mapping[str, str]) -> str:
     return kind
 
 
-def _reads(pipeline: Pipeline, dot: str, variables: Mapping[str, str], *, printed: bool, always: bool) -> Iterator[Use]:
-    name_lock = printed and not pipeline.variables and len(pipeline.commands) == len(pipeline.commands[0].operands) == 1
+def _reads(
+    pipeline: Pipeline, dot: str, variables: Mapping[str, str], *, printed: bool, always: bool
+) -> Iterator[FieldUse]:
+    is_printed = (
+        printed and not pipeline.variables and len(pipeline.commands) == len(pipeline.commands[0].operands) == 1
+    )
     for operand in walk([pipeline]):
         names, kind, start = _read(operand, dot, variables)
-        for place, name in enumerate(names):
+        for index, name in enumerate(names):
             if not kind:
                 break
             span = Span(start, start + len(name) + 1)
-            last = place == len(names) - 1
-            yield Use(name=name, of=kind, span=span, printed=name_lock and last, always=always)
+            last = index == len(names) - 1
+            yield FieldUse(name=name, of=kind, span=span, printed=is_printed and last, always=always)
             kind, start = FIELDS[kind].get(name, ""), span.end
 
 
 def _read(operand: Node | Operand, dot: str, variables: Mapping[str, str]) -> tuple[tuple[str, ...], str, int]:
-    """The fields in an operand, of what, and from where."""
+    """Return the field names in an operand, the type of the first one's owner, and their offset."""
     match operand:
         case Dot():
             return (), dot, operand.span.end

@@ -1,4 +1,4 @@
-"""A template's text as tokens, by the terminals of template.lark, as far as Go's lexer goes (Go 1.24, lex.go)."""
+"""The lexer of templates: Go's rules (Go 1.24, lex.go) with the terminals of template.lark."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from lark import Token
 from lark.common import LexerConf
 from lark.lexer import Lexer, TerminalDef
 
-from modelfile.gotemplate.literals import KEYWORDS, Malformed, code_point, quote
+from modelfile.gotemplate.literals import KEYWORDS, TokenError, format_code_point, quote
 from modelfile.source import Span
 
-_BLANKS: Final = re.compile(r"[ \t\r\n]*+")
+_WHITESPACE: Final = re.compile(r"[ \t\r\n]*+")
 _LEFT_TRIMMED: Final = re.compile(r"\{\{-[ \t\r\n]")
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 _WORD: Final = re.compile(r"[.$]?\w*+")
@@ -28,9 +28,10 @@ _OPERAND_ENDS: Final = _OPERANDS | {"CHAIN", "RPAREN"}
 
 
 class TemplateLexer(Lexer):
-    """The lexer that Lark is given.
+    """The lexer that is passed to Lark.
 
-    It reads a shadow of the text, of the same length: beyond ASCII, a letter or digit is `z` there, all else a control.
+    The terminals are matched against a shadow of the text, of the same length: outside ASCII, letters and digits become
+    `z`, all other characters a control character.
     """
 
     def __init__(self, lexer_conf: LexerConf) -> None:
@@ -38,7 +39,11 @@ class TemplateLexer(Lexer):
         self._inside = _any_of([terminal for terminal in lexer_conf.terminals if not terminal.priority])
 
     def lex(self, text: str) -> Iterator[Token]:  # type: ignore[override]  # Lark's simple interface
-        """The tokens of `text`; raises Malformed where there is none."""
+        """Yield the tokens of a text.
+
+        Raises:
+            TokenError: A token is invalid.
+        """
         shadow = text if text.isascii() else _NOT_ASCII.sub(_ascii, text)
         position = 0
         while (braces := text.find("{{", position)) >= 0:
@@ -54,14 +59,14 @@ class TemplateLexer(Lexer):
             yield token
             position = found.end()
             if token.type != "COMMENT":
-                position = yield from self._action(text, shadow, token)
+                position = yield from self._lex_action(text, shadow, token)
             elif token.endswith("-}}"):
-                position = _skip_blanks(text, position)
+                position = _skip_whitespace(text, position)
         if position < len(text):
             yield Token("TEXT", text[position:], position)
 
-    def _action(self, text: str, shadow: str, opening: Token) -> Generator[Token, None, int]:
-        """The tokens after `opening`, through the one that closes the action; returns where the text goes on."""
+    def _lex_action(self, text: str, shadow: str, opening: Token) -> Generator[Token, None, int]:
+        """Yield the tokens after `opening` up to the end of the action; return the offset where the text continues."""
         before, position = opening.type, (opening.start_pos or 0) + len(opening)
         parentheses: list[int] = []
         while found := self._inside(shadow, position):
@@ -71,31 +76,31 @@ class TemplateLexer(Lexer):
             if kind == "RIGHT":
                 if parentheses:
                     unclosed = Span(parentheses[-1], parentheses[-1] + 1)
-                    raise Malformed(
-                        "this `(` is not closed", "unclosed left paren", unclosed, start - (value[0] == "-")
+                    raise TokenError(
+                        "this `(` is never closed", "unclosed left paren", unclosed, start - (value[0] == "-")
                     )
                 yield Token(kind, value, start)
-                return _skip_blanks(text, end) if value[0] == "-" else end
+                return _skip_whitespace(text, end) if value[0] == "-" else end
             if kind in _OPERANDS:
                 if kind in {"NUMBER", "COMPLEX"}:
                     _check_number(kind, value, text, shadow, Span(start, end))
-                kind = _operand_kind(kind, value, before, touching=start == position)
+                kind = _operand_kind(kind, value, before, adjacent=start == position)
             elif kind == "LPAREN":
                 parentheses.append(start)
                 if start == position and before in _OPERAND_ENDS:
-                    kind = "TOUCHING_LPAREN"
+                    kind = "ADJACENT_LPAREN"
             elif kind == "RPAREN":
                 if not parentheses:
-                    raise Malformed("this `)` closes nothing", "unexpected right paren", Span(start, end), start)
+                    raise TokenError("this `)` has no matching `(`", "unexpected right paren", Span(start, end), start)
                 parentheses.pop()
             yield Token(kind, value, start)
             before, position = kind, end
-        yield _stray(text, shadow, _skip_blanks(text, position), opening)
+        yield _unexpected_character(text, shadow, _skip_whitespace(text, position), opening)
         return position
 
 
 def _any_of(terminals: Sequence[TerminalDef]) -> Callable[[str, int], re.Match[str] | None]:
-    """A pattern that takes blanks and the first of `terminals`, whose name is its last group."""
+    """Return a function that matches whitespace and the first of `terminals`, whose name is the last group."""
     patterns = (f"(?P<{terminal.name}>{terminal.pattern.to_regexp()})" for terminal in terminals)
     return re.compile(f"[ \\t\\r\\n]*+(?:{'|'.join(patterns)})").match
 
@@ -104,75 +109,79 @@ def _ascii(match: re.Match[str]) -> str:
     return "z" if match[0].isalpha() or match[0].isdecimal() else "\x80"
 
 
-def _skip_blanks(text: str, position: int) -> int:
-    return _BLANKS.match(text, position).end()  # type: ignore[union-attr]  # it matches everywhere
+def _skip_whitespace(text: str, position: int) -> int:
+    return _WHITESPACE.match(text, position).end()  # type: ignore[union-attr]  # it matches everywhere
 
 
-def _operand_kind(kind: str, value: str, before: str, *, touching: bool) -> str:
-    """What an operand is where it stands."""
+def _operand_kind(kind: str, value: str, before: str, *, adjacent: bool) -> str:
+    """Return the token type of an operand, given the token before it."""
     if kind == "FUNCTION" and value in KEYWORDS:
         return "KEYWORD"
     if kind in {"STRING", "RAW_STRING"} and before in _NAMED:
         return "NAME"
-    if touching and before in _OPERAND_ENDS:
-        return "CHAIN" if kind == "FIELD" else f"TOUCHING_{kind}"
+    if adjacent and before in _OPERAND_ENDS:
+        return "CHAIN" if kind == "FIELD" else f"ADJACENT_{kind}"
     return kind
 
 
 def _check_number(kind: str, value: str, text: str, shadow: str, span: Span) -> None:
-    """Refuse a number that a letter touches, and a second part that is not imaginary."""
-    touched = re.match(r"\w", shadow[span.end : span.end + 1]) is not None
-    if touched or (kind == "COMPLEX" and value[-1] != "i"):
-        bad = Span(span.start, span.end + touched)
-        raise Malformed(
-            "this is not a number", f"bad number syntax: {quote(text[bad.start : bad.end])}", bad, span.start
-        )
+    """Reject a number that is directly followed by a letter, and a second part that is not imaginary."""
+    joined = re.match(r"\w", shadow[span.end : span.end + 1]) is not None
+    if joined or (kind == "COMPLEX" and value[-1] != "i"):
+        bad = Span(span.start, span.end + joined)
+        raise TokenError("invalid number", f"bad number syntax: {quote(text[bad.start : bad.end])}", bad, span.start)
 
 
-def _stray(text: str, shadow: str, position: int, opening: Token) -> Token:
-    """A character that is a token of its own and has no place in a template; raises Malformed where there is none."""
+def _unexpected_character(text: str, shadow: str, position: int, opening: Token) -> Token:
+    """Return a token for a character that no rule of the grammar accepts.
+
+    Raises:
+        TokenError: Go rejects the character itself.
+    """
     character, here = text[position : position + 1], Span(position, position + 1)
     if not character:
         start = opening.start_pos or 0
-        raise Malformed(
-            "this action is not closed with `}}`", "unclosed action", Span(start, start + len(opening)), position
+        raise TokenError(
+            "this action is never closed with `}}`", "unclosed action", Span(start, start + len(opening)), position
         )
     if character in _QUOTED:
-        line_end = text.find("\n", position)
-        raise Malformed(
-            f"this {_QUOTED[character]} is not closed",
+        newline = text.find("\n", position)
+        raise TokenError(
+            f"this {_QUOTED[character]} is never closed",
             f"unterminated {_QUOTED[character]}",
-            Span(position, len(text) if character == "`" or line_end < 0 else line_end),
+            Span(position, len(text) if character == "`" or newline < 0 else newline),
             position,
         )
     if character == ":":
-        raise Malformed("a `:` stands only in `:=`", "expected :=", here, position)
+        raise TokenError("`:` is only allowed in `:=`", "expected :=", here, position)
     word = _WORD.match(shadow, position)
     if word and (end := word.end()) > position:
         bad = text[end]
-        raise Malformed(
-            f"`{bad}` cannot follow `{text[position:end]}` directly",
-            f"bad character {code_point(bad)}",
+        raise TokenError(
+            f"`{bad}` cannot directly follow `{text[position:end]}`",
+            f"bad character {format_code_point(bad)}",
             Span(end, end + 1),
             position,
         )
     if "!" <= character <= "~":
-        return Token("STRAY", character, position)
-    raise Malformed(
-        f"`{character}` has no meaning in an action",
-        f"unrecognized character in action: {code_point(character)}",
+        return Token("UNEXPECTED", character, position)
+    raise TokenError(
+        f"unexpected character `{character}` in an action",
+        f"unrecognized character in action: {format_code_point(character)}",
         here,
         position,
     )
 
 
-def _bad_comment(text: str, braces: int) -> Malformed:
+def _bad_comment(text: str, braces: int) -> TokenError:
     start = text.index("/*", braces)
     end = text.find("*/", start + 2)
     if end < 0:
-        return Malformed("this comment is not closed with `*/}}`", "unclosed comment", Span(braces, start + 2), start)
-    return Malformed(
-        "a comment fills its action: `}}` follows `*/` directly",
+        return TokenError(
+            "this comment is never closed with `*/}}`", "unclosed comment", Span(braces, start + 2), start
+        )
+    return TokenError(
+        "a comment must fill its action: write `}}` directly after `*/`",
         "comment ends before closing delimiter",
         Span(end, end + 2),
         start,

@@ -1,4 +1,4 @@
-"""Go's literals, and Go's way of quoting them back: strconv and text/template/parse of Go 1.24."""
+"""Go's literals and Go's way of quoting them: strconv and text/template/parse of Go 1.24."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from modelfile.catalog.templates import FUNCTIONS as OLLAMA_FUNCTIONS
-from modelfile.characters import is_dropped
+from modelfile.characters import is_unprintable
 from modelfile.source import Span
 
 FUNCTIONS: Final = frozenset(
@@ -16,19 +16,19 @@ FUNCTIONS: Final = frozenset(
     | {"eq", "ge", "gt", "le", "lt", "ne"}
     | OLLAMA_FUNCTIONS.keys()
 )
-"""Go's own functions, and those Ollama adds."""
+"""The functions of Go and those that Ollama adds."""
 
 KEYWORDS: Final = frozenset(
     {"block", "break", "continue", "define", "else", "end", "if", "nil", "range", "template", "with", "."}
 )
-"""What Go shows as `<if>` where it stands in a wrong place."""
+"""The words that Go's messages show as `<if>`."""
 
 _NOT_ASCII: Final = 0x80
 _BEYOND_BMP: Final = 0x10000
 _SURROGATES: Final = range(0xD800, 0xE000)
-_LONGEST_SHOWN: Final = 10
-_MNEMONIC: Final = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92, "'": 39, '"': 34}
-_SHOWN: Final = {chr(code): rf"\{letter}" for letter, code in _MNEMONIC.items() if letter != "'"}
+_LONGEST_NAMED: Final = 10
+_ESCAPE_LETTERS: Final = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92, "'": 39, '"': 34}
+_ESCAPED: Final = {chr(code): rf"\{letter}" for letter, code in _ESCAPE_LETTERS.items() if letter != "'"}
 _ESCAPE: Final = re.compile(
     r"""\\(?:(?P<letter>[abfnrtv\\'"])|(?P<octal>[0-3][0-7]{2})|x(?P<byte>[0-9a-fA-F]{2})"""
     r"|u(?P<u4>[0-9a-fA-F]{4})|U(?P<u8>[0-9a-fA-F]{8}))"
@@ -40,7 +40,7 @@ _DECIMAL: Final = r"[0-9](?:_?[0-9])*+"
 _FLOAT: Final = re.compile(rf"[+-]?(?:{_DECIMAL}(?:\.(?:{_DECIMAL})?)?|\.{_DECIMAL})(?:[eE][+-]?{_DECIMAL})?")
 _HEX: Final = r"[0-9a-fA-F](?:_?[0-9a-fA-F])*+"
 _HEX_FLOAT: Final = re.compile(rf"[+-]?0[xX](?:_?{_HEX}(?:\.(?:{_HEX})?)?|\.{_HEX})[pP][+-]?{_DECIMAL}")
-_SCANNED: Final = re.compile(
+_SCANNED_FLOAT: Final = re.compile(
     r"[+-]?i?(?:0[xX][0-9a-fA-F_]*+(?:\.[0-9a-fA-F_]*+)?(?:[pP][+-]?[0-9_]*+)?"
     r"|[0-9_]*+(?:\.[0-9_]*+)?(?:[eEpP][+-]?[0-9_]*+)?)"
 )
@@ -48,36 +48,36 @@ _LONGEST_UINT64: Final = 20
 
 
 class NotGoError(ValueError):
-    """Not a literal of Go's; the message is what Go says."""
+    """An invalid literal; the message is Go's."""
 
 
 @dataclass(eq=False)
-class Refused(Exception):
-    """Go stops here."""
+class TemplateError(Exception):
+    """A syntax error in a template: Go stops parsing here."""
 
     message: str
-    """In our words."""
+    """The error in our words."""
     go: str
-    """In Go's, without the place."""
+    """The error in Go's words, without the location."""
     span: Span
-    seen: int | None = None
-    """Where the last token begins that Go has read by then, which gives the line that it says. None: it says none."""
+    last_read: int | None = None
+    """The offset of the last token that Go has read, which gives the line it reports; None if it reports no line."""
     code: str = "MF401"
 
 
-class Malformed(Refused):
-    """Go stops here because it finds no token."""
+class TokenError(TemplateError):
+    """A syntax error in a token."""
 
 
 def quote(text: str) -> str:
-    """`text` as Go's `%q` shows it."""
+    """Quote a text as Go's `%q` does."""
     return '"' + "".join(map(_escaped, text)) + '"'
 
 
 def _escaped(character: str) -> str:
-    if character in _SHOWN:
-        return _SHOWN[character]
-    if not is_dropped(character):
+    if character in _ESCAPED:
+        return _ESCAPED[character]
+    if not is_unprintable(character):
         return character
     code = ord(character)
     if code < _NOT_ASCII:
@@ -85,22 +85,22 @@ def _escaped(character: str) -> str:
     return f"\\u{code:04x}" if code < _BEYOND_BMP else f"\\U{code:08x}"
 
 
-def code_point(character: str) -> str:
-    """`character` as Go's `%#U` shows it."""
+def format_code_point(character: str) -> str:
+    """Format a character as Go's `%#U` does."""
     name = f"U+{ord(character):04X}"
-    return name if is_dropped(character) else f"{name} '{character}'"
+    return name if is_unprintable(character) else f"{name} '{character}'"
 
 
-def shown(text: str) -> str:
-    """A token as Go's parser names it in its messages."""
+def name_token(text: str) -> str:
+    """Return the name of a token in the messages of Go's parser."""
     if text in KEYWORDS:
         return f"<{text}>"
-    too_long = len(text.encode("utf-8", "replace")) > _LONGEST_SHOWN
-    return quote(text[:_LONGEST_SHOWN]) + "..." if too_long else quote(text)
+    too_long = len(text.encode("utf-8", "replace")) > _LONGEST_NAMED
+    return quote(text[:_LONGEST_NAMED]) + "..." if too_long else quote(text)
 
 
-def string(literal: str) -> str:
-    """The value of a string in double quotes or backquotes."""
+def read_string(literal: str) -> str:
+    """Return the value of a string in double quotes or backquotes."""
     content = literal[1:-1]
     if literal[0] == "`":
         return content.replace("\r", "")
@@ -115,8 +115,8 @@ def string(literal: str) -> str:
     return value.decode("utf-8", "replace")
 
 
-def character(literal: str) -> str:
-    """The value of a character constant."""
+def read_character(literal: str) -> str:
+    """Return the value of a character constant."""
     content = literal[1:-1]
     if content[:1] == "\\":
         escape, end = _escape(content, 0, "'")
@@ -131,14 +131,14 @@ def character(literal: str) -> str:
 
 
 def _escape(content: str, start: int, delimiter: str) -> tuple[bytes, int]:
-    """The UTF-8, or the byte, that an escape stands for, and where it ends."""
+    """Return the bytes that an escape stands for, as UTF-8 unless it is a byte itself, and the offset of its end."""
     match = _ESCAPE.match(content, start)
     if match is None:
         raise NotGoError("invalid syntax")
     digits = match[match.lastgroup or 0]
     match match.lastgroup:
         case "letter" if digits not in {"'", '"'} or digits == delimiter:
-            return bytes([_MNEMONIC[digits]]), match.end()
+            return bytes([_ESCAPE_LETTERS[digits]]), match.end()
         case "octal":
             return bytes([int(digits, 8)]), match.end()
         case "byte":
@@ -149,8 +149,8 @@ def _escape(content: str, start: int, delimiter: str) -> tuple[bytes, int]:
             raise NotGoError("invalid syntax")
 
 
-def number(literal: str) -> complex:
-    """The value of a number: an int where it is whole, a complex where it is imaginary."""
+def read_number(literal: str) -> complex:
+    """Return the value of a number: an int if it is whole, a complex if it is imaginary."""
     if literal[-1] == "i" and (imaginary := _float(literal[:-1])) is not None:
         return complex(0, imaginary)
     if (integer := _integer(literal)) is not None:
@@ -163,18 +163,18 @@ def number(literal: str) -> complex:
     return value
 
 
-def complex_number(literal: str) -> complex:
-    """The value of a number like `1+2i`, read as Go reads it, with fmt.Sscan."""
-    real = _SCANNED.match(literal)
+def read_complex(literal: str) -> complex:
+    """Return the value of a number like `1+2i`, parsed as Go's fmt.Sscan does."""
+    real = _SCANNED_FLOAT.match(literal)
     sign = real.end() if real else 0
-    imaginary = _SCANNED.match(literal, sign + 1)
+    imaginary = _SCANNED_FLOAT.match(literal, sign + 1)
     if real is None or imaginary is None or literal[sign] not in "+-" or literal[imaginary.end() :][:1] != "i":
         raise NotGoError("syntax error scanning complex number")
     return complex(_parse_float(real[0]), _parse_float(literal[sign] + imaginary[0]))
 
 
 def _integer(literal: str) -> int | None:
-    """The value of a literal that an int64 or a uint64 can hold."""
+    """Return the value of an integer literal; None if neither int64 nor uint64 can represent it."""
     if not _INTEGER.fullmatch(literal):
         return None
     digits = literal.lstrip("+-").replace("_", "")

@@ -1,4 +1,7 @@
-"""The tree of a template. Every node has its span; between the leaves stand delimiters, keywords and blanks."""
+"""The tree of a template.
+
+Every node has its span; between the leaves there are only delimiters, keywords and whitespace.
+"""
 
 from __future__ import annotations
 
@@ -10,38 +13,38 @@ from modelfile.source import Span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """What is printed as it stands, without the blanks that a trim marker beside it takes away."""
+    """Text that is printed verbatim, without the whitespace that a trim marker removes."""
 
     text: str
     span: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comment:
-    """`{{/* … */}}`."""
+class TemplateComment:
+    """`{{/* … */}}`: a comment."""
 
     text: str
-    """Between `/*` and `*/`."""
+    """The text between `/*` and `*/`."""
     span: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dot:
-    """`.`: the cursor."""
+    """`.`: the cursor, called dot."""
 
     span: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nil:
-    """`nil`."""
+    """The constant `nil`."""
 
     span: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bool:
-    """`true` or `false`."""
+    """The constant `true` or `false`."""
 
     value: bool
     span: Span
@@ -49,7 +52,7 @@ class Bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """A number in any of Go's spellings."""
+    """A number in any of Go's notations."""
 
     value: complex
     span: Span
@@ -57,7 +60,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Char:
-    """A character constant, `'x'`: a number to Go."""
+    """A character constant, `'x'`, which Go reads as a number."""
 
     value: str
     span: Span
@@ -68,7 +71,7 @@ class String:
     """A string in double quotes."""
 
     value: str
-    """With its escapes undone."""
+    """Its value, with escapes decoded."""
     span: Span
 
 
@@ -82,7 +85,7 @@ class RawString:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identifier:
-    """A function's name."""
+    """The name of a function."""
 
     name: str
     span: Span
@@ -90,7 +93,7 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """`.A.B`: fields of the cursor."""
+    """`.A.B`: fields of dot."""
 
     names: tuple[str, ...]
     span: Span
@@ -98,17 +101,17 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """`$x`, or `$x.A.B`: a variable and fields of it."""
+    """`$x` or `$x.A.B`: a variable and fields of it."""
 
     name: str
-    """With its `$`."""
+    """Its name, with the `$`."""
     fields: tuple[str, ...] = ()
     span: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """`(…).A.B` or `f.A.B`: fields of what an operand yields."""
+    """`(…).A.B` or `f.A.B`: fields of the value of an operand."""
 
     operand: Identifier | Pipeline
     fields: tuple[str, ...]
@@ -117,7 +120,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """Operands with blanks between them: a value, or a function with its arguments."""
+    """Operands separated by whitespace: a value, or a function with its arguments."""
 
     operands: tuple[Operand, ...]
     span: Span
@@ -125,19 +128,19 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """Commands with `|` between them, and the variables that take the outcome."""
+    """Commands separated by `|`, and the variables that the result is assigned to."""
 
     variables: tuple[Variable, ...] = ()
     assigns: bool = False
-    """Whether the variables are set, with `=`, and not made, with `:=`."""
+    """True if the variables are assigned with `=`, not declared with `:=`."""
     commands: tuple[Command, ...]
     span: Span
-    """With its parentheses, where it is an operand."""
+    """Its span; with the parentheses if it is an operand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """`{{ pipeline }}`."""
+    """`{{ pipeline }}`: an action that prints, declares or assigns."""
 
     pipeline: Pipeline
     span: Span
@@ -145,7 +148,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class If:
-    """`{{ if }}`; an `{{ else if }}` is the one node of `orelse`, and ends where the whole ends."""
+    """`{{ if }}`; an `{{ else if }}` is the only node of `orelse` and ends with the whole."""
 
     pipeline: Pipeline
     body: tuple[Node, ...]
@@ -155,7 +158,7 @@ class If:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class With:
-    """`{{ with }}`; an `{{ else with }}` is the one node of `orelse`, and ends where the whole ends."""
+    """`{{ with }}`; an `{{ else with }}` is the only node of `orelse` and ends with the whole."""
 
     pipeline: Pipeline
     body: tuple[Node, ...]
@@ -165,7 +168,7 @@ class With:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """`{{ range }}`."""
+    """`{{ range }}`: a loop."""
 
     pipeline: Pipeline
     body: tuple[Node, ...]
@@ -175,21 +178,21 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
-    """`{{ break }}`."""
+    """`{{ break }}`: the end of a loop."""
 
     span: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Continue:
-    """`{{ continue }}`."""
+    """`{{ continue }}`: the next pass of a loop."""
 
     span: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateCall:
-    """`{{ template "name" pipeline }}`."""
+    """`{{ template "name" pipeline }}`: a call of a template."""
 
     name: String | RawString
     pipeline: Pipeline | None = None
@@ -198,7 +201,7 @@ class TemplateCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """`{{ block "name" pipeline }}`: a template, defined and called."""
+    """`{{ block "name" pipeline }}`: a template that is defined and called."""
 
     name: String | RawString
     pipeline: Pipeline
@@ -208,7 +211,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Define:
-    """`{{ define "name" }}`."""
+    """`{{ define "name" }}`: a template that is defined."""
 
     name: String | RawString
     body: tuple[Node, ...]
@@ -218,4 +221,4 @@ class Define:
 Operand: TypeAlias = (
     Field | Variable | Chain | Identifier | Dot | Nil | Bool | Number | Char | String | RawString | Pipeline
 )
-Node: TypeAlias = Text | Comment | Action | If | With | Range | Break | Continue | TemplateCall | Block | Define
+Node: TypeAlias = Text | TemplateComment | Action | If | With | Range | Break | Continue | TemplateCall | Block | Define

@@ -1,4 +1,4 @@
-"""From the text of a template to its nodes, by template.lark, or to the one place where Ollama refuses it."""
+"""The parser of templates: by template.lark, up to the first syntax error, as in Ollama."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Diagnostic, Severity
-from modelfile.gotemplate.literals import Malformed, Refused, quote, shown
+from modelfile.gotemplate.literals import TemplateError, TokenError, name_token, quote
 from modelfile.gotemplate.nodes import (
     Action,
     Block,
@@ -31,43 +31,44 @@ from modelfile.grammar import load_grammar
 if TYPE_CHECKING:
     from lark import Lark, Token
 
-_RULES: Final = {"MF401": "template-syntax", "MF402": "template-unknown-function"}
+_RULES: Final = {"MF401": "template-syntax-error", "MF402": "template-unknown-function"}
 _NAMED: Final = frozenset({"DEFINE", "TEMPLATE", "BLOCK"})
 _BEFORE_COMMAND: Final = BEFORE_PIPELINE | {"PIPE", "DECLARE", "ASSIGN"}
 _LONGEST_QUOTE: Final = 30
-_NO_VARIABLE: Final = ("after the `,` a second variable is missing", "range can only initialize variables")
+_NO_VARIABLE: Final = ("missing second variable after `,`", "range can only initialize variables")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Template:
-    """A parsed template. One that Ollama refuses has a diagnostic, at the place where Go stops, and nothing else."""
+class ParsedTemplate:
+    """A parsed template. One that Ollama rejects has only a diagnostic, at the location where Go stops."""
 
     text: str
     nodes: tuple[Node, ...] = ()
     variables: tuple[str, ...] = ()
-    """The fields and variables that Ollama finds here (template.Vars), in lower case, sorted.
+    """The fields and variables that Ollama finds (template.Vars), in lower case, sorted.
 
-    With "response" where neither that nor "messages" is named, as Ollama then adds `{{ .Response }}` to the template.
+    They include "response" if neither that nor "messages" is used, because Ollama then appends `{{ .Response }}`.
     """
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-def parse_template(text: str) -> Template:
-    """Parse a template as Go 1.24 does for Ollama. No text makes it raise.
+def parse_template(text: str) -> ParsedTemplate:
+    """Parse a template as Go 1.24 does for Ollama; never raises.
 
-    >>> parse_template("{{ if .System }}{{ .System }}{{ end }} {{ .Prompt }}").variables
+    >>> import modelfile
+    >>> modelfile.parse_template("{{ if .System }}{{ .System }}{{ end }} {{ .Prompt }}").variables
     ('prompt', 'response', 'system')
-    >>> [(found.message, found.hint) for found in parse_template("{{ .Prompt").diagnostics]
-    [('this action is not closed with `}}`', 'Go says: template: :1: unclosed action')]
+    >>> [(found.message, found.hint) for found in modelfile.parse_template("{{ .Prompt").diagnostics]
+    [('this action is never closed with `}}`', 'Go says: template: :1: unclosed action')]
     """
     try:
         nodes = _parse(text)
         names = set(map(_lower, _identifiers(nodes)))
-    except Refused as refused:
-        return Template(text=text, diagnostics=(_diagnostic(text, refused),))
+    except TemplateError as error:
+        return ParsedTemplate(text=text, diagnostics=(_diagnostic(text, error),))
     if names.isdisjoint({"messages", "response"}):
         names.add("response")
-    return Template(text=text, nodes=nodes, variables=tuple(sorted(names)))
+    return ParsedTemplate(text=text, nodes=nodes, variables=tuple(sorted(names)))
 
 
 @cache
@@ -81,16 +82,16 @@ def _parse(text: str) -> tuple[Node, ...]:
     scope = Scope(text)
     try:
         return _follow(text, scope)
-    except Malformed as malformed:
+    except TokenError as error:
         if scope.previous and scope.previous.type == "COMMA":
-            raise Refused(*_NO_VARIABLE, malformed.span, malformed.span.start) from None
-        if scope.action and (line := _line(text, scope.action.start_pos)) != _line(text, malformed.seen):
-            malformed.go += f"{'' if malformed.go.endswith(' action') else ' in action'} started at :{line}"
+            raise TemplateError(*_NO_VARIABLE, error.span, error.span.start) from None
+        if scope.action and (line := _line(text, scope.action.start_pos)) != _line(text, error.last_read):
+            error.go += f"{'' if error.go.endswith(' action') else ' in action'} started at :{line}"
         raise
 
 
 def _follow(text: str, scope: Scope) -> tuple[Node, ...]:
-    """Let the grammar, then the scope take each token, so that what is refused first is what Go refuses."""
+    """Pass each token to the grammar, then to the scope, so that the first error is the one that Go reports."""
     from lark import Token, UnexpectedToken
 
     parser, token = _grammar().parse_interactive(text), None
@@ -103,23 +104,23 @@ def _follow(text: str, scope: Scope) -> tuple[Node, ...]:
         nodes: tuple[Node, ...] = feed(Token("$END", "", len(text)), is_end=True)
     except UnexpectedToken as error:
         raise _unexpected(error.token, scope, tokens) from None
-    except Refused as refused:
-        if refused.seen is None and token is not None:
-            refused.seen = token.start_pos
+    except TemplateError as error:
+        if error.last_read is None and token is not None:
+            error.last_read = token.start_pos
         raise
     scope.finish()
     return nodes
 
 
-def _diagnostic(text: str, refused: Refused) -> Diagnostic:
-    place = "" if refused.seen is None else f"template: :{_line(text, refused.seen)}: "
+def _diagnostic(text: str, error: TemplateError) -> Diagnostic:
+    location = "" if error.last_read is None else f"template: :{_line(text, error.last_read)}: "
     return Diagnostic(
-        code=refused.code,
-        name=_RULES[refused.code],
+        code=error.code,
+        name=_RULES[error.code],
         severity=Severity.ERROR,
-        span=refused.span,
-        message=refused.message,
-        hint=f"Go says: {place}{refused.go}",
+        span=error.span,
+        message=error.message,
+        hint=f"Go says: {location}{error.go}",
     )
 
 
@@ -127,12 +128,12 @@ def _line(text: str, offset: int | None) -> int:
     return 1 + text.count("\n", 0, offset)
 
 
-def _unexpected(token: Token, scope: Scope, following: Iterator[Token]) -> Refused:
-    """What Go says of the first token that cannot stand where it does."""
+def _unexpected(token: Token, scope: Scope, following: Iterator[Token]) -> TemplateError:
+    """Return the error that Go reports for the first unexpected token."""
     if token.type == "$END":
         opening = scope.unclosed or token
-        return Refused(
-            f"`{_plain(opening)}` has no `{{{{ end }}}}`", "unexpected EOF", span_of(opening), token.start_pos
+        return TemplateError(
+            f"`{_normalize(opening)}` has no `{{{{ end }}}}`", "unexpected EOF", span_of(opening), token.start_pos
         )
     if token.type in CLAUSES:
         return _unexpected_opening(token, scope, following)
@@ -143,11 +144,11 @@ def _unexpected(token: Token, scope: Scope, following: Iterator[Token]) -> Refus
             message, go = "a literal has no fields", f"unexpected . after term {quote(scope.previous or '')}"
         case "COMMA" if before == "TARGET":
             message, go = (
-                "only `range` can make two variables, and nothing can make three",
+                "too many variables: only `range` declares two, and no action declares three",
                 f"too many declarations in {clause}",
             )
         case "RIGHT" | "RPAREN" if before not in _NAMED:
-            message, go = f"a value is missing from this {clause}", f"missing value for {clause}"
+            message, go = f"missing value in this {clause}", f"missing value for {clause}"
         case _ if before == "COMMA":
             message, go = _NO_VARIABLE
         case "TARGET" if before not in BEFORE_PIPELINE:
@@ -155,85 +156,85 @@ def _unexpected(token: Token, scope: Scope, following: Iterator[Token]) -> Refus
             return _out_of_place(next(following), "operand")
         case _:
             return _out_of_place(token, clause if before in _BEFORE_COMMAND else "operand")
-    return Refused(message, go, span_of(token), token.start_pos)
+    return TemplateError(message, go, span_of(token), token.start_pos)
 
 
-def _unexpected_opening(token: Token, scope: Scope, following: Iterator[Token]) -> Refused:
+def _unexpected_opening(token: Token, scope: Scope, following: Iterator[Token]) -> TemplateError:
     span, body = span_of(token), scope.body
-    seen = span.end - 1
-    if token.type in {"END", "ELSE"}:  # Go reads the whole action first
+    last_read = span.end - 1
+    if token.type in {"END", "ELSE"}:  # Go has read the whole action by then
         scope.action = token
         right = next(following)
         if right.type != "RIGHT":
             return _out_of_place(right, CLAUSES[token.type])
-        seen = span_of(right).start
-    message = f"`{_plain(token)}` stands outside of any `if`, `range` and `with`"
+        last_read = span_of(right).start
+    message = f"`{_normalize(token)}` outside any `if`, `range` or `with`"
     match token.type:
         case "END":
-            message, go = "this `{{ end }}` closes nothing", "unexpected {{end}}"
+            message, go = "this `{{ end }}` has nothing to close", "unexpected {{end}}"
         case "DEFINE":
-            message, go = "a template is defined outside of all others", "unexpected <define> in command"
+            message, go = "`{{ define }}` is only allowed at the top level", "unexpected <define> in command"
         case _ if body.controls and body.controls[-1].has_else:
-            message, go = f"`{_plain(token)}` comes after `{{{{ else }}}}`", "expected end; found {{else}}"
+            message, go = f"`{_normalize(token)}` after `{{{{ else }}}}`", "expected end; found {{else}}"
         case kind if body.controls:
             word = kind.removeprefix("ELSE_").lower()
-            message, go = f"`{_plain(token)}` continues only an `{word}`", f"unexpected <{word}> in input"
+            message, go = f"`{_normalize(token)}` without a matching `{word}`", f"unexpected <{word}> in input"
         case _ if body.opening:
             go = f"unexpected {{{{else}}}} in {CLAUSES[body.opening.type]}"
-            seen = body.opened if body.opening.type == "BLOCK" else seen
+            last_read = body.opened if body.opening.type == "BLOCK" else last_read
         case _:
             go = "unexpected {{else}}"
-    return Refused(message, go, span, seen)
+    return TemplateError(message, go, span, last_read)
 
 
-def _out_of_place(token: Token, where: str) -> Refused:
+def _out_of_place(token: Token, where: str) -> TemplateError:
     text = "}}" if token.type == "RIGHT" else str(token)
     name = (
-        f'"{text}"' if token.type.endswith("NUMBER") and text == "." else shown(text)
-    )  # a number, as it ends the text
-    return Refused(
-        f"`{_short(text)}` cannot stand here", f"unexpected {name} in {where}", span_of(token), token.start_pos
+        f'"{text}"' if token.type.endswith("NUMBER") and text == "." else name_token(text)
+    )  # Go reads a `.` at the end of the text as a number
+    return TemplateError(
+        f"unexpected `{_shorten(text)}`", f"unexpected {name} in {where}", span_of(token), token.start_pos
     )
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     line, *more = text.splitlines()
     return line if len(line) <= _LONGEST_QUOTE and not more else f"{line[:_LONGEST_QUOTE]}…"
 
 
-def _plain(opening: Token) -> str:
-    """An opening without trim marker and line ends."""
+def _normalize(opening: Token) -> str:
+    """Return an opening without trim marker and newlines."""
     return " ".join(opening.replace("{{-", "{{").replace("{{", "{{ ").split())
 
 
 def _lower(name: str) -> str:
-    """Go's strings.ToLower: a letter for a letter."""
+    """Lower the case of each letter alone, as Go's strings.ToLower does."""
     return "".join(character.lower()[0] for character in name)
 
 
 def _identifiers(nodes: tuple[Node, ...]) -> Iterator[str]:
-    """The names that Ollama sees in use (template.Identifiers): nothing in a chain, no variable where it is made."""
-    left: list[Node | Operand] = [*nodes]
-    while left:
-        match left.pop():
+    """Yield the names that Ollama finds (template.Identifiers): none in chains, no variable in its declaration."""
+    pending: list[Node | Operand] = [*nodes]
+    while pending:
+        match pending.pop():
             case Field(names=names):
                 yield from names
             case Variable(name=name, fields=fields):
                 yield name
                 yield from fields
             case Pipeline(commands=commands):
-                left += (operand for command in commands for operand in command.operands)
+                pending += (operand for command in commands for operand in command.operands)
             case Action(pipeline=pipeline) | TemplateCall(pipeline=Pipeline() as pipeline):
-                left.append(pipeline)
+                pending.append(pipeline)
             case If() | Range() | With() as branch:
-                left += (branch.pipeline, *branch.body, *branch.orelse)
+                pending += (branch.pipeline, *branch.body, *branch.orelse)
             case Block(pipeline=pipeline, body=body):
-                left += (pipeline, *body)
+                pending += (pipeline, *body)
             case Define(body=body):
-                left += body
+                pending += body
             case TemplateCall(span=span):
-                raise Refused(
-                    "Ollama wants a value for every template that is called", "undefined template specified", span
+                raise TemplateError(
+                    "missing value: Ollama requires one in every template call", "undefined template specified", span
                 )
             case _:
                 pass

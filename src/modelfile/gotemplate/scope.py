@@ -1,4 +1,4 @@
-"""What template.lark leaves to a reader with a memory: variables, loops, templates' names (Go 1.24, parse.go)."""
+"""The checks that a context-free grammar cannot make: variables, loops, names of templates (Go 1.24, parse.go)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from modelfile.gotemplate.literals import Refused, quote, string
+from modelfile.characters import SPACES
+from modelfile.gotemplate.literals import TemplateError, quote, read_string
 from modelfile.gotemplate.transformer import span_of
 from modelfile.source import Span
 
@@ -28,54 +29,52 @@ CLAUSES: Final = {
     "BREAK": "{{break}}",
     "CONTINUE": "{{continue}}",
 }
-"""What opens an action, and Go's name for it."""
+"""Go's name for each token that opens an action."""
 
 BEFORE_PIPELINE: Final = frozenset({"COMMA", "LPAREN", "NAME", *CLAUSES})
-"""After what a pipeline may begin."""
+"""The tokens that a pipeline can follow."""
 
 _NOT_IN_BODY: Final = frozenset({"DEFINE", "END"})
-_BLANKS: Final = " \t\r\n"
-_SPACE: Final = f"{_BLANKS}\v\f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-"""What Go's unicode.IsSpace takes."""
+_WHITESPACE: Final = " \t\r\n"
 
 
 @dataclass(slots=True)
 class Control:
-    """An `if`, `range` or `with` that is not at its end."""
+    """An `if`, `range` or `with` that is still open."""
 
     opening: Token
     variables: int
-    """How many variables there were before it."""
+    """The number of variables declared before it."""
     has_else: bool = False
 
 
 @dataclass(slots=True)
 class Body:
-    """A template that is not at its end: the text, a `define` or a `block`, with variables and loops of its own."""
+    """A template that is still open: the whole text, a `define` or a `block`, with its own variables and loops."""
 
     name: str = ""
     opening: Token | None = None
     opened: int = 0
-    """Where the `}}` after its opening stands."""
-    blank: bool = True
+    """The offset of the `}}` of its opening."""
+    is_empty: bool = True
     controls: list[Control] = field(default_factory=list)
     loops: int = 0
     variables: list[str] = field(default_factory=lambda: ["$"])
-    known: Counter[str] = field(default_factory=lambda: Counter("$"))
+    declared: Counter[str] = field(default_factory=lambda: Counter("$"))
 
     def declare(self, variable: str) -> None:
-        """Make a variable; Go makes one where one is set, too."""
+        """Declare a variable; an assignment declares one too, as in Go."""
         self.variables.append(variable)
-        self.known[variable] += 1
+        self.declared[variable] += 1
 
-    def forget(self, kept: int) -> None:
-        """Drop all variables but the first `kept`."""
-        self.known.subtract(self.variables[kept:])
-        del self.variables[kept:]
+    def drop_variables(self, count: int) -> None:
+        """Drop all variables but the first `count`."""
+        self.declared.subtract(self.variables[count:])
+        del self.variables[count:]
 
 
 class Scope:
-    """Follows the tokens that the grammar has taken; raises Refused where Go stops."""
+    """The open templates, blocks and variables at a token; raises TemplateError where Go stops."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -83,37 +82,37 @@ class Scope:
         self._bodies = [Body()]
         self._name = ""
         self.opening: Token | None = None
-        """What opened the action at hand, or the last one."""
+        """The opening of the current or the last action."""
         self.action: Token | None = None
-        """Where the action at hand began, when Go says that."""
+        """The opening of the current action, if Go's messages mention it."""
         self.previous: Token | None = None
         self.parentheses = 0
 
     @property
     def body(self) -> Body:
-        """The template at hand."""
+        """The innermost open template."""
         return self._bodies[-1]
 
     @property
     def unclosed(self) -> Token | None:
-        """What opened the innermost body or control that is not at its end."""
+        """The opening of the innermost open template or control."""
         return self.body.controls[-1].opening if self.body.controls else self.body.opening
 
     def take(self, token: Token) -> None:
-        """Go on by a token."""
+        """Advance by a token that the grammar has accepted."""
         match token.type:
             case "VARIABLE":
                 self.check_variable(token)
             case "TARGET":
                 self.body.declare(str(token))
             case "NAME":
-                self._name = string(token)
+                self._name = read_string(token)
             case "LPAREN":
                 self.parentheses += 1
             case "RPAREN":
                 self.parentheses -= 1
             case "TEXT":
-                self.body.blank = self.body.blank and not token.strip(_SPACE)
+                self.body.is_empty = self.body.is_empty and not token.strip(SPACES)
             case "RIGHT":
                 self._close_action(token)
             case kind:
@@ -122,23 +121,27 @@ class Scope:
         self.previous = token
 
     def finish(self) -> None:
-        """Refuse what only the end of the text shows."""
+        """Check the template as a whole, at the end of the text.
+
+        Raises:
+            TemplateError: A template of its name is already defined.
+        """
         self._define(self.body, Span(0, 0), len(self._text))
 
     def check_variable(self, token: Token) -> None:
-        """Refuse an unknown variable. Where a pipeline begins with it, Go has read the next token, too."""
-        if self.body.known[str(token)] > 0:
+        """Reject an undeclared variable. At the start of a pipeline, Go has read the next token too."""
+        if self.body.declared[str(token)] > 0:
             return
         span = span_of(token)
-        seen = span.start
+        last_read = span.start
         if self.previous and self.previous.type in BEFORE_PIPELINE:
-            seen = len(self._text) - len(self._text[span.end :].lstrip(_BLANKS))
-        raise Refused(f"no variable is named `{token}` here", f"undefined variable {quote(token)}", span, seen)
+            last_read = len(self._text) - len(self._text[span.end :].lstrip(_WHITESPACE))
+        raise TemplateError(f"undefined variable `{token}`", f"undefined variable {quote(token)}", span, last_read)
 
     def _open_action(self, token: Token) -> None:
         body, self.opening = self.body, token
         self.action = None if token.type in {"DEFINE", "ELSE_IF", "ELSE_WITH"} else token
-        body.blank = body.blank and token.type in _NOT_IN_BODY
+        body.is_empty = body.is_empty and token.type in _NOT_IN_BODY
         if token.type in {"IF", "RANGE", "WITH"}:
             body.controls.append(Control(token, len(body.variables)))
             body.loops += token.type == "RANGE"
@@ -158,14 +161,14 @@ class Scope:
             case "END" if self.body.controls:
                 control = self.body.controls.pop()
                 self._leave_loop(control)
-                self.body.forget(control.variables)
+                self.body.drop_variables(control.variables)
             case "END":
                 body = self._bodies.pop()
                 self._define(body, span_of(body.opening) if body.opening else Span(0, 0), start)
             case "BREAK" | "CONTINUE" if not self.body.loops:
                 go = CLAUSES[opening.type]
-                raise Refused(
-                    f"`{go}` stands outside of any `range`", f"{go} outside {{{{range}}}}", span_of(opening), start
+                raise TemplateError(
+                    f"`{go}` outside any `range`", f"{go} outside {{{{range}}}}", span_of(opening), start
                 )
         self.action = None
 
@@ -173,11 +176,11 @@ class Scope:
         if control.opening.type == "RANGE" and not control.has_else:
             self.body.loops -= 1
 
-    def _define(self, body: Body, span: Span, seen: int) -> None:
-        """Add a template. Go lets one take the place of another only if either prints nothing."""
-        if body.blank:
+    def _define(self, body: Body, span: Span, last_read: int) -> None:
+        """Add a template. Go lets one replace another only if either of them prints nothing."""
+        if body.is_empty:
             return
         if body.name in self._templates:
             go = f"template: multiple definition of template {quote(body.name)}"
-            raise Refused(f"a template named {quote(body.name)} is defined already", go, span, seen)
+            raise TemplateError(f"template {quote(body.name)} is defined twice", go, span, last_read)
         self._templates.add(body.name)

@@ -1,4 +1,4 @@
-"""From what template.lark reads to nodes: a function a rule or terminal, called by Lark as soon as that is complete."""
+"""Callbacks that build the nodes of a template: one per rule or terminal, called by Lark as soon as it is complete."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from modelfile.gotemplate import nodes
 from modelfile.gotemplate.literals import (
     FUNCTIONS,
     NotGoError,
-    Refused,
-    character,
-    complex_number,
-    number,
+    TemplateError,
     quote,
-    string,
+    read_character,
+    read_complex,
+    read_number,
+    read_string,
 )
 from modelfile.gotemplate.nodes import Node
 from modelfile.source import Span
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _Parts: TypeAlias = list[Any]
-"""The children of a rule; the grammar says which."""
+"""The children of a rule, as in the grammar."""
 _Tail: TypeAlias = tuple[tuple[Node, ...], "Token"]
-"""What stands after `{{ else }}`, and what closes the `{{ end }}`."""
+"""The nodes after `{{ else }}`, and the token that closes `{{ end }}`."""
 
 _VALUES: Final = (nodes.Bool, nodes.Dot, nodes.Nil, nodes.Number, nodes.Char, nodes.String, nodes.RawString)
 
 
 def span_of(token: Token) -> Span:
-    """Where a token stands."""
+    """Return the span of a token."""
     start = token.start_pos or 0
     return Span(start, start + len(token))
 
@@ -51,13 +51,13 @@ def _literal(node: Callable[..., _T], read: Callable[[str], Any]) -> Callable[[T
         try:
             return node(value=read(token), span=span_of(token))
         except NotGoError as error:
-            raise Refused(f"`{token}` is not valid in Go", str(error), span_of(token)) from error
+            raise TemplateError(f"invalid literal `{token}`", str(error), span_of(token)) from error
 
     return build
 
 
-def _comment(token: Token) -> nodes.Comment:
-    return nodes.Comment(text=token[token.index("/*") + 2 : token.rindex("*/")], span=span_of(token))
+def _comment(token: Token) -> nodes.TemplateComment:
+    return nodes.TemplateComment(text=token[token.index("/*") + 2 : token.rindex("*/")], span=span_of(token))
 
 
 def _target(token: Token) -> nodes.Variable:
@@ -66,8 +66,8 @@ def _target(token: Token) -> nodes.Variable:
 
 def _function(token: Token) -> nodes.Identifier:
     if token not in FUNCTIONS:
-        raise Refused(
-            f"no function is named `{token}`", f"function {quote(token)} not defined", span_of(token), code="MF402"
+        raise TemplateError(
+            f"unknown function `{token}`", f"function {quote(token)} not defined", span_of(token), code="MF402"
         )
     return nodes.Identifier(name=str(token), span=span_of(token))
 
@@ -76,8 +76,8 @@ def _name(token: Token) -> nodes.String | nodes.RawString:
     return _raw_string(token) if token[0] == "`" else _string(token)
 
 
-_string = _literal(nodes.String, string)
-_raw_string = _literal(nodes.RawString, string)
+_string = _literal(nodes.String, read_string)
+_raw_string = _literal(nodes.RawString, read_string)
 
 
 # Operands, commands, pipelines
@@ -121,7 +121,7 @@ def _pipeline(parts: _Parts) -> nodes.Pipeline:
     for stage, command in enumerate(commands[1:], 2):
         if isinstance(command.operands[0], _VALUES):
             go = f"non executable command in pipeline stage {stage}"
-            raise Refused("this cannot take what comes through the `|`", go, command.operands[0].span)
+            raise TemplateError("this value cannot take an argument from `|`", go, command.operands[0].span)
     return nodes.Pipeline(
         variables=variables,
         assigns=bool(variables) and getattr(parts[len(variables)], "type", "") == "ASSIGN",
@@ -200,9 +200,9 @@ CALLBACKS: Final = SimpleNamespace(
     NAME=_name,
     STRING=_string,
     RAW_STRING=_raw_string,
-    CHARACTER=_literal(nodes.Char, character),
-    NUMBER=_literal(nodes.Number, number),
-    COMPLEX=_literal(nodes.Number, complex_number),
+    CHARACTER=_literal(nodes.Char, read_character),
+    NUMBER=_literal(nodes.Number, read_number),
+    COMPLEX=_literal(nodes.Number, read_complex),
     BOOL=_literal(nodes.Bool, "true".__eq__),
     NIL=lambda token: nodes.Nil(span=span_of(token)),
     DOT=lambda token: nodes.Dot(span=span_of(token)),
@@ -230,4 +230,4 @@ CALLBACKS: Final = SimpleNamespace(
     nested_if=_nested(nodes.If),
     nested_with=_nested(nodes.With),
 )
-"""What Lark calls, by the names of the grammar."""
+"""The callbacks, named after the rules and terminals of the grammar."""

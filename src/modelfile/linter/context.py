@@ -1,124 +1,108 @@
-"""What a rule may know of what is around a Modelfile: the files beside it, its project, its lock."""
+"""The lint context of a Modelfile: the files next to it, its project and its lock."""
 
 from __future__ import annotations
 
-from functools import cache, lru_cache, partial
+import stat
+from functools import cache, partial
 from pathlib import Path
 
 from modelfile.catalog.catalog import Catalog
 from modelfile.errors import InputError
+from modelfile.filesystem import expand
+from modelfile.git import find_repository
 from modelfile.linter.rule import Context, EscapedPath, LockStatus
-from modelfile.lockfile import Header, find_lock, find_repository, headers, key_in, read_content, text_digest
+from modelfile.project.target import Target
 from modelfile.syntax.modelfile import Modelfile
 
 
-def context_of(
-    modelfile: Modelfile,
-    path: Path | None,
-    *,
-    target: Catalog,
-    registries: tuple[str, ...] | None = None,
-    project: Path | None = None,
-) -> Context:
-    """What is known of a Modelfile that stands, or is to stand, at a path.
+def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
+    """Return the context for linting a Modelfile.
 
     Args:
-        modelfile: It.
-        path: Its path; None where it has none.
-        target: What there is in the Ollama version that it is for.
-        registries: The hosts that bases may come from; None: any.
-        project: The folder that it is not to leave, where it stands in no repository.
+        target: The Modelfile.
+        ollama: Facts about the Ollama version that it is for.
+        has_folder: Whether its paths can be looked up; those of standard input cannot.
 
     Raises:
         InputError: The lock is damaged, or of a later version.
     """
-    if path is None:
-        return Context(modelfile=modelfile, target=target, registries=registries, formatted=_formatted)
+    registries = target.project.config.registries
+    if not has_folder:
+        return Context(modelfile=target.modelfile, ollama=ollama, registries=registries, formatter=_formatted)
     return Context(
-        modelfile=modelfile,
-        target=target,
+        modelfile=target.modelfile,
+        ollama=ollama,
         registries=registries,
-        formatted=_formatted,
-        exists=cache(partial(_exists, path.parent)),
-        weightless=cache(partial(_weightless, path.parent, target)),
-        outside=partial(_outside, path.parent, project),
-        locked=_locked(modelfile, path),
+        formatter=_formatted,
+        exists=cache(partial(_exists, target)),
+        lacks_weights=cache(partial(_lacks_weights, target, ollama)),
+        find_escape=partial(_find_escape, target),
+        lock_status=_lock_status(target),
     )
 
 
-def _locked(modelfile: Modelfile, path: Path) -> LockStatus | None:
-    lock = find_lock(path.parent)
-    key = key_in(lock, path) if lock else ""
+def _lock_status(target: Target) -> LockStatus | None:
+    lock = target.lock
+    key = lock.key(target.path) if lock else ""
     if lock is None or not key:
         return None
-    header = _headers(lock.read_bytes(), str(lock)).get(key)
-    if header is None:
+    pin = lock.summaries.get(key)
+    if pin is None:
         return LockStatus(listed=False)
-    return LockStatus(current=header.text in (None, text_digest(modelfile)), base=header.base)
+    return LockStatus(current=pin.text in (None, target.text_digest), base=pin.base)
 
 
-@lru_cache(maxsize=8)
-def _headers(data: bytes, path: str) -> dict[str, Header]:
-    return headers(read_content(data, path))
-
-
-def _exists(folder: Path, written: str) -> bool:
-    from modelfile.filesystem import expand  # 5 ms that a file without paths does not need
-
+def _exists(target: Target, written: str) -> bool:
     try:
-        return expand(written, folder).exists()
+        target.project.stat(expand(written, target.folder))
     except (InputError, OSError, ValueError):
         return False
+    return True
 
 
-def _weightless(folder: Path, target: Catalog, written: str) -> bool:
-    from modelfile.filesystem import expand
-
-    try:
-        path = expand(written, folder)
-        if not path.is_dir():
-            return False
-    except (InputError, OSError, ValueError):
+def _lacks_weights(target: Target, ollama: Catalog, written: str) -> bool:
+    path = expand(written, target.folder) if _exists(target, written) else None
+    if path is None or not stat.S_ISDIR(target.project.stat(path).st_mode):
         return False
-    from modelfile.weights.folder import weights_in
+    from modelfile.weights.folder import find_weights
 
     try:
-        weights_in(path, target.version)
+        find_weights(path, ollama.version)
     except InputError:
         return True
     return False
 
 
-def _outside(folder: Path, project: Path | None, written: str) -> EscapedPath | None:
-    """Whether a path leaves the repository, or the project where there is no repository."""
-    from modelfile.filesystem import expand
-
-    folder = folder.resolve()
-    root = find_repository(folder) or (project and project.resolve())
+def _find_escape(target: Target, written: str) -> EscapedPath | None:
+    """Return where a path leads if it leaves the repository, or the project if there is no repository."""
+    folder = target.folder.resolve()
+    file = target.project.config.file
+    root = find_repository(folder) or (file and file.parent.resolve())
     try:
-        path = expand(written, folder)
-        target = path.resolve()
-        if target.is_dir() and (leaving := _link_out_of(path)):
-            return leaving
-        if root is None or not folder.is_relative_to(root) or target.is_relative_to(root):
+        path = expand(written, target.folder)
+        real = target.project.real_path(path)
+        is_folder = stat.S_ISDIR(target.project.stat(path).st_mode)
+        if is_folder and (escape := _find_symlink_escape(path)):
+            return escape
+        if root is None or not folder.is_relative_to(root) or real.is_relative_to(root):
             return None
-        return EscapedPath(target=str(target), linked=path.is_relative_to(root))
+        return EscapedPath(target=str(real), by_symlink=expand(written, folder).is_relative_to(root))
     except (InputError, OSError, ValueError, RuntimeError):
         return None
 
 
-def _link_out_of(folder: Path) -> EscapedPath | None:
-    from modelfile.weights.folder import sent_of
+def _find_symlink_escape(folder: Path) -> EscapedPath | None:
+    from modelfile.weights.folder import find_files
 
     real = folder.resolve()
-    leaving = next((file for file in map(Path.resolve, sent_of(folder)) if not file.is_relative_to(real)), None)
-    return EscapedPath(target=str(leaving), linked=True, refused=True) if leaving else None
+    leaving = next((file for file in map(Path.resolve, find_files(folder)) if not file.is_relative_to(real)), None)
+    return EscapedPath(target=str(leaving), by_symlink=True, rejected=True) if leaving else None
 
 
 def _formatted(modelfile: Modelfile) -> str:
-    from modelfile.formatter import format_modelfile  # only where somebody wants the rule
+    from modelfile.formatter import format_modelfile  # only for the opt-in rule on formatting
 
     try:
         return format_modelfile(modelfile)
     except InputError:
-        return modelfile.text  # the rules say what is wrong with it
+        return modelfile.text  # other rules report why it cannot be formatted

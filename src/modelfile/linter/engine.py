@@ -1,4 +1,4 @@
-"""Runs rules on a Modelfile."""
+"""Run rules on a Modelfile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.linter.rule import Context, Rule
 from modelfile.linter.rules import RULES
 from modelfile.linter.rules.style.unused_suppression import unused_suppression
-from modelfile.linter.suppressions import Suppression, find_suppressions, silence
+from modelfile.linter.suppressions import Suppression, apply_suppressions, find_suppressions
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Node
 
@@ -18,41 +18,43 @@ from modelfile.syntax.nodes import Node
 def lint(
     context: Context, rules: Iterable[Rule] = RULES, severities: Mapping[str, Severity] | None = None
 ) -> tuple[Diagnostic, ...]:
-    """Everything that the rules find and no comment silences, in the order of the text.
+    """Return everything that the rules find and no comment suppresses, in the order of the text.
 
     Args:
-        context: The Modelfile, and what is known of its surroundings.
-        rules: The rules in force.
-        severities: Severities by rule name, where they are not the rules' own.
+        context: The Modelfile and its surroundings.
+        rules: The rules to run.
+        severities: Severities by rule name that replace the rules' own.
     """
     rules = tuple(rules)
     severities = severities or {}
     subjects = _subjects(context)
     found = [diagnostic for rule in rules for diagnostic in _run(rule, subjects(rule.on), context, severities)]
-    left, unused = silence(found, find_suppressions(context.modelfile))
-    unused = tuple(suppression for suppression in unused if _is_decidable(suppression, rules))
+    remaining, unused = apply_suppressions(found, find_suppressions(context.modelfile))
+    unused = tuple(suppression for suppression in unused if _is_surely_unused(suppression, rules))
     if unused and unused_suppression in rules:
-        told = replace(context, unused=unused, known=tuple((rule.code, rule.name) for rule in RULES))
-        left = (*left, *_run(unused_suppression, (context.modelfile,), told, severities))
-    return tuple(sorted(left, key=lambda diagnostic: (diagnostic.span.start, diagnostic.code)))
+        rule_names = tuple((rule.code, rule.name) for rule in RULES)
+        context = replace(context, unused_suppressions=unused, rule_names=rule_names)
+        remaining = (*remaining, *_run(unused_suppression, (context.modelfile,), context, severities))
+    return tuple(sorted(remaining, key=lambda diagnostic: (diagnostic.span.start, diagnostic.code)))
 
 
 def undecided(context: Context, rules: Iterable[Rule] = RULES) -> Iterator[tuple[Rule, str]]:
-    """The rules that could not decide, or not in everything, and why."""
+    """Yield the rules that could not check everything, and why."""
     subjects = _subjects(context)
     for rule in rules:
         if rule.cannot_decide and subjects(rule.on) and (reason := rule.cannot_decide(context)):
             yield rule, reason
 
 
-def _is_decidable(suppression: Suppression, rules: Iterable[Rule]) -> bool:
-    """Whether a suppression is idle everywhere: not where its rule is off, or looks at what another machine has not."""
-    meant = [rule for rule in RULES if suppression.means(rule.code, rule.name)]
-    return not meant or (any(rule in rules for rule in meant) and all(rule.cannot_decide is None for rule in meant))
+def _is_surely_unused(suppression: Suppression, rules: Iterable[Rule]) -> bool:
+    """Return False if its rule is off, or may report something on a machine with other files."""
+    matching = [rule for rule in RULES if suppression.matches(rule.code, rule.name)]
+    decidable = all(rule.cannot_decide is None for rule in matching)
+    return not matching or (any(rule in rules for rule in matching) and decidable)
 
 
 def _subjects(context: Context) -> Callable[[type], tuple[Node | Modelfile, ...]]:
-    """Of a type, what a rule on it looks at."""
+    """Return a function that lists the nodes of one type, or the Modelfile itself."""
     all_subjects = (context.modelfile, *context.modelfile.nodes)
     return cache(lambda on: tuple(subject for subject in all_subjects if isinstance(subject, on)))
 

@@ -1,4 +1,4 @@
-"""Mend what rules find, and prove that it is mended."""
+"""Apply the fixes of findings, and prove that each one helps and changes nothing else."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from modelfile.syntax.nodes import Instruction, command_name, command_value
 def apply_fixes(
     modelfile: Modelfile, diagnose: Callable[[Modelfile], tuple[Diagnostic, ...]], *, unsafe: bool
 ) -> tuple[Modelfile, int]:
-    """Apply fixes until none is left that helps; returns what came out, and how many were applied.
+    """Apply fixes until none is left that helps; return the result and the number of fixes applied.
 
-    A fix is kept only if there are fewer findings of its rule afterwards, no more errors of any, and every
-    instruction that it does not touch says what it said.
+    A fix is applied only if its rule finds less afterwards, there are not more errors than before, and every
+    instruction outside its edits is read as before.
 
     Args:
-        modelfile: What to mend.
-        diagnose: What to mend of a Modelfile, in the order of the text.
-        unsafe: Whether to apply the fixes that need a look, too.
+        modelfile: The Modelfile to fix.
+        diagnose: Return the findings to fix, in the order of the text.
+        unsafe: True to apply unsafe fixes too.
     """
     applied = 0
-    given_up: set[tuple[str, str]] = set()
+    rejected: set[tuple[str, str]] = set()
     found = diagnose(modelfile)
-    while candidate := next(_to_try(found, given_up, modelfile, unsafe=unsafe), None):
+    while candidate := next(_candidates(found, rejected, modelfile, unsafe=unsafe), None):
         edits = candidate.fix.edits if candidate.fix else ()
-        mended = modelfile.parse(replace(modelfile.source, text=_edited(modelfile.text, edits)))
-        left = diagnose(mended)
-        helps = _count(left, candidate.name) < _count(found, candidate.name) and _errors(left) <= _errors(found)
-        if helps and _still_said(modelfile, edits, mended):
-            modelfile, found, applied = mended, left, applied + 1
+        fixed = modelfile.parse(replace(modelfile.source, text=_edited(modelfile.text, edits)))
+        remaining = diagnose(fixed)
+        fewer = _count(remaining, candidate.name) < _count(found, candidate.name)
+        if fewer and _errors(remaining) <= _errors(found) and _preserves_rest(modelfile, edits, fixed):
+            modelfile, found, applied = fixed, remaining, applied + 1
         else:
-            given_up.add(_key(candidate, modelfile))
+            rejected.add(_key(candidate, modelfile))
     return modelfile, applied
 
 
-def _to_try(
-    found: Iterable[Diagnostic], given_up: set[tuple[str, str]], modelfile: Modelfile, *, unsafe: bool
+def _candidates(
+    found: Iterable[Diagnostic], rejected: set[tuple[str, str]], modelfile: Modelfile, *, unsafe: bool
 ) -> Iterator[Diagnostic]:
     return (
         diagnostic
         for diagnostic in found
         if diagnostic.fix
         and (unsafe or diagnostic.fix.safety is Safety.SAFE)
-        and _key(diagnostic, modelfile) not in given_up
+        and _key(diagnostic, modelfile) not in rejected
     )
 
 
@@ -56,15 +56,15 @@ def _edited(text: str, edits: Iterable[Edit]) -> str:
     return text
 
 
-def _still_said(modelfile: Modelfile, edits: Iterable[Edit], mended: Modelfile) -> bool:
-    """Whether all that stands apart from the edits is still read as it was, in its order."""
+def _preserves_rest(modelfile: Modelfile, edits: Iterable[Edit], fixed: Modelfile) -> bool:
+    """Return True if every instruction outside the edits is still read as before, in the same order."""
     instructions = (node for node in modelfile.nodes if isinstance(node, Instruction))
-    apart = [(command_name(node), command_value(node)) for node in instructions if not _touched(node, edits)]
-    now = iter(mended.commands)
-    return all(command in now for command in apart)
+    untouched = [(command_name(node), command_value(node)) for node in instructions if not _is_touched(node, edits)]
+    commands = iter(fixed.commands)
+    return all(command in commands for command in untouched)
 
 
-def _touched(node: Instruction, edits: Iterable[Edit]) -> bool:
+def _is_touched(node: Instruction, edits: Iterable[Edit]) -> bool:
     return any(
         (node.span.start < edit.span.end and edit.span.start < node.span.end)
         or (edit.span.start == edit.span.end and node.span.start <= edit.span.start <= node.span.end)
@@ -73,7 +73,7 @@ def _touched(node: Instruction, edits: Iterable[Edit]) -> bool:
 
 
 def _key(diagnostic: Diagnostic, modelfile: Modelfile) -> tuple[str, str]:
-    """A finding by what is written there, which stays when others around it are mended."""
+    """Identify a finding by its text, which stays the same when other fixes move it."""
     return diagnostic.name, modelfile.text[diagnostic.span.start : diagnostic.span.end] + diagnostic.message
 
 

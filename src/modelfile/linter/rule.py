@@ -1,8 +1,8 @@
-"""What a rule is.
+"""The shape of a rule, and helpers that several rules share.
 
-A rule is one function in a module of its name. It is given each node of one type, and yields findings: a place and
-words. The engine adds code and severity, the report renders. Its docstring is its page: prose, then `## Bad` and
-`## Good` with a Modelfile each; a test holds that Bad is reported and Good is not.
+A rule is one function in a module of the same name. It gets each node of one type and yields findings: a place and
+words. The engine adds code and severity, the report renders. The function's docstring is the rule's page: prose, then
+`## Bad` and `## Good` with one Modelfile each; a test checks that Bad is reported and Good is not.
 """
 
 from __future__ import annotations
@@ -24,90 +24,90 @@ from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction, Node, Template
 
 if TYPE_CHECKING:
-    from modelfile.gotemplate.parser import Template as ParsedTemplate
+    from modelfile.gotemplate.parser import ParsedTemplate
 
 _Subject = TypeVar("_Subject", bound=Node | Modelfile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockStatus:
-    """What the project's lock has for a Modelfile."""
+    """The entry of a Modelfile in the project's lock."""
 
     listed: bool = True
-    """Whether it has anything."""
+    """False if the lock has no entry for it."""
     current: bool = True
-    """Whether the text is still the one that was pinned."""
+    """False if its text has changed since it was pinned."""
     base: str | None = None
     """The base, as written when it was pinned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscapedPath:
-    """Where a path leads that leads out of the project."""
+    """The target of a path that leads out of the project."""
 
     target: str
-    linked: bool
-    """Whether a symbolic link does it; else the path itself says so."""
-    refused: bool = False
-    """Whether Ollama refuses it."""
+    by_symlink: bool
+    """True if a symlink leads out; False if the path itself does."""
+    rejected: bool = False
+    """True if Ollama rejects it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a rule may know besides the node."""
+    """Everything a rule may use in addition to the node. Paths are as written in the Modelfile."""
 
     modelfile: Modelfile
     exists: Callable[[str], bool] | None = None
-    """Whether a path, as written in the Modelfile, exists; None where nobody can tell (standard input)."""
-    weightless: Callable[[str], bool] | None = None
-    """Whether a path, as written in the Modelfile, is a folder without weights; None where nobody can tell."""
-    outside: Callable[[str], EscapedPath | None] | None = None
-    """Where a path that exists, as written in the Modelfile, leaves the project; None where nobody can tell."""
-    locked: LockStatus | None = None
-    """None where there is no lock."""
+    """Return True if a path exists; None if there is no folder to look in (standard input)."""
+    lacks_weights: Callable[[str], bool] | None = None
+    """Return True if a path is a folder without weights; None if there is no folder to look in."""
+    find_escape: Callable[[str], EscapedPath | None] | None = None
+    """Return the target of an existing path that leaves the project; None if there is no folder to look in."""
+    lock_status: LockStatus | None = None
+    """None if there is no lock."""
     registries: tuple[str, ...] | None = None
-    """The hosts that bases may come from; None: any."""
-    formatted: Callable[[Modelfile], str] | None = None
-    """What `mf fmt` makes of a Modelfile."""
-    target: Catalog = field(default_factory=catalog)
-    """What there is in the Ollama version that the Modelfile is for."""
-    unused: tuple[Suppression, ...] = ()
-    """The suppressions that silence nothing; known only once all other rules have run."""
-    known: tuple[tuple[str, str], ...] = ()
-    """The codes and names of all rules; where `idle` is known, too."""
+    """Hosts that bases may come from; None allows all."""
+    formatter: Callable[[Modelfile], str] | None = None
+    """The formatter behind `mf fmt`."""
+    ollama: Catalog = field(default_factory=catalog)
+    """Facts about the Ollama version that the Modelfile is for."""
+    unused_suppressions: tuple[Suppression, ...] = ()
+    """Suppressions that suppress nothing; filled in after all other rules have run."""
+    rule_names: tuple[tuple[str, str], ...] = ()
+    """Codes and names of all rules; filled in with `unused_suppressions`."""
 
     @property
-    def pinned(self) -> str | None:
+    def pinned_base(self) -> str | None:
         """The base that the lock has for this Modelfile, as written."""
-        return self.locked.base if self.locked else None
+        return self.lock_status.base if self.lock_status else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A check with its names."""
+    """A check with its code, name and severity."""
 
     code: str
     name: str
     severity: Severity
     on: type
     default: bool
-    """Whether `ALL` chooses it; else only its code, its name or a family does."""
+    """True if `ALL` selects it; otherwise only its code, its name or its family does."""
     since: str
     """The first version of modelfile that has it."""
     cannot_decide: Callable[[Context], str | None] | None
-    """Says why it cannot look, or not at everything. None: it always can, as it only looks at the Modelfile."""
+    """Return the reason why the rule cannot check everything, if there is one; None if it only reads the Modelfile."""
     check: Callable[[Any, Context], Iterator[Finding]]
 
     @property
     def page(self) -> str:
-        """What the rule is about, in Markdown."""
+        """The rule's documentation, in Markdown."""
         return inspect.cleandoc(self.check.__doc__ or "")
 
 
 _Check: TypeAlias = Callable[[_Subject, Context], Iterator[Finding]]
 
 
-def rule(  # noqa: PLR0913  # what is said of a rule
+def rule(  # noqa: PLR0913  # the fields of a rule
     code: str,
     name: str,
     *,
@@ -117,7 +117,7 @@ def rule(  # noqa: PLR0913  # what is said of a rule
     since: str = "0.1.0",
     cannot_decide: Callable[[Context], str | None] | None = None,
 ) -> Callable[[_Check[_Subject]], Rule]:
-    """Make a rule of a function. It is in force once `lint/rules/__init__.py` lists it."""
+    """Make a rule of a function. `linter/rules/__init__.py` lists the rules that run."""
     return lambda check: Rule(
         code=code,
         name=name,
@@ -131,7 +131,7 @@ def rule(  # noqa: PLR0913  # what is said of a rule
 
 
 def no_folder(context: Context) -> str | None:
-    """Why a rule on files cannot look at what came without a folder."""
+    """Return why a rule on files cannot decide, if there is no folder to look in."""
     return "standard input has no folder to look for files in" if context.exists is None else None
 
 
@@ -141,7 +141,7 @@ _COMMENT: Final = re.compile(r"\s#.*", re.DOTALL)
 
 
 def looks_like_path(text: str) -> bool:
-    """Whether a FROM is meant as a path, by its look; Ollama itself only asks whether it exists."""
+    """Return True if a FROM is written like a path. Ollama itself only asks if the path exists."""
     drive = text[1:3] in (":\\", ":/")
     if drive or text in (".", "..") or text.startswith(("/", "./", "../", "~", ".\\", "..\\", "\\")):
         return True
@@ -150,7 +150,7 @@ def looks_like_path(text: str) -> bool:
 
 
 def name_or_none(text: str) -> ModelName | None:
-    """The model name in a FROM, if it is one."""
+    """Parse a model name; None if it is not valid."""
     try:
         return ModelName.parse(text)
     except UsageError:
@@ -158,19 +158,19 @@ def name_or_none(text: str) -> ModelName | None:
 
 
 def last_from(modelfile: Modelfile) -> From | None:
-    """The last FROM, which wins where several name a model."""
+    """Return the last FROM, which wins if several name a model."""
     return next((node for node in reversed(modelfile.nodes) if isinstance(node, From)), None)
 
 
-def written_path(instruction: Instruction, context: Context) -> str | None:
-    """The path in a FROM, ADAPTER or DRAFT, if it exists."""
+def existing_path(instruction: Instruction, context: Context) -> str | None:
+    """Return the path in a FROM, ADAPTER or DRAFT, as written, if it exists."""
     written = instruction.value.text
     is_path = isinstance(instruction, From | Adapter | Draft) and instruction.value.closed
     return written if is_path and context.exists and context.exists(written) else None
 
 
-def refused(modelfile: Modelfile, name: str) -> Iterator[Finding]:
-    """What the parser itself reports under a name."""
+def parser_findings(modelfile: Modelfile, name: str) -> Iterator[Finding]:
+    """Yield the parser's own diagnostics of one rule."""
     for found in modelfile.diagnostics:
         if found.name == name:
             yield Finding(found.span, found.message, found.hint, found.fix)
@@ -178,14 +178,14 @@ def refused(modelfile: Modelfile, name: str) -> Iterator[Finding]:
 
 @lru_cache(maxsize=8)
 def parsed_template(text: str) -> ParsedTemplate:
-    """A template's tree; parsed once for all rules."""
+    """Parse a template once for all rules."""
     from modelfile.gotemplate.parser import parse_template  # 20 ms, and many Modelfiles have none
 
     return parse_template(text)
 
 
-def template_in_force(modelfile: Modelfile) -> tuple[Template, ParsedTemplate] | None:
-    """The TEMPLATE that wins, if Ollama takes it."""
+def last_template(modelfile: Modelfile) -> tuple[Template, ParsedTemplate] | None:
+    """Return the last TEMPLATE, which wins, if Ollama accepts it."""
     last = next((node for node in reversed(modelfile.nodes) if isinstance(node, Template)), None)
     if last is None or not last.value.closed or not last.value.text:
         return None
@@ -193,8 +193,8 @@ def template_in_force(modelfile: Modelfile) -> tuple[Template, ParsedTemplate] |
     return None if parsed.diagnostics else (last, parsed)
 
 
-def refused_template(template: Template, context: Context, name: str) -> Iterator[Finding]:
-    """What Go refuses of a template under a name, at its place in the Modelfile."""
+def template_findings(template: Template, context: Context, name: str) -> Iterator[Finding]:
+    """Yield the template parser's diagnostics of one rule, at their places in the Modelfile."""
     value = template.value
     for found in parsed_template(value.text).diagnostics if value.closed and value.text else ():
         if found.name == name:
@@ -203,7 +203,7 @@ def refused_template(template: Template, context: Context, name: str) -> Iterato
 
 
 def deletion(instruction: Instruction, modelfile: Modelfile) -> Fix:
-    """The fix that deletes an instruction with its lines, where nothing of what is built hangs on it."""
+    """Return a safe fix that deletes an instruction with its lines; only for one that the build does not need."""
     text, start = modelfile.text, instruction.span.start
     while start and text[start - 1] not in "\r\n":
         start -= 1
@@ -212,25 +212,29 @@ def deletion(instruction: Instruction, modelfile: Modelfile) -> Fix:
     return Fix(edits=(Edit(Span(start, end), ""),), safety=Safety.SAFE)
 
 
-def without_comment(text: str) -> str | None:
-    """A value without what was meant as a comment behind it; None if there is none."""
+def strip_comment(text: str) -> str | None:
+    """Return a value without the comment after it; None if there is no comment."""
     match = _COMMENT.search(text)
     return text[: match.start()].rstrip() if match else None
 
 
 def title(rule: Rule) -> str:
-    """What the rule finds, as one sentence."""
+    """Return the first sentence of a rule's page."""
     return rule.page.partition("\n")[0]
 
 
 def page(rule: Rule) -> str:
-    """The whole page, in Markdown."""
-    off = "" if rule.default else " Only in force where `select` or `extend-select` names it."
-    facts = f"{rule.severity}, since modelfile {rule.since}.{off} {_silencing(rule)}"
+    """Return a rule's page in Markdown, with its severity and how to suppress it."""
+    off = "" if rule.default else " Off by default: select it by its name, code or family."
+    facts = f"Severity: {rule.severity}, since modelfile {rule.since}.{off} {_suppressing(rule)}"
     return f"# {rule.name} ({rule.code})\n\n{rule.page.replace(chr(13), '␍')}\n\n{facts}\n"
 
 
-def _silencing(rule: Rule) -> str:
+def _suppressing(rule: Rule) -> str:
     if rule.severity is Severity.ERROR and rule.code.startswith("MF1"):
-        return "Ollama refuses such a file, or reads other than is written; to silence the rule does not change that."
-    return f"To silence it: `# mf: ignore[{rule.name}] why` above the instruction, or `ignore` in mf.toml."
+        return (
+            "Suppressing it does not help: Ollama rejects such a file, or reads something other than what is written."
+        )
+    return (
+        f"To suppress it, write `# mf: ignore[{rule.name}] reason` above the instruction, or use `ignore` in mf.toml."
+    )

@@ -1,11 +1,9 @@
-"""Which rules are in force, by their codes, families and names."""
+"""Lint settings: the rules in force and how they judge, by configuration and command line."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
 
@@ -15,38 +13,114 @@ from modelfile.diagnostics import Severity
 from modelfile.errors import UsageError
 from modelfile.linter.rule import Rule
 from modelfile.linter.rules import RULES
-from modelfile.project.config import Config, find_config, load_config
+from modelfile.project.config import Config, matches
+from modelfile.project.project import Project
 
 ALL = "ALL"
 
 
-def select(rules: Sequence[Rule], chosen: Iterable[str], *, but: Iterable[str] = ()) -> tuple[Rule, ...]:
-    """The rules that selectors choose: a code (`MF301`), a family (`MF3`, `MF3xx`), a name (`empty-value`), or `ALL`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The rules in force, their severities, and the Ollama version that Modelfiles are for."""
 
-    `ALL` chooses those that are in force by default, and leaves out all.
+    config: Config
+    rules: tuple[Rule, ...]
+    severities: Mapping[str, Severity]
+    """By rule name, where they differ from the rules' own."""
+    ollama: Catalog
+
+    def rules_for(self, path: Path) -> tuple[Rule, ...]:
+        """Return the rules in force for a file."""
+        if not self.config.per_file_ignores or self.config.file is None:
+            return self.rules
+        patterns = self.config.per_file_ignores.items()
+        ignored = [rule for pattern, rules in patterns if matches(path, (pattern,), self.config.file) for rule in rules]
+        allowed = select_rules(RULES, ["MF"], ignore=ignored)
+        return tuple(rule for rule in self.rules if rule in allowed)
+
+
+def resolve_settings(project: Project, overrides: Config | None = None) -> Settings:
+    """Return the lint settings in force in a project.
+
+    >>> import modelfile
+    >>> settings = modelfile.resolve_settings(modelfile.Project())
+    >>> "MF201" in {rule.code for rule in settings.rules}
+    True
+
+    Args:
+        project: The project.
+        overrides: Settings from the command line; a field with its default is not one, and `extend_select` is added.
 
     Raises:
-        UsageError: A selector chooses nothing.
+        UsageError: The configuration or the command line is invalid.
     """
-    wanted = {
-        rule.code for selector in chosen for rule in _chosen(rules, selector) if rule.default or selector.upper() != ALL
+    config = project.config
+    try:
+        severities = _validate(config)
+    except UsageError as error:
+        raise UsageError(f"`{config.file}`: {error.message}", hint=error.hint) from error
+    given = overrides or Config()
+    default = Config()
+    selectors = given.select if given.select != default.select else config.select
+    ignored = given.ignore if given.ignore != default.ignore else config.ignore
+    return Settings(
+        config=config,
+        rules=select_rules(RULES, (*selectors, *config.extend_select, *given.extend_select), ignore=ignored),
+        severities={**severities, **given.severities},
+        ollama=_catalog(config.ollama if given.ollama is None else given.ollama),
+    )
+
+
+def _validate(config: Config) -> dict[str, Severity]:
+    """Check the selectors and the version in a configuration; return its severities by rule name."""
+    ignored = chain(*config.per_file_ignores.values())
+    select_rules(RULES, (*config.select, *config.extend_select, *config.ignore, *ignored))
+    _catalog(config.ollama)
+    return resolve_severities(RULES, config.severities)
+
+
+def _catalog(version: str | None) -> Catalog:
+    if version is None:
+        return catalog()
+    try:
+        return catalog(Version.parse(version))
+    except ValueError as error:
+        raise UsageError(f"invalid Ollama version: `{version}`", hint="write it like 0.24.0") from error
+
+
+def select_rules(rules: Sequence[Rule], selectors: Iterable[str], *, ignore: Iterable[str] = ()) -> tuple[Rule, ...]:
+    """Return the rules that selectors choose, without those that others ignore.
+
+    A selector is a code (`MF301`), a family (`MF3`, `MF3xx`), a name (`empty-value`), or `ALL`: to select, the rules
+    that are on by default; to ignore, all of them.
+
+    Raises:
+        UsageError: A selector matches no rule.
+    """
+    selected = {
+        rule.code
+        for selector in selectors
+        for rule in _matching(rules, selector)
+        if rule.default or selector.upper() != ALL
     }
-    unwanted = {rule.code for selector in but for rule in _chosen(rules, selector)}
-    return tuple(rule for rule in rules if rule.code in wanted - unwanted)
+    ignored = {rule.code for selector in ignore for rule in _matching(rules, selector)}
+    return tuple(rule for rule in rules if rule.code in selected - ignored)
 
 
-def severities_of(rules: Sequence[Rule], said: Mapping[str, Severity]) -> dict[str, Severity]:
-    """Severities by rule name, of what is said by selectors: the one that chooses the fewest rules wins, then the last.
+def resolve_severities(rules: Sequence[Rule], severities: Mapping[str, Severity]) -> dict[str, Severity]:
+    """Return severities by rule name, given severities by selector.
+
+    The selector that matches the fewest rules wins; of equals, the last.
 
     Raises:
-        UsageError: A selector chooses nothing.
+        UsageError: A selector matches no rule.
     """
-    chosen = {selector: _chosen(rules, selector) for selector in said}
-    widest_first = sorted(said, key=lambda selector: -len(chosen[selector]))
-    return {rule.name: said[selector] for selector in widest_first for rule in chosen[selector]}
+    matching = {selector: _matching(rules, selector) for selector in severities}
+    widest_first = sorted(severities, key=lambda selector: -len(matching[selector]))
+    return {rule.name: severities[selector] for selector in widest_first for rule in matching[selector]}
 
 
-def _chosen(rules: Sequence[Rule], selector: str) -> list[Rule]:
+def _matching(rules: Sequence[Rule], selector: str) -> list[Rule]:
     family = selector.upper().removesuffix("XX")
     found = [
         rule
@@ -59,81 +133,6 @@ def _chosen(rules: Sequence[Rule], selector: str) -> list[Rule]:
         from difflib import get_close_matches
 
         close = get_close_matches(selector, [name for rule in rules for name in (rule.code, rule.name)], n=1)
-        hint = f"did you mean `{close[0]}`?" if close else "`mf explain` lists all rules"
-        raise UsageError(f"`{selector}` is no rule, and no family of rules", hint=hint)
+        hint = f"did you mean `{close[0]}`?" if close else "run `mf explain` to list all rules"
+        raise UsageError(f"unknown rule or family: `{selector}`", hint=hint)
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """The rules in force, and how they judge."""
-
-    config: Config
-    rules: tuple[Rule, ...]
-    severities: Mapping[str, Severity]
-    target: Catalog
-
-    def rules_for(self, path: str) -> tuple[Rule, ...]:
-        """The rules in force for a file."""
-        if not self.config.per_file_ignores or self.config.file is None:
-            return self.rules
-        relative = os.path.relpath(Path(path).resolve(), self.config.file.parent)
-        name = Path(relative).as_posix()
-        globs = self.config.per_file_ignores.items()
-        unwanted = [rule for glob, rules in globs if fnmatchcase(name, glob.removeprefix("./")) for rule in rules]
-        left = select(RULES, ["MF"], but=unwanted)
-        return tuple(rule for rule in self.rules if rule in left)
-
-
-def settings(overrides: Config | None = None, *, file: str | None = None, isolated: bool | None = None) -> Settings:
-    """What is in force here.
-
-    Args:
-        overrides: What the command line says; a field with its default says nothing, and `extend_select` is added.
-        file: A configuration file to read in the place of the nearest.
-        isolated: Whether to read none; None: the command cannot be told to.
-
-    Raises:
-        UsageError: The configuration or the command line names what there is not.
-    """
-    if file is not None and isolated:
-        raise UsageError("--config and --isolated contradict each other", hint="leave one of them out")
-    path = None if isolated else Path(file) if file is not None else find_config(Path())
-    if file is not None and path is not None and not path.is_file():
-        raise UsageError(f"`{file}` is no configuration file")
-    try:
-        config = load_config(path) if path else Config()
-    except UsageError as error:
-        if isolated is None or error.hint:
-            raise
-        raise UsageError(error.message, hint="mend it, or leave it out with --isolated") from error
-    try:
-        severities = _check(config)
-    except UsageError as error:
-        raise UsageError(f"`{path}`: {error.message}", hint=error.hint) from error
-    said = overrides or Config()
-    default = Config()
-    chosen = said.select if said.select != default.select else config.select
-    unwanted = said.ignore if said.ignore != default.ignore else config.ignore
-    return Settings(
-        config=config,
-        rules=select(RULES, (*chosen, *config.extend_select, *said.extend_select), but=unwanted),
-        severities=severities,
-        target=_target(config.target if said.target is None else said.target),
-    )
-
-
-def _check(config: Config) -> dict[str, Severity]:
-    """See that there is what a configuration names; its severities by rule name."""
-    select(RULES, (*config.select, *config.extend_select, *config.ignore, *chain(*config.per_file_ignores.values())))
-    _target(config.target)
-    return severities_of(RULES, config.severities)
-
-
-def _target(text: str | None) -> Catalog:
-    if text is None:
-        return catalog()
-    try:
-        return catalog(Version.parse(text))
-    except ValueError as error:
-        raise UsageError(f"`{text}` is not a version of Ollama", hint="write it as in 0.24.0") from error

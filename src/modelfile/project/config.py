@@ -1,112 +1,156 @@
-"""Configuration: `[tool.mf]` in pyproject.toml, or mf.toml, found upward from where a command runs."""
+"""Configuration: mf.toml or `[tool.mf]` in pyproject.toml, in the working folder or above it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from modelfile.diagnostics import Severity
 from modelfile.errors import UsageError
+from modelfile.filesystem import relative_to
+from modelfile.git import walk_up
 from modelfile.names import ModelName
 
-_OWN: Final = "mf.toml"
-_SHARED: Final = "pyproject.toml"
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+Reader: TypeAlias = Callable[[Path], dict[str, Any]]
+"""Reads a TOML file."""
+
+DEFAULT_KEEP: Final = 3
+"""Number of backups to keep of a tag."""
+_MF_TOML: Final = "mf.toml"
+_PYPROJECT: Final = "pyproject.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectModel:
-    """A model that `mf build` makes where no name is given: `[models.my-bot]`."""
+    """A model that `mf build` without a name builds: `[models.my-bot]`."""
 
     name: ModelName
-    """Of the table's name and its `tag`."""
+    """The table's name with its `tag`."""
     modelfile: Path
-    """From the configuration's folder."""
+    """Its Modelfile, from the configuration's folder."""
     quantize: str | None = None
+    """The type to quantize its weights to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What is configured; a field's key has `-` for `_`."""
+    """The settings; a key in TOML has `-` instead of `_`."""
 
     select: tuple[str, ...] = ("ALL",)
     """Rules in force: codes, families, names, or ALL."""
     extend_select: tuple[str, ...] = ()
+    """Rules to add to those in force."""
     ignore: tuple[str, ...] = ()
+    """Rules not in force."""
     severities: Mapping[str, Severity] = field(default_factory=dict)
-    """By code, family or name: error, warning or info."""
+    """Severities by code, family or name of a rule: error, warning or info."""
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By glob, from the configuration's folder: rules not in force there."""
-    target: str | None = None
-    """The Ollama version that Modelfiles are for; the newest known, else."""
+    """Rules not in force in some files, by pattern as in .gitignore, from the configuration's folder."""
+    exclude: tuple[str, ...] = ()
+    """Modelfiles to skip in folders: patterns as in .gitignore, from the configuration's folder."""
+    ollama: str | None = None
+    """Ollama version that Modelfiles are for; default: the newest known."""
     registries: tuple[str, ...] | None = None
-    """The hosts that bases may come from; any, else."""
+    """The hosts that bases may come from; default: any."""
     fail_level: Severity = Severity.WARNING
-    """The least severity that makes `mf lint` exit 1."""
-    keep: int = 3
-    """How many models that a tag held before are kept for `mf rollback`; 0: none."""
+    """The lowest severity that makes `mf lint` exit 1."""
+    keep: int = DEFAULT_KEEP
+    """The number of backups that a tag may have, for `mf rollback`; 0: none."""
     models: tuple[ProjectModel, ...] = ()
-    """The models of the project."""
+    """Models of the project."""
     file: Path | None = None
-    """Where it was read; not a key."""
-    given: frozenset[str] = frozenset()
-    """The fields that are said there; not a key."""
+    """The configuration file; not a key."""
+    fields_set: frozenset[str] = frozenset()
+    """Fields that the file sets; not a key."""
 
 
-KEYS: Final = {item.name.replace("_", "-"): item.name for item in fields(Config) if item.name not in ("file", "given")}
-"""The fields of a configuration by their keys."""
+KEYS: Final = {
+    item.name.replace("_", "-"): item.name for item in fields(Config) if item.name not in ("file", "fields_set")
+}
+"""Fields of a configuration by their keys in TOML."""
 
 
-def find_config(folder: Path) -> Path | None:
-    """The nearest mf.toml, or pyproject.toml with a `[tool.mf]`, from a folder upward to the root of its repository."""
-    for above in (folder.resolve(), *folder.resolve().parents):
-        if (above / _OWN).is_file():
-            return above / _OWN
-        if (above / _SHARED).is_file() and _table(above / _SHARED) is not None:
-            return above / _SHARED
-        if (above / ".git").exists():
-            break
+def find_config(folder: Path, read: Reader | None = None) -> Path | None:
+    """Return the nearest mf.toml or pyproject.toml with `[tool.mf]`, from a folder up to the root of its repository."""
+    for above in walk_up(folder):
+        if (above / _MF_TOML).is_file():
+            return above / _MF_TOML
+        if (above / _PYPROJECT).is_file() and _table(above / _PYPROJECT, read) is not None:
+            return above / _PYPROJECT
     return None
 
 
-def load_config(path: Path) -> Config:
-    """Read a configuration file.
+def load_config(path: Path, read: Reader | None = None) -> Config:
+    """Return the configuration in a file.
+
+    Args:
+        path: The file.
+        read: The TOML reader; a caller may pass one that caches.
 
     Raises:
-        UsageError: It cannot be read, has a key that there is not, or a value of the wrong type.
+        UsageError: It cannot be read, or has an unknown key or an invalid value.
     """
-    read: dict[str, Any] = {"file": path}
-    for key, value in (_table(path) or {}).items():
+    found: dict[str, Any] = {"file": path}
+    for key, value in (_table(path, read) or {}).items():
         if key not in KEYS:
             raise _unknown(path, key, KEYS)
         try:
-            read[KEYS[key]] = _models(path, value) if key == "models" else _value(KEYS[key], value)
+            found[KEYS[key]] = _models(path, value) if key == "models" else _value(KEYS[key], value)
         except (TypeError, ValueError, AttributeError) as error:
-            raise UsageError(f"`{path}`: `{key}` cannot be {value!r}", hint=_SHAPES[KEYS[key]]) from error
-    return Config(**read, given=frozenset(read) - {"file"})
+            raise _invalid(path, key, value, SHAPES[KEYS[key]]) from error
+    return Config(**found, fields_set=frozenset(found) - {"file"})
+
+
+def matches(path: Path, patterns: tuple[str, ...], file: Path) -> bool:
+    """Return whether a path matches patterns as in .gitignore, relative to a configuration file's folder.
+
+    Raises:
+        UsageError: A pattern is not valid.
+    """
+    try:
+        return bool(_compile(patterns).match_file(relative_to(path, file.parent)))
+    except ValueError as error:
+        raise UsageError(f"`{file}`: {error}", hint="write patterns as in .gitignore") from error
+
+
+@cache
+def _compile(patterns: tuple[str, ...]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec  # 15 ms that most projects save
+
+    return GitIgnoreSpec.from_lines(re.sub(r"^\./", "/", pattern) for pattern in patterns)
 
 
 def _unknown(path: Path, key: str, known: Collection[str], table: str = "") -> UsageError:
     from difflib import get_close_matches
 
     close = get_close_matches(key, known, n=1)
-    hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known)}"
-    return UsageError(f"`{path}`: there is no setting `{table}{key}`", hint=hint)
+    hint = f"did you mean `{close[0]}`?" if close else f"use one of {', '.join(known)}"
+    return UsageError(f"`{path}`: unknown setting `{table}{key}`", hint=hint)
+
+
+def _invalid(path: Path, key: str, value: object, example: str) -> UsageError:
+    return UsageError(f"`{path}`: invalid value of `{key}`: {value!r}", hint=f"write {example}")
 
 
 def _models(path: Path, tables: Mapping[str, Mapping[str, Any]]) -> tuple[ProjectModel, ...]:
     models = []
     for written, table in tables.items():
-        place = f"models.{written}."
+        prefix = f"models.{written}."
         for key, value in table.items():
-            if key not in _OF_A_MODEL:
-                raise _unknown(path, key, _OF_A_MODEL, place)
+            if key not in MODEL_SHAPES:
+                raise _unknown(path, key, MODEL_SHAPES, prefix)
             if not isinstance(value, str) or not value:
-                raise UsageError(f"`{path}`: `{place}{key}` cannot be {value!r}", hint=_OF_A_MODEL[key])
+                raise _invalid(path, f"{prefix}{key}", value, MODEL_SHAPES[key])
         for key in ("modelfile", "tag"):
             if key not in table:
-                raise UsageError(f"`{path}`: `{place}{key}` is missing", hint=_OF_A_MODEL[key])
+                raise UsageError(f"`{path}`: missing setting `{prefix}{key}`", hint=f"write {MODEL_SHAPES[key]}")
         try:
             name = ModelName.parse(f"{written}:{table['tag']}")
         except UsageError as error:
@@ -117,30 +161,33 @@ def _models(path: Path, tables: Mapping[str, Mapping[str, Any]]) -> tuple[Projec
     return tuple(models)
 
 
-_OF_A_MODEL: Final = {
-    "modelfile": 'a path from here, as in "bot/Modelfile"',
-    "tag": 'a text, as in "v1.1"',
+MODEL_SHAPES: Final = {
+    "modelfile": 'a path relative to this file, as in "bot/Modelfile"',
+    "tag": 'a string, as in "v1.1"',
     "quantize": 'a type, as in "q4_K_M"',
 }
+"""The keys of `[models.NAME]`, with the type and an example of each."""
 
 
-_SHAPES: Final = {
+SHAPES: Final = {
     "select": 'a list of rules, as in ["MF1", "unpinned-base"]',
     "extend_select": 'a list of rules, as in ["MF1", "unpinned-base"]',
     "ignore": 'a list of rules, as in ["MF5", "missing-purpose"]',
     "severities": 'a table of error, warning and info, as in {unpinned-base = "error", MF5 = "info"}',
     "per_file_ignores": 'a table, as in {"drafts/*" = ["MF2"]}',
-    "target": 'a version, as in "0.24.0"',
+    "exclude": 'a list of patterns as in .gitignore, as in ["vendor/", "*.old.Modelfile"]',
+    "ollama": 'a version, as in "0.24.0"',
     "registries": 'a list of hosts, as in ["registry.ollama.ai", "hf.co"]',
-    "fail_level": "error, warning or info",
-    "keep": "a number, as in 3; 0 keeps none",
+    "fail_level": '"error", "warning" or "info"',
+    "keep": "a whole number from 0, as in 3",
     "models": 'tables, as in [models.my-bot] with modelfile = "bot/Modelfile" and tag = "v1.1"',
 }
+"""The type and an example of each field."""
 
 
-def _value(name: str, value: Any) -> Any:  # noqa: PLR0911  # one for each shape
+def _value(name: str, value: Any) -> Any:  # noqa: PLR0911  # one for each type
     match name:
-        case "select" | "extend_select" | "ignore":
+        case "select" | "extend_select" | "ignore" | "exclude":
             return _texts(value)
         case "severities":
             return {rule: Severity(severity) for rule, severity in value.items()}
@@ -175,21 +222,26 @@ def _hosts(value: Any) -> tuple[str, ...]:
     return hosts
 
 
-def _table(path: Path) -> dict[str, Any] | None:
-    """What is configured in a file; None where a pyproject.toml says nothing of mf."""
-    table = _read(path)
-    for key in ("tool", "mf") if path.name == _SHARED else ():
+def _table(path: Path, read: Reader | None) -> dict[str, Any] | None:
+    """Return the settings in a file; None if a pyproject.toml has none."""
+    table = (read or read_toml)(path)
+    for key in ("tool", "mf") if path.name == _PYPROJECT else ():
         within = table.get(key)
         if within is None:
             return None
         if not isinstance(within, dict):
-            raise UsageError(f"`{path}`: `{key}` is no table", hint="begin one with [tool.mf]")
+            raise UsageError(f"`{path}`: `{key}` is not a table", hint="write the table [tool.mf]")
         table = within
     return table
 
 
-def _read(path: Path) -> dict[str, Any]:
-    import tomllib  # 3 ms that only a configured project pays
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the contents of a TOML file.
+
+    Raises:
+        UsageError: It is not TOML.
+    """
+    import tomllib  # 3 ms that a project without configuration saves
 
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""A model: its contents, wherever it is stored, and its fingerprint."""
+"""Models: their contents, in any store, and their fingerprints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FINGERPRINT_VERSION: Final = "mf1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """What a model holds, wherever it is kept; two equal ones are the same model."""
+    """The contents of a model, in any store; equal contents are the same model."""
 
     weights: tuple[str, ...] = ()
     """Digests (`sha256:…`) of the model layers, then of the projectors, in Ollama's order."""
@@ -28,7 +28,7 @@ class Model:
     template: str = DEFAULT_TEMPLATE
     system: str = ""
     license: str = ""
-    """All licences, a line end between each two: Ollama's API tells them no other way."""
+    """All licenses, joined by newlines, the only form in which Ollama's API returns them."""
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
     renderer: str = ""
@@ -36,9 +36,10 @@ class Model:
     requires: str = ""
 
     def with_recipe(self, recipe: Recipe, digests: Mapping[Path, str]) -> Model:
-        """What create makes of this model as the base of a recipe (measured on 0.9.3 and 0.33).
+        """Return the model that Ollama creates FROM this one with a recipe (measured on 0.9.3 and 0.33).
 
-        Texts replace, parameters are merged and the new one wins, messages replace if there are any, licences add up.
+        The recipe's texts and messages, if any, replace the model's; parameters are merged, and the recipe's win;
+        adapters, drafts and licenses are appended.
         """
         return replace(
             self,
@@ -63,6 +64,11 @@ def fingerprint(model: Model) -> str:
     (texts), parameters (an object; a number is a float64 in its shortest decimal form, a string a list of strings),
     messages (a list of [role, content]). Nothing else goes in: not the name, the store, the server, the time, or the
     order of parameters.
+
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> modelfile.fingerprint(modelfile.show("llama3.2:3b", MemoryStore.with_models("llama3.2:3b")).model)[:16]
+    'mf1:5462e1c1c1b1'
     """
     described: dict[str, Any] = {
         "weights": model.weights,
@@ -72,7 +78,7 @@ def fingerprint(model: Model) -> str:
         "system": model.system,
         "license": model.license,
         "parameters": {name: canonical(value) for name, value in model.parameters.items()},
-        "messages": [(turn.role, turn.content) for turn in model.messages],
+        "messages": [(message.role, message.content) for message in model.messages],
         "renderer": model.renderer,
         "parser": model.parser,
         "requires": model.requires,

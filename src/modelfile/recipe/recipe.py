@@ -1,26 +1,27 @@
-"""A recipe: the model that a Modelfile describes, by the rules of Ollama's command line (parser/parser.go, 0.33)."""
+"""Recipes: the models that Modelfiles describe, by the rules of Ollama's command line (parser/parser.go, 0.33)."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from stat import S_ISDIR, S_ISREG
+from typing import TYPE_CHECKING
 
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
-from modelfile.errors import InputError
-from modelfile.filesystem import expand
+from modelfile.errors import InputError, cannot_read
+from modelfile.filesystem import Stat, expand
 from modelfile.recipe.values import ParameterValue, is_version, parse_value
-from modelfile.syntax.modelfile import Modelfile
 
-_PATHS: Final = Version(0, 30, 0)
-"""Since then several files are named by their paths; before by their base names (v0.29.0, v0.30.0 cmd/cmd.go)."""
+if TYPE_CHECKING:
+    from modelfile.syntax.modelfile import Modelfile  # 10 ms that listing models does not need
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message: one turn of the conversation that is put before the user's."""
+    """A message of the conversation that precedes the user's first one."""
 
     role: str
     content: str
@@ -28,12 +29,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What Ollama's command line reads in a Modelfile. Empty texts mean that nothing is asked."""
+    """The content of a Modelfile as Ollama's command line reads it; an empty text is an absent instruction."""
 
     base: str | None = None
-    """The model's name as written."""
+    """The name of the base model, as written."""
     files: tuple[Path, ...] = ()
-    """The files of local weights, projectors among them; of no consequence beside a base."""
+    """The files of local weights, including projectors; ignored by Ollama if there is a base."""
     adapters: tuple[Path, ...] = ()
     drafts: tuple[Path, ...] = ()
     template: str = ""
@@ -45,84 +46,45 @@ class Recipe:
     parser: str = ""
     requires: str = ""
     quantize: str = ""
-    """The type the server is to turn the weights to; see quantize.py."""
+    """The type to which the server quantizes the weights."""
 
     @property
     def model_files(self) -> tuple[Path, ...]:
-        """The files that the model is made of; none beside a base."""
+        """The files of local weights that the model is made of; none if there is a base."""
         return () if self.base else self.files
 
     @property
     def local_files(self) -> tuple[Path, ...]:
-        """Every file on this machine that goes into the model."""
+        """All local files that the Modelfile names."""
         return tuple(dict.fromkeys((*self.files, *self.adapters, *self.drafts)))
 
-    def request(self, digests: Mapping[Path, str] | None = None, target: Version | None = None) -> dict[str, Any]:
-        """The body of POST /api/create as Ollama's command line sends it, without the model's name.
 
-        Args:
-            digests: `sha256:…` of every local file.
-            target: The version of Ollama that is to take it, by default the newest known.
-        """
-        digests = digests or {}
-        version = catalog(target).version
-        request: dict[str, Any] = {
-            "from": self.base or "",
-            "files": _named(self.files, digests, version),
-            "draft_files": _named(self.drafts, digests, version),
-            "adapters": _named(self.adapters, digests, version),
-            "template": self.template,
-            "system": self.system,
-            "license": list(self.licenses),
-            "parameters": {
-                name: list(value) if isinstance(value, tuple) else value for name, value in self.parameters.items()
-            },
-            "messages": [{"role": turn.role, "content": turn.content} for turn in self.messages],
-            "renderer": self.renderer,
-            "parser": self.parser,
-            "requires": self.requires,
-            "quantize": self.quantize,
-        }
-        return {key: value for key, value in request.items() if value}
+def resolve(modelfile: Modelfile, folder: Path, version: Version | None = None, stat: Stat = Path.stat) -> Recipe:
+    r"""Return the recipe of a Modelfile.
 
+    Checks which of its paths exist, and reads the first bytes of the files in folders of weights.
 
-def _named(files: tuple[Path, ...], digests: Mapping[Path, str], version: Version) -> dict[str, str]:
-    """Digests by the names the server is given.
-
-    One file's base name, and several files' paths from their common folder, as it wants them of late. Before, base
-    names: of two files with one name, Ollama's command line loses one by chance, and here the deeper keeps its path.
-    """
-    shared = {*files[0].absolute().parents} if files else set()
-    shared = shared.intersection(*(file.absolute().parents for file in files))
-    common = max(shared, key=lambda folder: len(folder.parts), default=None)  # none: on two drives
-    named: dict[str, str] = {}
-    for file in sorted(files, key=lambda file: len(file.parts)) if version < _PATHS else files:
-        if len(files) == 1 or common is None or (version < _PATHS and file.name not in named):
-            named[file.name] = digests[file]
-        else:
-            named[file.absolute().relative_to(common).as_posix()] = digests[file]
-    return named
-
-
-def resolve(modelfile: Modelfile, folder: Path, target: Version | None = None) -> Recipe:
-    """The recipe of a Modelfile that stands in `folder`.
-
-    Looks which of its paths exist, and at the beginnings of the files of a folder.
+    >>> from pathlib import Path
+    >>> import modelfile
+    >>> recipe = modelfile.resolve(modelfile.parse("FROM llama3.2:3b\nPARAMETER stop a\nPARAMETER stop b\n"), Path())
+    >>> recipe.base, recipe.parameters
+    ('llama3.2:3b', {'stop': ('a', 'b')})
 
     Args:
-        modelfile: What to read.
-        folder: What its paths are relative to.
-        target: The version of Ollama by whose rules folders of weights are read, by default the newest known.
+        modelfile: The Modelfile.
+        folder: The folder that its paths are relative to.
+        version: The version of Ollama by whose rules folders of weights are read (default: the newest known).
+        stat: The function that looks at a path, so that a caller can look once.
 
     Raises:
-        InputError: Ollama's command line would refuse the Modelfile.
+        InputError: Ollama's command line would reject the Modelfile.
     """
     base: str | None = None
     files: list[Path] = []
     adapters: tuple[Path, ...] = ()
     drafts: list[Path] = []
-    models: set[Path] = set()
-    guessers: set[Path] = set()
+    from_paths: set[Path] = set()
+    draft_paths: set[Path] = set()
     texts: dict[str, str] = {}
     licenses: list[str] = []
     messages: list[Message] = []
@@ -131,17 +93,17 @@ def resolve(modelfile: Modelfile, folder: Path, target: Version | None = None) -
         match name:
             case "model":
                 path = expand(value, folder)
-                if _exists(path):
-                    files += files_at(path, target)
-                    models.add(path.resolve())
+                if _state(path, stat):
+                    files += _files_at(path, version, stat)
+                    from_paths.add(path)
                 else:
                     base = value
             case "adapter":
-                adapters = files_at(expand(value, folder), target)
+                adapters = _files_at(expand(value, folder), version, stat)
             case "draft":
                 path = expand(value, folder)
-                drafts += files_at(path, target)
-                guessers.add(path.resolve())
+                drafts += _files_at(path, version, stat)
+                draft_paths.add(path)
             case "template" | "system" | "renderer" | "parser":
                 texts[name] = value
             case "requires":
@@ -153,7 +115,7 @@ def resolve(modelfile: Modelfile, folder: Path, target: Version | None = None) -
                 messages.append(Message(role, content))
             case _:
                 _set_parameter(parameters, name, value)
-    _refuse_shared(models & guessers)
+    _reject_shared(from_paths, draft_paths)
     return Recipe(
         base=base,
         files=tuple(dict.fromkeys(files)),
@@ -166,56 +128,52 @@ def resolve(modelfile: Modelfile, folder: Path, target: Version | None = None) -
     )
 
 
-def _refuse_shared(paths: set[Path]) -> None:
-    if paths:
-        raise InputError(f"DRAFT must not be the same file as FROM: `{min(paths)}`")
+def _reject_shared(from_paths: set[Path], draft_paths: set[Path]) -> None:
+    if from_paths and draft_paths and (shared := {*map(Path.resolve, from_paths)} & {*map(Path.resolve, draft_paths)}):
+        raise InputError(f"DRAFT must not be the same file as FROM: `{min(shared)}`")
 
 
 def _set_parameter(parameters: dict[str, ParameterValue], name: str, text: str) -> None:
     if name in catalog().deprecated:
         return
     if name not in catalog().parameters:
-        raise InputError(f"unknown parameter `{name}`", hint="`mf lint` shows where, and what it may have meant")
+        raise InputError(f"unknown parameter `{name}`", hint="run `mf lint` for its line and a suggestion")
     try:
         value = parse_value(catalog().parameters[name].kind, text)
     except ValueError as error:
         raise InputError(f"parameter `{name}` {error}, not `{text}`") from error
-    former = parameters.get(name)
-    parameters[name] = (*former, *value) if isinstance(former, tuple) and isinstance(value, tuple) else value
+    previous = parameters.get(name)
+    parameters[name] = (*previous, *value) if isinstance(previous, tuple) and isinstance(value, tuple) else value
 
 
 def _version(text: str) -> str:
     if not is_version(text):
-        raise InputError(f"REQUIRES must be a version, such as 0.14.0, not `{text}`")
+        raise InputError(f"REQUIRES must be a version such as 0.14.0, not `{text}`")
     return text.removeprefix("v")
 
 
-def _exists(path: Path) -> bool:
+def _state(path: Path, stat: Stat) -> os.stat_result | None:
+    """Return the state of a path; None if there is nothing."""
     try:
-        path.stat()
+        return stat(path)
     except FileNotFoundError:
-        return False
+        return None
     except (OSError, ValueError) as error:
-        raise InputError(f"`{path}` cannot be read: {_reason(error)}") from error
-    return True
+        raise cannot_read(path, error) from error
 
 
-def files_at(path: Path, target: Version | None = None) -> tuple[Path, ...]:
-    """The files that a path means: the file itself, or a folder's weights and what goes with them.
-
-    Raises:
-        InputError: There is none, or one that Ollama refuses.
-    """
-    if not _exists(path):
-        raise InputError(f"`{path}` does not exist", hint="a path is relative to the Modelfile's folder")
-    if path.is_file():
+def _files_at(path: Path, version: Version | None, stat: Stat) -> tuple[Path, ...]:
+    """Return the file itself, or the files that Ollama takes from a folder."""
+    state = _state(path, stat)
+    if state is None:
+        raise InputError(f"`{path}` does not exist", hint="paths are relative to the Modelfile's folder")
+    if S_ISREG(state.st_mode):
         return (path,)
-    if not path.is_dir():
-        raise InputError(f"`{path}` is neither a file nor a folder", hint="a pipe or a device cannot be read twice")
-    from modelfile.weights.folder import files_in  # most Modelfiles name none
+    if not S_ISDIR(state.st_mode):
+        raise InputError(
+            f"`{path}` is neither a file nor a folder",
+            hint="use a regular file; a pipe or a device cannot be read twice",
+        )
+    from modelfile.weights.folder import resolve_folder  # most Modelfiles name no folder
 
-    return files_in(path, target)
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return resolve_folder(path, version)

@@ -1,4 +1,4 @@
-"""Values as Go reads them: strconv's ParseInt, ParseFloat and ParseBool, by Ollama's `FormatParams`; versions."""
+"""Values as Go parses them: parameters (Ollama's `FormatParams`, by strconv) and versions (semver)."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _BOOLS: Final = {
     **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
 }
 _INT64: Final = range(-(2**63), 2**63)
-_DIGITS_OF_FLOAT32: Final = 9
-_CUT_BY_FLOAT32: Final = 0x1FFFFFFF
-"""The bits of a float64 that a float32 has no place for."""
+_FLOAT32_DIGITS: Final = 9
+_LOST_BITS: Final = 0x1FFFFFFF
+"""The bits of a float64's mantissa that a float32 does not have."""
 _HALF: Final = 0x10000000
-_LEAST_NORMAL_FLOAT32: Final = 2.0**-126
+_MIN_NORMAL_FLOAT32: Final = 2.0**-126
 _NUMBER: Final = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIERS: Final = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
 _PRERELEASE: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
@@ -39,20 +39,20 @@ _SEMVER: Final = re.compile(
 
 
 class NotFinite(ValueError):
-    """A number that a 32-bit float cannot hold."""
+    """A number that has no finite 32-bit float."""
 
 
 def canonical(value: ParameterValue) -> ParameterValue:
-    """A value as a server keeps it: JSON knows only float64, and no difference between 0 and -0."""
+    """Return a value as a server stores it: numbers become float64, and -0 becomes 0."""
     return value if isinstance(value, bool | tuple) else float(value) + 0.0
 
 
 def parse_value(kind: Kind, text: str) -> ParameterValue:
-    """The value of one PARAMETER instruction; a float is the shortest decimal that means the same float32.
+    """Return the value of a PARAMETER instruction; a float is the shortest decimal of its float32.
 
     Raises:
-        ValueError: Ollama refuses it; the message says what it would have to be.
-        NotFinite: It is a float, and no finite one.
+        ValueError: Ollama rejects it; the message completes "the value …".
+        NotFinite: It is a float without a finite 32-bit value.
     """
     match kind:
         case Kind.INT:
@@ -94,24 +94,24 @@ def _parse_float(text: str) -> float:
 
 
 def _to_float32(value: float, digits: str, *, hexadecimal: bool) -> float:
-    """Round to float32 once, though through a float64: to odd there, so that the second rounding sees what was cut."""
+    """Round to float32 once, by rounding to odd in float64 first, which avoids the error of double rounding."""
     if value == 0.0 or math.isinf(value) or not _halfway(value):
         return _pack(value)
-    from decimal import Decimal  # 3 ms that hardly any number pays
+    from decimal import Decimal  # 3 ms that few numbers need
     from fractions import Fraction
 
     exact = _exact_hex(digits) if hexadecimal else Fraction(Decimal(digits))
     if exact != Fraction(value):
-        towards_zero = value if abs(Fraction(value)) < abs(exact) else math.nextafter(value, 0.0)
-        odd = struct.unpack("<Q", struct.pack("<d", towards_zero))[0] & 1
-        value = towards_zero if odd else math.nextafter(towards_zero, math.copysign(math.inf, value))
+        toward_zero = value if abs(Fraction(value)) < abs(exact) else math.nextafter(value, 0.0)
+        odd = struct.unpack("<Q", struct.pack("<d", toward_zero))[0] & 1
+        value = toward_zero if odd else math.nextafter(toward_zero, math.copysign(math.inf, value))
     return _pack(value)
 
 
 def _halfway(value: float) -> bool:
-    """Whether a float64 may stand just between two float32, or below their normal numbers."""
+    """Return whether a float64 is halfway between two float32 values, or below their normal range."""
     bits = struct.unpack("<Q", struct.pack("<d", value))[0]
-    return bits & _CUT_BY_FLOAT32 == _HALF or abs(value) < _LEAST_NORMAL_FLOAT32
+    return bits & _LOST_BITS == _HALF or abs(value) < _MIN_NORMAL_FLOAT32
 
 
 def _exact_hex(digits: str) -> Fraction:
@@ -131,10 +131,10 @@ def _pack(value: float) -> float:
 
 
 def _shortest(value: float) -> float:
-    """The float64 nearest to the shortest decimal that reads back as this float32: what Go writes to JSON."""
+    """Return the float64 of the shortest decimal that reads back as this float32, as Go writes it to JSON."""
     return next(
         short
-        for precision in range(1, _DIGITS_OF_FLOAT32 + 1)
+        for precision in range(1, _FLOAT32_DIGITS + 1)
         if _reads_back(short := float(f"{value:.{precision}g}"), value)
     )
 
@@ -147,5 +147,5 @@ def _reads_back(short: float, value: float) -> bool:
 
 
 def is_version(text: str) -> bool:
-    """Whether REQUIRES takes it: golang.org/x/mod/semver, with or without a `v`."""
+    """Return whether REQUIRES accepts a version: golang.org/x/mod/semver, with or without a `v`."""
     return _SEMVER.fullmatch(f"v{text.removeprefix('v')}") is not None

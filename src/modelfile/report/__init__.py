@@ -1,1 +1,1 @@
-"""Results, for people and for machines."""
+"""Results as text for people, and in formats for programs."""

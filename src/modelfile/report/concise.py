@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from modelfile.diagnostics import Diagnostic
+from modelfile.report.formats import Report
 from modelfile.report.terminal import visible
 from modelfile.source import Source
 
 
-def findings_as_concise(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]) -> str:
-    """`path:line:column: severity code message`, a line a finding; empty if there is none."""
-    return "\n".join(_line(source, found) for source, diagnostics in findings for found in diagnostics)
+def findings_as_concise(report: Report) -> str:
+    """Return `path:line:column: severity code message`, one line per finding; empty if there are none."""
+    return "\n".join(_line(source, found) for source, diagnostics in report.findings for found in diagnostics)
 
 
 def _line(source: Source, found: Diagnostic) -> str:

@@ -1,4 +1,4 @@
-"""Findings as workflow commands, which GitHub Actions shows beside the lines of a pull request.
+"""Findings as workflow commands, which GitHub Actions shows next to the lines of a pull request.
 
 Commands: GitHub Docs, "Workflow commands for GitHub Actions", "Setting an error message". Escapes: `escapeData` and
 `escapeProperty` in @actions/core 1.11, src/command.ts.
@@ -7,11 +7,11 @@ Commands: GitHub Docs, "Workflow commands for GitHub Actions", "Setting an error
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.report.formats import Report
 from modelfile.report.terminal import visible
 from modelfile.source import Source
 
@@ -20,9 +20,9 @@ _DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY: Final = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
-def findings_as_github(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]) -> str:
-    """A command a line, a line a finding; empty if there is none."""
-    return "\n".join(_command(source, found) for source, diagnostics in findings for found in diagnostics)
+def findings_as_github(report: Report) -> str:
+    """Return one workflow command per finding, each on a line; empty if there are none."""
+    return "\n".join(_command(source, found) for source, diagnostics in report.findings for found in diagnostics)
 
 
 def _command(source: Source, found: Diagnostic) -> str:
@@ -35,7 +35,7 @@ def _command(source: Source, found: Diagnostic) -> str:
         "endColumn": end.column,
         "title": f"{found.code} {found.name}",
     }
-    if start.line != end.line:  # GitHub takes columns only within one line
+    if start.line != end.line:  # GitHub accepts columns only within one line
         del properties["col"], properties["endColumn"]
     written = ",".join(f"{key}={str(value).translate(_PROPERTY)}" for key, value in properties.items())
     message = visible("\n".join(filter(None, (found.message, found.hint))), keep="\n")

@@ -1,6 +1,6 @@
-"""Findings as GitLab's Code Quality report (GitLab Docs, "Code Quality", "Code Quality report format").
+"""Findings as a GitLab Code Quality report (GitLab Docs, "Code Quality", "Code Quality report format").
 
-The format is a part of the Code Climate specification, and has no version.
+The format is a subset of the Code Climate specification, and has no version.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from pathlib import PurePath
 from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.report.formats import Report
 from modelfile.source import Source
 
 _SEVERITIES: Final = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.INFO: "info"}
 
 
-def findings_as_gitlab(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]) -> str:
-    """A list with an object a finding."""
+def findings_as_gitlab(report: Report) -> str:
+    """Return a JSON list with one object per finding."""
     return json.dumps(
         [
             {
@@ -32,7 +33,7 @@ def findings_as_gitlab(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]
                     "lines": {"begin": source.line_of(found.span.start)},
                 },
             }
-            for source, found, fingerprint in fingerprinted(findings)
+            for source, found, fingerprint in fingerprinted(report.findings)
         ],
         indent=2,
     )
@@ -41,14 +42,14 @@ def findings_as_gitlab(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]
 def fingerprinted(
     findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]],
 ) -> Iterator[tuple[Source, Diagnostic, str]]:
-    """Each finding with a number that stays when lines move, and that no other of the report has.
+    """Yield each finding with a fingerprint that is unique in the report and stays the same when lines move.
 
-    It is of the path, the code, the message and the line's text; of findings alike in these, also of which one it is.
+    It is a hash of path, code, message, text of the line, and the number of equal findings before it.
     """
     seen: Counter[tuple[str, ...]] = Counter()
     for source, diagnostics in findings:
         path = PurePath(source.path).as_posix()
         for found in diagnostics:
-            alike = (path, found.code, found.message, source.line(source.line_of(found.span.start)))
-            yield source, found, sha256(json.dumps([*alike, seen[alike]]).encode()).hexdigest()
-            seen[alike] += 1
+            key = (path, found.code, found.message, source.line(source.line_of(found.span.start)))
+            yield source, found, sha256(json.dumps([*key, seen[key]]).encode()).hexdigest()
+            seen[key] += 1

@@ -1,39 +1,56 @@
-"""Findings as JSON."""
+"""Results as JSON."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
-from modelfile.diagnostics import Diagnostic
-from modelfile.errors import ModelfileError
-from modelfile.linter.rule import Rule
-from modelfile.source import Source
+from modelfile.report.terminal import Terminal
+
+if TYPE_CHECKING:
+    from modelfile.builder.execute import Built
+    from modelfile.builder.scheduler import Outcome
+    from modelfile.diagnostics import Diagnostic
+    from modelfile.differ import Change
+    from modelfile.errors import ModelfileError
+    from modelfile.library import ModelBackup
+    from modelfile.pinning import PinChange, PinCheck
+    from modelfile.report.formats import Report
+    from modelfile.source import Source
+    from modelfile.stores.protocol import ListedModel, StoredModel
+
+_Result = TypeVar("_Result")
 
 VERSION = 1
-"""Of the shape; fields may be added, none changes its meaning."""
+"""Version of the JSON; fields may be added, but none changes its meaning."""
 
 
-def findings_as_json(
-    findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]],
-    unread: Iterable[ModelfileError] = (),
-    undecided: Iterable[tuple[Source, Iterable[tuple[Rule, str]]]] = (),
-) -> str:
-    """One object: version, the number of files, and the findings in the order of the text. Lines and columns from 1."""
-    files = list(findings)
+def print_json(document: Any, terminal: Terminal) -> None:
+    """Print a document as JSON."""
+    import json  # 1 ms that text does not need
+
+    terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def findings_as_json(report: Report) -> str:
+    """Return an object of version, number of files, errors, undecided rules, and findings in the order of the text.
+
+    Lines and columns count from 1.
+    """
+    import json
+
     return json.dumps(
         {
             "version": VERSION,
-            "files": len(files),
-            "unread": [{"message": error.message, "help": error.hint} for error in unread],
-            "not_looked": [
+            "files": len(report.findings),
+            "unread": [error_as_json(error)["error"] for error in report.unread],
+            "undecided": [
                 {"path": source.path, "code": rule.code, "name": rule.name, "reason": reason}
-                for source, rules in undecided
+                for source, rules in report.undecided
                 for rule, reason in rules
             ],
-            "findings": [_finding(source, found) for source, diagnostics in files for found in diagnostics],
+            "findings": [_finding(source, found) for source, diagnostics in report.findings for found in diagnostics],
         },
         indent=2,
         ensure_ascii=False,
@@ -48,22 +65,128 @@ def _finding(source: Source, found: Diagnostic) -> dict[str, Any]:
         "column": start.column,
         "end_line": end.line,
         "end_column": end.column,
-        **_words(found),
+        **_describe(found),
         "fix": str(found.fix.safety) if found.fix else None,
     }
 
 
 def diagnostic_as_json(source: Source, found: Diagnostic) -> dict[str, Any]:
-    """A diagnostic with its whole span."""
+    """Return a diagnostic with its span."""
     start, end = source.position(found.span.start), source.position(found.span.end)
-    return {**_words(found), "start": asdict(start), "end": asdict(end)}
+    return {**_describe(found), "start": asdict(start), "end": asdict(end)}
 
 
-def _words(found: Diagnostic) -> dict[str, Any]:
+def _describe(found: Diagnostic) -> dict[str, Any]:
     return {
         "code": found.code,
         "name": found.name,
         "severity": str(found.severity),
         "message": found.message,
         "help": found.hint,
+    }
+
+
+def error_as_json(error: ModelfileError) -> dict[str, Any]:
+    """Return an error in the shape that all commands share."""
+    return failure_as_json(error.message, error.hint, error.code)
+
+
+def failure_as_json(message: str, hint: str | None, code: str) -> dict[str, Any]:
+    """Return a failure in the shape of `error_as_json`."""
+    return {"error": {"message": message, "hint": hint, "code": code}}
+
+
+def print_failure(message: str, hint: str | None, code: str, terminal: Terminal, *, as_json: bool) -> None:
+    """Print an error as text on standard error, and with `as_json` also as JSON on standard output."""
+    terminal.print_error(message, hint)
+    if as_json:
+        print_json(failure_as_json(message, hint, code), terminal)
+
+
+def listed_as_json(model: ListedModel) -> dict[str, Any]:
+    """Return a listed model."""
+    return {
+        "name": str(model.name),
+        "digest": model.digest,
+        "size": model.size,
+        "modified": model.modified.isoformat(),
+    }
+
+
+def model_as_json(stored: StoredModel) -> dict[str, Any]:
+    """Return the contents of a model."""
+    return {
+        "name": str(stored.name),
+        "fingerprint": stored.fingerprint,
+        "digest": stored.digest,
+        **asdict(stored.model),
+        "parameters": {name: _plain(value) for name, value in sorted(stored.model.parameters.items())},
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a whole number without its `.0`."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def changes_as_json(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    """Return an object for each change."""
+    return [
+        {"aspect": str(change.aspect), "name": change.name, "old": change.old, "new": change.new} for change in changes
+    ]
+
+
+def outcome_as_json(outcome: Outcome[_Result], result_as_json: Callable[[_Result], dict[str, Any]]) -> dict[str, Any]:
+    """Return the outcome of a model on a server."""
+    from modelfile.builder.scheduler import Failed, Skipped, Succeeded
+
+    key = {"name": str(outcome.name), "host": str(outcome.store)}
+    match outcome:
+        case Succeeded(result=result):
+            return key | result_as_json(result)
+        case Failed(error=error):
+            return key | error_as_json(error)
+        case Skipped(because=because):
+            return key | {"skipped": f"{because} failed"}
+        case _:
+            assert_never(outcome)
+
+
+def built_as_json(built: Built) -> dict[str, Any]:
+    """Return the result of a build."""
+    sent, created = built.rewritten
+    return {
+        "fingerprint": built.created.fingerprint,
+        "digest": built.created.digest,
+        "ollama": built.plan.version,
+        "built": not built.plan.nothing_to_do,
+        "backup": str(built.backup) if built.backup else None,
+        "concurrent_build": str(built.concurrent_build) if built.concurrent_build else None,
+        "rewritten": {"sent": sent, "created": created} if sent else None,
+    }
+
+
+def backup_as_json(backup: ModelBackup) -> dict[str, Any]:
+    """Return a backup."""
+    return {**listed_as_json(backup.model), "fingerprint": backup.fingerprint, "current": backup.current}
+
+
+def pins_as_json(changes: Iterable[PinChange]) -> list[dict[str, Any]]:
+    """Return an object for each Modelfile that was pinned or removed."""
+    return [
+        {
+            "modelfile": change.key,
+            "base": change.pin.base.written if change.pin and change.pin.base else None,
+            "fingerprint": change.pin.fingerprint if change.pin else None,
+            "change": change.kind,
+        }
+        for change in changes
+    ]
+
+
+def check_as_json(check: PinCheck) -> dict[str, Any]:
+    """Return the drifts from a lock, and the bases that could not be checked."""
+    return {
+        "drifts": [{"modelfile": drift.key, "message": drift.message} for drift in check.drifts],
+        "undecided": [error_as_json(error)["error"] for error in check.undecided],
     }

@@ -1,35 +1,34 @@
-"""Findings as JUnit's XML report: what Jenkins' xUnit plugin takes (junit-10.xsd), which others follow."""
+"""Findings as a JUnit XML report, in the form that Jenkins' xUnit plugin accepts (junit-10.xsd)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from modelfile.diagnostics import Diagnostic
-from modelfile.source import Source
+from modelfile.report.formats import Report
 
 _ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What is no Char of XML 1.0 (2.2)."""
+"""Characters that XML 1.0 does not allow (2.2, Char)."""
 
 
-def findings_as_junit(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]) -> str:
-    """A suite a file, with a failed case a finding; a clean file is one that passed."""
-    files = list(findings)
-    root = _add(None, "testsuites", name="modelfile", **_counts([len(diagnostics) for _, diagnostics in files]))
-    for source, diagnostics in files:
+def findings_as_junit(report: Report) -> str:
+    """Return a test suite per file: each finding is a failed test case, a clean file one passed test case."""
+    root = _add(
+        None, "testsuites", name="modelfile", **_counts([len(diagnostics) for _, diagnostics in report.findings])
+    )
+    for source, diagnostics in report.findings:
         suite = _add(root, "testsuite", name=source.path, errors="0", **_counts([len(diagnostics)]))
         for found in diagnostics:
             start = source.position(found.span.start)
-            place = f"{start.line}:{start.column}"
-            case = _add(suite, "testcase", classname=source.path, name=f"{found.code} {found.name} {place}")
+            position = f"{start.line}:{start.column}"
+            case = _add(suite, "testcase", classname=source.path, name=f"{found.code} {found.name} {position}")
             failure = _add(case, "failure", type=str(found.severity), message=found.message)
-            failure.text = _legal(f"{source.path}:{place}: {found.message}\n{found.hint or ''}".rstrip())
+            failure.text = _legal(f"{source.path}:{position}: {found.message}\n{found.hint or ''}".rstrip())
         if not diagnostics:
             _add(suite, "testcase", classname=source.path, name="lint")
     indent(root)
-    return tostring(root).decode()  # ASCII, other characters as references
+    return tostring(root).decode()  # ASCII; other characters are references
 
 
 def _counts(findings: list[int]) -> dict[str, str]:

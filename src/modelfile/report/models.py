@@ -1,18 +1,18 @@
-"""Models as text: a table of many, or all that one holds."""
+"""Models and backups as text: tables, and the contents of one model."""
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
-from modelfile.recipe.model import Model, fingerprint
-from modelfile.report.terminal import visible, write
+from modelfile.recipe.model import Model
+from modelfile.report.terminal import Terminal, visible
 
 if TYPE_CHECKING:
+    from modelfile.library import ModelBackup, Removal
     from modelfile.stores.protocol import ListedModel, StoredModel
 
 _UNITS: Final = (
@@ -29,59 +29,65 @@ _SHORT: Final = 12
 _DIGEST: Final = re.compile(rf"(sha256[-:][0-9a-f]{{{_SHORT}}})[0-9a-f]{{{64 - _SHORT}}}", re.IGNORECASE)
 
 
-def print_models(models: Iterable[ListedModel]) -> None:
-    """A line each, in columns: name, short digest, size, age."""
-    now = datetime.now(UTC)
+def print_models(models: Iterable[ListedModel], terminal: Terminal) -> None:
+    """Print a table of models: name, short digest, size, age."""
+    now = terminal.clock.now()
     rows = [(str(model.name), short(model.digest), size(model.size), age(now, model.modified)) for model in models]
-    _print_table([("NAME", "DIGEST", "SIZE", "MODIFIED"), *rows])
+    _print_table([("NAME", "DIGEST", "SIZE", "MODIFIED"), *rows], terminal)
 
 
-def print_kept(models: Iterable[tuple[ListedModel, str | None]], current: str | None) -> None:
-    """A line for each model that is kept of a tag, with its fingerprint, the one that the tag holds now marked."""
-    now = datetime.now(UTC)
+def print_backups(backups: Iterable[ModelBackup], terminal: Terminal) -> None:
+    """Print a table of a tag's backups with their fingerprints; `*` marks the current model."""
+    now = terminal.clock.now()
     rows = [
         (
-            "*" if model.digest == current else "",
-            short(model.digest),
-            size(model.size),
-            age(now, model.modified),
-            made or "",
+            "*" if backup.current else "",
+            short(backup.model.digest),
+            size(backup.model.size),
+            age(now, backup.model.modified),
+            backup.fingerprint or "",
         )
-        for model, made in models
+        for backup in backups
     ]
-    _print_table([("", "DIGEST", "SIZE", "KEPT", "FINGERPRINT"), *rows])
+    _print_table([("", "DIGEST", "SIZE", "BACKED UP", "FINGERPRINT"), *rows], terminal)
 
 
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    """Columns, of which the third is of sizes."""
+def describe_removal(model: ListedModel, removal: Removal) -> str:
+    """Return a model with its size, and the models that keep its layers."""
+    others = ", ".join(short_name(name) for name in removal.sharing(model))
+    return f"{model.name}  {size(model.size)}" + (f"; its layers stay, shared with {others}" if others else "")
+
+
+def _print_table(rows: list[tuple[str, ...]], terminal: Terminal) -> None:
+    """Print rows in columns; the third column is right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         cells = (
             f"{cell:{'>' if column == 2 else '<'}{width}}"  # noqa: PLR2004  # sizes
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        write([(visible("  ".join(cells).rstrip()), "" if number else "bold")], sys.stdout)
+        terminal.write([(visible("  ".join(cells).rstrip()), "" if number else "bold")])
 
 
 def short(digest: str) -> str:
-    """As much of a digest as people read."""
+    """Return the short form of a digest."""
     return digest.removeprefix("sha256:")[:_SHORT]
 
 
 def short_name(name: object) -> str:
-    """A model's name as people read it: of a digest in it as much as of others."""
+    """Return a model's name with a digest in it shortened."""
     return _DIGEST.sub(r"\1…", str(name))
 
 
 def size(count: int) -> str:
-    """A number of bytes as people say it."""
-    from rich.filesize import decimal  # rich: 25 ms that only who counts bytes pays
+    """Return a number of bytes with a unit."""
+    from rich.filesize import decimal  # 25 ms, paid only where sizes are printed
 
     return decimal(count)
 
 
 def age(now: datetime, then: datetime) -> str:
-    """How long ago something was, in its largest unit."""
+    """Return the time since a moment, in its largest unit."""
     seconds = (now - then).total_seconds()
     for unit, length in _UNITS:
         if count := int(seconds // length) if seconds > 0 else 0:
@@ -89,18 +95,13 @@ def age(now: datetime, then: datetime) -> str:
     return "just now"
 
 
-def ago(then: datetime) -> str:
-    """How long ago something is now."""
-    return age(datetime.now(UTC), then)
-
-
-def print_model(stored: StoredModel) -> None:
-    """All that a model holds; of its licence the first line."""
-    write([(visible(str(stored.name)), "bold")], sys.stdout)
-    rows = [("fingerprint", fingerprint(stored.model)), ("digest", stored.digest), *_rows(stored.model)]
+def print_model(stored: StoredModel, terminal: Terminal) -> None:
+    """Print the contents of a model; of its license only the first line."""
+    terminal.write([(visible(str(stored.name)), "bold")])
+    rows = [("fingerprint", stored.fingerprint), ("digest", stored.digest), *_rows(stored.model)]
     for title, text in rows:
         for head, line in zip_longest((f"  {title}",), text.split("\n"), fillvalue=""):
-            write([(f"{head:<{_MARGIN}}", "dim"), (visible(line.rstrip("\r")), "")], sys.stdout)
+            terminal.write([(f"{head:<{_MARGIN}}", "dim"), (visible(line.rstrip("\r")), "")])
 
 
 def _rows(model: Model) -> Iterator[tuple[str, str]]:

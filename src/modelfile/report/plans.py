@@ -1,58 +1,64 @@
-"""Plans and what came of them, as text."""
+"""Plans and the results of builds as text."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, TextIO, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from modelfile.builder.plan import SHORT, Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
-from modelfile.names import ModelName
-from modelfile.recipe.model import fingerprint
-from modelfile.report.models import short, short_name
-from modelfile.report.terminal import Piece, print_changes, print_error, visible, write
+from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded
+from modelfile.report.differences import print_changes
+from modelfile.report.models import short, short_name, size
+from modelfile.report.terminal import Piece, Terminal
 
 if TYPE_CHECKING:
     from modelfile.builder.execute import Built
-    from modelfile.builder.scheduler import Outcome
     from modelfile.stores.protocol import StoredModel
 
 _WIDTH = 11
 _FEW = 3
-_Result = TypeVar("_Result")
 
 
-def print_plan(plan: Plan, file: TextIO) -> None:
-    """What is there, what will be done, and what it changes."""
-    write([(visible(f"{plan.name}"), "bold"), (visible(f" on {plan.place}, Ollama {plan.version}"), "")], file)
+def print_plan(plan: Plan, terminal: Terminal, *, err: bool = False) -> None:
+    """Print the current model, the steps of a plan, and the changes to the model."""
+    terminal.write([(f"{plan.name}", "bold"), (f" on {plan.location}, Ollama {plan.version}", "")], err=err)
     for title, text in _rows(plan):
-        write(_row(title, text), file)
+        terminal.write(_row(title, text), err=err)
     if plan.changes:
-        write(_row("changes", ""), file)
-        print_changes(plan.changes, file, indent="    ")
+        terminal.write(_row("changes", ""), err=err)
+        print_changes(plan.changes, terminal, err=err, indent="    ")
 
 
-def print_nothing_to_do(plan: Plan, file: TextIO) -> None:
-    """A model that is as it should be."""
-    write([(visible(f"Nothing to do: {plan.name} already is {plan.gives}"), "")], file)
+def print_up_to_date(plan: Plan, terminal: Terminal) -> None:
+    """Print that there is nothing to do."""
+    terminal.write([(f"{plan.name} is up to date: {plan.expected_fingerprint}", "")])
 
 
-def print_built(built: Built, file: TextIO) -> None:
-    """What was made."""
-    sent, made = built.rewritten
+def print_built(built: Built, terminal: Terminal) -> None:
+    """Print the result of one build."""
     if built.plan.nothing_to_do:
-        print_nothing_to_do(built.plan, file)
-    else:
-        write([(visible(str(built.made.name)), "bold")], file)
-        write(_row("fingerprint", fingerprint(built.made.model)), file)
-        write(_row("digest", built.made.digest), file)
-        if built.kept:
-            write(_row("kept", f"what it held, as {short_name(built.kept)}"), file)
-        if built.meanwhile:
-            meanwhile = f"another build gave it another model, kept as {short_name(built.meanwhile)}"
-            write(_row("meanwhile", meanwhile), file)
-        if sent:
-            write(_row("weights", f"{_some(sent)} was sent"), file)
-            write(_row("", f"{_some(made)} is what Ollama {built.plan.version} made of it"), file)
+        print_up_to_date(built.plan, terminal)
+        return
+    terminal.write([(str(built.created.name), "bold")])
+    terminal.write(_row("fingerprint", built.created.fingerprint))
+    terminal.write(_row("digest", built.created.digest))
+    _print_notes(built, terminal)
+
+
+def _print_notes(built: Built, terminal: Terminal) -> None:
+    if built.unchanged and not built.plan.nothing_to_do:
+        terminal.write(_row("unchanged", "run `mf pin`, so that the next build can skip it"))
+    if built.backup:
+        terminal.write(_row("backup", short_name(built.backup)))
+    if built.concurrent_build:
+        text = (
+            f"another build published this tag at the same time; its model is now {short_name(built.concurrent_build)}"
+        )
+        terminal.write(_row("concurrent", text))
+    sent, made = built.rewritten
+    if sent:
+        terminal.write(_row("weights", f"sent {_some(sent)}"))
+        terminal.write(_row("", f"Ollama {built.plan.version} rewrote them to {_some(made)}"))
 
 
 def _some(digests: Collection[str]) -> str:
@@ -60,111 +66,109 @@ def _some(digests: Collection[str]) -> str:
     return f"{first} and {len(digests) - _FEW} more" if len(digests) > _FEW else first
 
 
-def print_outcomes(outcomes: Collection[tuple[str, ModelName, Outcome[Built]]], file: TextIO) -> None:
-    """A line for each model and server."""
+def print_outcomes(outcomes: Collection[Outcome[Built]], terminal: Terminal) -> None:
+    """Print a line per model and server, then notes and errors."""
     rows = [("MODEL", "SERVER", "RESULT", "FINGERPRINT")]
-    rows += ((str(name), url, *_result(outcome)) for url, name, outcome in outcomes)
-    if len({url for url, _, _ in outcomes}) == 1:
+    rows += ((str(outcome.name), str(outcome.store), *_result(outcome)) for outcome in outcomes)
+    if len({outcome.store for outcome in outcomes}) == 1:
         rows = [(name, "", result, made) for name, _, result, made in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
-        cells = (f"{visible(cell):<{width}}" for cell, width in zip(row, widths, strict=True) if width)
-        line = "  ".join(cells)
-        write([(line.rstrip(), "" if number else "bold")], file)
-    _print_failures(outcomes)
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True) if width)
+        terminal.write([(line.rstrip(), "" if number else "bold")])
+    for outcome in outcomes:
+        if isinstance(outcome, Succeeded) and _has_notes(outcome.result):
+            terminal.write([(f"{outcome.name} on {outcome.store}", "bold")])
+            _print_notes(outcome.result, terminal)
+    _print_failures(outcomes, terminal)
 
 
-def print_plans(outcomes: Collection[tuple[str, ModelName, Outcome[Plan]]], file: TextIO) -> None:
-    """The plan for each model and server."""
-    from modelfile.builder.scheduler import Failed, Skipped, Succeeded
+def _has_notes(built: Built) -> bool:
+    unchanged = built.unchanged and not built.plan.nothing_to_do
+    return bool(unchanged or built.backup or built.concurrent_build or built.rewritten[0])
 
-    for url, name, outcome in outcomes:
+
+def print_plans(outcomes: Collection[Outcome[Plan]], terminal: Terminal) -> None:
+    """Print the plan per model and server, then errors."""
+    for outcome in outcomes:
         match outcome:
-            case Succeeded(plan):
-                (print_plan if plan.steps else print_nothing_to_do)(plan, file)
-            case Skipped(because):
-                write([(visible(f"{name}"), "bold"), (visible(f" on {url}"), "")], file)
-                write(_row("left out", f"{because} cannot be built"), file)
+            case Succeeded(result=plan):
+                (print_plan if plan.steps else print_up_to_date)(plan, terminal)
+            case Skipped(because=because):
+                terminal.write([(f"{outcome.name}", "bold"), (f" on {outcome.store}", "")])
+                terminal.write(_row("skipped", f"{because} cannot be built"))
             case Failed():
                 pass
             case _:
                 assert_never(outcome)
-    _print_failures(outcomes)
+    _print_failures(outcomes, terminal)
 
 
-def _print_failures(outcomes: Collection[tuple[str, ModelName, Outcome[_Result]]]) -> None:
-    from modelfile.builder.scheduler import Failed
-
-    for url, name, outcome in outcomes:
+def _print_failures(outcomes: Collection[Outcome[Any]], terminal: Terminal) -> None:
+    for outcome in outcomes:
         if isinstance(outcome, Failed):
-            print_error(f"{name} on {url}: {outcome.error.message}", outcome.error.hint)
+            terminal.print_error(f"{outcome.name} on {outcome.store}: {outcome.error.message}", outcome.error.hint)
 
 
 def _result(outcome: Outcome[Built]) -> tuple[str, str]:
-    from modelfile.builder.scheduler import Failed, Skipped, Succeeded
-
     match outcome:
-        case Succeeded(result):
-            word = "nothing to do" if result.plan.nothing_to_do else "built"
-            return word, fingerprint(result.made.model)
+        case Succeeded(result=built):
+            word = "up to date" if built.plan.nothing_to_do else "unchanged" if built.unchanged else "built"
+            return word, built.created.fingerprint
         case Failed():
             return "failed", ""
-        case Skipped(because):
-            return f"left out: {because} failed", ""
+        case Skipped(because=because):
+            return f"skipped: {because} failed", ""
         case _:
             assert_never(outcome)
 
 
 def _row(title: str, text: str) -> list[Piece]:
-    return [(f"  {title:<{_WIDTH}}  {visible(text)}".rstrip(), "")]
+    return [(f"  {title:<{_WIDTH}}  {text}".rstrip(), "")]
 
 
 def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    yield "now", _short(plan.existing) if plan.existing else "not there"
+    yield "current", _short(plan.existing) if plan.existing else "none"
     if plan.base:
         yield "base", f"{plan.base.name}, {_short(plan.base)}" + ("" if plan.base.digest else " once it is built")
     for step in plan.steps:
-        yield _told(step)
+        yield _describe(step)
         if isinstance(step, Backup) and step.evicted:
-            yield "let go", f"what was kept longest: {', '.join(map(short_name, step.evicted))}"
+            yield "evict", ", ".join(map(short_name, step.evicted))
     if plan.nothing_to_do:
-        yield "to do", "nothing"
-    if plan.gives:
-        yield "gives", plan.gives
-    if plan.changes is None or not plan.gives:
-        what = "what it gives" if plan.changes is not None else "changes" if plan.gives else "what it gives and changes"
-        yield "not known", f"{what}, until {plan.unknown}"
+        yield "build", "nothing to do"
+    if plan.expected_fingerprint:
+        yield "fingerprint", plan.expected_fingerprint
+    if plan.changes is None or not plan.expected_fingerprint:
+        known = (("fingerprint", plan.expected_fingerprint is not None), ("changes", plan.changes is not None))
+        yield "unknown", f"{' and '.join(what for what, is_known in known if not is_known)}, until {plan.pending}"
 
 
 def _short(stored: StoredModel) -> str:
-    return f"{fingerprint(stored.model)[:SHORT]}…"
+    return f"{stored.fingerprint[:SHORT]}…"
 
 
-def _told(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each kind
+def _describe(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each kind
     match step:
         case PruneStaging(name):
-            return "sweep", f"{name}, which a build that was killed has left"
+            return "prune", f"{name}, the stale staging tag of a killed build"
         case Pull(base):
             return "pull", str(base)
-        case Upload(path, digest, size):
-            from rich.filesize import decimal
-
-            return "upload", f"{path.name}, {decimal(size)} ({digest[: len('sha256:') + 12]}…)"
+        case Upload(path, digest, length):
+            return "upload", f"{path.name}, {size(length)} ({digest[: len('sha256:') + 12]}…)"
         case Quantize(kind):
             return "quantize", f"to {kind}"
-        case Create(request):
-            beside = "".join(
-                f", with the {word} {', '.join(request[key])}"
-                for key, word in (("adapters", "adapter"), ("draft_files", "draft"))
-                if request.get(key)
+        case Create(recipe, _):
+            others = "".join(
+                f", with the {word} {', '.join(path.name for path in files)}"
+                for word, files in (("adapter", recipe.adapters), ("draft", recipe.drafts))
+                if files
             )
-            source = request.get("from") or ", ".join(request["files"])
-            return "create", f"from {source}{beside}, and look at what came of it"
+            source = recipe.base or ", ".join(path.name for path in recipe.files)
+            return "create", f"from {source}{others}, and verify"
         case Backup(name):
-            return "keep", f"what {name} holds, for `mf rollback`"
+            return "back up", f"{name}, for `mf rollback`"
         case Publish(name, discarded):
-            return "take", f"the name {name}" + (
-                f", which loses what it holds ({short(discarded)})" if discarded else ""
-            )
+            return "publish", f"as {name}" + (f", discarding {short(discarded)} without a backup" if discarded else "")
         case _:
             assert_never(step)

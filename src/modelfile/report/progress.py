@@ -1,97 +1,114 @@
-"""Progress of transfers and builds on standard error: a bar on a terminal, else a plain line every few seconds.
+"""Progress of transfers, builds and checks on standard error.
 
-What takes less than half a second is not worth a word.
+A bar on a terminal, otherwise a line every few seconds; nothing for what takes less than half a second.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Generator, Iterator, Sequence
+from typing import Final, TypeVar
 
-from modelfile.events import Events, Progress
-from modelfile.report.terminal import above, visible
+from modelfile.events import Clock, Events, Progress, ignore
+from modelfile.report.terminal import Terminal, visible
 
-if TYPE_CHECKING:
-    from rich.console import Console
-from collections.abc import Generator, Sequence
-from typing import TypeVar
+_T = TypeVar("_T")
 
-_QUIET: Final = 0.5
-"""In seconds; all times are."""
-_EVERY: Final = 5.0
-_MOMENT: Final = 0.1
+_DELAY: Final = 0.5
+"""Time before anything is shown, in seconds."""
+_INTERVAL: Final = 5.0
+"""Time between lines, in seconds."""
+_REFRESH: Final = 0.1
+"""Time between updates of a bar or a counter, in seconds."""
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 
-clock: Callable[[], float] = time.monotonic
-
 
 @contextlib.contextmanager
-def progress(title: str) -> Iterator[Events]:
-    """A listener that shows what it is told; several threads may tell it."""
-    meter = Meter(title, clock)
-    terminal = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+def progress(title: str, terminal: Terminal) -> Iterator[Events]:
+    """Yield a callback that shows progress events; several threads may call it."""
+    if terminal.quiet:
+        yield ignore
+        return
+    meter = Meter(title, terminal.clock)
     done = threading.Event()
-    shown = threading.Thread(target=_show_bar if terminal else _show_lines, args=(meter, done), daemon=True)
-    shown.start()
+    thread = threading.Thread(
+        target=_show_bar if terminal.animated else _show_lines, args=(meter, done, terminal), daemon=True
+    )
+    thread.start()
     try:
-        yield meter.hear
+        yield meter.record
     finally:
         done.set()
-        shown.join()
+        thread.join()
+
+
+def track(items: Sequence[_T], label: str, terminal: Terminal) -> Generator[_T]:
+    """Yield the items, and show on a terminal how many are done, if that takes long enough."""
+    if terminal.quiet or not terminal.animated:
+        yield from items
+        return
+    meter = Meter(label, terminal.clock, interval=_REFRESH)
+    shown = False
+    try:
+        for number, item in enumerate(items):
+            yield item
+            if meter.is_due():
+                shown = True
+                terminal.show_status(f"{label} {number + 1} of {len(items)}")
+    finally:
+        if shown:
+            terminal.show_status("")
 
 
 class Meter:
-    """What has been heard last, and how fast it goes."""
+    """The latest progress event, its rate, and the time of the next line."""
 
-    def __init__(self, title: str, clock: Callable[[], float]) -> None:
+    def __init__(self, title: str, clock: Clock, *, interval: float = _INTERVAL) -> None:
         self._clock = clock
+        self._interval = interval
         self._lock = threading.Lock()
-        self._began = clock()
         self._now = Progress(status=title)
-        self._first = (self._began, 0)
-        self._said = self._began + _QUIET - _EVERY
-        self._grace = _EVERY
+        began = clock.monotonic()
+        self._first = (began, 0)
+        self._last_line = began + _DELAY - interval
+        self._grace = interval
 
-    def hear(self, now: Progress) -> None:
-        """Be told."""
+    def record(self, now: Progress) -> None:
+        """Record the latest progress event."""
         with self._lock:
             if (now.status, now.total) != (self._now.status, self._now.total):
-                self._first = (self._clock(), now.completed)
+                self._first = (self._clock.monotonic(), now.completed)
             self._now = now
 
-    def due(self) -> str | None:
-        """A line, if it is time for one."""
+    def is_due(self) -> bool:
+        """Return whether it is time for the next line."""
         with self._lock:
-            now = self._clock()
-            waited = now - self._said
-            if waited < _EVERY or (waited < _EVERY + self._grace and now - self._first[0] < _QUIET):
-                return None  # the second: what has only just begun may be over as soon
-            self._said, self._grace = now, _QUIET
-        return self.describe()
+            now = self._clock.monotonic()
+            waited = now - self._last_line
+            if waited < self._interval or (waited < self._interval + self._grace and now - self._first[0] < _DELAY):
+                return False  # the second condition: a phase that has just begun may end at once
+            self._last_line, self._grace = now, _DELAY
+        return True
 
-    def share(self) -> tuple[int | None, int]:
-        """Of how many bytes how many are done."""
+    def bytes_done(self) -> tuple[int | None, int]:
+        """Return the total of bytes, None if unknown, and the bytes done."""
         now = self._now
         return now.total or None, now.completed
 
     def describe(self) -> str:
-        """What is being done, how much of it is, how fast, and how long it will take."""
+        """Return the status with bytes done, rate and remaining time."""
         with self._lock:
             now, (since, before) = self._now, self._first
-            seconds = self._clock() - since
+            seconds = self._clock.monotonic() - since
         status = visible(now.status)
-        waited = f", {_time(seconds)}" if seconds >= _EVERY else ""
+        waited = f", {_time(seconds)}" if seconds >= _INTERVAL else ""
         if not now.total or not now.completed:
             return f"{status}{waited}"
         unit, factor = _unit(now.total)
         text = f"{status} {_number(now.completed / factor)} of {_number(now.total / factor)} {unit}"
-        rate = (now.completed - before) / seconds if seconds >= _QUIET else 0
+        rate = (now.completed - before) / seconds if seconds >= _DELAY else 0
         if rate <= 0 or now.completed >= now.total:
             return f"{text}{waited}"
         unit, factor = _unit(rate)
@@ -99,38 +116,37 @@ class Meter:
         return f"{text}, {_number(rate / factor)} {unit}/s, {left} left"
 
 
-def _show_lines(meter: Meter, done: threading.Event) -> None:
-    while not done.wait(_MOMENT):
-        if line := meter.due():
-            with contextlib.suppress(OSError, ValueError):  # nobody reads it, and that is no reason to fail
-                sys.stderr.write(f"{line}\n")
-                sys.stderr.flush()
+def _show_lines(meter: Meter, done: threading.Event, terminal: Terminal) -> None:
+    while not done.wait(_REFRESH):
+        if meter.is_due():
+            terminal.print(meter.describe(), err=True)
 
 
-def _show_bar(meter: Meter, done: threading.Event) -> None:
-    if not done.wait(_QUIET):
-        from rich.console import Console  # 60 ms, which nobody waits for here
+def _show_bar(meter: Meter, done: threading.Event, terminal: Terminal) -> None:
+    began = terminal.clock.monotonic()
+    while not done.wait(_REFRESH):
+        if terminal.clock.monotonic() - began >= _DELAY:
+            draw_bar(meter, done, terminal)
+            return
 
-        draw_bar(meter, done, Console(stderr=True))
 
-
-def draw_bar(meter: Meter, done: threading.Event, console: Console) -> None:
-    """Draw a bar until it is done, and take it away."""
-    from rich.progress import BarColumn, TextColumn
+def draw_bar(meter: Meter, done: threading.Event, terminal: Terminal) -> None:
+    """Draw a bar until `done` is set, then remove it."""
+    from rich.progress import BarColumn, TextColumn  # 60 ms, spent while something slow runs anyway
     from rich.progress import Progress as Bars
 
+    console = terminal.console(err=True)
     columns = (BarColumn(), TextColumn("{task.description}", markup=False))
-    to_terminal = sys.stdout.isatty()  # else what is printed meanwhile is a result, and has nothing to do here
-    with (
-        Bars(*columns, console=console, transient=True, auto_refresh=False, redirect_stdout=to_terminal) as bars,
-        above(console),
-    ):
+    bars = Bars(
+        *columns, console=console, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+    )
+    with bars, terminal.above(console):
         task = bars.add_task(meter.describe(), total=None)
         over = False
         while not over:
-            total, completed = meter.share()
+            total, completed = meter.bytes_done()
             bars.update(task, total=total, completed=completed, description=meter.describe(), refresh=True)
-            over = done.wait(_MOMENT)
+            over = done.wait(_REFRESH)
 
 
 def _unit(size: float) -> tuple[str, int]:
@@ -150,29 +166,3 @@ def _time(seconds: float) -> str:
     if seconds < _HOUR:
         return f"{seconds / _MINUTE:.0f} min"
     return f"{seconds // _HOUR:.0f} h {seconds % _HOUR / _MINUTE:.0f} min"
-
-
-_T = TypeVar("_T")
-
-_PATIENCE: Final = 0.5
-"""Of seconds: what is done by then shows nothing."""
-
-
-def counted(items: Sequence[_T], what: str) -> Generator[_T]:
-    """The items; on standard error, if that is a terminal, a line says how many are done once it takes its time."""
-    if not sys.stderr.isatty():
-        yield from items
-        return
-    start = shown = time.monotonic()
-    try:
-        for number, item in enumerate(items):
-            yield item
-            now = time.monotonic()
-            if now - start > _PATIENCE and now - shown > _PATIENCE / 5:
-                shown = now
-                sys.stderr.write(f"\r{what} {number + 1} of {len(items)}")
-                sys.stderr.flush()
-    finally:
-        if shown != start:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Final
 from urllib.parse import quote
 
-from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.diagnostics import Severity
+from modelfile.linter.rules import RULES
+from modelfile.report.formats import Report
 from modelfile.report.gitlab import fingerprinted
 from modelfile.source import Source, Span
 
@@ -18,17 +20,27 @@ _LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity
 
 
 def findings_as_sarif(
-    findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]],
+    report: Report,
     *,
-    version: str,
-    pages: Mapping[str, str],
+    version: str | None = None,
+    pages: Mapping[str, str] | None = None,
     help_uri: str | None = None,
 ) -> str:
-    """A log of one run of `version`, with the rules found.
+    """Return a log of one run, with the rules of its findings.
 
-    Pages are by code; `help_uri` is a page's address with {code} or {name} in it.
+    Args:
+        report: The findings.
+        version: The version of modelfile; default: the installed one.
+        pages: The pages of rules by code; default: those of this version.
+        help_uri: The address of a rule's page, with {code} or {name} as placeholders.
     """
-    found = list(fingerprinted(findings))
+    if version is None:
+        from importlib.metadata import version as version_of
+
+        version = version_of("modelfile")
+    if pages is None:
+        pages = {rule.code: rule.page for rule in RULES}
+    found = list(fingerprinted(report.findings))
     names = dict(sorted((diagnostic.code, diagnostic.name) for _, diagnostic, _ in found))
     rules = [_rule(code, name, pages.get(code), help_uri) for code, name in names.items()]
     index = {code: number for number, code in enumerate(names)}
@@ -41,7 +53,7 @@ def findings_as_sarif(
                 "ruleId": diagnostic.code,
                 "ruleIndex": index[diagnostic.code],
                 "level": _LEVELS[diagnostic.severity],
-                "message": {"text": _braced("\n".join(filter(None, (diagnostic.message, diagnostic.hint))))},
+                "message": {"text": _escape_braces("\n".join(filter(None, (diagnostic.message, diagnostic.hint))))},
                 "locations": [_location(source, diagnostic.span)],
                 "partialFingerprints": {"modelfile/v1": fingerprint},
             }
@@ -52,19 +64,19 @@ def findings_as_sarif(
 
 
 def _rule(code: str, name: str, page: str | None, help_uri: str | None) -> dict[str, Any]:
-    """A reportingDescriptor (3.49)."""
-    described = {"shortDescription": {"text": _braced(page.partition("\n")[0])}} if page else {}
+    """Return a reportingDescriptor (3.49)."""
+    described = {"shortDescription": {"text": _escape_braces(page.partition("\n")[0])}} if page else {}
     linked = {"helpUri": help_uri.format(code=code, name=name)} if help_uri else {}
     return {"id": code, "name": name, **described, **linked}
 
 
-def _braced(message: str) -> str:
-    """A single brace is a placeholder's (3.11.5)."""
+def _escape_braces(message: str) -> str:
+    """Escape braces, which mark placeholders (3.11.5)."""
     return message.replace("{", "{{").replace("}", "}}")
 
 
 def _location(source: Source, span: Span) -> dict[str, Any]:
-    """A location (3.28); like a span, a region ends before its end (3.30.8)."""
+    """Return a location (3.28); the end of a region is exclusive, as of a span (3.30.8)."""
     start, end = source.position(span.start), source.position(span.end)
     return {
         "physicalLocation": {
@@ -80,6 +92,6 @@ def _location(source: Source, span: Span) -> dict[str, Any]:
 
 
 def _uri(path: str) -> str:
-    """A relative reference stays one (3.4.3)."""
+    """Return the URI of a path; a relative path stays relative (3.4.3)."""
     pure = PurePath(path)
     return pure.as_uri() if pure.is_absolute() else quote(os.fsencode(pure.as_posix()))

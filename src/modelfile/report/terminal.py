@@ -1,202 +1,172 @@
-"""Results as text: plain where it goes to a file or a pipe, styled on a terminal."""
+"""The terminal: the streams of a run, with color, width and drawing where they are a terminal."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sys
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias, cast
 
-from modelfile.diagnostics import Diagnostic, Safety, Severity
-from modelfile.source import Source
+from modelfile.events import Clock
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from modelfile.differ import Change
-
 Piece: TypeAlias = tuple[str, str]
 """A text and its style."""
 
-_STYLES: Final = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold blue"}
-_DIFF_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
-_WINDOW: Final = 100
-"""Of a longer line, this many characters around the place are shown."""
+_DUMB: Final = ("dumb", "unknown")
+_WIDTH: Final = 80
+"""Width in columns if the stream has none."""
 
 
 class SafeStream:
-    """Standard error: that something cannot be told there (the disk is full, nobody reads) is no reason to fail."""
+    """Standard error that ignores failed writes, as with a full disk or a closed pipe."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write what can be."""
-        with contextlib.suppress(OSError):
+        """Write a text, and ignore failure."""
+        with contextlib.suppress(OSError, ValueError):  # a closed stream raises ValueError
             return self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Write what is waiting, if it can be; at the end of the program Python asks for it and would fail."""
-        with contextlib.suppress(OSError):
+        """Flush the stream, and ignore failure."""
+        with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-_drawing: list[Console] = []
+class Terminal:
+    """The streams, the environment and the clock of a run.
 
+    The clock is part of it because ages, rates and delays are only ever shown here.
+    """
 
-@contextlib.contextmanager
-def above(console: Console) -> Iterator[None]:
-    """What is written to a terminal meanwhile goes above what the console draws there."""
-    _drawing.append(console)
-    try:
-        yield
-    finally:
-        _drawing.remove(console)
+    def __init__(
+        self, stdin: TextIO, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str], clock: Clock | None = None
+    ) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = cast("TextIO", SafeStream(stderr))
+        self.environ = environ
+        self.clock = clock or Clock()
+        self.quiet = False
+        """True to print only results and errors."""
+        self._drawing: Console | None = None
+        self._warnings: set[str] = set()
 
+    def is_tty(self, *, err: bool = False) -> bool:
+        """Return whether standard output (with `err`, standard error) is a terminal."""
+        return self._stream(err=err).isatty()
 
-def write(pieces: Iterable[Piece], file: TextIO) -> None:
-    """Print pieces as one line."""
-    pieces = list(pieces)
-    drawing = _drawing[-1:] if file.isatty() else []
-    if not drawing and (not file.isatty() or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"):
-        print("".join(text for text, _ in pieces), file=file)
-        return
-    from rich.console import Console  # 25 ms that only a terminal needs
-    from rich.text import Text
+    @property
+    def animated(self) -> bool:
+        """True if standard error is a terminal that can redraw a line."""
+        return self.is_tty(err=True) and self.environ.get("TERM", "") not in _DUMB
 
-    console = drawing[0] if drawing else Console(file=file)
-    console.print(Text.assemble(*pieces), soft_wrap=True, highlight=False)
+    @property
+    def width(self) -> int:
+        """Width of standard output in columns."""
+        if (columns := self.environ.get("COLUMNS", "")).isdecimal() and int(columns):
+            return int(columns)
+        try:
+            return os.get_terminal_size(self.stdout.fileno()).columns or _WIDTH
+        except OSError:  # also raised for a stream without a file
+            return _WIDTH
 
+    def write(self, pieces: Iterable[Piece], *, err: bool = False, exact: bool = False) -> None:
+        """Write pieces as one line, styled on a terminal; unless `exact`, with control characters made visible."""
+        pieces = [(text if exact else visible(text, keep="\n"), style) for text, style in pieces]
+        stream = self._stream(err=err)
+        console = self._drawing if stream.isatty() else None
+        if console is None:
+            if not stream.isatty() or "NO_COLOR" in self.environ or self.environ.get("TERM") == "dumb":
+                stream.write("".join(text for text, _ in pieces) + "\n")
+                return
+            console = self.console(err=err)
+        from rich.text import Text
 
-def print_error(message: str, hint: str | None) -> None:
-    """A failure, on standard error: what happened, and what to do."""
-    write([("error: ", "bold red"), (visible(message, keep="\n"), "")], sys.stderr)
-    if hint:
-        write([("help: ", "bold cyan"), (visible(hint, keep="\n"), "")], sys.stderr)
+        console.print(Text.assemble(*pieces), soft_wrap=True, highlight=False)
 
-
-def print_warning(message: str) -> None:
-    """What somebody should know who will go on, on standard error."""
-    write([("warning: ", "bold yellow"), (visible(message), "")], sys.stderr)
-
-
-def print_note(message: str) -> None:
-    """What was done or left, on standard error."""
-    write([(visible(message), "dim")], sys.stderr)
-
-
-def print_findings(
-    findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]], *, to_stderr: bool = False, summary: bool = True
-) -> None:
-    """Findings with their source lines, and, if wanted, on standard error how many there are."""
-    counts: Counter[Severity] = Counter()
-    files = 0
-    mendable: Counter[Safety] = Counter()
-    for source, diagnostics in findings:
-        files += 1
-        for found in diagnostics:
-            counts[found.severity] += 1
-            mendable.update([found.fix.safety] if found.fix else [])
-            _print_finding(source, found, sys.stderr if to_stderr else sys.stdout)
-    if not summary:
-        return
-    told = [
-        f"{counts[severity]} {severity}{'s' * (counts[severity] != 1)}" for severity in Severity if counts[severity]
-    ]
-    if told or sys.stderr.isatty():
-        safe, unsafe = mendable[Safety.SAFE], mendable[Safety.UNSAFE]
-        if safe:
-            told.append(f"{safe} can be mended with --fix")
-        if unsafe:
-            told.append(f"{unsafe} {'more' if safe else 'can be mended'} with --fix --unsafe-fixes")
-        checked = f"{files} Modelfile{'s' * (files != 1)} checked"
-        write([(f"{checked}: {', '.join(told) or 'nothing found'}", "dim")], sys.stderr)
-
-
-def _print_finding(source: Source, found: Diagnostic, file: TextIO) -> None:
-    start, end = source.position(found.span.start), source.position(found.span.end)
-    style = _STYLES[found.severity]
-    write(
-        [
-            (f"{visible(source.path)}:{start.line}:{start.column}: ", "bold"),
-            (f"{found.severity} {found.code} {found.name}{'[*]' * _is_safe(found)}: ", style),
-            (visible(found.message), ""),
-        ],
-        file,
-    )
-    line = source.line(start.line)
-    first = max(start.column - 1 - _WINDOW // 2, 0) if len(line) > _WINDOW else 0
-    shown = line[first : first + _WINDOW]
-    before = line[first : start.column - 1]
-    stop = end.column - 1 if end.line == start.line else len(line)
-    marked = line[start.column - 1 : min(stop, first + _WINDOW)]
-    gutter = str(start.line)
-    if line.strip():
-        carets = "^" * max(_width(visible(marked)), 1)
-        cut = ("…" if first else ""), ("…" if len(line) > first + _WINDOW else "")
-        write([(f"{gutter} | ", "dim"), (f"{cut[0]}{visible(shown)}{cut[1]}", "")], file)
-        margin = " " * (_width(visible(before)) + len(cut[0]))
-        write([(f"{' ' * len(gutter)} | ", "dim"), (f"{margin}{carets}", style)], file)
-    if found.hint:
-        write([(f"{' ' * len(gutter)} = ", "dim"), ("help: ", "bold cyan"), (visible(found.hint), "")], file)
-
-
-def _is_safe(found: Diagnostic) -> bool:
-    return found.fix is not None and found.fix.safety is Safety.SAFE
-
-
-def print_changes(changes: Iterable[Change], file: TextIO | None = None, *, indent: str = "") -> None:
-    """Changes by meaning: one line each, and texts as a line diff; on standard output unless told otherwise."""
-    from difflib import unified_diff
-
-    from modelfile.differ import TEXTS
-
-    out = file or sys.stdout
-    for change in changes:
-        title = f"{indent}{change.title}"
-        if change.aspect in TEXTS:
-            write([(title, "bold")], out)
-            old, new = ((side or "").split("\n") if side is not None else [] for side in (change.old, change.new))
-            for line in list(unified_diff(old, new, lineterm="", n=3))[2:]:
-                write([(f"{indent}  {visible(line)}", _DIFF_STYLES.get(line[:1], ""))], out)
+    def print(self, text: str = "", *, err: bool = False, end: str = "\n") -> None:
+        """Write a text and flush; on a terminal, control characters are made visible."""
+        stream = self._stream(err=err)
+        if stream.isatty():
+            text = visible(text, keep="\n\t")
+        if self._drawing and stream.isatty():
+            self._drawing.out(text, end=end, highlight=False)
         else:
-            old_text, new_text = (visible(side) if side else "(none)" for side in (change.old, change.new))
-            write([(f"{title}: ", "bold"), (old_text, "red"), (" -> ", "dim"), (new_text, "green")], out)
+            stream.write(f"{text}{end}")
+            stream.flush()
+
+    def write_bytes(self, content: bytes) -> None:
+        """Write bytes to standard output."""
+        self.stdout.flush()
+        self.stdout.buffer.write(content)
+
+    def print_error(self, message: str, hint: str | None) -> None:
+        """Print an error and its hint on standard error."""
+        self.write([("error: ", "bold red"), (message, "")], err=True)
+        if hint:
+            self.write([("help: ", "bold cyan"), (hint, "")], err=True)
+
+    def print_warning(self, message: str) -> None:
+        """Print a warning on standard error, each only once."""
+        if self.quiet or message in self._warnings:
+            return
+        self._warnings.add(message)
+        self.write([("warning: ", "bold yellow"), (visible(message), "")], err=True)
+
+    def print_note(self, message: str) -> None:
+        """Print a note on standard error."""
+        if not self.quiet:
+            self.write([(visible(message), "dim")], err=True)
+
+    def confirm(self, question: str) -> bool:
+        """Ask a question on standard error; return whether the answer is yes."""
+        self.print(f"{question} [y/N] ", err=True, end="")
+        return self.stdin.readline().strip().lower() in ("y", "yes")
+
+    def show_status(self, text: str) -> None:
+        """Overwrite the last line on standard error; an empty text removes it."""
+        self.stderr.write(f"\r{text}" if text else "\r\x1b[K")
+        self.stderr.flush()
+
+    def console(self, *, err: bool = False) -> Console:
+        """Return a rich console for a stream."""
+        from rich.console import Console  # 25 ms, paid only on a terminal
+
+        return Console(file=self._stream(err=err), _environ=self.environ)
+
+    @contextlib.contextmanager
+    def above(self, console: Console) -> Iterator[None]:
+        """Write to a terminal above what the console draws there, while the context is open."""
+        before, self._drawing = self._drawing, console
+        try:
+            yield
+        finally:
+            self._drawing = before
+
+    def _stream(self, *, err: bool) -> TextIO:
+        return self.stderr if err else self.stdout
 
 
-def print_line_diff(old: str, new: str, path: str) -> None:
-    """A unified diff of two texts of one file; not on a terminal, it is as `patch` wants it."""
-    from difflib import unified_diff
-
-    lines = (text.split("\n") for text in (old, new))
-    before, after = ([*(f"{line}\n" for line in split[:-1]), *filter(None, split[-1:])] for split in lines)
-    for line in unified_diff(before, after, path, path):
-        text = line.removesuffix("\n")
-        write([(visible(text) if sys.stdout.isatty() else text, _DIFF_STYLES.get(line[:1], ""))], sys.stdout)
-        if not line.endswith("\n"):
-            write([("\\ No newline at end of file", "dim")], sys.stdout)
+current: Final[ContextVar[Terminal]] = ContextVar("current")
+"""Terminal of the run; `modelfile.cli.app.main` sets it."""
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    """A text that does nothing to a terminal: tabs become blanks, control and format characters their code."""
-    text = text.replace("\t", " ")
+    """Return a text that is safe on a terminal: tabs as spaces, control and format characters as their code."""
+    if "\t" not in keep:
+        text = text.replace("\t", " ")
     if text.isprintable():
         return text
     return "".join(
         character if character.isprintable() or character in keep else f"<U+{ord(character):04X}>" for character in text
     )
-
-
-def _width(text: str) -> int:
-    """How many columns a text takes on a terminal."""
-    if text.isascii():
-        return len(text)
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    return len(text) + wide - sum(unicodedata.combining(character) != 0 for character in text)

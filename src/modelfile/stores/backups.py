@@ -1,13 +1,13 @@
-"""What tags held before they were overwritten: kept under aliases, so that it can be brought back.
+"""Backups: aliases of overwritten models, from which a rollback restores them.
 
-Ollama deletes the layers of a model that is overwritten. A copy costs no disk, so what `bot:v1` held is first copied
-to the alias `bot:sha256-<64 hex of its digest>-v1`. The digest alone would be an alias for all tags of `bot`: it would
-not tell `bot:v1` from `bot:v2` at a rollback, and builds of one would let go of what is kept of the other, or of a
-pinned base. A tag has room for 80 characters, so that one of more than eight does not fit beside the digest: eight hex
-digits of its own stand for it, behind a dot instead of a dash.
+Ollama deletes the layers of a model that is overwritten. A copy takes no disk space, so the previous model of `bot:v1`
+is first copied to the alias `bot:sha256-<64 hex of its digest>-v1`. The digest alone would be an alias for all tags of
+`bot`: a rollback could not distinguish `bot:v1` and `bot:v2`, and builds of one would evict backups of the other, or a
+pinned base. A tag has at most 80 characters, so one of more than eight does not fit after the digest: the first eight
+hex digits of its sha256 replace it, after a dot instead of a dash.
 
-A copy is as old as the copying, also over an alias that is there (measured on 0.9.3; CopyModel of server/images.go in
-0.24 and 0.33 too). So the age of an alias tells when it was last kept, by whomever and from whichever machine.
+Copying sets the modification time, also over an existing alias (measured on 0.9.3; CopyModel of server/images.go in
+0.24 and 0.33 too). So an alias is as old as its last backup, whichever machine made it.
 """
 
 from __future__ import annotations
@@ -21,208 +21,219 @@ from typing import Final
 
 from modelfile.errors import NotFound, UsageError, VerificationError
 from modelfile.names import ModelName
-from modelfile.stores.protocol import ListedModel, Store
-from modelfile.stores.protocol import held as listed_under
+from modelfile.stores.protocol import ListedModel, Store, StoreLocation, find_listed
 from modelfile.stores.staging import STAGING
 
-_ALIAS: Final = re.compile(r"sha256-[0-9a-f]{64}(?P<of>-.+|\.[0-9a-f]{8})?", re.IGNORECASE)
-_LONGEST_WRITTEN: Final = 8
+_ALIAS: Final = re.compile(r"sha256-[0-9a-f]{64}(?P<suffix>-.+|\.[0-9a-f]{8})?", re.IGNORECASE)
+_MAX_WRITTEN: Final = 8
+"""Length up to which a tag is written in its alias."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RolledBack:
-    """What a rollback did."""
+class Restored:
+    """The outcome of a rollback."""
 
     name: ModelName
     digest: str
-    """What the tag holds now."""
-    before: str | None
-    """What it held; None: nothing."""
-    kept: ModelName | None
-    """Where that is now."""
+    """Digest of the tag's model after the rollback."""
+    previous_digest: str | None
+    """Digest of the tag's model before; None if there was none."""
+    backup: ModelName | None
+    """Alias of the tag's model before."""
 
 
 def is_internal(name: ModelName) -> bool:
-    """Whether a name is one that only builds use: what is being built, or is kept."""
+    """Return whether a name is a staging tag or a backup."""
     return name.tag.startswith(STAGING) or bool(_ALIAS.fullmatch(name.tag))
 
 
 def alias_of(name: ModelName, digest: str) -> ModelName:
-    """The name under which what a tag holds is kept."""
-    return replace(name, tag=f"sha256-{digest.removeprefix('sha256:')}{_of(name)}", tagged=True)
+    """Return the alias for the backup of a tag's model."""
+    return replace(name, tag=f"sha256-{digest.removeprefix('sha256:')}{_suffix(name)}", tagged=True)
 
 
-def _of(name: ModelName) -> str:
+def _suffix(name: ModelName) -> str:
     tag = name.tag.lower()
-    return f"-{tag}" if len(tag) <= _LONGEST_WRITTEN else f".{hashlib.sha256(tag.encode()).hexdigest()[:8]}"
+    return f"-{tag}" if len(tag) <= _MAX_WRITTEN else f".{hashlib.sha256(tag.encode()).hexdigest()[:8]}"
 
 
-def history(name: ModelName, listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
-    """What is kept of a tag, the last kept first."""
-    return _kept(name, _of(name), listed)
+def backups_of(name: ModelName, listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
+    """Return the backups of a tag, the newest first."""
+    return _aliases(name, _suffix(name), listed)
 
 
-def _kept(name: ModelName, of: str, listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
+def _aliases(name: ModelName, suffix: str, listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
     aliases = ((model, _ALIAS.fullmatch(model.name.tag)) for model in listed if _is_tag_of(name, model.name))
-    kept = (model for model, match in aliases if match and (match["of"] or "").lower() == of)
-    return tuple(sorted(kept, key=lambda model: model.modified, reverse=True))
+    found = (model for model, match in aliases if match and (match["suffix"] or "").lower() == suffix)
+    return tuple(sorted(found, key=lambda model: model.modified, reverse=True))
 
 
 def _is_tag_of(name: ModelName, other: ModelName) -> bool:
     return replace(other, tag=name.tag).same_as(name)
 
 
-def keep(name: ModelName, store: Store, limit: int) -> ModelName | None:
-    """Keep what a tag holds, and let go of the oldest `beyond` the limit; None if there is nothing to keep.
+def back_up(name: ModelName, store: Store, limit: int) -> ModelName | None:
+    """Back up a tag's model, and evict the oldest backups over the limit; return the alias, None if there is no model.
 
-    What is kept already is not kept twice, it counts as kept now. A `limit` of 0 keeps nothing and lets nothing go.
+    An existing backup of the same model becomes the newest. A `limit` of 0 backs up nothing and evicts nothing.
 
     Raises:
-        ServerError: It could not be copied; nothing is let go then.
-        VerificationError: The copy is not what the tag held.
+        ServerError: It could not be copied; nothing is evicted.
+        VerificationError: The copy differs from the tag's model.
     """
-    held = listed_under(name, store.list()) if limit else None
-    if held is None:
+    current = find_listed(name, store.list()) if limit else None
+    if current is None:
         return None
-    alias = alias_of(held.name, held.digest)
-    for old in expired(limit, name, alias, copy(held, alias, store)[1]):
-        with contextlib.suppress(NotFound):  # another build was quicker
-            store.remove(old)
+    alias = alias_of(current.name, current.digest)
+    for old in expired(limit, name, alias, copy_verified(current, alias, store)[1]):
+        with contextlib.suppress(NotFound):  # another build evicted it first
+            store.delete(old)
     return alias
 
 
 def expired(limit: int, name: ModelName, alias: ModelName, listed: Iterable[ListedModel]) -> tuple[ModelName, ...]:
-    """What is let go of a tag's history when an alias becomes its last: the oldest, so that `limit` are left.
+    """Return the backups of a tag to evict once an alias is its newest: the oldest, until `limit` are left.
 
-    What was kept just now may be as old as another, to a file system that counts in 4 ms.
+    The alias is passed, because its time may equal that of another backup: file systems count in steps of 4 ms.
     """
-    before = tuple(model.name for model in history(name, listed) if not model.name.same_as(alias))
+    before = tuple(model.name for model in backups_of(name, listed) if not model.name.same_as(alias))
     return before[max(limit - 1, 0) :]
 
 
-def copy(source: ListedModel, destination: ModelName, store: Store) -> tuple[ListedModel, tuple[ListedModel, ...]]:
-    """Give what is listed another name, look whether it is done, and return that, and all that is listed then.
+def copy_verified(
+    source: ListedModel, destination: ModelName, store: Store
+) -> tuple[ListedModel, tuple[ListedModel, ...]]:
+    """Copy a model, verify the copy, and return it with the listing after the copy.
 
     Raises:
         ServerError: It could not be copied.
-        VerificationError: The copy is not what was listed.
+        VerificationError: The copy differs from the source.
     """
     store.copy(source.name, destination)
     listed = store.list()
-    copied = listed_under(destination, listed)
+    copied = find_listed(destination, listed)
     if copied is None or copied.digest != source.digest:
         raise VerificationError(
-            f"{destination} on {store.place} is not what {source.name} was when it was copied",
-            hint="does something else build the same model? run the command again",
+            f"the copy {destination} on {store.location} differs from {source.name}",
+            hint="another program may have changed it at the same time: run the command again",
         )
     return copied, listed
 
 
-_ANYTHING: Final = "anything"
+_ANY_DIGEST: Final = "any"
 
 
 def replace_tag(
-    source: ModelName, name: ModelName, store: Store, *, known: str | None = _ANYTHING
+    source: ModelName, name: ModelName, store: Store, *, previous_digest: str | None = _ANY_DIGEST
 ) -> tuple[ListedModel, ModelName | None]:
-    """Give a tag what another name holds, so that the layers which it alone held go, unless they are kept.
+    """Copy a model onto a tag, and remove the layers of its previous model that no other name needs.
 
-    A copy leaves them on the server's disk for nobody until it is started anew, removing a name does not (measured on
-    0.9.3). So what is overwritten and is not kept has an alias for as long as the copying takes; if that fails, it
-    stays kept.
+    Copying over a name leaves such layers on the server's disk until the server restarts; deleting a name removes them
+    (measured on 0.9.3). So a model that is overwritten without a backup gets one while the copy is made, which is
+    deleted afterwards, and stays if the copy fails.
 
     Args:
-        source: The other name.
+        source: The model to copy.
         name: The tag.
-        store: Where they are.
-        known: The digest of the only model that may be lost, None: of none; else whatever it is.
+        store: The store of both.
+        previous_digest: The digest of the only model that may be discarded, None if none may; default: any.
 
     Returns:
-        What the tag holds then, and where that is kept what it held and was not `known`.
+        The tag's new model, and the alias of its previous model if that was not `previous_digest`.
 
     Raises:
         NotFound: There is no such source.
         ServerError: It could not be copied.
-        VerificationError: The copy is not what the source was.
+        VerificationError: The copy differs from the source.
     """
     listed = store.list()
-    given, held = listed_under(source, listed), listed_under(name, listed)
-    if given is None:
-        raise NotFound(f"there is no {source} on {store.place}")
-    if held is None:
-        return copy(given, name, store)[0], None
-    if held.digest == given.digest:
-        return held, None
-    aside = alias_of(held.name, held.digest)
-    kept, unknown = listed_under(aside, listed), known not in (_ANYTHING, held.digest)
-    if not kept:
-        copy(held, aside, store)
-    copied, _ = copy(given, name, store)
-    if not kept and not unknown:
+    model, current = find_listed(source, listed), find_listed(name, listed)
+    if model is None:
+        raise NotFound(f"{source} not found on {store.location}")
+    if current is None:
+        return copy_verified(model, name, store)[0], None
+    if current.digest == model.digest:
+        return current, None
+    backup = alias_of(current.name, current.digest)
+    had_backup, may_discard = find_listed(backup, listed), previous_digest in (_ANY_DIGEST, current.digest)
+    if not had_backup:
+        copy_verified(current, backup, store)
+    copied, _ = copy_verified(model, name, store)
+    if not had_backup and may_discard:
         with contextlib.suppress(NotFound):
-            store.remove(aside)
-    return copied, aside if unknown else None
+            store.delete(backup)
+    return copied, None if may_discard else backup
 
 
-def rollback(name: ModelName, store: Store, to: str | None = None) -> RolledBack:
-    """Give a tag what it held before, and keep what it holds now: another rollback undoes this one.
+def restore(name: ModelName, store: Store, to: str | None = None) -> Restored:
+    """Restore the previous model of a tag, and back up its current one; a second rollback undoes the first.
 
     Args:
         name: The tag.
-        store: Where it is.
-        to: The beginning of the digest of one of those that are kept; the last one that differs, else.
+        store: The store of the tag.
+        to: The start of the digest of a backup; default: the newest that differs from the tag's model.
 
     Raises:
-        NotFound: Nothing is kept of it, or nothing of that digest.
-        UsageError: Several digests begin so, or the tag holds that already.
+        NotFound: There is no backup, or none with that digest.
+        UsageError: Several digests start so, or the tag already has that model.
         ServerError: It could not be copied; the tag is as it was.
-        VerificationError: The copy is not what was kept.
+        VerificationError: The copy differs from the backup.
     """
     listed = store.list()
-    now = listed_under(name, listed)
-    chosen = _with_digest(name, listed, to, store.place) if to is not None else _last(name, listed, now, store.place)
-    if now and now.digest == chosen.digest:
-        raise UsageError(f"{name} holds {chosen.digest} already", hint=f"see `mf rollback {name} --list`")
-    name = now.name if now else name
-    kept = alias_of(now.name, now.digest) if now else None
-    if now and kept:
-        copy(now, kept, store)
-    copy(chosen, name, store)
-    return RolledBack(name=name, digest=chosen.digest, before=now.digest if now else None, kept=kept)
+    current = find_listed(name, listed)
+    if to is None:
+        backup = _newest_different(name, listed, current, store.location)
+    else:
+        backup = _with_digest(name, listed, to, store.location)
+    if current and current.digest == backup.digest:
+        hint = f"run `mf rollback {name} --list` to list its backups"
+        raise UsageError(f"{name} is already {backup.digest}", hint=hint)
+    name = current.name if current else name
+    alias = alias_of(current.name, current.digest) if current else None
+    if current and alias:
+        copy_verified(current, alias, store)
+    copy_verified(backup, name, store)
+    return Restored(name=name, digest=backup.digest, previous_digest=current.digest if current else None, backup=alias)
 
 
-def _last(name: ModelName, listed: tuple[ListedModel, ...], now: ListedModel | None, place: str) -> ListedModel:
-    kept = history(name, listed)
-    if not kept:
-        raise NotFound(f"nothing is kept of {name} on {place}", hint=_others(name, listed))
-    different = next((model for model in kept if now is None or model.digest != now.digest), None)
+def _newest_different(
+    name: ModelName, listed: tuple[ListedModel, ...], current: ListedModel | None, location: StoreLocation
+) -> ListedModel:
+    """Return the newest backup of a tag that differs from its current model."""
+    found = backups_of(name, listed)
+    if not found:
+        raise NotFound(f"no backups of {name} on {location}", hint=_hint(name, listed))
+    different = next((model for model in found if current is None or model.digest != current.digest), None)
     if different is None:
-        raise NotFound(f"{name} on {place} holds the only model that is kept of it", hint=_others(name, listed))
+        message = f"the only backup of {name} on {location} is its current model"
+        raise NotFound(message, hint=_hint(name, listed))
     return different
 
 
-def _others(name: ModelName, listed: tuple[ListedModel, ...]) -> str:
+def _hint(name: ModelName, listed: tuple[ListedModel, ...]) -> str:
+    """Return the hint of a missing backup: the other tags of the model that have some."""
     tags = (model.name for model in listed if _is_tag_of(name, model.name) and not model.name.same_as(name))
-    if kept := sorted(str(tag) for tag in tags if history(tag, listed)):
-        return f"there is some of {', '.join(kept)}"
-    return "`mf build` keeps what a tag held when it overwrites it, unless --no-keep is given"
+    if others := sorted(str(tag) for tag in tags if backups_of(tag, listed)):
+        return f"there are backups of {', '.join(others)}"
+    return "`mf build` backs up a tag that it overwrites, unless --keep is 0"
 
 
-def _with_digest(name: ModelName, listed: tuple[ListedModel, ...], to: str, place: str) -> ListedModel:
-    """The one whose digest begins so: of those kept of this tag, and of aliases of no tag, such as a pin's."""
+def _with_digest(name: ModelName, listed: tuple[ListedModel, ...], to: str, location: StoreLocation) -> ListedModel:
+    """Return the backup with a digest that starts so: of this tag, or of no tag, such as a pin's alias."""
     start = to.lower().removeprefix("sha256:").removeprefix("sha256-")
-    kept = {model.digest: model for model in (*_kept(name, "", listed), *history(name, listed))}
-    found = [model for digest, model in kept.items() if digest.removeprefix("sha256:").startswith(start)]
+    models = {model.digest: model for model in (*_aliases(name, "", listed), *backups_of(name, listed))}
+    found = [model for digest, model in models.items() if digest.removeprefix("sha256:").startswith(start)]
     match found:
         case [one]:
             return one
-        case [] if kept:
-            there = ", ".join(map(_short, kept))
-            raise NotFound(f"no model of digest {to} is kept of {name} on {place}", hint=f"there is {there}")
+        case [] if models:
+            hint = f"its backups are {', '.join(map(_short, models))}"
+            raise NotFound(f"no backup of {name} on {location} has a digest starting with {to}", hint=hint)
         case []:
-            raise NotFound(f"nothing is kept of {name} on {place}", hint=_others(name, listed))
+            raise NotFound(f"no backups of {name} on {location}", hint=_hint(name, listed))
         case _:
-            several = ", ".join(model.digest for model in found)
-            raise UsageError(f"several models kept of {name} have a digest that begins with {to}", hint=several)
+            hint = f"give more of it: {', '.join(model.digest for model in found)}"
+            raise UsageError(f"several backups of {name} have a digest starting with {to}", hint=hint)
 
 
 def _short(digest: str) -> str:

@@ -1,83 +1,113 @@
-"""What build, lock and diff ask of a place that keeps models."""
+"""The protocol of model stores, and the values that they exchange."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from modelfile.events import Progress
+from modelfile.errors import VerificationError
+from modelfile.events import Events
 from modelfile.names import ModelName
-from modelfile.recipe.model import Model
+
+if TYPE_CHECKING:  # 20 ms that a listing does not need
+    from modelfile.recipe.model import Model
+    from modelfile.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreLocation:
+    """The location of a store; str() gives its text for messages and keys."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True, kw_only=True)
 class StoredModel:
-    """A model as a store has it."""
+    """A model in a store, with its contents."""
 
     name: ModelName
     digest: str
-    """Ollama's own (`sha256:…`), of the manifest: not to be compared between machines."""
+    """Ollama's digest (`sha256:…`) of the manifest; differs between machines for the same model."""
     model: Model
     quantization: str = ""
-    """The type of its weights, as the store calls it; empty where it is not known."""
+    """Type of the weights in the store's words; empty if unknown."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The fingerprint of its contents (`mf1:…`)."""
+        from modelfile.recipe.model import fingerprint
+
+        return fingerprint(self.model)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedModel:
-    """A model as a store lists it."""
+    """A model in the listing of a store."""
 
     name: ModelName
     digest: str
-    """Ollama's own (`sha256:…`), as in Stored."""
+    """Ollama's digest (`sha256:…`), as in StoredModel."""
     size: int
-    """In bytes, of all its layers; other models may share them."""
+    """Total size of its layers in bytes; other models may share them."""
     modified: datetime
-    """When the name was given what it holds."""
+    """Time of the last change to the name's contents."""
 
 
 def newest_first(listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
-    """Models in the order of a listing."""
+    """Return models in the order of a listing."""
     return tuple(sorted(listed, key=lambda model: (-model.modified.timestamp(), str(model.name))))
 
 
-def held(name: ModelName, listed: Iterable[ListedModel]) -> ListedModel | None:
-    """What is listed under a name."""
+def find_listed(name: ModelName, listed: Iterable[ListedModel]) -> ListedModel | None:
+    """Return the model that is listed under a name."""
     return next((model for model in listed if model.name.same_as(name)), None)
 
 
+def missing_after(done: str, name: ModelName, location: StoreLocation) -> VerificationError:
+    """Return the error for a store that reports success, as in `pulled`, and does not have the model."""
+    return VerificationError(
+        f"{location} reported that it {done} {name}, but does not have it", hint="see the server's log"
+    )
+
+
 class Store(Protocol):
-    """An Ollama server, or what does as well."""
+    """An Ollama server, or a stand-in for one."""
 
     @property
-    def place(self) -> str:
-        """Where it is, for messages."""
+    def location(self) -> StoreLocation:
+        """Location of the store."""
 
-    def version(self) -> str:
-        """The version of the Ollama that keeps it."""
+    @property
+    def ollama(self) -> str:
+        """Version of the server's Ollama in its own notation; requested once."""
 
     def list(self) -> tuple[ListedModel, ...]:
-        """The models that are here, the newest first."""
+        """Return the models in the store, the newest first."""
 
     def find(self, name: ModelName) -> StoredModel | None:
-        """The model of that name, if it is here."""
+        """Return the model of a name; None if the store has none."""
 
     def has_blob(self, digest: str) -> bool:
-        """Whether these bytes are here."""
+        """Return whether the store has the blob of a digest."""
 
     def put_blob(self, digest: str, path: Path, on_sent: Callable[[int], None]) -> None:
-        """Take a file's bytes; `on_sent` hears of every chunk's size, and, negative, of what has to be sent again."""
+        """Upload a file as a blob; `on_sent` gets the size of each chunk, negative if it must be sent again."""
 
-    def create(self, name: ModelName, request: Mapping[str, Any]) -> Iterator[Progress]:
-        """Make a model of Ollama's create request; done when the iterator is."""
+    def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
+        """Create a model from a recipe; the store must have the blobs of its files."""
 
-    def fetch(self, name: ModelName) -> Iterator[Progress]:
-        """Get a model from its registry; done when the iterator is."""
+    def pull(self, name: ModelName, events: Events) -> None:
+        """Pull a model from its registry."""
 
     def copy(self, source: ModelName, destination: ModelName) -> None:
-        """Give a model another name."""
+        """Copy a model to another name; this takes no disk space."""
 
-    def remove(self, name: ModelName) -> None:
-        """Take a name away."""
+    def delete(self, name: ModelName) -> None:
+        """Delete a name, and the layers that no other name needs."""

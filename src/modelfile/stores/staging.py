@@ -1,4 +1,4 @@
-"""The names under which models are made before they take their own."""
+"""Staging tags: the names under which models are built and verified before they are published."""
 
 from __future__ import annotations
 
@@ -14,63 +14,63 @@ from modelfile.names import ModelName
 from modelfile.stores.protocol import ListedModel
 
 STAGING: Final = "mf-building-"
-"""Begins the tag of all of them."""
-_ID: Final = re.compile(r"[0-9a-f]{8}")
-_LONGEST_TAG: Final = 80
-_ABANDONED: Final = timedelta(hours=1)
-"""A build looks at what it has made and then gives up the name: in seconds."""
-WAITED_FOR: Final = timedelta(minutes=1)
-"""So old is what a build has left that was killed, if it has been waited for too."""
+"""The beginning of every staging tag."""
+_MACHINE: Final = re.compile(r"[0-9a-f]{8}")
+_MAX_TAG: Final = 80
+_STALE_AGE: Final = timedelta(hours=1)
+"""Age after which a staging tag counts as abandoned; a build removes its own within seconds."""
+STALE_AGE_AFTER_WAIT: Final = timedelta(minutes=1)
+"""Age after which a staging tag we waited for counts as abandoned."""
 
 
 def staging_name(name: ModelName) -> ModelName:
-    """The name under which a model is made here.
+    """Return the staging tag of a model on this machine.
 
-    Another machine's is another, so that two of them that make one model at a time do not meet before its own name.
+    Each machine has its own, so that concurrent builds of one model do not collide before they publish it.
     """
-    return _staging(name, _here())
+    return _staging_name(name, _machine_id())
 
 
-def _staging(name: ModelName, where: str) -> ModelName:
-    return replace(name, tag=f"{STAGING}{where}-{name.tag}"[:_LONGEST_TAG], tagged=True)
+def _staging_name(name: ModelName, machine: str) -> ModelName:
+    return replace(name, tag=f"{STAGING}{machine}-{name.tag}"[:_MAX_TAG], tagged=True)
 
 
 def stale_staging(
-    name: ModelName, listed: Collection[ListedModel], age: timedelta = _ABANDONED
+    name: ModelName, listed: Collection[ListedModel], age: timedelta = _STALE_AGE
 ) -> tuple[ModelName, ...]:
-    """What builds of a name that were killed have left: here, and elsewhere if something is newer by an age.
+    """Return the stale staging tags of a name: this machine's, and those of other machines older than `age`.
 
-    No clock but the server's is asked: others may go wrong.
+    The age is measured from the newest model on the server, because other clocks than the server's may be wrong.
     """
-    ours, newest = staging_name(name), max((model.modified for model in listed), default=None)
+    own, newest = staging_name(name), max((model.modified for model in listed), default=None)
     return tuple(
         model.name
-        for model in _scratches(name, listed)
-        if model.name.same_as(ours) or (newest and newest - model.modified > age)
+        for model in _staging_tags(name, listed)
+        if model.name.same_as(own) or (newest and newest - model.modified > age)
     )
 
 
-def ahead(name: ModelName, listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
-    """What other machines have made of a name before this one, and have yet to give the name.
+def earlier_builds(name: ModelName, listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
+    """Return the staging tags that other machines made before this one, and have yet to publish.
 
-    All see the same list, with times by the server's clock.
+    All machines see the same list, with times by the server's clock.
     """
-    made = sorted(_scratches(name, listed), key=lambda model: (model.modified, str(model.name)))
-    ours = next((number for number, model in enumerate(made) if model.name.same_as(staging_name(name))), 0)
-    return tuple(model for model in made[:ours] if model.modified >= made[ours].modified - _ABANDONED)
+    tags = sorted(_staging_tags(name, listed), key=lambda model: (model.modified, str(model.name)))
+    own = next((number for number, model in enumerate(tags) if model.name.same_as(staging_name(name))), 0)
+    return tuple(model for model in tags[:own] if model.modified >= tags[own].modified - _STALE_AGE)
 
 
-def _scratches(name: ModelName, listed: Iterable[ListedModel]) -> Iterator[ListedModel]:
+def _staging_tags(name: ModelName, listed: Iterable[ListedModel]) -> Iterator[ListedModel]:
     for model in listed:
-        where = model.name.tag.removeprefix(STAGING)[:8]
-        if _ID.fullmatch(where) and model.name.same_as(_staging(name, where)):
+        machine = model.name.tag.removeprefix(STAGING)[:8]
+        if _MACHINE.fullmatch(machine) and model.name.same_as(_staging_name(name, machine)):
             yield model
 
 
-def _here() -> str:
-    """Eight hex digits that tell this user on this machine from all others."""
-    from socket import gethostname  # with http.client it comes anyway
+def _machine_id() -> str:
+    """Return eight hex digits that identify this user on this machine."""
+    from socket import gethostname  # http.client imports it too
 
-    folder = cache_folder()  # who shares it shares the locks in it
+    folder = cache_folder()  # users who share it share its locks, too
     number = folder.stat().st_ino if folder else 0
     return hashlib.sha256(f"{gethostname()} {folder} {number}".encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""Bring a base or files into a store."""
+"""Transfers into a store: pull a base from its registry, upload local files."""
 
 from __future__ import annotations
 
@@ -20,52 +20,51 @@ from modelfile.weights.digests import size_of
 
 _T = TypeVar("_T")
 
-_SIDE_BY_SIDE: Final = 4
-_MOMENT: Final = 0.2
-"""In seconds: Windows hears of Ctrl-C only between two waits."""
+_THREADS: Final = 4
+_POLL_INTERVAL: Final = 0.2
+"""In seconds; Windows notices Ctrl-C only between two waits."""
 
 
-def fetch(base: ModelName, store: Store, events: Events) -> None:
+def pull_base(base: ModelName, store: Store, events: Events) -> None:
     """Pull a base from its registry.
 
     Raises:
-        ServerError: It is not to be had.
+        ServerError: It cannot be pulled.
     """
     try:
-        for progress in store.fetch(base):
-            events(progress)
+        store.pull(base, events)
     except ServerError as error:
         if type(error) is not ServerError:
             raise
         raise ServerError(
-            f"the base {base} is not on the server and cannot be pulled: {error.message}",
-            hint="check its name and tag; if it is meant as a path, it has to exist beside the Modelfile",
+            f"cannot pull base {base}: {error.message}",
+            hint="check its name and tag; if it is a path, check that the file exists",
         ) from error
 
 
-def send_all(digests: Mapping[Path, str], store: Store, events: Events) -> None:
-    """Upload the files that the store lacks, some of them side by side; a failure or an interruption stops them all.
+def upload_all(digests: Mapping[Path, str], store: Store, events: Events) -> None:
+    """Upload the files that the store lacks, several at a time; a failure or an interruption stops all uploads.
 
-    What another build on this machine sends at the same moment is waited for, and not sent twice.
+    If another build on this machine is uploading a file, wait for it instead of uploading it twice.
 
     Raises:
         InputError: A file cannot be read, or has changed since its digest was computed.
-        ServerError: The store did not take one.
+        ServerError: The store rejected a file.
     """
     paths = {digest: path for path, digest in digests.items()}
-    tally = _Tally(paths.values(), events)
+    progress = _UploadProgress(paths.values(), events)
     try:
-        _side_by_side([partial(_send, path, digest, store, tally, events) for digest, path in paths.items()])
+        _run_in_parallel([partial(_upload, path, digest, store, progress, events) for digest, path in paths.items()])
     finally:
-        tally.stop()
+        progress.stop()
 
 
 class _Stopped(Exception):
     """Another upload has failed."""
 
 
-class _Tally:
-    """What all uploads together have sent."""
+class _UploadProgress:
+    """The progress of all uploads together."""
 
     def __init__(self, paths: Collection[Path], events: Events) -> None:
         what = next(iter(paths)).name if len(paths) == 1 else f"{len(paths)} files"
@@ -77,41 +76,41 @@ class _Tally:
         self._lock = threading.Lock()
 
     def add(self, length: int) -> None:
-        """Count what has been sent."""
+        """Count uploaded bytes, and report them."""
         with self._lock:
             if self._stopped:
                 raise _Stopped
             self._sent += length
             self._events(Progress(status=self._status, total=self._total, completed=self._sent))
 
-    def leave_out(self, length: int) -> None:
-        """Count what need not be sent."""
+    def skip(self, length: int) -> None:
+        """Subtract bytes that the store already has."""
         with self._lock:
             self._total -= length
 
     def stop(self) -> None:
-        """Let whoever counts next stop."""
+        """Stop every upload at its next chunk."""
         with self._lock:
             self._stopped = True
 
 
-def _send(path: Path, digest: str, store: Store, tally: _Tally, events: Events) -> None:
-    with name_lock(f"blob {digest}", store.place, events, f"upload of {path.name}"):
+def _upload(path: Path, digest: str, store: Store, progress: _UploadProgress, events: Events) -> None:
+    with name_lock(f"blob {digest}", str(store.location), events, f"upload of {path.name}"):
         if store.has_blob(digest):
-            tally.leave_out(size_of(path))
+            progress.skip(size_of(path))
             return
-        tally.add(0)
+        progress.add(0)
         try:
-            store.put_blob(digest, path, tally.add)
+            store.put_blob(digest, path, progress.add)
         except InputError:
             digests.forget_digest(path)
             raise
 
 
-def _side_by_side(tasks: Sequence[Callable[[], None]]) -> None:
-    """Do tasks in a few threads; a failure is raised at once.
+def _run_in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
+    """Run tasks in a few threads; raise a failure at once.
 
-    One that waits for a server for good does not hold up the end of the program: the threads are daemons.
+    The threads are daemons, so that one waiting for a silent server does not delay the exit of the program.
     """
     if len(tasks) == 1:
         tasks[0]()
@@ -131,7 +130,7 @@ def _side_by_side(tasks: Sequence[Callable[[], None]]) -> None:
         except BaseException as error:  # noqa: BLE001  # raised again below
             ended.put(error)
 
-    for _ in range(min(_SIDE_BY_SIDE, len(tasks))):
+    for _ in range(min(_THREADS, len(tasks))):
         threading.Thread(target=work, daemon=True).start()
     for _ in tasks:
         if error := next_of(ended):
@@ -139,7 +138,7 @@ def _side_by_side(tasks: Sequence[Callable[[], None]]) -> None:
 
 
 def next_of(queue: SimpleQueue[_T]) -> _T:
-    """Wait for the next item, and for Ctrl-C."""
+    """Return the next item; Ctrl-C ends the wait."""
     while True:
         with contextlib.suppress(Empty):
-            return queue.get(timeout=_MOMENT)
+            return queue.get(timeout=_POLL_INTERVAL)

@@ -1,1 +1,1 @@
-"""The Modelfile language: text to typed, lossless tree."""
+"""The Modelfile language: the parser, its lossless typed tree, and its syntax errors."""

@@ -1,4 +1,4 @@
-"""The tree of a Modelfile. Every leaf has its span; what stands between the leaves is blanks and line ends."""
+"""The tree of a Modelfile. Every leaf has its span; between the leaves there is only whitespace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modelfile.source import Span
 
 
 class Quoting(StrEnum):
-    """How a value is written."""
+    """The quotes around a value."""
 
     NONE = ""
     DOUBLE = '"'
@@ -19,7 +19,7 @@ class Quoting(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """An instruction word, a parameter's name or a message's role, as written."""
+    """An instruction word, the name of a parameter or the role of a message, as written."""
 
     text: str
     span: Span
@@ -30,28 +30,28 @@ class Value:
     """The argument of an instruction."""
 
     text: str
-    """As Ollama reads it: unquoted, trimmed, without the characters it drops."""
+    """The value as Ollama reads it: without quotes, surrounding whitespace and unprintable characters."""
     span: Span
-    """With its quotes, without the blanks around them; empty where nothing is written."""
+    """The span with the quotes, without surrounding whitespace; empty if there is no value."""
     content: Span
-    """Inside the quotes."""
+    """The span inside the quotes."""
     quoting: Quoting = Quoting.NONE
     closed: bool = True
-    """Whether its quotes end; else `text` is what follows them, up to the next instruction."""
+    """False if the quotes are never closed; `text` then extends to the next instruction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
-    """A line whose first non-blank character is `#`."""
+    """A line that starts with `#`, apart from whitespace."""
 
     text: str
-    """Without the `#` and the blanks around."""
+    """The text without the `#` and surrounding whitespace."""
     span: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """A line that begins with no instruction of Ollama's followed by a blank."""
+    """A line that does not start with an instruction word and whitespace."""
 
     word: Word
     rest: Word
@@ -59,8 +59,8 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Headless:
-    """A PARAMETER or MESSAGE without a name or role that ends in a blank; Ollama gives up here."""
+class Incomplete:
+    """A PARAMETER or MESSAGE without a name or role that whitespace follows; Ollama stops here."""
 
     keyword: Word
     rest: Word
@@ -77,7 +77,7 @@ class Instruction:
 
 
 class From(Instruction):
-    """FROM: the base, a model's name or a path to weights."""
+    """FROM: the base, as the name of a model or a path to weights."""
 
     __slots__ = ()
 
@@ -107,13 +107,13 @@ class System(Instruction):
 
 
 class License(Instruction):
-    """LICENSE: a licence's text; several add up."""
+    """LICENSE: the text of a license; several add up."""
 
     __slots__ = ()
 
 
 class Renderer(Instruction):
-    """RENDERER: the built-in renderer that takes the template's place."""
+    """RENDERER: the built-in renderer that replaces the template."""
 
     __slots__ = ()
 
@@ -132,29 +132,29 @@ class Requires(Instruction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter(Instruction):
-    """PARAMETER: a runtime option."""
+    """PARAMETER: the name and value of a parameter."""
 
     name: Word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message(Instruction):
-    """MESSAGE: one turn of the conversation that is put before the user's."""
+    """MESSAGE: a message at the start of every conversation."""
 
     role: Word
 
 
-Node: TypeAlias = Comment | Unknown | Headless | Instruction
+Node: TypeAlias = Comment | Unknown | Incomplete | Instruction
 
 WORDS: dict[str, type[Instruction]] = {
     node.__name__.upper(): node
     for node in (From, Parameter, Template, System, Adapter, License, Message, Renderer, Parser, Requires, Draft)
 }
-"""The instruction words, in the order of Ollama's documentation, and their nodes."""
+"""The instruction words, in the order of Ollama's documentation, and their classes."""
 
 
 def command_name(node: Instruction) -> str:
-    """The name of an instruction in Ollama's parser."""
+    """Return the name of an instruction in Ollama's parser."""
     match node:
         case Parameter():
             return node.name.text
@@ -165,5 +165,5 @@ def command_name(node: Instruction) -> str:
 
 
 def command_value(node: Instruction) -> str:
-    """The value of an instruction in Ollama's parser."""
+    """Return the value of an instruction in Ollama's parser."""
     return f"{node.role.text}: {node.value.text}" if isinstance(node, Message) else node.value.text

@@ -1,4 +1,4 @@
-"""From a text to its nodes, by the grammar in modelfile.lark."""
+"""The parser of Modelfiles, by the grammar in modelfile.lark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modelfile.source import Span
 from modelfile.syntax.nodes import (
     WORDS,
     Comment,
-    Headless,
+    Incomplete,
     Message,
     Node,
     Parameter,
@@ -26,7 +26,7 @@ from modelfile.syntax.nodes import (
 if TYPE_CHECKING:
     from lark import Lark, Token, Tree
 
-_BLANKS: Final = " \t" + NUL
+_WHITESPACE: Final = " \t" + NUL
 _UNCLOSABLE: Final = "\x01"
 _TRIPLE_START: Final = re.compile(r'"\0*"\0*"')
 _TRIPLE_END: Final = re.compile(r'"\0*"\0*"[ \t\0]*(?![^\r\n])')
@@ -40,24 +40,24 @@ def _grammar() -> Lark:
 
 
 def parse_nodes(text: str) -> tuple[Node, ...]:
-    """The nodes of a Modelfile in the order of its text. Every text has some: what Ollama refuses is a node too."""
+    """Parse a text into nodes, in the order of the text. Never fails: text that Ollama rejects becomes a node too."""
     masked = mask(text)
     tree = _grammar().parse(_mark_unclosable(masked))
     return tuple(map(_Builder(text, masked).node, tree.children))  # type: ignore[arg-type]  # only rules there
 
 
 def _mark_unclosable(text: str) -> str:
-    """Replace the quotes that open a value with no end, so that the grammar need not search the whole text for each."""
+    """Replace quotes that are never closed, so that the grammar does not search the whole text for each of them."""
     if '"' not in text:
         return text
     triple = max((match.start() for match in _TRIPLE_END.finditer(text)), default=-1) + 1
     double = max((match.start() for match in _DOUBLE_END.finditer(text, triple)), default=triple - 1) + 1
-    between = _TRIPLE_START.sub(lambda match: _UNCLOSABLE + match[0][1:], text[triple:double])
-    return text[:triple] + between + text[double:].replace('"', _UNCLOSABLE)
+    unclosed = _TRIPLE_START.sub(lambda match: _UNCLOSABLE + match[0][1:], text[triple:double])
+    return text[:triple] + unclosed + text[double:].replace('"', _UNCLOSABLE)
 
 
 class _Builder:
-    """Makes nodes of what the grammar found in the masked text, with the original's characters."""
+    """The builder of nodes: it takes spans from the masked text and characters from the original."""
 
     def __init__(self, original: str, masked: str) -> None:
         self._original = original
@@ -70,10 +70,10 @@ class _Builder:
         if tree.data == "unknown":
             return self._unknown(tokens[0])
         first = self._word(tokens[0])
-        if tree.data == "headless":
+        if tree.data == "incomplete":
             end = first.span.end
             rest = self._word(tokens[1]) if len(tokens) > 1 else Word("", Span(end, end))
-            return Headless(keyword=first, rest=rest, span=Span(first.span.start, rest.span.end))
+            return Incomplete(keyword=first, rest=rest, span=Span(first.span.start, rest.span.end))
         if tree.data == "instruction":
             value = self._value(tokens[1:], tokens[0])
             kind = WORDS[self._masked[first.span.start : first.span.end].lstrip(NUL).upper()]
@@ -88,10 +88,10 @@ class _Builder:
         span = self._span(token, " \t")
         return Comment(text=self._original[span.start + 1 : span.end].strip(), span=span)
 
-    def _span(self, token: Token, blanks: str = _BLANKS) -> Span:
-        """A token's span without the blanks, and what Ollama drops, after it."""
+    def _span(self, token: Token, whitespace: str = _WHITESPACE) -> Span:
+        """Return the span of a token without trailing whitespace and unprintable characters."""
         start = token.start_pos or 0
-        return Span(start, start + len(token.rstrip(blanks)))
+        return Span(start, start + len(token.rstrip(whitespace)))
 
     def _word(self, token: Token) -> Word:
         span = self._span(token)
@@ -128,9 +128,9 @@ class _Builder:
         return Value(text=self._read(content), span=span, content=content, quoting=quoting)
 
     def _read(self, span: Span) -> str:
-        """The original's text without what Ollama drops."""
+        """Return the original text without unprintable characters."""
         original = self._original[span.start : span.end]
         masked = self._masked[span.start : span.end]
         if NUL not in masked:
             return original
-        return "".join(character for character, kept in zip(original, masked, strict=True) if kept != NUL)
+        return "".join(character for character, mark in zip(original, masked, strict=True) if mark != NUL)

@@ -1,4 +1,4 @@
-"""How a text is written so that Ollama reads that text: bare, in `"`, or in triple quotes. There are no escapes."""
+"""Quoting of values so that Ollama reads them back: bare, in `"` or in triple quotes. There are no escapes."""
 
 from __future__ import annotations
 
@@ -9,41 +9,46 @@ from modelfile.characters import NUL, mask
 from modelfile.errors import InputError
 from modelfile.syntax.nodes import Quoting
 
-_LINE_END: Final = re.compile(r"[\r\n]")
+_NEWLINE: Final = re.compile(r"[\r\n]")
 _EARLY_DOUBLE: Final = re.compile(r'"[ \t]*[\r\n]')
 _EARLY_TRIPLE: Final = re.compile(r'"""[ \t]*[\r\n]')
 
 
 def can_hold(quoting: Quoting, text: str) -> bool:
-    """Whether Ollama reads the same between these quotes as the text is, but for the characters it drops anyway."""
-    kept = mask(text).replace(NUL, "")
+    """Return whether Ollama reads a text in these quotes unchanged, apart from unprintable characters."""
+    printable = mask(text).replace(NUL, "")
     match quoting:
         case Quoting.NONE:
-            return bool(kept) and not _LINE_END.search(kept) and kept == kept.strip(" \t") and kept[0] != '"'
+            return (
+                bool(printable)
+                and not _NEWLINE.search(printable)
+                and printable == printable.strip(" \t")
+                and printable[0] != '"'
+            )
         case Quoting.DOUBLE:
-            return kept != '"' and not kept.startswith('""') and not _EARLY_DOUBLE.search(kept)
+            return printable != '"' and not printable.startswith('""') and not _EARLY_DOUBLE.search(printable)
         case Quoting.TRIPLE:
-            return not _EARLY_TRIPLE.search(kept)
+            return not _EARLY_TRIPLE.search(printable)
 
 
-def plainest(text: str) -> Quoting | None:
-    """The plainest quoting that can hold a text; None if no Modelfile can express it."""
+def choose_quoting(text: str) -> Quoting | None:
+    """Return the simplest quoting that can hold a text; None if no Modelfile can express it."""
     return next((quoting for quoting in Quoting if can_hold(quoting, text)), None)
 
 
 def quote(text: str) -> str:
-    """A text as it is to be written behind an instruction.
+    """Return a text as the value of an instruction, quoted if necessary.
 
     Raises:
-        InputError: No Modelfile can express it: Ollama would drop a character of it, or end it early.
+        InputError: No Modelfile can express it: Ollama would drop a character, or end the value early.
     """
     if NUL in (masked := mask(text)):
         character = text[masked.index(NUL)]
-        raise InputError(f"no Modelfile can express U+{ord(character):04X}: Ollama drops it")
-    quoting = plainest(text)
+        raise InputError(f"cannot write U+{ord(character):04X} in a Modelfile: Ollama drops it")
+    quoting = choose_quoting(text)
     if quoting is None:
         raise InputError(
-            'no Modelfile can express this text: it has a line that ends in """, which would end it there',
-            hint="put another character after the quotes",
+            'cannot write this text in a Modelfile: one of its lines ends in """, which would end the value',
+            hint="put another character after these quotes",
         )
     return f"{quoting}{text}{quoting}"

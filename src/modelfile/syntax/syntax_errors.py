@@ -1,4 +1,4 @@
-"""What Ollama's parser refuses: every cause at its place, and the one that Ollama itself would name."""
+"""Syntax errors: all of them as diagnostics, and the one that Ollama's parser reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modelfile.diagnostics import Diagnostic, Edit, Finding, Fix, Safety, Severi
 from modelfile.source import Source, Span
 from modelfile.syntax.nodes import (
     Comment,
-    Headless,
+    Incomplete,
     Instruction,
     Message,
     Node,
@@ -21,14 +21,14 @@ from modelfile.syntax.nodes import (
     Value,
     command_name,
 )
-from modelfile.syntax.suggestions import is_meant_as_from, stray_lines
+from modelfile.syntax.suggestions import looks_like_from, suggest
 
 CODES: Final = {
     "missing-from": "MF101",
     "unknown-instruction": "MF102",
     "missing-argument": "MF103",
     "unclosed-quote": "MF104",
-    "double-blank": "MF107",
+    "extra-space": "MF107",
     "invalid-role": "MF108",
 }
 ROLES: Final = ("system", "user", "assistant")
@@ -36,15 +36,15 @@ ROLES: Final = ("system", "user", "assistant")
 _MODELPACK: Final = frozenset(
     "NAME ARCH FAMILY FORMAT PARAMSIZE PRECISION QUANTIZATION CONFIG MODEL CODE DOC DATASET".split()  # noqa: SIM905  # words
 )
-_SHOWN: Final = 3
+_MAX_NAMED: Final = 3
 _LETTERS: Final = re.compile(r"[A-Za-z]*")
 _PAIR: Final = re.compile(r"(\w+)[ \t]*[=:][ \t]*(.*)")
-_MEANT_ROLES: Final = {"human": "user", "bot": "assistant", "ai": "assistant", "model": "assistant"}
-_LINE_END: Final = re.compile(r"[\r\n]")
+_ROLE_ALIASES: Final = {"human": "user", "bot": "assistant", "ai": "assistant", "model": "assistant"}
+_NEWLINE: Final = re.compile(r"[\r\n]")
 
 
 class Cause(StrEnum):
-    """Why Ollama's parser refuses a Modelfile, in the words of its vectors."""
+    """The reason why Ollama's parser rejects a Modelfile, in the words of the test vectors."""
 
     NO_FROM = "no FROM"
     UNEXPECTED_END = "unexpected end"
@@ -53,35 +53,35 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """What Ollama says, which stops at the first fault."""
+class Rejection:
+    """The error that Ollama's parser reports: the first one."""
 
     cause: Cause
     line: int | None
-    """As Ollama counts: from 1, where `\\r\\n` is two line ends. None where it names no line."""
+    """The line as Ollama counts: from 1, with `\\r\\n` as two newlines. None if it reports no line."""
 
 
-def refusal(text: str, nodes: Sequence[Node]) -> Refusal | None:
-    """What Ollama's parser (0.33) says of a Modelfile; None if it takes it."""
+def find_rejection(text: str, nodes: Sequence[Node]) -> Rejection | None:
+    """Return the error that Ollama's parser (0.33) reports for a Modelfile; None if it accepts it."""
     for node in nodes:
         match node:
             case Unknown():
                 match = _LETTERS.match(text, node.span.start + 1)
                 end = match.end() if match else node.span.end
                 if end == len(text):
-                    return Refusal(Cause.UNEXPECTED_END, None)
-                return Refusal(Cause.UNKNOWN_INSTRUCTION, _line(text, end + 1))
-            case Headless():
-                return Refusal(Cause.UNEXPECTED_END, None)
+                    return Rejection(Cause.UNEXPECTED_END, None)
+                return Rejection(Cause.UNKNOWN_INSTRUCTION, _line(text, end + 1))
+            case Incomplete():
+                return Rejection(Cause.UNEXPECTED_END, None)
             case Message() if node.role.text not in ROLES:
-                return Refusal(Cause.INVALID_ROLE, _line(text, node.role.span.end))
+                return Rejection(Cause.INVALID_ROLE, _line(text, node.role.span.end))
             case Instruction() if not node.value.closed:
-                return Refusal(Cause.UNEXPECTED_END, None)
-    return None if _has_from(nodes) else Refusal(Cause.NO_FROM, None)
+                return Rejection(Cause.UNEXPECTED_END, None)
+    return None if _has_from(nodes) else Rejection(Cause.NO_FROM, None)
 
 
 def _line(text: str, offset: int) -> int:
-    return 1 + len(_LINE_END.findall(text, 0, offset))
+    return 1 + len(_NEWLINE.findall(text, 0, offset))
 
 
 def _has_from(nodes: Sequence[Node]) -> bool:
@@ -89,22 +89,22 @@ def _has_from(nodes: Sequence[Node]) -> bool:
 
 
 def diagnose(source: Source, nodes: Sequence[Node]) -> tuple[Diagnostic, ...]:
-    """Everything that Ollama's parser would refuse, in the order of the text; nothing exactly when it takes it."""
+    """Return all syntax errors in the order of the text; none if and only if Ollama's parser accepts it."""
     if not _has_from(nodes) and (modelpack := _modelpack(nodes)):
         return (modelpack,)
-    found = [*_missing_from(source, nodes), *(_fault(name, finding) for name, finding in stray_lines(source, nodes))]
+    found = [*_missing_from(source, nodes), *(_diagnostic(name, finding) for name, finding in suggest(source, nodes))]
     instructions = [node for node in nodes if isinstance(node, Instruction)]
     for number, node in enumerate(instructions, 1):
         if isinstance(node, Message) and node.role.text not in ROLES:
             found.append(_invalid_role(node))
         if not node.value.closed:
-            shown = instructions[number : number + _SHOWN]
+            shown = instructions[number : number + _MAX_NAMED]
             found.append(_unclosed_quote(source, node, shown, more=len(instructions) - number - len(shown)))
-    found += (_headless(node) for node in nodes if isinstance(node, Headless))
+    found += (_incomplete(node) for node in nodes if isinstance(node, Incomplete))
     return tuple(sorted(found, key=lambda diagnostic: diagnostic.span.start))
 
 
-def _fault(name: str, found: Finding) -> Diagnostic:
+def _diagnostic(name: str, found: Finding) -> Diagnostic:
     return Diagnostic(
         code=CODES[name],
         name=name,
@@ -120,93 +120,96 @@ def _modelpack(nodes: Sequence[Node]) -> Diagnostic | None:
     words = [node.word for node in nodes if isinstance(node, Unknown) and node.word.text in _MODELPACK]
     if not words or all(word.text == "FORMAT" for word in words):
         return None
-    message = "this is a Modelfile of CNCF ModelPack, another language of the same file name"
-    return _fault("unknown-instruction", Finding(words[0].span, message, "`modctl build` reads it, Ollama does not"))
+    message = "this is a Modelfile of CNCF ModelPack, a different format with the same file name"
+    return _diagnostic(
+        "unknown-instruction", Finding(words[0].span, message, "Ollama cannot read it; build it with `modctl build`")
+    )
 
 
 def _missing_from(source: Source, nodes: Sequence[Node]) -> Iterator[Diagnostic]:
-    if _has_from(nodes) or any(isinstance(node, Unknown) and is_meant_as_from(node) for node in nodes):
+    if _has_from(nodes) or any(isinstance(node, Unknown) and looks_like_from(node) for node in nodes):
         return
-    message, hint = "no FROM", "begin with `FROM name:tag`, or `FROM ./weights.gguf`"
+    message, hint = "missing FROM", "start with `FROM name:tag` or `FROM ./weights.gguf`"
     commented = next((node for node in nodes if isinstance(node, Comment) and node.text.startswith("FROM ")), None)
     if commented:
-        hint = f"line {source.line_of(commented.span.start)} has one in a comment: delete its #"
+        hint = f"line {source.line_of(commented.span.start)} has it in a comment: delete the #"
     elif not any(not isinstance(node, Comment) for node in nodes):
-        message = f"no FROM: the file {'has nothing but comments' if nodes else 'is empty'}"
-    yield _fault("missing-from", Finding(Span(0, 0), message, hint))
+        message = f"missing FROM: the file {'contains only comments' if nodes else 'is empty'}"
+    yield _diagnostic("missing-from", Finding(Span(0, 0), message, hint))
 
 
-def _word(node: Instruction | Headless) -> str:
+def _word(node: Instruction | Incomplete) -> str:
     return node.keyword.text.strip().upper()
 
 
-def _headless(node: Headless) -> Diagnostic:
+def _incomplete(node: Incomplete) -> Diagnostic:
     word, rest = _word(node), node.rest
     part, example = ("name", "PARAMETER temperature 0.7") if word == "PARAMETER" else ("role", "MESSAGE user Hello!")
     if not rest.text:
-        return _fault("missing-argument", Finding(node.span, f"{word} has no {part}", f"write `{example}`"))
+        return _diagnostic("missing-argument", Finding(node.span, f"missing {part} after {word}", f"write `{example}`"))
     if rest.text.isidentifier():
         hint = f"write `{word} {rest.text} …` on one line"
-        return _fault("missing-argument", Finding(node.span, f"{word} {rest.text} has no value", hint))
+        return _diagnostic("missing-argument", Finding(node.span, f"missing value for {word} {rest.text}", hint))
     fix = None
     if (pair := _PAIR.fullmatch(rest.text)) and pair[2]:
         fix = Fix(edits=(Edit(rest.span, f"{pair[1]} {pair[2]}"),))
         example = f"{word} {pair[1]} {pair[2]}"
-    hint = f"put one blank after the {part}, and nothing else: `{example}`"
-    message = f"`{rest.text}` does not begin with a {word.lower()}'s {part}"
-    return _fault("missing-argument", Finding(rest.span, message, hint, fix))
+    hint = f"write a space after the {part}, and nothing else: `{example}`"
+    message = f"invalid {word.lower()} {part} in `{rest.text}`"
+    return _diagnostic("missing-argument", Finding(rest.span, message, hint, fix))
 
 
 def _invalid_role(node: Message) -> Diagnostic:
     role = node.role.text
     if not role:
-        message = "MESSAGE has two blanks before its role"
-        return _fault("double-blank", Finding(node.role.span, message, "leave one of them"))
-    meant = _MEANT_ROLES.get(role.lower(), role.lower())
-    if meant not in ROLES:
-        return _fault(
-            "invalid-role", Finding(node.role.span, f"`{role}` is not a role", f"Ollama takes {', '.join(ROLES)}")
+        message = "extra space before the role"
+        return _diagnostic("extra-space", Finding(node.role.span, message, "remove it"))
+    intended = _ROLE_ALIASES.get(role.lower(), role.lower())
+    if intended not in ROLES:
+        return _diagnostic(
+            "invalid-role",
+            Finding(node.role.span, f"invalid role `{role}`", f"use {', '.join(ROLES[:-1])} or {ROLES[-1]}"),
         )
-    safety = Safety.SAFE if meant == role.lower() else Safety.UNSAFE
-    fix = Fix(edits=(Edit(node.role.span, meant),), safety=safety)
-    return _fault("invalid-role", Finding(node.role.span, f"`{role}` is not a role", f"write `{meant}`", fix))
+    safety = Safety.SAFE if intended == role.lower() else Safety.UNSAFE
+    fix = Fix(edits=(Edit(node.role.span, intended),), safety=safety)
+    return _diagnostic("invalid-role", Finding(node.role.span, f"invalid role `{role}`", f"write `{intended}`", fix))
 
 
 def _unclosed_quote(source: Source, node: Instruction, swallowed: Sequence[Instruction], *, more: int) -> Diagnostic:
     quotes, value = str(node.value.quoting), node.value
-    message = f"the quotes of {_word(node)} are never closed"
+    message = f"missing closing quotes for {_word(node)}"
     if swallowed:
         names = (f"{_word(other)} (line {source.line_of(other.span.start)})" for other in swallowed)
-        message += f": they take in {', '.join(names)}{f' and {more} more' if more else ''}"
-    hint, fix = f"close it with {quotes} at the end of a line", _closing(value)
-    if behind := text_behind(source.text, value, value.content.end):
-        text = source.text[behind.start : behind.end].strip()
+        message += f": its text includes {', '.join(names)}{f' and {more} more' if more else ''}"
+    hint, fix = f"write {quotes} at the end of its last line", _closing(value)
+    if after := find_text_after_quotes(source.text, value, value.content.end):
+        text = source.text[after.start : after.end].strip()
         hint = f"nothing may follow the closing quotes on their line, not even a comment: move `{text}`"
         line = source.text.rfind("\n", 0, node.span.start) + 1
         above = Edit(Span(line, line), f"{text}\n")
-        fix = Fix(edits=(above, Edit(behind, ""))) if text.startswith("#") else None
+        fix = Fix(edits=(above, Edit(after, ""))) if text.startswith("#") else None
     opening = Span(value.span.start, value.content.start)
-    return _fault("unclosed-quote", Finding(opening, message, hint, fix))
+    return _diagnostic("unclosed-quote", Finding(opening, message, hint, fix))
 
 
-def text_behind(text: str, value: Value, end: int) -> Span | None:
-    """What stands behind the quotes that were meant to close a value, on their line and before `end`."""
+def find_text_after_quotes(text: str, value: Value, end: int) -> Span | None:
+    """Return the span of the text after quotes that were intended to close a value, on their line and before `end`."""
     quotes, start = str(value.quoting), value.content.start
     if value.quoting is Quoting.DOUBLE:
-        first_line = _LINE_END.search(text, start, end)  # further on, they are as likely to be part of the text
+        first_line = _NEWLINE.search(text, start, end)  # on later lines, quotes are probably part of the text
         end = first_line.start() if first_line else end
         if text.count(quotes, start, end) % 2 == 0:
             return None
     closing = text.rfind(quotes, start, end)
     if closing < 0:
         return None
-    line = _LINE_END.search(text, closing, end)
+    line = _NEWLINE.search(text, closing, end)
     return Span(closing + len(quotes), line.start() if line else end)
 
 
 def _closing(value: Value) -> Fix | None:
-    """The quotes at the end of the text that stands before the next instruction."""
+    """Return the fix that adds quotes at the end of the text before the next instruction."""
     if not value.text.strip():
         return None
-    lacking = '"' if value.quoting is Quoting.TRIPLE and value.text.rstrip().endswith('""') else str(value.quoting)
-    return Fix(edits=(Edit(Span(value.content.end, value.content.end), lacking),))
+    missing = '"' if value.quoting is Quoting.TRIPLE and value.text.rstrip().endswith('""') else str(value.quoting)
+    return Fix(edits=(Edit(Span(value.content.end, value.content.end), missing),))

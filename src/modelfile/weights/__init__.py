@@ -1,1 +1,1 @@
-"""Local weights: GGUF and safetensors headers, folders, digests, checks."""
+"""Local weights: GGUF and safetensors headers, folders, digests and checks."""

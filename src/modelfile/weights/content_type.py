@@ -1,4 +1,4 @@
-"""What the first bytes of a file look like to Ollama: Go's net/http.DetectContentType."""
+"""Content types by the first bytes of a file, as Ollama detects them: Go's net/http.DetectContentType."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 from typing import Final
 
-from modelfile.errors import InputError
+from modelfile.errors import cannot_read
 
 BINARY: Final = "application/octet-stream"
 TEXT: Final = "text/plain"
 ZIP: Final = "application/zip"
 
-_LOOKED_AT: Final = 512
+_HEAD: Final = 512
 _MARKUP: Final = re.compile(
     rb"[\t\n\f\r ]*(?:(?P<html>(?i:<!DOCTYPE HTML|<(?:HTML|HEAD|SCRIPT|IFRAME|H1|DIV|FONT|TABLE|A|STYLE|TITLE|B|BODY"
     rb"|BR|P)|<!--)[ >])|(?P<xml><\?xml))"
@@ -29,21 +29,24 @@ _BOX: Final = 12
 
 
 def read_head(path: Path) -> bytes:
-    """As much of a file's beginning as is looked at.
+    """Return the first bytes of a file, as many as `detect_content_type` uses.
 
     Raises:
         InputError: It cannot be read.
     """
     try:
         with path.open("rb") as file:
-            return file.read(_LOOKED_AT)
+            return file.read(_HEAD)
     except OSError as error:
-        raise InputError(f"`{path}` cannot be read: {error.strerror or error}") from error
+        raise cannot_read(path, error) from error
 
 
-def content_type(head: bytes) -> str:
-    """The content type of what begins with `head`: text/plain, application/{octet-stream,zip}, or something else."""
-    head = head[:_LOOKED_AT]
+def detect_content_type(head: bytes) -> str:
+    """Return the content type of a file that begins with `head`.
+
+    One of text/plain, text/html, text/xml, application/octet-stream and application/zip; `media` for all others.
+    """
+    head = head[:_HEAD]
     if markup := _MARKUP.match(head):
         return "text/html" if markup["html"] else "text/xml"
     if _BYTE_ORDER_MARK.match(head):

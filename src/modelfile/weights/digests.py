@@ -1,4 +1,4 @@
-"""Local weights and adapters: their digests, and what is no weights at all."""
+"""Digests of local weights and adapters, computed once and cached."""
 
 from __future__ import annotations
 
@@ -8,87 +8,114 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from io import FileIO
 from pathlib import Path
 from threading import Lock, Thread
 from typing import IO, Final
 
-from modelfile.errors import InputError
+from modelfile.errors import InputError, cannot_read
 from modelfile.events import Events, Progress, ignore
-from modelfile.filesystem import cache_folder, read_entry, write_entry
+from modelfile.filesystem import Stat, cache_folder, read_entry, write_entry
 
-_GGUF_MAGICS: Final = (b"GGUF", b"FUGG")
-_LFS_POINTER: Final = b"version https://git-lfs"
 _CHUNK: Final = 1 << 22
-"""In bytes: so many that other threads hardly slow it down, which it has to stop for between two of them."""
-_MOMENT: Final = 0.01
-"""In seconds, as all times are."""
-_TURN: Final = 0.0001
-"""So long the program has to wait for its turn beside the hashing, and the hashing for its: 5 ms else."""
+"""Bytes read at a time: large, because hashing competes with other threads only between two chunks."""
+_LFS_POINTER: Final = b"version https://git-lfs"
+_GGUF_MAGICS: Final = (b"GGUF", b"FUGG")
+
+
+def digests_of(files: Iterable[Path], events: Events = ignore, stat: Stat = Path.stat) -> Mapping[Path, str]:
+    """Return `sha256:…` of every file.
+
+    Args:
+        files: The files.
+        events: Receives progress.
+        stat: Returns the state of a file; one whose digest in this state is cached is not opened.
+
+    Raises:
+        InputError: A file cannot be read, changes while it is read, or is named `.gguf` and is not a GGUF file.
+    """
+    return {path: _hashed_ahead(path, events) or _cached(path, stat) or _digest(path, events)[0] for path in files}
+
+
+def hash_ahead(files: Iterable[Path], stat: Stat = Path.stat) -> None:
+    """Hash files that are not cached in a background thread, for a later call of `digests_of`."""
+    if paths := [path for path in files if not _cached(path, stat)]:
+        ahead = _Ahead(paths)
+        _AHEAD.update(dict.fromkeys(paths, ahead))
+        ahead.start()
+
+
+def are_cached(files: Iterable[Path], stat: Stat = Path.stat) -> bool:
+    """Return whether the digests of all files are in the cache."""
+    return all(_cached(path, stat) for path in files)
+
+
+def _cached(path: Path, stat: Stat) -> str | None:
+    try:
+        return recall_digest(path, stat(path))
+    except OSError:  # reported when it is hashed
+        return None
+
+
+def size_of(path: Path) -> int:
+    """Return the size of a file, in bytes.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise cannot_read(path, error) from error
+
+
+def unchanged(before: os.stat_result, after: os.stat_result) -> bool:
+    """Return whether a file has the same inode, size and modification time as before."""
+    return (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns)
+
+
+_POLL: Final = 0.01
+"""Interval, in seconds, of progress events while waiting for the background thread."""
+_SWITCH_INTERVAL: Final = 0.0001
+"""Interval, in seconds, at which threads take turns during hashing; Python's default is 5 ms."""
 
 
 class _Ahead(Thread):
-    """Files that are hashed while something else is done."""
+    """A background thread that hashes files."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         super().__init__(daemon=True)
         self.digests: dict[Path, tuple[str, os.stat_result]] = {}
         self._paths = tuple(paths)
-        self._now: Progress | None = None
+        self._latest: Progress | None = None
 
     def run(self) -> None:
-        usual = sys.getswitchinterval()
-        sys.setswitchinterval(_TURN)
+        default = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_INTERVAL)
         try:
             for path in self._paths:
-                self.digests[path] = _digest(path, self._hear)
+                self.digests[path] = _digest(path, self._record)
         except InputError:
-            pass  # who asks for it meets it too
+            pass  # `digests_of` meets the same error and raises it
         finally:
-            sys.setswitchinterval(usual)
+            sys.setswitchinterval(default)
 
-    def _hear(self, now: Progress) -> None:
-        self._now = now
+    def _record(self, progress: Progress) -> None:
+        self._latest = progress
 
     def wait(self, path: Path, events: Events) -> None:
-        """Wait until a file is hashed, or cannot be."""
+        """Wait until a file is hashed or has failed."""
         while self.is_alive() and path not in self.digests:
-            if self._now:
-                events(self._now)
-            self.join(_MOMENT)
+            if self._latest:
+                events(self._latest)
+            self.join(_POLL)
 
 
 _AHEAD: Final[dict[Path, _Ahead]] = {}
 
 
-def are_known(files: Iterable[Path]) -> bool:
-    """Whether the digests of all files are known without reading them."""
-    try:
-        return all(recall_digest(path, path.stat()) for path in files)
-    except OSError:
-        return False
-
-
-def hash_ahead(paths: Collection[Path]) -> None:
-    """Begin to hash files of which `digests_of` will be asked."""
-    if not paths:
-        return
-    ahead = _Ahead(paths)
-    _AHEAD.update(dict.fromkeys(paths, ahead))
-    ahead.start()
-
-
-def digests_of(files: Iterable[Path], events: Events = ignore) -> Mapping[Path, str]:
-    """`sha256:…` of every file.
-
-    Raises:
-        InputError: One cannot be read, changes meanwhile, or is a GGUF by its name and none by its bytes.
-    """
-    return {path: _ahead(path, events) or _digest(path, events)[0] for path in files}
-
-
-def _ahead(path: Path, events: Events) -> str | None:
+def _hashed_ahead(path: Path, events: Events) -> str | None:
     if ahead := _AHEAD.pop(path, None):
         ahead.wait(path, events)
         with contextlib.suppress(KeyError, OSError):
@@ -101,52 +128,35 @@ _LOCKS: Final[defaultdict[Path, Lock]] = defaultdict(Lock)
 
 
 def _digest(path: Path, events: Events) -> tuple[str, os.stat_result]:
-    with _LOCKS[path]:  # of models built side by side, several may be FROM one file: what the first finds is remembered
+    with _LOCKS[path]:  # models built in parallel may share a file: the first hashes it, the others read the cache
         return _read(path, events)
 
 
 def _read(path: Path, events: Events) -> tuple[str, os.stat_result]:
     try:
         with path.open("rb", buffering=0) as file:
-            _refuse_what_is_no_weights(path, file)
+            _reject_other_files(path, file)
             state = os.fstat(file.fileno())
-            if known := recall_digest(path, state):
-                return known, state
+            if cached := recall_digest(path, state):
+                return cached, state
             file.seek(0)
             digest = f"sha256:{_hash(file, Progress(status=f'hashing {path.name}', total=state.st_size), events)}"
             if not unchanged(state, os.fstat(file.fileno())) or not unchanged(state, path.stat()):
                 raise InputError(
-                    f"`{path}` has changed while it was read", hint="wait until it is whole, then try again"
+                    f"`{path}` changed while it was read", hint="wait until it is complete, then run the command again"
                 )
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise cannot_read(path, error) from error
     remember_digest(path, state, digest)
     return digest, state
 
 
-def unchanged(before: os.stat_result, after: os.stat_result) -> bool:
-    """Whether a file is the same, with the same content, as far as its size and time tell."""
-    return (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns)
-
-
-def size_of(path: Path) -> int:
-    """How many bytes a file has.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _refuse_what_is_no_weights(path: Path, file: IO[bytes]) -> None:
+def _reject_other_files(path: Path, file: IO[bytes]) -> None:
     head = file.read(len(_LFS_POINTER))
     if head == _LFS_POINTER:
         raise InputError(f"`{path}` is a git-lfs pointer, not the weights", hint="run `git lfs pull`")
     if path.suffix == ".gguf" and not head.startswith(_GGUF_MAGICS):
-        raise InputError(f"`{path}` is not a GGUF file", hint="was it downloaded whole? Ollama would refuse it")
+        raise InputError(f"`{path}` is not a GGUF file", hint="download it again; Ollama would reject it")
 
 
 def _hash(file: FileIO, start: Progress, events: Events) -> str:
@@ -160,31 +170,33 @@ def _hash(file: FileIO, start: Progress, events: Events) -> str:
     return digest.hexdigest()
 
 
-def _unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(f"`{path}` cannot be read: {error.strerror or error}")
-
-
 _RACY: Final = 2_000_000_000
-"""In nanoseconds: the coarsest clock of a file system in use (FAT's)."""
+"""Age, in nanoseconds, below which a timestamp is racy: the resolution of the coarsest file system in use (FAT)."""
 
 
 def recall_digest(path: Path, state: os.stat_result) -> str | None:
-    """The digest that a file in this state was found to have."""
+    """Return the cached digest of a file in this state, or None."""
     entry = _entry(path)
     if entry is None:
         return None
     try:
-        kept = read_entry(entry).decode("ascii")
+        text = read_entry(entry).decode("ascii")
     except (OSError, ValueError):
         return None
-    digest = kept.partition(" ")[0]
-    return digest if kept == _line(state, digest) else None
+    digest = text.partition(" ")[0]
+    return digest if text == _line(state, digest) else None
 
 
 def remember_digest(path: Path, state: os.stat_result, digest: str, *, now: int | None = None) -> None:
-    """Keep a digest for the next time; `now` is in nanoseconds, as times of files are.
+    """Cache a digest.
 
-    A file that has changed only just is not remembered: it may change again within the same tick of its clock.
+    A file with a racy timestamp is not cached: it may change again without a change of its timestamp.
+
+    Args:
+        path: The file.
+        state: Its state when it was hashed.
+        digest: Its digest.
+        now: The time in nanoseconds since the epoch (default: the clock).
     """
     now = time.time_ns() if now is None else now
     if any(abs(now - changed) < _RACY for changed in (state.st_mtime_ns, state.st_ctime_ns)):
@@ -194,7 +206,7 @@ def remember_digest(path: Path, state: os.stat_result, digest: str, *, now: int 
 
 
 def forget_digest(path: Path) -> None:
-    """Drop what is known of a file."""
+    """Evict a file's digest from the cache."""
     if entry := _entry(path):
         with contextlib.suppress(OSError):
             entry.unlink()
@@ -206,10 +218,10 @@ def _entry(path: Path) -> Path | None:
 
 
 def _line(state: os.stat_result, digest: str) -> str:
-    """An entry: the digest, the state it belongs to, and a checksum.
+    """Return the text of a cache entry: the digest, the file's state, and a checksum.
 
-    The time of the last change of the inode is in it because the time of the content can be set: unpacked archives all
-    have one, and a new file may get the number of a deleted one.
+    The state includes the inode's change time (ctime), because the modification time can be set: all files of an
+    unpacked archive may have the same, and a new file may reuse the inode number of a deleted one.
     """
     line = f"{digest} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}"
     return f"{line} {hashlib.sha256(line.encode()).hexdigest()[:16]}\n"

@@ -1,4 +1,4 @@
-"""The files of a folder that make a model: `filesForModel` and `fileDigestMap` in Ollama's parser/parser.go."""
+"""The files that Ollama takes from a folder of weights (`filesForModel`, `fileDigestMap` in its parser/parser.go)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
+from modelfile.catalog.behaviors import SENDS_CHAT_TEMPLATE, SENDS_NESTED_SAFETENSORS, SENDS_SINGLE_TOKENIZER
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError
-from modelfile.weights.content_type import BINARY, TEXT, ZIP, content_type, read_head
+from modelfile.weights.content_type import BINARY, TEXT, ZIP, detect_content_type, read_head
 
 _ANY: Final = ""
 _SAFETENSORS: Final = (
@@ -28,52 +29,48 @@ _OTHERS: Final = (
     ("*.gguf", BINARY),
     ("*.bin", BINARY),
 )
-"""A folder's weights are what the first pattern finds of which all files look as they should."""
-_NESTED: Final = Version(0, 30, 0)
-_JINJA: Final = Version(0, 32, 2)
-_ONE_TOKENIZER: Final = (Version(0, 9, 1), Version(0, 13, 3))
-"""Between these, `tokenizer.model` was left out where there is a `tokenizer.json`."""
+"""Patterns in order: a folder's weights are the files of the first one whose files all have its content type."""
 
 
-def files_in(folder: Path, target: Version | None = None) -> tuple[Path, ...]:
-    """The files that Ollama's command line sends of a folder; links are followed.
+def resolve_folder(folder: Path, version: Version | None = None) -> tuple[Path, ...]:
+    """Return the files that Ollama's command line sends from a folder, with symlinks resolved.
 
-    A folder that is itself reached by a link is taken too, which Ollama's own command line refuses.
+    Unlike Ollama's command line, accepts a folder that is itself a symlink.
 
     Args:
         folder: The folder.
-        target: The version of Ollama, by default the newest known.
+        version: The version of Ollama (default: the newest known).
 
     Raises:
-        InputError: It holds no weights, or a file that Ollama refuses.
+        InputError: It has no weights, or a file that Ollama rejects.
     """
-    files = dict.fromkeys(file.resolve() for file in sent_of(folder, target))
+    files = dict.fromkeys(file.resolve() for file in find_files(folder, version))
     for file in files:
         if not file.is_relative_to(folder.resolve()):
-            hint = "copy the file there, as `hf download --local-dir` does, or name its own folder"
-            raise InputError(f"`{file}` is outside of `{folder}`, which a link leads to it from", hint=hint)
+            hint = "copy the file into it, as `hf download --local-dir` does, or name the folder that has it"
+            raise InputError(f"symlink in `{folder}` points outside it: `{file}`", hint=hint)
     return tuple(files)
 
 
-def sent_of(folder: Path, target: Version | None = None) -> list[Path]:
-    """The same as they stand in the folder, wherever links lead.
+def find_files(folder: Path, version: Version | None = None) -> list[Path]:
+    """Return the same files with symlinks unresolved, wherever they point.
 
     Raises:
-        InputError: It holds no weights, or a file of another type than its name says.
+        InputError: It has no weights, or a file whose content type does not fit its name.
     """
-    version = catalog(target).version
-    weights = weights_in(folder, version)
+    version = catalog(version).version
+    weights = find_weights(folder, version)
     found = [*weights, *_glob(folder, "*.json", TEXT), *_glob(folder, "*/*.json", TEXT)]
-    if version >= _JINJA:
+    if version >= SENDS_CHAT_TEMPLATE:
         found += _glob(folder, "chat_template.jinja", TEXT)
-    since, until = _ONE_TOKENIZER
+    since, until = SENDS_SINGLE_TOKENIZER
     if not (since <= version < until and any(file.name == "tokenizer.json" for file in found)):
         found += _try(folder, "tokenizer.model", BINARY) or _try(folder, "*/tokenizer.model", TEXT)
     return found
 
 
-def weights_in(folder: Path, version: Version) -> list[Path]:
-    """The weights themselves, wherever links lead.
+def find_weights(folder: Path, version: Version) -> list[Path]:
+    """Return only the weights of a folder, with symlinks unresolved.
 
     Raises:
         InputError: There are none.
@@ -81,19 +78,19 @@ def weights_in(folder: Path, version: Version) -> list[Path]:
     safetensors = next((patterns for since, patterns in reversed(_SAFETENSORS) if since <= version), ())
     for pattern, kind in (*safetensors, *_OTHERS):
         if weights := _try(folder, pattern, kind):
-            nested = version >= _NESTED and pattern == "model*.safetensors"
+            nested = version >= SENDS_NESTED_SAFETENSORS and pattern == "model*.safetensors"
             return weights + (_glob(folder, f"*/{pattern}", kind) if nested else [])
     patterns = ", ".join(pattern for pattern, _ in (*safetensors, *_OTHERS))
     hint = f"Ollama {version} looks for {patterns}"
-    if passed_over := sorted(
+    if skipped := sorted(
         file.name for file in _children(folder) if file.suffix in {".safetensors", ".gguf", ".bin", ".pth"}
     ):
-        hint += f", and not for {', '.join(passed_over)}: has it another name, or is it a git-lfs pointer?"
-    raise InputError(f"the folder `{folder}` holds no weights", hint=hint)
+        hint += f", and not for {', '.join(skipped)}: rename the file, or run `git lfs pull` if it is a pointer"
+    raise InputError(f"no weights in the folder `{folder}`", hint=hint)
 
 
 def _try(folder: Path, pattern: str, kind: str) -> list[Path]:
-    """What a pattern finds; nothing if one of the files does not look as it should."""
+    """Return the files of a pattern, or none if one has another content type."""
     try:
         return _glob(folder, pattern, kind)
     except InputError:
@@ -103,18 +100,18 @@ def _try(folder: Path, pattern: str, kind: str) -> list[Path]:
 def _glob(folder: Path, pattern: str, kind: str) -> list[Path]:
     found = list(_matching(folder, pattern))
     for file in found:
-        looks = content_type(read_head(file))
-        if kind not in (_ANY, looks):
-            hint = "Ollama refuses it; is it a git-lfs pointer, or a page that was downloaded in its place?"
-            raise InputError(f"`{file}` should be {kind} and is {looks}", hint=hint)
+        found_kind = detect_content_type(read_head(file))
+        if kind not in (_ANY, found_kind):
+            hint = "Ollama rejects it; run `git lfs pull` if it is a pointer, otherwise download it again"
+            raise InputError(f"`{file}` is {found_kind}, not {kind}", hint=hint)
     return found
 
 
 def _matching(folder: Path, pattern: str) -> Iterator[Path]:
-    """As Go's filepath.Glob: `*` finds names with a leading dot too, and what cannot be listed is empty."""
+    """Match like Go's filepath.Glob: `*` matches a leading dot, and an unreadable folder is empty."""
     directory, _, pattern = pattern.rpartition("/")
-    for place in filter(Path.is_dir, _children(folder)) if directory else [folder]:
-        yield from (file for file in _children(place) if fnmatchcase(file.name, pattern))
+    for parent in filter(Path.is_dir, _children(folder)) if directory else [folder]:
+        yield from (file for file in _children(parent) if fnmatchcase(file.name, pattern))
 
 
 def _children(folder: Path) -> list[Path]:

@@ -1,7 +1,7 @@
-"""The header of a GGUF file: what it says of itself, and how long it has to be.
+"""GGUF headers: the metadata of a file, and the size that its tensors require.
 
-Reads what the header fills and none of the weights; no number in a file makes it read, keep or loop over more. The
-layout is ggml's docs/gguf.md; a tensor is as long as Ollama takes it to be (v0.33.0-rc2 fs/ggml/gguf.go).
+Only the header is read, never the weights, and no number in a file can make it read, keep or loop over more than the
+header's own bytes. The layout is ggml's docs/gguf.md; sizes of tensors are Ollama's (v0.33.0-rc2 fs/ggml/gguf.go).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from modelfile.errors import InputError
+from modelfile.errors import InputError, cannot_read
 
 MAGICS: Final = (b"GGUF", b"FUGG")
-_LONGEST: Final = 128 << 20
-"""No header is longer: a quarter of a million tokens with their merges need 15 MB."""
-_LONGEST_STRING: Final = 10 << 20
-_MOST_DIMENSIONS: Final = 8
-_DEEPEST: Final = 4
+_MAX_HEADER: Final = 128 << 20
+"""Maximum size of a header, in bytes; a quarter of a million tokens with their merges need 15 MB."""
+_MAX_STRING: Final = 10 << 20
+_MAX_DIMENSIONS: Final = 8
+_MAX_DEPTH: Final = 4
 _STRING: Final = 8
 _ARRAY: Final = 9
 _BLOCK: Final = re.compile(r"(?:^|\.)blk\.([0-9]+)\.")
@@ -34,35 +34,35 @@ Scalar: TypeAlias = int | float | bool | str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GGUFHeader:
-    """What a GGUF file says of itself."""
+    """The header of a GGUF file."""
 
     metadata: Mapping[str, Scalar]
-    """All but the arrays."""
+    """Its keys and values, without arrays."""
     size: int
-    """How many bytes the file has."""
+    """Size of the file, in bytes."""
     needed: int
-    """How many bytes the file has to have at least for its tensors."""
+    """Size that its tensors require at least, in bytes."""
     blocks: int
-    """Of how many blocks, as `blk.0` is one, the file has tensors."""
+    """Number of blocks (such as `blk.0`) that have tensors in the file."""
 
     @property
     def architecture(self) -> str:
-        """Of the model, such as `llama`."""
+        """The model's architecture, such as `llama`."""
         return self.text("general.architecture")
 
     @property
     def file_type(self) -> str:
-        """What the weights mostly are, `Q4_K_M`; as in Ollama, a file that says 0, F32, says nothing."""
+        """The type of most weights, such as `Q4_K_M`; as in Ollama, 0 (F32) counts as unknown."""
         number = self.number("general.file_type")
         return FILE_TYPES.get(number, "unknown") if number else "unknown"
 
     def text(self, key: str) -> str:
-        """The text of a key, or an empty one."""
+        """Return the text of a key, or an empty string."""
         value = self.metadata.get(key)
         return value if isinstance(value, str) else ""
 
     def number(self, key: str) -> int:
-        """The number of a key or, as Ollama looks for it too, of that key of the architecture; or 0."""
+        """Return the number of a key, else of that key of the architecture (as Ollama does), else 0."""
         value = self.metadata.get(key, self.metadata.get(f"{self.architecture}.{key}"))
         return value if isinstance(value, int) else 0
 
@@ -71,33 +71,33 @@ def read_header(path: Path) -> GGUFHeader:
     """Read the header of a GGUF file.
 
     Raises:
-        InputError: It cannot be read, is none, or ends before its header does.
+        InputError: It cannot be read, is not a GGUF file, or is truncated within its header.
     """
     try:
         with path.open("rb") as file:
             if file.read(4) not in MAGICS:
-                raise InputError(f"`{path}` is not a GGUF file", hint="was it downloaded whole? Ollama would refuse it")
+                raise InputError(f"`{path}` is not a GGUF file", hint="download it again; Ollama would reject it")
             size = file.seek(0, 2)
-            with mmap.mmap(file.fileno(), min(size, _LONGEST), access=mmap.ACCESS_READ) as data:
+            with mmap.mmap(file.fileno(), min(size, _MAX_HEADER), access=mmap.ACCESS_READ) as data:
                 return _Cursor(data).header(size)
     except OSError as error:
-        raise InputError(f"`{path}` cannot be read: {error.strerror or error}") from error
+        raise cannot_read(path, error) from error
     except (struct.error, OverflowError) as error:
-        if size <= _LONGEST:
-            message = f"`{path}` is cut short: it has {size:,} bytes, and its header alone goes on behind them"
+        if size <= _MAX_HEADER:
+            message = f"`{path}` is truncated: it has {size:,} bytes, its header alone is longer"
             raise InputError(message, hint="download it again") from error
-        raise InputError(f"`{path}` has a header of more than {_LONGEST:,} bytes, as no model has") from error
+        raise InputError(f"`{path}` has a header of more than {_MAX_HEADER:,} bytes") from error
     except ValueError as error:
-        raise InputError(f"`{path}` is a damaged GGUF file: {error}", hint="download it again") from error
+        raise InputError(f"`{path}` is a corrupt GGUF file: {error}", hint="download it again") from error
 
 
 class _Cursor:
-    """A place in a header. What is not there is a struct.error or OverflowError, what cannot be a ValueError."""
+    """A position in a header; raises struct.error or OverflowError beyond its end, and ValueError on invalid values."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self._data = data
         self._at = 4
-        big = data[:4] == b"FUGG" or data[4:6] == b"\0\0"  # a small number whose low bytes come last
+        big = data[:4] == b"FUGG" or data[4:6] == b"\0\0"  # version, a small number, is big-endian
         self._order = ">" if big else "<"
         self._size = "I" if self._number("I") == 1 else "Q"
 
@@ -108,7 +108,7 @@ class _Cursor:
         needed = max((self._tensor(blocks) for _ in range(tensors)), default=None)
         alignment = metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment < 1:
-            raise ValueError("its alignment is no number above 0")
+            raise ValueError("its alignment is not a positive number")
         start = -(-self._at // alignment) * alignment
         scalars = {key: value for key, value in metadata.items() if value is not None}
         end = self._at if needed is None else start + needed
@@ -121,8 +121,8 @@ class _Cursor:
 
     def _string(self) -> str:
         length = self._number(self._size)
-        if length > _LONGEST_STRING:
-            raise ValueError(f"a text of {length:,} bytes")
+        if length > _MAX_STRING:
+            raise ValueError(f"a string of {length:,} bytes")
         (text,) = struct.unpack_from(f"{length}s", self._data, self._at)
         self._at += length
         return str(text, "utf-8", "replace")
@@ -148,8 +148,8 @@ class _Cursor:
             self._at += count * struct.calcsize(_SCALARS[kind])
         elif kind == _STRING:
             self._skip_strings(count)
-        elif depth >= _DEEPEST:
-            raise ValueError("arrays in arrays in arrays")
+        elif depth >= _MAX_DEPTH:
+            raise ValueError("arrays nested too deeply")
         else:
             for _ in range(count):
                 self._value(kind, depth)
@@ -159,24 +159,24 @@ class _Cursor:
     def _skip_strings(self, count: int) -> None:
         length = struct.Struct(self._order + self._size)
         unpack, width, data, at = length.unpack_from, length.size, self._data, self._at
-        for _ in range(count):  # a quarter of a million tokens: every look-up counts
+        for _ in range(count):  # a quarter of a million tokens: attribute look-ups would dominate
             at += unpack(data, at)[0] + width
         self._at = at
 
     def _tensor(self, blocks: set[str]) -> int:
-        """Where a tensor ends, counted from where the tensors begin; its block is added to those that were seen."""
+        """Return the offset of a tensor's end from the start of all tensors, and add its block to `blocks`."""
         if block := _BLOCK.search(self._string()):
             blocks.add(block[1])
         dimensions = self._number("I")
-        if dimensions > _MOST_DIMENSIONS:
+        if dimensions > _MAX_DIMENSIONS:
             raise ValueError(f"a tensor of {dimensions:,} dimensions")
         shape = [self._number(self._size) for _ in range(dimensions)]
         kind, offset = self._number("I"), self._number("Q")
-        elements, size = BLOCKS.get(kind, (1, 0))  # of a type that is not known, no more than its place
+        elements, size = BLOCKS.get(kind, (1, 0))  # a tensor of an unknown type counts as empty
         return offset + prod(shape) // elements * size
 
 
-# The numbers of GGUF's types are from ggml.h and llama.h (v0.33.0-rc2 fs/ggml/{ggml,type}.go).
+# Numbers of types, from ggml.h and llama.h (v0.33.0-rc2 fs/ggml/{ggml,type}.go).
 
 BLOCKS: Final[Mapping[int, tuple[int, int]]] = MappingProxyType(
     {
@@ -212,7 +212,7 @@ BLOCKS: Final[Mapping[int, tuple[int, int]]] = MappingProxyType(
         for number in numbers
     }
 )
-"""Of a tensor's type: how many elements a block has, and how many bytes."""
+"""Elements and bytes of a block, by the number of the tensor's type."""
 
 FILE_TYPES: Final[Mapping[int, str]] = MappingProxyType(
     {
@@ -223,4 +223,4 @@ FILE_TYPES: Final[Mapping[int, str]] = MappingProxyType(
         **dict(enumerate(("TQ1_0", "TQ2_0", "MXFP4_MOE", "NVFP4", "Q1_0"), 36)),
     }
 )
-"""What `general.file_type` says the weights mostly are."""
+"""Names of the values of `general.file_type`, the type of most weights."""

@@ -2,80 +2,30 @@
 
 import signal
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelfile.builder import scheduler as project
-from modelfile.builder.scheduler import Failed, Skipped, Succeeded, build_all, layers
+from modelfile.builder.scheduler import Failed, Skipped, Succeeded, build_all
 from modelfile.errors import ServerError, UsageError
 from modelfile.names import ModelName
-from modelfile.project.config import ProjectModel, load_config
+from modelfile.project.graph import Graph
+from modelfile.stores.protocol import StoreLocation
 
+HERE = StoreLocation(url="http://here")
 A, B, C, D, E = (ModelName.parse(f"{letter}:v1") for letter in "abcde")
 ELSEWHERE = ModelName.parse("llama3.2:3b")
-WAIT = 20.0
-
-
-def configured(tmp_path: Path, text: str) -> tuple[ProjectModel, ...]:
-    (tmp_path / "mf.toml").write_text(text)
-    return load_config(tmp_path / "mf.toml").models
-
-
-def test_the_configuration(tmp_path: Path) -> None:
-    models = configured(
-        tmp_path,
-        '[models.my-bot]\nmodelfile = "bot/Modelfile"\ntag = "v1.1"\n'
-        '[models."team/base"]\nmodelfile = "../base.Modelfile"\ntag = "q4"\nquantize = "q4_K_M"\n',
-    )
-    assert models == (
-        ProjectModel(name=ModelName.parse("my-bot:v1.1"), modelfile=tmp_path / "bot/Modelfile"),
-        ProjectModel(name=ModelName.parse("team/base:q4"), modelfile=tmp_path / "../base.Modelfile", quantize="q4_K_M"),
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "message", "hint"),
-    [
-        ('modelfile = "M"', "`models.bot.tag` is missing", 'a text, as in "v1.1"'),
-        ('tag = "v1"', "`models.bot.modelfile` is missing", 'a path from here, as in "bot/Modelfile"'),
-        ('modelfile = "M"\ntag = 1.1', "`models.bot.tag` cannot be 1.1", 'a text, as in "v1.1"'),
-        (
-            'modelfile = ""\ntag = "v1"',
-            "`models.bot.modelfile` cannot be ''",
-            'a path from here, as in "bot/Modelfile"',
-        ),
-        ('modlefile = "M"\ntag = "v1"', "there is no setting `models.bot.modlefile`", "did you mean `modelfile`?"),
-        (
-            'modelfile = "M"\ntag = "v 1"',
-            "`bot:v 1` is not a model name that Ollama takes",
-            "its tag `v 1` is at fault",
-        ),
-    ],
-)
-def test_a_configuration_that_is_not_right(tmp_path: Path, text: str, message: str, hint: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        configured(tmp_path, f"[models.bot]\n{text}\n")
-    assert caught.value.message == f"`{tmp_path / 'mf.toml'}`: {message}"
-    assert str(caught.value.hint).startswith(hint)
-
-
-@pytest.mark.parametrize(
-    "text", ["models = 3", 'models = ["bot"]', '[models]\nbot = "Modelfile"', "keep = -1", "keep = true"]
-)
-def test_a_value_of_a_wrong_type(tmp_path: Path, text: str) -> None:
-    with pytest.raises(UsageError, match="cannot be"):
-        configured(tmp_path, text)
+WAIT = 60.0
 
 
 def test_the_layers() -> None:
-    assert layers({D: C, C: A, B: A, A: ELSEWHERE, E: None}) == ((A, E), (C, B), (D,))
-    assert layers({B: ModelName.parse("A:V1"), A: None}) == ((A,), (B,))
-    assert layers({B: ModelName.parse("a"), A: None}) == ((B, A),)
-    assert layers({}) == ()
+    assert Graph({D: C, C: A, B: A, A: ELSEWHERE, E: None}).layers() == ((A, E), (C, B), (D,))
+    assert Graph({B: ModelName.parse("A:V1"), A: None}).layers() == ((A,), (B,))
+    assert Graph({B: ModelName.parse("a"), A: None}).layers() == ((B, A),)
+    assert Graph({}).layers() == ()
 
 
 @pytest.mark.parametrize(
@@ -85,16 +35,16 @@ def test_the_layers() -> None:
         ({A: B, B: C, C: A, D: A}, "a:v1 is FROM b:v1, which is FROM c:v1, which is FROM a:v1"),
     ],
 )
-def test_a_circle(bases: project.Bases, message: str) -> None:
-    for use in (layers, lambda bases: build_all(bases, lambda name, _: name)):
+def test_a_circle(bases: Mapping[ModelName, ModelName | None], message: str) -> None:
+    for use in (Graph.layers, lambda graph: build_all(graph, HERE, lambda name, _: name)):
         with pytest.raises(UsageError) as caught:
-            use(bases)
+            use(Graph(bases))
         assert caught.value.message == f"the models of the project go in a circle: {message}"
 
 
 def test_one_name_twice() -> None:
     with pytest.raises(UsageError, match="the project lists A:v1 twice"):
-        layers({A: None, ModelName.parse("A:v1"): None})
+        Graph({A: None, ModelName.parse("A:v1"): None}).layers()
 
 
 def test_what_depends_on_a_failure_is_not_tried() -> None:
@@ -107,8 +57,14 @@ def test_what_depends_on_a_failure_is_not_tried() -> None:
             raise error
         return str(name)
 
-    outcomes = build_all({D: C, C: B, B: A, A: None, E: A}, build_one)
-    assert outcomes == {D: Skipped(B), C: Skipped(B), B: Failed(error), A: Succeeded("a:v1"), E: Succeeded("e:v1")}
+    outcomes = build_all(Graph({D: C, C: B, B: A, A: None, E: A}), HERE, build_one)
+    assert outcomes == {
+        D: Skipped(name=D, store=HERE, because=B),
+        C: Skipped(name=C, store=HERE, because=B),
+        B: Failed(name=B, store=HERE, error=error),
+        A: Succeeded(name=A, store=HERE, result="a:v1"),
+        E: Succeeded(name=E, store=HERE, result="e:v1"),
+    }
     assert list(outcomes) == [D, C, B, A, E]
     assert sorted(map(str, tried)) == ["a:v1", "b:v1", "e:v1"]
 
@@ -116,8 +72,8 @@ def test_what_depends_on_a_failure_is_not_tried() -> None:
 def test_side_by_side() -> None:
     """Two meet in the middle of their building, or the barrier breaks."""
     barrier = threading.Barrier(2)
-    outcomes = build_all({A: None, B: None}, lambda _, __: barrier.wait(WAIT) >= 0)
-    assert outcomes == {A: Succeeded(result=True), B: Succeeded(result=True)}
+    outcomes = build_all(Graph({A: None, B: None}), HERE, lambda _, __: barrier.wait(WAIT) >= 0)
+    assert outcomes == {name: Succeeded(name=name, store=HERE, result=True) for name in (A, B)}
 
 
 @given(st.integers(1, 3), st.lists(st.integers(0, 9), max_size=10))
@@ -140,12 +96,13 @@ def test_order_and_bounds(side_by_side: int, numbers: list[int]) -> None:
         with lock:
             ended.add(name)
 
-    assert build_all(bases, build_one, side_by_side=side_by_side) == dict.fromkeys(names, Succeeded(None))
-    assert ended == {name for layer in layers(bases) for name in layer}
+    outcomes = build_all(Graph(bases), HERE, build_one, parallel=side_by_side)
+    assert outcomes == {name: Succeeded(name=name, store=HERE, result=None) for name in names}
+    assert ended == {name for layer in Graph(bases).layers() for name in layer}
 
 
 def interrupted_by(stop: Callable[[], None]) -> list[str]:
-    """What comes of a build that waits while another one's thread does `stop`."""
+    """Return the outcome of a build that waits while the thread of another one calls `stop`."""
     told: list[str] = []
     waits = threading.Event()
 
@@ -161,7 +118,7 @@ def interrupted_by(stop: Callable[[], None]) -> list[str]:
             told.append("begun afterwards")
 
     with pytest.raises(KeyboardInterrupt):
-        build_all({A: None, B: None, C: None, D: A}, build_one, side_by_side=2)
+        build_all(Graph({A: None, B: None, C: None, D: A}), HERE, build_one, parallel=2)
     return told
 
 
@@ -191,7 +148,7 @@ def test_a_silent_server_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatc
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        build_all({A: None, B: None}, build_one)
+        build_all(Graph({A: None, B: None}), HERE, build_one)
     assert not ended.is_set()
     silent.set()
     assert ended.wait(WAIT)

@@ -1,7 +1,8 @@
-"""The catalogue against recorded servers, against Ollama's own command line, and against itself."""
+"""Tests of the catalog against recorded servers, against Ollama's command line and for consistency."""
 
 import json
 import re
+from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
@@ -10,19 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.paths import DATA
 
-from modelfile.catalog.catalog import NEWEST, Catalog, catalog
-from modelfile.catalog.instructions import INSTRUCTIONS, Instruction
-from modelfile.catalog.parameter_spec import Default
-from modelfile.catalog.parameters import PARAMETERS, Kind, Parameter
+from modelfile.catalog.catalog import Catalog, catalog
+from modelfile.catalog.instructions import INSTRUCTIONS, InstructionSpec
+from modelfile.catalog.parameters import PARAMETERS, Default, Kind, ParameterSpec
 from modelfile.catalog.quantizations import QUANTIZATIONS, QUANTIZES_FROM, Quantization
-from modelfile.catalog.versions import Version
+from modelfile.catalog.versions import NEWEST, Version
 from modelfile.source import Source
 from modelfile.syntax import nodes
 from modelfile.syntax.modelfile import Modelfile
 
 TRACED = (Version(0, 9, 3), Version(0, 24, 0), Version(0, 33, 0, 2))
 V033 = catalog(TRACED[-1])
-WORDS = {
+INSTRUCTION_OF_FIELD = {
     "from": "FROM",
     "files": "FROM",
     "adapters": "ADAPTER",
@@ -49,31 +49,33 @@ versions = st.builds(
 )
 
 
-def traced() -> list[Any]:
-    files = sorted((DATA / "traces").glob("ollama-*.json"))
-    return [pytest.param(json.loads(file.read_text(encoding="utf-8")), id=file.stem) for file in files]
+def traces() -> list[Any]:
+    paths = sorted((DATA / "traces").glob("ollama-*.json"))
+    return [pytest.param(json.loads(path.read_text(encoding="utf-8")), id=path.stem) for path in paths]
 
 
-def server_of(trace: list[Any]) -> Catalog:
+def catalog_of(trace: list[Any]) -> Catalog:
     answer = next(exchange["response"] for exchange in trace if exchange["request"]["path"] == "/api/version")
     return catalog(Version.parse(json.loads(answer["lines"][0])["version"]))
 
 
-@pytest.mark.parametrize("trace", traced())
-def test_trace_version(trace: list[Any]) -> None:
-    assert server_of(trace).version in TRACED
+@pytest.mark.parametrize("trace", traces())
+def test_version_of_a_recorded_server_is_covered(trace: list[Any]) -> None:
+    assert catalog_of(trace).version in TRACED
 
 
-@pytest.mark.parametrize("trace", traced())
-def test_trace_create(trace: list[Any]) -> None:
-    known = server_of(trace)
+@pytest.mark.parametrize("trace", traces())
+def test_recorded_servers_accept_the_parameters_of_the_catalog(trace: list[Any]) -> None:
+    known = catalog_of(trace)
     created = 0
     for exchange in trace:
         request, lines = exchange["request"], exchange["response"]["lines"]
         if request["path"] != "/api/create" or lines[-1:] != ['{"status":"success"}']:
             continue
         created += 1
-        assert {WORDS[field] for field in request["json"] if field in WORDS} <= set(known.instructions)
+        assert {INSTRUCTION_OF_FIELD[field] for field in request["json"] if field in INSTRUCTION_OF_FIELD} <= set(
+            known.instructions
+        )
         if exchange["note"] == "bad parameters are taken":
             assert "bogus" not in known.parameters
             continue
@@ -82,9 +84,9 @@ def test_trace_create(trace: list[Any]) -> None:
     assert created
 
 
-@pytest.mark.parametrize("trace", traced())
-def test_trace_show(trace: list[Any]) -> None:
-    known = server_of(trace)
+@pytest.mark.parametrize("trace", traces())
+def test_recorded_servers_show_instructions_of_the_catalog(trace: list[Any]) -> None:
+    known = catalog_of(trace)
     shown = [
         json.loads(exchange["response"]["lines"][0])["modelfile"]
         for exchange in trace
@@ -100,42 +102,44 @@ def test_trace_show(trace: list[Any]) -> None:
 
 
 def verdicts() -> dict[str, set[Kind | str]]:
-    """What Ollama's command line makes of each parameter, over all the values that were tried."""
+    """Collect the verdicts of Ollama's command line on each parameter, over all recorded values."""
     found: dict[str, set[Kind | str]] = {}
     for line in (DATA / "vectors/create_request.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         named = re.findall(r"^PARAMETER (\w+) ", row["input"], re.MULTILINE)
         if len(set(named)) != 1:
             continue
-        told = found.setdefault(named[0], set())
+        verdict = found.setdefault(named[0], set())
         if row["ok"]:
             sent = row["request"].get("parameters", {}).get(named[0])
-            told |= {"dropped"} if sent is None else set()
-            told |= {Kind.STRINGS} if isinstance(sent, list) else set()
-        elif refused := re.match(r"invalid (int|float|bool) value", row["error"]):
-            told.add(Kind(refused[1]))
+            verdict |= {"skipped"} if sent is None else set()
+            verdict |= {Kind.STRINGS} if isinstance(sent, list) else set()
+        elif invalid := re.match(r"invalid (int|float|bool) value", row["error"]):
+            verdict.add(Kind(invalid[1]))
         elif row["error"] == f"unknown parameter '{named[0]}'":
-            told.add("unknown")
+            verdict.add("unknown")
     return found
 
 
-def test_vectors() -> None:
+def test_parameters_agree_with_the_command_line() -> None:
     found = verdicts()
-    known = {name: told for name, told in found.items() if not told & {"unknown", "dropped"}}
-    for name, told in known.items():
-        assert told == {V033.parameters[name].kind}
+    known = {name: verdict for name, verdict in found.items() if not verdict & {"unknown", "skipped"}}
+    for name, verdict in known.items():
+        assert verdict == {V033.parameters[name].kind}
     assert set(known) == set(V033.parameters)
-    assert {name for name, told in found.items() if told == {"dropped"}} == set(V033.deprecated)
-    unknown = {name for name, told in found.items() if told == {"unknown"}}
+    assert {name for name, verdict in found.items() if verdict == {"skipped"}} == set(V033.deprecated)
+    unknown = {name for name, verdict in found.items() if verdict == {"unknown"}}
     assert not unknown & {*V033.parameters, *V033.deprecated}
     assert {name for name in PARAMETERS if V033.removed(name)} - set(V033.deprecated) > unknown & set(PARAMETERS)
 
 
-def test_every_instruction_is_parsed() -> None:
-    assert set(V033.instructions) == set(catalog().instructions) == set(nodes.WORDS)
+def test_catalog_nodes_and_grammar_agree_on_the_instructions() -> None:
+    grammar = files("modelfile.syntax").joinpath("modelfile.lark").read_text(encoding="utf-8")
+    *starts, unclosed = [set(words.upper().split("|")) for words in re.findall(r"\(\?ai:([a-z|]+)\)", grammar)]
+    assert set(catalog().instructions) == set(V033.instructions) == set(nodes.WORDS) == set().union(*starts) == unclosed
 
 
-def test_facts() -> None:
+def test_known_differences_between_versions() -> None:
     old, middle, new = (catalog(version) for version in TRACED)
     assert set(new.instructions) - set(old.instructions) == {"RENDERER", "PARSER", "REQUIRES", "DRAFT"}
     assert INSTRUCTIONS["REQUIRES"].since == Version(0, 14, 0)
@@ -153,14 +157,14 @@ def test_facts() -> None:
     assert new.quantizes_from == {"F16", "BF16", "F32"}
 
 
-def test_after_the_newest() -> None:
+def test_announced_removals_apply_after_the_newest_version() -> None:
     later = catalog(Version(0, 34, 1))
     assert "ADAPTER" not in later.instructions
     assert all(quantization.experimental for quantization in later.quantizations.values())
     assert later.parameters == catalog().parameters
 
 
-def test_removed() -> None:
+def test_removed_parameters() -> None:
     assert catalog().version == NEWEST
     assert catalog() is catalog(NEWEST)
     assert catalog().removed("tfs_z") == Version(0, 5, 2)
@@ -181,7 +185,7 @@ def test_removed() -> None:
     [*PARAMETERS.values(), *INSTRUCTIONS.values(), *QUANTIZATIONS.values()],
     ids=lambda fact: type(fact).__name__,
 )
-def test_fact(fact: Parameter | Instruction | Quantization) -> None:
+def test_entry_has_consistent_versions_and_a_source(fact: ParameterSpec | InstructionSpec | Quantization) -> None:
     assert fact.until is None or fact.since < fact.until
     assert all(version is None or version.candidate is None for version in (fact.since, fact.until))
     assert fact.since <= NEWEST
@@ -191,7 +195,7 @@ def test_fact(fact: Parameter | Instruction | Quantization) -> None:
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=PARAMETERS.keys())
-def test_parameter(parameter: Parameter) -> None:
+def test_defaults_of_a_parameter_are_consistent(parameter: ParameterSpec) -> None:
     dates = [since for since, _ in parameter.defaults]
     assert dates[0] == parameter.since
     assert all(earlier < later for earlier, later in pairwise(dates))
@@ -203,30 +207,31 @@ def test_parameter(parameter: Parameter) -> None:
     assert not parameter.decided or parameter.decided.endswith(".")
     for _, value in parameter.defaults:
         assert value is None or type(value) is VALUE_TYPES[parameter.kind]
-        assert holds(parameter, value)
-    assert all(holds(parameter, value) for value, _ in parameter.special)
+        assert in_range(parameter, value)
+    assert all(in_range(parameter, value) for value, _ in parameter.special)
     if parameter.kind not in {Kind.INT, Kind.FLOAT}:
         assert (parameter.minimum, parameter.maximum, parameter.special) == (None, None, ())
 
 
-def holds(parameter: Parameter, value: Default) -> bool:
+def in_range(parameter: ParameterSpec, value: Default) -> bool:
     if value is None or isinstance(value, tuple):
         return True
-    above = parameter.minimum is None or parameter.minimum <= value
-    return above and (parameter.maximum is None or value <= parameter.maximum)
+    return (parameter.minimum is None or parameter.minimum <= value) and (
+        parameter.maximum is None or value <= parameter.maximum
+    )
 
 
-def test_quantizations() -> None:
+def test_quantizations_are_consistent() -> None:
     for name, quantization in QUANTIZATIONS.items():
         assert name == quantization.name == name.upper()
-        meant = QUANTIZATIONS[quantization.means]
-        assert meant.means == meant.name
-        assert meant.experimental == quantization.experimental
+        result = QUANTIZATIONS[quantization.means]
+        assert result.means == result.name
+        assert result.experimental == quantization.experimental
     assert all(earlier < later for (earlier, _), (later, _) in pairwise(QUANTIZES_FROM))
 
 
 @given(versions)
-def test_version_reads_back(version: Version) -> None:
+def test_version_round_trips(version: Version) -> None:
     assert Version.parse(str(version)) == version
     assert Version.parse(f"v{version}") == version
     assert Version.parse(f"{version}-head") == version
@@ -234,7 +239,7 @@ def test_version_reads_back(version: Version) -> None:
 
 
 @given(versions, versions, versions)
-def test_version_order(one: Version, two: Version, three: Version) -> None:
+def test_versions_are_totally_ordered(one: Version, two: Version, three: Version) -> None:
     assert (one < two) + (one == two) + (one > two) == 1
     assert (one <= two) == (not one > two)
     if one <= two <= three:
@@ -244,7 +249,7 @@ def test_version_order(one: Version, two: Version, three: Version) -> None:
 
 
 @given(versions, st.integers(0, 99), st.integers(0, 99))
-def test_candidates_come_before_their_release(version: Version, one: int, two: int) -> None:
+def test_release_candidates_are_older_than_their_release(version: Version, one: int, two: int) -> None:
     release = Version(version.major, version.minor, version.patch)
     candidates = [Version(version.major, version.minor, version.patch, number) for number in (one, two)]
     assert all(candidate < release for candidate in candidates)

@@ -1,4 +1,4 @@
-"""Templates: what Ollama takes and finds in them (vectors), what Go says, the tree and its places, hostile texts."""
+"""Tests of the template parser: Ollama's vectors, Go's error messages, the tree and its spans, hostile input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.support.paths import VECTORS
 
 from modelfile.gotemplate import nodes
-from modelfile.gotemplate.parser import Template, parse_template
+from modelfile.gotemplate.parser import ParsedTemplate, parse_template
 from modelfile.source import Span
 
 CASES = [json.loads(line) for line in (VECTORS / "template.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -28,19 +28,19 @@ PIECES = _PIECES.split()
 
 
 def walk(part: Any) -> Iterator[Any]:
-    """A node, or a tuple of nodes, with all below."""
-    left = [part]
-    while left:
-        node = left.pop()
+    """Yield a node or the nodes of a tuple, with everything below them."""
+    pending = [part]
+    while pending:
+        node = pending.pop()
         if isinstance(node, tuple):
-            left += node
+            pending += node
         elif is_dataclass(node) and not isinstance(node, Span):
             yield node
-            left += (getattr(node, field.name) for field in fields(node))
+            pending += (getattr(node, field.name) for field in fields(node))
 
 
 def only(text: str) -> Any:
-    """The one node of a template that is accepted."""
+    """Return the only node of a valid template."""
     template = parse_template(text)
     assert not template.diagnostics
     (node,) = template.nodes
@@ -48,7 +48,7 @@ def only(text: str) -> Any:
 
 
 @pytest.mark.parametrize("vector", CASES, ids=map(str, range(len(CASES))))
-def test_ollama_agrees(vector: dict[str, Any]) -> None:
+def test_diagnostics_and_variables_match_ollama(vector: dict[str, Any]) -> None:
     template = parse_template(vector["input"])
     assert [diagnostic.hint for diagnostic in template.diagnostics] == (
         [] if vector["ok"] else [f"Go says: {vector['error']}"]
@@ -74,7 +74,7 @@ def test_ollama_agrees(vector: dict[str, Any]) -> None:
         "}}",
     ],
 )
-def test_go_takes(text: str) -> None:
+def test_accepted_like_go(text: str) -> None:
     assert parse_template(text).diagnostics == ()
 
 
@@ -118,7 +118,7 @@ def test_go_takes(text: str) -> None:
         ("{{ end .", 'template: :1: unexpected "." in end'),
     ],
 )
-def test_go_refuses(text: str, go: str) -> None:
+def test_rejected_with_the_message_of_go(text: str, go: str) -> None:
     (diagnostic,) = parse_template(text).diagnostics
     assert diagnostic.hint == f"Go says: {go}"
 
@@ -140,14 +140,14 @@ def test_go_refuses(text: str, go: str) -> None:
         ('x«{{ template "t" }}»', "MF401"),
     ],
 )
-def test_a_refusal_points_at_its_place(marked: str, code: str) -> None:
+def test_diagnostic_has_code_and_span_of_the_error(marked: str, code: str) -> None:
     text = marked.replace("«", "").replace("»", "")
     (diagnostic,) = parse_template(text).diagnostics
     assert diagnostic.span == Span(marked.index("«"), marked.index("»") - 1)
     assert diagnostic.code == code
 
 
-def test_a_pipeline() -> None:
+def test_tree_of_a_pipeline() -> None:
     text = '{{- $x := index .A.B $y.C (len "\\u00e9").D | json -}}'
     node = parse_template("{{ $y := . }}" + text).nodes[1]
     assert isinstance(node, nodes.Action)
@@ -168,7 +168,7 @@ def test_a_pipeline() -> None:
     assert second.operands == (nodes.Identifier(name="json", span=Span(13 + text.index("json"), 13 + len(text) - 4)),)
 
 
-def test_an_else_if_is_an_if_in_the_else() -> None:
+def test_else_if_is_a_nested_if() -> None:
     text = "{{ if .A }}a{{ else if .B }}b{{ else }}c{{ end }}"
     node = only(text)
     (nested,) = node.orelse
@@ -177,11 +177,11 @@ def test_an_else_if_is_an_if_in_the_else() -> None:
     assert [part.text for part in (*node.body, *nested.body, *nested.orelse)] == ["a", "b", "c"]
 
 
-def test_trim_markers_and_comments() -> None:
+def test_trim_markers_remove_whitespace_around_comments() -> None:
     template = parse_template("a \n{{- /* c */ -}}\t b {{ . -}}\n\n")
     comment = template.nodes[1]
     assert [node.text for node in template.nodes if isinstance(node, nodes.Text)] == ["a", "b "]
-    assert isinstance(comment, nodes.Comment)
+    assert isinstance(comment, nodes.TemplateComment)
     assert comment.text == " c "
 
 
@@ -198,7 +198,7 @@ def test_trim_markers_and_comments() -> None:
         ("1-2i", 1 - 2j),
     ],
 )
-def test_numbers(literal: str, value: complex) -> None:
+def test_values_of_numbers(literal: str, value: complex) -> None:
     assert only(f"{{{{ {literal} }}}}").pipeline.commands[0].operands[0].value == value
 
 
@@ -212,7 +212,7 @@ def test_numbers(literal: str, value: complex) -> None:
         ("'''", None),
     ],
 )
-def test_strings(literal: str, value: str | None) -> None:
+def test_values_of_strings(literal: str, value: str | None) -> None:
     template = parse_template(f"{{{{ {literal} }}}}")
     found = [
         node.value for node in walk(template.nodes) if isinstance(node, nodes.String | nodes.RawString | nodes.Char)
@@ -220,7 +220,7 @@ def test_strings(literal: str, value: str | None) -> None:
     assert found == ([] if value is None else [value])
 
 
-def test_variables_are_named_as_ollama_names_them() -> None:
+def test_variables_are_lowered_like_in_ollama() -> None:
     assert parse_template("{{ .\u03a3A\u03a3.\u0130 }}{{ (.Hidden).X }}{{ $Y := .Response }}{{ $Y }}").variables == (
         "$y",
         "i",
@@ -229,7 +229,7 @@ def test_variables_are_named_as_ollama_names_them() -> None:
     )
 
 
-def check_spans(template: Template) -> None:
+def check_spans(template: ParsedTemplate) -> None:
     text = template.text
     for node in walk(template.nodes):
         written = text[node.span.start : node.span.end]
@@ -256,24 +256,24 @@ def check_spans(template: Template) -> None:
 
 
 @given(st.lists(st.sampled_from([*PIECES, " ", " ", "\n", "{{ if .A }}", "{{ end }}"]), max_size=25).map("".join))
-def test_no_heap_of_pieces_makes_it_raise(text: str) -> None:
+def test_parser_never_raises_on_sequences_of_tokens(text: str) -> None:
     check_spans(parse_template(text))
 
 
 @given(
     st.lists(st.sampled_from([piece for piece in PIECES if piece[0].isalnum() or piece[0] in ".$(|\"`'"]), max_size=9)
 )
-def test_no_action_makes_it_raise(pieces: list[str]) -> None:
+def test_parser_never_raises_on_actions(pieces: list[str]) -> None:
     check_spans(parse_template(f"{{{{ {' '.join(pieces)} }}}}"))
 
 
 @given(st.text() | st.text().map("{{{{ {} }}}}".format) | st.text(st.characters(codec=None)))
-def test_no_text_makes_it_raise(text: str) -> None:
+def test_parser_never_raises_on_arbitrary_text(text: str) -> None:
     check_spans(parse_template(text))
 
 
 @pytest.mark.parametrize("vector", CASES[::7], ids=map(str, range(0, len(CASES), 7)))
-def test_spans_of_vectors(vector: dict[str, Any]) -> None:
+def test_spans_match_the_text(vector: dict[str, Any]) -> None:
     check_spans(parse_template(vector["input"]))
 
 
@@ -294,7 +294,7 @@ def test_spans_of_vectors(vector: dict[str, Any]) -> None:
     ],
     ids=range(11),
 )
-def test_long_texts_that_are_refused(text: str) -> None:
+def test_long_invalid_templates(text: str) -> None:
     assert len(parse_template(text).diagnostics) == 1
 
 
@@ -313,11 +313,11 @@ def test_long_texts_that_are_refused(text: str) -> None:
     ],
     ids=range(9),
 )
-def test_long_and_deep_texts_that_are_accepted(text: str) -> None:
+def test_long_and_deeply_nested_templates(text: str) -> None:
     assert len(parse_template(text).diagnostics) == 0
 
 
-def test_an_import_costs_no_lark() -> None:
+def test_importing_the_parser_does_not_import_lark() -> None:
     program = "import sys, modelfile.gotemplate.parser; sys.exit('lark' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0

@@ -1,10 +1,10 @@
-"""Which files a path means, as Ollama's command line has it (compared with its parser on real folders)."""
+"""Files of a recipe, compared with those of Ollama's parser in real folders."""
 
 from pathlib import Path
 
 import pytest
 
-from modelfile import InputError, parse
+from modelfile import InputError, create_request, parse
 
 
 @pytest.fixture
@@ -28,15 +28,15 @@ def folder(tmp_path: Path) -> Path:
         ("deep", ["config.json", "model.safetensors", "sub/model-2.safetensors"]),
     ],
 )
-def test_files(folder: Path, written: str, files: list[str]) -> None:
-    assert sorted(parse(f"FROM {written}").create_request(folder)["files"]) == files
+def test_path_resolves_to_its_files(folder: Path, written: str, files: list[str]) -> None:
+    assert sorted(create_request(parse(f"FROM {written}"), folder)["files"]) == files
 
 
-def test_a_draft_of_the_folder_that_is_the_model(folder: Path) -> None:
-    assert parse("FROM mixed\nDRAFT mixed/a.gguf").create_request(folder)["draft_files"].keys() == {"a.gguf"}
+def test_draft_may_be_in_the_folder_of_the_model(folder: Path) -> None:
+    assert create_request(parse("FROM mixed\nDRAFT mixed/a.gguf"), folder)["draft_files"].keys() == {"a.gguf"}
 
 
 @pytest.mark.parametrize("text", ["FROM m.gguf\nDRAFT ./m.gguf", "DRAFT m.gguf\nFROM mixed/../m.gguf"])
-def test_a_draft_is_another_file(folder: Path, text: str) -> None:
+def test_draft_is_not_the_file_of_the_model(folder: Path, text: str) -> None:
     with pytest.raises(InputError, match="DRAFT must not be the same file as FROM"):
-        parse(text).create_request(folder)
+        create_request(parse(text), folder)

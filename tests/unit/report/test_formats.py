@@ -1,4 +1,4 @@
-"""Findings in the formats of other programs, exactly; those with a schema are in schema/test_schemas.py."""
+"""Findings in the formats of other programs, exactly; those with a schema are in test_schemas.py."""
 
 import json
 import shlex
@@ -8,10 +8,11 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from tests.support.findings import Files, files, found
+from tests.support.findings import files, found
 
 from modelfile.diagnostics import Severity
 from modelfile.report.concise import findings_as_concise
+from modelfile.report.formats import FORMATS, Report, render
 from modelfile.report.github import findings_as_github
 from modelfile.report.gitlab import findings_as_gitlab
 from modelfile.report.junit import findings_as_junit
@@ -19,7 +20,7 @@ from modelfile.source import Source
 
 
 def test_concise() -> None:
-    assert findings_as_concise(files()).splitlines() == [
+    assert findings_as_concise(Report(findings=files())).splitlines() == [
         "模型/100%, a:b/Modelfile:2:4: error MF301 no `{{ .X }}` 50%<U+000A>or <U+001B>语",
         "b:1:1: warning MF201 untagged",
         "b:1:1: info MF505 no purpose",
@@ -27,7 +28,7 @@ def test_concise() -> None:
 
 
 def test_github() -> None:
-    assert findings_as_github(files()).splitlines() == [
+    assert findings_as_github(Report(findings=files())).splitlines() == [
         (
             "::error file=模型/100%25%2C a%3Ab/Modelfile,line=2,col=4,endLine=2,endColumn=8,"
             "title=MF301 unknown-parameter"
@@ -39,7 +40,7 @@ def test_github() -> None:
 
 
 def test_gitlab() -> None:
-    report = json.loads(findings_as_gitlab(files()))
+    report = json.loads(findings_as_gitlab(Report(findings=files())))
     assert [issue.pop("fingerprint").isalnum() for issue in report] == [True] * 3
     assert report == [
         {
@@ -66,11 +67,12 @@ def test_gitlab() -> None:
 def fingerprints(text: str, *starts: int, path: str = "a") -> list[str]:
     diagnostics = tuple(found(start, start + 1, "untagged", Severity.WARNING) for start in starts)
     return [
-        issue["fingerprint"] for issue in json.loads(findings_as_gitlab([(Source(text=text, path=path), diagnostics)]))
+        issue["fingerprint"]
+        for issue in json.loads(findings_as_gitlab(Report(findings=[(Source(text=text, path=path), diagnostics)])))
     ]
 
 
-def test_fingerprints_stay_when_lines_move_and_differ_within_a_report() -> None:
+def test_gitlab_fingerprints_survive_moved_lines() -> None:
     first, second = fingerprints("FROM x\nFROM x\n", 0, 7)
     assert first != second
     assert fingerprints("# new\n\nFROM x\nFROM x\n", 7, 14) == [first, second]
@@ -80,7 +82,7 @@ def test_fingerprints_stay_when_lines_move_and_differ_within_a_report() -> None:
 
 
 def test_junit() -> None:
-    text = findings_as_junit(files())
+    text = findings_as_junit(Report(findings=files()))
     assert text.isascii()
     assert text.splitlines()[:3] == [
         '<testsuites name="modelfile" tests="4" failures="3">',
@@ -102,14 +104,20 @@ def test_junit() -> None:
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x0b", "\x1b", "\ud800", "\ufffe"])
-def test_junit_leaves_out_what_xml_cannot_say(character: str) -> None:
+def test_junit_omits_characters_that_xml_forbids(character: str) -> None:
     source = Source(text="x", path=f"a{character}b")
-    (suite,) = ET.fromstring(findings_as_junit([(source, ())]))  # noqa: S314  # what has just been written
+    (suite,) = ET.fromstring(findings_as_junit(Report(findings=[(source, ())])))  # noqa: S314  # what has just been written
     assert suite.get("name") == "ab"
 
 
-def test_nothing_found_is_nothing_said() -> None:
-    clean: Files = [(Source(text="FROM y:1\n"), ())]
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_a_function_of_a_report(name: str) -> None:
+    report = Report(findings=files())
+    assert "MF301" in render(report, name)
+
+
+def test_no_findings_give_an_empty_report() -> None:
+    clean = Report(findings=[(Source(text="FROM y:1\n"), ())])
     assert findings_as_concise(clean) == findings_as_github(clean) == ""
     assert json.loads(findings_as_gitlab(clean)) == []
 
@@ -129,7 +137,7 @@ def test_nothing_found_is_nothing_said() -> None:
         ("show bot:v2", 3, ""),
     ],
 )
-def test_what_cannot_be_told_is_no_reason_to_fail(
+def test_closed_or_full_standard_error_does_not_change_the_result(
     project: Path, where: str, arguments: str, code: int, out: str
 ) -> None:
     (project / "Good").write_text((project / "Modelfile").read_text())

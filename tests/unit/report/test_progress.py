@@ -1,77 +1,85 @@
-"""What is said while something lasts."""
+"""Progress: lines, bars and counts."""
 
 import hashlib
 import io
 import json
 import re
-import sys
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TextIO
 
 import pytest
-from rich.console import Console
 from tests.fakes.faults import Slow
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.store import published
 from tests.support.cli import mf
 from tests.support.terminal import mf_on_terminal, screen
 
-from modelfile.events import Progress
-from modelfile.report.progress import Meter, counted, draw_bar, progress
+from modelfile.events import Clock, Progress
+from modelfile.report.progress import Meter, draw_bar, progress, track
+from modelfile.report.terminal import Terminal
 
 MB = 1000**2
 
 
-class Clock:
-    """A clock that goes when it is told."""
+class ManualClock(Clock):
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
-        self.now = 100.0
+        self.seconds = 100.0
 
-    def __call__(self) -> float:
-        """What it shows."""
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+    def monotonic(self) -> float:
+        """Return the time that was set."""
+        return self.seconds
 
 
 @pytest.fixture
-def meter(clock: Clock) -> Meter:
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def meter(clock: ManualClock) -> Meter:
     return Meter("building", clock)
 
 
-def test_a_line_every_few_seconds_and_none_for_what_is_quick(meter: Meter, clock: Clock) -> None:
-    said = []
+def terminal(
+    stderr: TextIO, clock: Clock, stdout: TextIO | None = None, environ: Mapping[str, str] | None = None
+) -> Terminal:
+    """Return a terminal on these streams."""
+    return Terminal(io.StringIO(), stdout or io.StringIO(), stderr, environ or {}, clock)
+
+
+def test_line_every_five_seconds_after_half_a_second(meter: Meter, clock: ManualClock) -> None:
+    lines = []
     for tenth in range(121):
-        clock.now = 100 + tenth / 10
-        meter.hear(Progress(status="uploading model.gguf", total=240 * MB, completed=2 * MB * tenth))
-        said.append(meter.due())
-    assert [(index / 10, line) for index, line in enumerate(said) if line] == [
+        clock.seconds = 100 + tenth / 10
+        meter.record(Progress(status="uploading model.gguf", total=240 * MB, completed=2 * MB * tenth))
+        lines.append(meter.describe() if meter.is_due() else None)
+    assert [(index / 10, line) for index, line in enumerate(lines) if line] == [
         (0.5, "uploading model.gguf 10 of 240 MB, 20 MB/s, 12 s left"),
         (5.5, "uploading model.gguf 110 of 240 MB, 20 MB/s, 6 s left"),
         (10.5, "uploading model.gguf 210 of 240 MB, 20 MB/s, 2 s left"),
     ]
 
 
-def test_what_is_over_at_once_gets_no_line_but_many_of_them_do(meter: Meter, clock: Clock) -> None:
-    said = []
+def test_short_steps_get_a_line_only_in_turn(meter: Meter, clock: ManualClock) -> None:
+    lines = []
     for tenth in range(121):
-        clock.now = 100 + tenth / 10
+        clock.seconds = 100 + tenth / 10
         if tenth % 4 == 0:
-            meter.hear(Progress(status=f"step {tenth // 4}"))
-        said.append(meter.due())
-    assert [(index / 10, line) for index, line in enumerate(said) if line] == [
+            meter.record(Progress(status=f"step {tenth // 4}"))
+        lines.append(meter.describe() if meter.is_due() else None)
+    assert [(index / 10, line) for index, line in enumerate(lines) if line] == [
         (5.5, "step 13"),
         (11.0, "step 27"),
     ]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "total", "completed", "said"),
+    ("seconds", "total", "completed", "text"),
     [
         (10, 0, 0, "x, 10 s"),
         (3, 0, 0, "x"),
@@ -87,72 +95,74 @@ def test_what_is_over_at_once_gets_no_line_but_many_of_them_do(meter: Meter, clo
         (10, 4000, 4000, "x 4 of 4 kB, 10 s"),
     ],
 )
-def test_lines(meter: Meter, clock: Clock, seconds: float, total: int, completed: int, said: str) -> None:
-    meter.hear(Progress(status="x", total=total))
-    clock.now += seconds
-    meter.hear(Progress(status="x", total=total, completed=completed))
-    assert meter.describe() == said
+def test_descriptions(meter: Meter, clock: ManualClock, seconds: float, total: int, completed: int, text: str) -> None:
+    meter.record(Progress(status="x", total=total))
+    clock.seconds += seconds
+    meter.record(Progress(status="x", total=total, completed=completed))
+    assert meter.describe() == text
 
 
-def test_every_phase_has_its_own_rate_and_what_was_there_is_none(meter: Meter, clock: Clock) -> None:
-    meter.hear(Progress(status="hashing", total=100 * MB, completed=90 * MB))
-    clock.now += 10
-    meter.hear(Progress(status="pulling", total=100 * MB, completed=50 * MB))
-    clock.now += 1
-    meter.hear(Progress(status="pulling", total=100 * MB, completed=60 * MB))
+def test_rate_counts_from_the_start_of_each_phase(meter: Meter, clock: ManualClock) -> None:
+    meter.record(Progress(status="hashing", total=100 * MB, completed=90 * MB))
+    clock.seconds += 10
+    meter.record(Progress(status="pulling", total=100 * MB, completed=50 * MB))
+    clock.seconds += 1
+    meter.record(Progress(status="pulling", total=100 * MB, completed=60 * MB))
     assert meter.describe() == "pulling 60 of 100 MB, 10 MB/s, 4 s left"
 
 
-def test_what_a_server_says_does_nothing_to_a_terminal(meter: Meter) -> None:
-    meter.hear(Progress(status="a\x1b[2Jb"))
+def test_control_codes_of_a_server_are_spelled_out(meter: Meter) -> None:
+    meter.record(Progress(status="a\x1b[2Jb"))
     assert meter.describe() == "a<U+001B>[2Jb"
 
 
-def test_several_threads_may_tell(meter: Meter) -> None:
+def test_threads_may_report_at_once(meter: Meter) -> None:
     with ThreadPoolExecutor(4) as pool:
         for number in range(1000):
-            pool.submit(meter.hear, Progress(status=str(number % 3), total=1000, completed=number))
+            pool.submit(meter.record, Progress(status=str(number % 3), total=1000, completed=number))
             meter.describe()
-    assert meter.share()[0] == 1000
+    assert meter.bytes_done()[0] == 1000
 
 
 @pytest.mark.parametrize("no_color", [False, True])
-def test_a_bar(meter: Meter, clock: Clock, monkeypatch: pytest.MonkeyPatch, no_color: bool) -> None:  # noqa: FBT001
-    if no_color:
-        monkeypatch.setenv("NO_COLOR", "1")
-    meter.hear(Progress(status="uploading [/INST].gguf", total=240 * MB))
-    clock.now += 2
-    meter.hear(Progress(status="uploading [/INST].gguf", total=240 * MB, completed=120 * MB))
+def test_bar(meter: Meter, clock: ManualClock, no_color: bool) -> None:  # noqa: FBT001
+    meter.record(Progress(status="uploading [/INST].gguf", total=240 * MB))
+    clock.seconds += 2
+    meter.record(Progress(status="uploading [/INST].gguf", total=240 * MB, completed=120 * MB))
     done = threading.Event()
     done.set()
-    drawn = io.StringIO()
-    draw_bar(meter, done, Console(file=drawn, force_terminal=True, width=100, color_system="truecolor"))
+    drawn = Screen()
+    environ = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "100"}
+    draw_bar(meter, done, terminal(drawn, clock, environ=environ | ({"NO_COLOR": "1"} if no_color else {})))
     plain = re.sub(r"\x1b\[[0-9;]*m", "", drawn.getvalue())
     assert re.search(r"━{9,} *\S* *uploading \[/INST\]\.gguf 120 of 240 MB, 60 MB/s, 2 s left", plain)
     assert ("\x1b[38;" in drawn.getvalue()) is not no_color
 
 
-def test_a_result_that_is_piped_on_stays_out_of_the_bar(meter: Meter, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("piped", [False, True])
+def test_results_are_printed_above_the_bar(meter: Meter, clock: ManualClock, *, piped: bool) -> None:
     class Printing(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002  # the signature is threading's
-            print("the result")  # noqa: T201  # what a command does meanwhile
+            shown.write([("the result", "bold")])
+            shown.print("and more")
             return True
 
-    drawn = io.StringIO()
-    draw_bar(meter, Printing(), Console(file=drawn, force_terminal=True))
-    assert capsys.readouterr().out == "the result\n"
-    assert "result" not in drawn.getvalue()
+    drawn, out = Screen(), io.StringIO()
+    shown = terminal(drawn, clock, out if piped else Screen(), environ={"TERM": "xterm"})
+    draw_bar(meter, Printing(), shown)
+    assert out.getvalue() == ("the result\nand more\n" if piped else "")
+    assert [line for line in screen(drawn.getvalue()) if line] == ([] if piped else ["the result", "and more"])
 
 
 class Stream(io.StringIO):
-    """Where it is said; it lets the block go on once something was."""
+    """Standard error, with an event for the first text."""
 
     def __init__(self) -> None:
         super().__init__()
         self.written = threading.Event()
 
     def write(self, text: str) -> int:
-        """Take a text."""
+        """Write a text and set the event."""
         try:
             return super().write(text)
         finally:
@@ -160,34 +170,30 @@ class Stream(io.StringIO):
 
 
 @pytest.mark.parametrize("status", [None, "creating"])
-def test_lines_come_by_themselves(monkeypatch: pytest.MonkeyPatch, clock: Clock, status: str | None) -> None:
+def test_lines_are_printed_without_new_events(clock: ManualClock, status: str | None) -> None:
     stream = Stream()
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr("modelfile.report.progress.clock", clock)
-    with progress("building") as events:
+    with progress("building", terminal(stream, clock)) as events:
         if status:
             events(Progress(status=status))
-        clock.now += 30
-        assert stream.written.wait(20)
+        clock.seconds += 30
+        assert stream.written.wait(60)
     assert stream.getvalue() == f"{status or 'building'}, 30 s\n"
 
 
-def test_nobody_reads(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+def test_closed_standard_error_does_not_stop_the_work(clock: ManualClock) -> None:
     class Closed(Stream):
         def write(self, _: str) -> int:
             self.written.set()
             raise BrokenPipeError
 
     stream = Closed()
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr("modelfile.report.progress.clock", clock)
-    with progress("building") as events:
-        clock.now += 30
-        assert stream.written.wait(20)
+    with progress("building", terminal(stream, clock)) as events:
+        clock.seconds += 30
+        assert stream.written.wait(60)
         events(Progress(status="creating"))
 
 
-class Terminal(io.StringIO):
+class Screen(io.StringIO):
     """A terminal that shows what was flushed."""
 
     def __init__(self) -> None:
@@ -195,71 +201,80 @@ class Terminal(io.StringIO):
         self.shown = ""
 
     def isatty(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def flush(self) -> None:
-        """Show it."""
+        """Show all that was written."""
         self.shown = self.getvalue()
 
 
-def count(clock: Clock, monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, seconds: float, most: int = 7) -> None:
-    """Count six files, each of which takes so long, and stop after so many."""
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr("modelfile.report.progress.time.monotonic", clock)
-    counting = counted("abcdef", "checked")
+def count(clock: ManualClock, stream: io.StringIO, seconds: float, most: int = 7) -> None:
+    """Count six files that take so many seconds each, and stop after `most`."""
+    counting = track("abcdef", "checked", terminal(stream, clock))
     seen = ""
     for item in counting:
         seen += item
-        clock.now += seconds
+        clock.seconds += seconds
         if len(seen) == most:
             break
     counting.close()
     assert seen == "abcdef"[:most]
 
 
-def test_files_are_counted_on_a_terminal(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = Terminal()
-    count(clock, monkeypatch, terminal, 0.25)
-    assert terminal.shown == "\rchecked 3 of 6\rchecked 4 of 6\rchecked 5 of 6\rchecked 6 of 6\r\x1b[K"
+def test_counter_is_shown_on_a_terminal(clock: ManualClock) -> None:
+    shown = Screen()
+    count(clock, shown, 0.25)
+    assert shown.shown == "\rchecked 3 of 6\rchecked 4 of 6\rchecked 5 of 6\rchecked 6 of 6\r\x1b[K"
 
 
-def test_not_every_file_is_counted_where_they_are_many(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = Terminal()
-    count(clock, monkeypatch, terminal, 0.0625)
-    assert terminal.shown == ""
-    clock.now += 10
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    for _ in counted(range(16), "checked"):
-        clock.now += 0.0625
-    assert terminal.shown == "".join(f"\rchecked {number} of 16" for number in (9, 11, 13, 15)) + "\r\x1b[K"
+def test_counter_is_redrawn_ten_times_a_second_at_most(clock: ManualClock) -> None:
+    shown = Screen()
+    count(clock, shown, 0.0625)
+    assert shown.shown == ""
+    clock.seconds += 10
+    shown = Screen()
+    for _ in track(range(16), "checked", terminal(shown, clock)):
+        clock.seconds += 0.0625
+    assert shown.shown == "".join(f"\rchecked {number} of 16" for number in (9, 11, 13, 15)) + "\r\x1b[K"
 
 
-def test_the_count_is_wiped_out_when_it_is_left(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = Terminal()
-    count(clock, monkeypatch, terminal, 1, most=3)
-    assert terminal.shown == "\rchecked 1 of 6\rchecked 2 of 6\r\x1b[K"
+def test_counter_is_erased_if_interrupted(clock: ManualClock) -> None:
+    shown = Screen()
+    count(clock, shown, 1, most=3)
+    assert shown.shown == "\rchecked 1 of 6\rchecked 2 of 6\r\x1b[K"
 
 
-def test_nothing_is_counted_where_there_is_no_terminal(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counter_needs_a_terminal(clock: ManualClock) -> None:
     stream = io.StringIO()
-    count(clock, monkeypatch, stream, 1)
+    count(clock, stream, 1)
     assert stream.getvalue() == ""
+
+
+def test_quiet_terminal_shows_no_progress(clock: ManualClock) -> None:
+    screen = Screen()
+    quiet = terminal(screen, clock)
+    quiet.quiet = True
+    with progress("building", quiet) as events:
+        events(Progress(status="creating"))
+        clock.seconds += 30
+    for _ in track("abc", "checked", quiet):
+        clock.seconds += 30
+    assert screen.getvalue() == ""
 
 
 PLANNED = """\
 {name} on {url}, Ollama 0.9.3
-  now          not there
+  current      none
   upload       weights.gguf, 71 bytes ({blob}…)
-  create       from weights.gguf, and look at what came of it
-  take         the name {name}
-  not known    what it gives, until the server has looked at the weights
+  create       from weights.gguf, and verify
+  publish      as {name}
+  unknown      fingerprint, until the server has read the weights
 """
 
 
 @pytest.mark.parametrize("no_color", [False, True])
-def test_a_build_leaves_no_bar_on_a_terminal(
+def test_build_erases_its_bar(
     project: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, *, no_color: bool
 ) -> None:
     if no_color:
@@ -275,7 +290,7 @@ def test_a_build_leaves_no_bar_on_a_terminal(
     assert "━" in written
 
 
-def test_a_build_of_several_leaves_no_bar_on_a_terminal(models: Path, fake: FakeOllama) -> None:
+def test_build_of_several_models_erases_its_bar(models: Path, fake: FakeOllama) -> None:
     fake.fault("/api/create", Slow(1.0), times=2)
     code, written = mf_on_terminal("build", cwd=models)
     lines = screen(written)
@@ -284,7 +299,7 @@ def test_a_build_of_several_leaves_no_bar_on_a_terminal(models: Path, fake: Fake
     assert "━" not in "".join(lines)
 
 
-def test_a_pull_leaves_no_bar_on_a_terminal(project: Path, fake: FakeOllama) -> None:
+def test_pull_erases_its_bar(project: Path, fake: FakeOllama) -> None:
     fake.registry["team/base:v1"] = published(b"GGUF")
     fake.fault("/api/pull", Slow(1.0), times=2)
     code, written = mf_on_terminal("pull", "team/none:v1", "team/base:v1", cwd=project)

@@ -11,6 +11,7 @@ from tests.support.paths import ROOT
 from modelfile.diagnostics import Severity
 from modelfile.errors import ModelfileError
 from modelfile.linter.rules.structure.missing_from import missing_from
+from modelfile.report.formats import Report
 from modelfile.report.json_output import findings_as_json
 from modelfile.report.sarif import findings_as_sarif
 from modelfile.source import Source
@@ -21,7 +22,7 @@ PAGES = {"MF301": "Ollama knows no {such} parameter.\n\nMore.", "MF999": "Not fo
 
 
 def sarif(files: Files, **options: str) -> Any:
-    log = json.loads(findings_as_sarif(files, version="1.2.3", pages=PAGES, **options))
+    log = json.loads(findings_as_sarif(Report(findings=files), version="1.2.3", pages=PAGES, **options))
     jsonschema.validate(log, SARIF, format_checker=jsonschema.FormatChecker())
     return log["runs"][0]
 
@@ -70,21 +71,21 @@ def test_sarif_uri(path: str, uri: str) -> None:
     assert result["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": uri}
 
 
-def test_sarif_of_nothing() -> None:
+def test_sarif_without_findings() -> None:
     assert sarif([])["results"] == []
 
 
-def test_the_sarif_schema_refuses() -> None:
-    log = json.loads(findings_as_sarif(files(), version="1", pages=PAGES))
+def test_sarif_schema_rejects_invalid_reports() -> None:
+    log = json.loads(findings_as_sarif(Report(findings=files()), version="1", pages=PAGES))
     log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] = 0
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(log, SARIF)
 
 
-def test_json_is_as_its_schema_says() -> None:
+def test_json_matches_its_schema() -> None:
     unread = [ModelfileError("cannot read a", hint="Look."), ModelfileError("b")]
     undecided = [(Source(text="", path="-"), [(missing_from, "no folder")])]
-    told = json.loads(findings_as_json(files(), unread, undecided))
+    told = json.loads(findings_as_json(Report(findings=files(), unread=unread, undecided=undecided)))
     jsonschema.Draft202012Validator.check_schema(LINT)
     jsonschema.validate(told, LINT)
     assert told.keys() == LINT["properties"].keys()
@@ -93,8 +94,8 @@ def test_json_is_as_its_schema_says() -> None:
 
 
 @pytest.mark.parametrize(("field", "value"), [("severity", "note"), ("line", 0), ("code", "301"), ("help", 1)])
-def test_the_json_schema_refuses(field: str, value: object) -> None:
-    told = json.loads(findings_as_json(files()))
+def test_json_schema_rejects_other_types(field: str, value: object) -> None:
+    told = json.loads(findings_as_json(Report(findings=files())))
     told["findings"][0][field] = value
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(told, LINT)

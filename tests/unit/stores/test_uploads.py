@@ -14,14 +14,14 @@ from typing import cast
 import pytest
 from tests.fakes.faults import Fault, Hangup, Slow, Status, WrongAck
 from tests.fakes.ollama import FakeOllama
+from tests.support.server import connect
 
 from modelfile.errors import InputError, ServerError
 from modelfile.events import Progress, ignore
-from modelfile.stores.ollama.client import Client
 from modelfile.stores.ollama.retry import Backoff
 from modelfile.stores.ollama.store import ServerStore
-from modelfile.stores.protocol import Store
-from modelfile.stores.uploads import send_all
+from modelfile.stores.protocol import Store, StoreLocation
+from modelfile.stores.uploads import upload_all
 from modelfile.weights import digests
 
 MEGABYTE = 1 << 20
@@ -45,8 +45,8 @@ def posts(fake: FakeOllama) -> int:
 
 
 def upload(url: str, digests: dict[Path, str], events: Callable[[Progress], None] = ignore) -> None:
-    with Client(url, patience=Backoff(pause=lambda _: None)) as client:
-        send_all(digests, ServerStore(client), events)
+    with connect(url, backoff=Backoff(pause=lambda _: None)) as client:
+        upload_all(digests, ServerStore(client), events)
 
 
 def test_what_is_there_is_not_sent(fake: FakeOllama, tmp_path: Path) -> None:
@@ -89,14 +89,14 @@ def test_progress_counts_all_files(fake: FakeOllama, tmp_path: Path, count: int,
 class Meeting:
     """A store in which every upload waits for three more."""
 
-    place = "http://here"
+    location = StoreLocation(url="http://here")
 
     def __init__(self) -> None:
         self.threads: set[int] = set()
-        self._barrier = threading.Barrier(4, timeout=20)
+        self._barrier = threading.Barrier(4, timeout=60)
 
     def has_blob(self, _: str) -> bool:
-        """Whether it is here."""
+        """Return whether it is here."""
         return False
 
     def put_blob(self, _: str, path: Path, on_sent: Callable[[int], None]) -> None:
@@ -108,7 +108,7 @@ class Meeting:
 
 def test_files_go_side_by_side_but_not_all_at_once(tmp_path: Path) -> None:
     meeting = Meeting()
-    send_all(weights(tmp_path, 8, size=1), cast("Store", meeting), ignore)
+    upload_all(weights(tmp_path, 8, size=1), cast("Store", meeting), ignore)
     assert len(meeting.threads) <= 4
 
 
@@ -129,12 +129,12 @@ def test_what_another_has_sent_meanwhile_is_not_sent_again(fake: FakeOllama, tmp
     ((path, name),) = weights(tmp_path, 1).items()
 
     def pause(_: float) -> None:
-        with Client(fake.url) as other:
+        with connect(fake.url) as other:
             other.push_blob(name, path, lambda _: None)
 
     fake.fault("POST /api/blobs", Hangup(after_bytes=MEGABYTE))
-    with Client(fake.url, patience=Backoff(pause=pause)) as client:
-        send_all({path: name}, ServerStore(client), told.append)
+    with connect(fake.url, backoff=Backoff(pause=pause)) as client:
+        upload_all({path: name}, ServerStore(client), told.append)
     assert posts(fake) == 2
 
 
@@ -142,7 +142,7 @@ def test_what_another_has_sent_meanwhile_is_not_sent_again(fake: FakeOllama, tmp
     ("fault", "message"),
     [
         (Status(500, '{"error": "no space left on device"}'), "refused: no space left on device"),
-        (WrongAck(), "and does not have it"),
+        (WrongAck(), "but does not have it"),
     ],
 )
 @pytest.mark.parametrize("count", [1, 6])
@@ -205,9 +205,9 @@ def test_a_file_that_is_not_what_its_digest_says(fake: FakeOllama, tmp_path: Pat
 def test_a_file_that_is_gone(fake: FakeOllama, tmp_path: Path) -> None:
     ((path, name),) = weights(tmp_path, 1).items()
     path.unlink()
-    with pytest.raises(InputError, match="cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"cannot read `.*`: no such file"):
         upload(fake.url, {path: name})
-    with Client(fake.url) as client, pytest.raises(InputError, match="cannot be read: No such file"):
+    with connect(fake.url) as client, pytest.raises(InputError, match=r"cannot read `.*`: no such file"):
         client.push_blob(name, path, lambda _: None)
 
 
@@ -215,11 +215,12 @@ SEND_ALL = """
 import json, sys
 from pathlib import Path
 from modelfile.stores.ollama.client import Client
+from tests.support.server import connect
 from modelfile.events import ignore
 from modelfile.stores.ollama.store import ServerStore
-from modelfile.stores.uploads import send_all
-with Client(sys.argv[1]) as client:
-    send_all({Path(path): name for path, name in json.loads(sys.argv[2]).items()}, ServerStore(client), ignore)
+from modelfile.stores.uploads import upload_all
+with connect(sys.argv[1]) as client:
+    upload_all({Path(path): name for path, name in json.loads(sys.argv[2]).items()}, ServerStore(client), ignore)
 """
 
 
@@ -231,7 +232,7 @@ def test_ctrl_c_ends_uploads_that_hang(fake: FakeOllama, tmp_path: Path) -> None
         while posts(fake) < 4:
             assert running.poll() is None
         running.send_signal(signal.SIGINT)
-        _, err = running.communicate(timeout=20)
+        _, err = running.communicate(timeout=60)
     assert err.endswith(b"KeyboardInterrupt\n")
     assert err.count(b"Traceback") == 1
     assert not fake.blobs

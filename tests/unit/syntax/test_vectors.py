@@ -1,4 +1,4 @@
-"""What Ollama's own parser and command line (0.33) say of inputs, and what we say of the same."""
+"""Tests of the parser and of create requests against the output of Ollama's parser and command line (0.33)."""
 
 import base64
 import json
@@ -14,6 +14,7 @@ from modelfile.linter.engine import lint
 from modelfile.linter.rule import Context
 from modelfile.recipe.recipe import resolve
 from modelfile.source import Source
+from modelfile.stores.ollama.wire import create_request
 from modelfile.syntax.modelfile import Modelfile
 
 
@@ -28,29 +29,29 @@ def source(row: dict[str, Any]) -> Source:
 
 
 @pytest.mark.parametrize("row", rows("parser"))
-def test_parser(row: dict[str, Any]) -> None:
+def test_commands_and_errors_match_ollama(row: dict[str, Any]) -> None:
     modelfile = Modelfile.parse(source(row))
     assert (not modelfile.diagnostics) == row["ok"]
     if row["ok"]:
         assert [list(command) for command in modelfile.commands] == row["commands"]
-        assert modelfile.refusal is None
+        assert modelfile.rejection is None
     else:
-        assert modelfile.refusal is not None
-        assert (modelfile.refusal.cause, modelfile.refusal.line) == (row["error"], row["line"])
+        assert modelfile.rejection is not None
+        assert (modelfile.rejection.cause, modelfile.rejection.line) == (row["error"], row["line"])
 
 
 @pytest.mark.parametrize("row", rows("create_request"))
-def test_create_request(row: dict[str, Any], tmp_path: Path) -> None:
+def test_create_request_matches_ollama(row: dict[str, Any], tmp_path: Path) -> None:
     modelfile = Modelfile.parse(source(row))
     if row["ok"]:
-        assert resolve(modelfile, tmp_path).request() == row["request"]
+        assert create_request(resolve(modelfile, tmp_path)) == row["request"]
     else:
         with pytest.raises(InputError):
             resolve(modelfile, tmp_path)
 
 
 @pytest.mark.parametrize("row", [row for row in rows("create_request") if row.values[0]["ok"]])
-def test_lint_finds_no_error_in_what_ollama_takes(row: dict[str, Any]) -> None:
+def test_lint_reports_no_error_in_files_that_ollama_accepts(row: dict[str, Any]) -> None:
     found = lint(Context(modelfile=Modelfile.parse(source(row))))
-    # what the command line sends as a name, the server may still refuse as one
+    # the server can still reject a name that the command line sends
     assert {item.name for item in found if item.severity is Severity.ERROR} <= {"invalid-model-name", "digest-in-from"}

@@ -1,4 +1,4 @@
-"""Digests of local files: computed once, and never of another content."""
+"""Digests of local files: computed once, and never stale."""
 
 import hashlib
 import multiprocessing
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelfile.builder import forecast
+from modelfile.builder import snapshot
 from modelfile.errors import InputError
 from modelfile.events import Progress
 from modelfile.recipe.model import Model
@@ -24,7 +24,7 @@ DIGEST = f"sha256:{hashlib.sha256(WEIGHTS).hexdigest()}"
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of our own, and a clock that is ten seconds ahead of the file system's."""
+    """Provide a cache of its own, and a clock ten seconds ahead of the file system's."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("modelfile.weights.digests.time.time_ns", lambda: now() + LATER)
     return tmp_path / "cache" / "modelfile" / "digests"
@@ -41,21 +41,21 @@ def path(tmp_path: Path) -> Path:
 
 
 def digest(path: Path) -> tuple[str, int]:
-    """The digest of a file, and how many of its bytes were read for it."""
-    told: list[Progress] = []
-    found = digests_of((path,), told.append)[path]
-    assert {(now.status, now.total) for now in told} <= {(f"hashing {path.name}", path.stat().st_size)}
-    return found, told[-1].completed if told else 0
+    """Return the digest of a file, and how many of its bytes were read for it."""
+    events: list[Progress] = []
+    found = digests_of((path,), events.append)[path]
+    assert {(event.status, event.total) for event in events} <= {(f"hashing {path.name}", path.stat().st_size)}
+    return found, events[-1].completed if events else 0
 
 
-def test_a_file_is_read_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unchanged_file_is_read_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert digest(path) == (DIGEST, len(WEIGHTS))
     assert digest(path) == (DIGEST, 0)
     monkeypatch.chdir(path.parent)
     assert digest(Path(path.name)) == (DIGEST, 0)
 
 
-def test_a_file_that_has_changed_only_just_is_read_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digest_with_racy_timestamp_is_not_cached(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for past, read in ((1, len(WEIGHTS)), (-1, len(WEIGHTS)), (3, len(WEIGHTS)), (3, 0)):
         monkeypatch.setattr("modelfile.weights.digests.time.time_ns", lambda past=past: now() + past * 10**9)
         assert digest(path) == (DIGEST, read)
@@ -66,13 +66,13 @@ def grow(path: Path) -> None:
 
 
 def overwrite(path: Path) -> None:
-    """Write as many bytes, and set the time as an archive does."""
+    """Write as many bytes, and set the modification time as an archive does."""
     path.write_bytes(b"GGUF" + b"\x01" * (len(WEIGHTS) - 4))
     os.utime(path, ns=(OLD, OLD))
 
 
 def replace(path: Path) -> None:
-    """Put another in its place, of the same time."""
+    """Replace the file by another with the same modification time."""
     other = path.with_name("other")
     other.write_bytes(b"GGUF" + b"\x02" * (len(WEIGHTS) - 4))
     os.utime(other, ns=(OLD, OLD))
@@ -80,7 +80,7 @@ def replace(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [grow, overwrite, replace])
-def test_a_file_that_has_changed_is_read_again(path: Path, change: Callable[[Path], None]) -> None:
+def test_changed_file_is_read_again(path: Path, change: Callable[[Path], None]) -> None:
     os.utime(path, ns=(OLD, OLD))
     digest(path)
     before = path.stat().st_ctime_ns
@@ -115,7 +115,7 @@ def folder(entry: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [flip, binary, cut, empty, folder, Path.unlink])
-def test_a_damaged_cache_says_nothing(path: Path, cache: Path, damage: Callable[[Path], None]) -> None:
+def test_damaged_cache_entry_is_ignored(path: Path, cache: Path, damage: Callable[[Path], None]) -> None:
     digest(path)
     (entry,) = cache.iterdir()
     damage(entry)
@@ -123,13 +123,13 @@ def test_a_damaged_cache_says_nothing(path: Path, cache: Path, damage: Callable[
     assert digest(path) == (DIGEST, len(WEIGHTS) if damage is folder else 0)
 
 
-def test_where_there_is_no_place_for_a_cache(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digest_without_a_cache_folder(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert digest(path) == digest(path) == (DIGEST, len(WEIGHTS))
 
 
-def test_a_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digest_with_a_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> int:
         raise OSError(28, "No space left on device")
 
@@ -145,7 +145,7 @@ def _many(path: Path) -> None:
         digests.remember_digest(path, path.stat(), f"sha256:{number % 7:064}", now=OLD)
 
 
-def test_several_processes(path: Path) -> None:
+def test_processes_share_the_cache(path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_many, args=(path,)) for _ in range(2)]
     for writer in writers:
@@ -160,25 +160,32 @@ def test_several_processes(path: Path) -> None:
     assert digests.recall_digest(path, state) in known - {None}
 
 
-def test_what_is_no_weights_is_refused_before_the_cache_is_asked(path: Path) -> None:
-    for content, message in ((b"junk", "is not a GGUF file"), (b"version https://git-lfs.x/1", "is a git-lfs pointer")):
-        path.write_bytes(content)
-        digests.remember_digest(path, path.stat(), DIGEST)
-        assert digests.recall_digest(path, path.stat()) == DIGEST
-        with pytest.raises(InputError, match=message):
-            digests_of((path,))
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"junk", "is not a GGUF file"), (b"version https://git-lfs.x/1", "is a git-lfs pointer")]
+)
+def test_other_files_are_rejected(path: Path, content: bytes, message: str) -> None:
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        digests_of((path,))
+
+
+def test_a_file_with_a_cached_digest_is_not_opened(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(digests, "_digest", None)
+        assert digests_of((path,), stat=lambda path: path.stat()) == {path: DIGEST}
 
 
 @pytest.mark.parametrize("change", [grow, replace])
-def test_a_file_that_changes_while_it_is_read(path: Path, change: Callable[[Path], None]) -> None:
-    with pytest.raises(InputError, match="has changed while it was read"):
+def test_file_that_changes_while_it_is_read_is_rejected(path: Path, change: Callable[[Path], None]) -> None:
+    with pytest.raises(InputError, match="changed while it was read"):
         digests_of((path,), lambda _: change(path))
 
 
-def test_one_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read: No such file"):
+def test_unreadable_file_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot read `.*gone`: no such file"):
         digests_of((tmp_path / "gone",))
-    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+    with pytest.raises(InputError, match=r"cannot read `.*`: is a directory"):
         digests_of((tmp_path,))
 
 
@@ -186,16 +193,16 @@ DAY = 86_400
 
 
 def age(entry: Path, days: float) -> float:
-    """Let an entry have been of use so many days ago; when that was."""
+    """Set the last use of an entry to so many days ago, and return it in seconds since the epoch."""
     used = time.time() - days * DAY
     os.utime(entry, (used, used))
     return entry.stat().st_mtime
 
 
-def test_what_is_of_no_use_for_long_is_dropped(path: Path, cache: Path) -> None:
+def test_entries_unused_for_90_days_are_evicted(path: Path, cache: Path) -> None:
     cache.mkdir(parents=True)
     for days in (91, 89, 200):
-        (cache / f"{days}").write_text("what it says does not matter")
+        (cache / f"{days}").write_text("any text")
         age(cache / f"{days}", days)
     (cache / "folder").mkdir()
     age(cache / "folder", 100)
@@ -205,26 +212,26 @@ def test_what_is_of_no_use_for_long_is_dropped(path: Path, cache: Path) -> None:
 
 
 @pytest.mark.parametrize(("days", "touched"), [(0.5, False), (1.5, True), (89, True)])
-def test_what_is_of_use_stays(
+def test_use_of_an_entry_is_recorded_once_a_day(
     path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, days: float, *, touched: bool
 ) -> None:
     digest(path)
     (entry,) = cache.iterdir()
     used = age(entry, days)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "scandir", None)  # a recall looks at nothing else
+        patch.setattr(os, "scandir", None)  # a hit does not list the folder
         patch.setattr(os, "listdir", None)
         assert digest(path) == (DIGEST, 0)
     assert (entry.stat().st_mtime > used) is touched
 
 
-def test_records_of_models_are_kept_the_same_way(cache: Path) -> None:
-    forecast.remember_model("a", Model(system="a"))
-    forecast.remember_model("b", Model(system="b"))
+def test_cached_models_are_evicted_like_digests(cache: Path) -> None:
+    snapshot.remember_model("a", Model(system="a"))
+    snapshot.remember_model("b", Model(system="b"))
     models = cache.with_name("models")
     used = age(models / "a", 89)
     age(models / "b", 91)
-    assert forecast.recall_model("a") == Model(system="a")
+    assert snapshot.recall_model("a") == Model(system="a")
     assert (models / "a").stat().st_mtime > used
-    forecast.remember_model("c", Model())
+    snapshot.remember_model("c", Model())
     assert {entry.name for entry in models.iterdir()} == {"a", "c"}

@@ -1,7 +1,7 @@
-"""Which files of a folder are sent, as Ollama's own code has it.
+"""The files that Ollama takes from a folder of weights.
 
-tests/data/vectors/folders.jsonl holds what `filesForModel` and `fileDigestMap` of several releases, compiled with Go,
-said of random folders (`null`: refused).
+tests/data/vectors/folders.jsonl has the answers of `filesForModel` and `fileDigestMap` of several releases, compiled
+with Go, for random folders (`null`: rejected).
 """
 
 import json
@@ -14,7 +14,8 @@ from tests.support.paths import VECTORS
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError
 from modelfile.recipe.recipe import Recipe
-from modelfile.weights.folder import files_in
+from modelfile.stores.ollama.wire import create_request
+from modelfile.weights.folder import resolve_folder
 
 CONTENTS = {
     "binary": b"\x08\0\0\0bin",
@@ -45,36 +46,36 @@ ROWS = (VECTORS / "folders.jsonl").read_text().splitlines()
 
 
 @pytest.mark.parametrize("row", [json.loads(row) for row in ROWS], ids=range(1, len(ROWS) + 1))
-def test_as_ollama(row: dict[str, Any], tmp_path: Path) -> None:
+def test_folder_has_the_same_files_as_in_ollama(row: dict[str, Any], tmp_path: Path) -> None:
     plant(tmp_path / "out", {"f.json": "text"})
     folder = plant(tmp_path / "m", row["tree"])
     for answer in row["files"]:
         for version in map(Version.parse, answer["versions"]):
             if answer["files"] is None:
                 with pytest.raises(InputError):
-                    files_in(folder, version)
+                    resolve_folder(folder, version)
             else:
-                found = files_in(folder, version)
+                found = resolve_folder(folder, version)
                 assert sorted(path.relative_to(folder).as_posix() for path in found) == answer["files"], version
 
 
-def test_a_folder_without_weights_says_what_was_looked_for(tmp_path: Path) -> None:
+def test_error_without_weights_names_the_patterns(tmp_path: Path) -> None:
     folder = plant(tmp_path / "lora", {"adapter_model.safetensors": "binary", "adapter_config.json": "text"})
-    assert len(files_in(folder, Version(0, 9, 3))) == 2
-    with pytest.raises(InputError, match="holds no weights") as raised:
-        files_in(folder)
+    assert len(resolve_folder(folder, Version(0, 9, 3))) == 2
+    with pytest.raises(InputError, match="no weights in the folder") as raised:
+        resolve_folder(folder)
     assert raised.value.hint is not None
     assert "looks for model*.safetensors, consolidated*.safetensors" in raised.value.hint
     assert "not for adapter_model.safetensors" in raised.value.hint
 
 
-def test_a_link_out_of_the_folder_is_refused_and_a_link_to_the_folder_is_not(tmp_path: Path) -> None:
+def test_symlink_out_of_the_folder_is_rejected_and_symlink_to_the_folder_is_accepted(tmp_path: Path) -> None:
     real = plant(tmp_path / "real", {"model.safetensors": "binary", "secret.json": "text"})
     (tmp_path / "link").symlink_to(real)
-    assert files_in(tmp_path / "link") == files_in(real)
+    assert resolve_folder(tmp_path / "link") == resolve_folder(real)
     folder = plant(tmp_path / "m", {"model.safetensors": "binary", "x.json": "-> ../real/secret.json"})
-    with pytest.raises(InputError, match=r"secret.json` is outside of `.*/m`, which a link leads to it from"):
-        files_in(folder)
+    with pytest.raises(InputError, match=r"symlink in `.*/m` points outside it: `.*secret.json`"):
+        resolve_folder(folder)
 
 
 @pytest.mark.parametrize(
@@ -85,9 +86,9 @@ def test_a_link_out_of_the_folder_is_refused_and_a_link_to_the_folder_is_not(tmp
         (Version(0, 30, 0), ["1_Pooling/config.json", "config.json", "model.safetensors", "original/tokenizer.model"]),
     ],
 )
-def test_names_in_the_request(version: Version, names: list[str], tmp_path: Path) -> None:
+def test_request_names_files_as_in_ollama(version: Version, names: list[str], tmp_path: Path) -> None:
     tree = dict.fromkeys(names[:2], "text") | {"model.safetensors": "binary", "original/tokenizer.model": "text"}
-    files = files_in(plant(tmp_path, tree), version)
-    request = Recipe(files=files).request({path: str(path) for path in files}, version)
+    files = resolve_folder(plant(tmp_path, tree), version)
+    request = create_request(Recipe(files=files), {path: str(path) for path in files}, version)
     assert sorted(request["files"]) == names
     assert request["files"]["config.json"] == str(tmp_path / "config.json")

@@ -1,4 +1,4 @@
-"""The header of a GGUF file: against gguf-py's tables and files, and on files that are out to hurt."""
+"""GGUF headers, compared with gguf-py's tables and files, and of malicious files."""
 
 import struct
 from pathlib import Path
@@ -13,7 +13,7 @@ from modelfile.errors import InputError
 from modelfile.weights.gguf import BLOCKS, FILE_TYPES, read_header
 
 Q8_1 = 9
-"""Of which gguf-py and ggml disagree; never in a file."""
+"""A type on which gguf-py and ggml disagree; it does not occur in files."""
 
 
 def test_blocks_are_those_of_gguf_py() -> None:
@@ -27,7 +27,7 @@ def test_file_types_are_those_of_gguf_py() -> None:
     assert {number: FILE_TYPES[number] for number in theirs} == theirs
 
 
-def test_tiny(tiny: Path) -> None:
+def test_header_of_a_small_model(tiny: Path) -> None:
     header = read_header(tiny)
     assert header.size == header.needed == tiny.stat().st_size
     assert (header.architecture, header.file_type, header.number("block_count")) == ("llama", "F16", 1)
@@ -37,7 +37,7 @@ def test_tiny(tiny: Path) -> None:
 
 
 @pytest.mark.parametrize("quant", [kind for kind in gguf.GGML_QUANT_SIZES if kind != Q8_1], ids=lambda kind: kind.name)
-def test_length_of_every_type(quant: gguf.GGMLQuantizationType, tmp_path: Path) -> None:
+def test_size_of_every_type(quant: gguf.GGMLQuantizationType, tmp_path: Path) -> None:
     elements, size = gguf.GGML_QUANT_SIZES[quant]
     tensor = info("x", (elements * 2, 3), int(quant), 64)
     path = tmp_path / "x.gguf"
@@ -46,7 +46,7 @@ def test_length_of_every_type(quant: gguf.GGMLQuantizationType, tmp_path: Path) 
     assert header.needed == -(-header.size // 32) * 32 + 64 + size * 2 * 3
 
 
-def test_both_byte_orders(tmp_path: Path) -> None:
+def test_both_byte_orders_are_read(tmp_path: Path) -> None:
     for order in "<>":
         body = file(pairs=[pair("general.file_type", 4, struct.pack(f"{order}I", 7), order)], order=order)
         path = tmp_path / "x.gguf"
@@ -54,21 +54,19 @@ def test_both_byte_orders(tmp_path: Path) -> None:
         assert read_header(path).file_type == "Q8_0"
 
 
-def test_a_file_that_is_all_f32_says_nothing(tmp_path: Path) -> None:
+def test_type_of_an_f32_file_is_unknown(tmp_path: Path) -> None:
     path = tmp_path / "x.gguf"
     path.write_bytes(file(pairs=[pair("general.file_type", 4, struct.pack("<I", 0))]))
     assert read_header(path).file_type == "unknown"
 
 
-def test_cut_anywhere_in_the_header(tiny: Path, tmp_path: Path) -> None:
+def test_header_truncated_anywhere_is_rejected(tiny: Path, tmp_path: Path) -> None:
     whole = tiny.read_bytes()
     path = tmp_path / "cut.gguf"
     weights = read_header(tiny).needed - sum(int(tensor.n_bytes) for tensor in gguf.GGUFReader(tiny).tensors)
     for length in (*range(200), *range(200, weights - 64, 37)):
         path.write_bytes(whole[:length])
-        with pytest.raises(
-            InputError, match="is cut short: it has [0-9,]+ bytes, and its header" if length > 3 else "no"
-        ):
+        with pytest.raises(InputError, match="is truncated: it has [0-9,]+ bytes, its header" if length > 3 else "no"):
             read_header(path)
     path.write_bytes(whole[:-1])
     assert read_header(path).size == read_header(path).needed - 1
@@ -77,15 +75,15 @@ def test_cut_anywhere_in_the_header(tiny: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (struct.pack("<IQ", 0, 1 << 63), "is cut short"),  # an array of 2^63 bytes
-        (struct.pack("<IQ", 8, 1 << 63), "is cut short"),  # of strings
-        (struct.pack("<IQQ", 8, 2, (1 << 64) - 1), "is cut short"),  # of a string that long
-        (struct.pack("<IQ", 9, 1) * 20_000, "arrays in arrays in arrays"),
-        (struct.pack("<IQ", 9, 1 << 40) + struct.pack("<IQ", 0, 0) * 100, "is cut short"),
+        (struct.pack("<IQ", 0, 1 << 63), "is truncated"),  # an array of 2^63 bytes
+        (struct.pack("<IQ", 8, 1 << 63), "is truncated"),  # of strings
+        (struct.pack("<IQQ", 8, 2, (1 << 64) - 1), "is truncated"),  # of a string that long
+        (struct.pack("<IQ", 9, 1) * 20_000, "arrays nested too deeply"),
+        (struct.pack("<IQ", 9, 1 << 40) + struct.pack("<IQ", 0, 0) * 100, "is truncated"),
         (struct.pack("<IQ", 77, 1), "a value of type 77"),
     ],
 )
-def test_arrays_that_hurt(value: bytes, message: str, tmp_path: Path) -> None:
+def test_malicious_arrays_are_rejected(value: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "x.gguf"
     path.write_bytes(file(pairs=[pair("x", 9, value)]))
     with pytest.raises(InputError, match=message):
@@ -95,15 +93,15 @@ def test_arrays_that_hurt(value: bytes, message: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (struct.pack("<4sIQQ", b"GGUF", 3, 1 << 63, 0), "is cut short"),
-        (struct.pack("<4sIQQ", b"GGUF", 3, 0, 1 << 63), "is cut short"),
-        (struct.pack("<4sIQQQ", b"GGUF", 3, 0, 1, 1 << 40), "a text of 1,099,511,627,776 bytes"),
+        (struct.pack("<4sIQQ", b"GGUF", 3, 1 << 63, 0), "is truncated"),
+        (struct.pack("<4sIQQ", b"GGUF", 3, 0, 1 << 63), "is truncated"),
+        (struct.pack("<4sIQQQ", b"GGUF", 3, 0, 1, 1 << 40), "a string of 1,099,511,627,776 bytes"),
         (struct.pack("<4sIQQQI", b"GGUF", 3, 1, 0, 0, 1 << 31), "a tensor of 2,147,483,648 dimensions"),
         (b"GGML", "not a GGUF file"),
         (b"", "not a GGUF file"),
     ],
 )
-def test_counts_that_hurt(body: bytes, message: str, tmp_path: Path) -> None:
+def test_malicious_counts_are_rejected(body: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "x.gguf"
     path.write_bytes(body)
     with pytest.raises(InputError, match=message):
@@ -112,7 +110,7 @@ def test_counts_that_hurt(body: bytes, message: str, tmp_path: Path) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
-def test_damage_is_an_input_error_or_none(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_damage_raises_input_error_or_nothing(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp()
     whole = folder / "whole.gguf"
     body = bytearray((whole if whole.exists() else write_tiny_gguf(whole)).read_bytes())

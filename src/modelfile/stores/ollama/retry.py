@@ -1,8 +1,8 @@
-"""What is tried again after a failure that may pass, and after which time.
+"""Retries: which calls are made again, after which failures, and after how long.
 
-Three kinds of call: what only looks, or gives the same however often it is done; what moves weights, where a 500 is
-Ollama's word on its disk and a repetition would move them all again; and what must not be done twice, which is tried
-again only if it has not reached the server. Silence is no reason: it has been waited for already.
+There are three kinds of calls: those that only read, or give the same result however often they are made; those that
+move weights, where a 500 is Ollama's word on its disk and a retry would move all of them again; and those that must not
+be made twice, which are retried only if they have not reached the server. A timeout is not retried: that was the wait.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """How often to try, and how long to wait in between: twice as long every time, by up to a half less by chance.
+    """The number of tries and the waits between them: each twice as long as the last, less up to half by chance.
 
-    A server that was there is waited for until it has been restarted (by systemd after 3 s: Ollama's own unit says so);
-    one that has never answered is probably not running, which is to be told soon.
+    A server that has answered before is waited for until it has been restarted (systemd does so after 3 s by Ollama's
+    unit); one that has never answered is probably not running, which is to be reported soon.
     """
 
     tries: int = 6
@@ -30,28 +31,38 @@ class Backoff:
     """In seconds."""
     pause: Callable[[float], object] = time.sleep
     chance: Callable[[], float] = random.random
+    """Returns a number from 0 to 1."""
 
-    def waits(self, *, known: bool) -> Iterator[float]:
-        """The pauses between the tries; `known` is whether the server has ever answered."""
-        tries = self.tries if known else min(self.tries, self.tries_unseen)
+    def waits(self, *, answered: bool) -> Iterator[float]:
+        """Return the seconds to wait before each retry.
+
+        Args:
+            answered: Whether the server has answered before.
+        """
+        tries = self.tries if answered else min(self.tries, self.tries_unseen)
         return (self.first * 2**number * (1 - self.chance() / 2) for number in range(tries - 1))
 
 
+BACKOFF: Final = Backoff()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repeat:
-    """After which failures a call may be made again."""
+class Retry:
+    """The failures after which a call may be made again."""
 
     statuses: frozenset[int] = frozenset()
     dropped: bool = False
-    """Whether it may be when nobody knows how far it got."""
+    """True if a retry is safe when nobody knows how far the call got."""
 
     def after(self, error: httpx.HTTPError) -> bool:
-        """Whether it may be after this one."""
+        """Return whether to retry after this failure."""
+        import httpx  # whoever has caught one has imported it
+
         match error:
             case httpx.HTTPStatusError():
                 return error.response.status_code in self.statuses
             case httpx.ConnectError():
-                return _refused(error)
+                return _is_refused(error)
             case httpx.NetworkError() | httpx.RemoteProtocolError():
                 return self.dropped
             case _:
@@ -59,15 +70,15 @@ class Repeat:
 
 
 _GATEWAY: Final = frozenset({502, 503, 504})
-"""What proxies answer for a server that is not there."""
+"""The statuses that proxies answer for a server that is absent."""
 
-IDEMPOTENT: Final = Repeat(statuses=_GATEWAY | {500}, dropped=True)
-UPLOAD: Final = Repeat(statuses=_GATEWAY, dropped=True)
-NON_IDEMPOTENT: Final = Repeat()
+IDEMPOTENT: Final = Retry(statuses=_GATEWAY | {500}, dropped=True)
+UPLOAD: Final = Retry(statuses=_GATEWAY, dropped=True)
+NON_IDEMPOTENT: Final = Retry()
 
 
-def _refused(error: BaseException | None) -> bool:
-    """Whether a machine is there and has no server; a name that nobody knows and a bad certificate will stay so."""
+def _is_refused(error: BaseException | None) -> bool:
+    """Return whether a machine answers without a server; unknown names and bad certificates stay so."""
     while error is not None:
         if isinstance(error, ConnectionError):
             return True

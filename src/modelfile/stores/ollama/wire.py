@@ -1,73 +1,351 @@
-"""What Ollama's HTTP API says (0.9.3 to 0.33), as far as it is used here; fields not named are ignored."""
+"""Ollama's HTTP API as JSON, both ways (0.9.3 to 0.33): requests, and the answers as far as they are used here.
+
+Answers are read by hand: pydantic would take 110 ms to import for four small objects. An answer that is not as it
+should be is a ValueError.
+"""
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+import itertools
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelfile.catalog.behaviors import SENDS_PATHS
+from modelfile.catalog.versions import Version
+from modelfile.errors import ServerError
+
+if TYPE_CHECKING:  # 20 ms that a listing does not need
+    from modelfile.recipe.model import Model
+    from modelfile.recipe.recipe import Recipe
+    from modelfile.recipe.values import ParameterValue
+    from modelfile.syntax.modelfile import Modelfile
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_HIGHEST: Final = 2**63 - 1
+_SHOWN: Final = 200
+"""The number of characters of a bad value that an error shows."""
+_BLOB: Final = r"(FROM|ADAPTER|DRAFT) .*[/\\]blobs[/\\]sha256[-:]([0-9a-f]{64})"
+_NAME_WIDTH: Final = 30
+_RENDERER_AND_PARSER: Final = r"(?:RENDERER (.*)\n)?(?:PARSER (.*)\n)?"
+_ESCAPE: Final = r'\\(?:([abfnrtv\\"])|x([0-9a-f]{2})|u([0-9a-f]{4})|U(00[01][0-9a-f]{5}))'
+_ESCAPED: Final = dict(zip('abfnrtv\\"', '\a\b\f\n\r\t\v\\"', strict=True))
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True)
+def model_request(name: str) -> dict[str, str]:
+    """Return the body of POST /api/show, POST /api/pull and DELETE /api/delete."""
+    return {"model": name}
 
 
-class Version(_Answer):
-    """GET /api/version."""
+def copy_request(source: str, destination: str) -> dict[str, str]:
+    """Return the body of POST /api/copy."""
+    return {"source": source, "destination": destination}
+
+
+def request_of(modelfile: Modelfile, folder: str | Path = ".") -> dict[str, Any]:
+    r"""Return the create request of a Modelfile, as Ollama's command line sends it, without the model's name.
+
+    Local weights and adapters are hashed; they have to be sent to POST /api/blobs/<digest> first.
+
+    >>> import modelfile
+    >>> modelfile.create_request(modelfile.parse("FROM llama3.2:3b\nPARAMETER temperature 0.2\n"))
+    {'from': 'llama3.2:3b', 'parameters': {'temperature': 0.2}}
+
+    Args:
+        modelfile: The Modelfile.
+        folder: The folder that its paths are relative to.
+
+    Raises:
+        InputError: Ollama's command line would reject the Modelfile, or a file of it cannot be read.
+    """
+    from modelfile.recipe.recipe import resolve
+    from modelfile.weights.digests import digests_of
+
+    recipe = resolve(modelfile, Path(folder))
+    return create_request(recipe, digests_of(recipe.local_files))
+
+
+def create_request(
+    recipe: Recipe, digests: Mapping[Path, str] | None = None, version: Version | None = None
+) -> dict[str, Any]:
+    """Return the body of POST /api/create as Ollama's command line sends it, without the model's name.
+
+    Args:
+        recipe: The model to make.
+        digests: `sha256:…` of every local file.
+        version: The Ollama that is to take it, by default the newest known.
+    """
+    from modelfile.catalog.catalog import catalog
+
+    digests = digests or {}
+    version = catalog(version).version
+    request: dict[str, Any] = {
+        "from": recipe.base or "",
+        "files": _named(recipe.files, digests, version),
+        "draft_files": _named(recipe.drafts, digests, version),
+        "adapters": _named(recipe.adapters, digests, version),
+        "template": recipe.template,
+        "system": recipe.system,
+        "license": list(recipe.licenses),
+        "parameters": {
+            name: list(value) if isinstance(value, tuple) else value for name, value in recipe.parameters.items()
+        },
+        "messages": [{"role": message.role, "content": message.content} for message in recipe.messages],
+        "renderer": recipe.renderer,
+        "parser": recipe.parser,
+        "requires": recipe.requires,
+        "quantize": recipe.quantize,
+    }
+    return {key: value for key, value in request.items() if value}
+
+
+def _named(files: tuple[Path, ...], digests: Mapping[Path, str], version: Version) -> dict[str, str]:
+    """Return the digests by the names that the server is given.
+
+    One file goes by its base name; several by their paths from their common folder, as newer versions want them. Older
+    ones want base names: of two files with one name, Ollama's command line loses one by chance, and here the deeper one
+    keeps its path.
+    """
+    shared = {*files[0].absolute().parents} if files else set()
+    shared = shared.intersection(*(file.absolute().parents for file in files))
+    common = max(shared, key=lambda folder: len(folder.parts), default=None)  # none: on two drives
+    named: dict[str, str] = {}
+    for file in sorted(files, key=lambda file: len(file.parts)) if version < SENDS_PATHS else files:
+        if len(files) == 1 or common is None or (version < SENDS_PATHS and file.name not in named):
+            named[file.name] = digests[file]
+        else:
+            named[file.absolute().relative_to(common).as_posix()] = digests[file]
+    return named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionWire:
+    """The answer to GET /api/version."""
 
     version: str
 
+    @classmethod
+    def parse(cls, body: bytes) -> VersionWire:
+        """Parse the answer."""
+        return cls(version=_text(_object(body), "version", required=True))
 
-class Tag(_Answer):
-    """A model in GET /api/tags."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagWire:
+    """A model in the answer to GET /api/tags."""
 
     name: str
     digest: str
-    """sha256 of the manifest, 64 hex digits without a prefix; the same model bears others on other machines."""
+    """sha256 of the manifest, 64 hex digits without a prefix; the same model has others on other machines."""
     size: int
-    modified_at: AwareDatetime
-    """When this name was given what it holds; a copy is as old as the copying."""
+    modified_at: datetime
+    """When this name was given its current contents; a copy is as old as the copying."""
 
 
-class Tags(_Answer):
-    """GET /api/tags."""
+def parse_tags(body: bytes) -> tuple[TagWire, ...]:
+    """Parse the answer to GET /api/tags."""
+    tags = tuple(
+        TagWire(
+            name=_text(tag, "name", required=True),
+            digest=_text(tag, "digest", required=True),
+            size=_number(tag, "size", required=True),
+            modified_at=datetime.fromisoformat(_text(tag, "modified_at", required=True)),
+        )
+        for tag in _objects(_object(body), "models")
+    )
+    if not all(_DIGEST.fullmatch(tag.digest) and tag.modified_at.tzinfo for tag in tags):
+        raise ValueError("a digest without 64 hex digits, or a time without a zone")
+    return tags
 
-    models: list[Tag] | None = None
 
-
-class Message(_Answer):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageWire:
     """One of a model's messages."""
 
     role: str
     content: str = ""
 
 
-class Details(_Answer):
-    """What a model was made of."""
-
-    parent_model: str = ""
-    format: str = ""
-    family: str = ""
-    parameter_size: str = ""
-    quantization_level: str = ""
-
-
-class Show(_Answer):
-    """POST /api/show."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowWire:
+    """The answer to POST /api/show."""
 
     modelfile: str = ""
     parameters: str = ""
     template: str = ""
     system: str = ""
     license: str = ""
-    messages: list[Message] | None = None
+    messages: tuple[MessageWire, ...] = ()
     requires: str = ""
-    details: Details = Details()
+    quantization_level: str = ""
+
+    @classmethod
+    def parse(cls, body: bytes) -> ShowWire:
+        """Parse the answer."""
+        show = _object(body)
+        details = show.get("details")
+        texts = ("modelfile", "parameters", "template", "system", "license", "requires")
+        return cls(
+            **{name: _text(show, name) for name in texts},
+            messages=tuple(
+                MessageWire(role=_text(message, "role", required=True), content=_text(message, "content"))
+                for message in _objects(show, "messages")
+            ),
+            quantization_level=_text(_as_object({} if details is None else details), "quantization_level"),
+        )
 
 
-class Progress(_Answer):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressWire:
     """A line of the streams of create and pull."""
 
-    status: str | int = ""
-    """What is being done; beside an error, an HTTP status."""
-    digest: str = ""
+    status: str = ""
     total: int = 0
     completed: int = 0
     error: str | None = None
+
+    @classmethod
+    def parse(cls, line: bytes) -> ProgressWire:
+        """Parse a line, or the answer to a request that was rejected."""
+        progress = _object(line)
+        error = _text(progress, "error") if progress.get("error") is not None else None
+        status = "" if error is not None else _text(progress, "status")  # beside an error, it is an HTTP status
+        return cls(
+            status=status, total=_number(progress, "total"), completed=_number(progress, "completed"), error=error
+        )
+
+
+def read_show(show: ShowWire) -> Model:
+    """Return the contents of a model that the server shows.
+
+    Raises:
+        ServerError: The answer has no weights; models that run elsewhere (cloud models) have none.
+    """
+    from modelfile.recipe.model import Model
+    from modelfile.recipe.recipe import Message
+
+    header, _, body = show.modelfile.partition("\n\n")
+    lines = (body if header.startswith("#") else show.modelfile).split("\n")
+    matches = list(itertools.takewhile(bool, (re.fullmatch(_BLOB, line) for line in lines)))
+    blobs: dict[str, list[str]] = {"FROM": [], "ADAPTER": [], "DRAFT": []}
+    for match in filter(None, matches):
+        blobs[match[1]].append(f"sha256:{match[2]}")
+    if not blobs["FROM"]:
+        raise ServerError("the server does not report the weights of this model", hint="is it a cloud model?")
+    renderer, parser = _renderer_and_parser(show, "\n".join(lines[len(matches) :]))
+    return Model(
+        weights=tuple(blobs["FROM"]),
+        adapters=tuple(blobs["ADAPTER"]),
+        drafts=tuple(blobs["DRAFT"]),
+        template=show.template,
+        system=show.system,
+        license=show.license,
+        parameters=_read_parameters(show.parameters),
+        messages=tuple(Message(message.role, message.content) for message in show.messages),
+        renderer=renderer,
+        parser=parser,
+        requires=show.requires,
+    )
+
+
+def _renderer_and_parser(show: ShowWire, text: str) -> tuple[str, str]:
+    """Return RENDERER and PARSER, which stand only in the shown Modelfile, after the template and system prompt."""
+    for word, value in (("TEMPLATE", show.template), ("SYSTEM", show.system)):
+        for quotes in ("", '"', '"""'):
+            line = f"{word} {quotes}{value}{quotes}\n"
+            if value and text.startswith(line):
+                text = text[len(line) :]
+                break
+    match = re.match(_RENDERER_AND_PARSER, text)
+    return (match[1] or "", match[2] or "") if match else ("", "")
+
+
+def _read_parameters(text: str) -> dict[str, ParameterValue]:
+    """Read parameters as the server prints them: the name, padded to 30 columns, a space, and the value in Go's syntax.
+
+    There is one to a line, in no order; of a list, every item has a line.
+    """
+    parameters: dict[str, ParameterValue] = {}
+    for line in filter(None, text.split("\n")):
+        padded = line[_NAME_WIDTH : _NAME_WIDTH + 1] == " "
+        name = line[:_NAME_WIDTH].rstrip() if padded else line.partition(" ")[0]
+        value = _read_value(line[_NAME_WIDTH + 1 :] if padded else line.partition(" ")[2])
+        former = parameters.get(name)
+        parameters[name] = value if former is None else (*_texts(former), *_texts(value))
+    return parameters
+
+
+def _texts(value: ParameterValue) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else (str(value),)
+
+
+def _read_value(text: str) -> ParameterValue:
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return (unquote(text),) if text.startswith('"') else float(text)
+    except ValueError as error:
+        if text.startswith('"'):
+            raise ServerError(f"the server shows a parameter that cannot be read: {text[:_SHOWN]}") from error
+        return (text,)
+
+
+def unquote(text: str) -> str:
+    """Return the string that Go's strconv.Quote (`%q`) wrote.
+
+    Raises:
+        ValueError: It wrote something else.
+    """
+    quoted = text[1:-1]
+    if f'"{quoted}"' != text or {"\\", '"', "\n"} & {*re.sub(_ESCAPE, "", quoted)}:
+        raise ValueError(f"not a quoted string: {text[:_SHOWN]}")
+    unquoted = re.sub(_ESCAPE, _unescape, quoted)
+    unquoted.encode()  # half a character is none
+    return unquoted
+
+
+def _unescape(match: re.Match[str]) -> str:
+    letter, *digits = match.groups()
+    return _ESCAPED[letter] if letter else chr(int(next(filter(None, digits)), 16))
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        text = body.decode()
+        value = json.loads(text)
+        if "\\ud" in text.lower():
+            json.dumps(value, ensure_ascii=False).encode()  # half a character, which nothing could print
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    return _as_object(value)
+
+
+def _as_object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("not an object")  # noqa: TRY004  # a ValueError, like all that is wrong with an answer
+    return value
+
+
+def _objects(of: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    value = of.get(key)
+    if not isinstance(value, list | None):
+        raise ValueError(f"{key} is not a list")  # noqa: TRY004
+    return [_as_object(item) for item in value or ()]
+
+
+def _text(of: Mapping[str, Any], key: str, *, required: bool = False) -> str:
+    value = of.get(key, None if required else "")
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is not a text")  # noqa: TRY004
+    return value
+
+
+def _number(of: Mapping[str, Any], key: str, *, required: bool = False) -> int:
+    value = of.get(key, None if required else 0)
+    if not isinstance(value, int) or not -_HIGHEST <= value <= _HIGHEST:
+        raise ValueError(f"{key} is not a number of bytes")
+    return value

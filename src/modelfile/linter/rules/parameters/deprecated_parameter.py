@@ -11,9 +11,9 @@ from modelfile.syntax.nodes import Parameter
 
 @rule("MF305", "deprecated-parameter", on=Parameter, severity=Severity.WARNING)
 def deprecated_parameter(parameter: Parameter, context: Context) -> Iterator[Finding]:
-    r"""Ollama no longer has this parameter.
+    r"""Ollama no longer has this parameter, and ignores it.
 
-    Its command line prints a warning and drops it, whatever its value: the model is built without it.
+    `ollama create` prints a warning and ignores the line, whatever its value: the model is built without the parameter.
 
     ## Bad
 
@@ -31,6 +31,7 @@ def deprecated_parameter(parameter: Parameter, context: Context) -> Iterator[Fin
     ```
     """
     name = parameter.name.text
-    if name in context.target.deprecated:
+    if name in context.ollama.deprecated:
         fix = deletion(parameter, context.modelfile)
-        yield Finding(parameter.name.span, f"`{name}` is deprecated: Ollama drops it", "delete the line", fix)
+        message = f"`{name}` has no effect: Ollama no longer has this parameter"
+        yield Finding(parameter.name.span, message, "delete the line", fix)

@@ -15,8 +15,8 @@ from modelfile.syntax.nodes import Parameter
 def duplicate_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""The same stop is given twice.
 
-    Several `PARAMETER stop` add up, so the second one changes nothing. Where two that look alike were meant to differ,
-    one of them is missing now.
+    Several `PARAMETER stop` add up, so the second one changes nothing. If the two were supposed to differ, one of them
+    is missing.
 
     ## Bad
 
@@ -39,11 +39,11 @@ def duplicate_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     for node in modelfile.nodes:
         if not isinstance(node, Parameter) or not node.value.closed:
             continue
-        known = context.target.parameters.get(node.name.text)
+        known = context.ollama.parameters.get(node.name.text)
         if known is None or known.kind is not Kind.STRINGS:
             continue
-        former = first.setdefault((node.name.text, node.value.text), node)
-        if former is not node:
-            line = modelfile.source.line_of(former.span.start)
-            message = f"the {node.name.text} `{node.value.text}` is there already, in line {line}"
+        earlier = first.setdefault((node.name.text, node.value.text), node)
+        if earlier is not node:
+            line = modelfile.source.line_of(earlier.span.start)
+            message = f"duplicate {node.name.text} `{node.value.text}`: line {line} has it already"
             yield Finding(node.value.span, message, "delete the line", deletion(node, modelfile))

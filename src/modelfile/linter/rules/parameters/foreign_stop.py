@@ -24,18 +24,18 @@ _BASES: Final = (
     (("llama3", "llama3.1", "llama3.2", "llama3.3"), _LLAMA_3),
     (("command-r", "command-r-plus"), _COMMAND_R),
 )
-"""Models of Ollama's library and what marks their turns."""
+"""Models of Ollama's library and their turn markers."""
 
 
 @rule("MF314", "foreign-stop", on=Modelfile, severity=Severity.WARNING)
 def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""The stops are the turn markers of another family of models.
+    r"""The stops are turn markers of another model family.
 
-    Each family marks the turns of a conversation in its own way and never writes the markers of another, so a stop
-    copied from another family's tutorial stops nothing. Worse, it does harm: stops in a Modelfile replace those of the
-    base, and the right ones are lost. A model of Ollama's library brings its own and needs no others.
+    Each model family marks the turns of a conversation in its own way and never writes the markers of another, so a
+    stop copied from another family's tutorial stops nothing. Worse, stops in a Modelfile replace those of the base, so
+    the right ones are lost. A model of Ollama's library brings its own and needs no others.
 
-    The rule reports stops of which none belongs to the base. Beside a TEMPLATE, `missing-stop` looks at them instead.
+    The rule reports stops if none of them belongs to the base. With a TEMPLATE, `missing-stop` checks them instead.
 
     ## Bad
 
@@ -64,15 +64,15 @@ def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     for node, family in zip(stops, families, strict=True):
         if family:
             message = (
-                f"`{node.value.text}` is a marker of {family[0]}, but this base uses those of {own[0]}:"
-                " it stops nothing, and replaces the stops of the base"
+                f"`{node.value.text}` is a turn marker of {family[0]}, but this base uses those of {own[0]}:"
+                " it stops nothing and replaces the stops of the base"
             )
-            yield Finding(node.value.span, message, f"delete the line: the base stops at `{own[1][-1]}` by itself")
+            yield Finding(node.value.span, message, f"delete the line; the base stops at `{own[1][-1]}` by itself")
             return
 
 
 def family_of(modelfile: Modelfile, context: Context) -> tuple[str, tuple[str, ...]] | None:
-    """The family of a base from Ollama's library, with what marks its turns."""
+    """Return the family of a base from Ollama's library, with its turn markers."""
     base = last_from(modelfile)
     if base is None or looks_like_path(base.value.text) or (context.exists and context.exists(base.value.text)):
         return None

@@ -7,24 +7,23 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfile.catalog.catalog import catalog
-from modelfile.catalog.parameters import Kind
-from modelfile.catalog.parameters import Parameter as Known
+from modelfile.catalog.parameters import Kind, ParameterSpec
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, rule, without_comment
+from modelfile.linter.rule import Context, rule, strip_comment
 from modelfile.recipe.values import NotFinite, parse_value
 from modelfile.syntax.nodes import Parameter
 
 _EXAMPLES: Final = {
     Kind.INT: "write digits only, as in 4096",
-    Kind.FLOAT: "write it with a point, as in 0.7",
+    Kind.FLOAT: "write it with a decimal point, as in 0.7",
     Kind.BOOL: "write true or false",
 }
 _NUMBER: Final = r"(?<![\w.])[+-]?[0-9]+(?:[.,][0-9]+)?(?![\w.])"
 _THOUSANDS: Final = r"([0-9]{1,4}) ?[kK]"
 
 
-def _meant(known: Known, text: str) -> str:
-    """The one number in a value, as Ollama takes it; else what a value looks like."""
+def _suggest(known: ParameterSpec, text: str) -> str:
+    """Return a hint with the only number in a value, or else with an example."""
     if known.kind is Kind.BOOL:
         return _EXAMPLES[known.kind]
     if known.kind is Kind.INT and (thousands := re.fullmatch(_THOUSANDS, text)):
@@ -41,10 +40,10 @@ def _meant(known: Known, text: str) -> str:
 
 @rule("MF302", "invalid-parameter-value", on=Parameter, severity=Severity.ERROR)
 def invalid_parameter_value(parameter: Parameter, context: Context) -> Iterator[Finding]:
-    r"""A parameter's value is not of its type.
+    r"""A parameter's value has the wrong type.
 
     Ollama reads values as Go does. A whole number is `4096` or `+5`, but not `4k`, `4096.0` or `0x10`. Other numbers
-    may be `.5`, `1e-3` or `1_000.5`. Yes and no are `1`, `t`, `true` and `0`, `f`, `false`.
+    may be `.5`, `1e-3` or `1_000.5`. True is `1`, `t` or `true`, false is `0`, `f` or `false`.
 
     ## Bad
 
@@ -66,12 +65,12 @@ def invalid_parameter_value(parameter: Parameter, context: Context) -> Iterator[
     if known is None or not parameter.value.closed:
         return
     kind, text = known.kind, parameter.value.text
-    if without_comment(text) is not None and kind is not Kind.STRINGS:
+    if strip_comment(text) is not None and kind is not Kind.STRINGS:
         return
     try:
         parse_value(kind, text)
     except NotFinite:
-        return  # not-finite
+        return  # non-finite-number
     except ValueError as error:
-        shown = f"`{text}`" if text else "empty"
-        yield Finding(parameter.value.span, f"`{known.name}` {error}, not {shown}", _meant(known, text))
+        problem = f"invalid value `{text}`" if text else "missing value"
+        yield Finding(parameter.value.span, f"{problem}: `{known.name}` {error}", _suggest(known, text))

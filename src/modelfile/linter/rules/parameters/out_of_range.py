@@ -11,30 +11,30 @@ from modelfile.recipe.values import parse_value
 from modelfile.syntax.nodes import Parameter
 
 _BELOW: Final = {
-    "num_ctx": "Ollama takes 4",
-    "num_gpu": "it means the same as -1: as many layers as fit",
-    "num_predict": "it means the same as -1",
-    "num_thread": "it means the same as 0: the server decides",
-    "temperature": "it means the same as 0: always the likeliest token",
-    "top_k": "it means the same as 0: from all tokens",
-    "top_p": "only the likeliest token is left",
-    "min_p": "it means the same as 0: off",
+    "num_ctx": "Ollama uses 4",
+    "num_gpu": "it acts like -1 (as many layers as fit)",
+    "num_predict": "it acts like -1",
+    "num_thread": "it acts like 0 (the server decides)",
+    "temperature": "it acts like 0 (always the most likely token)",
+    "top_k": "it acts like 0 (from all tokens)",
+    "top_p": "only the most likely token is left",
+    "min_p": "it acts like 0 (off)",
 }
 _ABOVE: Final = {
-    "top_p": "it means the same as 1: off",
-    "min_p": "only the likeliest token is left",
-    "typical_p": "it means the same as 1: off",
+    "top_p": "it acts like 1 (off)",
+    "min_p": "only the most likely token is left",
+    "typical_p": "it acts like 1 (off)",
 }
-"""What Ollama's scheduler (0.9.3 to 0.33), its own sampler (0.6 to 0.24) and llama.cpp's all make of it."""
+"""The common effect in Ollama's scheduler (0.9.3 to 0.33), its own sampler (0.6 to 0.24) and llama.cpp's."""
 
 
 @rule("MF307", "out-of-range", on=Parameter, severity=Severity.WARNING)
 def out_of_range(parameter: Parameter, context: Context) -> Iterator[Finding]:
-    r"""A number is outside of what the parameter can mean.
+    r"""A number is outside the parameter's range.
 
-    Ollama checks no ranges: it stores the number, and what happens then is up to the code that draws the tokens. Often
-    that code uses the nearest number that makes sense, and not the one you wrote. `mf explain top_p` tells the range of
-    `top_p`, and so for every other parameter.
+    Ollama checks no ranges: it stores the number, and the code that picks the tokens decides what happens. Often that
+    code uses the nearest number that makes sense instead of yours. `mf explain top_p` prints the range of `top_p`; the
+    same works for every other parameter.
 
     ## Bad
 
@@ -53,7 +53,7 @@ def out_of_range(parameter: Parameter, context: Context) -> Iterator[Finding]:
     ```
     """
     name = parameter.name.text
-    known = context.target.parameters.get(name)
+    known = context.ollama.parameters.get(name)
     if known is None or not parameter.value.closed:
         return
     try:
@@ -70,4 +70,4 @@ def out_of_range(parameter: Parameter, context: Context) -> Iterator[Finding]:
         return
     message = f"`{name} {parameter.value.text}` is out of range{f': {effect}' if effect else ''}"
     special = "".join(f"; {number} means: {meaning}" for number, meaning in known.special)
-    yield Finding(parameter.value.span, message, f"`{name}` is {known.range}{special}")
+    yield Finding(parameter.value.span, message, f"`{name}` must be {known.range}{special}")

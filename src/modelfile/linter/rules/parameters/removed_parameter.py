@@ -14,10 +14,10 @@ _IN_THE_WEIGHTS: Final = frozenset({"num_gqa", "rope_frequency_base", "rope_freq
 
 @rule("MF306", "removed-parameter", on=Parameter, severity=Severity.ERROR)
 def removed_parameter(parameter: Parameter, context: Context) -> Iterator[Finding]:
-    r"""Ollama had this parameter once, and refuses it now.
+    r"""Ollama no longer has this parameter, and rejects it.
 
     Old tutorials still set `tfs_z`, `num_gqa` or `rope_frequency_base`. Ollama now reads what the last two set from the
-    weights themselves. For other old parameters, such as `mirostat`, Ollama only warns; see `deprecated-parameter`.
+    weights. For other old parameters, such as `mirostat`, Ollama only prints a warning (see `deprecated-parameter`).
 
     ## Bad
 
@@ -35,7 +35,7 @@ def removed_parameter(parameter: Parameter, context: Context) -> Iterator[Findin
     ```
     """
     name = parameter.name.text
-    gone = context.target.removed(name)
-    if gone and name not in context.target.deprecated:
+    since = context.ollama.removed(name)
+    if since and name not in context.ollama.deprecated:
         hint = "delete the line: Ollama reads it from the weights" if name in _IN_THE_WEIGHTS else "delete the line"
-        yield Finding(parameter.name.span, f"Ollama has had no parameter `{name}` since {gone}", hint)
+        yield Finding(parameter.name.span, f"unknown parameter `{name}`: removed in Ollama {since}", hint)

@@ -23,15 +23,15 @@ _COMMENTED: Final = r"\S+\s+#\s*[^\W\d].*"
 
 @rule("MF313", "suspicious-stop", on=Parameter, severity=Severity.WARNING)
 def suspicious_stop(parameter: Parameter, context: Context) -> Iterator[Finding]:
-    r"""A stop that never stops, or stops too early.
+    r"""A stop never stops, or stops too early.
 
     `PARAMETER stop` takes one text, up to the end of the line. Ollama turns a list, or several stops on one line, into
     one long text with all the commas, brackets and quotes, which no model ever writes. Give each stop a line of its
-    own: they add up.
+    own; they add up.
 
-    The opposite is an ordinary word. An answer ends wherever the text of a stop occurs in it, even within a sentence or
-    a longer word: `Result` cuts off at "Results". Stop at something that only marks a turn and that no sentence
-    contains, such as `<|im_end|>` or `User:`.
+    The opposite is an ordinary word. An answer ends wherever the text of a stop occurs in it, even inside a sentence or
+    a longer word: `Result` cuts off at "Results". Use a stop that only marks a turn and that no sentence contains, such
+    as `<|im_end|>` or `User:`.
 
     ## Bad
 
@@ -55,7 +55,7 @@ def suspicious_stop(parameter: Parameter, context: Context) -> Iterator[Finding]
         return
     stops = _stops_in(context.modelfile.text[value.span.start : value.span.end], value.text, value.quoting)
     if stops:
-        message = f"`{value.text}` is one stop, not {len(stops)}: Ollama takes the whole line as one text"
+        message = f"`{value.text}` is one stop, not {len(stops)}: Ollama reads the whole line as one text"
         if len(stops) == 1:
             message = f"the brackets and quotes are part of the stop: `{value.text}`"
         yield Finding(
@@ -67,12 +67,10 @@ def suspicious_stop(parameter: Parameter, context: Context) -> Iterator[Finding]
     elif value.quoting is Quoting.NONE and re.fullmatch(_COMMENTED, value.text):
         stop, comment = value.text.split(maxsplit=1)
         message = f"the comment is part of the stop: `{value.text}`"
-        yield Finding(value.span, message, f"if `{stop}` is meant, put `{comment}` on a line of its own")
+        yield Finding(value.span, message, f"write only `{stop}`, and move `{comment}` to a line of its own")
     elif len(value.text) > 1 and value.text.isalpha() and not value.text.isupper():
-        message = (
-            f"`{value.text}` is an ordinary word: an answer ends wherever it is written, even within a longer word"
-        )
-        yield Finding(value.span, message, "stop at what only marks a turn, such as `<|im_end|>` or `User:`")
+        message = f"`{value.text}` is an ordinary word: an answer ends wherever it occurs, even inside a longer word"
+        yield Finding(value.span, message, "use a stop that only marks a turn, such as `<|im_end|>` or `User:`")
 
 
 def _stops_in(written: str, text: str, quoting: Quoting) -> list[str]:

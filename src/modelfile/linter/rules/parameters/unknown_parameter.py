@@ -10,7 +10,7 @@ from modelfile.linter.rule import Context, rule
 from modelfile.syntax.nodes import WORDS, Parameter
 
 _COMMANDS = frozenset({*map(str.lower, WORDS), "model"} - {"from", "parameter"})
-"""`PARAMETER system x` is a SYSTEM to Ollama."""
+"""To Ollama, `PARAMETER system x` is a SYSTEM."""
 _ELSEWHERE = {
     "max_tokens": "num_predict",
     "max_length": "num_predict",
@@ -25,27 +25,28 @@ _TRAINING = frozenset({"num_epoch", "num_epochs", "epochs", "learning_rate", "tr
 _IN_THE_WEIGHTS = frozenset({"rope_scale", "rope_scaling", "rope_freq_base", "rope_freq_scale"})
 
 
-def _meant(name: str, target: Catalog) -> tuple[str, str | None]:
-    """The hint, and the name that was meant: what other programs call so, then what looks like it."""
+def _suggest(name: str, ollama: Catalog) -> tuple[str, str | None]:
+    """Return the hint, and the intended name if there is one: first by other programs' names, then by spelling."""
     from difflib import get_close_matches
 
     if name.lower() in _ELSEWHERE:
-        return f"Ollama calls it `{_ELSEWHERE[name.lower()]}`", _ELSEWHERE[name.lower()]
+        own_name = _ELSEWHERE[name.lower()]
+        return f"write `{own_name}`, as Ollama calls it", own_name
     if name.lower() in _TRAINING:
-        return "delete the line: it is for training, which Ollama does not do", None
+        return "delete the line: it is for training, and Ollama does not train", None
     if name.lower() in _IN_THE_WEIGHTS:
         return "delete the line: Ollama reads it from the weights", None
-    close = get_close_matches(name.lower(), target.parameters, n=1)
+    close = get_close_matches(name.lower(), ollama.parameters, n=1)
     if close:
         return f"did you mean `{close[0]}`?", close[0]
-    return f"Ollama knows {', '.join(sorted(target.parameters))}", None
+    return f"known parameters: {', '.join(sorted(ollama.parameters))}", None
 
 
 @rule("MF301", "unknown-parameter", on=Parameter, severity=Severity.ERROR)
 def unknown_parameter(parameter: Parameter, context: Context) -> Iterator[Finding]:
     r"""Ollama knows no parameter of this name.
 
-    Its command line refuses it. Its API stores it, and then never looks at it. All names are in lower case.
+    `ollama create` rejects it; Ollama's API stores it, and then never uses it. All names are in lower case.
 
     ## Bad
 
@@ -63,10 +64,10 @@ def unknown_parameter(parameter: Parameter, context: Context) -> Iterator[Findin
     PARAMETER temperature 0.2
     ```
     """
-    name, target = parameter.name.text, context.target
-    if name in target.parameters or name in target.deprecated or name in _COMMANDS:
+    name, ollama = parameter.name.text, context.ollama
+    if name in ollama.parameters or name in ollama.deprecated or name in _COMMANDS:
         return
-    if name and not target.removed(name):  # else double-blank, removed-parameter
-        hint, meant = _meant(name, target)
-        fix = Fix(edits=(Edit(parameter.name.span, meant),)) if meant else None
+    if name and not ollama.removed(name):  # otherwise extra-space or removed-parameter
+        hint, intended = _suggest(name, ollama)
+        fix = Fix(edits=(Edit(parameter.name.span, intended),)) if intended else None
         yield Finding(parameter.name.span, f"unknown parameter `{name}`", hint, fix)

@@ -15,27 +15,27 @@ _ABSOLUTE: Final = re.compile(r"[/~\\]|[A-Za-z]:[/\\]")
 
 
 def is_absolute(path: str) -> bool:
-    """Whether a path, as written, begins at the root, at somebody's home folder or at a Windows drive."""
+    """Return True if a path, as written, begins at the root, at a home folder or at a Windows drive."""
     return _ABSOLUTE.match(path) is not None
 
 
-def way_on(instruction: Instruction) -> str:
-    """What to do about a path that holds on one machine only."""
+def suggest_path(instruction: Instruction) -> str:
+    """Return what to write instead of a path that works on one machine only."""
     path = instruction.value.text
     if _BLOB.search(path):
-        return "name the model it belongs to, which `ollama show --modelfile` prints in a comment at the top"
+        return "name the model it belongs to; `ollama show --modelfile` prints it in a comment at the top"
     name = re.split(r"[/\\]", path)[-1].strip("~. ") or "weights"
-    hint = f"put it beside the Modelfile and write `./{name}`"
+    hint = f"put it next to the Modelfile and write `./{name}`"
     return f"{hint}, or name the model that it came from" if isinstance(instruction, From) else hint
 
 
 @rule("MF208", "absolute-path", on=Instruction, severity=Severity.WARNING)
 def absolute_path(instruction: Instruction, context: Context) -> Iterator[Finding]:
-    r"""A path holds on one machine only.
+    r"""A path works on one machine only.
 
-    It begins at the root, at a home folder (`~`) or at a Windows drive, or it is a blob in Ollama's own store, as
-    `ollama show --modelfile` prints it. Whoever else builds the model has not got that file there. A path is relative
-    to the Modelfile's folder: put the weights beside it, or name the model that they came from.
+    The path begins at the root, at a home folder (`~`) or at a Windows drive, or it is a blob in Ollama's own store, as
+    printed by `ollama show --modelfile`. Other people who build the model do not have that file there. Put the weights
+    next to the Modelfile and write a relative path, or name the model that they came from.
 
     ## Bad
 
@@ -57,7 +57,7 @@ def absolute_path(instruction: Instruction, context: Context) -> Iterator[Findin
     if not is_absolute(written) or " #" in written:
         return  # inline-comment
     if _BLOB.search(written):
-        message = f"`{written}` is a blob in the store of one machine"
+        message = f"`{written}` is a blob in the Ollama store of one machine"
     else:
-        message = f"`{written}` holds on one machine only"
-    yield Finding(instruction.value.span, message, way_on(instruction))
+        message = f"`{written}` works on one machine only"
+    yield Finding(instruction.value.span, message, suggest_path(instruction))

@@ -13,8 +13,8 @@ from modelfile.syntax.nodes import From
 def digest_in_from(base: From, context: Context) -> Iterator[Finding]:
     r"""FROM names a model by its digest, which Ollama does not support.
 
-    Container images are pinned as `model@sha256:…`, but Ollama refuses that as "invalid model name". Name a tag
-    instead: `mf pin` records in the lock what it holds, and `mf pin --check` tells when it has moved.
+    Container images are pinned as `model@sha256:…`, but Ollama rejects that as "invalid model name". Write a tag
+    instead. `mf pin` records in the lock which model the tag means, and `mf pin --check` reports when that changes.
 
     ## Bad
 
@@ -34,5 +34,5 @@ def digest_in_from(base: From, context: Context) -> Iterator[Finding]:
     if "@sha256:" not in written or " #" in written or not base.value.closed:  # inline-comment
         return
     if not looks_like_path(written) and not (context.exists and context.exists(written)):
-        message = f"Ollama cannot take a model by digest: `{written}`"
-        yield Finding(base.value.span, message, "name a tag, and let `mf pin` record what it holds")
+        message = f"FROM cannot name a model by digest: `{written}`"
+        yield Finding(base.value.span, message, "write a tag, and pin it with `mf pin`")

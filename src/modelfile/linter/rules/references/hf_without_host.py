@@ -23,16 +23,16 @@ _PUBLISHERS: Final = frozenset(
         "unsloth",
     }
 )
-"""Who publishes weights as GGUF on Hugging Face, in repositories whose names end so."""
+"""Publishers of GGUF weights on Hugging Face, in repositories whose names end in `-GGUF`."""
 
 
 @rule("MF214", "hf-without-host", on=From, severity=Severity.WARNING)
 def hf_without_host(base: From, context: Context) -> Iterator[Finding]:
-    r"""A name from Hugging Face without `hf.co/`.
+    r"""A repository on Hugging Face is named without `hf.co/`.
 
-    Ollama looks for a name without a host on ollama.com. It does not find the repository there, and says "pull model
-    manifest: file does not exist". The rule reports repositories of publishers that are known for GGUF files on Hugging
-    Face.
+    Ollama looks up a name without a host on ollama.com. It does not find the repository there, and fails with "pull
+    model manifest: file does not exist". The rule reports repositories of publishers that are known for GGUF files on
+    Hugging Face.
 
     ## Bad
 
@@ -57,5 +57,5 @@ def hf_without_host(base: From, context: Context) -> Iterator[Finding]:
     if name.namespace.lower() in _PUBLISHERS and name.model.lower().endswith("-gguf"):
         start = context.modelfile.locate(base.value, 0)
         fix = Fix(edits=(Edit(Span(start, start), "hf.co/"),))
-        message = f"`{written}` is looked for on ollama.com, but seems to be a repository on Hugging Face"
+        message = f"`{written}` looks like a Hugging Face repository, but Ollama looks for it on ollama.com"
         yield Finding(base.value.span, message, f"write `hf.co/{written}`", fix)

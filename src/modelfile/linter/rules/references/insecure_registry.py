@@ -15,10 +15,10 @@ _LOOPBACK: Final = re.compile(r"(?:localhost|127\.[0-9.]+)(?::[0-9]+)?", re.IGNO
 
 @rule("MF210", "insecure-registry", on=From, severity=Severity.WARNING)
 def insecure_registry(base: From, context: Context) -> Iterator[Finding]:
-    r"""The base comes over http.
+    r"""The base is pulled over http.
 
-    Then nobody can tell whether the weights come from that registry or from somebody in between. A registry on the same
-    machine is not reported.
+    Over http, anyone on the network path can replace the weights unnoticed. A registry on the same machine is not
+    reported.
 
     ## Bad
 
@@ -39,5 +39,5 @@ def insecure_registry(base: From, context: Context) -> Iterator[Finding]:
         return
     name = name_or_none(written)
     if name and not _LOOPBACK.fullmatch(name.host):
-        hint = "leave `http://` out, so that Ollama asks over https"
-        yield Finding(base.value.span, f"`{written}` is fetched over http: anybody in between can change it", hint)
+        hint = "remove `http://`, so that Ollama uses https"
+        yield Finding(base.value.span, f"`{written}` is pulled over http: anyone in between can change it", hint)

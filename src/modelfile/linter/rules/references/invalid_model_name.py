@@ -13,16 +13,16 @@ from modelfile.names import ModelName
 from modelfile.syntax.nodes import From
 
 _PLACEHOLDER: Final = re.compile(r"[<>{}\[\]]|\$|\A\.{3}\Z|\byour\b", re.IGNORECASE)
-_BETWEEN: Final = re.compile(r"[,\s]+")
-_SEVERAL: Final = 3
+_SEPARATOR: Final = re.compile(r"[,\s]+")
+_FEWEST_NAMES: Final = 3
 
 
 @rule("MF205", "invalid-model-name", on=From, severity=Severity.ERROR)
 def invalid_model_name(base: From, context: Context) -> Iterator[Finding]:
-    r"""FROM names neither a path that exists nor a valid model.
+    r"""FROM is neither an existing path nor a valid model name.
 
-    A model's name is `[host/][namespace/]model[:tag]`; each part has up to 80 letters, digits, `_`, `.` and `-`. Ollama
-    refuses any other name when it builds, as "invalid model name".
+    A model name is `[host/][namespace/]model[:tag]`; each part has up to 80 letters, digits, `_`, `.` and `-`. Ollama
+    rejects any other name when it builds, as "invalid model name".
 
     ## Bad
 
@@ -45,13 +45,13 @@ def invalid_model_name(base: From, context: Context) -> Iterator[Finding]:
         ModelName.parse(written)
     except UsageError as error:
         if " #" not in written and "@sha256:" not in written:  # inline-comment, digest-in-from
-            yield Finding(base.value.span, error.message, _meant(written) or error.hint)
+            yield Finding(base.value.span, error.message, _hint(written) or error.hint)
 
 
-def _meant(written: str) -> str | None:
+def _hint(written: str) -> str | None:
     if _PLACEHOLDER.search(written):
-        return "put the name of a model in place of the placeholder, as in `FROM llama3.2:3b`"
-    several = [name for name in _BETWEEN.split(written) if name_or_none(name)]
-    if len(several) >= _SEVERAL:
-        return f"a model has one base: keep one of the {len(several)} names"
+        return "replace the placeholder with a model name, as in `FROM llama3.2:3b`"
+    names = [name for name in _SEPARATOR.split(written) if name_or_none(name)]
+    if len(names) >= _FEWEST_NAMES:
+        return f"a model has one base: keep one of the {len(names)} names"
     return None

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, looks_like_path, no_folder, rule
-from modelfile.linter.rules.references.absolute_path import is_absolute, way_on
+from modelfile.linter.rules.references.absolute_path import is_absolute, suggest_path
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
 
 
 @rule("MF207", "missing-file", on=Instruction, severity=Severity.ERROR, cannot_decide=no_folder)
 def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding]:
-    r"""A path does not exist.
+    r"""A file or folder is missing.
 
-    Paths are relative to the Modelfile's folder. Ollama takes a FROM that does not exist for the name of a model, and
-    tries to pull it; it refuses an ADAPTER or DRAFT that does not exist, and every folder without weights.
+    Paths are relative to the Modelfile's folder. Ollama rejects an ADAPTER or DRAFT that does not exist, and every
+    folder without weights. It reads a FROM that does not exist as a model name, and tries to pull it.
 
-    Where the weights are not in git, as in CI, write `# mf: ignore[missing-file] why` above the line: it is not
-    reported as unused on the machines that have them.
+    If the weights are not in git, as in CI, write `# mf: ignore[missing-file] reason` above the line. That comment is
+    not reported as unused on machines that have the file.
 
     ## Bad
 
@@ -42,16 +42,16 @@ def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding
             is_path = True
         case _:
             return
-    if context.weightless and instruction.value.closed and context.weightless(written):
-        folder = f"the folder `{written}`" if written else "FROM names nothing, and the Modelfile's own folder"
-        hint = "Ollama looks for *.safetensors, *.gguf, *.bin"
-        yield Finding(instruction.value.span, f"{folder} holds no weights", hint)
+    if context.lacks_weights and instruction.value.closed and context.lacks_weights(written):
+        folder = f"`{written}`" if written else "the Modelfile's folder, which an empty FROM means"
+        hint = "add *.safetensors, *.gguf or *.bin files, or name a model"
+        yield Finding(instruction.value.span, f"no weights in {folder}", hint)
     elif is_path and context.exists and not context.exists(written):
-        message = f"`{written}` does not exist"
+        message = f"file not found: `{written}`"
         if is_absolute(written):
-            message, hint = f"{message} on this machine", way_on(instruction)
+            hint = suggest_path(instruction)
         elif isinstance(instruction, From):
-            hint = "paths are relative to the Modelfile's folder; Ollama takes this one for a model's name"
+            hint = "paths are relative to the Modelfile's folder; Ollama reads this one as a model name"
         else:
             hint = "paths are relative to the Modelfile's folder"
         yield Finding(instruction.value.span, message, hint)

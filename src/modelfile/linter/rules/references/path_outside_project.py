@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, no_folder, rule, written_path
+from modelfile.linter.rule import Context, existing_path, no_folder, rule
 from modelfile.linter.rules.references.absolute_path import is_absolute
 from modelfile.syntax.nodes import Instruction
 
@@ -15,8 +15,8 @@ def path_outside_project(instruction: Instruction, context: Context) -> Iterator
     r"""A path leads out of the project.
 
     The project is the repository that the Modelfile is in, or the folder of its configuration. A checkout does not
-    contain what lies outside, so anybody else who builds the model does not have the file there, or has a different
-    one. If it is missing, Ollama refuses an ADAPTER, and takes a FROM as the name of a model.
+    contain files outside of it, so other people who build the model do not have the file, or have a different one. If
+    it is missing, Ollama rejects an ADAPTER, and reads a FROM as a model name.
 
     ## Bad
 
@@ -32,10 +32,10 @@ def path_outside_project(instruction: Instruction, context: Context) -> Iterator
     FROM ./weights.gguf
     ```
     """
-    written = written_path(instruction, context)
-    if written is None or context.outside is None or is_absolute(written):
+    written = existing_path(instruction, context)
+    if written is None or context.find_escape is None or is_absolute(written):
         return
-    outside = context.outside(written)
-    if outside and not outside.linked:
-        hint = "put the file into the project, or name the model that it came from"
-        yield Finding(instruction.value.span, f"`{written}` is outside of the project, and not in a checkout", hint)
+    escape = context.find_escape(written)
+    if escape and not escape.by_symlink:
+        hint = "move the file into the project, or name the model that it came from"
+        yield Finding(instruction.value.span, f"`{written}` is outside the project; a checkout does not have it", hint)

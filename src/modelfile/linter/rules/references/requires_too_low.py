@@ -18,10 +18,10 @@ _ANY: Final = Version(0, 0, 0)
 
 @rule("MF213", "requires-too-low", on=Modelfile, severity=Severity.WARNING)
 def requires_too_low(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""REQUIRES allows versions of Ollama that do not know what the Modelfile uses.
+    r"""REQUIRES allows versions of Ollama that lack something the Modelfile uses.
 
     REQUIRES is the oldest version that may run the model. Here it is older than an instruction or a parameter in the
-    same file, which that version refuses or never looks at.
+    same file, which that version rejects or ignores.
 
     ## Bad
 
@@ -53,13 +53,13 @@ def requires_too_low(modelfile: Modelfile, context: Context) -> Iterator[Finding
             word = used.keyword.text.strip().upper()
             shown = f"{word} {used.name.text}" if isinstance(used, Parameter) else word
             line = modelfile.source.line_of(used.span.start)
-            message = f"REQUIRES {text} is too low: `{shown}` (line {line}) exists since {since}"
+            message = f"REQUIRES {text} is too low: `{shown}` in line {line} needs {since}"
             fix = Fix(edits=(Edit(node.value.span, str(since)),))
             yield Finding(node.value.span, message, f"write `REQUIRES {since}`", fix)
 
 
 def _since(node: Instruction) -> Version:
-    """The first release that takes an instruction. REQUIRES does not count: versions before it run the model, too."""
+    """Return the first release with an instruction. REQUIRES does not count: versions before it run the model too."""
     from modelfile.catalog.instructions import INSTRUCTIONS  # only few Modelfiles have a REQUIRES
 
     match node:

@@ -11,11 +11,11 @@ from modelfile.syntax.modelfile import Modelfile
 
 @rule("MF203", "stale-lock", on=Modelfile, severity=Severity.WARNING)
 def stale_lock(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""The Modelfile has changed since the lock was written.
+    r"""The Modelfile has changed since it was pinned.
 
-    `mf.lock` has the fingerprint of what a build gives, and the text that it is for. That text is no longer this one,
-    so there is nothing to compare a build with: `mf build` then checks the base only, and `mf pin --check` fails. A
-    change of line ends does not count.
+    `mf.lock` records the fingerprint that a build must have, and the text of the Modelfile it is for. The text is
+    different now, so there is nothing to compare a build with: `mf build` checks only the base, and `mf pin --check`
+    fails. A change of line endings does not count.
 
     ## Bad
 
@@ -32,6 +32,6 @@ def stale_lock(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     ```
     """
     base = last_from(modelfile)
-    if base and context.locked and not context.locked.current:
-        message = "mf.lock is for an earlier text of this Modelfile"
-        yield Finding(base.value.span, message, "run `mf pin`, look at what it changes, and commit it")
+    if base and context.lock_status and not context.lock_status.current:
+        message = "mf.lock is out of date: this Modelfile has changed since `mf pin`"
+        yield Finding(base.value.span, message, "run `mf pin`, review the change of mf.lock, and commit it")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, looks_like_path, name_or_none, rule
-from modelfile.linter.rules.references.hf_without_quantisation import is_left_to_hugging_face
+from modelfile.linter.rules.references.hf_without_quantization import lacks_quantization
 from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE
 from modelfile.syntax.nodes import From
 
@@ -15,8 +15,9 @@ from modelfile.syntax.nodes import From
 def unpinned_base(base: From, context: Context) -> Iterator[Finding]:
     r"""The base has no tag, or the tag `latest`, and the lock does not pin it.
 
-    Such a name may mean another model next month: then the same text builds something else. Name the size or version,
-    or let `mf pin` record what it means now; then `mf pin --check` tells when it has moved.
+    Such a name can mean another model next month, and then the same Modelfile builds something else. Write a tag that
+    names the size or version, or run `mf pin` to record what the name means now; `mf pin --check` then reports when
+    that changes.
 
     ## Bad
 
@@ -33,12 +34,11 @@ def unpinned_base(base: From, context: Context) -> Iterator[Finding]:
     ```
     """
     written = base.value.text
-    if looks_like_path(written) or (context.exists and context.exists(written)) or written == context.pinned:
+    if looks_like_path(written) or (context.exists and context.exists(written)) or written == context.pinned_base:
         return
     name = name_or_none(written)
-    if name and name.moving and not is_left_to_hugging_face(name):
-        what = f"tag `{name.tag}`" if name.tagged else "no tag"
+    if name and name.has_moving_tag and not lacks_quantization(name):
+        problem = "can change" if name.tagged else "has no tag; it means `latest`, which can change"
         in_library = (name.host, name.namespace) == (DEFAULT_HOST, DEFAULT_NAMESPACE)
-        listed = f" (https://ollama.com/library/{name.model}/tags lists them)" if in_library else ""
-        hint = f"name one{listed}, or run `mf pin` to record what it means now"
-        yield Finding(base.value.span, f"the base `{written}` has {what}: it may mean another model next month", hint)
+        listed = f" from https://ollama.com/library/{name.model}/tags" if in_library else ""
+        yield Finding(base.value.span, f"`{written}` {problem}", f"pin a tag{listed}, or run `mf pin`")

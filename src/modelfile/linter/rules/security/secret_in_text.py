@@ -23,7 +23,7 @@ _FORMS: Final = (
     ("a JSON web token", r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}"),
 )
 _ASSIGNED: Final = r"(?i:password|passwd|secret|api[_-]?key|token)[\"']?\s?[=:]\s?[\"']?([A-Za-z0-9+/_=-]{16,})"
-_HINT: Final = re.compile(r"AKIA|ASIA|gh[pousr]_|github_pat_|sk-|xox|AIza|hf_|PRIVATE|eyJ|[=:]")
+_ANY_SIGN: Final = re.compile(r"AKIA|ASIA|gh[pousr]_|github_pat_|sk-|xox|AIza|hf_|PRIVATE|eyJ|[=:]")
 _PLACEHOLDER: Final = re.compile(r"example|your|xxx|dummy|placeholder|1234567|abcdef|changeme", re.IGNORECASE)
 _CLASSES: Final = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
 _FEWEST_CHARACTERS: Final = 10
@@ -32,11 +32,11 @@ _SHOWN: Final = 4
 
 @rule("MF701", "secret-in-text", on=Modelfile, severity=Severity.WARNING)
 def secret_in_text(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A key or a password in the file.
+    r"""The file contains a key or a password.
 
-    Anybody who has the model can read it with `ollama show`, and anybody who talks to the model can make it repeat its
-    prompt. A comment is not built into the model, but it is in the repository. Take the secret out, and have it
-    replaced: it has been seen.
+    Anyone who has the model can read it with `ollama show`, and anyone who talks to the model can make it repeat
+    its prompt. A comment does not become part of the model, but it is in the repository. Remove the secret, and revoke
+    it: others may have seen it.
 
     ## Bad
 
@@ -55,7 +55,7 @@ def secret_in_text(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     ```
     """
     text, seen = modelfile.text, 0
-    if not _HINT.search(text):
+    if not _ANY_SIGN.search(text):
         return
     for match in _any_form().finditer(text):
         form = next(index for index, group in enumerate(match.groups()) if group is not None)
@@ -69,10 +69,10 @@ def secret_in_text(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         seen = end
         what = _FORMS[form][0] if is_form else "a password or key"
         message = f"this looks like {what}: `{secret[:_SHOWN]}…`"
-        yield Finding(Span(start, end), message, "take it out of the file, and have it replaced: it has been seen")
+        yield Finding(Span(start, end), message, "remove it from the file, and revoke it: others may have seen it")
 
 
 def _any_form() -> re.Pattern[str]:
-    """All forms, each a group; compiled (and kept by `re`) only where something looks like one."""
+    """Return one pattern with a group for each form; compiled, and cached by `re`, only if a text has a sign of one."""
     forms = "|".join(f"({form})" for _, form in _FORMS)
     return re.compile(f"(?<![A-Za-z0-9_-])(?:{forms}|{_ASSIGNED})")

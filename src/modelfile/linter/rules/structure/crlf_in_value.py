@@ -13,11 +13,12 @@ from modelfile.syntax.nodes import Instruction
 
 @rule("MF114", "crlf-in-value", on=Modelfile, severity=Severity.WARNING)
 def crlf_in_value(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    '''Carriage returns go into the model.
+    '''A value contains carriage returns.
 
-    Inside quotes Ollama keeps line ends as they are. So in a file with Windows line ends (CRLF), each line of a SYSTEM
-    or TEMPLATE ends in a character that the model is sent too; in a template it stands between the markers of a turn.
-    Git may check out the same file with or without it, and then two people build different models.
+    Inside quotes, Ollama keeps line endings as they are. In a file with Windows line endings (CRLF), each line of a
+    SYSTEM or TEMPLATE therefore ends with an extra character, which the model receives too; in a template it stands
+    between the turn markers. Git may check out the same file with or without it, and then two people build different
+    models.
 
     ## Bad
 
@@ -37,13 +38,13 @@ def crlf_in_value(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     Be brief."""
     ```
     '''  # noqa: D301  # a page in raw text cannot hold a carriage return
-    hit = [node for node in modelfile.nodes if isinstance(node, Instruction) and "\r" in _text(node)]
-    if hit:
-        place = modelfile.text.index("\r", hit[0].value.content.start)
-        words = ", ".join(dict.fromkeys(node.keyword.text.strip().upper() for node in hit))
-        message = f"the carriage returns (CRLF line ends) in {words} go into the model"
-        hint = "save the file with LF line ends, and put `*Modelfile* text eol=lf` in .gitattributes"
-        yield Finding(Span(place, place + 1), message, hint)
+    affected = [node for node in modelfile.nodes if isinstance(node, Instruction) and "\r" in _text(node)]
+    if affected:
+        offset = modelfile.text.index("\r", affected[0].value.content.start)
+        words = ", ".join(dict.fromkeys(node.keyword.text.strip().upper() for node in affected))
+        message = f"carriage returns (CRLF line endings) in {words} become part of the model"
+        hint = "save the file with LF line endings, and put `*Modelfile* text eol=lf` in .gitattributes"
+        yield Finding(Span(offset, offset + 1), message, hint)
 
 
 def _text(node: Instruction) -> str:

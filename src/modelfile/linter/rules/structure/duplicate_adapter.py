@@ -12,9 +12,9 @@ from modelfile.syntax.nodes import Adapter
 
 @rule("MF112", "duplicate-adapter", on=Modelfile, severity=Severity.WARNING)
 def duplicate_adapter(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""Only the last of several ADAPTER is used.
+    r"""Only the last ADAPTER is used.
 
-    Ollama lays one adapter over the weights. To have the effect of two, merge them into one file first.
+    Ollama applies a single adapter to the weights. To combine two, merge them into one file first.
 
     ## Bad
 
@@ -36,5 +36,5 @@ def duplicate_adapter(modelfile: Modelfile, context: Context) -> Iterator[Findin
     adapters = [node for node in modelfile.nodes if isinstance(node, Adapter) and node.value.closed]
     for node in adapters[:-1]:
         line = modelfile.source.line_of(adapters[-1].span.start)
-        message = f"`ADAPTER {node.value.text}` is ignored: line {line} has another, and the last one wins"
-        yield Finding(node.span, message, "delete the one that is not meant")
+        message = f"`ADAPTER {node.value.text}` has no effect: line {line} has another, and the last one wins"
+        yield Finding(node.span, message, "delete the one that you do not want")

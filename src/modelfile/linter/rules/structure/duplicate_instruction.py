@@ -18,11 +18,11 @@ _SINGLE: Final = frozenset({"system", "template", "renderer", "parser", "require
 
 @rule("MF110", "duplicate-instruction", on=Modelfile, severity=Severity.WARNING)
 def duplicate_instruction(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""An instruction that counts once is there twice.
+    r"""An instruction that takes effect only once is given twice.
 
-    Of two SYSTEM, TEMPLATE, RENDERER, PARSER or REQUIRES, and of two PARAMETER of one name, Ollama takes the last and
-    says nothing. They do not add up: two SYSTEM are not one long prompt. Only FROM, LICENSE, MESSAGE, DRAFT and
-    `PARAMETER stop` may be given several times.
+    Of two SYSTEM, TEMPLATE, RENDERER, PARSER or REQUIRES, and of two PARAMETER with the same name, Ollama uses the last
+    and ignores the others without a warning. They do not add up: two SYSTEM do not make one long prompt. Only FROM,
+    LICENSE, MESSAGE, DRAFT and `PARAMETER stop` may be given several times.
 
     ## Bad
 
@@ -47,18 +47,17 @@ def duplicate_instruction(modelfile: Modelfile, context: Context) -> Iterator[Fi
         if not isinstance(node, Instruction) or not node.value.closed:
             continue
         name = command_name(node)
-        known = context.target.parameters.get(name) if isinstance(node, Parameter) else None
+        known = context.ollama.parameters.get(name) if isinstance(node, Parameter) else None
         if name not in _SINGLE and (known is None or known.kind is Kind.STRINGS):
             continue
         if winner := last.get(name):
             shown = f"PARAMETER {name}" if known else name.upper()
             line = modelfile.source.line_of(winner.span.start)
-            message = f"this {shown} has no effect: line {line} has another, and the last one wins"
+            message = f"{shown} has no effect here: line {line} has another, and the last one wins"
             end = node.name.span.end if isinstance(node, Parameter) else node.keyword.span.end
-            hint = "delete the one that is not meant"
-            fix = replace(
-                deletion(node, modelfile), safety=Safety.SAFE if known else Safety.UNSAFE
-            )  # somebody wrote a text
+            hint = "delete the one that you do not want"
+            safety = Safety.SAFE if known else Safety.UNSAFE  # a text may be worth keeping
+            fix = replace(deletion(node, modelfile), safety=safety)
             found.append(Finding(Span(node.keyword.span.start, end), message, hint, fix))
         else:
             last[name] = node

@@ -12,10 +12,10 @@ from modelfile.syntax.nodes import Requires
 
 @rule("MF116", "invalid-requires", on=Requires, severity=Severity.ERROR)
 def invalid_requires(requires: Requires, context: Context) -> Iterator[Finding]:
-    r"""REQUIRES is not one version.
+    r"""REQUIRES is not a version.
 
-    Ollama takes a semantic version, with or without a `v`, of which the last parts may be left out. It takes no range
-    and no operator: a version always means "this one or later".
+    Ollama accepts one semantic version, with or without a `v`; its last parts may be left out. It accepts no range and
+    no operator: a version always means "this one or later".
 
     ## Bad
 
@@ -35,4 +35,4 @@ def invalid_requires(requires: Requires, context: Context) -> Iterator[Finding]:
     """
     text = requires.value.text
     if requires.value.closed and not is_version(text) and " #" not in text:  # inline-comment
-        yield Finding(requires.value.span, f"`{text}` is not a version", "write it as in `REQUIRES 0.14.0`")
+        yield Finding(requires.value.span, f"invalid version: `{text}`", "write it like `REQUIRES 0.14.0`")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, refused, rule
+from modelfile.linter.rule import Context, parser_findings, rule
 from modelfile.syntax.modelfile import Modelfile
 
 
@@ -13,7 +13,7 @@ from modelfile.syntax.modelfile import Modelfile
 def invalid_role(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""The role of a MESSAGE is not `system`, `user` or `assistant`.
 
-    Ollama takes these three, in lower case, after exactly one blank.
+    Ollama accepts only these three, in lower case, after exactly one space.
 
     ## Bad
 
@@ -33,4 +33,4 @@ def invalid_role(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     MESSAGE assistant On the first of the month.
     ```
     """
-    return refused(modelfile, "invalid-role")
+    return parser_findings(modelfile, "invalid-role")

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, refused, rule
+from modelfile.linter.rule import Context, parser_findings, rule
 from modelfile.syntax.modelfile import Modelfile
 
 
 @rule("MF103", "missing-argument", on=Modelfile, severity=Severity.ERROR)
 def missing_argument(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""An instruction has no value, or a PARAMETER or MESSAGE no name or role.
+    r"""An instruction lacks its value, name or role.
 
-    Ollama wants a blank after every instruction word, and after the name of a parameter and the role of a message. At
-    the end of a line it reads on and gives up, sometimes a line after the fault.
+    Every instruction needs a space and a value after it, a PARAMETER also a name before the value, and a MESSAGE a
+    role. If one of them is missing, Ollama reads on and fails, sometimes with the number of a later line.
 
     ## Bad
 
@@ -32,4 +32,4 @@ def missing_argument(modelfile: Modelfile, context: Context) -> Iterator[Finding
     PARAMETER temperature 0.2
     ```
     """
-    return refused(modelfile, "missing-argument")
+    return parser_findings(modelfile, "missing-argument")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, refused, rule
+from modelfile.linter.rule import Context, parser_findings, rule
 from modelfile.syntax.modelfile import Modelfile
 
 
 @rule("MF101", "missing-from", on=Modelfile, severity=Severity.ERROR)
 def missing_from(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A Modelfile has no FROM.
+    r"""The Modelfile has no FROM.
 
-    Every model is made from another one, or from weights in a file. Ollama refuses a Modelfile without FROM.
+    Every model is made from another model, or from weights in a file. FROM names it; Ollama rejects a Modelfile without
+    one.
 
     ## Bad
 
@@ -30,4 +31,4 @@ def missing_from(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     SYSTEM You answer questions on billing.
     ```
     """
-    return refused(modelfile, "missing-from")
+    return parser_findings(modelfile, "missing-from")

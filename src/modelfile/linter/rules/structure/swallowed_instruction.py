@@ -11,7 +11,7 @@ from modelfile.linter.rule import Context, rule
 from modelfile.recipe.values import parse_value
 from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, Quoting
-from modelfile.syntax.syntax_errors import text_behind
+from modelfile.syntax.syntax_errors import find_text_after_quotes
 
 _PARAMETER: Final = re.compile(r"PARAMETER[ \t]+(\w+)[ \t]+(\S.*)")
 _OTHERS: Final = re.compile(
@@ -20,7 +20,7 @@ _OTHERS: Final = re.compile(
     r"|FROM[ \t]+\./\S+\Z).*"
 )
 _LAST: Final = re.compile(r"(?:SYSTEM|TEMPLATE|LICENSE|MESSAGE[ \t](?:system|user|assistant))[ \t]+")
-"""How the value ends where the quotes that open the next one were taken for the end of this one."""
+"""The last line of a value that ends with the opening quotes of the next one."""
 _LINE: Final = re.compile(r"[^\r\n]+")
 _FENCE: Final = ("```", "~~~")
 
@@ -29,9 +29,9 @@ _FENCE: Final = ("```", "~~~")
 def swallowed_instruction(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""A quoted text contains lines that look like instructions.
 
-    Where the closing quotes are missing, Ollama reads on to the next line that ends in quotes, and everything in
-    between becomes part of the text: its parameters are never set, and the model is sent them as words. Lines between
-    Markdown fences are not reported.
+    If closing quotes are missing, Ollama reads on to the next line that ends with quotes. Everything in between becomes
+    part of the text: its parameters are never set, and the model receives them as words. Lines between Markdown fences
+    are not reported.
 
     ## Bad
 
@@ -54,19 +54,21 @@ def swallowed_instruction(instruction: Instruction, context: Context) -> Iterato
     ```
     """
     line = swallowed_line(instruction, context)
-    if line is None or text_behind(context.modelfile.text, instruction.value, line.start()):  # text-after-quote
+    if line is None or find_text_after_quotes(
+        context.modelfile.text, instruction.value, line.start()
+    ):  # text-after-quote
         return
-    place = context.modelfile.source.line_of(instruction.span.start)
+    first, swallowed = (context.modelfile.source.line_of(offset) for offset in (instruction.span.start, line.start()))
     word, quotes = instruction.keyword.text.strip().upper(), instruction.value.quoting
-    message = f"this line is part of the text of {word} that begins in line {place}: `{line[0].strip()}`"
-    hint = f"close that text with {quotes} at the end of the line where it ends"
+    message = f"missing closing quotes: line {swallowed} was read as part of {word} in line {first}"
+    hint = f"write {quotes} at the end of the text of {word}"
     before = context.modelfile.text[: line.start()].rstrip()
     fix = Fix(edits=(Edit(Span(len(before), len(before)), str(quotes)),))
     yield Finding(Span(line.start(), line.start() + len(line[0].rstrip())), message, hint, fix)
 
 
 def swallowed_line(instruction: Instruction, context: Context) -> re.Match[str] | None:
-    """The first line of a quoted text that was meant as an instruction."""
+    """Return the first line of a quoted text that looks like an instruction."""
     value, text = instruction.value, context.modelfile.text
     if value.quoting is Quoting.NONE or not value.closed or not ("\n" in value.text or "\r" in value.text):
         return None
@@ -85,7 +87,7 @@ def _is_instruction(line: str, context: Context, *, last: bool) -> bool:
         return True
     if not (match := _PARAMETER.fullmatch(line)):
         return _OTHERS.fullmatch(line) is not None
-    known = context.target.parameters.get(match[1])
+    known = context.ollama.parameters.get(match[1])
     if known is None:
         return False
     try:

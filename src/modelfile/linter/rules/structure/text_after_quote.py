@@ -12,23 +12,23 @@ from modelfile.linter.rules.structure.swallowed_instruction import swallowed_lin
 from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, License, Message, Quoting, System, Template
 from modelfile.syntax.quoting import can_hold
-from modelfile.syntax.syntax_errors import text_behind
+from modelfile.syntax.syntax_errors import find_text_after_quotes
 
 _TWO_PAIRS: Final = re.compile(r'[^"]*[^\s"]"(?!\w).*\s"[^\s"][^"]*', re.DOTALL)
-"""What is between the first and the last quote of `"yes" or "no"`."""
+"""The text between the first and the last quote of `"yes" or "no"`."""
 _INCHES: Final = re.compile(r'\d"\Z')
 
 
 @rule("MF105", "text-after-quote", on=Instruction, severity=Severity.WARNING)
 def text_after_quote(instruction: Instruction, context: Context) -> Iterator[Finding]:
-    r'''Text after closing quotes, or quotes that are not a pair.
+    r'''Text follows closing quotes, or quotes do not pair up.
 
-    Ollama ends a quoted text at a line that ends with its quotes. If a comment or anything else follows them, it reads
-    on to the next line that does, often that of another instruction, which then becomes part of the text. If there is
-    no such line, it refuses the file (unclosed-quote).
+    Ollama ends a quoted value at a line that ends with its quotes. If a comment or other text follows them, it reads on
+    to the next line that ends with such quotes. Often that line belongs to another instruction, which then becomes part
+    of the text. If there is no such line, Ollama rejects the file (see unclosed-quote).
 
-    Ollama cuts off only the first and the last quotes of a value, whatever stands between them. So one quote too many
-    stays in the text, and `"yes" or "no"` becomes `yes" or "no`.
+    Ollama removes only the first and the last quotes of a value, whatever stands between them. So an extra quote stays
+    in the text, and `"yes" or "no"` becomes `yes" or "no`.
 
     ## Bad
 
@@ -50,11 +50,11 @@ def text_after_quote(instruction: Instruction, context: Context) -> Iterator[Fin
     ```
     '''
     if line := swallowed_line(instruction, context):
-        behind = text_behind(context.modelfile.text, instruction.value, line.start())
+        behind = find_text_after_quotes(context.modelfile.text, instruction.value, line.start())
         if behind:
             yield _read_on(instruction, behind, context)
     elif isinstance(instruction, System | Template | License | Message) and instruction.value.closed:
-        yield from _no_pair(instruction, context)
+        yield from _unpaired(instruction, context)
 
 
 def _read_on(instruction: Instruction, behind: Span, context: Context) -> Finding:
@@ -62,22 +62,23 @@ def _read_on(instruction: Instruction, behind: Span, context: Context) -> Findin
     last = source.line_of(instruction.span.end)
     written = text[behind.start : behind.end].strip()
     start = text.index(written, behind.start)
-    message = f"text after the closing quotes: Ollama does not close them here, and reads on to line {last}"
-    fix = None
+    message = f"text after the closing quotes: Ollama reads on to line {last}"
+    hint, fix = f"move `{written}` before the closing quotes", None
     if written.startswith("#"):
         line = max(text.rfind(end, 0, instruction.span.start) for end in "\r\n") + 1
-        fix = Fix(edits=(Edit(Span(line, line), f"{written}{context.modelfile.line_end}"), Edit(behind, "")))
-    return Finding(Span(start, start + len(written)), message, f"move `{written}` to another line", fix)
+        hint = f"move `{written}` to a line of its own"
+        fix = Fix(edits=(Edit(Span(line, line), f"{written}{context.modelfile.newline}"), Edit(behind, "")))
+    return Finding(Span(start, start + len(written)), message, hint, fix)
 
 
-def _no_pair(instruction: Instruction, context: Context) -> Iterator[Finding]:
+def _unpaired(instruction: Instruction, context: Context) -> Iterator[Finding]:
     value, text = instruction.value, instruction.value.text
     word = instruction.keyword.text.strip().upper()
     if value.quoting is Quoting.DOUBLE and text.count('"') % 2 == 0 and _TWO_PAIRS.fullmatch(text):
         written = context.modelfile.text[value.span.start : value.span.end]
-        message = f"the first and the last quote of {word} are not a pair, but Ollama cuts them off all the same"
+        message = f"the first and the last quote of {word} do not pair up, but Ollama removes both"
         fix = Fix(edits=(Edit(value.span, f'"""{written}"""'),)) if can_hold(Quoting.TRIPLE, written) else None
-        yield Finding(value.span, message, f'put the whole text in three quotes: {word} """…"""', fix)
+        yield Finding(value.span, message, f'put the whole text between three quotes: {word} """…"""', fix)
     if text.count('"') % 2 == 0 or _INCHES.search(text):
         return
     begins, ends = (text.startswith('"') and bool(value.quoting)), text.endswith('"')
@@ -86,7 +87,6 @@ def _no_pair(instruction: Instruction, context: Context) -> Iterator[Finding]:
     number = len(text) - len(text.lstrip('"') if begins else text.rstrip('"'))
     first = 0 if begins else len(text) - number
     span = Span(context.modelfile.locate(value, first), context.modelfile.locate(value, first + number - 1) + 1)
-    what = "begins with a quote that nothing closes" if begins else "ends with a quote that nothing opens"
-    message = f"the text of {word} {what}: Ollama takes it as part of the text"
-    hint = "delete it" if value.quoting else f"delete it, or write {text[first:]} before the text too"
+    message = f"unpaired quote at the {'start' if begins else 'end'} of {word}: it becomes part of the text"
+    hint = "delete it" if value.quoting else f"delete it, or write {text[first:]} at the start too"
     yield Finding(span, message, hint, Fix(edits=(Edit(span, ""),)))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, refused, rule
+from modelfile.linter.rule import Context, parser_findings, rule
 from modelfile.syntax.modelfile import Modelfile
 
 
 @rule("MF104", "unclosed-quote", on=Modelfile, severity=Severity.ERROR)
 def unclosed_quote(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r'''A quoted value has no end.
+    r'''Quotes are never closed.
 
-    A value that begins with quotes runs to a line that ends with them; text after the closing quotes keeps it open. So
-    a comment after a value, or one missing quote, swallows everything that follows, and Ollama only says "unexpected
+    A value that opens with quotes runs to a line that ends with the same quotes. If the closing quotes are missing, or
+    if a comment or other text follows them, the value takes in everything after it, and Ollama only says "unexpected
     EOF".
 
     ## Bad
@@ -35,4 +35,4 @@ def unclosed_quote(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     PARAMETER temperature 0.2
     ```
     '''
-    return refused(modelfile, "unclosed-quote")
+    return parser_findings(modelfile, "unclosed-quote")

@@ -15,9 +15,9 @@ from modelfile.syntax.modelfile import Modelfile
 def unformatted(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""The file is not written as `mf fmt` writes it.
 
-    With one style everywhere, a diff shows what has changed and nothing else. `mf fmt --check` checks the same for a
-    whole folder. This rule is for those who run one linter in CI or in the editor, and is in force only if you choose
-    it, as with `extend-select = ["unformatted"]`. It is reported once, at the first line that would change.
+    With one style everywhere, a diff shows only what has changed. `mf fmt --check` checks the same for a whole folder.
+    This rule is for people who run one linter in CI or in the editor, and is off unless you select it, as with
+    `extend-select = ["unformatted"]`. It is reported once, at the first line that would change.
 
     ## Bad
 
@@ -35,14 +35,14 @@ def unformatted(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     PARAMETER top_p 0.9
     ```
     """
-    if context.formatted is None or modelfile.diagnostics:
+    if context.formatter is None or modelfile.diagnostics:
         return
-    text, new = modelfile.text, context.formatted(modelfile)
+    text, new = modelfile.text, context.formatter(modelfile)
     if new == text:
         return
     lines = zip(text.splitlines(keepends=True), new.splitlines(keepends=True), strict=False)
     start = sum(len(old) for old, _ in takewhile(lambda pair: pair[0] == pair[1], lines))
     end = start + len(text[start:].partition("\n")[0].rstrip("\r"))
     fix = Fix(edits=(Edit(Span(0, len(text)), new),), safety=Safety.SAFE)
-    hint = "run `mf fmt`, or `mf fmt --diff` to see what it would change"
-    yield Finding(Span(start, end), "`mf fmt` writes this differently", hint, fix)
+    hint = "run `mf fmt`, or `mf fmt --diff` to see the changes"
+    yield Finding(Span(start, end), "not formatted: `mf fmt` would change this line", hint, fix)

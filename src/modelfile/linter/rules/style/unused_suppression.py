@@ -12,9 +12,10 @@ from modelfile.syntax.modelfile import Modelfile
 
 @rule("MF902", "unused-suppression", on=Modelfile, severity=Severity.WARNING)
 def unused_suppression(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A comment silences a rule that finds nothing there, or that there is not.
+    r"""A comment suppresses a rule that finds nothing there, or does not exist.
 
-    What it silenced has been mended, or its name is misspelt. Left there, it would silence the next fault of its kind.
+    The finding has been fixed, or the name of the rule is misspelled. If the comment stays, it suppresses the next
+    finding of that rule.
 
     ## Bad
 
@@ -31,18 +32,18 @@ def unused_suppression(modelfile: Modelfile, context: Context) -> Iterator[Findi
     FROM llama3.2:3b
     ```
     """
-    for suppression in context.unused:
-        message, hint = _fault(suppression, context)
+    for suppression in context.unused_suppressions:
+        message, hint = _explain(suppression, context)
         yield Finding(suppression.span, message, hint)
 
 
-def _fault(suppression: Suppression, context: Context) -> tuple[str, str]:
+def _explain(suppression: Suppression, context: Context) -> tuple[str, str]:
     name = suppression.name
     if not name:
-        return "this comment silences nothing", "name what it is to silence: `# mf: ignore[rule] why`"
-    if any(suppression.means(code, known) for code, known in context.known):
-        return f"`{name}` finds nothing to silence here", "delete it from the comment"
-    from difflib import get_close_matches  # 5 ms, and only for who has misspelt something
+        return "this comment suppresses nothing", "name the rule to suppress: `# mf: ignore[rule] reason`"
+    if any(suppression.matches(code, known) for code, known in context.rule_names):
+        return f"`{name}` suppresses nothing here", "delete it from the comment"
+    from difflib import get_close_matches  # 5 ms that only a misspelled name pays
 
-    close = get_close_matches(name.lower(), [known for _, known in context.known], n=1)
-    return f"there is no rule `{name}`", f"did you mean `{close[0]}`?" if close else "`mf explain` lists all rules"
+    close = get_close_matches(name.lower(), [known for _, known in context.rule_names], n=1)
+    return f"unknown rule `{name}`", f"did you mean `{close[0]}`?" if close else "run `mf explain` to list all rules"

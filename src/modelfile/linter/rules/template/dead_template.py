@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, rule, template_in_force
+from modelfile.linter.rule import Context, last_template, rule
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Renderer
 
@@ -14,23 +14,23 @@ _STILL_READ: Final = frozenset({"suffix", "thinking", "tools"})
 
 
 def _unseen_weights(context: Context) -> str | None:
-    if not template_in_force(context.modelfile) or any(isinstance(node, Renderer) for node in context.modelfile.nodes):
+    if not last_template(context.modelfile) or any(isinstance(node, Renderer) for node in context.modelfile.nodes):
         return None
-    return "weights are not read, and some architectures bring a renderer along"
+    return "weights are not read, and Ollama sets a RENDERER for some architectures"
 
 
 @rule("MF410", "dead-template", on=Modelfile, severity=Severity.WARNING, cannot_decide=_unseen_weights)
 def dead_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A TEMPLATE that a RENDERER replaces.
+    r"""A RENDERER replaces the TEMPLATE.
 
-    With a RENDERER, code in Ollama makes the prompt and the template is not used: a change in it changes nothing. Three
-    names in it still count, so a template with one of them is not reported: Ollama fills gaps in code with `.Suffix`,
-    and finds out from `.Tools` and `.Thinking` what the model can do. Nor is `{{ .Prompt }}` reported, which `ollama
-    show` writes where there is no template.
+    With a RENDERER, code inside Ollama makes the prompt and the template is not used: changing it changes nothing.
+    Three variables in it still count, so a template with one of them is not reported: Ollama fills gaps in code with
+    `.Suffix`, and decides by `.Tools` and `.Thinking` what the model can do. `{{ .Prompt }}` is not reported either:
+    `ollama show` prints it if there is no template.
 
-    Since 0.24 Ollama itself sets a RENDERER for weights of some architectures (gemma4, laguna, nemotron_h), and since
-    0.30 a chat template inside the weights wins over a TEMPLATE that can do less. This rule does not know the weights,
-    and reports only a RENDERER in the same file.
+    Since 0.24, Ollama itself sets a RENDERER for weights of some architectures (gemma4, laguna, nemotron_h), and since
+    0.30 a chat template inside the weights wins over a TEMPLATE with fewer capabilities. This rule does not read
+    weights, and reports only a RENDERER in the same file.
 
     ## Bad
 
@@ -52,10 +52,10 @@ def dead_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     ```
     """
     renderer = next((node for node in reversed(modelfile.nodes) if isinstance(node, Renderer)), None)
-    if renderer is None or not renderer.value.text or not (found := template_in_force(modelfile)):
+    if renderer is None or not renderer.value.text or not (found := last_template(modelfile)):
         return
     template, parsed = found
     text = template.value.text
     if _STILL_READ.isdisjoint(parsed.variables) and "".join(text.split()) != "{{.Prompt}}":
-        message = f"this TEMPLATE has no effect: RENDERER `{renderer.value.text}` takes its place"
+        message = f"TEMPLATE has no effect: RENDERER `{renderer.value.text}` replaces it"
         yield Finding(template.keyword.span, message, "delete one of the two")

@@ -8,7 +8,7 @@ from typing import Final
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
 from modelfile.linter.rules.parameters.foreign_stop import family_of
-from modelfile.linter.rules.template import used_template
+from modelfile.linter.rules.template import effective_template
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parameter
 
@@ -18,17 +18,17 @@ _MARKERS: Final = (*_ENDS, "<|im_start|>", "<|start_header_id|>", "<start_of_tur
 
 @rule("MF411", "missing-stop", on=Modelfile, severity=Severity.INFO)
 def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A template's end of turn that no `stop` names.
+    r"""No `stop` names the template's end of turn.
 
-    A `stop` replaces all those of the base, so one of them has to name the end of a turn too. If none does, and the
-    weights do not say which token ends a turn, a model goes on after it: it writes the marker, then the user's next
+    A `stop` replaces all those of the base, so one of them must name the end of a turn. If none does, and the weights
+    do not say which token ends a turn, the model does not stop there: it writes the marker, then the user's next
     question, and answers that.
 
-    It is harmless where the weights have the marker as one token: llama.cpp always ends there, at `<|im_end|>`,
-    `<|eot_id|>`, `<end_of_turn>` and some others, and at the token the weights name. So a base of Ollama's library
-    whose own marker it is, such as llama3.2 and `<|eot_id|>`, is not reported. A template of another family needs the
-    `stop`, as the weights know its markers only as text. Nothing is reported without any `stop`: the base may have
-    them, and Ollama adds some to weights whose chat template it recognises.
+    This does no harm if the marker is one token of the weights: llama.cpp always stops at `<|im_end|>`, `<|eot_id|>`,
+    `<end_of_turn>` and some others, and at the token that the weights name. So a base of Ollama's library is not
+    reported if the marker is its own, such as `<|eot_id|>` for llama3.2. A template of another family needs the `stop`,
+    as the weights know its markers only as text. Without any `stop`, nothing is reported: the base may have them, and
+    Ollama adds some to weights whose chat template it recognizes.
 
     ## Bad
 
@@ -49,7 +49,7 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     PARAMETER stop "<|im_end|>"
     ```
     """
-    if not (found := used_template(modelfile)):
+    if not (found := effective_template(modelfile)):
         return
     template, _ = found
     text = template.value.text
@@ -66,6 +66,6 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         return
     yield Finding(
         template.keyword.span,
-        f"this TEMPLATE ends a turn with `{end}`, but no `stop` names it: answers may run on",
+        f"missing stop `{end}`: this TEMPLATE ends turns with it, so answers may run on",
         f'add `PARAMETER stop "{end}"`',
     )

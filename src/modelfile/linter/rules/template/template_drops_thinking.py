@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
-from modelfile.linter.rules.template import located, used_template
+from modelfile.linter.rules.template import effective_template, locate_span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parser
 
@@ -20,16 +20,16 @@ _HARMONY: Final = "<|channel|>"
 
 @rule("MF408", "template-drops-thinking", on=Modelfile, severity=Severity.WARNING)
 def template_drops_thinking(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r'''A TEMPLATE is only half made for thinking.
+    r'''The TEMPLATE supports thinking only in part.
 
-    Since 0.9.0, Ollama finds out from the template whether a model can think, and between which marks. Within `{{ range
-    .Messages }}` it looks for `.Thinking`, and takes the text at both ends of the block around it, such as `<think>`
-    and `</think>`. If it finds none, requests with thinking end with "does not support thinking", and what the model
-    thinks is part of its answer. Ollama does not find `$m.Thinking`, or a range over `$.Messages`.
+    Since 0.9.0, Ollama decides by the template if a model can think, and between which tags. Inside `{{ range .Messages
+    }}` it looks for `.Thinking`, and takes the text at both ends of the block around it, such as `<think>` and
+    `</think>`. If it finds none, requests with thinking fail with "does not support thinking", and the model's thoughts
+    are part of its answer. Ollama does not find `$m.Thinking`, or a range over `$.Messages`.
 
-    The rule reports templates that name `.Think`, `.ThinkLevel`, `.IsThinkSet` or `.Thinking`, and still lack those
-    marks. It is silent beside a PARSER, which may do the work instead, and on templates of gpt-oss, whose channels do
-    it in another way.
+    The rule reports templates that use `.Think`, `.ThinkLevel`, `.IsThinkSet` or `.Thinking`, but lack those tags. It
+    skips templates next to a PARSER, which may do the work instead, and those of gpt-oss, whose channels work
+    differently.
 
     ## Bad
 
@@ -50,24 +50,24 @@ def template_drops_thinking(modelfile: Modelfile, context: Context) -> Iterator[
     {{- if .Think }}/think{{ end }}"""
     ```
     '''
-    if any(isinstance(node, Parser) for node in modelfile.nodes) or not (found := used_template(modelfile)):
+    if any(isinstance(node, Parser) for node in modelfile.nodes) or not (found := effective_template(modelfile)):
         return
     template, parsed = found
-    from modelfile.gotemplate.fields import uses  # imported with the parser, for templates only
+    from modelfile.gotemplate.fields import find_fields  # imported with the parser, for templates only
 
-    use = next((use for use in uses(parsed.nodes) if use.name in _NAMES), None)
+    use = next((use for use in find_fields(parsed.nodes) if use.name in _NAMES), None)
     if use and _HARMONY not in template.value.text and not all(_thinking_tags(parsed.nodes)):
-        message = f"`.{use.name}` has no effect: Ollama finds no marks around `.Thinking`, and refuses to let it think"
-        hint = "within `{{ range .Messages }}`, write `{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}`"
-        yield Finding(located(use.span, template, modelfile), message, hint)
+        message = f"`.{use.name}` has no effect: without tags around `.Thinking`, Ollama rejects requests with thinking"
+        hint = "inside `{{ range .Messages }}`, write `{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}`"
+        yield Finding(locate_span(use.span, template, modelfile), message, hint)
 
 
 def _thinking_tags(nodes: Iterable[Node]) -> tuple[str, str]:
-    """The marks that Ollama finds (thinking.InferTags)."""
+    """Return the tags that Ollama finds (thinking.InferTags)."""
     from modelfile.gotemplate.fields import walk
     from modelfile.gotemplate.nodes import Action, Field, If, Range, TemplateCall, Text, With
 
-    def names(node: Node, name: str) -> bool:
+    def reads(node: Node, name: str) -> bool:
         match node:
             case If() | Range() | With() | Action() | TemplateCall():
                 operands = walk([node.pipeline] if node.pipeline else [])
@@ -79,18 +79,18 @@ def _thinking_tags(nodes: Iterable[Node]) -> tuple[str, str]:
     left = _members(nodes, in_messages=False)
     while left:
         node, siblings, in_messages = left.pop()
-        if in_messages and names(node, "Thinking"):
+        if in_messages and reads(node, "Thinking"):
             opening = siblings[0].text.strip() if isinstance(siblings[0], Text) else opening
             closing = siblings[-1].text.strip() if isinstance(siblings[-1], Text) else closing
         if isinstance(node, If | Range | With):
-            within = names(node, "Messages") if isinstance(node, Range) else in_messages
+            within = reads(node, "Messages") if isinstance(node, Range) else in_messages
             left += _members(node.orelse, in_messages=within) + _members(node.body, in_messages=within)
     return opening, closing
 
 
 def _members(nodes: Iterable[Node], *, in_messages: bool) -> list[tuple[Node, tuple[Node, ...], bool]]:
-    """Nodes with all their siblings, the last first; a comment is none to Go."""
-    from modelfile.gotemplate.nodes import Comment
+    """Return nodes with all their siblings, the last first, and without comments, which are no nodes to Go."""
+    from modelfile.gotemplate.nodes import TemplateComment
 
-    siblings: tuple[Node, ...] = tuple(node for node in nodes if not isinstance(node, Comment))
+    siblings: tuple[Node, ...] = tuple(node for node in nodes if not isinstance(node, TemplateComment))
     return [(node, siblings, in_messages) for node in siblings][::-1]

@@ -6,22 +6,22 @@ from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
-from modelfile.linter.rules.template import located, used_template
+from modelfile.linter.rules.template import effective_template, locate_span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parser
 
 
 @rule("MF407", "template-drops-tools", on=Modelfile, severity=Severity.WARNING)
 def template_drops_tools(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A TEMPLATE is only half made for tools.
+    r"""The TEMPLATE supports tools only in part.
 
-    Since 0.3.0, Ollama finds out from the template whether a model can use tools: it can if the template names
-    `.Tools`, and is sent them if it also names `.Messages`. A template that prints `.ToolCalls` but no `.Tools` has
-    lost the ability: requests with tools end with "does not support tools". One that names `.Tools` but no `.Messages`
-    accepts such requests, and leaves the tools out.
+    Since 0.3.0, Ollama decides by the template if a model can use tools: it can if the template uses `.Tools`, and
+    receives them if it also uses `.Messages`. A template that prints `.ToolCalls` but not `.Tools` has lost the
+    capability: requests with tools fail with "does not support tools". One that uses `.Tools` but not `.Messages`
+    accepts such requests, and leaves out the tools.
 
-    Templates that name neither are not reported, as most models need no tools; nor are those beside a PARSER, which may
-    bring the ability. Since 0.30, the chat template inside the weights wins over a TEMPLATE that can do less.
+    Templates that use neither are not reported, as most models need no tools; nor are those next to a PARSER, which may
+    add the capability. Since 0.30, the chat template inside the weights wins over a TEMPLATE with fewer capabilities.
 
     ## Bad
 
@@ -39,20 +39,20 @@ def template_drops_tools(modelfile: Modelfile, context: Context) -> Iterator[Fin
     TEMPLATE {{ .Tools }} {{ range .Messages }}{{ .Role }}: {{ .Content }}{{ .ToolCalls }} {{ end }}
     ```
     """
-    if any(isinstance(node, Parser) for node in modelfile.nodes) or not (found := used_template(modelfile)):
+    if any(isinstance(node, Parser) for node in modelfile.nodes) or not (found := effective_template(modelfile)):
         return
     template, parsed = found
-    from modelfile.gotemplate.fields import uses  # imported with the parser, for templates only
+    from modelfile.gotemplate.fields import find_fields  # imported with the parser, for templates only
 
     names = set(parsed.variables)
-    for use in uses(parsed.nodes):
+    for use in find_fields(parsed.nodes):
         if use.name == "ToolCalls" and "tools" not in names:
-            message = "no `.Tools` in this TEMPLATE: Ollama refuses requests with tools, and there are no `.ToolCalls`"
+            message = "missing `.Tools`: Ollama rejects requests with tools, so `.ToolCalls` is always empty"
             hint = "print `.Tools` where the model expects them, or delete the part with `.ToolCalls`"
         elif use.name == "Tools" and "messages" not in names:
-            message = "no `.Messages` in this TEMPLATE: tools are accepted, and never reach the model"
+            message = "tools are never sent: this TEMPLATE does not use `.Messages`"
             hint = "print the messages with `{{ range .Messages }}`, or delete the part with `.Tools`"
         else:
             continue
-        yield Finding(located(use.span, template, modelfile), message, hint)
+        yield Finding(locate_span(use.span, template, modelfile), message, hint)
         return

@@ -9,8 +9,8 @@ from typing import Final
 from modelfile.catalog.templates import FUNCTIONS
 from modelfile.catalog.versions import Version
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
-from modelfile.linter.rule import Context, parsed_template, refused_template, rule
-from modelfile.linter.rules.template import located
+from modelfile.linter.rule import Context, parsed_template, rule, template_findings
+from modelfile.linter.rules.template import locate_span
 from modelfile.syntax.nodes import Template
 
 _ANY: Final = Version(0, 0, 0)
@@ -19,13 +19,15 @@ _JINJA: Final = frozenset({"add_generation_prompt", "bos_token", "content", "eos
 
 @rule("MF402", "template-unknown-function", on=Template, severity=Severity.ERROR)
 def template_unknown_function(template: Template, context: Context) -> Iterator[Finding]:
-    r"""A TEMPLATE calls a function that does not exist.
+    r"""The TEMPLATE calls an unknown function.
 
-    Templates know Go's own functions (and, or, not, len, index, slice, print, printf, println, html, js, urlquery,
+    Templates have Go's own functions (and, or, not, len, index, slice, print, printf, println, html, js, urlquery,
     call, eq, ne, lt, le, gt, ge) and Ollama's json (since 0.2.6), currentDate (0.11.0), toTypeScriptType (0.11.3) and
-    yesterdayDate (0.13.3); one that is newer than `target` is reported too. A name without a dot before it is a
-    function. Often only the dot is missing, or the text is Jinja, as in the chat templates of Hugging Face, whose `{{
-    messages }}` is Go's `{{ .Messages }}`.
+    yesterdayDate (0.13.3). Ollama rejects all others, and this rule also those that are newer than the version in
+    `ollama`.
+
+    A name without a dot in front is a function. Often only the dot is missing, or the text is Jinja, as in the chat
+    templates of Hugging Face, whose `{{ messages }}` is Go's `{{ .Messages }}`.
 
     ## Bad
 
@@ -43,19 +45,19 @@ def template_unknown_function(template: Template, context: Context) -> Iterator[
     TEMPLATE {{ .Prompt }}
     ```
     """
-    for finding in refused_template(template, context, "template-unknown-function"):
+    for finding in template_findings(template, context, "template-unknown-function"):
         from modelfile.gotemplate.fields import FIELDS  # imported with the parser, for templates only
 
         name = context.modelfile.text[finding.span.start : finding.span.end]
         right = next((field for field in FIELDS["template"] if field.lower() == name.lower()), None)
         if right and context.modelfile.text[: finding.span.start].rstrip(" \t").endswith("."):
-            yield replace(finding, hint=f"write `.{right}`, with no blank after the dot")
+            yield replace(finding, hint=f"write `.{right}`, without a space after the dot")
         elif right:
-            hint = f"`{name}` is {'Jinja' if name.islower() else 'a function'} here; write `.{right}` for the value"
+            hint = f"write `.{right}`; without the dot, `{name}` is {'Jinja' if name.islower() else 'a function'}"
             edits = (Edit(finding.span, f".{right}"),)
             yield replace(finding, hint=hint, fix=Fix(edits=edits, safety=Safety.UNSAFE))
         elif name in _JINJA:
-            yield replace(finding, hint="this looks like Jinja, but Ollama's templates are Go's text/template")
+            yield replace(finding, hint="this looks like Jinja, but Ollama uses Go's text/template")
         else:
             yield finding
     yield from _too_new(template, context)
@@ -63,7 +65,7 @@ def template_unknown_function(template: Template, context: Context) -> Iterator[
 
 def _too_new(template: Template, context: Context) -> Iterator[Finding]:
     if not template.value.closed or not any(
-        since > context.target.version and name in template.value.text for name, since in FUNCTIONS.items()
+        since > context.ollama.version and name in template.value.text for name, since in FUNCTIONS.items()
     ):
         return
     from modelfile.gotemplate.fields import walk
@@ -71,7 +73,8 @@ def _too_new(template: Template, context: Context) -> Iterator[Finding]:
 
     parsed = parsed_template(template.value.text)
     for node in walk(parsed.nodes) if not parsed.diagnostics else ():
-        if isinstance(node, Identifier) and FUNCTIONS.get(node.name, _ANY) > context.target.version:
-            span = located(node.span, template, context.modelfile)
+        if isinstance(node, Identifier) and FUNCTIONS.get(node.name, _ANY) > context.ollama.version:
+            span = locate_span(node.span, template, context.modelfile)
             since = FUNCTIONS[node.name]
-            yield Finding(span, f"`{node.name}` exists since {since}: Ollama {context.target.version} refuses it")
+            message = f"unknown function `{node.name}` in Ollama {context.ollama.version}: added in {since}"
+            yield Finding(span, message, f"use Ollama {since} or later, or remove the call")

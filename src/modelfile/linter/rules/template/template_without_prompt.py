@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
-from modelfile.linter.rules.template import BRACED, used_template
+from modelfile.linter.rules.template import BRACED, effective_template
 from modelfile.syntax.modelfile import Modelfile
 
 
 @rule("MF404", "template-without-prompt", on=Modelfile, severity=Severity.WARNING)
 def template_without_prompt(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A TEMPLATE that leaves the question out.
+    r"""The TEMPLATE leaves out the user's message.
 
-    What the user asks reaches the model only through `.Prompt` or `.Messages`. A template that names neither builds,
-    and the model is sent the same text whatever is asked. Single braces, as in Python, are plain text to Ollama; they
-    are reported as template-unknown-variable.
+    The user's message reaches the model only through `.Prompt` or `.Messages`. A template that uses neither still
+    builds, and the model receives the same text whatever the user asks. Single braces, as in Python, are plain text to
+    Ollama; template-unknown-variable reports them.
 
     ## Bad
 
@@ -34,9 +34,9 @@ def template_without_prompt(modelfile: Modelfile, context: Context) -> Iterator[
     TEMPLATE {{ .System }} {{ .Prompt }} Answer in one sentence.
     ```
     """
-    if not (found := used_template(modelfile)):
+    if not (found := effective_template(modelfile)):
         return
     template, parsed = found
     if not {"prompt", "messages"}.intersection(parsed.variables) and not BRACED.search(template.value.text):
-        message = "this TEMPLATE names neither `.Prompt` nor `.Messages`: the model never sees what is asked"
-        yield Finding(template.keyword.span, message, "put `{{ .Prompt }}` where the question belongs")
+        message = "the user's message is never sent: this TEMPLATE uses neither `.Prompt` nor `.Messages`"
+        yield Finding(template.keyword.span, message, "write `{{ .Prompt }}` where the user's message belongs")

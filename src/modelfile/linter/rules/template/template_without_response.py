@@ -8,7 +8,7 @@ from typing import Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
 from modelfile.linter.rule import Context, rule
-from modelfile.linter.rules.template import used_template
+from modelfile.linter.rules.template import effective_template
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 
@@ -21,15 +21,15 @@ _END: Final = re.compile(
 
 @rule("MF405", "template-without-response", on=Modelfile, severity=Severity.INFO)
 def template_without_response(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""A TEMPLATE ends the user's turns, but not the model's.
+    r"""The TEMPLATE closes the user's turns, but not the assistant's.
 
-    A template that names neither `.Response` nor `.Messages` is not wrong: Ollama appends `{{ .Response }}` to it
-    (since 0.2.2, and in another way before). But nothing follows that. From the second question on, the model's earlier
-    answers are in the prompt without an end of turn, unlike anything it was trained on. With each of them it becomes
-    more likely to leave the mark out itself, and to go on talking.
+    A template that uses neither `.Response` nor `.Messages` works: Ollama appends `{{ .Response }}` to it (since 0.2.2,
+    and in another way before). But nothing follows that. From the second message on, the assistant's earlier answers
+    are in the prompt without an end of turn, unlike anything that the model was trained on. Each of them makes it more
+    likely that the model leaves out the marker too, and does not stop.
 
-    What follows `.Response` is sent for earlier turns only; the last prompt ends before it. Templates that use no marks
-    for turns are not reported.
+    Text after `.Response` is sent for earlier turns only; the last prompt ends before it. Templates without turn
+    markers are not reported.
 
     ## Bad
 
@@ -47,7 +47,7 @@ def template_without_response(modelfile: Modelfile, context: Context) -> Iterato
     TEMPLATE [USER]{{ .System }} {{ .Prompt }}<|eot_id|>[MODEL]{{ .Response }}<|eot_id|>
     ```
     """
-    if not (found := used_template(modelfile)):
+    if not (found := effective_template(modelfile)):
         return
     template, parsed = found
     text = template.value.text
@@ -55,6 +55,6 @@ def template_without_response(modelfile: Modelfile, context: Context) -> Iterato
         return
     place = modelfile.locate(template.value, len(text))
     fix = Fix(edits=(Edit(Span(place, place), f"{{{{ .Response }}}}{end['end']}"),), safety=Safety.UNSAFE)
-    message = f"this TEMPLATE ends questions with `{end['marker']}`, but not answers, as it has no `.Response`"
+    message = f"TEMPLATE never closes the assistant's turn: after each earlier answer `{end['marker']}` is missing"
     hint = f"end it with `{{{{ .Response }}}}{end['marker']}`"
     yield Finding(template.keyword.span, message, hint, fix)

@@ -11,7 +11,7 @@ from modelfile.linter.rule import Context, rule
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Message, System
 
-# compiled where they are needed: it takes 2 ms, and few Modelfiles ask for JSON
+# Compiled on use: that takes 2 ms, and few Modelfiles ask for JSON.
 _SENTENCE: Final = r"[^.!?;\r\n]+"
 _DEMAND: Final = (
     r"\b(?:respond|reply|answer|output|return|write)s?\b(?:\W+\w+){0,4}?\W+"
@@ -28,11 +28,11 @@ _FENCED: Final = r"```\w*\s(.*)```"
 
 @rule("MF507", "contradictory-json", on=Modelfile, severity=Severity.WARNING)
 def contradictory_json(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""An example answer that is not JSON, where SYSTEM asks for JSON only.
+    r"""An example answer is not JSON, but SYSTEM asks for JSON only.
 
-    A model follows what it sees before what it is told. One MESSAGE of the assistant that is not JSON teaches it that
-    the rule has exceptions, and programs that read its answers break on them. The rule only looks where SYSTEM asks for
-    JSON without any condition.
+    A model follows examples before instructions. One MESSAGE of the assistant that is not JSON teaches it that there
+    are exceptions, and programs that read its answers fail on them. The rule only looks at a SYSTEM that asks for JSON
+    without any condition.
 
     ## Bad
 
@@ -61,8 +61,8 @@ def contradictory_json(modelfile: Modelfile, context: Context) -> Iterator[Findi
     line = modelfile.source.line_of(system.span.start)
     for node in answers:
         if node.value.closed and not _is_json(node.value.text):
-            message = f"this answer is not JSON, but SYSTEM in line {line} asks for nothing else"
-            yield Finding(node.value.span, message, "write the answer as the model is to give it")
+            message = f"this answer is not JSON, but SYSTEM in line {line} asks for JSON only"
+            yield Finding(node.value.span, message, "write the answer as the JSON that the model should return")
 
 
 def _demands_json(text: str) -> bool:
@@ -75,7 +75,7 @@ def _demands_json(text: str) -> bool:
 
 
 def _is_json(text: str) -> bool:
-    """Also between the fences of Markdown, and where each line is JSON."""
+    """Return True if a text, its Markdown fence or each of its lines is JSON."""
     from json import loads  # 5 ms, for few files
 
     fenced = re.search(_FENCED, text, re.DOTALL)

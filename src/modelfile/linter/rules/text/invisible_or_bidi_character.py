@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from modelfile.characters import BIDI_CONTROLS, TAGS, VARIATION_SELECTORS
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context, rule
 from modelfile.source import Span
@@ -13,13 +14,13 @@ from modelfile.syntax.modelfile import Modelfile
 
 HIDING: Final = re.compile(
     "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{4,6}\U000e007f"  # the flags of England, Scotland, Wales
-    "|(?P<tags>[\U000e0000-\U000e007f]+)"
-    "|(?P<selectors>[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,})"
-    "|(?P<bidi>[\u202a-\u202e\u2066-\u2069])"
-    "|(?P<blank>[\u3164\uffa0]+|(?<![\u1100-\u11ff])[\u115f\u1160]+(?![\u1100-\u11ff])"
+    f"|(?P<tags>[{TAGS}]+)"
+    f"|(?P<selectors>[{VARIATION_SELECTORS}]{{2,}})"
+    f"|(?P<bidi>[{BIDI_CONTROLS}])"
+    "|(?P<letters>[\u3164\uffa0]+|(?<![\u1100-\u11ff])[\u115f\u1160]+(?![\u1100-\u11ff])"
     "|(?<![\u2800-\u28ff])\u2800+(?![\u2800-\u28ff]))"
 )
-"""Runs of characters that hide something from who reads the file; a flag is matched too, in no group."""
+"""Runs of characters that hide something from a reader of the file; a flag is matched too, in no group."""
 _TAGS: Final = 0xE0000
 _FIRST_SELECTORS: Final = 0xFE00
 _MORE_SELECTORS: Final = 0xE0100 - 16
@@ -28,15 +29,15 @@ _SHOWN: Final = 60
 
 @rule("MF502", "invisible-or-bidi-character", on=Modelfile, severity=Severity.WARNING)
 def invisible_or_bidi_character(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    """A character that hides what the file says.
+    """A character hides what the file says.
 
-    Bidi controls change the order in which an editor shows a line, so a reader sees a different text from the one
+    Bidi controls change the order in which an editor shows a line, so a reader sees a different text from the one that
     Ollama reads (Trojan Source). Tag characters and runs of variation selectors are not shown at all, and can spell out
-    a whole prompt. Ollama drops bidi controls and tags from values. It keeps variation selectors and blank letters
+    a whole prompt. Ollama drops bidi controls and tags from values. It keeps variation selectors and invisible letters
     (Hangul fillers, the empty Braille pattern), and the model reads them.
 
-    Marks that writing needs are not reported: joiners in emoji, Arabic and Indic scripts, the marks of right-to-left
-    text, flags. dropped-character tells which of these Ollama drops.
+    Characters that a script needs are not reported: joiners in emoji, Arabic and Indic scripts, the marks of
+    right-to-left text, flags. The rule unprintable-character reports those that Ollama drops.
 
     ## Bad
 
@@ -77,11 +78,11 @@ def _explain(kind: str, characters: str) -> tuple[str, str]:
                 ord(one) - (_MORE_SELECTORS if ord(one) > _MORE_SELECTORS else _FIRST_SELECTORS) for one in characters
             )
             hidden = data.decode("utf-8", "ignore")
-            return f"a run of invisible variation selectors{_spelling(hidden)}", f"delete them: {named}{more}"
+            return f"invisible variation selectors{_spelling(hidden)}", f"delete them: {named}{more}"
         case "bidi":
             return f"{named} changes the order in which this line is shown", "delete it, and read the line again"
         case _:
-            return f"an invisible letter that the model reads: {named}{more}", "delete it, or write a plain space"
+            return f"invisible letter that the model reads: {named}{more}", "delete it, or write a plain space"
 
 
 def _spelling(hidden: str) -> str:

@@ -11,21 +11,21 @@ from modelfile.linter.rule import Context, looks_like_path, rule
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import From, License
 
-_TERMS: Final = (
+_FAMILIES: Final = (
     (re.compile(r"(?:^|meta[-_.]|code|[-_.])llama[-_.]?(?:guard[-_.]?)?[234](?!\d)|codellama", re.IGNORECASE), "Llama"),
     (re.compile(r"(?:^|[-_.]|code|pali|shield)gemma[-_.]?(?:[123](?![\d.]*b)|[27]b)", re.IGNORECASE), "Gemma"),
 )
-"""Families whose terms ask for a copy of themselves, by the names of their files."""
+"""Families whose licenses require a copy of their text, by the names of their files."""
 
 
 @rule("MF509", "missing-license", on=Modelfile, severity=Severity.INFO)
 def missing_license(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r'''Weights whose terms go with them, and no LICENSE.
+    r'''The weights' license requires a copy of its text, and there is no LICENSE.
 
-    A base from a registry brings its licences along, but weights from a file bring none: the model has only the LICENSE
-    that the Modelfile gives it, in `ollama show` and for anybody who pulls it. The terms of Llama and of Gemma ask you
-    to pass on a copy of them with the weights, changed or not. So the rule looks at files with those names only.
-    LICENSE takes the text itself and not the name of a file; put all of the terms into it.
+    A base from a registry brings its licenses along, but weights from a file bring none: the model has only the LICENSE
+    in the Modelfile, in `ollama show` and for anyone who pulls it. The licenses of Llama and Gemma require you to
+    pass on a copy of their text with the weights, changed or not, so the rule looks at files with those names only.
+    LICENSE takes the text itself and not the name of a file; write the whole text into it.
 
     ## Bad
 
@@ -48,8 +48,8 @@ def missing_license(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     for node in modelfile.nodes:
         if isinstance(node, From) and node.value.closed and looks_like_path(node.value.text):
             name = re.split(r"[/\\]", node.value.text.rstrip("/\\"))[-1]
-            if family := next((family for pattern, family in _TERMS if pattern.search(name)), None):
-                message = f"the terms of {family} have to be passed on with this model, but there is no LICENSE"
-                hint = 'add LICENSE """…""" with their text; weights from a file bring none along'
+            if family := next((family for pattern, family in _FAMILIES if pattern.search(name)), None):
+                message = f"no LICENSE: if you share this model, the {family} license requires a copy of its text"
+                hint = 'write LICENSE """…""" with the whole text of the license'
                 yield Finding(node.value.span, message, hint)
                 return

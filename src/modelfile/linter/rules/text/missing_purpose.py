@@ -15,7 +15,7 @@ from modelfile.syntax.nodes import Comment
 def missing_purpose(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""No comment says what the model is for.
 
-    Somebody who finds the file in a year wants to know which application it serves and why its numbers are what they
+    Anyone who finds the file in a year wants to know which application it serves and why its numbers are what they
     are. One line at the top is enough.
 
     ## Bad
@@ -35,4 +35,5 @@ def missing_purpose(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     """
     comments = (node.text for node in modelfile.nodes if isinstance(node, Comment))
     if not any(len(text.split()) > 1 and not text.startswith(("mf:", "fmt:")) for text in comments):
-        yield Finding(Span(0, 0), "no comment says what this model is for", "say so in a line above FROM")
+        hint = "write one above FROM, such as `# Answers questions on billing.`"
+        yield Finding(Span(0, 0), "no comment says what this model is for", hint)

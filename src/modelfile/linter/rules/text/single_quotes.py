@@ -9,17 +9,17 @@ from typing import Final
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context, rule
 from modelfile.syntax.nodes import Instruction, Message, Parameter, Quoting, System, Template
-from modelfile.syntax.quoting import plainest, quote
+from modelfile.syntax.quoting import choose_quoting, quote
 
 _QUOTED: Final = re.compile(r"'(?=\S)(?:[^']|(?<=\w)'(?=\w))+(?<=\S)'", re.DOTALL)
 
 
 @rule("MF504", "single-quotes", on=Instruction, severity=Severity.WARNING)
 def single_quotes(instruction: Instruction, context: Context) -> Iterator[Finding]:
-    r"""A text in single quotes.
+    r"""A text is in single quotes.
 
-    Ollama knows only `"` and three of them. Single quotes are part of the text: the model is sent them, and a stop in
-    single quotes never stops.
+    Ollama knows only double quotes, one or three. Single quotes become part of the text: the model receives them, and a
+    stop in single quotes never stops.
 
     ## Bad
 
@@ -44,7 +44,7 @@ def single_quotes(instruction: Instruction, context: Context) -> Iterator[Findin
     if not is_text or value.quoting is not Quoting.NONE or not _QUOTED.fullmatch(value.text):
         return
     inner = value.text[1:-1]
-    fix = Fix(edits=(Edit(value.span, quote(inner)),)) if plainest(inner) is not None else None
+    fix = Fix(edits=(Edit(value.span, quote(inner)),)) if choose_quoting(inner) is not None else None
     first, *more = inner.split()
     message = f"the single quotes are part of the text: `'{first}{'…' if more else ''}'`"
-    yield Finding(value.span, message, "leave them out, or write double quotes", fix)
+    yield Finding(value.span, message, "remove them, or write double quotes", fix)

@@ -10,9 +10,9 @@ from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context, rule
 from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, Message, Parameter, Quoting, System, Template
-from modelfile.syntax.quoting import plainest, quote
+from modelfile.syntax.quoting import choose_quoting, quote
 
-_MEANT: Final = {r"\n": "\n", r"\t": "\t", r"\"": '"'}
+_INTENDED: Final = {r"\n": "\n", r"\t": "\t", r"\"": '"'}
 _STOP: Final = re.compile(r"(?<!\\)\\[nt]")
 _BREAK: Final = re.compile(r'(?<!\\)\\n(?=\Z|[ \t]|\\n|["#*\d-]|[A-Z])|(?<=[.!?;)] )\\n|(?<=[.!?;)])\\n')
 _QUOTE: Final = re.compile(r'\\"')
@@ -21,19 +21,19 @@ _TURN: Final = re.compile(
 )
 _ACTION: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _WINDOWS: Final = re.compile(r"[A-Za-z]:\\")
-_LINE_END: Final = re.compile(r"[\r\n]")
+_NEWLINE: Final = re.compile(r"[\r\n]")
 
 
 @rule("MF503", "unescaped-sequence", on=Instruction, severity=Severity.WARNING)
 def unescaped_sequence(instruction: Instruction, context: Context) -> Iterator[Finding]:
-    r"""A `\n`, `\t` or `\"` that stays two characters.
+    r"""`\n`, `\t` or `\"` stays two characters.
 
-    Ollama knows no escapes in a Modelfile. The model is sent a backslash and an n where a new line was meant, and a
-    `stop` with one never stops. Inside quotes, break the line itself, and write a quote as it is. Go reads escapes only
-    in the strings of a template's actions, as in `{{ "\n" }}`.
+    Ollama knows no escapes in a Modelfile. The model receives a backslash and an n instead of a newline, and a `stop`
+    with one never stops. Inside quotes, break the line itself, and write a quote as it is. Go reads escapes only in the
+    strings of a template's actions, as in `{{ "\n" }}`.
 
-    The rule reports stops, breaks beside the markers of a template, and texts on one line where a sentence or paragraph
-    ends in `\n`; but not code, paths, LaTeX, or a `\n` that the text itself puts in quotes.
+    The rule reports stops, breaks next to the markers of a template, and texts on one line in which a sentence or
+    paragraph ends with `\n`; but not code, paths, LaTeX, or a `\n` that the text itself puts in quotes.
 
     ## Bad
 
@@ -62,10 +62,10 @@ def unescaped_sequence(instruction: Instruction, context: Context) -> Iterator[F
     at = context.modelfile.locate(value, first.start())
     written = text[first.start() : first.start() + 2]
     times = sum(len(place[0]) // 2 for place in places)
-    message = f"`{written}` is two characters to Ollama, which knows no escapes"
-    instead = "write the quote alone" if written == r"\"" else "break the line there, and put the text in quotes"
+    hint = "write the quote alone" if written == r"\"" else "break the line there, and put the text in quotes"
     more = f" ({times} times)" if times > 1 else ""
-    yield Finding(Span(at, at + 2), message + more, instead, _fix(instruction, places))
+    message = f"`{written}` is sent as two characters{more}: Ollama knows no escapes"
+    yield Finding(Span(at, at + 2), message, hint, _fix(instruction, places))
 
 
 def _places(instruction: Instruction) -> Iterator[re.Match[str]]:
@@ -78,12 +78,12 @@ def _places(instruction: Instruction) -> Iterator[re.Match[str]]:
             for match in _TURN.finditer(text):
                 if not any(start < match.start() < end for start, end in actions):
                     yield match
-        case System() | Message() if not _LINE_END.search(text) and not _WINDOWS.search(text):
+        case System() | Message() if not _NEWLINE.search(text) and not _WINDOWS.search(text):
             yield from _breaks(instruction)
 
 
 def _breaks(instruction: Instruction) -> Iterator[re.Match[str]]:
-    """Those in a text on one line that does not quote them itself."""
+    """Yield the escapes in a text on one line that does not quote them itself."""
     text = instruction.value.text
     if instruction.value.quoting is Quoting.DOUBLE and text.count('"') == text.count(r"\"") and r"\\" not in text:
         found = (*_BREAK.finditer(text), *_QUOTE.finditer(text))
@@ -95,9 +95,11 @@ def _breaks(instruction: Instruction) -> Iterator[re.Match[str]]:
 
 
 def _fix(instruction: Instruction, places: list[re.Match[str]]) -> Fix | None:
-    value, meant = instruction.value, instruction.value.text
+    value, intended = instruction.value, instruction.value.text
     for place in reversed(places):
-        plain = "".join(_MEANT[place[0][at : at + 2]] for at in range(0, len(place[0]), 2))
-        meant = meant[: place.start()] + plain + meant[place.end() :]
-    drops = len(value.text) != value.content.end - value.content.start
-    return None if drops or plainest(meant) is None else Fix(edits=(Edit(value.span, quote(meant)),))
+        plain = "".join(_INTENDED[place[0][at : at + 2]] for at in range(0, len(place[0]), 2))
+        intended = intended[: place.start()] + plain + intended[place.end() :]
+    has_unprintable = len(value.text) != value.content.end - value.content.start
+    return (
+        None if has_unprintable or choose_quoting(intended) is None else Fix(edits=(Edit(value.span, quote(intended)),))
+    )

@@ -1,0 +1,256 @@
+"""Plan and build models: every target on every store, with an outcome each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from threading import Event
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from modelfile.builder.constraints import check_pin, constraints
+from modelfile.builder.execute import BuildRequest, Built, prepare
+from modelfile.builder.execute import build as build_one
+from modelfile.builder.forecast import is_opaque
+from modelfile.builder.plan import Plan
+from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded, build_all, refused
+from modelfile.builder.snapshot import Snapshot
+from modelfile.catalog.versions import release
+from modelfile.errors import InputError, ModelfileError, ServerError
+from modelfile.events import Events, Progress, ignore
+from modelfile.names import ModelName
+from modelfile.project.config import DEFAULT_KEEP
+from modelfile.project.graph import Graph, graph_of
+from modelfile.project.target import Target
+from modelfile.stores.protocol import Store
+from modelfile.weights.checks import check_quantization, check_weights
+
+if TYPE_CHECKING:
+    from modelfile.builder.planfile import PlanFile
+
+OnPlan: TypeAlias = Callable[[Plan], None]
+"""Is shown a plan before it is executed, and may refuse it by an exception."""
+Check: TypeAlias = Callable[[Target], object]
+"""Is given each target first, and raises an InputError if it cannot be built."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    request: BuildRequest
+    plan: Plan
+
+
+def plan(
+    targets: Iterable[Target],
+    stores: Iterable[Store],
+    *,
+    keep: int = DEFAULT_KEEP,
+    check: Check = lambda _: None,
+    events: Events = ignore,
+) -> tuple[Outcome[Plan], ...]:
+    r"""Return the steps that builds would take now, bases first; nothing is done.
+
+    >>> from pathlib import Path
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> _ = Path("Modelfile").write_text("FROM llama3.2:3b\nSYSTEM Be brief.\n")
+    >>> target, store = modelfile.Project().target("bot:v1"), MemoryStore.with_models("llama3.2:3b")
+    >>> (outcome,) = modelfile.plan([target], [store])
+    >>> [type(step).__name__ for step in outcome.result.steps]
+    ['Create', 'Publish']
+
+    Args:
+        targets: The models to build, each with a name.
+        stores: The stores to build them on.
+        keep: The number of backups that a tag may have.
+        check: Called with each target first; raises an InputError if it cannot be built.
+        events: Receives progress.
+
+    Returns:
+        An outcome for each store and target: `Succeeded` with a plan as its `result`, `Failed`, or `Skipped`.
+
+    Raises:
+        UsageError: Models are based on one another in a circle, or two have one name.
+    """
+    batch = _Batch(targets, keep=keep, check=check, events=events)
+    prepared = (_prepare_all(batch, store) for store in stores)
+    return tuple(_plan_of(outcome) for outcomes in prepared for outcome in outcomes.values())
+
+
+def _plan_of(outcome: Outcome[_Prepared]) -> Outcome[Plan]:
+    if isinstance(outcome, Succeeded):
+        return Succeeded(name=outcome.name, store=outcome.store, result=outcome.result.plan)
+    return outcome
+
+
+class _Batch:
+    """The models to build, checked, and the options that they share."""
+
+    def __init__(
+        self,
+        targets: Iterable[Target],
+        *,
+        keep: int,
+        check: Check,
+        events: Events,
+        plan_file: PlanFile | None = None,
+    ) -> None:
+        self.targets = {target.named: target for target in targets}
+        self.errors: dict[ModelName, InputError] = {}
+        for name, target in self.targets.items():
+            try:
+                target.start_hashing()
+                check(target)
+            except InputError as error:
+                self.errors[name] = error
+        # a single model may be FROM its own name, as with `ollama create`: it is then built from its current contents
+        single = len(self.targets) == 1
+        self.graph = Graph(dict.fromkeys(self.targets)) if single else graph_of(self.targets.values())
+        self.keep = keep
+        self.events = events
+        self.plan_file = plan_file
+
+
+def _prepare_all(batch: _Batch, store: Store) -> dict[ModelName, Outcome[_Prepared]]:
+    graph, outcomes = batch.graph, dict[ModelName, Outcome[_Prepared]]()
+    snapshot: Snapshot | ServerError | None = None
+    try:
+        if batch.errors.keys() != batch.targets.keys():
+            snapshot = Snapshot(store)
+    except ServerError as error:
+        snapshot = error
+    for name in (name for layer in graph.layers() for name in layer):
+        base = outcomes.get(graph.base[name]) if name in graph.base else None
+        if name in batch.errors:
+            outcomes[name] = Failed(name=name, store=store.location, error=batch.errors[name])
+        elif isinstance(snapshot, ServerError):
+            outcomes[name] = Failed(name=name, store=store.location, error=snapshot)
+        elif isinstance(base, Failed | Skipped):
+            because = base.because if isinstance(base, Skipped) else base.name
+            outcomes[name] = Skipped(name=name, store=store.location, because=because)
+        else:
+            pending = base.result.plan if base and not base.result.plan.nothing_to_do else None
+            try:
+                prepared = _prepare(batch, name, store, cast("Snapshot", snapshot), pending)
+            except ModelfileError as error:
+                outcomes[name] = Failed(name=name, store=store.location, error=error)
+            else:
+                outcomes[name] = Succeeded(name=name, store=store.location, result=prepared)
+    return outcomes
+
+
+def _prepare(batch: _Batch, name: ModelName, store: Store, snapshot: Snapshot, pending: Plan | None) -> _Prepared:
+    request = _request(batch, batch.targets[name], store, pending)
+    if pending and pending.expected_fingerprint and request.constraints.base:
+        check_pin(str(pending.name), request.constraints.base, pending.expected_fingerprint)
+    return _Prepared(request, prepare(request, store, snapshot))
+
+
+def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> BuildRequest:
+    """Return the request of a target on a store; bad weights are refused before they are hashed."""
+    version, events = release(store.ollama), batch.events
+    recipe = target.recipe(version)
+    if target.quantize:
+        named = store.find(ModelName.parse(recipe.base)) if recipe.base else None
+        known = named.quantization if named else ""
+        check_quantization(recipe.files, target.quantize, version, base=recipe.base, base_type=known)
+    checked = not target.is_hashed(version)
+    if checked:
+        check_weights(recipe.model_files, recipe.adapters, recipe.drafts, version)
+    digests = target.digests(version, events)
+    required = constraints(target, recipe, events)
+    if batch.plan_file and required.model is None and is_opaque(recipe):  # all else is predicted again
+        saved = batch.plan_file.expected(target.named, store.location)
+        required = replace(required, model=saved, version=None)
+    return BuildRequest(
+        name=target.named,
+        recipe=recipe,
+        digests=digests,
+        constraints=required,
+        keep=batch.keep,
+        base=base,
+        checked=checked,
+    )
+
+
+def build(  # noqa: PLR0913  # each is a choice of its own
+    targets: Iterable[Target],
+    stores: Iterable[Store],
+    *,
+    keep: int = DEFAULT_KEEP,
+    check: Check = lambda _: None,
+    plan_file: PlanFile | None = None,
+    on_plan: OnPlan = lambda _: None,
+    events: Events = ignore,
+) -> tuple[Outcome[Built], ...]:
+    r"""Build models, each after its base, independent ones in parallel, and verify them.
+
+    A model that is up to date is not touched. If one fails, those based on it are skipped, and the others still built.
+    If the lock rules one out beforehand, nothing is built.
+
+    >>> from pathlib import Path
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> _ = Path("Modelfile").write_text("FROM llama3.2:3b\nSYSTEM Be brief.\n")
+    >>> target, store = modelfile.Project().target("bot:v1"), MemoryStore.with_models("llama3.2:3b")
+    >>> (outcome,) = modelfile.build([target], [store])
+    >>> outcome.result.created.model.system, outcome.result.unchanged
+    ('Be brief.', False)
+
+    Args:
+        targets: The models to build, each with a name.
+        stores: The stores to build them on.
+        keep: The number of backups that a tag may have.
+        check: Called with each target first; raises an InputError if it cannot be built.
+        plan_file: The plan that the builds have to follow.
+        on_plan: Called with each plan before it is executed; an exception from it stops that build.
+        events: Receives progress.
+
+    Returns:
+        An outcome for each store and target: `Succeeded` with a `Built` as its `result`, `Failed`, or `Skipped`.
+
+    Raises:
+        UsageError: Models are based on one another in a circle, or two have one name.
+        VerificationError: A plan differs from the plan file.
+    """
+    batch = _Batch(targets, keep=keep, check=check, events=events, plan_file=plan_file)
+    prepared = [(store, _prepare_all(batch, store)) for store in stores]
+    if plan_file:
+        for outcome in (outcome for _, outcomes in prepared for outcome in outcomes.values()):
+            _follow(outcome, plan_file)
+    built = (_build_all(batch, store, outcomes, on_plan) for store, outcomes in prepared)
+    return tuple(outcome for outcomes in built for outcome in outcomes.values())
+
+
+def _follow(outcome: Outcome[_Prepared], plan_file: PlanFile) -> None:
+    if isinstance(outcome, Failed):
+        raise outcome.error
+    if isinstance(outcome, Succeeded):
+        plan_file.check(outcome.result.plan)
+
+
+def _build_all(
+    batch: _Batch, store: Store, prepared: Mapping[ModelName, Outcome[_Prepared]], on_plan: OnPlan
+) -> Mapping[ModelName, Outcome[Built]]:
+    graph, plan_file = batch.graph, batch.plan_file
+    if ruled_out := refused({name: prepared[name] for name in graph.names}):
+        return ruled_out
+
+    def approve(plan: Plan) -> None:
+        if plan_file and plan.name not in graph.base:  # once its base is built, the plan says more
+            plan_file.check(plan)
+        on_plan(plan)
+
+    def build_named(name: ModelName, interrupted: Event) -> Built:
+        def on_progress(now: Progress) -> None:
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+            batch.events(now if len(graph.names) == 1 else replace(now, status=f"{name}: {now.status}"))
+
+        outcome = prepared[name]
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        ready = cast("Succeeded[_Prepared]", outcome).result  # one whose base failed is never begun
+        planned = None if ready.request.base else ready.plan
+        return build_one(replace(ready.request, base=None), store, on_progress, approve, planned)
+
+    return build_all(graph, store.location, build_named)

@@ -1,0 +1,31 @@
+"""Behavior of Ollama that depends on the version and is in no other table of the catalog."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from modelfile.catalog.versions import Version
+
+SENDS_PATHS: Final = Version(0, 30, 0)
+"""The first release whose command line names several files by path, not by base name (v0.29.0, v0.30.0 cmd/cmd.go)."""
+SENDS_NESTED_SAFETENSORS: Final = Version(0, 30, 0)
+"""The first release whose command line sends `*/model*.safetensors` too (`filesForModel` in parser/parser.go)."""
+SENDS_CHAT_TEMPLATE: Final = Version(0, 32, 2)
+"""The first release whose command line sends `chat_template.jinja` (`filesForModel` in parser/parser.go)."""
+SENDS_SINGLE_TOKENIZER: Final = (Version(0, 9, 1), Version(0, 13, 3))
+"""The releases, from the first to before the second, that do not send `tokenizer.model` if there is `tokenizer.json`.
+
+Source: `filesForModel` in parser/parser.go.
+"""
+
+MERGES_SHARDS: Final = Version(0, 30, 0)
+"""The first release whose server merges the shards of a split GGUF (v0.30.0 server/create.go)."""
+REWRITES_GGUF: Final = Version(0, 30, 0)
+"""The first release whose server may rewrite the weights of a local GGUF (measured on 0.33)."""
+DETECTS_PROJECTORS: Final = Version(0, 30, 10)
+"""The first release whose server recognizes projectors of type `mmproj` and those for audio only, not as models.
+
+Source: v0.30.10 server/create.go.
+"""
+CONVERTS_NO_SAFETENSORS: Final = Version(0, 34, 1)
+"""The first release whose server no longer converts safetensors (ollama/ollama#14969: issue tracker, not source)."""

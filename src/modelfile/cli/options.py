@@ -1,0 +1,94 @@
+"""Options that several commands share, with the project and the store that they select."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+
+import typer
+
+from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.errors import InputError
+from modelfile.project.project import Project
+from modelfile.project.target import Target
+from modelfile.report.findings import print_findings
+from modelfile.report.terminal import current
+
+if TYPE_CHECKING:
+    from modelfile.addresses import ServerAddress
+    from modelfile.stores.protocol import Store
+
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Host: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--host", metavar="URL", help="Ollama server; default: $OLLAMA_HOST or http://127.0.0.1:11434."),
+]
+Paths: TypeAlias = Annotated[
+    list[str] | None, typer.Argument(help="Modelfiles, folders to search, or - for standard input.")
+]
+ConfigFile: TypeAlias = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="Configuration file to read.")
+]
+Isolated: TypeAlias = Annotated[bool, typer.Option("--isolated", help="Read no configuration.")]
+
+
+OpenStore: TypeAlias = "Callable[[ServerAddress], AbstractContextManager[Store]]"
+"""Function that opens the store of a server."""
+
+
+def _open_server(address: ServerAddress) -> AbstractContextManager[Store]:
+    from modelfile.stores.open import open_store
+
+    return open_store(address, key=current.get().environ.get("OLLAMA_API_KEY", ""))
+
+
+opener: Final[ContextVar[OpenStore]] = ContextVar("opener", default=_open_server)
+"""Function that opens stores in this run; `modelfile.cli.app.main` may set another."""
+
+
+def load_project(config: str | None = None, *, isolated: bool | None = None) -> Project:
+    """Return the project of the current folder, without reading anything yet."""
+    path = Path(config) if config is not None else None
+    return Project(config=path, isolated=isolated, stdin=current.get().stdin.buffer)
+
+
+def address_of(host: str | None) -> ServerAddress:
+    """Return the address of a server, by default from OLLAMA_HOST; warn about a port that Ollama ignores.
+
+    Raises:
+        UsageError: The address is not valid.
+    """
+    from modelfile.addresses import ServerAddress
+
+    terminal = current.get()
+    text = terminal.environ.get("OLLAMA_HOST", "") if host is None else host
+    return ServerAddress.parse(text, terminal.print_warning)
+
+
+def open_store(host: str | None) -> AbstractContextManager[Store]:
+    """Open the store of a server.
+
+    Raises:
+        UsageError: The address is not valid.
+    """
+    return opener.get()(address_of(host))
+
+
+def print_for_build(target: Target, found: tuple[Diagnostic, ...]) -> None:
+    """Print the findings in a Modelfile that a command uses; with --quiet, only its errors."""
+    terminal = current.get()
+    printed = tuple(item for item in found if item.severity is Severity.ERROR or not terminal.quiet)
+    print_findings([(target.source, printed)], terminal, err=True, summary=False)
+
+
+def warn_of_newer_locks(targets: Iterable[Target]) -> None:
+    """Warn about locks of a newer minor version, of which parts are ignored."""
+    for target in targets:
+        with contextlib.suppress(InputError):  # reported where the lock is used
+            if target.lock and target.lock.newer:
+                message = f"`{target.lock.path}` has a newer format than this mf reads: unknown parts are ignored"
+                current.get().print_warning(message)

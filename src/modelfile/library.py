@@ -1,0 +1,412 @@
+"""The models of a store: list, show, copy, remove, pull, roll back."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+
+from modelfile.errors import NotFound, ServerError, UsageError
+from modelfile.events import Events, ignore
+from modelfile.names import ModelName
+from modelfile.project.config import DEFAULT_KEEP
+from modelfile.stores.backups import back_up, backups_of, is_internal, replace_tag, restore
+from modelfile.stores.protocol import ListedModel, Store, StoredModel, find_listed, missing_after
+
+_MIN_LENGTH: Final = 3
+"""Length below which a name resembles too many others to suggest one."""
+_ALIAS: Final = re.compile(r"(?:.*:)?(?P<digest>sha256-[0-9a-f]+)…?(?:[-.].+)?", re.IGNORECASE)
+_FINGERPRINT: Final = "mf1:"
+
+
+def list_models(store: Store, pattern: str | None = None, *, internal: bool = False) -> tuple[ListedModel, ...]:
+    """Return the models of a store, the newest first.
+
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> store = MemoryStore.with_models("llama3.2:3b", "qwen3:8b")
+    >>> [str(model.name) for model in modelfile.list_models(store, "qwen*")]
+    ['qwen3:8b']
+
+    Args:
+        store: The store.
+        pattern: A glob that the name has to match, with or without its tag, in any case; None: all models.
+        internal: Whether to include backups and staging tags.
+
+    Raises:
+        ServerError: The store cannot answer.
+    """
+    return tuple(
+        model
+        for model in store.list()
+        if (internal or not is_internal(model.name)) and (pattern is None or _matches(model.name, pattern))
+    )
+
+
+def _matches(name: ModelName, pattern: str) -> bool:
+    shown = str(name).lower()
+    return any(fnmatchcase(text, pattern.lower()) for text in (shown, shown.rpartition(":")[0]))
+
+
+def show(name: str, store: Store) -> StoredModel:
+    """Return a model with its contents.
+
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> modelfile.show("llama3.2:3b", MemoryStore.with_models("llama3.2:3b")).model.template
+    '{{ .Prompt }}'
+
+    Args:
+        name: The name of the model; without a tag, `latest` is intended.
+        store: The store.
+
+    Raises:
+        UsageError: The name is invalid.
+        NotFound: The store has no such model, or lists it but cannot read it.
+        ServerError: The store cannot answer.
+    """
+    model = ModelName.parse(name)
+    if stored := store.find(model):
+        return stored
+    find(model, store.list(), store)
+    raise NotFound(f"{model} is listed on {store.location}, but cannot be read", hint=f"remove it with `mf rm {model}`")
+
+
+def find(name: ModelName, listed: Sequence[ListedModel], store: Store) -> ListedModel:
+    """Return the listed model of a name.
+
+    Raises:
+        NotFound: There is none; the hint suggests similar names.
+    """
+    if found := find_listed(name, listed):
+        return found
+    hint = _suggestion(name, [model.name for model in listed])
+    raise NotFound(f"{name} not found on {store.location}", hint=hint)
+
+
+def _suggestion(name: ModelName, listed: Iterable[ModelName]) -> str:
+    from difflib import get_close_matches
+
+    shown = [other for other in listed if not is_internal(other)]
+    wanted = name.model.lower()
+    models = {other.model.lower() for other in shown}
+    similar = {wanted, *(get_close_matches(wanted, models, cutoff=0.75) if len(wanted) >= _MIN_LENGTH else ())}
+    likely = [str(other) for other in shown if other.model.lower() in similar]
+    if close := get_close_matches(str(name), likely, cutoff=0):
+        return f"did you mean {' or '.join(f'`{other}`' for other in close)}?"
+    return "run `mf ls` to list its models" if shown else "it has no models: run `mf pull` or `mf build`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """The result of `copy`."""
+
+    source: ModelName
+    destination: ModelName
+    digest: str
+    copied: bool
+    """True if anything was copied; false if the destination was already the same model."""
+    backup: ModelName | None
+    """The alias of the model that was replaced."""
+
+
+def copy(source: str, destination: str, store: Store, *, replace: bool = False, keep: int = DEFAULT_KEEP) -> Copied:
+    """Copy a model to another name; this takes no disk space.
+
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> store = MemoryStore.with_models("llama3.2:3b")
+    >>> modelfile.copy("llama3.2:3b", "bot:v1", store).copied
+    True
+    >>> [str(model.name) for model in modelfile.list_models(store)]
+    ['bot:v1', 'llama3.2:3b']
+
+    Args:
+        source: The name of the model.
+        destination: The other name, with a tag.
+        store: The store.
+        replace: Whether to replace another model of that name, after backing it up.
+        keep: The number of backups that a tag may have; 0: none, and the replaced model is lost.
+
+    Raises:
+        UsageError: A name is invalid, the destination has no tag, or it exists with different contents.
+        NotFound: The store has no such source.
+        ServerError: The store cannot copy it.
+        VerificationError: The copy differs from the source.
+    """
+    old, new = ModelName.parse(source), ModelName.parse(destination)
+    if not new.tagged:
+        hint = f"write {destination}:v1, or {destination}:latest if that is intended"
+        raise UsageError(f"`{destination}` has no tag", hint=hint)
+    listed = store.list()
+    model, existing, backup = find(old, listed, store), find_listed(new, listed), None
+    if existing and existing.digest == model.digest:
+        return Copied(source=model.name, destination=existing.name, digest=model.digest, copied=False, backup=None)
+    if existing:
+        if not replace:
+            hint = "pass --force to replace it" + (f"; `mf rollback {existing.name}` undoes that" if keep else "")
+            message = f"{existing.name} already exists on {store.location} with different contents"
+            raise UsageError(message, hint=hint)
+        backup = back_up(existing.name, store, keep)
+    name = replace_tag(model.name, new, store)[0].name
+    return Copied(source=model.name, destination=name, digest=model.digest, copied=True, backup=backup)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """The models that `remove` would remove."""
+
+    models: tuple[ListedModel, ...]
+    missing: tuple[tuple[ModelName, NotFound], ...]
+    """Names that the store does not have; if there are any, nothing is removed."""
+    backups_left: int
+    """The number of backups that are not removed."""
+    listed: tuple[ListedModel, ...]
+    """All models of the store."""
+
+    def sharing(self, model: ListedModel) -> tuple[ModelName, ...]:
+        """Return the remaining names of the same model, which keep its layers."""
+        others = [other.name for other in self.listed if other.digest == model.digest and other not in self.models]
+        return tuple(name for name in others if not is_internal(name)) or tuple(others[:1])
+
+
+def plan_removal(names: Iterable[str], store: Store, *, backups: bool = False) -> Removal:
+    """Return the models that `remove` would remove for these names; nothing is removed.
+
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> removal = modelfile.plan_removal(["qwen3:8b", "bot"], MemoryStore.with_models("qwen3:8b"))
+    >>> [str(model.name) for model in removal.models], [str(name) for name, _ in removal.missing]
+    (['qwen3:8b'], ['bot:latest'])
+
+    Args:
+        names: The names of models.
+        store: The store.
+        backups: Whether to include their backups.
+
+    Raises:
+        UsageError: A name is invalid.
+        ServerError: The store cannot answer.
+    """
+    wanted = [*dict.fromkeys(map(ModelName.parse, names))]
+    listed = store.list()
+    found: list[ListedModel] = []
+    missing: list[tuple[ModelName, NotFound]] = []
+    for name in wanted:
+        try:
+            found += _models_to_remove(name, listed, store, backups=backups)
+        except NotFound as error:
+            missing.append((name, error))
+    old = [backup for name in wanted for backup in backups_of(name, listed)]
+    models = tuple(dict.fromkeys((*found, *(old if backups else ()))))
+    left = {backup.name for backup in old} - {model.name for model in models}
+    return Removal(models=models, missing=tuple(missing), backups_left=len(left), listed=listed)
+
+
+def _models_to_remove(
+    name: ModelName, listed: Sequence[ListedModel], store: Store, *, backups: bool
+) -> list[ListedModel]:
+    """Return the model of a name; nothing if only its backups are left, and they are to be removed."""
+    try:
+        return [find(name, listed, store)]
+    except NotFound as error:
+        old = backups_of(name, listed)
+        if not old:
+            raise
+        if backups:
+            return []
+        count = f"{len(old)} backup{'s' * (len(old) != 1)}"
+        hint = f"it has {count}: restore one with `mf rollback {name}`, or pass --backups to remove them"
+        raise NotFound(error.message, hint=hint) from error
+
+
+def remove(removal: Removal, store: Store) -> Iterator[tuple[ListedModel, ServerError | None]]:
+    """Remove models one by one, and the layers that no other name needs; this cannot be undone.
+
+    Nothing happens until the result is iterated over. `removal.missing` is ignored.
+
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> store = MemoryStore.with_models("llama3.2:3b", "qwen3:8b")
+    >>> for model, error in modelfile.remove(modelfile.plan_removal(["qwen3:8b"], store), store):
+    ...     print(model.name, error or "removed")
+    qwen3:8b removed
+
+    Args:
+        removal: The models, as `plan_removal` returns them.
+        store: The store that they are in.
+
+    Yields:
+        Each model, and the error if the store could not remove it.
+    """
+    for model in removal.models:
+        try:
+            with contextlib.suppress(NotFound):  # another program removed it first
+                store.delete(model.name)
+        except ServerError as error:
+            yield model, error
+        else:
+            yield model, None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """The result of `pull`."""
+
+    name: ModelName
+    digest: str
+    previous: str | None
+    """The digest before the pull; None if the model is new."""
+
+
+def pull(name: str, store: Store, events: Events = ignore) -> Pulled:
+    """Pull a model from its registry, or update it.
+
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> pulled = modelfile.pull("llama3.2:3b", MemoryStore.with_models("llama3.2:3b"))
+    >>> pulled.digest == pulled.previous  # it was up to date
+    True
+
+    Args:
+        name: The name of the model; without a tag, `latest` is intended.
+        store: The store that pulls it.
+        events: Receives progress.
+
+    Raises:
+        UsageError: The name is invalid.
+        ServerError: The store cannot pull it.
+        VerificationError: The store does not have it afterwards.
+    """
+    model = ModelName.parse(name)
+    before = find_listed(model, store.list())
+    try:
+        store.pull(model, events)
+    except ServerError as error:
+        if type(error) is not ServerError:
+            raise
+        hint = error.hint or "check its name and tag, and whether the server can reach the registry"
+        raise ServerError(f"cannot pull {model}: {error.message}", hint=hint) from error
+    now = find_listed(model, store.list())
+    if now is None:
+        raise missing_after("pulled", model, store.location)
+    return Pulled(name=now.name, digest=now.digest, previous=before.digest if before else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelBackup:
+    """A previous model of a tag."""
+
+    model: ListedModel
+    fingerprint: str | None
+    """None if the store cannot read it."""
+    current: bool
+    """True if the tag has this model now."""
+
+
+def backups(name: str, store: Store) -> tuple[ModelBackup, ...]:
+    """Return the backups of a tag, the newest first.
+
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> store = MemoryStore.with_models("bot:v1", "qwen3:8b")
+    >>> _ = modelfile.copy("qwen3:8b", "bot:v1", store, replace=True)
+    >>> [(backup.model.name.tag[-3:], backup.current) for backup in modelfile.backups("bot:v1", store)]
+    [('-v1', False)]
+
+    Args:
+        name: The tag, as in `bot:v1`.
+        store: The store.
+
+    Raises:
+        UsageError: The name is invalid.
+        ServerError: The store cannot answer.
+    """
+    model, listed = ModelName.parse(name), store.list()
+    now = find_listed(model, listed)
+    return tuple(
+        ModelBackup(
+            model=old, fingerprint=_fingerprint(old.name, store), current=bool(now and now.digest == old.digest)
+        )
+        for old in backups_of(model, listed)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackResult:
+    """The result of `rollback`."""
+
+    name: ModelName
+    digest: str
+    fingerprint: str | None
+    previous: str | None
+    """The digest before the rollback; None if there was no such tag."""
+    backup: ModelName | None
+    """The alias of the previous model."""
+    since: ListedModel | None
+    """The backup that was restored."""
+
+
+def rollback(name: str, store: Store, to: str | None = None) -> RollbackResult:
+    """Restore the previous model of a tag; a second rollback undoes the first.
+
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> store = MemoryStore.with_models("bot:v1", "qwen3:8b")
+    >>> replaced = modelfile.copy("qwen3:8b", "bot:v1", store, replace=True)
+    >>> modelfile.rollback("bot:v1", store).previous == replaced.digest
+    True
+
+    Args:
+        name: The tag, as in `bot:v1`.
+        store: The store.
+        to: The start of a digest or fingerprint, or an alias; None: the newest backup that differs from the tag.
+
+    Raises:
+        UsageError: The name is invalid, or `to` matches several backups or the current model.
+        NotFound: There is no such backup.
+        ServerError: The store cannot copy it; the tag is unchanged.
+        VerificationError: The copy differs from the backup.
+    """
+    model = ModelName.parse(name)
+    if to is not None and to.lower() in ("", "sha256:", "sha256-", _FINGERPRINT):
+        raise UsageError(f"--to `{to}` matches every backup", hint=f"run `mf rollback {name} --list` to list them")
+    done = restore(model, store, _digest(model, to, store) if to is not None else None)
+    made = _fingerprint(done.name, store)
+    since = next((old for old in backups_of(done.name, store.list()) if old.digest == done.digest), None)
+    return RollbackResult(
+        name=done.name,
+        digest=done.digest,
+        fingerprint=made,
+        previous=done.previous_digest,
+        backup=done.backup,
+        since=since,
+    )
+
+
+def _fingerprint(name: ModelName, store: Store) -> str | None:
+    stored = store.find(name)
+    return stored.fingerprint if stored else None
+
+
+def _digest(name: ModelName, to: str, store: Store) -> str:
+    """Return the start of a backup's digest, given the start of its digest or fingerprint, or its alias."""
+    if alias := _ALIAS.fullmatch(to):
+        return alias["digest"]
+    if not to.lower().startswith(_FINGERPRINT):
+        return to.rstrip("…")
+    old = [(_fingerprint(backup.name, store), backup.digest) for backup in backups_of(name, store.list())]
+    start = to.lower().rstrip("…")
+    found = {made: digest for made, digest in reversed(old) if made and made.startswith(start)}
+    match [*found]:
+        case [one]:
+            return found[one]
+        case []:
+            hint = f"run `mf rollback {name} --list` to list them"
+            raise NotFound(f"no backup of {name} on {store.location} has a fingerprint starting with {to}", hint=hint)
+        case several:
+            message = f"several backups of {name} have a fingerprint starting with {to}"
+            raise UsageError(message, hint=f"give more of it: {', '.join(several)}")

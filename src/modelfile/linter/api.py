@@ -1,0 +1,201 @@
+"""Lint Modelfiles, fix and suppress their findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.errors import InputError, ModelfileHasErrors
+from modelfile.linter.context import context_of
+from modelfile.linter.engine import lint as run_rules
+from modelfile.linter.engine import undecided
+from modelfile.linter.rule import Rule
+from modelfile.linter.settings import Settings, resolve_settings
+from modelfile.project.config import Config
+from modelfile.project.project import Project
+from modelfile.project.target import Target
+from modelfile.syntax.modelfile import Modelfile, parse
+
+_ON_LOCK = ("missing-from-lock", "stale-lock")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LintResult:
+    """A Modelfile and its findings."""
+
+    target: Target
+    diagnostics: tuple[Diagnostic, ...]
+    undecided: Callable[[], Iterable[tuple[Rule, str]]]
+    """Returns the rules that could not decide, and why."""
+
+    @property
+    def has_errors(self) -> bool:
+        """True if a finding is an error."""
+        return any(found.severity is Severity.ERROR for found in self.diagnostics)
+
+
+def lint(
+    modelfile: Modelfile | str | bytes,
+    path: str | Path | None = None,
+    *,
+    select: Sequence[str] = ("ALL",),
+    ignore: Sequence[str] = (),
+    severities: Mapping[str, Severity] | None = None,
+    ollama: str | None = None,
+) -> tuple[Diagnostic, ...]:
+    r"""Return the findings of `mf lint --isolated`, in the order of the text.
+
+    >>> import modelfile
+    >>> for found in modelfile.lint("FROM llama3.2:3b\nPARAMETER temperture 0.2\n", select=["MF3"]):
+    ...     print(found.span.start, found.severity, found.name, found.hint)
+    27 error unknown-parameter did you mean `temperature`?
+
+    Args:
+        modelfile: A Modelfile, or its text.
+        path: Its path; without one, rules on files and on the lock cannot decide.
+        select: Rules in force: codes, families, names, ALL.
+        ignore: Rules not in force.
+        severities: Severities by rule name, where they differ from the rules' own.
+        ollama: The Ollama version that it is for, as in "0.24.0" (default: the newest known).
+
+    Raises:
+        InputError: The lock at `path` is damaged, or of a later version.
+        UsageError: There is no such rule, or no such version.
+    """
+    parsed = modelfile if isinstance(modelfile, Modelfile) else parse(modelfile)
+    chosen, unwanted = ((names,) if isinstance(names, str) else tuple(names) for names in (select, ignore))
+    project = Project(isolated=True)
+    overrides = Config(select=chosen, ignore=unwanted, severities=severities or {}, ollama=ollama)
+    target = Target(project, Path(path) if path is not None else Path("-"), modelfile=parsed)
+    return lint_target(target, resolve_settings(project, overrides), has_folder=path is not None).diagnostics
+
+
+def lint_target(target: Target, settings: Settings, *, has_folder: bool | None = None) -> LintResult:
+    """Lint one Modelfile.
+
+    Args:
+        target: The Modelfile.
+        settings: The rules in force.
+        has_folder: Whether its paths can be looked up; by default those of standard input cannot.
+
+    Raises:
+        InputError: It cannot be read, or the lock is damaged.
+    """
+    context = context_of(target, settings.ollama, has_folder=not target.is_stdin if has_folder is None else has_folder)
+    rules = settings.rules_for(target.path)
+    return LintResult(
+        target=target,
+        diagnostics=run_rules(context, rules, settings.severities),
+        undecided=lambda: undecided(context, rules),
+    )
+
+
+def lint_paths(
+    paths: Iterable[str] = (".",), project: Project | None = None, settings: Settings | None = None
+) -> Iterator[LintResult | InputError]:
+    r"""Lint Modelfiles and folders of Modelfiles.
+
+    >>> from pathlib import Path
+    >>> import modelfile
+    >>> _ = Path("Modelfile").write_text("FROM llama3.2:3b\nPARAMETER temperture 0.2\n")
+    >>> [found.name for result in modelfile.lint_paths() for found in result.diagnostics]
+    ['missing-purpose', 'unknown-parameter']
+
+    Args:
+        paths: Modelfiles, and folders in which to find them; `-` is standard input.
+        project: The project (default: that of this folder).
+        settings: The lint settings (default: those of the project's configuration).
+
+    Yields:
+        The findings of each Modelfile, or the error that kept it from being read.
+
+    Raises:
+        InputError: A folder has no Modelfile.
+        UsageError: The configuration is invalid.
+    """
+    project = project or Project()
+    settings = settings or resolve_settings(project)
+    for target in project.modelfiles(paths):
+        try:
+            yield lint_target(target, settings)
+        except InputError as error:
+            yield error
+
+
+def fix(result: LintResult, settings: Settings, *, unsafe: bool = False) -> tuple[LintResult, int]:
+    r"""Apply the fixes of findings, as far as they help and change nothing else.
+
+    >>> from pathlib import Path
+    >>> import modelfile
+    >>> _ = Path("Modelfile").write_text("# A bot.\nFROM llama3.2:3b\nPARAMETER  seed 1\n")
+    >>> (result,) = modelfile.lint_paths()
+    >>> fixed, count = modelfile.fix(result, modelfile.resolve_settings(modelfile.Project()))
+    >>> fixed.target.modelfile.text, count
+    ('# A bot.\nFROM llama3.2:3b\nPARAMETER seed 1\n', 1)
+
+    Args:
+        result: A Modelfile and its findings; its file is not written.
+        settings: The lint settings.
+        unsafe: Whether to apply unsafe fixes, too.
+
+    Returns:
+        The fixed Modelfile with the findings that remain, and the number of fixes applied.
+
+    Raises:
+        InputError: The lock is damaged.
+    """
+    from modelfile.linter.fixes import apply_fixes
+
+    def diagnose(modelfile: Modelfile) -> tuple[Diagnostic, ...]:
+        return lint_target(result.target.with_modelfile(modelfile), settings).diagnostics
+
+    fixed, count = apply_fixes(result.target.modelfile, diagnose, unsafe=unsafe)
+    return (lint_target(result.target.with_modelfile(fixed), settings), count) if count else (result, 0)
+
+
+def suppress(result: LintResult, settings: Settings) -> tuple[LintResult, int]:
+    """Add comments that suppress all findings but errors; return the result and the number of findings."""
+    unwanted = [found for found in result.diagnostics if found.severity is not Severity.ERROR]
+    if not unwanted:
+        return result, 0
+    suppressed = _suppressed(result, unwanted, settings)
+    left = {found.name for found in suppressed.diagnostics} & {found.name for found in unwanted}
+    if left:  # they are on the file, not on an instruction
+        suppressed = _suppressed(result, unwanted, settings, whole_file=left)
+    return suppressed, len(unwanted)
+
+
+def _suppressed(
+    result: LintResult, unwanted: Sequence[Diagnostic], settings: Settings, *, whole_file: Container[str] = ()
+) -> LintResult:
+    from modelfile.linter.suppressions import with_suppressions
+
+    text = with_suppressions(result.target.modelfile, unwanted, whole_file=whole_file)
+    return lint_target(result.target.with_text(text), settings)
+
+
+def reject_errors(
+    target: Target, settings: Settings, on_findings: Callable[[Target, tuple[Diagnostic, ...]], None]
+) -> None:
+    """Reject a Modelfile with errors; findings about the lock do not count, because the command may write the lock.
+
+    Args:
+        target: The Modelfile.
+        settings: The rules in force.
+        on_findings: Receives its errors and warnings, if there are any.
+
+    Raises:
+        InputError: It cannot be read.
+        ModelfileHasErrors: It has errors.
+    """
+    result = lint_target(target, settings, has_folder=True)
+    found = tuple(
+        found for found in result.diagnostics if found.severity is not Severity.INFO and found.name not in _ON_LOCK
+    )
+    if found:
+        on_findings(target, found)
+    if result.has_errors:
+        hint = f"`mf lint {target.path}` shows them, and --fix fixes what it safely can"
+        raise ModelfileHasErrors(f"`{target.path}` has errors", hint=hint)

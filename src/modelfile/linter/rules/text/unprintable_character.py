@@ -1,0 +1,67 @@
+"""Rule MF501."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.characters import TAGS, is_unprintable
+from modelfile.diagnostics import Finding, Severity
+from modelfile.linter.rule import Context, rule
+from modelfile.source import Span
+from modelfile.syntax.nodes import Instruction
+
+_FIRST_PRINTABLE: Final = 0x20
+_CONTEXT: Final = 8
+_TAGS: Final = re.compile(f"[{TAGS}]+")
+
+
+@rule("MF501", "unprintable-character", on=Instruction, severity=Severity.ERROR)
+def unprintable_character(instruction: Instruction, context: Context) -> Iterator[Finding]:
+    """Ollama silently drops a character.
+
+    Ollama keeps letters, marks, numbers, punctuation, symbols, plain spaces, tabs and line endings in a value. It
+    silently drops everything else: no-break and ideographic spaces (words run together), zero-width joiners (emoji
+    families fall apart), soft hyphens, bidi marks, control characters. So it builds a different text from the one in
+    the file. The example has `10<U+00A0>000`, with a no-break space, which becomes `10000`.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM Prices are in euros: 10\N{NO-BREAK SPACE}000 EUR.
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM Prices are in euros: 10 000 EUR.
+    ```
+    """
+    text, start, end = context.modelfile.text, instruction.keyword.span.end, instruction.value.span.end
+    while end < len(text) and (text[end] in " \t" or is_unprintable(text[end])):
+        end += 1
+    written = text[start:end]
+    # hidden tags may spell a whole text: report only the first of each run
+    shortened = _TAGS.sub(lambda run: run[0][0], written)
+    for character in filter(is_unprintable, dict.fromkeys(shortened)):
+        at = written.index(character)
+        times = shortened.count(character)
+        name = unicodedata.name(character, "control character" if ord(character) < _FIRST_PRINTABLE else "unassigned")
+        yield Finding(
+            Span(start + at, start + at + 1),
+            f"Ollama drops U+{ord(character):04X} {name}" + (f" ({times} times)" if times > 1 else ""),
+            f"Ollama reads `{_around(written, at)}`; write a plain character instead",
+        )
+
+
+def _around(written: str, at: int) -> str:
+    """Return the text that Ollama reads around an offset; "…" stands for more."""
+    start, end = max(at - _CONTEXT, 0), at + 1 + _CONTEXT
+    text = " ".join("".join(kept for kept in written[start:end] if not is_unprintable(kept)).split())
+    return f"{'…' if written[:start].strip() else ''}{text}{'…' if written[end:].strip() else ''}"

@@ -1,1 +1,0 @@
-"""What bases and files a project's models are made of, on record."""

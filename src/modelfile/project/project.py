@@ -1,0 +1,195 @@
+"""A project: its configuration, its Modelfiles and its locks, each read once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from modelfile.errors import InputError, UsageError
+from modelfile.git import find_repository
+from modelfile.names import ModelName
+from modelfile.project.config import Config, find_config, load_config, matches, read_toml
+from modelfile.project.discovery import LOCK_FILE, find_lock, find_modelfiles, read_source
+from modelfile.project.target import Memo, Target
+from modelfile.source import Source
+
+if TYPE_CHECKING:
+    from modelfile.lockfile import LockFile
+
+
+class Project:
+    """A folder of Modelfiles with its configuration and its locks. Threads may share it."""
+
+    def __init__(
+        self,
+        start: Path = Path(),
+        *,
+        config: Path | None = None,
+        isolated: bool | None = None,
+        stdin: BinaryIO | None = None,
+    ) -> None:
+        """Read nothing yet.
+
+        Args:
+            start: The folder that the command runs in.
+            config: The configuration file to read instead of the nearest one.
+            isolated: Whether to read no configuration; None if the command has no such option.
+            stdin: The stream to read where a path is `-`; by default standard input.
+        """
+        self.start = start
+        self._config_path = config
+        self._isolated = isolated
+        self._stdin = stdin
+        self._memo = Memo()
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration; the defaults where there is none.
+
+        Raises:
+            UsageError: It cannot be read, or is not valid.
+        """
+        if self._isolated and self._config_path:
+            raise UsageError("--config and --isolated cannot be used together", hint="pass only one of them")
+        path = None if self._isolated else self._config_path or self.find_config(self.start)
+        if self._config_path and not self._config_path.is_file():
+            raise UsageError(f"file not found: `{self._config_path}`")
+        try:
+            return self.load_config(path) if path else Config()
+        except UsageError as error:
+            if self._isolated is None or error.hint:
+                raise
+            raise UsageError(error.message, hint="fix it, or pass --isolated to read no configuration") from error
+
+    def find_config(self, folder: Path) -> Path | None:
+        """Return the configuration file nearest to a folder."""
+        return self._memo.get(("find", folder.resolve()), lambda: find_config(folder, self._read_toml))
+
+    def load_config(self, path: Path) -> Config:
+        """Return the configuration in a file."""
+        return self._memo.get(("config", path), lambda: load_config(path, self._read_toml))
+
+    def _read_toml(self, path: Path) -> dict[str, Any]:
+        return self._memo.get(("toml", path), lambda: read_toml(path))
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """The models that the configuration lists."""
+        return tuple(
+            self.at(model.modelfile, model.name, quantize=model.quantize or "") for model in self.config.models
+        )
+
+    def target(self, name: str, *, file: str | None = None, latest: bool = False, quantize: str = "") -> Target:
+        """Return one model to build: of a file, or as the configuration lists it, or of `./Modelfile`.
+
+        Args:
+            name: The model's name with its tag.
+            file: The Modelfile, `-` for standard input.
+            latest: Whether a name without a tag means `latest`.
+            quantize: The type to quantize the weights to.
+
+        Raises:
+            UsageError: The name is not valid, or has no tag.
+            InputError: Nothing says which Modelfile is meant, and there is no `./Modelfile`.
+        """
+        model = ModelName.parse(name)
+        if not model.tagged and not latest:
+            hint = f"write {name}:v1, or --latest if `latest` is meant: it changes for everybody who calls {name}"
+            raise UsageError(f"`{name}` has no tag", hint=hint)
+        listed = next((target for target in self.targets if not file and model.same_as(target.named)), None)
+        if listed:
+            return Target(self, listed.path, name=model, quantize=quantize or listed.quantize)
+        target = self.at(Path(file or "Modelfile"), model, quantize=quantize)
+        try:
+            target.source  # noqa: B018  # read now: who names no file may have meant another
+        except InputError as error:
+            if file or target.path.exists():
+                raise
+            others = ", ".join(str(other.name) for other in self.targets)
+            hint = "name the Modelfile, as in `--file bot/Modelfile`"
+            hint += f"; `mf build` alone builds {others}" if others else ""
+            raise InputError(error.message, hint=hint) from error
+        return target
+
+    def at(self, path: Path, name: ModelName, *, quantize: str = "") -> Target:
+        """Return the target of a model whose Modelfile is known."""
+        return Target(self, _shortest(path), name=name, quantize=quantize)
+
+    def modelfiles(self, paths: Iterable[str] = (".",)) -> tuple[Target, ...]:
+        """Return the Modelfiles that paths mean: a file is itself, a folder all below it.
+
+        In folders, those that git ignores or the configuration excludes are skipped.
+
+        Raises:
+            InputError: A folder has none.
+            UsageError: The configuration is not valid.
+        """
+        return tuple(Target(self, Path(path)) for path in find_modelfiles(paths, self._is_excluded))
+
+    def _is_excluded(self, path: Path) -> bool:
+        config = self.config
+        return bool(config.exclude and config.file and matches(path, config.exclude, config.file))
+
+    def read(self, path: Path) -> Source:
+        """Return the text of a Modelfile, read anew."""
+        return read_source(str(path), self._stdin or sys.stdin.buffer)
+
+    def memo(self, path: Path) -> Memo:
+        """Return what is known of the Modelfile at a path, whatever it is called there."""
+        return self._memo.get(("memo", os.path.abspath(path)), Memo)  # noqa: PTH100  # `..` and all, no look at the disk
+
+    def stat(self, path: Path) -> os.stat_result:
+        """Return the state of a file when it was first asked for."""
+        return self._memo.get(("stat", path), path.stat)
+
+    def real_path(self, path: Path) -> Path:
+        """Return the absolute path of a file without symlinks, as it was when first asked for."""
+        return self._memo.get(("real", path), lambda: Path(os.path.realpath(path)))
+
+    def find_lock(self, folder: Path) -> LockFile | None:
+        """Return the nearest lock, from a folder upward to the root of its repository."""
+        key = ("find lock", folder.resolve())
+        if path := self._memo.get(key, lambda: find_lock(folder)):
+            return self._lock_at(path)
+        self._memo.forget(key)  # it may be written later
+        return None
+
+    def lock_to_write(self, folder: Path) -> LockFile:
+        """Return the lock of a folder, where it is or is to be.
+
+        That is at the root of the repository, else beside the configuration, else in the folder.
+        """
+        if lock := self.find_lock(folder):
+            return lock
+        root = find_repository(folder)
+        if root is None:
+            configured = self.find_config(folder)
+            root = configured.parent if configured else folder.resolve()
+        return self._lock_at(root / LOCK_FILE)
+
+    def _lock_at(self, path: Path) -> LockFile:
+        from modelfile.lockfile import LockFile  # 2 ms that a project without a lock saves
+
+        return self._memo.get(("lock", path), lambda: LockFile(path))
+
+    def base_of(self, target: Target) -> Target | None:
+        """Return the configured model that a Modelfile is FROM, if the configuration nearest to it lists one.
+
+        One that is quantized does not count: it is not what its Modelfile alone gives.
+        """
+        file = self.find_config(target.folder)
+        base = target.base
+        for model in self.load_config(file).models if file and base else ():
+            if base and model.name.same_as(base) and not model.quantize:
+                return Target(self, model.modelfile, name=model.name)
+        return None
+
+
+def _shortest(path: Path) -> Path:
+    """Return a path as short as a message wants it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,0 +1,216 @@
+"""A Modelfile of a project: read, parsed, resolved and hashed once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from modelfile.catalog.versions import Version
+from modelfile.errors import InputError, UsageError
+from modelfile.events import Events, ignore
+from modelfile.filesystem import expand
+from modelfile.names import ModelName
+from modelfile.project.discovery import STDIN
+from modelfile.source import Source
+from modelfile.syntax.modelfile import Modelfile
+
+if TYPE_CHECKING:
+    from modelfile.lockfile import LockFile, Pin
+    from modelfile.project.project import Project
+    from modelfile.recipe.recipe import Recipe
+
+_T = TypeVar("_T")
+_PATHS = ("model", "adapter", "draft")
+
+
+class Memo:
+    """Values that are computed once, whichever thread asks first."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._values: dict[Any, Any] = {}
+
+    def get(self, key: Any, compute: Callable[[], _T]) -> _T:
+        """Return the value of a key, computed at the first call."""
+        with self._lock:
+            if key not in self._values:
+                self._values[key] = compute()
+            value: _T = self._values[key]
+            return value
+
+    def forget(self, key: Any) -> None:
+        """Compute the value of a key again at the next call."""
+        with self._lock:
+            self._values.pop(key, None)
+
+
+class Target:
+    """One Modelfile of a project and, if it is to be built, the name of its model."""
+
+    def __init__(
+        self,
+        project: Project,
+        path: Path,
+        *,
+        name: ModelName | None = None,
+        quantize: str = "",
+        modelfile: Modelfile | None = None,
+    ) -> None:
+        """Read nothing yet; `modelfile` is what stands, or is to stand, at the path, if that is known."""
+        self.project = project
+        self.path = path
+        self.name = name
+        self.quantize = quantize
+        self._given = modelfile
+        self._memo = project.memo(path) if modelfile is None else Memo()
+
+    @property
+    def named(self) -> ModelName:
+        """The name of the model that is built of it."""
+        if self.name is None:
+            raise UsageError(f"`{self.path}` has no name to be built under")
+        return self.name
+
+    @property
+    def is_stdin(self) -> bool:
+        """True for standard input."""
+        return str(self.path) == STDIN
+
+    @property
+    def folder(self) -> Path:
+        """The folder that paths in the Modelfile are relative to; that of the command for standard input."""
+        return self.path.parent
+
+    @property
+    def source(self) -> Source:
+        """Its text.
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        if self._given:
+            return self._given.source
+        return self._memo.get("source", lambda: self.project.read(self.path))
+
+    @property
+    def modelfile(self) -> Modelfile:
+        """The parsed Modelfile.
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        return self._given or self._memo.get("modelfile", lambda: Modelfile.parse(self.source))
+
+    def with_text(self, text: str) -> Target:
+        """Return the target with another text in its Modelfile."""
+        return self.with_modelfile(Modelfile.parse(replace(self.source, text=text)))
+
+    def with_modelfile(self, modelfile: Modelfile) -> Target:
+        """Return the target with another Modelfile in the place of its own."""
+        return Target(self.project, self.path, name=self.name, quantize=self.quantize, modelfile=modelfile)
+
+    @property
+    def text_digest(self) -> str:
+        """The digest of the Modelfile's text, as the lock has it."""
+        from modelfile.lockfile import text_digest
+
+        return self._memo.get("text", lambda: text_digest(self.modelfile))
+
+    def recipe(self, version: Version | None = None) -> Recipe:
+        """Return what the Modelfile asks of a version of Ollama, by default of the newest known.
+
+        Raises:
+            InputError: Ollama would refuse the Modelfile.
+        """
+        from modelfile.recipe.recipe import resolve
+
+        by_version = version if self._names_folder else None  # all else means the same to every version
+        recipe = self._memo.get(
+            ("recipe", by_version), lambda: resolve(self.modelfile, self.folder, by_version, self.project.stat)
+        )
+        return replace(recipe, quantize=self.quantize) if self.quantize else recipe
+
+    @property
+    def _names_folder(self) -> bool:
+        return self._memo.get("folder", lambda: any(map(self._is_folder, self.modelfile.commands)))
+
+    def _is_folder(self, command: tuple[str, str]) -> bool:
+        name, value = command
+        if name not in _PATHS:
+            return False
+        try:
+            return stat.S_ISDIR(self.project.stat(expand(value, self.folder)).st_mode)
+        except (InputError, OSError, ValueError):
+            return False
+
+    def digests(self, version: Version | None = None, events: Events = ignore) -> Mapping[Path, str]:
+        """Return the digests (`sha256:…`) of its local files, which are hashed once.
+
+        Raises:
+            InputError: A file cannot be read, changes while it is read, or is not of the type that its name says.
+        """
+        from modelfile.weights.digests import digests_of
+
+        files = self.recipe(version).local_files
+        return self._memo.get(("digests", files), lambda: digests_of(files, events, self.project.stat))
+
+    def is_hashed(self, version: Version | None = None) -> bool:
+        """Return whether the digests of all its local files are known from an earlier run."""
+        from modelfile.weights.digests import are_cached
+
+        return are_cached(self.recipe(version).local_files, self.project.stat)
+
+    def start_hashing(self) -> None:
+        """Begin to hash its local files, as far as the newest known Ollama would take them, beside other work."""
+        from modelfile.weights.digests import hash_ahead
+
+        with contextlib.suppress(InputError):  # reported when the digests are asked for
+            hash_ahead(self.recipe().local_files, self.project.stat)
+
+    @property
+    def base(self) -> ModelName | None:
+        """The name in its FROM; None for local files, and where the Modelfile cannot say."""
+        with contextlib.suppress(InputError, UsageError):
+            written = self.recipe().base
+            return ModelName.parse(written) if written else None
+        return None
+
+    @property
+    def lock(self) -> LockFile | None:
+        """The lock that it belongs to."""
+        return self.project.find_lock(self.folder)
+
+    @property
+    def key(self) -> str:
+        """Its path in the lock, with `/`; empty where it is outside of the lock's folder."""
+        lock = self.project.lock_to_write(self.folder)
+        return self._memo.get("key", lambda: lock.key(self.path))
+
+    @property
+    def pin(self) -> Pin | None:
+        """Its entry in the lock.
+
+        Raises:
+            InputError: The lock is damaged, or of a later version.
+        """
+        return self.lock.lock.modelfiles.get(self.key) if self.lock else None
+
+    def portable(self, path: Path) -> str:
+        """Return a local file's path as the lock has it: from the Modelfile's folder or from `~`, where it can be."""
+        root = self.project.lock_to_write(self.folder).path.parent
+        real = self.project.real_path
+        for file in (path.absolute(), real(path)):
+            if file.is_relative_to(root):
+                return Path(os.path.relpath(file, real(self.path).parent)).as_posix()
+        home = Path.home()
+        return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else path.as_posix()
+
+    def portable_digests(self, version: Version | None = None, events: Events = ignore) -> dict[str, str]:
+        """Return the digests of its local files by their paths as the lock has them."""
+        return {self.portable(path): digest for path, digest in self.digests(version, events).items()}

@@ -1,0 +1,165 @@
+"""A store in memory that behaves as an Ollama server does (measured on 0.9.3), for tests and examples."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from threading import RLock
+from typing import Self
+
+from modelfile.errors import InputError, NotFound, ServerError, cannot_read
+from modelfile.events import Events, Progress, ignore
+from modelfile.names import ModelName
+from modelfile.recipe.model import DEFAULT_TEMPLATE, Model, fingerprint
+from modelfile.recipe.recipe import Message, Recipe
+from modelfile.recipe.values import canonical
+from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, newest_first
+
+
+class MemoryStore:
+    """Models, their names and their blobs; several threads may use it at once."""
+
+    def __init__(
+        self,
+        *,
+        url: str = "memory:",
+        ollama: str = "0.9.3",
+        registry: Mapping[ModelName, Model] | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Start empty; listings are in order only if the clock never returns a time twice."""
+        self.location = StoreLocation(url=url)
+        self.ollama = ollama
+        self._registry = {_key(name): model for name, model in (registry or {}).items()}
+        self._clock = clock
+        self._models: dict[str, tuple[ListedModel, Model]] = {}
+        self._blobs: dict[str, int] = {}  # sizes by digest, also of texts
+        self._lock = RLock()
+
+    @classmethod
+    def with_models(cls, *names: str) -> Self:
+        """Return a store that has a model of each name, with its own weights, and a registry that has them, too.
+
+        Its clock counts days, so that examples that run on it always give the same.
+        """
+        registry = {ModelName.parse(name): Model(weights=(_sha256(name.encode()),)) for name in names}
+        days = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in count())
+        store = cls(registry=registry, clock=lambda: next(days))
+        for name in registry:
+            store.pull(name, ignore)
+        return store
+
+    def list(self) -> tuple[ListedModel, ...]:
+        """Return the models that are here, the newest first."""
+        with self._lock:
+            return newest_first(listed for listed, _ in self._models.values())
+
+    def find(self, name: ModelName) -> StoredModel | None:
+        """Return the model of a name; one whose weights are gone counts as none."""
+        with self._lock:
+            listed, model = self._models.get(_key(name), (None, None))
+            if listed is None or model is None or not {*model.weights} <= self._blobs.keys():
+                return None
+            return StoredModel(name=listed.name, digest=listed.digest, model=model)
+
+    def has_blob(self, digest: str) -> bool:
+        """Return whether the bytes of a digest are here."""
+        return digest in self._blobs
+
+    def put_blob(self, digest: str, path: Path, on_sent: Callable[[int], None]) -> None:
+        """Take a file's bytes, whole or not at all."""
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise cannot_read(path, error) from error
+        if _sha256(content) != digest:
+            raise InputError(f"`{path}` has changed since its digest was computed", hint="run the command again")
+        on_sent(len(content))
+        with self._lock:
+            self._blobs |= {digest: len(content)}
+
+    def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
+        """Make a model of a recipe; a base that is not here is pulled. Types of weights are not modeled."""
+        with self._lock:
+            if missing := [digests[path] for path in recipe.local_files if digests[path] not in self._blobs]:
+                raise ServerError(f"{self.location} refused: blob {missing[0]} not found")
+            base = Model(weights=tuple(digests[path] for path in recipe.files))
+            if recipe.base:
+                source = ModelName.parse(recipe.base)
+                if self.find(source) is None:
+                    self.pull(source, events)
+                base = self._get(source)
+            made = base.with_recipe(recipe, digests)
+            numbers = {parameter: canonical(value) for parameter, value in made.parameters.items()}
+            messages = tuple(Message(message.role.lower(), message.content) for message in made.messages)
+            self._write(name, replace(made, parameters=numbers, messages=messages), events)
+
+    def pull(self, name: ModelName, events: Events) -> None:
+        """Fetch a model from the registry."""
+        if (model := self._registry.get(_key(name))) is None:
+            raise ServerError(f"{self.location} refused: pull model manifest: file does not exist")
+        with self._lock:
+            self._write(name, model, events)
+
+    def copy(self, source: ModelName, destination: ModelName) -> None:
+        """Give a model another name; the layers of an overwritten one stay, as on a server until its next start."""
+        with self._lock:
+            model = self._get(source)
+            if not source.same_as(destination):
+                self._give(destination, model)
+
+    def delete(self, name: ModelName) -> None:
+        """Remove a name, and the layers that no other name needs."""
+        with self._lock:
+            model = self._get(name)
+            del self._models[_key(name)]
+            self._prune(model)
+
+    def _get(self, name: ModelName) -> Model:
+        if _key(name) not in self._models:
+            raise NotFound(f"{self.location} refused: model {name} not found")
+        return self._models[_key(name)][1]
+
+    def _write(self, name: ModelName, model: Model, events: Events) -> None:
+        self._blobs = _layers(model) | self._blobs
+        if former := self._give(name, model):
+            self._prune(former)
+        events(Progress(status="success"))
+
+    def _give(self, name: ModelName, model: Model) -> Model | None:
+        """Give a name contents, and return what it had."""
+        listed, before = self._models.get(_key(name), (None, None))
+        now = ListedModel(
+            name=listed.name if listed else name,
+            digest=_sha256(f"{self.location} {fingerprint(model)}".encode()),  # another in every store, as Ollama's are
+            size=sum(self._blobs.get(digest, 0) for digest in _layers(model)),
+            modified=self._clock(),
+        )
+        self._models[_key(name)] = now, model
+        return before
+
+    def _prune(self, model: Model) -> None:
+        used = {digest for _, other in self._models.values() for digest in _layers(other)}
+        for digest in _layers(model).keys() - used:
+            self._blobs.pop(digest, None)
+
+
+def _key(name: ModelName) -> str:
+    return name.full.lower()
+
+
+def _sha256(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _layers(model: Model) -> dict[str, int]:
+    """Return the sizes of a model's layers by digest; of files, they are known only where those were sent."""
+    values = [json.dumps(value) for value in (dict(model.parameters), [*map(repr, model.messages)]) if value]
+    texts = (model.template.removeprefix(DEFAULT_TEMPLATE), model.system, model.license, *values)
+    files = dict.fromkeys((*model.weights, *model.adapters, *model.drafts), 1)
+    return files | {_sha256(text.encode()): len(text) for text in texts if text}

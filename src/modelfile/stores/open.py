@@ -1,0 +1,38 @@
+"""Open a store by its address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from modelfile.addresses import ServerAddress
+from modelfile.stores.ollama.client import Client
+from modelfile.stores.ollama.retry import BACKOFF, Backoff
+from modelfile.stores.ollama.store import ServerStore
+from modelfile.stores.ollama.transport import TIMEOUTS, Timeouts, Transport
+from modelfile.stores.protocol import Store
+
+
+@contextmanager
+def open_store(
+    address: ServerAddress, *, key: str = "", backoff: Backoff | None = None, timeouts: Timeouts | None = None
+) -> Iterator[Store]:
+    """Open the store of an Ollama server; no request is sent yet.
+
+    >>> import modelfile
+    >>> with modelfile.open_store(modelfile.ServerAddress.parse("gpu-1:8080")) as store:
+    ...     print(store.location)
+    http://gpu-1:8080
+
+    Args:
+        address: The address of the server; `ServerAddress.parse` takes what OLLAMA_HOST takes.
+        key: The bearer token for a proxy before the server; sent over https and to loopback only.
+        backoff: The retry policy (default: BACKOFF).
+        timeouts: The timeouts of requests (default: TIMEOUTS).
+
+    Raises:
+        UsageError: The key is invalid.
+    """
+    transport = Transport(address, key=key, backoff=backoff or BACKOFF, timeouts=timeouts or TIMEOUTS)
+    with Client(transport) as client:
+        yield ServerStore(client)

@@ -1,0 +1,126 @@
+"""Work is done once: how often a build with nothing to do reads, parses, hashes and asks."""
+
+import functools
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fakes.ollama import FakeOllama
+from tests.support.cli import mf
+
+import modelfile.builder.plan
+import modelfile.linter.engine
+import modelfile.lockfile
+import modelfile.project.config
+import modelfile.recipe.model
+import modelfile.recipe.recipe
+import modelfile.stores.open
+from modelfile.names import ModelName
+from modelfile.syntax.modelfile import Modelfile
+
+_opened: list[str] = []
+sys.addaudithook(lambda event, arguments: _opened.append(str(arguments[0])) if event == "open" else None)
+
+
+@contextmanager
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    """Count calls by name, looks at files as `stat NAME`, and opened files as `open NAME`."""
+    counts: Counter[str] = Counter()
+
+    def wrap(name: str, function: Any) -> Any:
+        @functools.wraps(function)
+        def counting(*arguments: Any, **options: Any) -> Any:
+            counts[name] += 1
+            return function(*arguments, **options)
+
+        return counting
+
+    functions = {
+        "lint": modelfile.linter.engine.lint,
+        "resolve": modelfile.recipe.recipe.resolve,
+        "fingerprint": modelfile.recipe.model.fingerprint,
+        "plan": modelfile.builder.plan.plan,
+        "load_config": modelfile.project.config.load_config,
+        "read_toml": modelfile.project.config.read_toml,
+        "parse lock": modelfile.lockfile.parse_lock,
+        "open_store": modelfile.stores.open.open_store,
+    }
+    with monkeypatch.context() as patch:
+        modules = [module for name, module in sys.modules.items() if name.startswith("modelfile")]
+        for name, function in functions.items():
+            for module in modules:
+                for attribute in [key for key, value in vars(module).items() if value is function]:
+                    patch.setattr(module, attribute, wrap(name, function))
+        patch.setattr(Modelfile, "parse", wrap("parse", Modelfile.parse))
+        patch.setattr(ModelName, "parse", wrap("ModelName.parse", ModelName.parse))
+        stat = os.stat
+
+        def counting_stat(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+            if options.get("follow_symlinks", True) and isinstance(path, str | os.PathLike):
+                counts[f"stat {Path(path).name}"] += 1
+            return stat(path, *arguments, **options)
+
+        patch.setattr(os, "stat", counting_stat)
+        _opened.clear()
+        yield counts
+        counts.update(f"open {Path(path).name}" for path in _opened)
+
+
+def project(folder: Path, models: int) -> None:
+    """Write a project of models in a row, each FROM the one before, the first from a file."""
+    (folder / ".git").mkdir()
+    (folder / "weights.gguf").write_bytes(b"GGUF" + bytes(60) + b"weights")
+    text = ""
+    for number in range(models):
+        base = f"bot-{number - 1}:v1" if number else "./weights.gguf"
+        (folder / f"{number}.Modelfile").write_text(f"# A model.\nFROM {base}\nPARAMETER seed {number}\n")
+        text += f'[models.bot-{number}]\nmodelfile = "{number}.Modelfile"\ntag = "v1"\n'
+    (folder / "mf.toml").write_text(text)
+
+
+def nothing_to_do(
+    folder: Path, models: int, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Counter[str], list[str]]:
+    """Build and pin a project, then count what building it again takes; return that and the requests."""
+    project(folder, models)
+    os.utime(folder / "weights.gguf", (1, 1))
+    monkeypatch.setenv("OLLAMA_HOST", fake.url)
+    monkeypatch.setattr("modelfile.weights.digests._RACY", 0)
+    assert mf("build", cwd=folder).code == 0
+    assert mf("pin", cwd=folder).code == 0
+    assert mf("build", cwd=folder).code == 0  # what the cache can know, it knows now
+    since = len(fake.requests)
+    with counted(monkeypatch) as counts:
+        ran = mf("build", cwd=folder)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.count("up to date") == models
+    return counts, [f"{logged.method} {logged.path}" for logged in fake.requests[since:]]
+
+
+def test_a_build_with_nothing_to_do(tmp_path: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts, requests = nothing_to_do(tmp_path, 2, fake, monkeypatch)
+    assert requests == ["GET /api/tags", "GET /api/version"]
+    once = ("load_config", "read_toml", "parse lock", "open_store", "stat weights.gguf", "open weights.gguf")
+    assert {name: counts[name] for name in once if counts[name] > 1} == {}
+    assert (counts["open mf.lock"], counts["open mf.toml"]) == (1, 1)
+    assert (counts["open 0.Modelfile"], counts["open 1.Modelfile"]) == (1, 1)
+    per_model = ("parse", "lint", "resolve", "plan")
+    assert {name: counts[name] for name in per_model} == dict.fromkeys(per_model, 2)
+    assert counts["fingerprint"] <= 2 * 2
+
+
+def test_work_is_linear_in_models(
+    tmp_path_factory: pytest.TempPathFactory, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, _ = nothing_to_do(tmp_path_factory.mktemp("few"), 5, fake, monkeypatch)
+    for name in [*fake.models]:
+        del fake.models[name]
+    many, requests = nothing_to_do(tmp_path_factory.mktemp("many"), 20, fake, monkeypatch)
+    assert len(requests) == 2
+    for name in ("ModelName.parse", "parse", "lint", "resolve", "plan", "fingerprint"):
+        assert many[name] <= 19 / 4 * few[name], name  # the first model has no base

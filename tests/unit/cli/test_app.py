@@ -1,0 +1,139 @@
+"""The program as a function: its streams, its errors and its exit codes."""
+
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from tests.fakes.ollama import FakeOllama
+from tests.support.cli import mf
+from tests.support.server import connect
+
+from modelfile.addresses import ServerAddress
+from modelfile.cli.app import COMMANDS, ISSUES, main
+from modelfile.errors import ExitCode
+from modelfile.stores.ollama.store import ServerStore
+from modelfile.stores.protocol import Store
+
+
+def failing(error: BaseException) -> AbstractContextManager[Store]:
+    """Fail to open a store, with an unexpected error."""
+    raise error
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("--version",), ("lint", "-h"), ("ls", "--bogus"), ("explain",), ()]
+)
+def test_output_goes_to_the_given_streams(arguments: tuple[str, ...], capfd: pytest.CaptureFixture[str]) -> None:
+    ran = mf(*arguments)
+    assert ran.out + ran.err
+    assert capfd.readouterr() == ("", "")
+
+
+def test_help_is_as_wide_as_the_terminal() -> None:
+    narrow, wide = (mf("lint", "--help", environ={"COLUMNS": columns}).out for columns in ("60", "200"))
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert 60 < max(map(len, wide.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_quiet(command: str) -> None:
+    ran = mf(command, "-q", "--quiet", "--help")
+    assert ran.code == ExitCode.CLEAN
+    assert "--quiet" in ran.out
+
+
+def test_quiet_prints_results_and_errors_only(project: Path) -> None:
+    (project / "Modelfile").write_text("# For tests.\nFROM llama3.2\nPARAMETER num_ctx many\n")
+    rejected = mf("build", "bot:v1", "-q")
+    assert (rejected.code, rejected.out) == (1, "")
+    assert rejected.err.startswith("Modelfile:3:19: error MF302 invalid-parameter-value: ")
+    assert "unpinned-base" not in rejected.err
+    (project / "Modelfile").write_text("# For tests.\nFROM ./weights.gguf\n")
+    built = mf("build", "bot:v1", "-q", "--host", os.environ["OLLAMA_HOST"])
+    assert (built.code, built.err) == (0, "")
+    assert built.out.startswith("bot:v1\n  fingerprint  mf1:")
+
+
+def test_store_is_the_given_one(fake: FakeOllama) -> None:
+    @contextmanager
+    def opened(address: ServerAddress) -> Iterator[Store]:
+        assert str(address) == "http://elsewhere:11434"
+        with connect(fake.url) as client:
+            yield ServerStore(client)
+
+    ran = mf("ls", "--host", "elsewhere", open_store=opened)
+    assert (ran.code, ran.out) == (0, "NAME  DIGEST  SIZE  MODIFIED\n")
+
+
+def test_unexpected_error_is_an_internal_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ran = mf("ls", "--json", open_store=lambda _: failing(ZeroDivisionError("a/0")), environ={"MF_DEBUG": ""})
+    (file,) = tmp_path.iterdir()
+    hint = f"report it at {ISSUES} with the traceback in `{file}`"
+    assert ran.code == ExitCode.INTERNAL
+    assert ran.err == f"error: internal error: ZeroDivisionError: a/0\nhelp: {hint}\n"
+    assert json.loads(ran.out) == {
+        "error": {"message": "internal error: ZeroDivisionError: a/0", "hint": hint, "code": "internal-error"}
+    }
+    assert file.read_text().startswith("Traceback (most recent call last):\n")
+
+
+def test_hint_is_mf_debug_if_the_traceback_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/dev/null/none")
+    ran = mf("ls", open_store=lambda _: failing(ZeroDivisionError()), environ={"MF_DEBUG": ""})
+    assert (ran.code, ran.err.splitlines()[1]) == (
+        70,
+        f"help: run it again with MF_DEBUG=1, and report the traceback at {ISSUES}",
+    )
+
+
+def test_mf_debug_prints_the_traceback() -> None:
+    ran = mf("ls", open_store=lambda _: failing(ZeroDivisionError()), environ={"MF_DEBUG": "1"})
+    assert ran.code == ExitCode.INTERNAL
+    assert ran.err.startswith("Traceback (most recent call last):\n")
+
+
+def test_ctrl_c_exits_130_in_suppress() -> None:
+    ran = mf("ls", open_store=lambda _: failing(KeyboardInterrupt()))
+    assert (ran.code, ran.out, ran.err) == (130, "", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (("show", "no such name", "--json"), True),
+        (("show", "no such name"), False),
+        (("show", "--", "--json"), False),
+        (("lint", "--format", "json", "none"), False),
+        (("lint", "--format=json", "--select", "bogus"), True),
+        (("show", "--json", "--bogus"), True),
+        (("show", "--bogus"), False),
+        (("none", "--json"), True),
+    ],
+)
+def test_error_is_json_if_json_was_requested(arguments: tuple[str, ...], *, wanted: bool, tmp_path: Path) -> None:
+    ran = mf(*arguments, cwd=tmp_path)
+    assert ran.code in (ExitCode.USAGE, ExitCode.FAILED)
+    assert ran.err
+    assert ran.out.startswith('{\n  "error": ') is wanted
+
+
+def test_closed_pipe_exits_141(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "w") as stdout:
+        code = main(["explain"], io.StringIO(), stdout, io.StringIO(), {})
+        assert code == ExitCode.READER_GONE
+        with (tmp_path / "left").open("wb") as file:
+            os.dup2(file.fileno(), theirs)
+
+
+def test_streams_of_the_process_are_not_replaced() -> None:
+    before = (sys.stdin, sys.stdout, sys.stderr)
+    main(["--version"], io.StringIO(), io.StringIO(), io.StringIO(), {})
+    assert before == (sys.stdin, sys.stdout, sys.stderr)

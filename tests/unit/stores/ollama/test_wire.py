@@ -1,0 +1,110 @@
+"""Ollama's JSON, as it should be and as it should not."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes.values import go_quote
+
+from modelfile.errors import ServerError
+from modelfile.stores.ollama.wire import (
+    MessageWire,
+    ProgressWire,
+    ShowWire,
+    TagWire,
+    VersionWire,
+    parse_tags,
+    read_show,
+    unquote,
+)
+
+DIGEST = "0" * 64
+ANY = "."  # what is wrong with it is nobody's business
+TAG = {"name": "a:b", "digest": DIGEST, "size": 1, "modified_at": "2026-01-01T00:00:00.123456789Z"}
+
+
+def tags(**changes: object) -> bytes:
+    return json.dumps({"models": [TAG | changes]}).encode()
+
+
+def test_tags() -> None:
+    modified = datetime(2026, 1, 1, 0, 0, 0, 123456, tzinfo=UTC)
+    assert parse_tags(tags(more=1)) == (TagWire(name="a:b", digest=DIGEST, size=1, modified_at=modified),)
+    assert parse_tags(b'{"models": null}') == parse_tags(b"{}") == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"\xff\xfe{}",
+        b"[" * 100_000,
+        b'{"models": {}}',
+        b'{"models": [1]}',
+        b'{"models": [{}]}',
+        tags(name=None),
+        tags(digest="x"),
+        tags(size="1"),
+        tags(size=10**400),
+        tags(size=1.5),
+        tags(modified_at="now"),
+        tags(modified_at="2026-01-01T00:00:00"),
+    ],
+)
+def test_what_is_no_listing(body: bytes) -> None:
+    with pytest.raises(ValueError, match=ANY):
+        parse_tags(body)
+
+
+def test_show() -> None:
+    body = {"system": "s", "messages": [{"role": "user"}], "details": {"quantization_level": "F16"}, "model_info": {}}
+    assert ShowWire.parse(json.dumps(body).encode()) == ShowWire(
+        system="s", messages=(MessageWire(role="user"),), quantization_level="F16"
+    )
+    assert ShowWire.parse(b'{"messages": null, "details": null}') == ShowWire()
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"system": 1}', b'{"messages": [{}]}', b'{"details": []}', b'{"system": "\\ud800"}']
+)
+def test_what_shows_no_model(body: bytes) -> None:
+    with pytest.raises(ValueError, match=ANY):
+        ShowWire.parse(body)
+
+
+def test_lines() -> None:
+    assert ProgressWire.parse(b'{"status": "s", "total": 2, "completed": 1}') == ProgressWire(
+        status="s", total=2, completed=1
+    )
+    assert ProgressWire.parse(b'{"error": "e", "status": 404}') == ProgressWire(error="e")
+    with pytest.raises(ValueError, match="version is not a text"):
+        VersionWire.parse(b"{}")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_what_go_quotes_is_read_back(text: str) -> None:
+    assert unquote(go_quote(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", '"', "x", '"a"b"', '"\\q"', '"\\x0"', '"\\ud800"', '"\\U00110000"', '"\\Uffffffff"', '"a\nb"', "'a'"]
+)
+def test_what_go_does_not_quote_so(text: str) -> None:
+    with pytest.raises(ValueError, match=ANY):
+        unquote(text)
+
+
+@pytest.mark.parametrize("value", ['"\\q"', '"' + "(" * 100_000, '"' + "\\" * 99_999 + '"'])
+def test_a_parameter_that_cannot_be_read(value: str) -> None:
+    show = ShowWire(modelfile=f"FROM /blobs/sha256-{DIGEST}\n", parameters=f"stop                           {value}")
+    with pytest.raises(ServerError, match="shows a parameter that cannot be read"):
+        read_show(show)
+
+
+def test_a_long_value_is_read_in_no_time() -> None:
+    quoted = go_quote("\n" * 10**6)
+    show = ShowWire(modelfile=f"FROM /blobs/sha256-{DIGEST}\n", parameters=f"stop {quoted}")
+    assert read_show(show).parameters == {"stop": ("\n" * 10**6,)}

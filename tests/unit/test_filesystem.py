@@ -1,0 +1,92 @@
+"""Atomic writes, paths, cache entries, and locks."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from modelfile.errors import InputError
+from modelfile.events import Progress
+from modelfile.filesystem import cache_folder, expand, name_lock, read_entry, relative_to, write_atomic, write_entry
+
+
+def test_a_write_replaces_the_target_of_a_symlink_and_keeps_its_mode(tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.write_text("old")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    write_atomic(link, b"new")
+    assert link.is_symlink()
+    assert file.read_bytes() == b"new"
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_failed_write_leaves_the_old_content_and_no_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "file").write_text("old")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(InputError, match="cannot write"):
+        write_atomic(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_text() == "old"
+    assert [*tmp_path.iterdir()] == [tmp_path / "file"]
+
+
+def test_a_device_is_written_to() -> None:
+    write_atomic(Path(os.devnull), b"x")
+    assert not Path(os.devnull).is_file()
+
+
+def test_paths_expand_as_in_ollama(tmp_path: Path) -> None:
+    assert expand("a/../b", tmp_path) == tmp_path / "b"
+    assert expand("/x", tmp_path) == Path("/x")
+    assert expand("~/x", tmp_path) == Path.home() / "x"
+    with pytest.raises(InputError):
+        expand("~nobody-at-all/x", tmp_path)
+    assert relative_to(tmp_path / "a" / "x", tmp_path / "b") == "../a/x"
+
+
+def test_entries_that_were_not_used_for_90_days_are_evicted(tmp_path: Path) -> None:
+    folder = tmp_path / "entries"
+    for name in ("used", "unused"):
+        write_entry(folder / name, name)
+    for name in ("used", "unused"):
+        os.utime(folder / name, (1, 1))
+    assert read_entry(folder / "used") == b"used"
+    write_entry(folder / "new", "new")
+    assert {path.name for path in folder.iterdir()} == {"used", "new"}
+
+
+def test_no_cache_folder_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert cache_folder() is None
+
+
+def test_a_name_is_locked_until_it_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelfile.filesystem._REPORT_INTERVAL", 0.01)
+    released, reported = threading.Event(), threading.Event()
+    events: list[Progress] = []
+
+    def wait() -> None:
+        with name_lock("BOT:v1", "http://localhost:1", on_event, "build"):
+            assert released.is_set()
+
+    def on_event(event: Progress) -> None:
+        events.append(event)
+        reported.set()
+
+    waiting = threading.Thread(target=wait)
+    with name_lock("bot:v1", "http://127.0.0.1:1", events.append, "build"):
+        with name_lock("bot:v2", "http://127.0.0.1:1", events.append, "build"):
+            assert not events
+        waiting.start()
+        assert reported.wait(60)
+        released.set()
+    waiting.join(60)
+    assert not waiting.is_alive()
+    assert "waiting for another build" in events[0].status

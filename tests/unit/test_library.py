@@ -1,0 +1,99 @@
+"""The models of a store: list, show, copy, remove, pull, roll back."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+
+from modelfile.errors import NotFound, UsageError
+from modelfile.events import ignore
+from modelfile.library import backups, copy, list_models, plan_removal, pull, remove, rollback, show
+from modelfile.names import ModelName
+from modelfile.recipe.model import Model
+from modelfile.recipe.recipe import Recipe
+from modelfile.stores.memory import MemoryStore
+
+V1, V2 = ModelName.parse("bot:v1"), ModelName.parse("bot:v2")
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """Return a store with two models."""
+    base = ModelName.parse("base:v1")
+    ticks: Iterator[int] = count()
+    made = MemoryStore(
+        registry={base: Model(system="base")},
+        clock=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(0, next(ticks)),
+    )
+    write(made, V1, "one")
+    write(made, V2, "two")
+    return made
+
+
+def write(store: MemoryStore, name: ModelName, system: str) -> None:
+    store.create(name, Recipe(system=system), {}, ignore)
+
+
+def system(store: MemoryStore, name: ModelName) -> str:
+    return show(str(name), store).model.system
+
+
+def test_models_are_listed_newest_first_without_backups(store: MemoryStore) -> None:
+    copy("bot:v2", "bot:v1", store, replace=True)
+    assert [str(model.name) for model in list_models(store)] == ["bot:v1", "bot:v2"]
+    assert len(list_models(store, internal=True)) == 3
+    assert [str(model.name) for model in list_models(store, "BOT:*2")] == ["bot:v2"]
+    assert len(list_models(store, "bot")) == 2
+    assert not list_models(store, "b")
+
+
+def test_a_missing_model_is_an_error_that_suggests_others(store: MemoryStore) -> None:
+    with pytest.raises(NotFound) as caught:
+        show("bot:v3", store)
+    assert "bot:v1" in (caught.value.hint or "")
+
+
+def test_a_copy_overwrites_only_if_told_and_leaves_a_backup(store: MemoryStore) -> None:
+    with pytest.raises(UsageError, match="bot:v1"):
+        copy("bot:v2", "bot:v1", store)
+    with pytest.raises(UsageError, match="tag"):
+        copy("bot:v2", "other", store)
+    done = copy("bot:v2", "bot:v1", store, replace=True)
+    assert done.copied
+    assert done.backup
+    assert (system(store, V1), system(store, done.backup)) == ("two", "one")
+    assert not copy("bot:v2", "bot:v1", store).copied
+
+
+def test_a_rollback_and_its_undoing(store: MemoryStore) -> None:
+    copy("bot:v2", "bot:v1", store, replace=True)
+    assert [backup.current for backup in backups("bot:v1", store)] == [False]
+    done = rollback("bot:v1", store)
+    assert system(store, V1) == "one"
+    assert rollback("bot:v1", store).fingerprint != done.fingerprint
+    assert system(store, V1) == "two"
+    assert done.fingerprint
+    assert rollback("bot:v1", store, done.fingerprint[:12]).digest == done.digest
+    with pytest.raises(NotFound):
+        rollback("bot:v1", store, "mf1:0000")
+    with pytest.raises(UsageError):
+        rollback("bot:v1", store, "mf1:")
+
+
+def test_a_removal_is_planned_before_it_is_done(store: MemoryStore) -> None:
+    copy("bot:v2", "bot:v1", store, replace=True)
+    removal = plan_removal(["bot:v1", "none:v1", "bot:v1"], store)
+    assert [str(model.name) for model in removal.models] == ["bot:v1"]
+    assert [str(name) for name, _ in removal.missing] == ["none:v1"]
+    assert removal.backups_left == 1
+    assert removal.sharing(removal.models[0]) == (V2,)
+    with_backups = plan_removal(["bot:v1"], store, backups=True)
+    assert [error for _, error in remove(with_backups, store)] == [None, None]
+    assert [str(model.name) for model in list_models(store, internal=True)] == ["bot:v2"]
+
+
+def test_a_pull_reports_the_previous_digest(store: MemoryStore) -> None:
+    first = pull("base:v1", store)
+    assert first.previous is None
+    assert pull("base:v1", store).previous == first.digest

@@ -1,0 +1,65 @@
+"""The two sides of a comparison."""
+
+from pathlib import Path
+
+import pytest
+
+from modelfile.differ import Aspect
+from modelfile.errors import InputError, NotFound
+from modelfile.events import ignore
+from modelfile.names import ModelName
+from modelfile.project.project import Project
+from modelfile.project.target import Target
+from modelfile.recipe.recipe import Recipe
+from modelfile.sides import diff
+from modelfile.stores.memory import MemoryStore
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
+    """Return a store with `base:v1` and `bot:v1`, beside a Modelfile of `bot` FROM `base:v1`."""
+    (tmp_path / "bot").mkdir()
+    monkeypatch.chdir(tmp_path / "bot")
+    Path("Modelfile").write_text("FROM base:v1\nSYSTEM new\n")
+    Path("other.Modelfile").write_text("FROM base:v1\nSYSTEM other\n")
+    store = MemoryStore()
+    store.create(ModelName.parse("base:v1"), Recipe(parameters={"top_k": 1}), {}, ignore)
+    store.create(ModelName.parse("bot:v1"), Recipe(base="base:v1", system="old"), {}, ignore)
+    return store
+
+
+def changes(a: str, b: str, store: MemoryStore) -> list[tuple[Aspect, str | None, str | None]]:
+    return [(change.aspect, change.old, change.new) for change in diff(a, b, Project(), store)]
+
+
+def test_two_modelfiles_are_compared_without_a_store(store: MemoryStore) -> None:
+    store.delete(ModelName.parse("base:v1"))
+    assert changes("Modelfile", "other.Modelfile", store) == [(Aspect.SYSTEM, "new", "other")]
+    assert changes(".", "Modelfile", store) == []
+
+
+def test_a_modelfile_and_a_model_on_either_side(store: MemoryStore) -> None:
+    assert changes("bot:v1", "Modelfile", store) == [(Aspect.SYSTEM, "old", "new")]
+    assert changes("Modelfile", "bot:v1", store) == [(Aspect.SYSTEM, "new", "old")]
+
+
+def test_a_word_is_a_tag_of_the_model_here_before_it_is_a_model(store: MemoryStore) -> None:
+    store.create(ModelName.parse("v1"), Recipe(system="other"), {}, ignore)
+    assert changes("v1", "bot:v1", store) == []
+    assert changes("base:v1", "v1", store) == [(Aspect.SYSTEM, None, "old")]
+
+
+def test_each_modelfile_is_checked(store: MemoryStore) -> None:
+    checked: list[Target] = []
+    diff("Modelfile", "bot:v1", Project(), store, checked.append)
+    assert [str(target.path) for target in checked] == ["Modelfile"]
+
+
+def test_missing_files_models_and_bases_are_errors(store: MemoryStore) -> None:
+    with pytest.raises(InputError, match=r"`\./none`"):
+        changes("./none", "Modelfile", store)
+    with pytest.raises(NotFound, match="`none:v1`"):
+        changes("none:v1", "bot:v1", store)
+    store.delete(ModelName.parse("base:v1"))
+    with pytest.raises(NotFound, match="base:v1"):
+        changes("Modelfile", "bot:v1", store)
