@@ -30,6 +30,7 @@ from modelfile.errors import ModelfileError, NotFound, VerificationError
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import name_lock
 from modelfile.names import ModelName
+from modelfile.recipe.model import fingerprint
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.backups import back_up, replace_tag
 from modelfile.stores.protocol import ListedModel, Store, StoredModel, StoreLocation, missing_after
@@ -122,8 +123,8 @@ def prepare(request: BuildRequest, store: Store, snapshot: Snapshot) -> Plan:
     else:
         base = snapshot.find(ModelName.parse(recipe.base)) if recipe.base else None
     observed = None
-    if is_opaque(recipe):
-        observed = recall_model(_observation_key(recipe, digests, base, store.location, version))
+    if is_opaque(recipe) and (known := recall_model(_observation_key(recipe, digests, base, store.location, version))):
+        observed = known[0]
     state = StoreState(
         location=store.location,
         version=version,
@@ -288,10 +289,11 @@ def _verify_created(request: BuildRequest, planned: Plan, created: StoredModel |
     verify(request.name, recipe, digests, planned, created.model)
     if locked := request.constraints.locked_fingerprint(planned.version):
         check_pin(f"the fingerprint of {request.name}", locked, created.fingerprint)
-    remember_model(manifest_key(store.location, planned.version, created.digest), created.model)
+    remember_model(manifest_key(store.location, planned.version, created.digest), created.model, created.fingerprint)
     if is_opaque(recipe):
         key = _observation_key(recipe, digests, planned.base, store.location, planned.version)
-        remember_model(key, observe(created.model, recipe))
+        observed = observe(created.model, recipe)
+        remember_model(key, observed, fingerprint(observed))
     return created
 
 

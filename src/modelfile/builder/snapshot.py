@@ -49,10 +49,11 @@ class Snapshot:
 
     def _read(self, listed: ListedModel) -> StoredModel | None:
         location, version = self._store.location, self._store.ollama
-        if model := recall_model(manifest_key(location, version, listed.digest)):
-            return StoredModel(name=listed.name, digest=listed.digest, model=model)
+        if known := recall_model(manifest_key(location, version, listed.digest)):
+            model, fingerprint = known
+            return StoredModel(name=listed.name, digest=listed.digest, model=model, known_fingerprint=fingerprint)
         if stored := self._store.find(listed.name):
-            remember_model(manifest_key(location, version, stored.digest), stored.model)
+            remember_model(manifest_key(location, version, stored.digest), stored.model, stored.fingerprint)
         return stored
 
 
@@ -81,22 +82,25 @@ def observation_key(
     return _key({"place": str(location), "version": version, "files": files, "says": says, "base": base})
 
 
-def recall_model(key: str) -> Model | None:
-    """Return the model in the cache under a key, or None."""
+def recall_model(key: str) -> tuple[Model, str] | None:
+    """Return the model in the cache under a key, and its fingerprint, or None."""
     entry = _entry(key)
     if entry is None:
         return None
     try:
         checksum, text = read_entry(entry).split(b"\n", 1)
-        return _parse(json.loads(text)) if checksum.decode() == _checksum(text) else None
+        if checksum.decode() != _checksum(text):
+            return None
+        content = json.loads(text)
+        return _parse(content["model"]), content["fingerprint"]
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def remember_model(key: str, model: Model) -> None:
-    """Put a model into the cache."""
+def remember_model(key: str, model: Model, fingerprint: str) -> None:
+    """Put a model and its fingerprint into the cache."""
     if entry := _entry(key):
-        text = json.dumps(dataclasses.asdict(model))
+        text = json.dumps({"model": dataclasses.asdict(model), "fingerprint": fingerprint})
         write_entry(entry, f"{_checksum(text.encode())}\n{text}")
 
 

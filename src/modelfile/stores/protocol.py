@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -38,13 +38,15 @@ class StoredModel:
     model: Model
     quantization: str = ""
     """Type of the weights in the store's words; empty if unknown."""
+    known_fingerprint: str | None = field(default=None, compare=False, repr=False)
+    """The fingerprint, if it was computed before."""
 
     @cached_property
     def fingerprint(self) -> str:
         """The fingerprint of its contents (`mf1:…`)."""
         from modelfile.recipe.model import fingerprint
 
-        return fingerprint(self.model)
+        return self.known_fingerprint or fingerprint(self.model)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -226,12 +226,12 @@ def test_use_of_an_entry_is_recorded_once_a_day(
 
 
 def test_cached_models_are_evicted_like_digests(cache: Path) -> None:
-    snapshot.remember_model("a", Model(system="a"))
-    snapshot.remember_model("b", Model(system="b"))
+    snapshot.remember_model("a", Model(system="a"), "mf1:a")
+    snapshot.remember_model("b", Model(system="b"), "mf1:b")
     models = cache.with_name("models")
     used = age(models / "a", 89)
     age(models / "b", 91)
-    assert snapshot.recall_model("a") == Model(system="a")
+    assert snapshot.recall_model("a") == (Model(system="a"), "mf1:a")
     assert (models / "a").stat().st_mtime > used
-    snapshot.remember_model("c", Model())
+    snapshot.remember_model("c", Model(), "mf1:c")
     assert {entry.name for entry in models.iterdir()} == {"a", "c"}
