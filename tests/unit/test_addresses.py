@@ -144,3 +144,15 @@ def test_a_path_is_quoted_once(project: Path, fake: FakeOllama, monkeypatch: pyt
     monkeypatch.setenv("OLLAMA_HOST", f"{fake.url}/my proxy")
     assert mf("build", "bot:v1").code == 3
     assert {logged.path.rpartition("/")[0] for logged in fake.requests} == {"/my%20proxy/api"}
+
+
+def test_the_path_of_a_planned_server_is_quoted_once(project: Path, fake: FakeOllama) -> None:
+    assert mf("build", "bot:v1", "--plan-out", "plan.json", "--host", fake.url).code == 0
+    plan = (project / "plan.json").read_text()
+    (project / "plan.json").write_text(plan.replace(fake.url, f"{fake.url}/my%20proxy"))
+    fake.fault("", Status(418), times=99)
+    since = len(fake.requests)
+    assert mf("build", "--plan", "plan.json").code == 3
+    assert {logged.path.rpartition("/")[0] for logged in fake.requests[since:]} == {"/my%20proxy/api"}
+    (project / "plan.json").write_text(plan.replace(fake.url, "ftp://x"))
+    assert mf("build", "--plan", "plan.json").err.startswith("error: `plan.json` is not a plan\n")

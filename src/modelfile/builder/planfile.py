@@ -10,6 +10,7 @@ from itertools import islice, takewhile, zip_longest
 from pathlib import Path
 from typing import Any, Final, assert_never
 
+from modelfile.addresses import ServerAddress
 from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, UsageError, VerificationError, cannot_read
@@ -124,7 +125,7 @@ def _not_a_plan(path: Path) -> InputError:
 class PlanFile:
     """Saved plans, each to be compared with the current plan."""
 
-    hosts: tuple[str, ...]
+    hosts: tuple[ServerAddress, ...]
     """The servers that they are for."""
     keep: int
     """The number of previous models of a tag to keep."""
@@ -143,12 +144,12 @@ class PlanFile:
                 raise InputError(what, hint=_AGAIN)
             self._plans = {(str(plan["name"]), str(plan["host"])): plan for plan in content["plans"]}
             self._models = [_model(item, path.parent) for item in content["models"]]
+            self.hosts = tuple(ServerAddress.from_url(url) for url in dict.fromkeys(url for _, url in self._plans))
             self.keep = _keep(content["keep"])
         except OSError as error:
             raise cannot_read(path, error) from error
         except (ValueError, RecursionError, TypeError, KeyError, UsageError) as error:
             raise _not_a_plan(path) from error
-        self.hosts = tuple(dict.fromkeys(host for _, host in self._plans))
 
     def targets(self, project: Project, name: str | None = None) -> tuple[Target, ...]:
         """Return the models to build: the one of that name, or all.

@@ -161,11 +161,11 @@ def _targets(
 def _addresses(given: list[str] | None, plan_file: PlanFile | None) -> tuple[ServerAddress, ...]:
     """Return the servers to build on: those of --host, of the plan, or the default."""
     if plan_file and not given:
-        return tuple(map(address_of, plan_file.hosts))
+        return plan_file.hosts
     addresses = tuple(dict.fromkeys(map(address_of, given) if given else [address_of(None)]))
-    others = [str(address) for address in addresses if plan_file and str(address) not in plan_file.hosts]
+    others = [str(address) for address in addresses if plan_file and address not in plan_file.hosts]
     if plan_file and others:
-        message = f"the plan is for {', '.join(plan_file.hosts)}, not for {', '.join(others)}"
+        message = f"the plan is for {', '.join(map(str, plan_file.hosts))}, not for {', '.join(others)}"
         raise UsageError(message, hint="leave out --host, or write a plan for that server with --plan-out")
     return addresses
 
