@@ -74,7 +74,6 @@ FORMATS = {"concise", "github", "gitlab", "junit", "sarif", "formats"}
 LONGEST = 400
 LONG: dict[str, str] = {
     "src/modelfile/library.py": "one function for each verb, with its result",
-    "tests/commands/test_models.py": "the commands on models share one server",
 }
 """Files of more than 400 lines, with the reason."""
 SMALL = 60

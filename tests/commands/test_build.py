@@ -183,7 +183,10 @@ def test_a_concurrent_build_on_another_machine_is_detected(
     monkeypatch.setattr(ServerStore, "copy", lambda *_: None)
     ran = mf("build", "bot:v1")
     assert ran.code == 3
-    assert f"differs from {staging_name(NAME)}\n" in ran.err
+    copied = f"error: the copy bot:v1 on {fake.url} differs from {staging_name(NAME)}\n"
+    assert ran.err.endswith(
+        f"{copied}help: another program may have changed it at the same time: run the command again\n"
+    )
     assert not fake.models
 
 

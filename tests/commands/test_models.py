@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,8 @@ from modelfile.stores.ollama.store import ServerStore
 from modelfile.stores.staging import staging_name
 
 V1, V2, BASE = (ModelName.parse(name) for name in ("bot:v1", "bot:v2", "team/base:v1"))
+LIST_HINT = "run `mf rollback bot:v1 --list` to list its backups"
+BACKUP_HINT = "it has 1 backup: restore one with `mf rollback bot:v1`, or pass --backups to remove them"
 
 
 class MinuteLater(StoppedClock):
@@ -36,23 +37,6 @@ class MinuteLater(StoppedClock):
 
 
 mf = partial(cli.mf, clock=MinuteLater())
-
-
-@pytest.fixture
-def store(fake: FakeOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerStore]:
-    """Start a server with bot:v1, which was overwritten once, and bot:v2."""
-    monkeypatch.setenv("OLLAMA_HOST", fake.url)
-    monkeypatch.chdir(tmp_path)
-    fake.store.clock = datetime(2026, 1, 1, tzinfo=UTC)
-    weights = tmp_path / "weights.gguf"
-    weights.write_bytes(b"GGUF" + bytes(20))
-    with connect(fake.url) as client:
-        store = ServerStore(client)
-        hold(store, weights, V1, "first")
-        store.copy(V1, alias_of(V1, store.list()[0].digest))
-        hold(store, weights, V1, "second")
-        hold(store, weights, V2, "other")
-        yield store
 
 
 def digest_of(store: ServerStore, name: ModelName) -> str:
@@ -136,8 +120,7 @@ def test_rollback_restores_and_undoes(store: ServerStore) -> None:
         f"*  {first[7:19]}  368 bytes  59 seconds ago  {made[first]}\n"
     )
     already = mf("rollback", "bot:v1", "--to", first[:20])
-    assert (already.code, first in already.err) == (2, True)
-    assert "`mf rollback bot:v1 --list`" in already.err
+    assert (already.code, already.out, already.err) == (2, "", f"error: bot:v1 is already {first}\nhelp: {LIST_HINT}\n")
     answer = json.loads(mf("rollback", "bot:v1", "--to", second[7:15], "--json").out)
     backup = str(alias_of(V1, first))
     assert answer == {
@@ -174,9 +157,16 @@ def test_rollback_accepts_digests_fingerprints_and_aliases_as_printed(store: Ser
         assert mf("rollback", "bot:v1", "--to", none).code == 3
     for prefix in ("mf1:", "sha256:"):
         error = failure("rollback", "bot:v1", "--to", prefix)
-        assert (error["code"], f"`{prefix}`" in error["message"]) == ("usage-error", True)
-    missing = failure("rollback", "bot:v1", "--to", "mf1:0123")
-    assert (missing["code"], "mf1:0123" in missing["message"]) == ("not-found", True)
+        assert error == {
+            "message": f"--to `{prefix}` matches every backup",
+            "hint": "run `mf rollback bot:v1 --list` to list them",
+            "code": "usage-error",
+        }
+    assert failure("rollback", "bot:v1", "--to", "mf1:0123") == {
+        "message": f"no backup of bot:v1 on {store.location} has a fingerprint starting with mf1:0123",
+        "hint": "run `mf rollback bot:v1 --list` to list them",
+        "code": "not-found",
+    }
 
 
 def test_rollback_prints_the_age_of_the_backup(store: ServerStore, tmp_path: Path) -> None:
@@ -190,10 +180,11 @@ def test_rollback_prints_the_age_of_the_backup(store: ServerStore, tmp_path: Pat
 
 def test_cp_replaces_only_with_force_and_backs_up(store: ServerStore) -> None:
     before = digest_of(store, V2)
-    rejected = failure("cp", "bot:v1", "bot:v2")
-    assert (rejected["code"], "bot:v2" in rejected["message"]) == ("usage-error", True)
-    assert "--force" in rejected["hint"]
-    assert "`mf rollback bot:v2`" in rejected["hint"]
+    assert failure("cp", "bot:v1", "bot:v2") == {
+        "message": f"bot:v2 already exists on {store.location} with different contents",
+        "hint": "pass --force to replace it; `mf rollback bot:v2` undoes that",
+        "code": "usage-error",
+    }
     assert digest_of(store, V2) == before
     answer = json.loads(mf("cp", "bot:v1", "BOT:V2", "--force", "--json").out)
     assert answer == {
@@ -209,7 +200,7 @@ def test_cp_replaces_only_with_force_and_backs_up(store: ServerStore) -> None:
 @pytest.mark.usefixtures("store")
 def test_keep_0_makes_no_backups(tmp_path: Path) -> None:
     (tmp_path / "mf.toml").write_text("keep = 0\n")
-    assert "rollback" not in failure("cp", "bot:v1", "bot:v2")["hint"]
+    assert failure("cp", "bot:v1", "bot:v2")["hint"] == "pass --force to replace it"
     assert json.loads(mf("cp", "bot:v1", "bot:v2", "--force", "--json").out)["backup"] is None
 
 
@@ -244,7 +235,7 @@ def test_rm_removes_nothing_if_one_does_not_exist(store: ServerStore) -> None:
     assert (answer["removed"], [failed["name"] for failed in answer["failed"]]) == ([], ["bot:v3", "k:v1"])
     assert [error["code"] for error in errors] == ["not-found", "not-found"]
     assert errors[0]["hint"] == "did you mean `bot:v2` or `bot:v1`?"
-    assert "`mf ls`" in errors[1]["hint"]
+    assert errors[1]["hint"] == "run `mf ls` to list its models"
     ran = mf("rm", "bot:v3", "bot:v1", "k:v1", "--yes")
     printed = "".join(f"error: {error['message']}\nhelp: {error['hint']}\n" for error in errors)
     assert (ran.code, ran.out, ran.err) == (3, "", f"{printed}nothing was removed\n")
@@ -255,7 +246,7 @@ def test_rm_removes_nothing_if_one_does_not_exist(store: ServerStore) -> None:
 def test_rm_backups_removes_the_backups_of_a_removed_model(store: ServerStore, fake: FakeOllama) -> None:
     assert mf("rm", "bot:v1", "--yes").err == "1 backup remains; pass --backups to remove them\n"
     again = json.loads(mf("rm", "bot:v1", "--yes", "--json").out)["failed"][0]["error"]
-    assert (again["code"], "--backups" in again["hint"]) == ("not-found", True)
+    assert (again["code"], again["hint"]) == ("not-found", BACKUP_HINT)
     (alias,) = (name for name in names(store) if "sha256" in name)
     ran = mf("rm", "bot:v1", "--backups", stdin=b"y\n", terminal=True)
     assert (ran.code, ran.out) == (0, f"removed {alias}  368 bytes\n")
@@ -278,7 +269,7 @@ def test_closed_pipe_exits_141_without_traceback(command: str) -> None:
 def test_only_similar_names_are_suggested(store: ServerStore) -> None:
     for alias in ("x:v1", "support-bot:v1"):
         store.copy(V1, ModelName.parse(alias))
-    assert "did you mean" not in failure("show", "k:v1")["hint"]
+    assert failure("show", "k:v1")["hint"] == "run `mf ls` to list its models"
     assert failure("show", "suport-bot:v2")["hint"] == "did you mean `support-bot:v1`?"
     assert failure("show", "x:v2")["hint"] == "did you mean `x:v1`?"
 
@@ -323,7 +314,7 @@ def test_failed_pull_does_not_stop_the_others(store: ServerStore, fake: FakeOlla
     failed, pulled = json.loads(ran.out)
     error = failed["error"]
     assert (ran.code, failed["name"], error["code"]) == (3, "team/none:v1", "server-error")
-    assert "pull model manifest: file does not exist" in error["message"]
+    assert error["message"] == f"cannot pull team/none:v1: {fake.url} refused: pull model manifest: file does not exist"
     assert pulled == {"name": "team/base:v1", "digest": digest_of(store, BASE), "previous": None}
     again = mf("pull", "team/none:v1", "team/base:v1")
     assert (again.code, again.out) == (3, f"team/base:v1  {pulled['digest']}  (unchanged)\n")
@@ -339,74 +330,11 @@ def test_failed_rm_reports_what_was_removed(store: ServerStore, fake: FakeOllama
     (failed,) = answer["failed"]
     error = failed["error"]
     assert (failed["name"], error["code"]) == ("bot:v1", "server-error")
-    assert error["message"].endswith("boom")
+    assert error["message"] == f"{fake.url} refused: boom"
     assert ran.err == f"error: cannot remove bot:v1: {error['message']}\nhelp: {error['hint']}\n"
     assert "bot:v1" in names(store)
     declined = mf("rm", "bot:v1", "--json", stdin=b"n\n", terminal=True)
     assert (declined.code, json.loads(declined.out)) == (1, {"removed": [], "failed": []})
-
-
-HOST_9 = ("--host", "127.0.0.1:9")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "exit_code", "code", "message", "hint"),
-    [
-        (("show", "bot:v3"), 3, "not-found", "bot:v3", "did you mean `bot:v2` or `bot:v1`?"),
-        (("show", "bot:v1", *HOST_9), 3, "server-unreachable", "http://127.0.0.1:9", "`ollama serve`"),
-        (("pull", "bot:v1", "bot:v2", *HOST_9), 3, "server-unreachable", "http://127.0.0.1:9", "`ollama serve`"),
-        (("cp", "bot:v1", "bot:v2"), 2, "usage-error", "bot:v2", "--force"),
-        (("cp", "bot:v1", "c"), 2, "usage-error", "`c` has no tag", "c:v1"),
-        (("show", "bot:v1", "--host", "a", "--host", "b"), 2, "usage-error", "--host", "`mf build`"),
-        (("rm", "bot:v1", "-y", "--host", "a", "--host", "a"), 2, "usage-error", "--host", "`mf build`"),
-        (("rollback", "bot:v1", "--to", ""), 2, "usage-error", "--to ``", "`mf rollback bot:v1 --list`"),
-        (("rollback", "bot:v2"), 3, "not-found", "bot:v2", "bot:v1"),
-        (
-            ("build", "bot:v1", "--plan-out", "-"),
-            2,
-            "usage-error",
-            "--plan-out cannot write to standard output",
-            "pass a file",
-        ),
-        (("rm", "bot:v1"), 2, "usage-error", "standard input is not a terminal", "--yes"),
-        (("pull", "a b"), 2, "usage-error", "invalid model name `a b`", "invalid model `a b`"),
-        (("ls", "--host", "ftp://x"), 2, "usage-error", "`ftp://x`", "write "),
-        (("build", "bot:v1"), 3, "input-error", "cannot read `Modelfile`: ", "`--file bot/Modelfile`"),
-        (
-            ("build", "bot:v1", "-f", "bad.Modelfile"),
-            1,
-            "modelfile-has-errors",
-            "`bad.Modelfile` has errors",
-            "`mf lint bad.Modelfile`",
-        ),
-        (("diff", "./none", "bot:v1"), 3, "input-error", "`./none`", None),
-        (("explain", "temprature"), 2, "usage-error", "`temprature`", "did you mean `temperature`?"),
-        (("config", "--config", "none.toml"), 2, "usage-error", "file not found: `none.toml`", None),
-        (("show",), 2, "usage-error", "Missing argument 'NAME'.", None),
-        (("shwo",), 2, "usage-error", "`shwo`", "did you mean `mf show`?"),
-    ],
-)
-@pytest.mark.usefixtures("store")
-def test_errors_are_json_with_json(
-    tmp_path: Path, arguments: tuple[str, ...], exit_code: int, code: str, message: str, hint: str | None
-) -> None:
-    (tmp_path / "bad.Modelfile").write_text("FROM bot:v1\nPARAMETER num_ctx many\n")
-    plain, ran = mf(*arguments), mf(*arguments, "--json")
-    assert (ran.code, ran.err, plain.out) == (exit_code, plain.err, "")
-    answer = json.loads(ran.out)
-    assert answer.keys() == {"error"}
-    error = answer["error"]
-    assert list(error) == ["message", "hint", "code"]
-    assert (error["code"], message in error["message"]) == (code, True), error
-    assert error["hint"] is None if hint is None else hint in error["hint"], error
-
-
-@pytest.mark.parametrize("output_format", [("--format", "json"), ("--format=json",)])
-def test_lint_that_finds_no_modelfile_fails_in_json(tmp_path: Path, output_format: tuple[str, ...]) -> None:
-    ran = mf("lint", *output_format, cwd=tmp_path)
-    error = json.loads(ran.out)["error"]
-    assert (ran.code, error["message"], error["code"]) == (3, "no Modelfile in `.`", "input-error")
-    assert mf("lint", "--format", "concise", cwd=tmp_path).out == ""
 
 
 @pytest.mark.live

@@ -67,7 +67,10 @@ def test_build_pin_and_diff(project: Path, real: str) -> None:
     assert mf("build", "base:v1", "-f", "base.Modelfile").code == 0
     check = mf("pin", "--check")
     assert check.code == 1
-    assert [line.partition(": ")[0] for line in check.out.splitlines()[:2]] == ["base.Modelfile", "bot/Modelfile"]
+    assert check.out.splitlines()[0] == "base.Modelfile: has changed since `mf pin`"
+    assert check.out.splitlines()[1].startswith(
+        f"bot/Modelfile: its base base:v1 on {real} has changed since `mf pin` (mf1:"
+    )
     assert mf("build", "bot:v1.2", "-f", "bot/Modelfile").code == 3
 
 
