@@ -12,7 +12,7 @@ from typing import Final
 from modelfile.errors import NotFound, ServerError, UsageError
 from modelfile.events import Events, ignore
 from modelfile.names import ModelName
-from modelfile.project.config import DEFAULT_KEEP
+from modelfile.project import DEFAULT_KEEP
 from modelfile.stores.backups import back_up, backups_of, is_internal, replace_tag, restore
 from modelfile.stores.protocol import ListedModel, Store, StoredModel, find_listed, missing_after
 

@@ -1,24 +1,38 @@
-"""Imports of a plain lint: start-up is most of its time."""
+"""Imports of quick commands: start-up is most of their time."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.fakes.ollama import FakeOllama
 
 HEAVY = {"httpx", "pydantic", "gguf", "numpy", "rich", "watchfiles", "importlib.metadata"}
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["lint", "Modelfile"], ["lint", "--format", "json", "Modelfile"]])
-def test_no_heavy_import(arguments: list[str], tmp_path: Path) -> None:
-    (tmp_path / "Modelfile").write_text("FROM llama3.2\nSYSTEM 10\u00a0000\nTEMP 1\n", encoding="utf-8")
+def imports(arguments: list[str], folder: Path) -> set[str]:
+    """Return the modules that a command has imported at its end."""
     code = (
         "import sys\nfrom modelfile.__main__ import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "print('\\n'.join(sys.modules), file=sys.stderr)"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, text=True, check=True
     )
-    imported = {name for name in ran.stderr.splitlines() if name in HEAVY}
+    return {*ran.stderr.splitlines()}
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["lint", "Modelfile"], ["lint", "--format", "json", "Modelfile"]])
+def test_no_heavy_import(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text("FROM llama3.2\nSYSTEM 10\u00a0000\nTEMP 1\n", encoding="utf-8")
+    imported = imports(arguments, tmp_path) & HEAVY
     assert imported <= ({"importlib.metadata"} if arguments == ["--version"] else set())
+
+
+def test_a_listing_imports_nothing_about_modelfiles(fake: FakeOllama, tmp_path: Path) -> None:
+    imported = imports(["ls", "--host", fake.url], tmp_path)
+    assert "modelfile.stores.ollama.transport" in imported
+    assert {name for name in imported if name.startswith(("lark", "modelfile.syntax", "modelfile.recipe"))} == set()
+    assert "modelfile.project.project" not in imported
+    assert imported & HEAVY == set()

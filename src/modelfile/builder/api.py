@@ -18,7 +18,7 @@ from modelfile.catalog.versions import release
 from modelfile.errors import InputError, ModelfileError, ServerError
 from modelfile.events import Events, Progress, ignore
 from modelfile.names import ModelName
-from modelfile.project.config import DEFAULT_KEEP
+from modelfile.project import DEFAULT_KEEP
 from modelfile.project.graph import Graph, graph_of
 from modelfile.project.target import Target
 from modelfile.stores.protocol import Store

@@ -17,7 +17,7 @@ from modelfile.cli.options import AsJson, address_of, load_project, opener, prin
 from modelfile.errors import ExitCode, UsageError
 from modelfile.events import Events
 from modelfile.filesystem import write_atomic
-from modelfile.project.config import DEFAULT_KEEP
+from modelfile.project import DEFAULT_KEEP
 from modelfile.project.discovery import STDIN
 from modelfile.project.project import Project
 from modelfile.project.target import Target

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
-from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.errors import InputError
-from modelfile.project.project import Project
-from modelfile.project.target import Target
-from modelfile.report.findings import print_findings
 from modelfile.report.terminal import current
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
     from modelfile.addresses import ServerAddress
+    from modelfile.diagnostics import Diagnostic
+    from modelfile.project.project import Project
+    from modelfile.project.target import Target
     from modelfile.stores.protocol import Store
 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -52,6 +51,8 @@ opener: Final[ContextVar[OpenStore]] = ContextVar("opener", default=_open_server
 
 def load_project(config: str | None = None, *, isolated: bool | None = None) -> Project:
     """Return the project of the current folder, without reading anything yet."""
+    from modelfile.project.project import Project
+
     path = Path(config) if config is not None else None
     return Project(config=path, isolated=isolated, stdin=current.get().stdin.buffer)
 
@@ -80,6 +81,9 @@ def open_store(host: str | None) -> AbstractContextManager[Store]:
 
 def print_for_build(target: Target, found: tuple[Diagnostic, ...]) -> None:
     """Print the findings in a Modelfile that a command uses; with --quiet, only its errors."""
+    from modelfile.diagnostics import Severity
+    from modelfile.report.findings import print_findings
+
     terminal = current.get()
     printed = tuple(item for item in found if item.severity is Severity.ERROR or not terminal.quiet)
     print_findings([(target.source, printed)], terminal, err=True, summary=False)

@@ -14,6 +14,7 @@ from modelfile.errors import UsageError
 from modelfile.filesystem import relative_to
 from modelfile.git import walk_up
 from modelfile.names import ModelName
+from modelfile.project import DEFAULT_KEEP
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 Reader: TypeAlias = Callable[[Path], dict[str, Any]]
 """Reads a TOML file."""
 
-DEFAULT_KEEP: Final = 3
-"""Number of backups to keep of a tag."""
 _MF_TOML: Final = "mf.toml"
 _PYPROJECT: Final = "pyproject.toml"
 

@@ -8,11 +8,11 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
-from modelfile.recipe.model import Model
 from modelfile.report.terminal import Terminal, visible
 
 if TYPE_CHECKING:
     from modelfile.library import ModelBackup, Removal
+    from modelfile.recipe.model import Model
     from modelfile.stores.protocol import ListedModel, StoredModel
 
 _UNITS: Final = (
