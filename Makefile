@@ -29,8 +29,8 @@ types: $(READY)
 imports: $(READY)
 	$(BIN)/lint-imports
 
-fuzz: $(READY)  ## the property tests for about ten minutes
-	$(BIN)/pytest -q -n auto -m "not live" --hypothesis-profile=fuzz tests/laws tests/api/test_api.py tests/unit/gotemplate tests/unit/catalog
+fuzz: $(READY)  ## the property tests and campaigns for about ten minutes
+	$(BIN)/pytest -q -n auto -m "not live" --hypothesis-profile=fuzz --rounds 20 tests/laws tests/faults tests/api/test_api.py tests/unit/gotemplate tests/unit/catalog
 
 coverage: $(READY)
 	$(BIN)/pytest -q -n auto -m "not live" --cov --cov-report=term

@@ -27,10 +27,11 @@ UNWANTED = ("OLLAMA_HOST", "OLLAMA_API_KEY", "OLLAMA_MODELS", "NO_COLOR", "FORCE
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--update-cases`."""
+    """Add `--update-cases` and `--rounds`."""
     parser.addoption(
         "--update-cases", action="store_true", help="write what the commands print into tests/commands/cases/*.md"
     )
+    parser.addoption("--rounds", type=int, default=1, help="how many times as long each campaign runs")
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +50,12 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: py
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", offline)
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> int:
+    """Return how many times as long as in a plain run a campaign of random input or faults runs: `--rounds`."""
+    return int(request.config.getoption("--rounds"))
 
 
 @pytest.fixture
