@@ -22,9 +22,16 @@ TAGS: Final = "\U000e0000-\U000e007f"
 VARIATION_SELECTORS: Final = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
 """Invisible characters that select a variant of the character before them."""
 
+CONTROLS: Final = f"\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029{BIDI_CONTROLS}\ud800-\udfff"
+"""Characters that steer a terminal, begin a line or reorder text, and lone surrogates; a range as above.
+
+C0, DEL and C1 controls, line and paragraph separators, and those with Unicode's property Bidi_Control.
+"""
+
 NUL: Final = "\0"
 """The replacement of each unprintable character in a masked text."""
 
+_CONTROL: Final = re.compile(f"[{CONTROLS}]")
 _UNPRINTABLE_ASCII: Final = re.compile(r"[^\t\n\r -~]")
 
 
@@ -41,6 +48,24 @@ def is_unprintable(character: str) -> bool:
     if character.isascii():
         return _UNPRINTABLE_ASCII.match(character) is not None
     return bisect_right(_boundaries(), ord(character)) % 2 == 0
+
+
+def escape_controls(text: str, *, keep: str = "") -> str:
+    r"""Return a text with each control character but those in `keep` written as its code point.
+
+    For text of others that is shown or stored. The result contains no newline unless `keep` does.
+
+    >>> escape_controls("bot\x1b[2J\n::error::")
+    'bot<U+001B>[2J<U+000A>::error::'
+    """
+    if text.isprintable():  # no control character is
+        return text
+    return _CONTROL.sub(lambda found: found[0] if found[0] in keep else code_point(found[0]), text)
+
+
+def code_point(character: str) -> str:
+    """Return a character as its code point: `<U+001B>`."""
+    return f"<U+{ord(character):04X}>"
 
 
 def mask(text: str) -> str:

@@ -22,7 +22,6 @@ EXEMPT = {
     "catalog/quantizations": "tests/unit/catalog/test_catalog.py",
     "catalog/templates": "tests/unit/catalog/test_catalog.py",
     "catalog/versions": "tests/unit/catalog/test_catalog.py",
-    "characters": "tests/rules/test_text.py",
     "diagnostics": "tests/rules/test_pages.py",
     "errors": "tests/unit/cli/test_app.py",
     "events": "tests/unit/report/test_progress.py",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias, cast
 
+from modelfile.characters import code_point
 from modelfile.events import Clock
 
 if TYPE_CHECKING:
@@ -168,5 +169,5 @@ def visible(text: str, *, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(
-        character if character.isprintable() or character in keep else f"<U+{ord(character):04X}>" for character in text
+        character if character.isprintable() or character in keep else code_point(character) for character in text
     )

@@ -1,0 +1,20 @@
+"""Control characters in text of others."""
+
+import sys
+import unicodedata
+
+import pytest
+
+from modelfile.characters import escape_controls
+
+BIDI = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+"""Unicode's property Bidi_Control (PropList.txt)."""
+
+
+@pytest.mark.parametrize("keep", ["", "\n\t"])
+def test_exactly_the_control_characters_of_all_unicode_are_escaped(keep: str) -> None:
+    for point in range(sys.maxunicode + 1):
+        character = chr(point)
+        acts = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or point in BIDI
+        expected = f"a<U+{point:04X}>b" if acts and character not in keep else f"a{character}b"
+        assert escape_controls(f"a{character}b", keep=keep) == expected
