@@ -96,11 +96,9 @@ class _Commands(_HelpOnTerminal, TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # as typer calls it
         if cmd_name not in COMMANDS:
-            from difflib import get_close_matches
+            from modelfile.cli.pointers import hint_for
 
-            close = get_close_matches(cmd_name, COMMANDS, n=1)
-            hint = f"did you mean `mf {close[0]}`?" if close else "run `mf --help` to list the commands"
-            raise UsageError(f"unknown command: `{cmd_name}`", hint=hint)
+            raise UsageError(f"unknown command: `{cmd_name}`", hint=hint_for(cmd_name, COMMANDS))
         single = typer.Typer(rich_markup_mode=None, add_completion=False)
         single.command(name=cmd_name, cls=_Command)(getattr(import_module(f"modelfile.cli.{cmd_name}"), cmd_name))
         command = typer.main.get_command(single)

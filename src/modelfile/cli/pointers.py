@@ -1,0 +1,83 @@
+"""Pointers from the commands of Ollama, Docker, git and ruff to what does the same here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_LIST: Final = "`mf ls` lists models"
+_REMOVE: Final = "`mf rm NAME:TAG` removes models"
+_BUILD: Final = "`mf build NAME:TAG -f Modelfile` builds a model"
+_SHOW: Final = "`mf show NAME` prints the contents of a model"
+_COPY: Final = "`mf cp SOURCE NAME:TAG` gives a model another name"
+_PIN: Final = "`mf pin` records bases, files and fingerprints in mf.lock"
+_UPDATE: Final = "`mf pull NAME` updates a base, and `mf pin` then records it"
+_LINT: Final = "`mf lint` finds defects in Modelfiles, and `mf pin --check` reports an outdated lock"
+_STATUS: Final = "`mf pin --check` reports what differs from mf.lock, and `mf build --dry-run` what a build would do"
+_BACKUPS: Final = "`mf rollback NAME:TAG --list` lists the previous models of a tag"
+_RESTORE: Final = "`mf rollback NAME:TAG` restores the previous model of a tag"
+_EXPORT: Final = "`mf show NAME --modelfile` prints a Modelfile that builds the same model"
+_TEST: Final = "mf cannot run prompts yet: run `ollama run NAME PROMPT`"
+_SERVER: Final = "mf leaves that to Ollama: run `ollama {}`"
+
+POINTERS: Final = {
+    # ollama
+    "list": _LIST,
+    "create": _BUILD,
+    "run": "mf does not run models: run `ollama run NAME`",
+    "push": "mf cannot push yet: run `ollama push NAME`",
+    **{name: _SERVER.format(name) for name in ("stop", "ps", "serve", "launch", "signin", "signout")},
+    "start": _SERVER.format("serve"),
+    "login": _SERVER.format("signin"),
+    "logout": _SERVER.format("signout"),
+    "help": "`mf --help` lists the commands",
+    "version": "`mf --version` prints the version",
+    # docker, and package managers
+    "images": _LIST,
+    "models": _LIST,
+    "tag": _COPY,
+    "copy": _COPY,
+    "rename": f"{_COPY}; then {_REMOVE.replace('removes models', 'removes the old one')}",
+    "mv": f"{_COPY}; then {_REMOVE.replace('removes models', 'removes the old one')}",
+    **dict.fromkeys(("rmi", "remove", "delete", "uninstall", "prune", "clean"), _REMOVE),
+    **dict.fromkeys(("inspect", "info", "cat"), _SHOW),
+    **dict.fromkeys(("install", "add", "fetch"), "`mf pull NAME` pulls a model from its registry"),
+    "save": f"mf cannot save weights to a file yet; {_EXPORT}",
+    "load": f"mf cannot load a saved model yet; {_BUILD}",
+    "export": _EXPORT,
+    "init": f"mf cannot write a first Modelfile yet; {_EXPORT}",
+    "search": "mf cannot search yet: see https://ollama.com/search",
+    "apply": "`mf build --plan FILE` executes a plan",
+    "plan": "`mf build --dry-run` prints the plan of a build",
+    "make": _BUILD,
+    "sync": "`mf build` without a name builds all models of mf.toml",
+    "up": "`mf build` without a name builds all models of mf.toml",
+    # git
+    "commit": f"{_PIN}; commit it with `git commit`",
+    "status": _STATUS,
+    **dict.fromkeys(("log", "history", "backups"), _BACKUPS),
+    **dict.fromkeys(("restore", "revert", "undo", "reset"), _RESTORE),
+    "compare": "`mf diff A B` shows what differs between two models",
+    # ruff, and lock files
+    **dict.fromkeys(("check", "validate"), _LINT),
+    "format": "`mf fmt` formats Modelfiles",
+    "fix": "`mf lint --fix` fixes defects in Modelfiles",
+    "watch": "`mf lint --watch` lints again at each change",
+    **dict.fromkeys(("rule", "rules", "why"), "`mf explain` explains a rule, a parameter or an instruction"),
+    "settings": "`mf config` prints the configuration in force",
+    **dict.fromkeys(("lock", "freeze"), _PIN),
+    **dict.fromkeys(("verify", "outdated"), "`mf pin --check` reports what has changed since `mf pin`"),
+    **dict.fromkeys(("update", "upgrade"), _UPDATE),
+    "test": _TEST,
+    "chat": _TEST,
+}
+"""Hints by command; none is a command of `mf`, and each names commands and options that exist."""
+
+
+def hint_for(command: str, commands: tuple[str, ...]) -> str:
+    """Return a hint for an unknown command: what does the same, a similar command, or how to list them."""
+    from difflib import get_close_matches
+
+    if pointer := POINTERS.get(command.lower()):
+        return pointer
+    close = get_close_matches(command, commands, n=1)
+    return f"did you mean `mf {close[0]}`?" if close else "run `mf --help` to list the commands"
