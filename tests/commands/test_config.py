@@ -131,7 +131,7 @@ def test_empty_version_is_rejected(tmp_path: Path) -> None:
 def test_config_marks_defaults(tmp_path: Path) -> None:
     (tmp_path / "other.toml").write_text('ignore = []\nseverities = {MF2 = "info"}\nollama = "0.24.0"\n')
     ran = mf("config", "--config", "other.toml", cwd=tmp_path)
-    assert 'select = ["ALL"]  # default\n' in ran.out
+    assert 'select = ["DEFAULT"]  # default\n' in ran.out
     assert "ignore = []\n" in ran.out
     assert "exclude = []  # default\n" in ran.out
     assert "# registries is not set\n" in ran.out
@@ -140,7 +140,7 @@ def test_config_marks_defaults(tmp_path: Path) -> None:
     assert printed["file"] == "other.toml"
     assert list(printed["settings"]) == list(KEYS)
     assert printed["settings"]["ollama"] == {"value": "0.24.0", "default": False}
-    assert printed["settings"]["select"] == {"value": ["ALL"], "default": True}
+    assert printed["settings"]["select"] == {"value": ["DEFAULT"], "default": True}
 
 
 def test_isolated_config_prints_the_defaults(tmp_path: Path) -> None:

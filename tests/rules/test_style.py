@@ -10,11 +10,30 @@ from modelfile.linter.rules.style.unformatted import unformatted
 from modelfile.linter.settings import select_rules
 
 
-def test_unformatted_is_off_unless_selected() -> None:
-    assert unformatted not in select_rules(RULES, ["ALL"])
-    for selector in ("MF9", "MF901", "unformatted"):
-        assert unformatted in select_rules(RULES, ["ALL", selector])
+def test_opt_in_rules_are_off_unless_selected() -> None:
+    off = {rule.name for rule in RULES} - {rule.name for rule in select_rules(RULES, ["default"])}
+    assert off == {"missing-purpose", "unformatted"}
+    for selector in ("MF9", "MF901", "unformatted", "ALL", "all"):
+        assert unformatted in select_rules(RULES, ["DEFAULT", selector])
     assert unformatted not in select_rules(RULES, ["MF9"], ignore=["ALL"])
+    assert unformatted in select_rules(RULES, ["ALL"], ignore=["DEFAULT"])
+
+
+def test_all_selects_every_rule() -> None:
+    assert select_rules(RULES, ["ALL"]) == RULES
+
+
+@pytest.mark.parametrize(
+    ("option", "reported"),
+    [("DEFAULT", {"MF201"}), ("ALL", {"MF201", "MF508"}), ("MF508", {"MF508"}), ("MF3", set())],
+)
+def test_select_on_the_command_line_replaces_that_of_the_configuration(
+    option: str, reported: set[str], tmp_path: Path
+) -> None:
+    (tmp_path / "mf.toml").write_text('select = ["MF1"]\n')
+    (tmp_path / "Modelfile").write_text("FROM llama3.2\n")
+    ran = mf("lint", "--format", "concise", "--select", option, cwd=tmp_path)
+    assert {line.split()[2] for line in ran.out.splitlines()} == reported
 
 
 @pytest.mark.parametrize(

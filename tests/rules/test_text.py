@@ -166,3 +166,25 @@ def test_licenses_that_require_a_copy_go_by_the_file_name(base: str, many: int) 
 def test_hint_shows_the_text_without_the_unprintable_character(text: str, around: str) -> None:
     (one,) = found(f"{HEAD}SYSTEM {text}\n", "unprintable-character")
     assert one.hint == f"Ollama reads `{around}`; write a plain character instead"
+
+
+@pytest.mark.parametrize(
+    ("comment", "message"),
+    [
+        ("", "no comment says what this model is for"),
+        ("# mf: ignore-file[MF201] newest\n", "no comment says what this model is for"),
+        ("# fmt: off\n", "no comment says what this model is for"),
+        ("# bot\n", "this comment says too little about what the model is for"),
+        ("# my bot\n# 1.2.3-4.5.6\n", "this comment says too little about what the model is for"),
+        ("# 社内\n", "this comment says too little about what the model is for"),
+        ("# 社内ヘルプデスク\n", None),
+        ("# 客服机器人\n", None),
+        ("# Отвечает на вопросы\n", None),
+        ("# يجيب عن الأسئلة\n", None),
+        ("# summarizer\n", None),
+        ("# bot\n# Answers questions\n", None),
+    ],
+)
+def test_comment_says_enough_in_any_script(comment: str, message: str | None) -> None:
+    reported = found(f"{comment}FROM x:y\n", "missing-purpose")
+    assert [one.message for one in reported] == ([message] if message else [])

@@ -39,7 +39,9 @@ def lint(  # noqa: C901, PLR0913  # the command's options
     paths: Paths = None,
     *,
     output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = "text",
-    select: Annotated[list[str] | None, typer.Option(help="Rules in force: codes, families, names, ALL.")] = None,
+    select: Annotated[
+        list[str] | None, typer.Option(help="Rules in force: codes, families, names, DEFAULT, ALL.")
+    ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="Rules not in force.")] = None,
     extend_select: Annotated[list[str] | None, typer.Option(help="Rules to add to those in force.")] = None,
     ollama: Annotated[
@@ -86,6 +88,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
         ignore=_split(ignore),
         extend_select=_split(extend_select),
         ollama=ollama,
+        fields_set=frozenset(name for name, given in (("select", select), ("ignore", ignore)) if _split(given)),
     )
 
     def once() -> int:

@@ -13,7 +13,7 @@ from modelfile.linter.engine import lint as run_rules
 from modelfile.linter.engine import undecided
 from modelfile.linter.rule import Rule
 from modelfile.linter.settings import Settings, resolve_settings
-from modelfile.project.config import Config
+from modelfile.project.config import DEFAULT_RULES, Config
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.syntax.modelfile import Modelfile, parse
@@ -40,7 +40,7 @@ def lint(
     modelfile: Modelfile | str | bytes,
     path: str | Path | None = None,
     *,
-    select: Sequence[str] = ("ALL",),
+    select: Sequence[str] = (DEFAULT_RULES,),
     ignore: Sequence[str] = (),
     severities: Mapping[str, Severity] | None = None,
     ollama: str | None = None,
@@ -55,7 +55,7 @@ def lint(
     Args:
         modelfile: A Modelfile, or its text.
         path: Its path; without one, rules on files and on the lock cannot decide.
-        select: Rules in force: codes, families, names, ALL.
+        select: Rules in force: codes, families, names, DEFAULT, ALL.
         ignore: Rules not in force.
         severities: Severities by rule name, where they differ from the rules' own.
         ollama: The Ollama version that it is for, as in "0.24.0" (default: the newest known).
@@ -101,7 +101,7 @@ def lint_paths(
     >>> import modelfile
     >>> _ = Path("Modelfile").write_text("FROM llama3.2:3b\nPARAMETER temperture 0.2\n")
     >>> [found.name for result in modelfile.lint_paths() for found in result.diagnostics]
-    ['missing-purpose', 'unknown-parameter']
+    ['unknown-parameter']
 
     Args:
         paths: Modelfiles, and folders in which to find them; `-` is standard input.

@@ -91,7 +91,7 @@ class Rule:
     severity: Severity
     on: type
     default: bool
-    """True if `ALL` selects it; otherwise only its code, its name or its family does."""
+    """True if it runs without being selected; otherwise its code, its name, its family or `ALL` has to select it."""
     since: str
     """The first version of modelfile that has it."""
     cannot_decide: Callable[[Context], str | None] | None
@@ -225,7 +225,7 @@ def title(rule: Rule) -> str:
 
 def page(rule: Rule) -> str:
     """Return a rule's page in Markdown, with its severity and how to suppress it."""
-    off = "" if rule.default else " Off by default: select it by its name, code or family."
+    off = "" if rule.default else " Off by default: select it by its name, code or family, or all rules by `ALL`."
     facts = f"Severity: {rule.severity}, since modelfile {rule.since}.{off} {_suppressing(rule)}"
     return f"# {rule.name} ({rule.code})\n\n{rule.page.replace(chr(13), '␍')}\n\n{facts}\n"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
 from modelfile.catalog.catalog import Catalog, catalog
 from modelfile.catalog.versions import Version
@@ -13,10 +14,11 @@ from modelfile.diagnostics import Severity
 from modelfile.errors import UsageError
 from modelfile.linter.rule import Rule
 from modelfile.linter.rules import RULES
-from modelfile.project.config import Config, matches
+from modelfile.project.config import DEFAULT_RULES, Config, matches
 from modelfile.project.project import Project
 
-ALL = "ALL"
+ALL: Final = "ALL"
+"""Selector of all rules."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,8 @@ def resolve_settings(project: Project, overrides: Config | None = None) -> Setti
 
     Args:
         project: The project.
-        overrides: Settings from the command line; a field with its default is not one, and `extend_select` is added.
+        overrides: Settings from the command line; a field with its default is not one, unless
+            `fields_set` names it; `extend_select` is added.
 
     Raises:
         UsageError: The configuration or the command line is invalid.
@@ -61,8 +64,8 @@ def resolve_settings(project: Project, overrides: Config | None = None) -> Setti
         raise UsageError(f"`{config.file}`: {error.message}", hint=error.hint) from error
     given = overrides or Config()
     default = Config()
-    selectors = given.select if given.select != default.select else config.select
-    ignored = given.ignore if given.ignore != default.ignore else config.ignore
+    selectors = given.select if "select" in given.fields_set or given.select != default.select else config.select
+    ignored = given.ignore if "ignore" in given.fields_set or given.ignore != default.ignore else config.ignore
     return Settings(
         config=config,
         rules=select_rules(RULES, (*selectors, *config.extend_select, *given.extend_select), ignore=ignored),
@@ -91,18 +94,13 @@ def _catalog(version: str | None) -> Catalog:
 def select_rules(rules: Sequence[Rule], selectors: Iterable[str], *, ignore: Iterable[str] = ()) -> tuple[Rule, ...]:
     """Return the rules that selectors choose, without those that others ignore.
 
-    A selector is a code (`MF301`), a family (`MF3`, `MF3xx`), a name (`empty-value`), or `ALL`: to select, the rules
-    that are on by default; to ignore, all of them.
+    A selector is a code (`MF301`), a family (`MF3`, `MF3xx`), a name (`empty-value`), `DEFAULT` for the rules that are
+    on by default, or `ALL` for these and the others.
 
     Raises:
         UsageError: A selector matches no rule.
     """
-    selected = {
-        rule.code
-        for selector in selectors
-        for rule in _matching(rules, selector)
-        if rule.default or selector.upper() != ALL
-    }
+    selected = {rule.code for selector in selectors for rule in _matching(rules, selector)}
     ignored = {rule.code for selector in ignore for rule in _matching(rules, selector)}
     return tuple(rule for rule in rules if rule.code in selected - ignored)
 
@@ -126,6 +124,7 @@ def _matching(rules: Sequence[Rule], selector: str) -> list[Rule]:
         rule
         for rule in rules
         if selector.upper() == ALL
+        or (selector.upper() == DEFAULT_RULES and rule.default)
         or selector.lower() == rule.name
         or (family.startswith("MF") and rule.code.startswith(family))
     ]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Reader: TypeAlias = Callable[[Path], dict[str, Any]]
 """Reads a TOML file."""
 
+DEFAULT_RULES: Final = "DEFAULT"
+"""Selector of the rules that are on by default."""
 _MF_TOML: Final = "mf.toml"
 _PYPROJECT: Final = "pyproject.toml"
 
@@ -42,8 +44,8 @@ class ProjectModel:
 class Config:
     """The settings; a key in TOML has `-` instead of `_`."""
 
-    select: tuple[str, ...] = ("ALL",)
-    """Rules in force: codes, families, names, or ALL."""
+    select: tuple[str, ...] = (DEFAULT_RULES,)
+    """Rules in force: codes, families, names, DEFAULT, or ALL, which adds those that are off by default."""
     extend_select: tuple[str, ...] = ()
     """Rules to add to those in force."""
     ignore: tuple[str, ...] = ()
@@ -171,7 +173,7 @@ MODEL_SHAPES: Final = {
 SHAPES: Final = {
     "select": 'a list of rules, as in ["MF1", "unpinned-base"]',
     "extend_select": 'a list of rules, as in ["MF1", "unpinned-base"]',
-    "ignore": 'a list of rules, as in ["MF5", "missing-purpose"]',
+    "ignore": 'a list of rules, as in ["MF5", "unpinned-base"]',
     "severities": 'a table of error, warning and info, as in {unpinned-base = "error", MF5 = "info"}',
     "per_file_ignores": 'a table, as in {"drafts/*" = ["MF2"]}',
     "exclude": 'a list of patterns as in .gitignore, as in ["vendor/", "*.old.Modelfile"]',
