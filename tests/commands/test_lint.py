@@ -247,3 +247,45 @@ def test_fix_that_changes_other_instructions_is_not_applied(edit: Edit, *, appli
 def _with(folder: Path, text: str) -> Path:
     (folder / "Modelfile").write_text(text)
     return folder
+
+
+SAFE = "PARAMETER mirostat 1\n"
+UNSAFE = "PARAMETER temp 1\n"
+NO_FIX = "FROM llama3.2\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "note"),
+    [
+        (
+            NO_FIX + SAFE + UNSAFE * 2,
+            "",
+            "1 Modelfile checked: 2 errors, 2 warnings; {safe}, 2 more with --unsafe-fixes",
+        ),
+        (NO_FIX + SAFE, "", "1 Modelfile checked: 2 warnings; {safe}"),
+        (
+            NO_FIX + UNSAFE * 2,
+            "",
+            "1 Modelfile checked: 2 errors, 1 warning; no safe fixes, 2 with --fix --unsafe-fixes",
+        ),
+        (NO_FIX, "", "1 Modelfile checked: 1 warning"),
+        ("FROM a:b\n" + UNSAFE * 2, "--diff", "no safe fixes; 2 with --unsafe-fixes"),
+        ("FROM a:b\n" + SAFE + UNSAFE * 2, "--diff", "would fix 1; 2 more with --unsafe-fixes"),
+        (NO_FIX + SAFE + UNSAFE, "--diff", "would fix 1; 1 more with --unsafe-fixes; 2 findings would remain"),
+        (NO_FIX, "--diff", "no fixes; 1 finding would remain"),
+        (NO_FIX + UNSAFE, "--diff --unsafe-fixes", "would fix 1; 1 finding would remain"),
+        ("FROM a:b\n" + UNSAFE, "--diff --unsafe-fixes", "would fix 1"),
+        ("FROM a:b\n", "--diff", ""),
+        ("FROM a:b\n" + UNSAFE, "--fix", "1 Modelfile checked: 1 error; no safe fixes; 1 with --unsafe-fixes"),
+        (
+            "FROM a:b\n" + SAFE + UNSAFE,
+            "--fix",
+            "Modelfile: 1 fixed\n1 Modelfile checked: 1 error; 1 more with --unsafe-fixes",
+        ),
+        (NO_FIX, "--fix", "1 Modelfile checked: 1 warning; no fixes"),
+    ],
+)
+def test_summary_says_which_fixes_there_are(tmp_path: Path, text: str, options: str, note: str) -> None:
+    ran = mf("lint", *options.split(), cwd=_with(tmp_path, text))
+    assert ran.err == (note.replace("{safe}", "[*] 1 fixable with --fix") + "\n" if note else "")
+    assert ran.code == (0 if text == "FROM a:b\n" else 1)

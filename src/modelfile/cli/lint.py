@@ -20,7 +20,7 @@ from modelfile.project.config import Config
 from modelfile.project.discovery import STDIN
 from modelfile.project.project import Project
 from modelfile.report.differences import print_line_diff
-from modelfile.report.findings import print_findings
+from modelfile.report.findings import describe_fixed, print_findings
 from modelfile.report.formats import FORMATS, Report, render
 from modelfile.report.json_output import print_json
 from modelfile.report.progress import track
@@ -96,8 +96,14 @@ def lint(  # noqa: C901, PLR0913  # the command's options
         settings = resolve_settings(project, overrides)
         results, unread = _lint(paths or ["."], project, settings)
         before = [result.target.modelfile.text for result in results]
+        fixes = None
         if fix or diff:
-            results = [_fix(result, settings, unsafe=unsafe_fixes, write=not diff) for result in results]
+            outcomes = [_fix(result, settings, unsafe=unsafe_fixes, write=not diff) for result in results]
+            results, fixed = [result for result, _ in outcomes], sum(count for _, count in outcomes)
+            remaining = [(result.target.source, result.diagnostics) for result in results]
+            fixes = describe_fixed(remaining, fixed, unsafe=unsafe_fixes, diff=diff)
+            if diff and fixes:
+                terminal.print_note(fixes)
         differs = before != [result.target.modelfile.text for result in results]
         if add_ignore:
             results = [_suppress(result, settings) for result in results]
@@ -106,7 +112,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
             _print_statistics(results, as_json=output_format == "json")
         elif output_format == "text" and output_file is None and not diff:
             fixed_to_stdout = fix and any(result.target.is_stdin for result in results)
-            print_findings(findings, terminal, err=fixed_to_stdout)
+            print_findings(findings, terminal, err=fixed_to_stdout, fixes=fixes)
         elif not diff:
             undecided = ((result.target.source, result.undecided()) for result in results)
             report = Report(findings=findings, unread=unread, undecided=undecided)
@@ -177,8 +183,8 @@ def _write(text: str, file: str | None) -> None:
         current.get().print(text.rstrip("\n"))
 
 
-def _fix(result: LintResult, settings: Settings, *, unsafe: bool, write: bool) -> LintResult:
-    """Apply the fixes of a Modelfile, and write it or print the diff."""
+def _fix(result: LintResult, settings: Settings, *, unsafe: bool, write: bool) -> tuple[LintResult, int]:
+    """Apply the fixes of a Modelfile, and write it or print the diff; return the result and the number of fixes."""
     from modelfile.linter.api import fix
 
     before, path = result.target, result.target.path
@@ -191,7 +197,7 @@ def _fix(result: LintResult, settings: Settings, *, unsafe: bool, write: bool) -
     elif count and write:
         write_atomic(path, source.encode(result.target.modelfile.text))
         current.get().print_note(f"{path}: {count} fixed")
-    return result
+    return result, count
 
 
 def _suppress(result: LintResult, settings: Settings) -> LintResult:

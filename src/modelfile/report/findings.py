@@ -12,6 +12,8 @@ from modelfile.report.terminal import Terminal, visible
 from modelfile.source import Source
 
 _STYLES: Final = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold blue"}
+_MARK: Final = "[*]"
+"""Mark of a finding that has a safe fix."""
 _WINDOW: Final = 100
 """Number of characters printed of a longer line."""
 
@@ -22,30 +24,66 @@ def print_findings(
     *,
     err: bool = False,
     summary: bool = True,
+    fixes: str | None = None,
 ) -> None:
-    """Print findings with their source lines, and with `summary` their number on standard error."""
-    counts: Counter[Severity] = Counter()
-    files = 0
-    fixable: Counter[Safety] = Counter()
+    """Print findings with their source lines, and with `summary` their number and the fixes on standard error.
+
+    Args:
+        findings: The findings by Modelfile.
+        terminal: The terminal.
+        err: True to print findings on standard error, too.
+        summary: False to print no summary.
+        fixes: The summary's part on fixes (default: those that could be applied).
+    """
+    findings = list(findings)
     for source, diagnostics in findings:
-        files += 1
         for found in diagnostics:
-            counts[found.severity] += 1
-            fixable.update([found.fix.safety] if found.fix else [])
             _print_finding(source, found, terminal, err=err)
     if not summary:
         return
+    counts = Counter(found.severity for _, diagnostics in findings for found in diagnostics)
     parts = [
         f"{counts[severity]} {severity}{'s' * (counts[severity] != 1)}" for severity in Severity if counts[severity]
     ]
     if parts or terminal.is_tty(err=True):
-        safe, unsafe = fixable[Safety.SAFE], fixable[Safety.UNSAFE]
-        if safe:
-            parts.append(f"{safe} fixable with --fix")
-        if unsafe:
-            parts.append(f"{unsafe} {'more' if safe else 'fixable'} with --fix --unsafe-fixes")
-        checked = f"{files} Modelfile{'s' * (files != 1)} checked"
-        terminal.print_note(f"{checked}: {', '.join(parts) or 'no findings'}")
+        checked = f"{len(findings)} Modelfile{'s' * (len(findings) != 1)} checked: {', '.join(parts) or 'no findings'}"
+        terminal.print_note("; ".join(filter(None, (checked, describe_fixable(findings) if fixes is None else fixes))))
+
+
+def describe_fixable(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]) -> str:
+    """Return how many findings `--fix` could fix, after the mark that they have in the text; empty if none."""
+    fixable = _count_fixes(findings)
+    safe, unsafe = fixable[Safety.SAFE], fixable[Safety.UNSAFE]
+    if safe:
+        return f"{_MARK} {safe} fixable with --fix" + (f", {unsafe} more with --unsafe-fixes" if unsafe else "")
+    return f"no safe fixes, {unsafe} with --fix --unsafe-fixes" if unsafe else ""
+
+
+def describe_fixed(
+    findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]], fixed: int, *, unsafe: bool, diff: bool
+) -> str:
+    """Return what `--fix` or `--diff` fixed or would fix, and what is left to fix.
+
+    Args:
+        findings: The findings that remain.
+        fixed: The number of fixes applied.
+        unsafe: True if unsafe fixes were allowed.
+        diff: True if nothing was written.
+    """
+    findings = list(findings)
+    left = 0 if unsafe else _count_fixes(findings)[Safety.UNSAFE]
+    remaining = sum(len(diagnostics) for _, diagnostics in findings)
+    none = "no safe fixes" if left else "no fixes" if remaining else ""
+    parts = [f"would fix {fixed}" if diff and fixed else "" if fixed else none]
+    if left:
+        parts.append(f"{left} {'more ' * (fixed > 0)}with --unsafe-fixes")
+    if diff and remaining > left:
+        parts.append(f"{remaining} finding{'s' * (remaining != 1)} would remain")
+    return "; ".join(filter(None, parts))
+
+
+def _count_fixes(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]) -> Counter[Safety]:
+    return Counter(found.fix.safety for _, diagnostics in findings for found in diagnostics if found.fix)
 
 
 def _print_finding(source: Source, found: Diagnostic, terminal: Terminal, *, err: bool) -> None:
@@ -54,7 +92,7 @@ def _print_finding(source: Source, found: Diagnostic, terminal: Terminal, *, err
     terminal.write(
         [
             (f"{visible(source.path)}:{start.line}:{start.column}: ", "bold"),
-            (f"{found.severity} {found.code} {found.name}{'[*]' * _is_safe(found)}: ", style),
+            (f"{found.severity} {found.code} {found.name}{_MARK * _is_safe(found)}: ", style),
             (visible(found.message), ""),
         ],
         err=err,
