@@ -11,7 +11,7 @@ from typing import Final
 
 from modelfile.errors import NotFound, ServerError, UsageError
 from modelfile.events import Events, ignore
-from modelfile.names import ModelName
+from modelfile.names import ModelName, digest_start, short_digest
 from modelfile.project import DEFAULT_KEEP
 from modelfile.stores.backups import back_up, backups_of, is_internal, replace_tag, restore
 from modelfile.stores.protocol import ListedModel, Store, StoredModel, find_listed, missing_after
@@ -60,19 +60,66 @@ def show(name: str, store: Store) -> StoredModel:
     '{{ .Prompt }}'
 
     Args:
-        name: The name of the model; without a tag, `latest` is intended.
+        name: The name of the model, where no tag means `latest`, or the start of its digest.
         store: The store.
 
     Raises:
-        UsageError: The name is invalid.
+        UsageError: The name is invalid, or several models have a digest with this start.
         NotFound: The store has no such model, or lists it but cannot read it.
         ServerError: The store cannot answer.
     """
-    model = ModelName.parse(name)
-    if stored := store.find(model):
+    wanted = _name_in(name)
+    if wanted and (stored := store.find(wanted)):
         return stored
-    find(model, store.list(), store)
+    model = find_named(name, store.list(), store).name
+    if not (wanted and wanted.same_as(model)) and (stored := store.find(model)):
+        return stored
     raise NotFound(f"{model} is listed on {store.location}, but cannot be read", hint=f"remove it with `mf rm {model}`")
+
+
+def _name_in(text: str) -> ModelName | None:
+    """Return a text as a name; None if it can only be the start of a digest."""
+    try:
+        return ModelName.parse(text)
+    except UsageError:
+        if digest_start(text):
+            return None
+        raise
+
+
+def find_named(text: str, listed: Sequence[ListedModel], store: Store, *, one_name: bool = False) -> ListedModel:
+    """Return the listed model that a text names: by its name, or else by the start of its digest.
+
+    Backups and staging tags count only where no other name has the digest.
+
+    Args:
+        text: A name, where no tag means `latest`, or at least 6 digits of a digest, with or without `sha256:`.
+        listed: The models of the store.
+        store: The store, for messages.
+        one_name: Whether to reject a digest that several names have.
+
+    Raises:
+        UsageError: The name is invalid, or the digest is ambiguous.
+        NotFound: There is no such model.
+    """
+    name, start = _name_in(text), digest_start(text)
+    if name and (named := find_listed(name, listed)):
+        return named
+    found = [model for model in listed if start and model.digest.removeprefix("sha256:").startswith(start)]
+    found = [model for model in found if not is_internal(model.name)] or found
+    if not found:
+        if name:
+            return find(name, listed, store)  # its error suggests similar names
+        raise NotFound(f"no model on {store.location} has a digest starting with {start}", hint="run `mf ls -a`")
+    several = len({model.digest for model in found}) > 1
+    if several or (one_name and len(found) > 1):
+        names = ", ".join(f"{model.name} ({short_digest(model.digest)})" for model in found)
+        which = "models have digests" if several else "names have a digest"
+        raise UsageError(
+            f"several {which} starting with {start} on {store.location}",
+            hint=f"{'give more digits, or name one' if several else 'name one'}: {names}",
+        )
+    return found[0]
 
 
 def find(name: ModelName, listed: Sequence[ListedModel], store: Store) -> ListedModel:
@@ -125,7 +172,7 @@ def copy(source: str, destination: str, store: Store, *, replace: bool = False, 
     ['bot:v1', 'llama3.2:3b']
 
     Args:
-        source: The name of the model.
+        source: The name of the model, or the start of its digest.
         destination: The other name, with a tag.
         store: The store.
         replace: Whether to replace another model of that name, after backing it up.
@@ -137,12 +184,12 @@ def copy(source: str, destination: str, store: Store, *, replace: bool = False, 
         ServerError: The store cannot copy it.
         VerificationError: The copy differs from the source.
     """
-    old, new = ModelName.parse(source), ModelName.parse(destination)
+    new = ModelName.parse(destination)
     if not new.tagged:
         hint = f"write {destination}:v1, or {destination}:latest if that is intended"
         raise UsageError(f"`{destination}` has no tag", hint=hint)
     listed = store.list()
-    model, existing, backup = find(old, listed, store), find_listed(new, listed), None
+    model, existing, backup = find_named(source, listed, store), find_listed(new, listed), None
     if existing and existing.digest == model.digest:
         return Copied(source=model.name, destination=existing.name, digest=model.digest, copied=False, backup=None)
     if existing:
@@ -160,8 +207,8 @@ class Removal:
     """The models that `remove` would remove."""
 
     models: tuple[ListedModel, ...]
-    missing: tuple[tuple[ModelName, NotFound], ...]
-    """Names that the store does not have; if there are any, nothing is removed."""
+    missing: tuple[tuple[str, NotFound], ...]
+    """Names and patterns of which the store has no model; if there are any, nothing is removed."""
     backups_left: int
     """The number of backups that are not removed."""
     listed: tuple[ListedModel, ...]
@@ -183,27 +230,48 @@ def plan_removal(names: Iterable[str], store: Store, *, backups: bool = False) -
     (['qwen3:8b'], ['bot:latest'])
 
     Args:
-        names: The names of models.
+        names: Names of models, starts of their digests, or globs as `list_models` takes them.
         store: The store.
         backups: Whether to include their backups.
 
     Raises:
-        UsageError: A name is invalid.
+        UsageError: A name is invalid, or a digest is ambiguous.
         ServerError: The store cannot answer.
     """
-    wanted = [*dict.fromkeys(map(ModelName.parse, names))]
     listed = store.list()
     found: list[ListedModel] = []
-    missing: list[tuple[ModelName, NotFound]] = []
-    for name in wanted:
+    missing: list[tuple[str, NotFound]] = []
+    tags: list[ModelName] = []
+    for text in dict.fromkeys(names):
         try:
-            found += _models_to_remove(name, listed, store, backups=backups)
+            for name in _names_to_remove(text, listed, store):
+                tags.append(name)
+                found += _models_to_remove(name, listed, store, backups=backups)
         except NotFound as error:
-            missing.append((name, error))
-    old = [backup for name in wanted for backup in backups_of(name, listed)]
+            name_or_text = None if _is_pattern(text) else _name_in(text)
+            missing.append((str(name_or_text or text), error))
+    old = [backup for name in tags for backup in backups_of(name, listed)]
     models = tuple(dict.fromkeys((*found, *(old if backups else ()))))
     left = {backup.name for backup in old} - {model.name for model in models}
     return Removal(models=models, missing=tuple(missing), backups_left=len(left), listed=listed)
+
+
+def _is_pattern(text: str) -> bool:
+    return not {"*", "?", "["}.isdisjoint(text)  # no name contains them
+
+
+def _names_to_remove(text: str, listed: Sequence[ListedModel], store: Store) -> list[ModelName]:
+    if _is_pattern(text):
+        matching = [model.name for model in listed if not is_internal(model.name) and _matches(model.name, text)]
+        if not matching:
+            raise NotFound(f"no model on {store.location} matches `{text}`", hint="run `mf ls` to list its models")
+        return matching
+    try:
+        return [find_named(text, listed, store, one_name=True).name]
+    except NotFound:
+        if name := _name_in(text):
+            return [name]  # its backups may be left
+        raise
 
 
 def _models_to_remove(

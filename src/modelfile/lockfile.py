@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from modelfile.errors import InputError, UsageError, cannot_read
 from modelfile.filesystem import write_atomic
-from modelfile.names import ModelName
+from modelfile.names import ModelName, short_digest
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Instruction
 
@@ -325,5 +325,4 @@ def describe_change(what: str, pinned: str, current: str) -> str:
 
 
 def _short(digest: str) -> str:
-    kind, _, digits = digest.partition(":")
-    return f"{kind}:{digits[:12]}…"
+    return f"{digest.partition(':')[0]}:{short_digest(digest)}…"

@@ -1,4 +1,4 @@
-"""Model names, read as Ollama reads them (types/model/name.go, 0.33)."""
+"""Model names, read as Ollama reads them (types/model/name.go, 0.33), and short forms of digests."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ _PARTS: Final = {
     "model": re.compile(r"\w[\w.-]{0,79}", re.ASCII),
     "tag": re.compile(r"\w[\w.-]{0,79}", re.ASCII),
 }
+_DIGEST_DIGITS: Final = 12
+"""Hexadecimal digits of a digest that is printed in its short form."""
+_MIN_DIGITS: Final = 6
+"""Digits that the start of a digest needs to name a model: with fewer, a name with a typo may match a digest."""
+_DIGEST_START: Final = re.compile(rf"(?:sha256[:-])?([0-9a-f]{{{_MIN_DIGITS},64}})…?", re.IGNORECASE)
 _SHAPE: Final = "a name is [host/][namespace/]model[:tag], with up to 80 of A-Z a-z 0-9 _ . - in each part"
 
 
@@ -82,6 +87,27 @@ def _explain(kind: str, part: str) -> str:
     if "@" in part:
         return "Ollama cannot pull by digest: write a tag, and record its digest with `mf pin`"
     return f"invalid {kind} `{part}`: {_SHAPE}" if part else f"the {kind} is empty: {_SHAPE}"
+
+
+def short_digest(digest: str) -> str:
+    """Return the first 12 digits of a digest or a fingerprint, without its kind.
+
+    >>> short_digest("sha256:" + "0123456789abcdef" * 4)
+    '0123456789ab'
+    """
+    return digest.rpartition(":")[2][:_DIGEST_DIGITS]
+
+
+def digest_start(text: str) -> str | None:
+    """Return the digits of what may be a digest or the start of one; None if it cannot be.
+
+    At least 6 digits are needed, with or without `sha256:`.
+
+    >>> digest_start("sha256:0123456789AB…"), digest_start("bot:v1")
+    ('0123456789ab', None)
+    """
+    found = _DIGEST_START.fullmatch(text)
+    return found[1].lower() if found else None
 
 
 def model_for(modelfile: Path) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 from modelfile.builder.forecast import expected_model
 from modelfile.differ import Change, compare_models, compare_recipes
 from modelfile.errors import InputError, NotFound, UsageError
-from modelfile.names import ModelName, model_for
+from modelfile.library import show
+from modelfile.names import ModelName, digest_start, model_for
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model
@@ -31,7 +33,7 @@ def diff(
     (Change(aspect=<Aspect.SYSTEM: 'system'>, name='', old=None, new='Be brief.'),)
 
     Args:
-        a: A Modelfile, a model in the store, or a tag of the project's only model.
+        a: A Modelfile, a model in the store or the start of its digest, or a tag of the project's only model.
         b: The same.
         project: The project that tags and paths belong to.
         store: The store of the models.
@@ -83,13 +85,18 @@ def _stored(text: str, project: Project, store: Store) -> Model:
     for name in names:
         if found := store.find(name):
             return found.model
-    tried = " or ".join(str(name) for name in names)
+    if digest_start(text):
+        with contextlib.suppress(NotFound):
+            return show(text, store).model
+    tried = " or ".join(str(name) for name in names) or "its digest"
     hint = "name a Modelfile, a model, or a tag of this folder's model"
     raise NotFound(f"no file or model `{text}` (looked for {tried} on {store.location})", hint=hint)
 
 
 def _names(text: str, project: Project) -> list[ModelName]:
     """Return the names that a side may mean: first a tag of the project's only model, then a model."""
+    if digest_start(text) and "…" in text:
+        return []
     names = []
     if not {"/", ":"} & set(text) and (model := _project_model(project)):
         names.append(ModelName.parse(f"{model}:{text}"))

@@ -1,6 +1,7 @@
 """The models of a store: list, show, copy, remove, pull, roll back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -91,6 +92,72 @@ def test_a_removal_is_planned_before_it_is_done(store: MemoryStore) -> None:
     with_backups = plan_removal(["bot:v1"], store, backups=True)
     assert [error for _, error in remove(with_backups, store)] == [None, None]
     assert [str(model.name) for model in list_models(store, internal=True)] == ["bot:v2"]
+
+
+@pytest.mark.parametrize("form", ["{}", "sha256:{}", "sha256-{}", "SHA256:{}", "{}…"])
+def test_the_start_of_a_digest_names_a_model(store: MemoryStore, form: str) -> None:
+    digest = show("bot:v2", store).digest.removeprefix("sha256:")
+    for start in (digest[:6], digest[:12], digest):
+        text = form.format(start)
+        assert show(text, store).name == V2
+        assert [model.name for model in plan_removal([text], store).models] == [V2]
+        assert copy(text, "copy:v1", store).source == V2
+        store.delete(ModelName.parse("copy:v1"))
+    assert plan_removal([form.format("0" * 6)], store).models == ()
+
+
+def test_a_name_is_preferred_to_a_digest(store: MemoryStore) -> None:
+    start = show("bot:v2", store).digest.removeprefix("sha256:")[:8]
+    write(store, ModelName.parse(start), "three")
+    assert show(start, store).model.system == "three"
+    assert show(f"sha256:{start}", store).model.system == "two"
+
+
+def test_a_digest_that_is_ambiguous_names_the_candidates(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = list_models(store)
+    shared = [replace(model, digest=f"sha256:abcdef{number}{'0' * 57}") for number, model in enumerate(listed)]
+    monkeypatch.setattr(store, "list", lambda: tuple(shared))
+    with pytest.raises(UsageError, match="several models have digests starting with abcdef on") as caught:
+        show("abcdef", store)
+    assert caught.value.hint == "give more digits, or name one: bot:v2 (abcdef000000), bot:v1 (abcdef100000)"
+    assert show("abcdef1", store).name == V1
+
+
+def test_a_digest_of_several_names_cannot_be_removed(store: MemoryStore) -> None:
+    copy("bot:v2", "bot:prod", store)
+    start = show("bot:v2", store).digest.removeprefix("sha256:")[:12]
+    with pytest.raises(UsageError, match=f"several names have a digest starting with {start} on") as caught:
+        plan_removal([start], store)
+    assert caught.value.hint == f"name one: bot:prod ({start}), bot:v2 ({start})"
+    assert show(start, store).name == ModelName.parse("bot:prod")
+
+
+def test_a_backup_is_named_by_its_digest_where_no_tag_has_it(store: MemoryStore) -> None:
+    digest = show("bot:v1", store).digest
+    replaced = copy("bot:v2", "bot:v1", store, replace=True)
+    assert show(digest[:14], store).name == replaced.backup
+
+
+@pytest.mark.parametrize("text", ["abcde", "sha256:", "abcdef:v1", "x" * 6, "abcdeg"])
+def test_other_texts_are_no_digests(store: MemoryStore, text: str) -> None:
+    with pytest.raises((NotFound, UsageError)) as caught:
+        show(text, store)
+    assert "digest" not in caught.value.message
+
+
+def test_a_removal_takes_patterns_as_a_listing_does(store: MemoryStore) -> None:
+    copy("bot:v2", "bot:v1", store, replace=True)
+    write(store, ModelName.parse("other:v1"), "three")
+    for pattern, names in (
+        ("bot*", {"bot:v1", "bot:v2"}),
+        ("*:V1", {"bot:v1", "other:v1"}),
+        ("bot:v[2-9]", {"bot:v2"}),
+    ):
+        assert {str(model.name) for model in plan_removal([pattern], store).models} == names
+    assert len(plan_removal(["bot*"], store, backups=True).models) == 3
+    removal = plan_removal(["none*", "bot:v1"], store)
+    ((text, error),) = removal.missing
+    assert (text, error.message) == ("none*", f"no model on {store.location} matches `none*`")
 
 
 def test_a_pull_reports_the_previous_digest(store: MemoryStore) -> None:

@@ -49,6 +49,17 @@ def test_a_word_is_a_tag_of_the_model_here_before_it_is_a_model(store: MemorySto
     assert changes("base:v1", "v1", store) == [(Aspect.SYSTEM, None, "old")]
 
 
+def test_a_side_may_be_the_start_of_a_digest(store: MemoryStore) -> None:
+    base, bot = (store.find(ModelName.parse(name)) for name in ("base:v1", "bot:v1"))
+    assert base
+    assert bot
+    assert changes(base.digest[:13], bot.digest[:20] + "…", store) == [(Aspect.SYSTEM, None, "old")]
+    with pytest.raises(NotFound, match="no file or model `sha256:000000`"):
+        changes("sha256:000000", "bot:v1", store)
+    with pytest.raises(NotFound, match=r"no file or model `000000…` \(looked for its digest on"):
+        changes("000000…", "bot:v1", store)
+
+
 def test_each_modelfile_is_checked(store: MemoryStore) -> None:
     checked: list[Target] = []
     diff("Modelfile", "bot:v1", Project(), store, checked.append)

@@ -13,7 +13,7 @@ from modelfile.report.terminal import current
 
 
 def cp(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Model to copy.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Model to copy, or the start of its digest.")],
     destination: Annotated[str, typer.Argument(metavar="DESTINATION", help="New name, with a tag.")],
     host: Host = None,
     *,

@@ -16,7 +16,9 @@ from modelfile.stores.protocol import StoreLocation
 
 
 def rm(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Models to remove.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Models to remove: names, 'bot:v*', or starts of digests.")
+    ],
     host: Host = None,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
@@ -33,7 +35,7 @@ def rm(
     removed: list[dict[str, Any]] = []
     with open_store(host) as store:
         removal = plan_removal(names, store, backups=backups)
-        failed = [{"name": str(name), **error_as_json(error)} for name, error in removal.missing]
+        failed = [{"name": name, **error_as_json(error)} for name, error in removal.missing]
         for _, missing in removal.missing:
             terminal.print_error(missing.message, missing.hint)
         confirmed = not failed and (yes or _confirm(removal, store.location))
@@ -59,10 +61,10 @@ def rm(
 
 def _confirm(removal: Removal, location: StoreLocation) -> bool:
     terminal = current.get()
-    if not terminal.stdin.isatty():
-        raise UsageError("cannot ask for confirmation: standard input is not a terminal", hint="pass --yes")
     for model in removal.models:
         terminal.print(describe_removal(model, removal), err=True)
+    if not terminal.stdin.isatty():
+        raise UsageError("cannot ask for confirmation: standard input is not a terminal", hint="pass --yes")
     which = "it" if len(removal.models) == 1 else f"these {len(removal.models)}"
     confirmed = terminal.confirm(f"remove {which} from {location}?")
     if not confirmed:

@@ -15,7 +15,9 @@ from modelfile.report.terminal import current
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Model; default tag: latest.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Model, or the start of its digest; default tag: latest.")
+    ],
     host: Host = None,
     *,
     modelfile: Annotated[

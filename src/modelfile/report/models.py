@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
+from modelfile.names import short_digest
 from modelfile.report.terminal import Terminal, visible
 
 if TYPE_CHECKING:
@@ -25,14 +26,15 @@ _UNITS: Final = (
     ("second", 1),
 )
 _MARGIN: Final = 15
-_SHORT: Final = 12
-_DIGEST: Final = re.compile(rf"(sha256[-:][0-9a-f]{{{_SHORT}}})[0-9a-f]{{{64 - _SHORT}}}", re.IGNORECASE)
+_DIGEST: Final = re.compile(r"(sha256[-:])([0-9a-f]{64})", re.IGNORECASE)
 
 
 def print_models(models: Iterable[ListedModel], terminal: Terminal) -> None:
     """Print a table of models: name, short digest, size, age."""
     now = terminal.clock.now()
-    rows = [(str(model.name), short(model.digest), size(model.size), age(now, model.modified)) for model in models]
+    rows = [
+        (str(model.name), short_digest(model.digest), size(model.size), age(now, model.modified)) for model in models
+    ]
     _print_table([("NAME", "DIGEST", "SIZE", "MODIFIED"), *rows], terminal)
 
 
@@ -42,7 +44,7 @@ def print_backups(backups: Iterable[ModelBackup], terminal: Terminal) -> None:
     rows = [
         (
             "*" if backup.current else "",
-            short(backup.model.digest),
+            short_digest(backup.model.digest),
             size(backup.model.size),
             age(now, backup.model.modified),
             backup.fingerprint or "",
@@ -69,14 +71,9 @@ def _print_table(rows: list[tuple[str, ...]], terminal: Terminal) -> None:
         terminal.write([(visible("  ".join(cells).rstrip()), "" if number else "bold")])
 
 
-def short(digest: str) -> str:
-    """Return the short form of a digest."""
-    return digest.removeprefix("sha256:")[:_SHORT]
-
-
 def short_name(name: object) -> str:
     """Return a model's name with a digest in it shortened."""
-    return _DIGEST.sub(r"\1…", str(name))
+    return _DIGEST.sub(lambda found: f"{found[1]}{short_digest(found[2])}…", str(name))
 
 
 def size(count: int) -> str:

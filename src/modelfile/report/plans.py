@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from modelfile.builder.plan import SHORT, Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded
+from modelfile.names import short_digest
 from modelfile.report.differences import print_changes
-from modelfile.report.models import short, short_name, size
+from modelfile.report.models import short_name, size
 from modelfile.report.terminal import Piece, Terminal
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _describe(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each k
         case Pull(base):
             return "pull", str(base)
         case Upload(path, digest, length):
-            return "upload", f"{path.name}, {size(length)} ({digest[: len('sha256:') + 12]}…)"
+            return "upload", f"{path.name}, {size(length)} (sha256:{short_digest(digest)}…)"
         case Quantize(kind):
             return "quantize", f"to {kind}"
         case Create(recipe, _):
@@ -169,6 +170,8 @@ def _describe(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each k
         case Backup(name):
             return "back up", f"{name}, for `mf rollback`"
         case Publish(name, discarded):
-            return "publish", f"as {name}" + (f", discarding {short(discarded)} without a backup" if discarded else "")
+            return "publish", f"as {name}" + (
+                f", discarding {short_digest(discarded)} without a backup" if discarded else ""
+            )
         case _:
             assert_never(step)

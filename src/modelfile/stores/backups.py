@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from modelfile.errors import NotFound, UsageError, VerificationError
-from modelfile.names import ModelName
+from modelfile.names import ModelName, short_digest
 from modelfile.stores.protocol import ListedModel, Store, StoreLocation, find_listed
 from modelfile.stores.staging import STAGING
 
@@ -227,14 +227,10 @@ def _with_digest(name: ModelName, listed: tuple[ListedModel, ...], to: str, loca
         case [one]:
             return one
         case [] if models:
-            hint = f"its backups are {', '.join(map(_short, models))}"
+            hint = f"its backups are {', '.join(map(short_digest, models))}"
             raise NotFound(f"no backup of {name} on {location} has a digest starting with {to}", hint=hint)
         case []:
             raise NotFound(f"no backups of {name} on {location}", hint=_hint(name, listed))
         case _:
             hint = f"give more of it: {', '.join(model.digest for model in found)}"
             raise UsageError(f"several backups of {name} have a digest starting with {to}", hint=hint)
-
-
-def _short(digest: str) -> str:
-    return digest.removeprefix("sha256:")[:12]
