@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -81,6 +81,10 @@ class ModelName:
     def same_as(self, other: ModelName) -> bool:
         """Return whether both names are the same to Ollama, which ignores case."""
         return self.full.lower() == other.full.lower()
+
+    def same_model_as(self, other: ModelName) -> bool:
+        """Return whether both names are the same to Ollama but for their tags."""
+        return self.same_as(replace(other, tag=self.tag))
 
 
 def _explain(kind: str, part: str) -> str:

@@ -228,6 +228,8 @@ def test_rewritten_weights_are_reported_and_pinned(project: Path, monkeypatch: p
             f"  weights      sent {sent[:19]}…",
             f"               Ollama 0.33.0 rewrote them to {built[:19]}…",
         ]
+        again = mf("build", "bot:v1", "bot:v2").out.splitlines()  # no notes on models that are up to date
+        assert [line.split("  mf1:")[0] for line in again[1:]] == ["bot:v1  up to date", "bot:v2  up to date"]
         assert mf("pin").code == 0
         lock = json.loads((project / "mf.lock").read_text())
         assert lock["modelfiles"]["Modelfile"]["built"] == [built]

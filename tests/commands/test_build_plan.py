@@ -79,6 +79,9 @@ def test_a_plan_is_out_of_date_after_a_change(project: Path, fake: FakeOllama, c
         ('{"version": 1, "plans": []}', "`plan.json` is not a plan"),
         ('{"version": 1, "keep": 3, "models": [], "plans": [1]}', "`plan.json` is not a plan"),
         ('{"version": 2, "keep": 3, "models": [], "plans": []}', "plan version 2 of `plan.json` is not supported"),
+        ('{"version": true, "keep": 3, "models": []}', "plan version true of `plan.json` is not supported"),
+        (f'{{"version": {"1" * 5000}}}', "`plan.json` is not a plan"),
+        (f'{{"version": "{"1" * 5000}"}}', f'plan version "{"1" * 80}"… of `plan.json` is not supported'),
     ],
 )
 def test_a_file_that_is_not_a_plan(project: Path, text: str, message: str) -> None:
@@ -96,7 +99,13 @@ def test_a_file_that_is_not_a_plan(project: Path, text: str, message: str) -> No
         ("keep", "true"),
         ("keep", "1e400"),
         ("name", '"a b"'),
+        ("keep", "1" * 5000),
         ("modelfile", "null"),
+        ("modelfile", r'"a\\u0000b"'),
+        ("modelfile", r'"a\\ud800b"'),
+        ("name", r'"a\\ud800:v1"'),
+        ("host", r'"http://a\\ud800"'),
+        ("host", '"http://a:99999999"'),
         ("quantize", "null"),
         ("base", "[" * 400 + "]" * 400),
     ],
@@ -114,6 +123,14 @@ def test_a_plan_file_without_the_plan(project: Path) -> None:
     (project / "plan.json").write_text('{"version": 1, "keep": 3, "models": [], "plans": []}')
     ran = mf("build", "--plan", "plan.json")
     assert (ran.code, ran.err) == (3, "error: `plan.json` has no plan for any model\nhelp: it has nothing\n")
+    (project / "plan.json").write_text(
+        '{"version": 1, "keep": 3, "models": [{"name": "bot:v1", "modelfile": "Modelfile", "quantize": ""}],'
+        ' "plans": []}'
+    )
+    for names in ((), ("bot:v1",)):
+        ran = mf("build", *names, "--plan", "plan.json")
+        what = "bot:v1" if names else "any model"
+        assert (ran.code, ran.err) == (3, f"error: `plan.json` has no plan for {what}\nhelp: it has nothing\n")
     missing = mf("build", "bot:v1", "--plan", "missing")
     assert (missing.code, missing.err) == (3, "error: cannot read `missing`: no such file or directory\n")
     assert mf("build", "bot:v1", "--plan-out", "plan.json").code == 0
@@ -171,7 +188,7 @@ def test_a_plan_needs_only_its_file_and_the_modelfiles(  # in CI, another job ex
     ran = mf("build", "--plan", "../plans/now.json", "--json")
     assert ran.code == 0, ran
     assert [(built["name"], built["host"]) for built in json.loads(ran.out)] == [
-        (model["name"], fake.url) for model in planned["models"]
+        (plan["name"], fake.url) for plan in planned["plans"]
     ]
     assert {*fake.models} == {model["name"] for model in planned["models"]}
 
@@ -285,6 +302,28 @@ def test_the_command_to_execute_a_written_plan_is_printed(project: Path) -> None
         assert ran.err == "wrote the plan to `my plan.json`; execute it with `mf build --plan 'my plan.json'`\n"
     assert mf("build", "bot:v1", "--plan-out", "-").code == 2
     assert not (project / "-").exists()
+
+
+@pytest.mark.parametrize("text", ["# Notes.\n", "{}", "\0", '{"version": 1}', "[" * 100_000])
+def test_a_plan_replaces_no_other_file(project: Path, fake: FakeOllama, text: str) -> None:
+    (project / "notes").write_text(text)
+    ran = mf("build", "bot:v1", "--plan-out", "notes")
+    hint = "write the plan to another file, or remove this one first"
+    assert (ran.code, ran.err) == (3, f"error: `notes` exists and is not a plan\nhelp: {hint}\n")
+    assert (project / "notes").read_text() == text
+    assert not fake.requests
+    (project / "notes").write_text("")
+    for _ in range(2):
+        assert mf("build", "bot:v1", "--plan-out", "notes").code == 0
+
+
+def test_a_plan_may_name_files_whose_names_are_not_utf_8(project: Path, fake: FakeOllama) -> None:
+    (project / "b\udcff.Modelfile").write_text("# For tests.\nFROM ./weights.gguf\n")
+    ran = mf("build", "bot:v1", "-f", "b\udcff.Modelfile", "--plan-out", "plan.json")
+    assert ran.code == 0, ran
+    assert '"modelfile": "b\\udcff.Modelfile"' in (project / "plan.json").read_text(encoding="utf-8")
+    assert mf("build", "--plan", "plan.json").code == 0
+    assert [*fake.models] == ["bot:v1"]
 
 
 def test_the_hint_for_a_missing_modelfile_is_the_option_that_names_it(models: Path) -> None:

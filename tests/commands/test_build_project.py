@@ -43,7 +43,7 @@ def test_models_based_on_a_failed_one_are_skipped(models: Path, fake: FakeOllama
     fake.fault("/api/create", Status(500, '{"error": "boom"}'))
     ran = mf("build")
     assert ran.code == 3
-    assert [line.split()[0] for line in ran.out.splitlines()] == ["MODEL", "bot:v1", "base:v1"]
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["MODEL", "base:v1", "bot:v1"]
     assert "skipped: base:v1 failed" in ran.out
     assert "refused: boom" in ran.err
     assert mf("build", "--json").code == 0
@@ -125,15 +125,15 @@ def test_an_error_in_one_modelfile_fails_that_model_alone(fake: FakeOllama) -> N
     assert ran.code == 3
     assert [line.split("  mf1:")[0].split(maxsplit=1) for line in ran.out.splitlines()] == [
         ["MODEL", "RESULT                   FINGERPRINT"],
-        ["bot:v1", "skipped: base:v1 failed"],
         ["base:v1", "failed"],
         ["other:v1", "built                  "],
+        ["bot:v1", "skipped: base:v1 failed"],
     ]
     assert ran.err.startswith("bots/Modelfile:3:19: error MF302")
     assert ran.err.endswith(f"error: base:v1 on {fake.url}: `bots/Modelfile` has errors\nhelp: {HINT}\n")
     assert [*fake.models] == ["other:v1"]
     again = mf("build", "--json")
-    skipped, failed, fine = json.loads(again.out)
+    failed, fine, skipped = json.loads(again.out)
     assert again.code == 3
     assert skipped == {"name": "bot:v1", "host": fake.url, "skipped": "base:v1 failed"}
     assert failed == {"name": "base:v1", "host": fake.url, "error": ERROR}
@@ -158,12 +158,12 @@ def test_an_unusable_modelfile_fails_that_model_alone(
     if text:
         (broken / "bots" / "Modelfile").write_text(text)
     ran = mf("build", "--json")
-    assert (ran.code, json.loads(ran.out)[1]["error"]["message"]) == (3, error)
+    assert (ran.code, json.loads(ran.out)[0]["error"]["message"]) == (3, error)
     assert [*fake.models] == ["other:v1"]
 
 
 def test_a_plan_with_a_failed_model_is_printed_and_not_written(broken: Path, fake: FakeOllama) -> None:
-    ran = mf("build", "--plan-out", "plan.json", "--exit-code")
+    ran = mf("build", "--plan-out", "plan.json", "--dry-run", "--exit-code")
     assert ran.code == 3
     assert ran.out.startswith(f"other:v1 on {fake.url}, Ollama 0.9.3\n")
     assert ran.out.endswith(f"bot:v1 on {fake.url}\n  skipped      base:v1 cannot be built\n")
@@ -223,16 +223,35 @@ def test_nothing_of_a_project_is_built_if_the_lock_rules_out_a_model(models: Pat
     ran = mf("build")
     assert ran.code == 3
     assert [line.split(maxsplit=1) for line in ran.out.splitlines()] == [
-        ["MODEL", "RESULT                  FINGERPRINT"],
+        ["MODEL", "RESULT                        FINGERPRINT"],
+        ["base:v1", "skipped: bot:v1 is ruled out"],
+        ["other:v1", "skipped: bot:v1 is ruled out"],
         ["bot:v1", "failed"],
-        ["base:v1", "skipped: bot:v1 failed"],
-        ["other:v1", "skipped: bot:v1 failed"],
     ]
     assert ran.err.startswith(f"error: bot:v1 on {fake.url}: base:v1 has changed since `mf pin` ")
     assert "run `mf pin` if " in ran.err
     assert digests(fake) == before
     items = json.loads(mf("build", "--json").out)
-    assert [item.get("skipped") for item in items] == [None, "bot:v1 failed", "bot:v1 failed"]
+    assert [item.get("skipped") for item in items] == ["bot:v1 is ruled out", "bot:v1 is ruled out", None]
+
+
+def test_several_models_are_built_by_name_each_with_the_tag_that_is_listed(models: Path, fake: FakeOllama) -> None:
+    (models / "mf.toml").write_text((models / "mf.toml").read_text().replace('"v1"', '"v2"', 1))
+    ran = mf("build", "bot", "base:v1", "--json")
+    assert [item["name"] for item in json.loads(ran.out)] == ["base:v1", "bot:v2"]
+    assert {*fake.models} == {"base:v1", "bot:v2"}
+    one = mf("build", "bot", "BOT:v2", "--file", "Modelfile")
+    assert (one.code, one.err.splitlines()[0]) == (2, "error: --file can be used with a single NAME only")
+    assert mf("build", "base").out.startswith("base:v1 is up to date")
+    unknown = mf("build", "bot", "other")
+    assert (unknown.code, unknown.err.splitlines()[0]) == (2, "error: `other` has no tag")
+
+
+def test_an_option_for_scripts_needs_a_dry_run(project: Path) -> None:
+    ran = mf("build", "bot:v1", "--plan-out", "plan.json", "--exit-code")
+    assert (ran.code, ran.err) == (2, "error: --exit-code needs --dry-run\n")
+    assert mf("build", "bot:v1", "--plan-out", "plan.json", "--dry-run", "--exit-code").code == 1
+    assert (project / "plan.json").exists()
 
 
 def test_the_rest_of_a_locked_project_is_built_if_a_modelfile_has_errors(broken: Path, fake: FakeOllama) -> None:

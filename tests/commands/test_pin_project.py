@@ -49,8 +49,8 @@ def test_edit_pin_build(models: Path, fake: FakeOllama, change: str, *, built: b
     ran = mf("build", "--json")
     assert ran.code == 0, ran
     assert [item["fingerprint"] for item in json.loads(ran.out)] == [
-        pins["Modelfile"][0],
         pins["base.Modelfile"][0],
+        pins["Modelfile"][0],
     ]
     assert clean()
     written = (models / "mf.lock").read_text()

@@ -206,7 +206,8 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         events: Receives progress.
 
     Returns:
-        An outcome for each store and target: `Succeeded` with a `Built` as its `result`, `Failed`, or `Skipped`.
+        An outcome for each store and target, bases first: `Succeeded` with a `Built` as its `result`, `Failed`, or
+        `Skipped`.
 
     Raises:
         UsageError: Models are based on one another in a circle, or two have one name.
@@ -232,7 +233,7 @@ def _build_all(
     batch: _Batch, store: Store, prepared: Mapping[ModelName, Outcome[_Prepared]], on_plan: OnPlan
 ) -> Mapping[ModelName, Outcome[Built]]:
     graph, plan_file = batch.graph, batch.plan_file
-    if ruled_out := refused({name: prepared[name] for name in graph.names}):
+    if ruled_out := refused(prepared):
         return ruled_out
 
     def approve(plan: Plan) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice, takewhile, zip_longest
@@ -26,6 +27,8 @@ _BY_CACHE: Final = {"nothing_to_do", "changes", "pending"}
 _WIDTH: Final = 80
 """Characters of a long text that a message shows."""
 _AGAIN: Final = "write it again with --plan-out"
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+"""A byte of a path that is not UTF-8; only JSON's escape can express it."""
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
@@ -73,6 +76,29 @@ def _step(step: Step, version: str) -> dict[str, Any]:  # noqa: PLR0911  # one f
             assert_never(step)
 
 
+def check_replaceable(path: Path) -> None:
+    """Check that a plan file may be written to a path, so that no other file is overwritten by mistake.
+
+    Raises:
+        InputError: A file that is not a plan is there, or it cannot be read.
+    """
+    try:
+        content = path.read_bytes() if path.is_file() else b""
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    if content.strip() and not _is_plan(content):
+        hint = "write the plan to another file, or remove this one first"
+        raise InputError(f"`{path}` exists and is not a plan", hint=hint)
+
+
+def _is_plan(content: bytes) -> bool:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and {"version", "keep", "models", "plans"} <= found.keys()
+
+
 def dumps(targets: Iterable[Target], plans: Iterable[Plan], folder: Path, keep: int) -> str:
     """Return the text of a plan file in a folder: the models to build, and their plans."""
     content = {
@@ -84,7 +110,8 @@ def dumps(targets: Iterable[Target], plans: Iterable[Plan], folder: Path, keep: 
         ],
         "plans": [plan_as_json(plan) for plan in plans],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def _from(folder: Path, path: Path) -> str:
@@ -101,7 +128,8 @@ class _Model:
 
 def _model(item: Any, folder: Path) -> _Model:
     match item:
-        case {"name": str(name), "modelfile": str(path), "quantize": str(kind)}:
+        case {"name": str(name), "modelfile": str(path), "quantize": str(kind)} if "\0" not in path:
+            os.fsencode(path)  # raises a ValueError if no file can have that name
             at = Path(os.path.normpath(folder.resolve() / path))
             return _Model(name=ModelName.parse(name), path=at, quantize=kind)
         case _:
@@ -139,8 +167,8 @@ class PlanFile:
         self._path = path
         try:
             content = json.loads(path.read_bytes())
-            if content["version"] != VERSION:
-                what = f"plan version {content['version']} of `{path}` is not supported"
+            if type(version := content["version"]) is not int or version != VERSION:
+                what = f"plan version {_short(version, None)} of `{path}` is not supported"
                 raise InputError(what, hint=_AGAIN)
             self._plans = {(str(plan["name"]), str(plan["host"])): plan for plan in content["plans"]}
             self._models = [_model(item, path.parent) for item in content["models"]]
@@ -151,17 +179,18 @@ class PlanFile:
         except (ValueError, RecursionError, TypeError, KeyError, UsageError) as error:
             raise _not_a_plan(path) from error
 
-    def targets(self, project: Project, name: str | None = None) -> tuple[Target, ...]:
-        """Return the models to build: the one of that name, or all.
+    def targets(self, project: Project, names: Iterable[str] | None = None) -> tuple[Target, ...]:
+        """Return the models to build: those of the names, or all.
 
         Raises:
-            UsageError: The name is not valid.
-            VerificationError: There is none.
+            UsageError: A name is not valid.
+            VerificationError: There is no plan for one of them.
         """
-        wanted = ModelName.parse(name) if name is not None else None
-        found = [model for model in self._models if wanted is None or model.name.same_as(wanted)]
-        if not found:
-            raise self._missing(str(wanted) if wanted else "any model")
+        wanted = [*map(ModelName.parse, names or ())]
+        missing = [name for name in wanted if not any(name.same_as(model.name) for model in self._models)]
+        if missing or not self._models or not self._plans:
+            raise self._missing(str([*missing, *wanted][0]) if wanted else "any model")
+        found = (model for model in self._models if not wanted or any(map(model.name.same_as, wanted)))
         return tuple(project.at(model.path, model.name, quantize=model.quantize) for model in found)
 
     def expected(self, name: ModelName, location: StoreLocation) -> str | None:

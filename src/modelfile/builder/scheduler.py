@@ -43,12 +43,19 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A model that was not attempted: its base failed, or the lock rules out another model of the project."""
+    """A model that was not attempted."""
 
     name: ModelName
     store: StoreLocation
     because: ModelName
     """The model that failed; there may be others between them."""
+    ruled_out: bool = False
+    """True if that model was ruled out beforehand, so that nothing is built; false if this one is based on it."""
+
+    @property
+    def reason(self) -> str:
+        """The reason as a clause, as in `base:v1 failed`."""
+        return f"{self.because} {'is ruled out' if self.ruled_out else 'failed'}"
 
 
 Outcome: TypeAlias = Succeeded[_Result] | Failed | Skipped
@@ -63,7 +70,7 @@ def build_all(
 ) -> dict[ModelName, Outcome[_Result]]:
     """Build every model after its base; if one fails, those based on it are skipped, and all others built.
 
-    A single model is built in this thread.
+    A single model is built in this thread. The outcomes are in the order of building.
 
     Raises:
         UsageError: Models are FROM one another in a circle.
@@ -88,7 +95,8 @@ def build_all(
     return {
         name: outcomes.get(name)
         or Skipped(name=name, store=store, because=_failed_dependency(name, graph.base, outcomes))
-        for name in graph.names
+        for layer in graph.layers()
+        for name in layer
     }
 
 
@@ -97,7 +105,9 @@ def refused(planned: Mapping[ModelName, Outcome[Any]]) -> dict[ModelName, Failed
     for name, outcome in planned.items():
         if isinstance(outcome, Failed) and isinstance(outcome.error, VerificationError):
             return {
-                other: Skipped(name=other, store=was.store, because=name) if isinstance(was, Succeeded) else was
+                other: Skipped(name=other, store=was.store, because=name, ruled_out=True)
+                if isinstance(was, Succeeded)
+                else was
                 for other, was in planned.items()
             }
     return None

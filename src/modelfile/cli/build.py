@@ -35,9 +35,9 @@ _INTERRUPTED = "nothing is half-done; run it again, finished uploads are reused"
 
 
 def build(  # noqa: PLR0913  # the command's options
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="[NAME:TAG]", help="Model to build; default: all in mf.toml, or in the plan."),
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME:TAG]...", help="Models to build; default: all in mf.toml, or in the plan."),
     ] = None,
     file: Annotated[
         str | None, typer.Option("--file", "-f", metavar="FILE", help="Modelfile; default: ./Modelfile.")
@@ -68,17 +68,17 @@ def build(  # noqa: PLR0913  # the command's options
 ) -> None:
     """Build models from Modelfiles on an Ollama server, and verify them.
 
-    Does nothing if the model is already up to date. Without NAME, builds all models that mf.toml lists, each after its
-    base. If one fails, the others are still built, except those based on it. If mf.lock rules one out beforehand,
-    nothing is built.
+    Does nothing if the model is already up to date. Without NAME, builds all models that mf.toml lists; without TAG,
+    the tag that mf.toml lists. Each model is built after its base. If one fails, the others are still built, except
+    those based on it. If mf.lock rules one out beforehand, nothing is built.
 
     With --json: {"name", "host", "fingerprint", "digest", "ollama", "built", "backup", "concurrent_build",
     "rewritten"}; for a plan {"name", "host", "ollama", "nothing_to_do", "existing", "base", "steps",
-    "expected_fingerprint", "changes", "pending"}. Without NAME, or for several servers, a list, with {"name", "host",
-    "error"} for failures and {"name", "host", "skipped"} for models based on them.
+    "expected_fingerprint", "changes", "pending"}. Unless a single NAME and server are given, a list, bases first, with
+    {"name", "host", "error"} for failures and {"name", "host", "skipped"} for models that were not attempted.
     """
     only_plan = dry_run or plan_out is not None
-    if exit_code and not only_plan:
+    if exit_code and not dry_run:
         raise UsageError("--exit-code needs --dry-run")
     if plan is not None:
         _check_plan_options(only_plan=only_plan, others=bool(file or quantize or latest or keep is not None))
@@ -87,13 +87,13 @@ def build(  # noqa: PLR0913  # the command's options
     project = load_project()
     plan_file = _load_plan(plan) if plan is not None else None
     if plan_file:
-        targets, keep = plan_file.targets(project, name), plan_file.keep
+        targets, keep = plan_file.targets(project, names), plan_file.keep
     else:
-        targets = _targets(project, name, file, latest=latest, quantize=quantize)
+        targets = _targets(project, names or [], file, latest=latest, quantize=quantize)
         keep = project.config.keep if keep is None else keep
     addresses = _addresses(host, plan_file)
     warn_of_newer_locks(targets)
-    request = _Options(targets, addresses, keep, as_json=as_json, several=name is None or len(addresses) > 1)
+    request = _Options(targets, addresses, keep, as_json=as_json, several=len(names or ()) != 1 or len(addresses) > 1)
     if only_plan:
         complete = _plan(request, project, plan_out)
         raise typer.Exit(ExitCode.FINDINGS if exit_code and not complete else ExitCode.CLEAN)
@@ -143,10 +143,12 @@ def _load_plan(path: str) -> PlanFile:
 
 
 def _targets(
-    project: Project, name: str | None, file: str | None, *, latest: bool, quantize: str
+    project: Project, names: list[str], file: str | None, *, latest: bool, quantize: str
 ) -> tuple[Target, ...]:
-    if name is not None:
-        return (project.target(name, file=file, latest=latest, quantize=quantize),)
+    if file and len(names) > 1:
+        raise UsageError("--file can be used with a single NAME only", hint="list the models in mf.toml")
+    if names:
+        return tuple(project.target(name, file=file, latest=latest, quantize=quantize) for name in names)
     if file or latest:
         raise UsageError("--file and --latest need a NAME", hint="name the model, as in `mf build my-bot:v1`")
     if quantize:
@@ -187,11 +189,13 @@ def _checker(project: Project) -> Callable[[Target], None]:
 def _plan(request: _Options, project: Project, out: str | None) -> bool:
     """Make plans, print them and write them; return whether there is nothing to do."""
     from modelfile.builder.api import plan
-    from modelfile.builder.planfile import dumps, plan_as_json
+    from modelfile.builder.planfile import check_replaceable, dumps, plan_as_json
     from modelfile.builder.scheduler import Succeeded
     from modelfile.report.plans import print_plans
 
     terminal = current.get()
+    if out is not None:
+        check_replaceable(Path(out))
     with _stores(request, "planning") as (stores, events):
         outcomes = plan(request.targets, stores, keep=request.keep, check=_checker(project), events=events)
     _raise_single(outcomes, request)

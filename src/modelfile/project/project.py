@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -86,8 +87,10 @@ class Project:
     def target(self, name: str, *, file: str | None = None, latest: bool = False, quantize: str = "") -> Target:
         """Return one model to build: of a file, or as the configuration lists it, or of `./Modelfile`.
 
+        The configuration lists a model with one tag; its Modelfile is that of its other tags, too.
+
         Args:
-            name: The model's name with its tag.
+            name: The model's name; its tag may be missing if the configuration lists it.
             file: The Modelfile, `-` for standard input.
             latest: Whether a name without a tag means `latest`.
             quantize: The type to quantize the weights to.
@@ -97,11 +100,14 @@ class Project:
             InputError: Nothing says which Modelfile is meant, and there is no `./Modelfile`.
         """
         model = ModelName.parse(name)
+        found = [target for target in self.targets if model.same_model_as(target.named)]
+        listed = next((target for target in found if model.same_as(target.named)), found[0] if found else None)
         if not model.tagged and not latest:
-            hint = f"write {name}:v1, or --latest if `latest` is meant: it changes for everybody who calls {name}"
-            raise UsageError(f"`{name}` has no tag", hint=hint)
-        listed = next((target for target in self.targets if not file and model.same_as(target.named)), None)
-        if listed:
+            if listed is None:
+                hint = f"write {name}:v1, or --latest if `latest` is meant: it changes for everybody who calls {name}"
+                raise UsageError(f"`{name}` has no tag", hint=hint)
+            model = replace(model, tag=listed.named.tag, tagged=True)
+        if listed and not file:
             return Target(self, listed.path, name=model, quantize=quantize or listed.quantize)
         target = self.at(Path(file or "Modelfile"), model, quantize=quantize)
         try:

@@ -146,8 +146,8 @@ def outcome_as_json(outcome: Outcome[_Result], result_as_json: Callable[[_Result
             return key | result_as_json(result)
         case Failed(error=error):
             return key | error_as_json(error)
-        case Skipped(because=because):
-            return key | {"skipped": f"{because} failed"}
+        case Skipped(reason=reason):
+            return key | {"skipped": reason}
         case _:
             assert_never(outcome)
 

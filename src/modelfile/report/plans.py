@@ -47,7 +47,8 @@ def print_built(built: Built, terminal: Terminal) -> None:
 
 
 def _print_notes(built: Built, terminal: Terminal) -> None:
-    if built.unchanged and not built.plan.nothing_to_do:
+    """Print all that is worth knowing about a model that was not up to date."""
+    if built.unchanged:
         terminal.write(_row("unchanged", "run `mf pin`, so that the next build can skip it"))
     if built.backup:
         terminal.write(_row("backup", short_name(built.backup)))
@@ -85,8 +86,9 @@ def print_outcomes(outcomes: Collection[Outcome[Built]], terminal: Terminal) -> 
 
 
 def _has_notes(built: Built) -> bool:
-    unchanged = built.unchanged and not built.plan.nothing_to_do
-    return bool(unchanged or built.backup or built.concurrent_build or built.rewritten[0])
+    if built.plan.nothing_to_do:
+        return False
+    return bool(built.unchanged or built.backup or built.concurrent_build or built.rewritten[0])
 
 
 def print_plans(outcomes: Collection[Outcome[Plan]], terminal: Terminal) -> None:
@@ -118,8 +120,8 @@ def _result(outcome: Outcome[Built]) -> tuple[str, str]:
             return word, built.created.fingerprint
         case Failed():
             return "failed", ""
-        case Skipped(because=because):
-            return f"skipped: {because} failed", ""
+        case Skipped(reason=reason):
+            return f"skipped: {reason}", ""
         case _:
             assert_never(outcome)
 

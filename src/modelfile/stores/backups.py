@@ -63,13 +63,9 @@ def backups_of(name: ModelName, listed: Iterable[ListedModel]) -> tuple[ListedMo
 
 
 def _aliases(name: ModelName, suffix: str, listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
-    aliases = ((model, _ALIAS.fullmatch(model.name.tag)) for model in listed if _is_tag_of(name, model.name))
+    aliases = ((model, _ALIAS.fullmatch(model.name.tag)) for model in listed if name.same_model_as(model.name))
     found = (model for model, match in aliases if match and (match["suffix"] or "").lower() == suffix)
     return tuple(sorted(found, key=lambda model: model.modified, reverse=True))
-
-
-def _is_tag_of(name: ModelName, other: ModelName) -> bool:
-    return replace(other, tag=name.tag).same_as(name)
 
 
 def back_up(name: ModelName, store: Store, limit: int) -> ModelName | None:
@@ -212,7 +208,7 @@ def _newest_different(
 
 def _hint(name: ModelName, listed: tuple[ListedModel, ...]) -> str:
     """Return the hint of a missing backup: the other tags of the model that have some."""
-    tags = (model.name for model in listed if _is_tag_of(name, model.name) and not model.name.same_as(name))
+    tags = (model.name for model in listed if name.same_model_as(model.name) and not model.name.same_as(name))
     if others := sorted(str(tag) for tag in tags if backups_of(tag, listed)):
         return f"there are backups of {', '.join(others)}"
     return "`mf build` backs up a tag that it overwrites, unless --keep is 0"

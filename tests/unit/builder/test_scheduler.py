@@ -59,13 +59,13 @@ def test_what_depends_on_a_failure_is_not_tried() -> None:
 
     outcomes = build_all(Graph({D: C, C: B, B: A, A: None, E: A}), HERE, build_one)
     assert outcomes == {
-        D: Skipped(name=D, store=HERE, because=B),
-        C: Skipped(name=C, store=HERE, because=B),
-        B: Failed(name=B, store=HERE, error=error),
         A: Succeeded(name=A, store=HERE, result="a:v1"),
+        B: Failed(name=B, store=HERE, error=error),
         E: Succeeded(name=E, store=HERE, result="e:v1"),
+        C: Skipped(name=C, store=HERE, because=B),
+        D: Skipped(name=D, store=HERE, because=B),
     }
-    assert list(outcomes) == [D, C, B, A, E]
+    assert list(outcomes) == [A, B, E, C, D]
     assert sorted(map(str, tried)) == ["a:v1", "b:v1", "e:v1"]
 
 

@@ -106,17 +106,29 @@ def test_a_target_by_name_by_file_or_here(folder: Path) -> None:
     assert project.target("BOT:v1").path == Path("bot/Modelfile")
     assert project.target("bot:v2", file="base/Modelfile").path == Path("base/Modelfile")
     with pytest.raises(InputError, match="Modelfile") as missing:
-        project.target("bot:v2")
+        project.target("other:v2")
     assert "bot:v1, base:v1" in (missing.value.hint or "")
     (folder / "Modelfile").write_text("FROM x:y\n")
-    assert Project().target("bot:v2").path == Path("Modelfile")
+    assert Project().target("other:v2").path == Path("Modelfile")
+
+
+def test_other_tags_of_a_listed_model_are_built_from_its_modelfile(folder: Path) -> None:
+    (folder / "Modelfile").write_text("FROM x:y\n")
+    target = Project().target("bot:v2")
+    assert (str(target.name), target.path) == ("bot:v2", Path("bot/Modelfile"))
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_tag_is_required() -> None:
-    with pytest.raises(UsageError, match="`bot`"):
-        Project().target("bot")
+    with pytest.raises(UsageError, match="`other`"):
+        Project().target("other")
     assert str(Project().target("bot", file="bot/Modelfile", latest=True).name) == "bot:latest"
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_tag_of_a_listed_model_need_not_be_given() -> None:
+    assert str(Project().target("BOT").name) == "BOT:v1"
+    assert str(Project().target("bot", file="base/Modelfile").name) == "bot:v1"
 
 
 def test_a_lock_is_written_at_the_root_of_the_repository_or_beside_the_configuration(folder: Path) -> None:
