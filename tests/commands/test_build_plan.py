@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.fakes.faults import Status
 from tests.fakes.ollama import FakeOllama
 from tests.support.building import BASE, LOCAL, UPON, digests
 from tests.support.cli import mf
@@ -350,3 +351,21 @@ def test_a_plan_names_the_backups_to_evict(project: Path) -> None:
     ran = mf("build", "bot:v1", "--keep", "1")
     assert f"  evict        {backups[3]}, {backups[2]}, {backups[1]}\n" in ran.err
     assert re.search(r"  backup       bot:sha256-[0-9a-f]{12}…-v1\n", ran.out)
+
+
+@pytest.mark.parametrize("configured", [True, False])
+@pytest.mark.usefixtures("project")
+def test_a_plan_does_not_decide_who_gets_the_key(fake: FakeOllama, configured: bool) -> None:  # noqa: FBT001
+    assert mf("build", "bot:v1", "--plan-out", "plan.json").code == 0
+    fake.keys.clear()
+    fake.fault("", Status(401, '{"error": "unauthorized"}'), times=99)
+    environ = {"OLLAMA_API_KEY": "geheim-0123456789"} | ({} if configured else {"OLLAMA_HOST": "127.0.0.1:9"})
+    ran = mf("build", "--plan", "plan.json", environ=environ)
+    assert ran.code == 3
+    assert fake.keys == {"Bearer geheim-0123456789" if configured else ""}
+    confirm = f"OLLAMA_API_KEY was not sent, as only the plan names this server: pass `--host {fake.url}` to confirm it"
+    hint = "it rejects the key in OLLAMA_API_KEY" if configured else confirm
+    assert ran.err == f"error: {fake.url} refused: unauthorized\nhelp: {hint}\n"
+    fake.keys.clear()
+    assert mf("build", "--plan", "plan.json", "--host", fake.url, environ=environ).code == 3
+    assert fake.keys == {"Bearer geheim-0123456789"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.contracts.backups_contract import hold
-from tests.fakes.faults import ErrorLine, NoSuccess, Status
+from tests.fakes.faults import ErrorLine, Garbage, NoSuccess, Status
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.store import published
 from tests.support import cli
@@ -96,6 +96,20 @@ def test_ls_lists_models_by_age_and_pattern(store: ServerStore) -> None:
 def test_ages(ago: timedelta, text: str) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     assert models.age(now, now - ago) == text
+
+
+@pytest.mark.usefixtures("store")
+def test_ls_ignores_invalid_names(fake: FakeOllama) -> None:
+    names = ("a b:v1", "\x1b[2J", "x" * 90 + ":v1", "", "bot:v1")
+    rest = {"digest": "0" * 64, "size": 1, "modified_at": "2026-01-01T00:00:00Z"}
+    tags = [{"name": name, **rest} for name in names]
+    fake.fault("/api/tags", Garbage(json.dumps({"models": tags}).encode()), times=2)
+    shown = f"`a b:v1`, `<U+001B>[2J`, `{'x' * 80}` and 1 more"
+    warning = f"warning: {fake.url} lists invalid model names, which are ignored: {shown}\n"
+    listed = mf("ls")
+    assert (listed.code, listed.err) == (0, warning)
+    assert listed.out.startswith("NAME    ")
+    assert [model["name"] for model in json.loads(mf("ls", "--json").out)] == ["bot:v1"]
 
 
 def test_rollback_restores_and_undoes(store: ServerStore) -> None:

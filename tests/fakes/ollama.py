@@ -73,6 +73,8 @@ class FakeOllama:
         """Behave as `version`, with blobs that say they are in `models_path`; `allow` unknown fields and paths."""
         self.version = version
         self.requests: list[Logged] = []
+        self.keys: set[str] = set()
+        """The values of the header Authorization, the empty one too."""
         self.violations: list[str] = []
         self.lock = RLock()
         self.leaving = Event()
@@ -242,6 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _logged(self, body: bytes) -> dict[str, Any]:
         """Log a request, and compare it with the fields of its path."""
+        self._fake.keys.add(self.headers.get("Authorization", ""))
         path, sent = self.path, self.headers.get("Content-Type", "").partition(";")[0]
         upload = self.command == "POST" and path.startswith("/api/blobs/")
         wanted = ("", "application/octet-stream") if upload else ("application/json",) if path in FIELDS else ("",)

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from modelfile.addresses import ServerAddress
-from modelfile.cli.options import AsJson, address_of, load_project, opener, print_for_build, warn_of_newer_locks
+from modelfile.cli.options import (
+    AsJson,
+    address_of,
+    load_project,
+    open_planned,
+    opener,
+    print_for_build,
+    warn_of_newer_locks,
+)
 from modelfile.errors import ExitCode, UsageError
 from modelfile.events import Events
 from modelfile.filesystem import write_atomic
@@ -93,7 +101,8 @@ def build(  # noqa: PLR0913  # the command's options
         keep = project.config.keep if keep is None else keep
     addresses = _addresses(host, plan_file)
     warn_of_newer_locks(targets)
-    request = _Options(targets, addresses, keep, as_json=as_json, several=len(names or ()) != 1 or len(addresses) > 1)
+    several, confirmed = len(names or ()) != 1 or len(addresses) > 1, bool(host) or plan_file is None
+    request = _Options(targets, addresses, keep, as_json=as_json, several=several, confirmed=confirmed)
     if only_plan:
         complete = _plan(request, project, plan_out)
         raise typer.Exit(ExitCode.FINDINGS if exit_code and not complete else ExitCode.CLEAN)
@@ -115,6 +124,8 @@ class _Options:
     as_json: bool
     several: bool
     """True to print a list of results."""
+    confirmed: bool
+    """True if the user has named the servers, not only a plan."""
 
 
 def _check_plan_options(*, only_plan: bool, others: bool) -> None:
@@ -175,7 +186,8 @@ def _addresses(given: list[str] | None, plan_file: PlanFile | None) -> tuple[Ser
 @contextmanager
 def _stores(request: _Options, title: str) -> Iterator[tuple[list[Store], Events]]:
     with ExitStack() as closing, progress(title, current.get()) as events:
-        yield [closing.enter_context(opener.get()(address)) for address in request.addresses], events
+        open_store = opener.get() if request.confirmed else open_planned
+        yield [closing.enter_context(open_store(address)) for address in request.addresses], events
 
 
 def _checker(project: Project) -> Callable[[Target], None]:

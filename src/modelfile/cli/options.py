@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
-from modelfile.errors import InputError
+from modelfile.errors import InputError, UsageError
 from modelfile.report.terminal import current
 
 if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
@@ -39,10 +39,12 @@ OpenStore: TypeAlias = "Callable[[ServerAddress], AbstractContextManager[Store]]
 """Function that opens the store of a server."""
 
 
-def _open_server(address: ServerAddress) -> AbstractContextManager[Store]:
+def _open_server(address: ServerAddress, *, withheld: str = "") -> AbstractContextManager[Store]:
     from modelfile.stores.open import open_store
 
-    return open_store(address, key=current.get().environ.get("OLLAMA_API_KEY", ""))
+    terminal = current.get()
+    key = terminal.environ.get("OLLAMA_API_KEY", "")
+    return open_store(address, key=key, withheld=withheld, on_warning=terminal.print_warning)
 
 
 opener: Final[ContextVar[OpenStore]] = ContextVar("opener", default=_open_server)
@@ -77,6 +79,18 @@ def open_store(host: str | None) -> AbstractContextManager[Store]:
         UsageError: The address is not valid.
     """
     return opener.get()(address_of(host))
+
+
+def open_planned(address: ServerAddress) -> AbstractContextManager[Store]:
+    """Open the store of a server that a plan names; the key is sent only if the user has configured that server."""
+    from modelfile.addresses import ServerAddress
+
+    opened, configured = opener.get(), None
+    with contextlib.suppress(UsageError):  # an invalid address is nobody's
+        configured = ServerAddress.parse(current.get().environ.get("OLLAMA_HOST", ""))
+    if opened is not _open_server or address == configured:
+        return opened(address)
+    return _open_server(address, withheld=f"only the plan names this server: pass `--host {address}` to confirm it")
 
 
 def print_for_build(target: Target, found: tuple[Diagnostic, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from modelfile.addresses import ServerAddress
@@ -15,7 +15,13 @@ from modelfile.stores.protocol import Store
 
 @contextmanager
 def open_store(
-    address: ServerAddress, *, key: str = "", backoff: Backoff | None = None, timeouts: Timeouts | None = None
+    address: ServerAddress,
+    *,
+    key: str = "",
+    withheld: str = "",
+    backoff: Backoff | None = None,
+    timeouts: Timeouts | None = None,
+    on_warning: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Store]:
     """Open the store of an Ollama server; no request is sent yet.
 
@@ -27,12 +33,16 @@ def open_store(
     Args:
         address: The address of the server; `ServerAddress.parse` takes what OLLAMA_HOST takes.
         key: The bearer token for a proxy before the server; sent over https and to loopback only.
+        withheld: Why the key is not sent to this server, and what to do; default: it is sent.
         backoff: The retry policy (default: BACKOFF).
         timeouts: The timeouts of requests (default: TIMEOUTS).
+        on_warning: Called with warnings, such as invalid names in the server's list, which are ignored.
 
     Raises:
         UsageError: The key is invalid.
     """
-    transport = Transport(address, key=key, backoff=backoff or BACKOFF, timeouts=timeouts or TIMEOUTS)
+    transport = Transport(
+        address, key=key, withheld=withheld, backoff=backoff or BACKOFF, timeouts=timeouts or TIMEOUTS
+    )
     with Client(transport) as client:
-        yield ServerStore(client)
+        yield ServerStore(client, on_warning)

@@ -38,8 +38,13 @@ class Failures:
     url: str
     key: str = field(default="", repr=False)
     """Never shown."""
-    withheld: bool = False
-    """True if the key is not sent."""
+    withheld: str = ""
+    """The reason and the remedy if the key is not sent."""
+
+    @property
+    def sends_key(self) -> bool:
+        """True if there is a key, and it is sent."""
+        return bool(self.key) and not self.withheld
 
     def not_ollama(self, status: str = "") -> ServerError:
         """Return the error for an answer that Ollama would not give."""
@@ -120,7 +125,7 @@ class Failures:
 
     def _about_key(self) -> str:
         if self.withheld:
-            return "OLLAMA_API_KEY was not sent, as http:// does not encrypt it: use an https:// address"
+            return f"OLLAMA_API_KEY was not sent, as {self.withheld}"
         return "it rejects the key in OLLAMA_API_KEY" if self.key else "set OLLAMA_API_KEY to a key for it"
 
     def _without_key(self, text: str) -> str:

@@ -44,12 +44,11 @@ class Session:
         self._answered = answered
         self._fast = _timeout(timeouts, timeouts.answer)
         self._slow = _timeout(timeouts, timeouts.work)
-        sends_key = failures.key and not failures.withheld
         with failures.translated():
             try:
                 self._http = httpx.Client(
                     headers={"Accept-Encoding": "identity"}  # what unpacks to gigabytes is not asked for
-                    | ({"Authorization": f"Bearer {failures.key}"} if sends_key else {}),
+                    | ({"Authorization": f"Bearer {failures.key}"} if failures.sends_key else {}),
                     event_hooks={"response": [self._on_response]},
                     trust_env=not address.is_loopback,  # Go never sends loopback through a proxy; httpx would
                     # reading the certificates costs 15 ms, and there is nothing to verify on the way to oneself

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from modelfile.catalog.versions import release
-from modelfile.errors import NotFound, ServerError
+from modelfile.errors import NotFound, ServerError, UsageError
 from modelfile.events import Events, Progress
 from modelfile.names import ModelName
 from modelfile.stores.ollama.client import Client
@@ -18,12 +18,24 @@ from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, f
 if TYPE_CHECKING:
     from modelfile.recipe.recipe import Recipe
 
+_NAMED: Final = 3
+"""Number of invalid names that a warning shows."""
+_SHOWN: Final = 80
+"""Number of characters that it shows of each."""
+
 
 class ServerStore:
     """The models of one Ollama server."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, on_warning: Callable[[str], None] = lambda _: None) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            client: The server.
+            on_warning: Called with a warning if the server lists models with invalid names.
+        """
         self._client = client
+        self._on_warning = on_warning
         self.location = StoreLocation(url=client.url)
 
     @cached_property
@@ -32,13 +44,22 @@ class ServerStore:
         return self._client.version()
 
     def list(self) -> tuple[ListedModel, ...]:
-        """Return the models that the server has, the newest first."""
-        return newest_first(
-            ListedModel(
-                name=ModelName.parse(tag.name), digest=f"sha256:{tag.digest}", size=tag.size, modified=tag.modified_at
-            )
-            for tag in self._client.tags()
-        )
+        """Return the models that the server has, the newest first; those with invalid names cannot be used."""
+        listed, invalid = list[ListedModel](), list[str]()
+        for tag in self._client.tags():
+            try:
+                name = ModelName.parse(tag.name)
+            except UsageError:
+                invalid.append(tag.name)
+            else:
+                listed.append(
+                    ListedModel(name=name, digest=f"sha256:{tag.digest}", size=tag.size, modified=tag.modified_at)
+                )
+        if invalid:
+            names = ", ".join(f"`{name[:_SHOWN]}`" for name in invalid[:_NAMED])
+            more = f" and {len(invalid) - _NAMED} more" if len(invalid) > _NAMED else ""
+            self._on_warning(f"{self.location} lists invalid model names, which are ignored: {names}{more}")
+        return newest_first(listed)
 
     def find(self, name: ModelName) -> StoredModel | None:
         """Return the model of a name, if the server has it; with the name as the server spells it."""

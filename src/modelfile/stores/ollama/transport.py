@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LARGEST_ANSWER: Final = 16 << 20
 """In bytes; whatever answers more is not Ollama."""
+_UNENCRYPTED: Final = "http:// does not encrypt it: use an https:// address"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,13 @@ class Transport:
     """Requests to one server, from any number of threads; a connection is used by one of them at a time."""
 
     def __init__(
-        self, address: ServerAddress, *, key: str = "", backoff: Backoff = BACKOFF, timeouts: Timeouts = TIMEOUTS
+        self,
+        address: ServerAddress,
+        *,
+        key: str = "",
+        withheld: str = "",
+        backoff: Backoff = BACKOFF,
+        timeouts: Timeouts = TIMEOUTS,
     ) -> None:
         """Connect to nothing yet.
 
@@ -62,6 +69,7 @@ class Transport:
             address: The server.
             key: The key of a proxy in front of the server. It is sent over https and to this machine only: many
                 environments have a key for ollama.com, which nobody must read on the way to a server in the next room.
+            withheld: Why the key is not sent, if it is not, and what to do.
             backoff: How to retry.
             timeouts: How long to wait for it.
 
@@ -73,16 +81,16 @@ class Transport:
             raise UsageError("OLLAMA_API_KEY contains invalid characters", hint="copy the key again")
         local = address.scheme == "http" and address.is_loopback
         self.url = str(address)
-        self.failures = Failures(
-            url=self.url, key=key, withheld=bool(key) and address.scheme == "http" and not address.is_loopback
-        )
+        if address.scheme == "http" and not address.is_loopback:
+            withheld = withheld or _UNENCRYPTED
+        self.failures = Failures(url=self.url, key=key, withheld=withheld if key else "")
         self._address = address
         self._backoff = backoff
         self._timeouts = timeouts
         self._answered = False
         self._lock = Lock()
         """Held to change what follows."""
-        self._light = local and not key
+        self._light = local and not self.failures.sends_key
         """True while http.client is enough."""
         self._idle: list[http.client.HTTPConnection] = []
         self._session: Session | None = None

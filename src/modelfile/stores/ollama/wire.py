@@ -6,8 +6,9 @@ should be is a ValueError.
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,8 +30,12 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _HIGHEST: Final = 2**63 - 1
 _SHOWN: Final = 200
 """The number of characters of a bad value that an error shows."""
-_BLOB: Final = r"(FROM|ADAPTER|DRAFT) .*[/\\]blobs[/\\]sha256[-:]([0-9a-f]{64})"
+_BLOB: Final = re.compile(r"(FROM|ADAPTER|DRAFT) .*[/\\]blobs[/\\]sha256[-:]([0-9a-f]{64})(?:\n|\Z)")
 _NAME_WIDTH: Final = 30
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?", re.IGNORECASE)
+"""A number as Go's `%v` prints it."""
+_LONGEST_NUMBER: Final = 32
+"""In characters; Go prints the shortest form of 64 bits."""
 _RENDERER_AND_PARSER: Final = r"(?:RENDERER (.*)\n)?(?:PARSER (.*)\n)?"
 _ESCAPE: Final = r'\\(?:([abfnrtv\\"])|x([0-9a-f]{2})|u([0-9a-f]{4})|U(00[01][0-9a-f]{5}))'
 _ESCAPED: Final = dict(zip('abfnrtv\\"', '\a\b\f\n\r\t\v\\"', strict=True))
@@ -229,14 +234,14 @@ def read_show(show: ShowWire) -> Model:
     from modelfile.recipe.recipe import Message
 
     header, _, body = show.modelfile.partition("\n\n")
-    lines = (body if header.startswith("#") else show.modelfile).split("\n")
-    matches = list(itertools.takewhile(bool, (re.fullmatch(_BLOB, line) for line in lines)))
+    text, start = body if header.startswith("#") else show.modelfile, 0
     blobs: dict[str, list[str]] = {"FROM": [], "ADAPTER": [], "DRAFT": []}
-    for match in filter(None, matches):
+    while match := _BLOB.match(text, start):
         blobs[match[1]].append(f"sha256:{match[2]}")
+        start = match.end()
     if not blobs["FROM"]:
         raise ServerError("the server does not report the weights of this model", hint="is it a cloud model?")
-    renderer, parser = _renderer_and_parser(show, "\n".join(lines[len(matches) :]))
+    renderer, parser = _renderer_and_parser(show, text[start:])
     return Model(
         weights=tuple(blobs["FROM"]),
         adapters=tuple(blobs["ADAPTER"]),
@@ -269,14 +274,16 @@ def _read_parameters(text: str) -> dict[str, ParameterValue]:
 
     There is one to a line, in no order; of a list, every item has a line.
     """
-    parameters: dict[str, ParameterValue] = {}
-    for line in filter(None, text.split("\n")):
+    found: dict[str, list[ParameterValue]] = {}
+    for line in (match[0] for match in re.finditer("[^\n]+", text)):
         padded = line[_NAME_WIDTH : _NAME_WIDTH + 1] == " "
         name = line[:_NAME_WIDTH].rstrip() if padded else line.partition(" ")[0]
         value = _read_value(line[_NAME_WIDTH + 1 :] if padded else line.partition(" ")[2])
-        former = parameters.get(name)
-        parameters[name] = value if former is None else (*_texts(former), *_texts(value))
-    return parameters
+        found.setdefault(name, []).append(value)
+    return {
+        name: values[0] if len(values) == 1 else tuple(item for value in values for item in _texts(value))
+        for name, values in found.items()
+    }
 
 
 def _texts(value: ParameterValue) -> tuple[str, ...]:
@@ -284,14 +291,19 @@ def _texts(value: ParameterValue) -> tuple[str, ...]:
 
 
 def _read_value(text: str) -> ParameterValue:
+    """Read a value in Go's syntax: true, false, a number, or a quoted string; anything else is a text."""
     if text in ("true", "false"):
         return text == "true"
-    try:
-        return (unquote(text),) if text.startswith('"') else float(text)
-    except ValueError as error:
-        if text.startswith('"'):
-            raise ServerError(f"the server shows a parameter that cannot be read: {text[:_SHOWN]}") from error
+    if _NUMBER.fullmatch(text):
+        number = float(text) if len(text) <= _LONGEST_NUMBER else math.inf
+        if math.isfinite(number):
+            return number
+    elif not text.startswith('"'):
         return (text,)
+    else:
+        with contextlib.suppress(ValueError):
+            return (unquote(text),)
+    raise ServerError(f"the server shows a parameter that cannot be read: {text[:_SHOWN]}")
 
 
 def unquote(text: str) -> str:
@@ -346,6 +358,6 @@ def _text(of: Mapping[str, Any], key: str, *, required: bool = False) -> str:
 
 def _number(of: Mapping[str, Any], key: str, *, required: bool = False) -> int:
     value = of.get(key, None if required else 0)
-    if not isinstance(value, int) or not -_HIGHEST <= value <= _HIGHEST:
+    if not isinstance(value, int) or isinstance(value, bool) or not -_HIGHEST <= value <= _HIGHEST:
         raise ValueError(f"{key} is not a number of bytes")
     return value

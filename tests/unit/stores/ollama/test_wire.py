@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -50,6 +51,13 @@ def test_tags() -> None:
         tags(size="1"),
         tags(size=10**400),
         tags(size=1.5),
+        tags(size=True),
+        tags(size=float("nan")),
+        tags(name=["a:b"]),
+        tags(digest="0" * 63 + "\u0660"),
+        b'{"models": [{"size": ' + b"9" * 5000 + b"}]}",
+        b'{"models": [' + b'{"name":' * 50_000,
+        b'{"models": [{"name": "\\udfff"}]}',
         tags(modified_at="now"),
         tags(modified_at="2026-01-01T00:00:00"),
     ],
@@ -97,7 +105,9 @@ def test_what_go_does_not_quote_so(text: str) -> None:
         unquote(text)
 
 
-@pytest.mark.parametrize("value", ['"\\q"', '"' + "(" * 100_000, '"' + "\\" * 99_999 + '"'])
+@pytest.mark.parametrize(
+    "value", ['"\\q"', '"' + "(" * 100_000, '"' + "\\" * 99_999 + '"', "9" * 40, "9" * 10**6, "1e999"]
+)
 def test_a_parameter_that_cannot_be_read(value: str) -> None:
     show = ShowWire(modelfile=f"FROM /blobs/sha256-{DIGEST}\n", parameters=f"stop                           {value}")
     with pytest.raises(ServerError, match="shows a parameter that cannot be read"):
@@ -108,3 +118,37 @@ def test_a_long_value_is_read_in_no_time() -> None:
     quoted = go_quote("\n" * 10**6)
     show = ShowWire(modelfile=f"FROM /blobs/sha256-{DIGEST}\n", parameters=f"stop {quoted}")
     assert read_show(show).parameters == {"stop": ("\n" * 10**6,)}
+
+
+def test_parameters_are_read_as_go_prints_them() -> None:
+    text = "num_ctx                        4096\ntop_p                          0.9\n"
+    text += "use_mmap                       true\nstop a"
+    text += '\nstop "b"\nseed                           -1e+06\nx NaN\ny +Inf\nz 1_0\nw \u0661\n'
+    show = ShowWire(modelfile=f"FROM /blobs/sha256-{DIGEST}\n", parameters=text)
+    assert read_show(show).parameters == {
+        "num_ctx": 4096.0,
+        "top_p": 0.9,
+        "use_mmap": True,
+        "stop": ("a", "b"),
+        "seed": -1e6,
+        "x": ("NaN",),
+        "y": ("+Inf",),
+        "z": ("1_0",),
+        "w": ("\u0661",),
+    }
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        ShowWire(system="\n" * 5_000_000, modelfile=f"FROM /blobs/sha256-{DIGEST}\nSYSTEM " + "\n" * 5_000_000 + "\n"),
+        ShowWire(parameters='stop "a"\n' * 500_000, modelfile=f"FROM /blobs/sha256-{DIGEST}\n"),
+        ShowWire(parameters="\n" * 5_000_000, modelfile=f"FROM /blobs/sha256-{DIGEST}\n"),
+        ShowWire(modelfile=f"ADAPTER /blobs/sha256-{DIGEST}\n" * 50_000 + f"FROM /blobs/sha256-{DIGEST}"),
+        ShowWire(modelfile=f"FROM /blobs/sha256-{DIGEST}\nFROM " + "/blobs/sha256-0" * 300_000),
+    ],
+)
+def test_a_large_answer_is_read_in_linear_time(show: ShowWire) -> None:
+    start = process_time()
+    assert read_show(show).weights
+    assert process_time() - start < 3
