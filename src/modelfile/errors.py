@@ -101,5 +101,11 @@ def cannot_write(path: Path | str, error: OSError, *, hint: str | None = None) -
 
 
 def _reason(error: OSError | ValueError) -> str:
-    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    match error:
+        case OSError():
+            reason = error.strerror or str(error)
+        case UnicodeError():
+            reason = "a name with these characters cannot exist"
+        case _:
+            reason = "a name with a NUL character cannot exist" if "null" in str(error) else str(error)
     return reason[:1].lower() + reason[1:]

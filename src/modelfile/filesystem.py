@@ -1,16 +1,18 @@
-"""Paths, atomic writes, the cache folder, and machine-wide locks."""
+"""Paths, bounded reads, atomic writes, the cache folder, and machine-wide locks."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
-from errno import ENOSPC
+from errno import EISDIR, ENOSPC
+from io import FileIO
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
-from modelfile.errors import InputError, cannot_write
+from modelfile.errors import InputError, cannot_read, cannot_write
 from modelfile.events import Events, Progress
 
 Stat: TypeAlias = Callable[[Path], os.stat_result]
@@ -35,6 +37,97 @@ def expand(text: str, folder: Path) -> Path:
     except RuntimeError:
         raise InputError(f"no such user: `{text}`") from None
     return Path(os.path.normpath(path))
+
+
+MAX_TEXT: Final = 10_000_000
+"""Largest size, in bytes, of a file that people write: a Modelfile or a configuration."""
+MAX_JSON: Final = 100_000_000
+"""Largest size, in bytes, of a file that programs write: a lock, a plan, an index of weights."""
+_READ: Final = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
+_KINDS: Final = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes | None: ...
+
+
+@contextlib.contextmanager
+def reading(path: Path | str) -> Iterator[None]:
+    """Translate the errors of the system while a file is read.
+
+    Raises:
+        InputError: The system cannot read the file.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise cannot_read(path, error) from error
+
+
+@contextlib.contextmanager
+def open_regular(path: Path | str) -> Iterator[FileIO]:
+    """Open a regular file for unbuffered reading, and never wait: to open a pipe would wait for its writer.
+
+    The file is looked at before it is opened, because to open some devices has an effect, and after it, because it
+    may have been replaced in between.
+
+    Raises:
+        InputError: It cannot be read, now or in the context; or it is a folder, a pipe, a socket or a device.
+    """
+    with reading(path):
+        try:
+            _reject_irregular(path, Path(path).stat())
+        except ValueError as error:  # no file can have this path
+            raise cannot_read(path, error) from error
+        descriptor = os.open(path, _READ)
+        try:
+            _reject_irregular(path, os.fstat(descriptor))
+        except BaseException:
+            os.close(descriptor)
+            raise
+        with FileIO(descriptor) as file:
+            yield file
+
+
+def _reject_irregular(path: Path | str, state: os.stat_result) -> None:
+    if stat.S_ISDIR(state.st_mode):
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+    if not stat.S_ISREG(state.st_mode):
+        kind = next((kind for is_kind, kind in _KINDS if is_kind(state.st_mode)), "a device")
+        raise InputError(f"cannot read `{path}`: it is {kind}, not a file")
+
+
+def read_file(path: Path | str, *, limit: int = MAX_TEXT) -> bytes:
+    """Return the content of a regular file, without waiting and without reading more than the limit.
+
+    Args:
+        path: The file; symlinks are followed.
+        limit: Largest size, in bytes.
+
+    Raises:
+        InputError: It cannot be read, is not a regular file, or is larger than the limit.
+    """
+    with open_regular(path) as file:
+        return read_up_to(limit, file, path)
+
+
+def read_up_to(limit: int, file: _Readable, path: Path | str) -> bytes:
+    """Return all that an open file still has.
+
+    Raises:
+        InputError: That is more than the limit, in bytes.
+    """
+    pieces, left = [], limit
+    while piece := file.read(min(left + 1, _PIECE)):
+        pieces.append(piece)
+        left -= len(piece)
+        if left < 0:
+            raise InputError(f"cannot read `{path}`: it has more than {limit:,} bytes, the limit for such a file")
+    return b"".join(pieces)
+
+
+_PIECE: Final = 1 << 18
+"""Bytes read at a time."""
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -14,8 +14,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from modelfile.errors import InputError, UsageError, cannot_read
-from modelfile.filesystem import write_atomic
+from modelfile.errors import InputError, UsageError
+from modelfile.filesystem import MAX_JSON, read_file, write_atomic
 from modelfile.names import ModelName, short_digest
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Instruction
@@ -153,11 +153,11 @@ class LockFile:
     @cached_property
     def _data(self) -> bytes | None:
         try:
-            return self.path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise cannot_read(self.path, error) from error
+            return read_file(self.path, limit=MAX_JSON)
+        except InputError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
 
     @cached_property
     def _content(self) -> dict[str, Any]:

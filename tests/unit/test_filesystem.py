@@ -1,14 +1,93 @@
 """Atomic writes, paths, cache entries, and locks."""
 
+import contextlib
 import os
+import socket
 import threading
+from collections.abc import Iterator
+from errno import EIO
 from pathlib import Path
 
 import pytest
 
 from modelfile.errors import InputError
 from modelfile.events import Progress
-from modelfile.filesystem import cache_folder, expand, name_lock, read_entry, relative_to, write_atomic, write_entry
+from modelfile.filesystem import (
+    cache_folder,
+    expand,
+    name_lock,
+    open_regular,
+    read_entry,
+    read_file,
+    relative_to,
+    write_atomic,
+    write_entry,
+)
+
+
+@pytest.fixture
+def irregular(tmp_path: Path) -> Iterator[dict[str, Path]]:
+    """Return a path of each kind that is no regular file."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(tmp_path):
+        server.bind("socket")
+        names = ("pipe", "folder", "link", "loop", "socket", "gone", "x\0", "\ud800")
+        yield {name: tmp_path / name for name in names} | {"device": Path(os.devnull)}
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("pipe", "it is a pipe, not a file"),
+        ("link", "it is a pipe, not a file"),
+        ("socket", "it is a socket, not a file"),
+        ("device", "it is a device, not a file"),
+        ("folder", "is a directory"),
+        ("loop", "too many levels of symbolic links"),
+        ("gone", "no such file or directory"),
+        ("x\0", "a name with a NUL character cannot exist"),
+        ("\ud800", "a name with these characters cannot exist"),
+    ],
+)
+def test_only_regular_files_are_read(irregular: dict[str, Path], name: str, reason: str) -> None:
+    with pytest.raises(InputError) as raised:
+        read_file(irregular[name])
+    assert raised.value.message == f"cannot read `{irregular[name]}`: {reason}"
+
+
+def test_a_file_that_becomes_a_pipe_after_it_was_looked_at_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    regular = path.stat()
+    path.unlink()
+    os.mkfifo(path)
+    monkeypatch.setattr(Path, "stat", lambda _: regular)
+    with pytest.raises(InputError, match="it is a pipe, not a file"), open_regular(path):
+        pass
+
+
+def test_a_file_over_the_limit_is_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"12345")
+    assert read_file(path, limit=5) == b"12345"
+    with pytest.raises(InputError) as raised:
+        read_file(path, limit=4)
+    assert raised.value.message == f"cannot read `{path}`: it has more than 4 bytes, the limit for such a file"
+
+
+def test_a_file_without_a_size_is_read_to_its_end() -> None:
+    assert read_file("/proc/self/status").endswith(b"\n")
+
+
+def test_an_error_while_a_file_is_read_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot read `.*file`: input/output error"), open_regular(tmp_path / "file"):
+        raise OSError(EIO, os.strerror(EIO))
 
 
 def test_a_write_replaces_the_target_of_a_symlink_and_keeps_its_mode(tmp_path: Path) -> None:

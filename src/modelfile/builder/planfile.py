@@ -14,7 +14,8 @@ from typing import Any, Final, assert_never
 from modelfile.addresses import ServerAddress
 from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.catalog.versions import release
-from modelfile.errors import InputError, UsageError, VerificationError, cannot_read
+from modelfile.errors import InputError, UsageError, VerificationError
+from modelfile.filesystem import MAX_JSON, read_file
 from modelfile.names import ModelName
 from modelfile.project.project import Project
 from modelfile.project.target import Target
@@ -82,10 +83,7 @@ def check_replaceable(path: Path) -> None:
     Raises:
         InputError: A file that is not a plan is there, or it cannot be read.
     """
-    try:
-        content = path.read_bytes() if path.is_file() else b""
-    except OSError as error:
-        raise cannot_read(path, error) from error
+    content = read_file(path, limit=MAX_JSON) if path.is_file() else b""
     if content.strip() and not _is_plan(content):
         hint = "write the plan to another file, or remove this one first"
         raise InputError(f"`{path}` exists and is not a plan", hint=hint)
@@ -166,7 +164,7 @@ class PlanFile:
         """
         self._path = path
         try:
-            content = json.loads(path.read_bytes())
+            content = json.loads(read_file(path, limit=MAX_JSON))
             if type(version := content["version"]) is not int or version != VERSION:
                 what = f"plan version {_short(version, None)} of `{path}` is not supported"
                 raise InputError(what, hint=_AGAIN)
@@ -174,8 +172,6 @@ class PlanFile:
             self._models = [_model(item, path.parent) for item in content["models"]]
             self.hosts = tuple(ServerAddress.from_url(url) for url in dict.fromkeys(url for _, url in self._plans))
             self.keep = _keep(content["keep"])
-        except OSError as error:
-            raise cannot_read(path, error) from error
         except (ValueError, RecursionError, TypeError, KeyError, UsageError) as error:
             raise _not_a_plan(path) from error
 

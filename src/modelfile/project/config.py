@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from modelfile.diagnostics import Severity
 from modelfile.errors import UsageError
-from modelfile.filesystem import relative_to
+from modelfile.filesystem import read_file, relative_to
 from modelfile.git import walk_up
 from modelfile.names import ModelName
 from modelfile.project import DEFAULT_KEEP
@@ -245,6 +245,6 @@ def read_toml(path: Path) -> dict[str, Any]:
     import tomllib  # 3 ms that a project without configuration saves
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_file(path).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"`{path}` is not TOML: {error}") from error

@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from modelfile.errors import InputError, cannot_read
+from modelfile.errors import InputError
+from modelfile.filesystem import MAX_TEXT, open_regular, read_up_to, reading
 from modelfile.git import list_files, walk_up
 from modelfile.source import Source
 
@@ -69,17 +70,14 @@ def read_source(path: str, stdin: BinaryIO) -> Source:
     """Return a Modelfile's text.
 
     Raises:
-        InputError: It cannot be read, or is binary.
+        InputError: It cannot be read, is not a regular file, is binary, or is larger than MAX_TEXT.
     """
-    try:
-        with stdin if path == STDIN else Path(path).open("rb") as file:
-            head = file.read(_HEAD)
-            if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
-                hint = "to build from weights, name them in FROM" if head.startswith(b"GGUF") else None
-                raise InputError(f"`{path}` is binary, not a Modelfile", hint=hint)
-            return Source.decode(head + file.read(), path)
-    except IsADirectoryError:
-        hint = f"name the file in it, as in `{Path(path, 'Modelfile')}`"
-        raise InputError(f"`{path}` is a folder, not a Modelfile", hint=hint) from None
-    except OSError as error:
-        raise cannot_read(path, error) from error
+    if path != STDIN and Path(path).is_dir():
+        example = Path(path, "Modelfile")
+        raise InputError(f"`{path}` is a folder, not a Modelfile", hint=f"name the file in it, as in `{example}`")
+    with reading(path), stdin if path == STDIN else open_regular(path) as file:
+        head = file.read(_HEAD)
+        if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            hint = "to build from weights, name them in FROM" if head.startswith(b"GGUF") else None
+            raise InputError(f"`{path}` is binary, not a Modelfile", hint=hint)
+        return Source.decode(head + read_up_to(MAX_TEXT - len(head), file, path), path)

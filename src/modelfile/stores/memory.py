@@ -12,8 +12,9 @@ from pathlib import Path
 from threading import RLock
 from typing import Self
 
-from modelfile.errors import InputError, NotFound, ServerError, cannot_read
+from modelfile.errors import InputError, NotFound, ServerError
 from modelfile.events import Events, Progress, ignore
+from modelfile.filesystem import open_regular
 from modelfile.names import ModelName
 from modelfile.recipe.model import DEFAULT_TEMPLATE, Model, fingerprint
 from modelfile.recipe.recipe import Message, Recipe
@@ -73,10 +74,8 @@ class MemoryStore:
 
     def put_blob(self, digest: str, path: Path, on_sent: Callable[[int], None]) -> None:
         """Take a file's bytes, whole or not at all."""
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise cannot_read(path, error) from error
+        with open_regular(path) as file:
+            content = file.read()
         if _sha256(content) != digest:
             raise InputError(f"`{path}` has changed since its digest was computed", hint="run the command again")
         on_sent(len(content))

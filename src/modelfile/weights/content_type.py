@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from modelfile.errors import cannot_read
+from modelfile.filesystem import open_regular
 
 BINARY: Final = "application/octet-stream"
 TEXT: Final = "text/plain"
@@ -34,11 +34,8 @@ def read_head(path: Path) -> bytes:
     Raises:
         InputError: It cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            return file.read(_HEAD)
-    except OSError as error:
-        raise cannot_read(path, error) from error
+    with open_regular(path) as file:
+        return file.read(_HEAD)
 
 
 def detect_content_type(head: bytes) -> str:

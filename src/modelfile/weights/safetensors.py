@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from modelfile.errors import InputError, cannot_read
+from modelfile.errors import InputError
+from modelfile.filesystem import MAX_JSON, open_regular, read_file
 
 _MAX_HEADER: Final = 16 << 20
 """Size, in bytes, above which a header is not read; real ones have a few hundred kB."""
@@ -21,14 +22,11 @@ def read_tensor_names(path: Path) -> frozenset[str] | None:
     Raises:
         InputError: It cannot be read, or is shorter than its header says.
     """
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(0)
-            length = int.from_bytes(file.read(8), "little")
-            header = _json(file.read(length)) if length <= min(size, _MAX_HEADER) else {}
-    except OSError as error:
-        raise cannot_read(path, error) from error
+    with open_regular(path) as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        length = int.from_bytes(file.read(8), "little")
+        header = _json(file.read(length)) if length <= min(size, _MAX_HEADER) else {}
     tensors = header.values() if isinstance(header, dict) else ()
     ends = [offsets[1] for tensor in tensors if (offsets := _offsets(tensor))]
     needed = 8 + length + max(ends, default=0)
@@ -80,9 +78,9 @@ def _siblings(name: str) -> list[str]:
 def _read_index(index: Path) -> dict[str, Path]:
     """Return the file of each tensor of an index."""
     try:
-        listed = _json(index.read_bytes()).get("weight_map", {}).items()
+        listed = _json(read_file(index, limit=MAX_JSON)).get("weight_map", {}).items()
         return {tensor: (index.parent / name).resolve() for tensor, name in listed if isinstance(name, str)}
-    except (OSError, AttributeError):
+    except (InputError, AttributeError):
         return {}  # Ollama does not read the index
 
 

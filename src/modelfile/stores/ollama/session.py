@@ -12,6 +12,7 @@ import httpx
 
 from modelfile.addresses import ServerAddress
 from modelfile.errors import InputError, ServerError, cannot_read
+from modelfile.filesystem import open_regular
 from modelfile.stores.ollama.failures import Failures
 from modelfile.stores.ollama.retry import IDEMPOTENT, UPLOAD, Backoff, Retry
 from modelfile.stores.ollama.transport import LARGEST_ANSWER, Reply, Timeouts
@@ -137,7 +138,7 @@ class Session:
         return on_failure
 
     def _post_file(self, path: str, file: Path, on_sent: Callable[[int], None]) -> None:
-        with _readable(file), file.open("rb", buffering=0) as stream:
+        with open_regular(file) as stream:
             state = os.fstat(stream.fileno())
             headers = {"Content-Length": str(state.st_size), "Content-Type": "application/octet-stream"}
             content = _chunks(file, stream, state, on_sent)
