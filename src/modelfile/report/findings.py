@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Safety, Severity
+from modelfile.report.formats import redact_findings
 from modelfile.report.terminal import Terminal, visible
 from modelfile.source import Source
 
@@ -36,7 +37,7 @@ def print_findings(
         fixes: The summary's part on fixes (default: those that could be applied).
     """
     findings = list(findings)
-    for source, diagnostics in findings:
+    for source, diagnostics in redact_findings(findings):
         for found in diagnostics:
             _print_finding(source, found, terminal, err=err)
     if not summary:

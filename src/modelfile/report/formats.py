@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
+
+from modelfile.redaction import Redactor, redact
 
 if TYPE_CHECKING:
     from modelfile.diagnostics import Diagnostic
@@ -36,7 +38,25 @@ class Report:
 
 
 def render(report: Report, name: str) -> str:
-    """Return a report in a format."""
+    """Return a report in a format; secrets in Modelfiles are redacted."""
     module, _, function = FORMATS[name].partition(":")
     renderer = cast("Callable[[Report], str]", getattr(import_module(f"modelfile.report.{module}"), function))
-    return renderer(report)
+    return renderer(replace(report, findings=list(redact_findings(report.findings))))
+
+
+def redact_findings(
+    findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]],
+) -> Iterator[tuple[Source, tuple[Diagnostic, ...]]]:
+    """Redact the secrets in sources with findings, and in their messages; positions stay the same."""
+    for source, diagnostics in findings:
+        redactor = Redactor(source.text if diagnostics else "")
+        if redactor:
+            redacted = replace(source, text=redact(source.text))
+            yield redacted, tuple(_redact_finding(found, redactor) for found in diagnostics)
+        else:
+            yield source, diagnostics
+
+
+def _redact_finding(found: Diagnostic, redactor: Redactor) -> Diagnostic:
+    hint = redactor.redact(found.hint) if found.hint else found.hint
+    return replace(found, message=redactor.redact(found.message), hint=hint)

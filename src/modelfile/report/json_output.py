@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
+from modelfile.redaction import redact
 from modelfile.report.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -130,9 +131,15 @@ def _plain(value: Any) -> Any:
 
 
 def changes_as_json(changes: Iterable[Change]) -> list[dict[str, Any]]:
-    """Return an object for each change."""
+    """Return an object for each change; secrets are redacted."""
     return [
-        {"aspect": str(change.aspect), "name": change.name, "old": change.old, "new": change.new} for change in changes
+        {
+            "aspect": str(change.aspect),
+            "name": change.name,
+            "old": change.old and redact(change.old),
+            "new": change.new and redact(change.new),
+        }
+        for change in changes
     ]
 
 
