@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from modelfile.errors import InputError, ModelfileError, NotFound, ServerError, UsageError, VerificationError
     from modelfile.formatter import format_modelfile as format  # noqa: A004  # the verb of `mf fmt`
     from modelfile.gotemplate.parser import ParsedTemplate, parse_template
+    from modelfile.health import diagnose
     from modelfile.library import backups, copy, list_models, plan_removal, pull, remove, rollback, show
     from modelfile.linter.api import fix, lint, lint_paths
     from modelfile.linter.settings import resolve_settings
@@ -38,6 +39,7 @@ MODULES: Final = {
     "check_pins": "pinning",
     "copy": "library",
     "create_request": "stores.ollama.wire",
+    "diagnose": "health",
     "diff": "sides",
     "fingerprint": "recipe.model",
     "fix": "linter.api",
@@ -78,6 +80,7 @@ __all__ = [
     "check_pins",
     "copy",
     "create_request",
+    "diagnose",
     "diff",
     "fingerprint",
     "fix",

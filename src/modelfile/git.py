@@ -35,3 +35,14 @@ def list_files(folder: Path) -> list[Path] | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return [folder / os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
+
+
+def git_version() -> str | None:
+    """Return the version of git in its own notation; None if it cannot be run."""
+    import subprocess
+
+    try:
+        printed = subprocess.run(["git", "--version"], capture_output=True, check=True, timeout=10)  # noqa: S607  # found on PATH
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return printed.stdout.decode(errors="replace").strip().removeprefix("git version ")

@@ -46,6 +46,7 @@ EXEMPT = {
     "recipe/values": "tests/laws/test_laws.py",
     "report/differences": "tests/commands/test_cases.py",
     "report/findings": "tests/unit/report/test_formats.py",
+    "report/health": "tests/commands/test_doctor.py",
     "report/json_output": "tests/unit/report/test_schemas.py",
     "report/models": "tests/commands/test_models.py",
     "report/pins": "tests/commands/test_pin.py",

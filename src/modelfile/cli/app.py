@@ -40,12 +40,14 @@ COMMANDS: Final = (
     "rollback",
     "explain",
     "config",
+    "doctor",
 )
 """Commands in the order of the help; each is a module and a function of that name."""
 
 ENVIRONMENT: Final = {
     "OLLAMA_HOST": "Address of the Ollama server, as Ollama reads it; default: http://127.0.0.1:11434.",
     "OLLAMA_API_KEY": "Bearer token for the server; sent over https and to loopback only.",
+    "OLLAMA_MODELS": "Folder of the server's models, which `mf doctor` examines; default: ~/.ollama/models.",
     "NO_COLOR": "If set, even to nothing, print without color.",
     "TERM": "Type of the terminal; `dumb`: print without color and progress bars.",
     "COLUMNS": "Width of the output; default: the width of the terminal.",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from modelfile.diagnostics import Diagnostic
     from modelfile.differ import Change
     from modelfile.errors import ModelfileError
+    from modelfile.health import Check
     from modelfile.library import ModelBackup
     from modelfile.pinning import PinChange, PinCheck
     from modelfile.report.formats import Report
@@ -171,6 +172,15 @@ def built_as_json(built: Built) -> dict[str, Any]:
         "concurrent_build": str(built.concurrent_build) if built.concurrent_build else None,
         "rewritten": {"sent": sent, "created": created} if sent else None,
     }
+
+
+def checks_as_json(checks: Iterable[Check]) -> dict[str, Any]:
+    """Return the checks of this machine."""
+    made = [
+        {"name": check.name, "status": str(check.status), "message": check.message, "help": check.hint}
+        for check in checks
+    ]
+    return {"checks": made}
 
 
 def backup_as_json(backup: ModelBackup) -> dict[str, Any]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from typing import Final
 
 from modelfile.addresses import ServerAddress
+from modelfile.errors import ServerError, ServerUnreachable
 from modelfile.stores.ollama.client import Client
 from modelfile.stores.ollama.retry import BACKOFF, Backoff
 from modelfile.stores.ollama.store import ServerStore
 from modelfile.stores.ollama.transport import TIMEOUTS, Timeouts, Transport
 from modelfile.stores.protocol import Store
+
+_PROBE: Final = Timeouts(first=5, connect=5, answer=5)
 
 
 @contextmanager
@@ -46,3 +50,18 @@ def open_store(
     )
     with Client(transport) as client:
         yield ServerStore(client, on_warning)
+
+
+def reach(address: ServerAddress) -> None:
+    """Check that a registry answers at an address, once and without a key; any answer counts.
+
+    Raises:
+        ServerUnreachable: Nothing answers within a few seconds.
+    """
+    with closing(Transport(address, backoff=Backoff(tries=1), timeouts=_PROBE)) as transport:
+        try:
+            transport.ask("GET", "/v2/", missing_ok=True)
+        except ServerUnreachable:
+            raise
+        except ServerError:  # an answer, though not one of Ollama's
+            return

@@ -1,0 +1,255 @@
+"""Health of this machine for `mf`: programs, server, store, keys, cache and project, each examined by one function."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from modelfile.addresses import ServerAddress
+from modelfile.errors import InputError, ModelfileError, ServerUnreachable
+from modelfile.filesystem import cache_folder
+from modelfile.git import git_version
+from modelfile.project.project import Project
+from modelfile.stores.protocol import Store
+
+if TYPE_CHECKING:
+    from modelfile.catalog.versions import Version
+
+REGISTRY: Final = ServerAddress(scheme="https", host="registry.ollama.ai", port=443)
+"""The registry that names without a host mean."""
+_LOW_SPACE: Final = 5_000_000_000
+"""Free space, in bytes, below which a build of a small model may fail."""
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+_SERVICE_STORE: Final = Path("/usr/share/ollama/.ollama/models")
+"""Store of a server that Ollama's installer for Linux has set up as a service (its docs/linux.md)."""
+
+
+class Status(StrEnum):
+    """The result of a check."""
+
+    OK = "ok"
+    SKIPPED = "skipped"
+    """Not examined, for the reason in the message."""
+    WARNING = "warning"
+    """Works, but should be changed."""
+    ERROR = "error"
+    """Does not work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One examined part: what was found, and what to do about it."""
+
+    name: str
+    status: Status
+    message: str
+    hint: str | None = None
+
+
+def diagnose(
+    project: Project,
+    open_server: Callable[[], AbstractContextManager[Store]],
+    environ: Mapping[str, str],
+    *,
+    registry: ServerAddress | None = REGISTRY,
+) -> Iterator[Check]:
+    """Examine this machine, the server and a project; nothing is changed, and no key is read or returned.
+
+    >>> import contextlib, modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> server = contextlib.nullcontext(MemoryStore())
+    >>> checks = modelfile.diagnose(modelfile.Project(), lambda: server, {}, registry=None)
+    >>> [check.name for check in checks][:4]
+    ['mf', 'python', 'system', 'git']
+
+    Args:
+        project: The project whose configuration and lock are read.
+        open_server: Opens the store of the server.
+        environ: The environment variables.
+        registry: The registry to connect to; None to connect to none.
+
+    Yields:
+        The checks, in the order in which they are made.
+    """
+    yield from _programs()
+    yield from (_configuration(project), _lock(project), _cache())
+    yield from _server(open_server, environ)
+    yield _registry(registry)
+    yield _key_file()
+
+
+def _programs() -> Iterator[Check]:
+    import platform
+    from importlib.metadata import version
+
+    found = {
+        "mf": version("modelfile"),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+    }
+    yield from (Check(name=name, status=Status.OK, message=text) for name, text in found.items())
+    if git := git_version():
+        yield Check(name="git", status=Status.OK, message=git)
+    else:
+        hint = "install git, so that folders are searched as git sees them"
+        yield Check(name="git", status=Status.WARNING, message="not found", hint=hint)
+
+
+def _failed(name: str, error: ModelfileError) -> Check:
+    return Check(name=name, status=Status.ERROR, message=error.message, hint=error.hint)
+
+
+def _configuration(project: Project) -> Check:
+    try:
+        file = project.config.file
+    except ModelfileError as error:
+        return _failed("configuration", error)
+    message = _shown(file) if file else "no file, only defaults"
+    return Check(name="configuration", status=Status.OK, message=message)
+
+
+def _lock(project: Project) -> Check:
+    try:
+        lock = project.find_lock(project.start)
+        if lock is None:
+            return Check(name="lock", status=Status.OK, message="no mf.lock")
+        count = len(lock.lock.modelfiles)
+    except InputError as error:
+        return _failed("lock", error)
+    message = f"{_shown(lock.path)} with {count} Modelfile{'s' * (count != 1)}"
+    if lock.newer:
+        hint = "upgrade mf; this version ignores what it does not know"
+        return Check(name="lock", status=Status.WARNING, message=f"{message}, in a newer format", hint=hint)
+    return Check(name="lock", status=Status.OK, message=message)
+
+
+def _cache() -> Check:
+    folder = cache_folder()
+    if folder is None:
+        hint = "make ~/.cache writable, or set XDG_CACHE_HOME"
+        return Check(name="cache", status=Status.WARNING, message="no folder can be written", hint=hint)
+    state = folder.stat()
+    if hasattr(os, "getuid") and (state.st_uid != os.getuid() or state.st_mode & _OTHERS_WRITE):
+        message = f"{_shown(folder)} belongs to another user, or others can write to it"
+        hint = f"remove it, or run `chmod 700 {_shown(folder)}`"
+        return Check(name="cache", status=Status.WARNING, message=message, hint=hint)
+    files = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    message = f"{_shown(folder)} with {len(files)} files, {sum(files) / 1e6:.1f} MB"
+    return Check(name="cache", status=Status.OK, message=message)
+
+
+def _server(open_server: Callable[[], AbstractContextManager[Store]], environ: Mapping[str, str]) -> Iterator[Check]:
+    try:
+        with open_server() as store:
+            location = str(store.location)
+            yield _api_key(environ, location)
+            yield _store_folder(location, environ)
+            yield from _versions(store.ollama, location)
+    except ModelfileError as error:
+        yield _failed("server", error)
+
+
+def _versions(text: str, location: str) -> Iterator[Check]:
+    from modelfile.catalog.versions import NEWEST, release
+
+    version = release(text)
+    message = f"Ollama {text} at {location}"
+    if version is None:
+        hint = "its vulnerabilities are unknown: install a release of Ollama"
+        yield Check(name="server", status=Status.WARNING, message=f"{message}, not a release", hint=hint)
+        return
+    newer = f", newer than {NEWEST}, the newest that this mf knows" if version > NEWEST else ""
+    yield Check(name="server", status=Status.OK, message=message + newer)
+    yield from _vulnerabilities(version)
+
+
+def _vulnerabilities(version: Version) -> Iterator[Check]:
+    from modelfile.catalog.vulnerabilities import vulnerabilities_of
+
+    found = vulnerabilities_of(version)
+    for item in found:
+        hint = f"update Ollama to {item.fixed} or later; see {item.source}"
+        yield Check(name=item.cve, status=Status.WARNING, message=item.effect, hint=hint)
+    if not found:
+        yield Check(name="vulnerabilities", status=Status.OK, message=f"none known of Ollama {version}")
+
+
+def _is_local(location: str) -> bool:
+    try:
+        return ServerAddress.from_url(location).is_loopback
+    except ValueError:
+        return False
+
+
+def _store_folder(location: str, environ: Mapping[str, str]) -> Check:
+    """Examine the folder of the server's models, as envconfig/config.go of Ollama finds it (0.32)."""
+    name = "store"
+    if not _is_local(location):
+        return Check(name=name, status=Status.SKIPPED, message=f"{location} is on another machine")
+    configured = environ.get("OLLAMA_MODELS", "").strip(" \"'")
+    folders = [Path(configured)] if configured else [Path.home() / ".ollama" / "models", _SERVICE_STORE]
+    try:
+        folder = next((path for path in folders if path.is_dir()), None)
+        free = shutil.disk_usage(folder).free if folder else 0
+    except (OSError, ValueError) as error:
+        return Check(name=name, status=Status.SKIPPED, message=f"cannot read it: {error}")
+    if folder is None:
+        hint = "set OLLAMA_MODELS as it is set for the server, to have the folder examined"
+        missing = " or ".join(map(_shown, folders))
+        return Check(name=name, status=Status.SKIPPED, message=f"no folder {missing}", hint=hint)
+    message = f"{_shown(folder)}, {free / 1e9:.1f} GB free"
+    if free < _LOW_SPACE:
+        hint = "free some disk space, for example with `mf rm`"
+        return Check(name=name, status=Status.WARNING, message=message, hint=hint)
+    return Check(name=name, status=Status.OK, message=message)
+
+
+def _registry(address: ServerAddress | None) -> Check:
+    from modelfile.stores.open import reach
+
+    if address is None:
+        return Check(name="registry", status=Status.SKIPPED, message="--offline was passed")
+    try:
+        reach(address)
+    except ServerUnreachable:
+        hint = "pulls need it: check the network, and set HTTPS_PROXY behind a proxy"
+        return Check(name="registry", status=Status.WARNING, message=f"{address.host} does not answer", hint=hint)
+    return Check(name="registry", status=Status.OK, message=f"{address.host} answers")
+
+
+def _api_key(environ: Mapping[str, str], location: str) -> Check:
+    name = "OLLAMA_API_KEY"
+    if not environ.get(name, "").strip():
+        return Check(name=name, status=Status.OK, message="not set")
+    if location.startswith("https://") or _is_local(location):
+        return Check(name=name, status=Status.OK, message=f"set; sent to {location}")
+    hint = "use https, so that the key can be sent"
+    return Check(name=name, status=Status.WARNING, message=f"set, but not sent to {location}", hint=hint)
+
+
+def _key_file() -> Check:
+    path, name = Path.home() / ".ollama" / "id_ed25519", "key file"
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return Check(name=name, status=Status.OK, message=f"no {_shown(path)}; Ollama creates it")
+    except OSError as error:
+        return Check(name=name, status=Status.WARNING, message=f"cannot read {_shown(path)}: {error.strerror}")
+    if os.name == "posix" and mode & _OTHERS:
+        message = f"other users can read {_shown(path)}"
+        return Check(name=name, status=Status.WARNING, message=message, hint=f"run `chmod 600 {_shown(path)}`")
+    return Check(name=name, status=Status.OK, message=_shown(path))
+
+
+def _shown(path: Path) -> str:
+    """Return a path with `~` for the home folder, so that a bug report does not contain the user's name."""
+    home = Path.home()
+    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)

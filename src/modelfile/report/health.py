@@ -1,0 +1,30 @@
+"""The checks of `mf doctor` as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from modelfile.report.terminal import Terminal
+
+if TYPE_CHECKING:
+    from modelfile.health import Check
+
+_STYLES: Final = {"ok": "green", "skipped": "dim", "warning": "bold yellow", "error": "bold red"}
+_STATUS: Final = 7
+"""Width of the statuses, in columns."""
+_NAME: Final = 15
+"""Width of the names, in columns; `OLLAMA_API_KEY` and most CVE numbers fit."""
+
+
+def print_checks(checks: Iterable[Check], terminal: Terminal) -> list[Check]:
+    """Print a line for each check as it is made, with its hint; return the checks."""
+    made = []
+    for check in checks:
+        made.append(check)
+        status = str(check.status)
+        line = [(f"{status:<{_STATUS}}  ", _STYLES[status]), (f"{check.name:<{_NAME}}  ", ""), (check.message, "")]
+        terminal.write(line)
+        if check.hint:
+            terminal.write([(" " * (_STATUS + 2) + "help: ", "bold cyan"), (check.hint, "")])
+    return made

@@ -1,0 +1,59 @@
+"""`mf doctor`: exit codes, text and JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.fakes.ollama import FakeOllama
+from tests.support.cli import mf
+from tests.support.paths import ROOT
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def test_warnings_exit_1_and_have_help(fake: FakeOllama, tmp_path: Path) -> None:
+    ran = mf("doctor", "--offline", "--host", fake.url, cwd=tmp_path)
+    assert (ran.code, ran.err) == (1, "")
+    lines = ran.out.splitlines()
+    assert lines[0].startswith("ok       mf               ")
+    assert f"ok       server           Ollama 0.9.3 at {fake.url}" in lines
+    assert "skipped  registry         --offline was passed" in lines
+    number = lines.index("warning  CVE-2026-7482    an uploaded GGUF file can read the server's memory")
+    assert lines[number + 1] == (
+        "         help: update Ollama to 0.17.1 or later; see https://pkg.go.dev/vuln/GO-2026-5748"
+    )
+
+
+def test_errors_exit_3_in_json_too(tmp_path: Path) -> None:
+    ran = mf("doctor", "--offline", "--json", cwd=tmp_path)
+    assert (ran.code, ran.err) == (3, "")
+    checks = {check["name"]: check for check in json.loads(ran.out)["checks"]}
+    assert checks["server"] == {
+        "name": "server",
+        "status": "error",
+        "message": "no Ollama server answers at http://127.0.0.1:9",
+        "help": "start one with `ollama serve`, or name another with --host or OLLAMA_HOST",
+    }
+    assert checks["mf"]["status"] == "ok"
+
+
+def test_no_problem_exits_0(fake: FakeOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelfile.catalog.vulnerabilities.VULNERABILITIES", ())
+    assert mf("doctor", "--offline", "--host", fake.url, cwd=tmp_path).code == 0
+
+
+def test_a_broken_configuration_does_not_stop_the_other_checks(fake: FakeOllama, tmp_path: Path) -> None:
+    (tmp_path / "mf.toml").write_text("a = [")
+    ran = mf("doctor", "--offline", "--host", fake.url, cwd=tmp_path, environ={"OLLAMA_API_KEY": "sk-very-secret"})
+    assert ran.code == 3
+    assert "error    configuration    `" in ran.out
+    assert "ok       server           " in ran.out
+    assert "sk-very-secret" not in ran.out + ran.err
+    assert mf("doctor", "--offline", "--isolated", "--host", fake.url, cwd=tmp_path).code == 1
+
+
+def test_the_bug_report_asks_for_it() -> None:
+    assert "`mf doctor --json`" in (ROOT / ".github/ISSUE_TEMPLATE/bug.yml").read_text(encoding="utf-8")
