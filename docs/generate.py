@@ -21,7 +21,7 @@ from modelfile.cli.app import COMMANDS, ENVIRONMENT, app
 from modelfile.errors import ExitCode, ModelfileError, NotFound
 from modelfile.linter.rule import page, title
 from modelfile.linter.rules import RULES
-from modelfile.lockfile import Base, Lock, Pin, adapter
+from modelfile.lockfile.lock import Base, Lock, Pin, adapter
 from modelfile.project.config import KEYS, MODEL_SHAPES, SHAPES, Config, ProjectModel
 from modelfile.report.json_output import error_as_json
 

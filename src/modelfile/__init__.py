@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from modelfile.library import backups, copy, list_models, plan_removal, pull, remove, rollback, show
     from modelfile.linter.api import fix, lint, lint_paths
     from modelfile.linter.settings import resolve_settings
-    from modelfile.pinning import check_pins, pin
+    from modelfile.pinning.check import check_pins
+    from modelfile.pinning.pin import pin
     from modelfile.project.project import Project
     from modelfile.project.target import Target
     from modelfile.recipe.model import fingerprint
@@ -36,7 +37,7 @@ MODULES: Final = {
     "VerificationError": "errors",
     "backups": "library",
     "build": "builder.api",
-    "check_pins": "pinning",
+    "check_pins": "pinning.check",
     "copy": "library",
     "create_request": "stores.ollama.wire",
     "diagnose": "health",
@@ -50,7 +51,7 @@ MODULES: Final = {
     "open_store": "stores.open",
     "parse": "syntax.modelfile",
     "parse_template": "gotemplate.parser",
-    "pin": "pinning",
+    "pin": "pinning.pin",
     "plan": "builder.api",
     "plan_removal": "library",
     "pull": "library",

@@ -273,3 +273,62 @@ def _lock_folder() -> Path | None:
             if os.access(folder, os.W_OK):
                 return folder
     return None
+
+
+_LOCK_TIMEOUT: Final = 60.0
+"""Seconds to wait for another process that changes files of the same folder, which takes it milliseconds."""
+_LOCK_POLL: Final = 0.02
+"""Interval, in seconds, of tries to lock a folder."""
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path, events: Events, task: str) -> Iterator[None]:
+    """Hold the lock of a folder while its files are read, changed and written.
+
+    The open folder itself is locked (`flock`), which leaves no file behind, needs no cache, and holds against processes
+    of other users and in other containers on this machine. Where a folder cannot be locked, as on Windows and on some
+    network file systems, the lock is that of the folder's name, for the processes of this user.
+
+    Args:
+        folder: The folder.
+        events: Receives a progress event every second while another process has the lock.
+        task: A description for these events, such as `change of mf.lock`.
+
+    Raises:
+        InputError: Another process has had the lock for 60 seconds.
+    """
+    try:
+        import fcntl
+
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except (ImportError, OSError):
+        with name_lock(str(folder), "", events, task):
+            yield
+        return
+    try:
+        lockable = _wait_for(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB), folder, events, task)
+        with contextlib.nullcontext() if lockable else name_lock(str(folder), "", events, task):
+            yield
+    finally:
+        os.close(descriptor)  # which releases it
+
+
+def _wait_for(acquire: Callable[[], None], folder: Path, events: Events, task: str) -> bool:
+    """Acquire the lock of a folder, waiting for others; return False if the file system has no such locks."""
+    began = reported = time.monotonic()
+    while True:
+        try:
+            acquire()
+        except BlockingIOError:
+            now = time.monotonic()
+            if now - began > _LOCK_TIMEOUT:
+                message = f"another process has locked `{folder}` for {_LOCK_TIMEOUT:.0f} seconds"
+                raise InputError(message, hint="end it, then run the command again") from None
+            if now - reported > _REPORT_INTERVAL:
+                reported = now
+                events(Progress(status=f"waiting for another {task} on this machine"))
+            time.sleep(_LOCK_POLL)
+        except OSError:
+            return False
+        else:
+            return True

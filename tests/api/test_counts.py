@@ -15,7 +15,8 @@ from tests.support.cli import mf
 
 import modelfile.builder.plan
 import modelfile.linter.engine
-import modelfile.lockfile
+import modelfile.lockfile.file
+import modelfile.lockfile.reader
 import modelfile.project.config
 import modelfile.recipe.model
 import modelfile.recipe.recipe
@@ -47,7 +48,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
         "plan": modelfile.builder.plan.plan,
         "load_config": modelfile.project.config.load_config,
         "read_toml": modelfile.project.config.read_toml,
-        "parse lock": modelfile.lockfile.parse_lock,
+        "parse lock": modelfile.lockfile.reader.parse_lock,
         "open_store": modelfile.stores.open.open_store,
     }
     with monkeypatch.context() as patch:

@@ -16,7 +16,7 @@ from tests.support.server import connect
 from modelfile.builder.forecast import expected_model
 from modelfile.events import Progress
 from modelfile.names import ModelName
-from modelfile.pinning import PinChange, pin
+from modelfile.pinning.pin import PinChange, pin
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model
@@ -105,7 +105,7 @@ def test_a_newer_minor_version_is_a_warning(project: Path) -> None:
     before = (project / "mf.lock").read_text()
     ran = mf("pin")
     assert (ran.code, (project / "mf.lock").read_text()) == (3, before)
-    assert "would drop parts of it\nhelp: update mf, then run the command again" in ran.err
+    assert "would drop parts of it\nhelp: upgrade mf, then run the command again" in ran.err
 
 
 def test_files_ignored_by_git_are_skipped(project: Path) -> None:

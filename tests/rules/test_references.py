@@ -8,7 +8,7 @@ from tests.support.cli import mf
 
 from modelfile.linter.engine import lint
 from modelfile.linter.rule import Context
-from modelfile.lockfile import text_digest
+from modelfile.lockfile.drift import text_digest
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from modelfile import filesystem
 from modelfile.errors import InputError
-from modelfile.events import Progress
+from modelfile.events import Progress, ignore
 from modelfile.filesystem import (
     cache_folder,
     expand,
+    folder_lock,
     name_lock,
     open_regular,
     read_entry,
@@ -169,3 +171,55 @@ def test_a_name_is_locked_until_it_is_released(monkeypatch: pytest.MonkeyPatch) 
     waiting.join(60)
     assert not waiting.is_alive()
     assert "waiting for another build" in events[0].status
+
+
+def test_the_lock_of_a_folder_is_waited_for_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filesystem, "_REPORT_INTERVAL", 0.0)
+    waiting, statuses, order = threading.Event(), [], []
+
+    def second() -> None:
+        def events(now: Progress) -> None:
+            statuses.append(now.status)
+            waiting.set()
+
+        with folder_lock(tmp_path, events, "change of mf.lock"):
+            order.append("second")
+
+    with folder_lock(tmp_path, ignore, "change of mf.lock"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert waiting.wait(60)
+        order.append("first")
+    thread.join(60)
+    assert order == ["first", "second"]
+    assert {*statuses} == {"waiting for another change of mf.lock on this machine"}
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_lock_that_is_never_released_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filesystem, "_LOCK_TIMEOUT", 0.1)
+    with (
+        folder_lock(tmp_path, ignore, "change"),
+        pytest.raises(InputError, match="another process has locked"),
+        folder_lock(tmp_path, ignore, "change"),
+    ):
+        pass
+
+
+def test_a_folder_that_cannot_be_locked_is_locked_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("fcntl.flock", unsupported)
+    taken: list[str] = []
+
+    @contextlib.contextmanager
+    def record(name: str, *_: object) -> Iterator[None]:
+        taken.append(name)
+        yield
+
+    monkeypatch.setattr(filesystem, "name_lock", record)
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with folder_lock(folder, ignore, "change"):
+            pass
+    assert taken == [str(tmp_path), str(tmp_path / "nowhere")]

@@ -47,7 +47,7 @@ def constraints(target: Target, recipe: Recipe, events: Events = ignore) -> PinC
     if entry is None:
         return NO_CONSTRAINTS
     files = {path: entry.files[name] for path in recipe.local_files if (name := target.portable(path)) in entry.files}
-    from modelfile.pinning import changed_files  # 3 ms that a project without a lock saves
+    from modelfile.pinning.check import changed_files  # 3 ms that a project without a lock saves
 
     as_pinned = not target.quantize and not any(changed_files(target, entry, events))
     model = entry.fingerprint if as_pinned else None
@@ -71,7 +71,7 @@ def check_pin(what: str, pinned: str, current: str, alternative: str = "") -> No
         VerificationError: They differ.
     """
     if current != pinned:
-        from modelfile.lockfile import describe_change
+        from modelfile.lockfile.drift import describe_change
 
         hint = f"{alternative}run `mf pin` if that is intended"
         raise VerificationError(describe_change(what, pinned, current), hint=hint)

@@ -42,8 +42,8 @@ def pin(
         raise UsageError("--frozen needs --check", hint="leave out --frozen: pinning needs a server")
     targets = _targets(paths or ["."], check_only=check_only)
     terminal = current.get()
-    from modelfile.pinning import check_pins
-    from modelfile.pinning import pin as pin_all
+    from modelfile.pinning.check import check_pins
+    from modelfile.pinning.pin import pin as pin_all
 
     opened: AbstractContextManager[Store | None] = nullcontext() if frozen else open_store(host)
     with opened as store, progress("pinning", terminal) as events:
@@ -66,7 +66,7 @@ def pin(
 def _targets(paths: list[str], *, check_only: bool) -> tuple[Target, ...]:
     from modelfile.linter.api import reject_errors
     from modelfile.linter.settings import resolve_settings
-    from modelfile.pinning import require_lock
+    from modelfile.pinning.check import require_lock
 
     project = load_project()
     settings = resolve_settings(project)

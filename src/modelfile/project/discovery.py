@@ -22,8 +22,11 @@ _HEAD: Final = 8192
 
 
 def find_lock(folder: Path) -> Path | None:
-    """Return the nearest `mf.lock`, from a folder upward to the root of its repository."""
-    return next((above / LOCK_FILE for above in walk_up(folder) if (above / LOCK_FILE).is_file()), None)
+    """Return the nearest `mf.lock`, from a folder upward to the root of its repository.
+
+    Anything of that name counts, so that one that cannot be read is an error, not a project without a lock.
+    """
+    return next((above / LOCK_FILE for above in walk_up(folder) if os.path.lexists(above / LOCK_FILE)), None)
 
 
 def find_modelfiles(paths: Iterable[str], is_excluded: Callable[[Path], bool] = lambda _: False) -> list[str]:

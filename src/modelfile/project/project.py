@@ -19,7 +19,7 @@ from modelfile.project.target import Memo, Target
 from modelfile.source import Source
 
 if TYPE_CHECKING:
-    from modelfile.lockfile import LockFile
+    from modelfile.lockfile.file import LockFile
 
 
 class Project:
@@ -178,7 +178,7 @@ class Project:
         return self._lock_at(root / LOCK_FILE)
 
     def _lock_at(self, path: Path) -> LockFile:
-        from modelfile.lockfile import LockFile  # 2 ms that a project without a lock saves
+        from modelfile.lockfile.file import LockFile  # 2 ms that a project without a lock saves
 
         return self._memo.get(("lock", path), lambda: LockFile(path))
 

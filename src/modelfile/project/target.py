@@ -21,7 +21,8 @@ from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
 
 if TYPE_CHECKING:
-    from modelfile.lockfile import LockFile, Pin
+    from modelfile.lockfile.file import LockFile
+    from modelfile.lockfile.lock import Pin
     from modelfile.project.project import Project
     from modelfile.recipe.recipe import Recipe
 
@@ -118,7 +119,7 @@ class Target:
     @property
     def text_digest(self) -> str:
         """The digest of the Modelfile's text, as the lock has it."""
-        from modelfile.lockfile import text_digest
+        from modelfile.lockfile.drift import text_digest
 
         return self._memo.get("text", lambda: text_digest(self.modelfile))
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from modelfile.errors import ModelfileError
     from modelfile.health import Check
     from modelfile.library import ModelBackup
-    from modelfile.pinning import PinChange, PinCheck
+    from modelfile.pinning.check import PinCheck
+    from modelfile.pinning.pin import PinChange
     from modelfile.report.formats import Report
     from modelfile.source import Source
     from modelfile.stores.protocol import ListedModel, StoredModel

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from modelfile.report.terminal import Terminal
 
 if TYPE_CHECKING:
-    from modelfile.pinning import PinChange, PinCheck
+    from modelfile.pinning.check import PinCheck
+    from modelfile.pinning.pin import PinChange
 
 
 def print_pins(changes: Iterable[PinChange], terminal: Terminal) -> None:

@@ -1,18 +1,21 @@
-"""Pins: record bases, files and fingerprints in the lock, and compare them with it."""
+"""Record bases, files and fingerprints in the lock."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, ModelfileError, NotFound
 from modelfile.events import Events, ignore
 from modelfile.filesystem import name_lock
-from modelfile.lockfile import Base, Drift, Lock, LockFile, Pin, base_drift, describe_change, file_drift
+from modelfile.lockfile.file import LockFile
+from modelfile.lockfile.lock import Base, Lock, Pin
 from modelfile.names import ModelName
+from modelfile.pinning.check import changed_files, is_gone
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Recipe
@@ -40,15 +43,6 @@ class PinChange:
         if self.previous is None:
             return "new"
         return None if self.pin == self.previous else "changed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinCheck:
-    """The result of `check_pins`."""
-
-    drifts: tuple[Drift, ...]
-    undecided: tuple[NotFound, ...]
-    """Bases that cannot be checked, because the store does not have them."""
 
 
 def pin(
@@ -94,15 +88,48 @@ def _by_lock(targets: Iterable[Target]) -> dict[LockFile, list[Target]]:
 def _pin_group(
     lock: LockFile, targets: Sequence[Target], store: Store, events: Events, *, pull: bool
 ) -> Iterator[PinChange]:
-    before = lock.lock.modelfiles
-    existing = {key: entry for key, entry in before.items() if (lock.path.parent / key).is_file()}
-    pins = _pin_all(targets, before, store, events, pull=pull)
-    after = Lock(modelfiles={**existing, **pins})
-    lock.write(after)
-    for key in sorted(before.keys() - after.modelfiles.keys()):
-        yield PinChange(lock=lock.path, key=key, previous=before[key], pin=None)
+    """Pin Modelfiles of one lock.
+
+    Only their entries change, in the lock as it is when they are written: another process may have pinned others since.
+    If it pinned one of their bases, they are pinned again.
+    """
+    lock.check_writable()
+    while True:
+        read = _Entries(lock.lock.modelfiles)
+        pins = _pin_all(targets, read, store, events, pull=pull)
+        try:
+            before, after = lock.update(partial(_merge, pins, read, lock.path.parent), events)
+        except _BaseMovedError:
+            continue
+        break
+    for key in sorted(before.modelfiles.keys() - after.modelfiles.keys()):
+        yield PinChange(lock=lock.path, key=key, previous=before.modelfiles[key], pin=None)
     for key, entry in sorted(pins.items()):
-        yield PinChange(lock=lock.path, key=key, previous=before.get(key), pin=entry)
+        yield PinChange(lock=lock.path, key=key, previous=before.modelfiles.get(key), pin=entry)
+
+
+class _Entries:
+    """Entries of a lock, with a record of the bases among them that pins depend on."""
+
+    def __init__(self, pins: Mapping[str, Pin]) -> None:
+        self.pins = pins
+        self.bases: dict[str, Pin | None] = {}
+
+    def of_base(self, key: str) -> Pin | None:
+        """Return the entry of a base."""
+        return self.bases.setdefault(key, self.pins.get(key))
+
+
+class _BaseMovedError(Exception):
+    """Another process pinned a base while a Modelfile on it was pinned."""
+
+
+def _merge(pins: Mapping[str, Pin], read: _Entries, folder: Path, current: Lock) -> Lock:
+    """Return the current lock with new pins, and without the entries of Modelfiles that no longer exist."""
+    if any(current.modelfiles.get(key) != entry for key, entry in read.bases.items()):
+        raise _BaseMovedError
+    remaining = {key: entry for key, entry in current.modelfiles.items() if key in pins or not is_gone(folder / key)}
+    return Lock(modelfiles={**remaining, **pins})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +142,7 @@ class _PinnedTarget:
     """Returns the model of a build; lazy, because a server may have to create it although the pin is up to date."""
 
 
-def _pin_all(
-    targets: Sequence[Target], before: Mapping[str, Pin], store: Store, events: Events, *, pull: bool
-) -> dict[str, Pin]:
+def _pin_all(targets: Sequence[Target], read: _Entries, store: Store, events: Events, *, pull: bool) -> dict[str, Pin]:
     """Pin Modelfiles, each after its base.
 
     If the project builds a base, and its Modelfile is pinned too or up to date in the lock, the base is the model that
@@ -130,7 +155,7 @@ def _pin_all(
         if target.key not in done:
             done[target.key] = None  # in progress: in a cycle, one base is taken from the store
             base = pinned_base(target)
-            done[target.key] = _pin_one(target, before.get(target.key), store, events, pull=pull, base=base)
+            done[target.key] = _pin_one(target, read.pins.get(target.key), store, events, pull=pull, base=base)
         return done[target.key]
 
     def pinned_base(target: Target) -> _PinnedTarget | None:
@@ -139,10 +164,11 @@ def _pin_all(
             return None
         if maker.key in targets_by_key:
             return pinned(targets_by_key[maker.key])
-        if any(changed_files(maker, before.get(maker.key), events)):
+        entry = read.of_base(maker.key)
+        if entry is None or any(changed_files(maker, entry, events)):
             return None
         now = pinned(maker)
-        return now if now and now.pin.fingerprint == before[maker.key].fingerprint else None
+        return now if now and now.pin.fingerprint == entry.fingerprint else None
 
     return {key: now.pin for key, target in targets_by_key.items() if (now := pinned(target))}
 
@@ -244,113 +270,3 @@ def _probe(recipe: Recipe, digests: Mapping[Path, str], store: Store, events: Ev
         finally:
             with contextlib.suppress(ModelfileError):  # an error in the block above matters more
                 store.delete(name)
-
-
-def check_pins(
-    targets: Sequence[Target], store: Store | None, *, whole: bool = False, events: Events = ignore
-) -> PinCheck:
-    r"""Compare Modelfiles, their files and their bases with the lock; nothing is written.
-
-    >>> from pathlib import Path
-    >>> import modelfile
-    >>> from modelfile.stores.memory import MemoryStore
-    >>> _ = Path("Modelfile").write_text("FROM llama3.2:3b\nSYSTEM Be brief.\n")
-    >>> target, store = modelfile.Project().target("bot:v1"), MemoryStore.with_models("llama3.2:3b")
-    >>> _ = modelfile.pin([target], store)
-    >>> modelfile.check_pins(modelfile.Project().modelfiles(), store)
-    PinCheck(drifts=(), undecided=())
-
-    Args:
-        targets: The Modelfiles; each has to have a lock.
-        store: The store of the bases; None: do not check them.
-        whole: Whether these are all Modelfiles of the project, so that entries of missing ones are reported.
-        events: Receives progress.
-
-    Raises:
-        InputError: There is no lock, it is damaged, or a file cannot be read.
-        ServerError: The store cannot answer.
-    """
-    drifts: list[Drift] = []
-    undecided: list[NotFound] = []
-    groups: dict[LockFile, list[Target]] = {}
-    for target in targets:
-        groups.setdefault(require_lock(target), []).append(target)
-    for lock, group in groups.items():
-        for target in _with_bases(group, lock):
-            drifts += (
-                *changed_files(target, lock.lock.modelfiles.get(target.key), events),
-                *base_drift(target.key, lock.lock),
-            )
-        if whole:
-            missing = sorted(key for key in lock.lock.modelfiles if not (lock.path.parent / key).is_file())
-            drifts += (Drift(key=key, message="is in the lock, but does not exist") for key in missing)
-        for target in group if store else ():
-            try:
-                drifts += _store_drift(target, lock.lock.modelfiles.get(target.key), store)
-            except NotFound as error:
-                undecided.append(error)
-    return PinCheck(drifts=tuple(drifts), undecided=tuple(undecided))
-
-
-def require_lock(target: Target) -> LockFile:
-    """Return the lock of a Modelfile.
-
-    Raises:
-        InputError: There is none.
-    """
-    if target.lock is None:
-        raise InputError(f"no mf.lock for `{target.path}`", hint="run `mf pin`, and commit mf.lock")
-    return target.lock
-
-
-def _with_bases(targets: Sequence[Target], lock: LockFile) -> list[Target]:
-    """Return targets together with those that their bases are built from."""
-    known = {target.key: target for target in targets}
-    for target in (found := [*targets]):
-        entry = lock.lock.modelfiles.get(target.key)
-        maker = lock.path.parent / entry.base.modelfile if entry and entry.base and entry.base.modelfile else None
-        if maker and maker.is_file() and (key := lock.key(maker)) not in known:
-            known[key] = Target(target.project, maker)
-            found.append(known[key])
-    return found
-
-
-def changed_files(target: Target, entry: Pin | None, events: Events = ignore) -> Iterator[Drift]:
-    """Yield the differences of a Modelfile and its local files from its pin.
-
-    Raises:
-        InputError: A file cannot be read.
-    """
-    if entry is None:
-        yield from file_drift(target.key, None, "", {})
-        return
-    version = release(entry.ollama) if entry.ollama else None
-    yield from file_drift(target.key, entry, target.text_digest, target.portable_digests(version, events))
-
-
-def _store_drift(target: Target, entry: Pin | None, store: Store | None) -> Iterator[Drift]:
-    """Compare the base of a Modelfile on the store, and the fingerprint of a build, with the pin.
-
-    A base that the project builds cannot drift: if the store has another one or none, it has yet to be built.
-
-    Raises:
-        NotFound: The store does not have the base.
-    """
-    if store is None or entry is None or (base := entry.base) is None:
-        return
-    found = store.find(ModelName.parse(base.name))
-    if base.modelfile and (found is None or found.fingerprint != base.fingerprint):
-        return
-    if found is None:
-        raise NotFound(
-            f"{target.key}: cannot check base {base.written}: not on {store.location}",
-            hint=f"run `mf pull {base.written}`, or pass --frozen to check no bases",
-        )
-    if found.fingerprint != base.fingerprint:
-        what = f"its base {base.written} on {store.location}"
-        yield Drift(key=target.key, message=describe_change(what, base.fingerprint, found.fingerprint))
-    elif entry.text == target.text_digest:
-        version = release(store.ollama)
-        expected = fingerprint(found.model.with_recipe(target.recipe(version), target.digests(version)))
-        if expected != entry.fingerprint:
-            yield Drift(key=target.key, message=describe_change("its fingerprint", entry.fingerprint, expected))

@@ -1,0 +1,1 @@
+"""The lock file, `mf.lock`: pinned bases, files and fingerprints, how they are read and written, and drift."""

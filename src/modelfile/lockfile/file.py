@@ -1,0 +1,115 @@
+"""A lock on the disk: read once, changed under a lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from modelfile.errors import InputError
+from modelfile.events import Events, ignore
+from modelfile.filesystem import MAX_JSON, folder_lock, read_file, write_atomic
+from modelfile.lockfile.lock import VERSION, Lock
+from modelfile.lockfile.reader import PinSummary, parse_lock, summarize, validate, version_of
+
+
+class LockFile:
+    """A lock file, read and parsed once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def _data(self) -> bytes | None:
+        try:
+            return read_file(self.path, limit=MAX_JSON)
+        except InputError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            if os.path.lexists(self.path):
+                raise InputError(f"`{self.path}` is a symlink to a file that does not exist") from error
+            return None
+
+    @cached_property
+    def _content(self) -> dict[str, Any]:
+        if self._data is None:
+            return {"version": Lock().version, "modelfiles": {}}
+        return parse_lock(self._data, str(self.path))
+
+    @property
+    def exists(self) -> bool:
+        """True if there is a file.
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        return self._data is not None
+
+    def update(self, change: Callable[[Lock], Lock], events: Events = ignore) -> tuple[Lock, Lock]:
+        """Change the lock as it is on the disk now, while no other process can.
+
+        It is written atomically, and only if a byte of it changes.
+
+        Args:
+            change: Returns the new lock from the current one; an exception from it leaves the file as it is.
+            events: Receives progress while another process changes it.
+
+        Returns:
+            The lock before and after.
+
+        Raises:
+            InputError: It is damaged, of a newer format, cannot be written, or another process does not release it.
+        """
+        with folder_lock(Path(os.path.realpath(self.path)).parent, events, "change of mf.lock"):
+            self.__dict__ = {"path": self.path}  # what was read before may be out of date
+            before = self.lock
+            after = change(before)
+            self.check_writable()
+            if (data := after.dumps(str(self.path)).encode()) != self._data:
+                write_atomic(self.path, data)
+            self.__dict__ = {"path": self.path, "_data": data, "lock": after}
+            return before, after
+
+    def check_writable(self) -> None:
+        """Reject a newer minor version of the format, which this mf can read but not write.
+
+        Raises:
+            InputError: It is newer, or damaged.
+        """
+        if self.newer:
+            message = f"`{self.path}` has a newer format than this mf writes, which would drop parts of it"
+            raise InputError(message, hint="upgrade mf, then run the command again")
+
+    @cached_property
+    def lock(self) -> Lock:
+        """The validated lock; empty if there is no file.
+
+        Raises:
+            InputError: It is damaged, or its format is not supported.
+        """
+        return validate(self._content, str(self.path))
+
+    @property
+    def newer(self) -> bool:
+        """True if the format is a newer minor version, so that parts of the lock may be ignored.
+
+        Raises:
+            InputError: It is damaged, or its format is not supported.
+        """
+        return version_of(self._content, str(self.path)) > VERSION
+
+    @cached_property
+    def summaries(self) -> Mapping[str, PinSummary]:
+        """The parts of the pins that a lint needs, even if the rest is not valid.
+
+        Raises:
+            InputError: It is damaged, or its format is not supported.
+        """
+        return summarize(self._content)
+
+    def key(self, modelfile: Path) -> str:
+        """Return a Modelfile's key; empty if the Modelfile, with symlinks resolved, is outside the lock's folder."""
+        path = Path(os.path.realpath(modelfile))
+        return path.relative_to(self.path.parent).as_posix() if path.is_relative_to(self.path.parent) else ""

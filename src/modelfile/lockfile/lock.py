@@ -1,0 +1,146 @@
+"""The contents of a lock, as data.
+
+JSON with sorted keys and one newline at the end, so that equal contents are equal bytes. pin, check and build validate
+all of it with pydantic by these dataclasses, from which the published schema is generated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import PureWindowsPath
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from modelfile.errors import InputError, UsageError
+from modelfile.names import ModelName
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, TypeAdapter
+    from pydantic_core import CoreSchema
+
+VERSION: Final = (1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A pydantic string pattern that does not import pydantic before validation."""
+
+    regex: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.str_schema(pattern=self.regex)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A pydantic validator of strings."""
+
+    check: Callable[[str], str]
+    """Returns the string, or raises a ValueError."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self.check, core_schema.str_schema())
+
+
+def _check_name(text: str) -> str:
+    try:
+        ModelName.parse(text)
+    except UsageError as error:
+        raise ValueError(error.message) from error
+    return text
+
+
+def _check_key(text: str) -> str:
+    parts = text.split("/")
+    if "\0" in text or PureWindowsPath(text).drive or not {"", ".", ".."}.isdisjoint(parts):
+        raise ValueError("not a path below the folder of the lock")
+    return text
+
+
+Digest = Annotated[str, _Pattern(r"^sha256:[0-9a-f]{64}$")]
+Fingerprint = Annotated[str, _Pattern(r"^mf1:[0-9a-f]{64}$")]
+Name = Annotated[str, _Checked(_check_name)]
+Key = Annotated[str, _Checked(_check_key)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The model in FROM at the time of `mf pin`."""
+
+    written: str
+    """The name as written in the Modelfile."""
+    name: Name
+    """The full name: registry, namespace, model and tag."""
+    fingerprint: Fingerprint
+    """Fingerprint of the base."""
+    digest: Digest | None = None
+    """Ollama's digest on the server that was asked; differs between machines for the same model."""
+    modelfile: Key | None = None
+    """Key of the Modelfile that the base is built from, if the project builds it; it has no digest then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """The lock's entry of a Modelfile."""
+
+    text: Digest
+    """Digest of the Modelfile's text, computed by `text_digest`."""
+    base: Base | None = None
+    """None if the model is built from local files."""
+    files: Mapping[str, Digest] = field(default_factory=dict)
+    """Digests of local weights and adapters by their path relative to the Modelfile's folder."""
+    fingerprint: Fingerprint
+    """Fingerprint that a build must have."""
+    ollama: str | None = None
+    """Ollama version that `built` and `fingerprint` apply to, as versions rewrite local weights differently."""
+    built: tuple[Digest, ...] | None = None
+    """Digests of the weights that Ollama rewrote those in `files` to, if it did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """The contents of a lock file."""
+
+    version: str = ".".join(map(str, VERSION))
+    modelfiles: Mapping[Key, Pin] = field(default_factory=dict)
+    """Pins by the Modelfile's path relative to the lock's folder, with `/`."""
+
+    def dumps(self, path: str = "mf.lock") -> str:
+        r"""Return the text of the file at a path; equal contents give equal text.
+
+        >>> print(Lock().dumps(), end="")
+        {
+          "modelfiles": {},
+          "version": "1.0"
+        }
+
+        Raises:
+            InputError: A path in it is not UTF-8.
+        """
+        import json
+
+        text = json.dumps(_without_none(asdict(self)), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        if not text.isascii() and (wrong := re.search('"([^"]*[\ud800-\udfff][^"]*)"', text)):
+            hint = "rename the file, so that the lock means the same everywhere"
+            raise InputError(f"cannot write `{path}`: `{wrong[1]}` is not UTF-8", hint=hint)
+        return text
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    return value
+
+
+@cache
+def adapter() -> TypeAdapter[Lock]:
+    """Return the validator of locks, which also generates their JSON schema."""
+    from pydantic import TypeAdapter  # 110 ms that a lint avoids
+
+    return TypeAdapter(Lock)

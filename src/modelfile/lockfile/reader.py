@@ -1,0 +1,163 @@
+"""Read a lock: its JSON with the standard library alone, as a lint does, and all of it as data, validated.
+
+A newer major version of the format is an error, a newer minor version a warning. Whatever else is not a lock is an
+error that names the location: a damaged lock never counts as an empty one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from modelfile.errors import InputError
+from modelfile.lockfile.lock import VERSION, Lock, adapter
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_RESTORE: Final = "restore it from version control, or delete it and run `mf pin`"
+_CONFLICT: Final = re.compile(rb"^(?:<{7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
+"""The lines that git and others put around both sides of a conflict; `=======` alone proves none."""
+_VERSION: Final = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
+
+
+@dataclass(frozen=True, slots=True)
+class PinSummary:
+    """The part of a pin that a lint needs; None where it is missing."""
+
+    text: str | None
+    """Digest of the Modelfile's text."""
+    base: str | None
+    """The base as written in the Modelfile."""
+
+
+def parse_lock(data: bytes, path: str) -> dict[str, Any]:
+    """Return the JSON of a lock file with a supported version, in which every pin is an object.
+
+    Raises:
+        InputError: It is damaged, has merge conflicts, or its format is not supported.
+    """
+    content = _load_json(data, path)
+    if not isinstance(content, dict):
+        raise _damaged(path, "it is not a JSON object")
+    major, _ = version_of(content, path)
+    if major != VERSION[0]:
+        known = ".".join(map(str, VERSION))
+        hint = "upgrade mf" if major > VERSION[0] else _RESTORE
+        raise InputError(f"`{path}` has format {content['version']}, but this mf reads {known}", hint=hint)
+    pins = content.get("modelfiles", {})
+    if not isinstance(pins, dict):
+        raise _damaged(path, "`modelfiles` is not an object")
+    for key, pin in pins.items():
+        if not isinstance(pin, dict):
+            raise _damaged(path, f"`modelfiles.{key}` is not an object")
+    return content
+
+
+def _load_json(data: bytes, path: str) -> Any:
+    import json  # 2 ms that a project without a lock saves
+
+    if conflict := _CONFLICT.search(data):
+        line = data.count(b"\n", 0, conflict.start()) + 1
+        hint = "keep either side, as with `git checkout --ours mf.lock`, then run `mf pin`"
+        raise InputError(f"`{path}` has merge conflicts: line {line} is a conflict marker", hint=hint)
+    try:
+        content = json.loads(data, object_pairs_hook=_without_duplicates)
+        if b"\\ud" in data.lower():
+            json.dumps(content, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise _damaged(path, f"it is not JSON at line {error.lineno}, column {error.colno}") from error
+    except UnicodeDecodeError as error:
+        raise _damaged(path, "it is not UTF-8") from error
+    except UnicodeEncodeError as error:
+        raise _damaged(path, "it has half of a surrogate pair") from error
+    except RecursionError as error:
+        raise _damaged(path, "it is nested too deeply") from error
+    except _DuplicateKeyError as error:
+        raise _damaged(path, f"it has the key `{error}` twice in one object") from error
+    except ValueError as error:  # Python reads no number of more than 4,300 digits
+        raise _damaged(path, "it has a number with too many digits") from error
+    return content
+
+
+class _DuplicateKeyError(ValueError):
+    """A key that an object has twice, as after a merge that took both sides."""
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _DuplicateKeyError(next(key for key in keys if keys.count(key) > 1))
+    return content
+
+
+def version_of(content: Mapping[str, Any], path: str) -> tuple[int, int]:
+    """Return the version of a lock's format.
+
+    Raises:
+        InputError: It has none.
+    """
+    if "version" not in content:
+        raise _damaged(path, "`version` is missing")
+    written = content["version"]
+    if isinstance(written, str) and (match := _VERSION.fullmatch(written)):
+        return int(match[1]), int(match[2])
+    raise _damaged(path, '`version` is not a text such as "1.0"')
+
+
+def summarize(content: Mapping[str, Any]) -> dict[str, PinSummary]:
+    """Return the parts of the pins that a lint needs, even if the rest is not valid."""
+    return {key: _summary(pin) for key, pin in content.get("modelfiles", {}).items()}
+
+
+def _summary(pin: Mapping[str, Any]) -> PinSummary:
+    base = pin.get("base")
+    written = base.get("written") if isinstance(base, dict) else None
+    return PinSummary(*(value if isinstance(value, str) else None for value in (pin.get("text"), written)))
+
+
+def validate(content: Mapping[str, Any], path: str) -> Lock:
+    """Return the JSON of a lock file as data.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return adapter().validate_python(content)
+    except ValidationError as error:
+        raise _damaged(path, _describe(error.errors(include_url=False)[0])) from error
+
+
+_PROBLEMS: Final = {
+    "missing": "is missing",
+    "string_type": "is not a text",
+    "tuple_type": "is not a list",
+    "dict_type": "is not an object",
+    "mapping_type": "is not an object",
+    "dataclass_type": "is not an object",
+}
+"""Problems by the types that pydantic gives them; it words them for programmers."""
+
+
+def _describe(error: ErrorDetails) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    where = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    match kind:
+        case "string_pattern_mismatch" if "mf1" in context["pattern"]:
+            problem = "is not a fingerprint: `mf1:` and 64 hexadecimal digits"
+        case "string_pattern_mismatch":
+            problem = "is not a digest: `sha256:` and 64 hexadecimal digits"
+        case "value_error":
+            problem = f"is not valid: {context['error']}"
+        case _:
+            problem = _PROBLEMS.get(kind, "is not valid")
+    return f"`{where}` {problem}"
+
+
+def _damaged(path: str, problem: str) -> InputError:
+    return InputError(f"`{path}` is damaged: {problem}", hint=_RESTORE)

@@ -1,0 +1,1 @@
+"""Pins: record bases, files and fingerprints in the lock, and compare them with it."""
