@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -9,8 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from modelfile.characters import escape_controls
 from modelfile.diagnostics import Severity
-from modelfile.errors import UsageError
+from modelfile.errors import InputError, UsageError
 from modelfile.filesystem import read_file, relative_to
 from modelfile.git import walk_up
 from modelfile.names import ModelName
@@ -26,6 +28,19 @@ DEFAULT_RULES: Final = "DEFAULT"
 """Selector of the rules that are on by default."""
 _MF_TOML: Final = "mf.toml"
 _PYPROJECT: Final = "pyproject.toml"
+_MAX_SIZE: Final = 1_000_000
+"""Largest size of a configuration file, in bytes."""
+_MAX_ENTRIES: Final = 1000
+"""Most entries of a list or a table."""
+_MAX_KEEP: Final = 1000
+_MAX_WILDCARDS: Final = 4
+"""Most runs of `*` in a pattern: each multiplies the time of a match by the length of the name."""
+_MAX_SHOWN: Final = 80
+"""Most characters of a value in a message."""
+_MAX_PARTS: Final = 100
+_DEEP_KEY: Final = rf"""(?<![\w"'.-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{_MAX_PARTS}}}"""
+"""A key of too many parts, as in `a.b.c`: the time that tomllib takes grows with their square."""
+_LONG_NUMBER: Final = r"(?<![\d_])\d[\d_]{4300}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +96,9 @@ KEYS: Final = {
 def find_config(folder: Path, read: Reader | None = None) -> Path | None:
     """Return the nearest mf.toml or pyproject.toml with `[tool.mf]`, from a folder up to the root of its repository."""
     for above in walk_up(folder):
-        if (above / _MF_TOML).is_file():
+        if os.path.lexists(above / _MF_TOML):  # what cannot be read is an error, not a reason to use another file
             return above / _MF_TOML
-        if (above / _PYPROJECT).is_file() and _table(above / _PYPROJECT, read) is not None:
+        if os.path.lexists(above / _PYPROJECT) and _table(above / _PYPROJECT, read) is not None:
             return above / _PYPROJECT
     return None
 
@@ -102,6 +117,11 @@ def load_config(path: Path, read: Reader | None = None) -> Config:
     for key, value in (_table(path, read) or {}).items():
         if key not in KEYS:
             raise _unknown(path, key, KEYS)
+        for entries in (value, *(value.values() if isinstance(value, dict) else ())):
+            if isinstance(entries, list | dict) and len(entries) > _MAX_ENTRIES:
+                raise UsageError(
+                    f"`{path}`: `{key}` has {len(entries):,} entries", hint=f"write at most {_MAX_ENTRIES:,}"
+                )
         try:
             found[KEYS[key]] = _models(path, value) if key == "models" else _value(KEYS[key], value)
         except (TypeError, ValueError, AttributeError) as error:
@@ -125,19 +145,34 @@ def matches(path: Path, patterns: tuple[str, ...], file: Path) -> bool:
 def _compile(patterns: tuple[str, ...]) -> GitIgnoreSpec:
     from pathspec import GitIgnoreSpec  # 15 ms that most projects save
 
+    for pattern in patterns:
+        if len(re.findall(r"\*+", pattern)) > _MAX_WILDCARDS:
+            raise ValueError(f"more than {_MAX_WILDCARDS} wildcards in the pattern {_shown(pattern)}")
     return GitIgnoreSpec.from_lines(re.sub(r"^\./", "/", pattern) for pattern in patterns)
 
 
 def _unknown(path: Path, key: str, known: Collection[str], table: str = "") -> UsageError:
     from difflib import get_close_matches
 
-    close = get_close_matches(key, known, n=1)
+    close = get_close_matches(key[:_MAX_SHOWN], known, n=1)
     hint = f"did you mean `{close[0]}`?" if close else f"use one of {', '.join(known)}"
-    return UsageError(f"`{path}`: unknown setting `{table}{key}`", hint=hint)
+    return UsageError(f"`{path}`: unknown setting `{_shortened(table + key)}`", hint=hint)
 
 
 def _invalid(path: Path, key: str, value: object, example: str) -> UsageError:
-    return UsageError(f"`{path}`: invalid value of `{key}`: {value!r}", hint=f"write {example}")
+    return UsageError(f"`{path}`: invalid value of `{_shortened(key)}`: {_shown(value)}", hint=f"write {example}")
+
+
+def _shown(value: object) -> str:
+    """Return a value as Python writes it, shortened."""
+    try:
+        return _shortened(repr(value))
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of too many digits"
+
+
+def _shortened(text: str) -> str:
+    return escape_controls(text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…")
 
 
 def _models(path: Path, tables: Mapping[str, Mapping[str, Any]]) -> tuple[ProjectModel, ...]:
@@ -147,11 +182,13 @@ def _models(path: Path, tables: Mapping[str, Mapping[str, Any]]) -> tuple[Projec
         for key, value in table.items():
             if key not in MODEL_SHAPES:
                 raise _unknown(path, key, MODEL_SHAPES, prefix)
-            if not isinstance(value, str) or not value:
+            if not isinstance(value, str) or not value or "\0" in value:
                 raise _invalid(path, f"{prefix}{key}", value, MODEL_SHAPES[key])
         for key in ("modelfile", "tag"):
             if key not in table:
-                raise UsageError(f"`{path}`: missing setting `{prefix}{key}`", hint=f"write {MODEL_SHAPES[key]}")
+                raise UsageError(
+                    f"`{path}`: missing setting `{_shortened(prefix + key)}`", hint=f"write {MODEL_SHAPES[key]}"
+                )
         try:
             name = ModelName.parse(f"{written}:{table['tag']}")
         except UsageError as error:
@@ -177,10 +214,10 @@ SHAPES: Final = {
     "severities": 'a table of error, warning and info, as in {unpinned-base = "error", MF5 = "info"}',
     "per_file_ignores": 'a table, as in {"drafts/*" = ["MF2"]}',
     "exclude": 'a list of patterns as in .gitignore, as in ["vendor/", "*.old.Modelfile"]',
-    "ollama": 'a version, as in "0.24.0"',
+    "ollama": 'a version in quotes, as in "0.24.0"',
     "registries": 'a list of hosts, as in ["registry.ollama.ai", "hf.co"]',
     "fail_level": '"error", "warning" or "info"',
-    "keep": "a whole number from 0, as in 3",
+    "keep": f"a whole number from 0 to {_MAX_KEEP}, as in 3",
     "models": 'tables, as in [models.my-bot] with modelfile = "bot/Modelfile" and tag = "v1.1"',
 }
 """The type and an example of each field."""
@@ -201,11 +238,17 @@ def _value(name: str, value: Any) -> Any:  # noqa: PLR0911  # one for each type
         case "keep":
             return _count(value)
         case _:
-            return str(value)
+            return _text(value)
 
 
 def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value <= _MAX_KEEP:
+        raise TypeError
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
         raise TypeError
     return value
 
@@ -240,11 +283,25 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Return the contents of a TOML file.
 
     Raises:
-        UsageError: It is not TOML.
+        UsageError: It cannot be read, is larger than 1 MB, or is not TOML.
     """
     import tomllib  # 3 ms that a project without configuration saves
 
     try:
-        return tomllib.loads(read_file(path).decode())
+        text = read_file(path, limit=_MAX_SIZE).decode()
+        if text.count(".") >= _MAX_PARTS and (deep := re.search(_DEEP_KEY, text)):
+            raise UsageError(f"`{path}`:{_line(text, deep)}: a key has more than {_MAX_PARTS} parts")
+        return tomllib.loads(text)
+    except InputError as error:
+        raise UsageError(error.message, hint=error.hint) from error
+    except RecursionError:
+        raise UsageError(f"`{path}`: lists or tables are nested too deeply") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"`{path}` is not TOML: {error}") from error
+    except ValueError as error:
+        long = re.search(_LONG_NUMBER, text)
+        raise UsageError(f"`{path}`:{_line(text, long)}: a number has more than 4,300 digits") from error
+
+
+def _line(text: str, found: re.Match[str] | None) -> int:
+    return text.count("\n", 0, found.start() if found else 0) + 1

@@ -57,7 +57,7 @@ class Project:
         if self._isolated and self._config_path:
             raise UsageError("--config and --isolated cannot be used together", hint="pass only one of them")
         path = None if self._isolated else self._config_path or self.find_config(self.start)
-        if self._config_path and not self._config_path.is_file():
+        if self._config_path and not os.path.lexists(self._config_path):
             raise UsageError(f"file not found: `{self._config_path}`")
         try:
             return self.load_config(path) if path else Config()
