@@ -41,7 +41,7 @@ def expand(text: str, folder: Path) -> Path:
 
 MAX_TEXT: Final = 10_000_000
 """Largest size, in bytes, of a file that people write: a Modelfile or a configuration."""
-MAX_JSON: Final = 100_000_000
+MAX_JSON: Final = 32_000_000
 """Largest size, in bytes, of a file that programs write: a lock, a plan, an index of weights."""
 _READ: Final = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
 _KINDS: Final = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
@@ -124,6 +124,13 @@ def read_up_to(limit: int, file: _Readable, path: Path | str) -> bytes:
         if left < 0:
             raise InputError(f"cannot read `{path}`: it has more than {limit:,} bytes, the limit for such a file")
     return b"".join(pieces)
+
+
+def changed_while_read(path: Path) -> InputError:
+    """Return the error for a file that another program changes or truncates while it is read."""
+    return InputError(
+        f"`{path}` changed while it was read", hint="wait until it is complete, then run the command again"
+    )
 
 
 _PIECE: Final = 1 << 18

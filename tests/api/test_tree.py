@@ -67,7 +67,6 @@ EXEMPT = {
     "syntax/suggestions": "tests/rules/test_structure.py",
     "syntax/syntax_errors": "tests/rules/test_structure.py",
     "weights/content_type": "tests/unit/weights/test_folder.py",
-    "weights/safetensors": "tests/unit/weights/test_checks.py",
 }
 """Modules whose tests are elsewhere, with the file that covers them."""
 FORMATS = {"concise", "github", "gitlab", "junit", "sarif", "formats"}

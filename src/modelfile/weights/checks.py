@@ -17,7 +17,7 @@ from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
 from modelfile.weights.content_type import read_head
 from modelfile.weights.gguf import MAGICS, GGUFHeader, read_header
-from modelfile.weights.safetensors import check_shards, read_tensor_names
+from modelfile.weights.safetensors import check_shards, list_names, list_shards, read_tensor_names
 
 _SHARD: Final = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})\.gguf")
 _LFS_POINTER: Final = b"version https://git-lfs"
@@ -183,7 +183,7 @@ def _shards(ggufs: Mapping[Path, GGUFHeader]) -> dict[Path, GGUFHeader]:
 
 
 def _check_splits(shards: Mapping[Path, GGUFHeader], version: Version) -> None:
-    expected: set[Path] = set()
+    series: list[tuple[Path, str, int, str]] = []
     for path, header in shards.items():
         number, count = header.number("split.no") + 1, header.number("split.count")
         name = _SHARD.fullmatch(path.name)
@@ -197,11 +197,13 @@ def _check_splits(shards: Mapping[Path, GGUFHeader], version: Version) -> None:
         if not name or (int(name[2]), int(name[3])) != (number, count):
             hint = f"rename it to …-{number:05}-of-{count:05}.gguf"
             raise InputError(f"`{path}` is shard {number} of {count} by its header, but not by its name", hint=hint)
-        expected |= {path.with_name(f"{name[1]}-{other:05}-of-{count:05}.gguf") for other in range(1, count + 1)}
-    if missing := {path.name for path in expected} - {path.name for path in shards}:
+        series.append((path.parent, f"{name[1]}-", count, f"-of-{count:05}.gguf"))
+    expected = list_shards(series)
+    present = {path.name for path in shards}
+    if missing := sorted(path for path in expected if path.name not in present):
         exist = all(path.exists() for path in expected)
         raise InputError(
-            f"`{next(iter(shards))}` is named without its other shards: {_list(missing)}",
+            f"`{next(iter(shards))}` is named without its other shards: {list_names(missing)}",
             hint="write a FROM for each shard, or FROM with the folder" if exist else "download all shards",
         )
 

@@ -16,7 +16,7 @@ from typing import IO, Final
 
 from modelfile.errors import InputError, cannot_read
 from modelfile.events import Events, Progress, ignore
-from modelfile.filesystem import Stat, cache_folder, open_regular, read_entry, write_entry
+from modelfile.filesystem import Stat, cache_folder, changed_while_read, open_regular, read_entry, write_entry
 
 _CHUNK: Final = 1 << 22
 """Bytes read at a time: large, because hashing competes with other threads only between two chunks."""
@@ -141,9 +141,7 @@ def _read(path: Path, events: Events) -> tuple[str, os.stat_result]:
         file.seek(0)
         digest = f"sha256:{_hash(file, Progress(status=f'hashing {path.name}', total=state.st_size), events)}"
         if not unchanged(state, os.fstat(file.fileno())) or not unchanged(state, path.stat()):
-            raise InputError(
-                f"`{path}` changed while it was read", hint="wait until it is complete, then run the command again"
-            )
+            raise changed_while_read(path)
     remember_digest(path, state, digest)
     return digest, state
 

@@ -80,12 +80,14 @@ def find_weights(folder: Path, version: Version) -> list[Path]:
         if weights := _try(folder, pattern, kind):
             nested = version >= SENDS_NESTED_SAFETENSORS and pattern == "model*.safetensors"
             return weights + (_glob(folder, f"*/{pattern}", kind) if nested else [])
+    skipped = [file for file in _children(folder) if file.suffix in {".safetensors", ".gguf", ".bin", ".pth"}]
+    for file in skipped:
+        read_head(file)  # one that cannot be read is what to report
     patterns = ", ".join(pattern for pattern, _ in (*safetensors, *_OTHERS))
     hint = f"Ollama {version} looks for {patterns}"
-    if skipped := sorted(
-        file.name for file in _children(folder) if file.suffix in {".safetensors", ".gguf", ".bin", ".pth"}
-    ):
-        hint += f", and not for {', '.join(skipped)}: rename the file, or run `git lfs pull` if it is a pointer"
+    if skipped:
+        names = ", ".join(file.name for file in skipped)
+        hint += f", and not for {names}: rename the file, or run `git lfs pull` if it is a pointer"
     raise InputError(f"no weights in the folder `{folder}`", hint=hint)
 
 

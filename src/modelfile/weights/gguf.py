@@ -1,27 +1,38 @@
 """GGUF headers: the metadata of a file, and the size that its tensors require.
 
-Only the header is read, never the weights, and no number in a file can make it read, keep or loop over more than the
-header's own bytes. The layout is ggml's docs/gguf.md; sizes of tensors are Ollama's (v0.33.0-rc2 fs/ggml/gguf.go).
+Only the header is read, never the weights, and no number in a file can make it read or loop over more than the header's
+own bytes, or keep more than a small part of them. The file is read, not mapped into memory: access to a mapped page
+that another program has cut off would kill the process.
+
+The layout is ggml's docs/gguf.md; sizes of tensors are Ollama's (v0.33.0-rc2 fs/ggml/gguf.go).
 """
 
 from __future__ import annotations
 
-import mmap
 import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import FileIO
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from modelfile.errors import InputError, cannot_read
+from modelfile.errors import InputError
+from modelfile.filesystem import changed_while_read, open_regular
 
 MAGICS: Final = (b"GGUF", b"FUGG")
-_MAX_HEADER: Final = 128 << 20
+_MAX_HEADER: Final = 64 << 20
 """Maximum size of a header, in bytes; a quarter of a million tokens with their merges need 15 MB."""
 _MAX_STRING: Final = 10 << 20
+_MAX_TEXT: Final = 1 << 10
+"""Size, in bytes, of the longest text that is kept: longer ones, such as chat templates, are of no use here."""
+_MAX_PAIRS: Final = 1 << 16
+_MAX_TENSORS: Final = 1 << 18
+"""Maximum number of tensors; the largest known models have some thousands."""
+_WINDOW: Final = 1 << 18
+"""Bytes read at a time."""
 _MAX_DIMENSIONS: Final = 8
 _MAX_DEPTH: Final = 4
 _STRING: Final = 8
@@ -37,7 +48,7 @@ class GGUFHeader:
     """The header of a GGUF file."""
 
     metadata: Mapping[str, Scalar]
-    """Its keys and values, without arrays."""
+    """Its keys and values, without arrays and texts of more than 1,024 bytes."""
     size: int
     """Size of the file, in bytes."""
     needed: int
@@ -71,39 +82,45 @@ def read_header(path: Path) -> GGUFHeader:
     """Read the header of a GGUF file.
 
     Raises:
-        InputError: It cannot be read, is not a GGUF file, or is truncated within its header.
+        InputError: It cannot be read, is not a GGUF file, is truncated within its header, or changes while it is read.
     """
-    try:
-        with path.open("rb") as file:
-            if file.read(4) not in MAGICS:
-                raise InputError(f"`{path}` is not a GGUF file", hint="download it again; Ollama would reject it")
-            size = file.seek(0, 2)
-            with mmap.mmap(file.fileno(), min(size, _MAX_HEADER), access=mmap.ACCESS_READ) as data:
-                return _Cursor(data).header(size)
-    except OSError as error:
-        raise cannot_read(path, error) from error
-    except (struct.error, OverflowError) as error:
-        if size <= _MAX_HEADER:
-            message = f"`{path}` is truncated: it has {size:,} bytes, its header alone is longer"
-            raise InputError(message, hint="download it again") from error
-        raise InputError(f"`{path}` has a header of more than {_MAX_HEADER:,} bytes") from error
-    except ValueError as error:
-        raise InputError(f"`{path}` is a corrupt GGUF file: {error}", hint="download it again") from error
+    with open_regular(path) as file:
+        if file.read(4) not in MAGICS:
+            raise InputError(f"`{path}` is not a GGUF file", hint="download it again; Ollama would reject it")
+        size = file.seek(0, 2)
+        try:
+            return _Cursor(path, file, min(size, _MAX_HEADER)).header(size)
+        except EOFError as error:
+            if size <= _MAX_HEADER:
+                message = f"`{path}` is truncated: it has {size:,} bytes, its header alone is longer"
+                raise InputError(message, hint="download it again") from error
+            raise InputError(f"`{path}` has a header of more than {_MAX_HEADER:,} bytes") from error
+        except ValueError as error:
+            raise InputError(f"`{path}` is a corrupt GGUF file: {error}", hint="download it again") from error
 
 
 class _Cursor:
-    """A position in a header; raises struct.error or OverflowError beyond its end, and ValueError on invalid values."""
+    """A position in a header; raises EOFError beyond its end, and ValueError on invalid values."""
 
-    def __init__(self, data: mmap.mmap) -> None:
-        self._data = data
+    def __init__(self, path: Path, file: FileIO, end: int) -> None:
+        self._path = path
+        self._file = file
+        self._end = end
+        self._at = 0
+        self._window = b""
+        self._start = 0
+        head = self._bytes(8)
         self._at = 4
-        big = data[:4] == b"FUGG" or data[4:6] == b"\0\0"  # version, a small number, is big-endian
+        big = head[:4] == b"FUGG" or head[4:6] == b"\0\0"  # version, a small number, is big-endian
         self._order = ">" if big else "<"
         self._size = "I" if self._number("I") == 1 else "Q"
+        self._width = struct.calcsize(self._size)
 
     def header(self, size: int) -> GGUFHeader:
         tensors, pairs = self._number(self._size), self._number(self._size)
+        self._reject_count(pairs, self._width, _MAX_PAIRS, "keys")
         metadata = dict(self._pair() for _ in range(pairs))
+        self._reject_count(tensors, self._width + 4, _MAX_TENSORS, "tensors")
         blocks: set[str] = set()
         needed = max((self._tensor(blocks) for _ in range(tensors)), default=None)
         alignment = metadata.get("general.alignment", 32)
@@ -114,21 +131,55 @@ class _Cursor:
         end = self._at if needed is None else start + needed
         return GGUFHeader(metadata=scalars, size=size, needed=end, blocks=len(blocks))
 
-    def _number(self, code: str) -> int:
-        (number,) = struct.unpack_from(self._order + code, self._data, self._at)
-        self._at += struct.calcsize(code)
-        return int(number)
+    def _reject_count(self, count: int, smallest: int, limit: int = 1 << 64, what: str = "") -> None:
+        """Reject a number of entries that cannot fit in the rest of the header, each of at least `smallest` bytes."""
+        if count * smallest > self._end - self._at:
+            raise EOFError
+        if count > limit:
+            raise ValueError(f"{count:,} {what}")
 
-    def _string(self) -> str:
+    def _look(self, length: int) -> int:
+        """Return where the next bytes are in the window, read anew if they are not all in it."""
+        if self._at + length > self._end:
+            raise EOFError
+        at = self._at - self._start
+        if at + length > len(self._window):
+            self._file.seek(self._at)
+            self._window, self._start, at = self._file.read(max(length, _WINDOW)), self._at, 0
+            if len(self._window) < length:
+                raise changed_while_read(self._path)
+        return at
+
+    def _bytes(self, length: int) -> bytes:
+        at = self._look(length)
+        self._at += length
+        return self._window[at : at + length]
+
+    def _unpack(self, code: str) -> int | float | bool:
+        (value,) = struct.unpack(self._order + code, self._bytes(struct.calcsize(self._order + code)))
+        number: int | float | bool = value
+        return number
+
+    def _number(self, code: str) -> int:
+        return int(self._unpack(code))
+
+    def _string(self) -> str | None:
+        """Return a text; None if it is too long to be kept."""
         length = self._number(self._size)
         if length > _MAX_STRING:
             raise ValueError(f"a string of {length:,} bytes")
-        (text,) = struct.unpack_from(f"{length}s", self._data, self._at)
+        if length > _MAX_TEXT:
+            self._skip(length)
+            return None
+        return str(self._bytes(length), "utf-8", "replace")
+
+    def _skip(self, length: int) -> None:
         self._at += length
-        return str(text, "utf-8", "replace")
+        if self._at > self._end:
+            raise EOFError
 
     def _pair(self) -> tuple[str, Scalar | None]:
-        return self._string(), self._value(self._number("I"))
+        return self._string() or "", self._value(self._number("I"))
 
     def _value(self, kind: int, depth: int = 0) -> Scalar | None:
         if kind == _STRING:
@@ -138,34 +189,40 @@ class _Cursor:
             return None
         if kind not in _SCALARS:
             raise ValueError(f"a value of type {kind}")
-        (value,) = struct.unpack_from(self._order + _SCALARS[kind], self._data, self._at)
-        self._at += struct.calcsize(_SCALARS[kind])
-        return value if isinstance(value, int | float) else None
+        return self._unpack(_SCALARS[kind])
 
     def _skip_array(self, depth: int) -> None:
         kind, count = self._number("I"), self._number(self._size)
         if kind in _SCALARS:
-            self._at += count * struct.calcsize(_SCALARS[kind])
+            self._skip(count * struct.calcsize(self._order + _SCALARS[kind]))
         elif kind == _STRING:
             self._skip_strings(count)
         elif depth >= _MAX_DEPTH:
             raise ValueError("arrays nested too deeply")
+        elif kind != _ARRAY:
+            raise ValueError(f"a value of type {kind}")
         else:
+            self._reject_count(count, self._width + 4)
             for _ in range(count):
                 self._value(kind, depth)
-        if self._at > len(self._data):
-            raise struct.error
 
     def _skip_strings(self, count: int) -> None:
-        length = struct.Struct(self._order + self._size)
-        unpack, width, data, at = length.unpack_from, length.size, self._data, self._at
-        for _ in range(count):  # a quarter of a million tokens: attribute look-ups would dominate
-            at += unpack(data, at)[0] + width
-        self._at = at
+        self._reject_count(count, self._width)
+        unpack, width = struct.Struct(self._order + self._size).unpack_from, self._width
+        while count:
+            at, window, done = self._look(width), self._window, 0
+            try:
+                for done in range(count):  # noqa: B007  # a quarter of a million tokens: counting would cost a tenth
+                    at += unpack(window, at)[0] + width
+                count = 0
+            except (struct.error, OverflowError):  # the next one is beyond the window
+                count -= done
+            self._at = self._start + at
+        self._skip(0)
 
     def _tensor(self, blocks: set[str]) -> int:
         """Return the offset of a tensor's end from the start of all tensors, and add its block to `blocks`."""
-        if block := _BLOCK.search(self._string()):
+        if block := _BLOCK.search(self._string() or ""):
             blocks.add(block[1])
         dimensions = self._number("I")
         if dimensions > _MAX_DIMENSIONS:

@@ -1,6 +1,9 @@
 """GGUF headers, compared with gguf-py's tables and files, and of malicious files."""
 
+import os
 import struct
+import time
+from io import FileIO
 from pathlib import Path
 
 import gguf
@@ -106,6 +109,59 @@ def test_malicious_counts_are_rejected(body: bytes, message: str, tmp_path: Path
     path.write_bytes(body)
     with pytest.raises(InputError, match=message):
         read_header(path)
+
+
+def test_counts_that_cannot_fit_are_rejected_without_a_loop(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.gguf"
+    for tensors, pairs, message in (
+        (1 << 62, 0, "a header of more than 67,108,864 bytes"),
+        (0, 1 << 62, "a header of more than 67,108,864 bytes"),
+        ((1 << 18) + 1, 0, "262,145 tensors"),
+        (0, (1 << 16) + 1, "65,537 keys"),
+    ):
+        path.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, tensors, pairs))
+        os.truncate(path, 10 << 30)
+        start = time.process_time()
+        with pytest.raises(InputError, match=message):
+            read_header(path)
+        assert time.process_time() - start < 0.1
+
+
+def test_strings_across_windows_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = b"".join(struct.pack("<Q", length) + bytes(length) for length in range(40))
+    body = file(pairs=[pair("t", 9, struct.pack("<IQ", 8, 40) + texts), pair("x", 4, struct.pack("<I", 7))])
+    path = tmp_path / "x.gguf"
+    path.write_bytes(body)
+    for window in range(1, 64):
+        monkeypatch.setattr("modelfile.weights.gguf._WINDOW", window)
+        assert read_header(path).metadata == {"x": 7}
+
+
+def test_long_texts_are_not_kept(tmp_path: Path) -> None:
+    pairs = [pair(key, 8, struct.pack("<Q", length) + b"x" * length) for key, length in (("a", 1024), ("b", 1025))]
+    path = tmp_path / "x.gguf"
+    path.write_bytes(file(pairs=pairs))
+    assert read_header(path).metadata == {"a": "x" * 1024}
+
+
+def test_a_file_that_shrinks_while_its_header_is_read_is_an_error(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.gguf"
+    path.write_bytes(tiny.read_bytes())
+
+    class Shrinking(FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            piece = super().read(size)
+            if size == 64:
+                os.truncate(path, 100)
+            return piece
+
+    monkeypatch.setattr("modelfile.weights.gguf._WINDOW", 64)
+    monkeypatch.setattr("modelfile.weights.gguf.open_regular", Shrinking)
+    with pytest.raises(InputError) as raised:
+        read_header(path)
+    assert raised.value.message == f"`{path}` changed while it was read"
 
 
 @settings(max_examples=300, deadline=None)

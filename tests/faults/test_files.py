@@ -1,0 +1,88 @@
+"""Pipes, devices, sockets, folders and loops in the place of files: an error that names them, and never a wait."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from tests.support.paths import ROOT
+from tests.support.tiny_safetensors import write_model
+
+TIMEOUT = 60
+"""Time after which commands count as hanging, in seconds."""
+RUN_ALL = """
+import json, sys
+from tests.support.cli import mf
+print(json.dumps([[(ran := mf(*command.split())).code, ran.err] for command in sys.argv[1:]]))
+"""
+
+
+def run(folder: Path, *commands: str) -> list[tuple[int, str]]:
+    """Run commands of `mf` in another process, which may hang; return their exit codes and what they report."""
+    ran = subprocess.run(
+        [sys.executable, "-c", RUN_ALL, *commands],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=True,
+    )
+    return [(code, error) for code, error in json.loads(ran.stdout)]
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def listening(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server, chdir(path.parent):
+        server.bind(path.name)
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+KINDS: dict[Callable[[Path], None], str] = {
+    pipe: "it is a pipe, not a file",
+    endless: "it is a device, not a file",
+    listening: "it is a socket, not a file",
+    loop: "too many levels of symbolic links",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_named_file_that_is_none_is_an_error(tmp_path: Path, kind: Callable[[Path], None]) -> None:
+    for name in ("x.Modelfile", "plan", "mf.lock"):
+        kind(tmp_path / name)
+    (tmp_path / "mf.toml").symlink_to("plan")
+    commands = ("lint x.Modelfile", "fmt x.Modelfile", "parse x.Modelfile", "build x:v1 --file x.Modelfile")
+    for command, (code, error) in zip(commands, run(tmp_path, *commands), strict=True):
+        assert (code, error.partition("\n")[0]) == (3, f"error: cannot read `x.Modelfile`: {KINDS[kind]}"), command
+    ((code, error),) = run(tmp_path, "build --plan plan")
+    assert (code, error) == (3, f"error: cannot read `plan`: {KINDS[kind]}\n")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.model"])
+def test_weights_that_are_no_file_are_an_error(tmp_path: Path, name: str, kind: Callable[[Path], None]) -> None:
+    weights = write_model(tmp_path / "w")
+    (weights / name).unlink(missing_ok=True)
+    kind(weights / name)
+    (tmp_path / "Modelfile").write_text("# A bot.\nFROM ./w\n")
+    lint, *others = run(tmp_path, "lint", "build x:v1", "pin", "diff Modelfile x:v1")
+    assert lint[0] in (0, 1)
+    for code, error in others:
+        assert code in (1, 3)
+        assert "Traceback" not in error
