@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test live check lint types imports fuzz coverage audit bench cases docs clean
+.PHONY: demo test live check lint types imports fuzz coverage audit bench cases docs tables clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## the main job on a small model: lint, two builds, their diff, the lock and its check
@@ -48,6 +48,9 @@ cases: $(READY)  ## write the present output of the commands into tests/commands
 
 docs: $(READY)  ## write the documents that are generated from the code
 	$(BIN)/python docs/generate.py
+
+tables: $(READY)  ## write the tables of the grammars, after a change of a grammar
+	$(BIN)/python -m modelfile.grammar
 
 clean:
 	rm -rf .venv .ollama .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

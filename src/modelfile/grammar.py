@@ -1,30 +1,124 @@
-"""Loading of Lark grammars, whose tables are cached in the user's cache folder."""
+"""Lark grammars, and their compiled tables.
+
+A grammar `x.lark` has its LALR tables beside it in `x.tables.json`: Lark's own serialization, as JSON, so that to load
+them executes nothing. They are written when the package is built or installed (`make tables` writes them anew), and are
+not in version control. Where they are missing or belong to another grammar or Lark, Lark compiles the grammar.
+"""
 
 from __future__ import annotations
 
-import sys
+import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from modelfile.filesystem import cache_folder
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from lark import Lark
+    from lark.lexer import Lexer
+
+_SUFFIX: Final = ".tables.json"
+_SHIFT: Final = 0
+"""The number of the action that reads a token and enters a state."""
+_ENDS: Final = ("start_states", "end_states")
 
 
-def load_grammar(path: Path, **options: Any) -> Lark:
+def load_grammar(path: Path, *, lexer: type[Lexer] | str = "contextual", transformer: Any = None) -> Lark:
     """Return the LALR parser of a grammar file.
 
-    Lark checks that the cached tables belong to this grammar, these options, this Lark and this Python. A cache that
-    cannot be read or written is ignored.
+    Args:
+        path: The grammar.
+        lexer: The lexer, as in Lark's option.
+        transformer: The callbacks of its rules, as in Lark's option.
     """
     from lark import Lark  # 30 ms, only for commands that parse
 
     text = path.read_text(encoding="utf-8")
-    return Lark(text, parser="lalr", cache=_cache_file(path.stem), **options)
+    tables = _read_tables(path, text)
+    if tables is None:
+        return Lark(text, parser="lalr", lexer=lexer, transformer=transformer)
+    data, memo = tables
+    data["options"]["lexer"] = data["parser"]["lexer_conf"]["lexer_type"] = lexer
+    load: Any = Lark._load_from_dict  # noqa: SLF001  # the parsers that Lark generates call it, too
+    parser: Lark = load(data, memo, transformer=transformer)
+    return parser
 
 
-def _cache_file(name: str) -> str | bool:
-    """Return the path of a grammar's cached tables; False if there is no cache folder."""
-    folder = cache_folder()
-    return str(folder / f"{name}-{sys.implementation.cache_tag}.lark") if folder else False
+def write_tables(folder: Path = Path(__file__).parent) -> Iterator[Path]:
+    """Write the tables of all grammars below a folder, and yield their paths."""
+    for path in sorted(folder.rglob("*.lark")):
+        tables = _tables_path(path)
+        tables.write_text(compile_tables(path), encoding="ascii")
+        yield tables
+
+
+def compile_tables(path: Path) -> str:
+    """Return the tables of a grammar as JSON, for any lexer and transformer; equal grammars give equal text."""
+    from lark import Lark
+    from lark.grammar import Rule
+    from lark.lexer import Lexer, TerminalDef, Token
+
+    class AnyLexer(Lexer):
+        """A lexer that takes every grammar."""
+
+        def __init__(self, _: object) -> None: ...
+
+        def lex(self, *_: object) -> Iterator[Token]:
+            raise NotImplementedError
+
+    text = path.read_text(encoding="utf-8")
+    data, memo = Lark(text, parser="lalr", lexer=AnyLexer).memo_serialize([TerminalDef, Rule])
+    del data["options"]["lexer"], data["options"]["transformer"], data["parser"]["lexer_conf"]["lexer_type"]
+    data["parser"]["parser"] = _canonical(data["parser"]["parser"])
+    content = {"grammar": text, "lark": _lark_version(), "data": data, "memo": memo}
+    return json.dumps(content, separators=(",", ":")) + "\n"
+
+
+def _canonical(table: dict[str, Any]) -> dict[str, Any]:
+    """Return a parse table in lists, with the states numbered as they are reached, which in Lark depends on hashes."""
+    tokens = sorted(table["tokens"].values())
+    numbers = {state: number for number, (_, state) in enumerate(sorted(table["start_states"].items()))}
+    states: list[list[Any]] = []
+    for state in (reached := [*numbers]):
+        actions = sorted((table["tokens"][token], *action) for token, action in table["states"][state].items())
+        for _, action, target in actions:
+            if action == _SHIFT and target not in numbers:
+                numbers[target] = len(numbers)
+                reached.append(target)
+        states.append(
+            [
+                (tokens.index(token), action, numbers[target] if action == _SHIFT else target)
+                for token, action, target in actions
+            ]
+        )
+    ends = {kind: {start: numbers[state] for start, state in table[kind].items()} for kind in _ENDS}
+    return {"tokens": tokens, "states": states, **ends}
+
+
+def _tables_path(grammar: Path) -> Path:
+    return grammar.with_suffix(_SUFFIX)
+
+
+def _lark_version() -> str:
+    """Return the major and minor version of Lark: what it serializes may change with them."""
+    import lark
+
+    return lark.__version__.rpartition(".")[0]
+
+
+def _read_tables(grammar: Path, text: str) -> tuple[dict[str, Any], dict[int, Any]] | None:
+    """Return the data and the memo that Lark loads; None if they are missing or stale."""
+    try:
+        content = json.loads(_tables_path(grammar).read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(content, dict) or (content.get("grammar"), content.get("lark")) != (text, _lark_version()):
+        return None
+    table = content["data"]["parser"]["parser"]
+    states = enumerate(table["states"])
+    table["states"] = {state: {token: action for token, *action in actions} for state, actions in states}
+    return content["data"], {int(number): item for number, item in content["memo"].items()}
+
+
+if __name__ == "__main__":
+    for written in write_tables():
+        print(written)  # noqa: T201  # a program for `make tables` and the build

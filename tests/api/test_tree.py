@@ -32,7 +32,6 @@ EXEMPT = {
     "gotemplate/nodes": "tests/unit/gotemplate/test_parser.py",
     "gotemplate/scope": "tests/rules/test_template.py",
     "gotemplate/transformer": "tests/unit/gotemplate/test_parser.py",
-    "grammar": "tests/unit/syntax/test_vectors.py",
     "linter/api": "tests/commands/test_lint.py",
     "linter/context": "tests/rules/test_references.py",
     "linter/engine": "tests/commands/test_lint.py",

@@ -35,6 +35,8 @@ _WINDOW: Final = 1 << 18
 """Bytes read at a time."""
 _MAX_DIMENSIONS: Final = 8
 _MAX_DEPTH: Final = 4
+_MAX_ARRAYS: Final = 1 << 16
+"""Maximum number of arrays, with those in arrays, which real files do not have."""
 _STRING: Final = 8
 _ARRAY: Final = 9
 _BLOCK: Final = re.compile(r"(?:^|\.)blk\.([0-9]+)\.")
@@ -109,6 +111,7 @@ class _Cursor:
         self._at = 0
         self._window = b""
         self._start = 0
+        self._arrays = 0
         head = self._bytes(8)
         self._at = 4
         big = head[:4] == b"FUGG" or head[4:6] == b"\0\0"  # version, a small number, is big-endian
@@ -193,6 +196,9 @@ class _Cursor:
 
     def _skip_array(self, depth: int) -> None:
         kind, count = self._number("I"), self._number(self._size)
+        self._arrays += 1
+        if self._arrays > _MAX_ARRAYS:
+            raise ValueError(f"more than {_MAX_ARRAYS:,} arrays")
         if kind in _SCALARS:
             self._skip(count * struct.calcsize(self._order + _SCALARS[kind]))
         elif kind == _STRING:

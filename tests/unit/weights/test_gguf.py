@@ -83,6 +83,7 @@ def test_header_truncated_anywhere_is_rejected(tiny: Path, tmp_path: Path) -> No
         (struct.pack("<IQQ", 8, 2, (1 << 64) - 1), "is truncated"),  # of a string that long
         (struct.pack("<IQ", 9, 1) * 20_000, "arrays nested too deeply"),
         (struct.pack("<IQ", 9, 1 << 40) + struct.pack("<IQ", 0, 0) * 100, "is truncated"),
+        (struct.pack("<IQ", 9, 1 << 16) + struct.pack("<IQ", 0, 0) * (1 << 16), "more than 65,536 arrays"),
         (struct.pack("<IQ", 77, 1), "a value of type 77"),
     ],
 )
