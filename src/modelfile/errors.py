@@ -6,6 +6,7 @@ ModelfileError
 │   └── ModelfileHasErrors  a Modelfile has errors                                exit 1
 ├── ServerError             the Ollama server failed or rejected a request        exit 3
 │   ├── ServerUnreachable   the server does not answer
+│   ├── RegistryUnreachable the server cannot reach a registry
 │   ├── NotFound            the server has no such model
 │   └── DiskFull            the disk of the server is full
 └── VerificationError       the model on the server is not the one requested      exit 3
@@ -76,6 +77,10 @@ class ServerError(ModelfileError):
 
 class ServerUnreachable(ServerError):
     """A server that does not answer or stopped answering."""
+
+
+class RegistryUnreachable(ServerError):
+    """A registry that the server cannot reach: its own DNS, network, proxy or certificates are in the way."""
 
 
 class NotFound(ServerError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-from modelfile.errors import NotFound, ServerError, UsageError
+from modelfile.errors import NotFound, RegistryUnreachable, ServerError, UsageError
 from modelfile.events import Events, ignore
 from modelfile.names import ModelName, digest_start, short_digest
 from modelfile.project import DEFAULT_KEEP
@@ -353,6 +353,8 @@ def pull(name: str, store: Store, events: Events = ignore) -> Pulled:
     before = find_listed(model, store.list())
     try:
         store.pull(model, events)
+    except RegistryUnreachable as error:
+        raise RegistryUnreachable(f"cannot pull {model}: {error.message}", hint=error.hint) from error
     except ServerError as error:
         if type(error) is not ServerError:
             raise

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TypeAlias
 
+from tests.fakes.script import Script
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -96,7 +98,7 @@ class Hold:
 
 
 Fault: TypeAlias = (
-    Status | Garbage | Hangup | ErrorLine | NoSuccess | Slow | WrongAck | DropParameter | Raw | Endless | Hold
+    Status | Garbage | Hangup | ErrorLine | NoSuccess | Slow | WrongAck | DropParameter | Raw | Endless | Hold | Script
 )
 
 

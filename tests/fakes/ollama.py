@@ -43,6 +43,7 @@ from tests.fakes.faults import (
     WrongAck,
 )
 from tests.fakes.fields import FIELDS, check
+from tests.fakes.script import Script, play
 from tests.fakes.server import Server
 from tests.fakes.store import Line, Lines, Store
 from tests.fakes.values import Failure, Refused, go_json, go_quote
@@ -170,6 +171,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._fake.fault("", Hangup(), times=sys.maxsize)
             if isinstance(fault, Hold) and not fault.done:
                 self._hold(fault)
+            if isinstance(fault, Script) and fault.unread:
+                self._play(fault)
             body = self._body(fault.after_bytes if isinstance(fault, Hangup) else None)
             request = self._logged(body)
             match fault:
@@ -177,6 +180,8 @@ class _Handler(BaseHTTPRequestHandler):
                     self._fake.leaving.wait(seconds)
                 case Endless():
                     self._endless(fault)
+                case Script():
+                    self._play(fault)
                 case Hold(done=True):
                     self.wfile, answer = io.BytesIO(), self.wfile
                     with self._fake.lock:
@@ -201,6 +206,10 @@ class _Handler(BaseHTTPRequestHandler):
         fault.released.wait()
         if self._fake.leaving.is_set():
             raise _HungUp
+
+    def _play(self, script: Script) -> NoReturn:
+        play(script, self.connection, self._fake.leaving)
+        raise _HungUp
 
     def _endless(self, fault: Endless) -> NoReturn:
         self.send_response(200)

@@ -37,6 +37,7 @@ FULL_MANIFEST = "write /var/lib/ollama/models/manifests/registry.ollama.ai/libra
 BOOM = '{"error":"boom"}'
 STRANGE = "does not answer as Ollama does"
 BROKE = "the connection to .* broke: "
+BROKE_SENDING = "the connection to .* broke while weights.gguf was being sent: "
 ENDED = "ended its answer early"
 ROOM = "help: free space on the server's disk"
 NDJSON = "application/x-ndjson"
@@ -80,8 +81,8 @@ FAULTS = [
     ("/api/copy", Status(500, BOOM), "refused: boom"),
     # dead
     ("", Hangup(), BROKE),
-    ("POST /api/blobs", Hangup(after_bytes=1 << 20), BROKE),
-    ("POST /api/blobs", Hangup(after_bytes=1 << 20, for_good=True), BROKE),
+    ("POST /api/blobs", Hangup(after_bytes=1 << 20), BROKE_SENDING),
+    ("POST /api/blobs", Hangup(after_bytes=1 << 20, for_good=True), BROKE_SENDING),
     ("/api/create", Hangup(after_lines=1), f"{ENDED}|{BROKE}"),
     ("/api/create", Hangup(after_lines=1, for_good=True), f"{ENDED}|{BROKE}"),
     ("/api/copy", Hangup(), BROKE),
@@ -181,10 +182,16 @@ def test_a_server_that_falls_silent(
 ) -> None:
     fake.fault(where, Hold(), times=ALWAYS)
     with monkeypatch.context() as patch:
-        patch.setattr("modelfile.stores.open.TIMEOUTS", Timeouts(first=0.1, connect=0.1, answer=0.1, work=0.1))
+        patch.setattr("modelfile.stores.open.TIMEOUTS", Timeouts(first=0.1, connect=0.1, answer=0.1, idle=0.1))
         failed = project.build()
     assert (failed.code, failed.out) == (3, ""), failed
-    assert "has stopped answering\nhelp: see the server's log, then run the command again\n" in failed.err
+    if where in ("POST /api/blobs", "/api/create"):
+        expected = (
+            r"has made no progress for 0\.[12] s\nhelp: see the server's log; --idle-timeout allows it more time\n"
+        )
+    else:
+        expected = r"has not answered within 0\.1 s\nhelp: see the server's log; --timeout allows it more time\n"
+    assert re.search(f"error: {fake.url} {expected}", failed.err)
     project.is_as_before()
     project.goes_on()
 

@@ -56,6 +56,8 @@ ENVIRONMENT: Final = {
 }
 """The environment variables that `mf` reads. The HTTP client also honors the usual proxy and certificate variables."""
 
+_LONGEST_WAIT: Final = 7 * 86_400
+"""Longest time limit that can be set, in seconds."""
 ISSUES: Final = "https://github.com/modelfile/modelfile/issues"
 
 
@@ -107,6 +109,8 @@ class _Commands(_HelpOnTerminal, TyperGroup):
         for option in command.params:
             if option.name == "host" and not getattr(option, "multiple", True):
                 option.multiple, option.callback = True, _only
+        if any(option.name == "host" for option in command.params):
+            command.params += _limit_options()
         command.params.append(_quiet_option())
         return command
 
@@ -116,6 +120,36 @@ def _only(_: Any, option: Any, values: Any) -> str | None:
     if len(values or ()) > 1:
         raise UsageError(f"{option.opts[0]} given more than once", hint="only `mf build` accepts several")
     return values[0] if values else None
+
+
+def _limit_options() -> list[TyperOption]:
+    """Return the options of every command that asks a server."""
+    return [
+        TyperOption(
+            param_decls=[f"--{name}"],
+            type=float,
+            metavar="SECONDS",
+            help=text,
+            expose_value=False,
+            callback=_set_limit,
+            show_default=False,
+        )
+        for name, text in (
+            ("timeout", "Time limit for an answer of the server; default: 30."),
+            ("idle-timeout", "Time limit for a transfer without progress; default: 300."),
+        )
+    ]
+
+
+def _set_limit(_ctx: Any, option: Any, seconds: float | None) -> None:
+    if seconds is None:
+        return
+    if not 0 < seconds <= _LONGEST_WAIT:
+        raise UsageError(f"invalid {option.opts[0]}: {seconds:g}", hint="pass a number of seconds above 0, as in 90")
+    from modelfile.cli.options import limits
+
+    field = "answer" if option.name == "timeout" else "idle"
+    limits.set({**limits.get(), field: seconds})
 
 
 def _quiet_option() -> TyperOption:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
@@ -43,10 +43,16 @@ def _open_server(address: ServerAddress, *, withheld: str = "") -> AbstractConte
     from modelfile.stores.open import open_store
 
     terminal = current.get()
-    key = terminal.environ.get("OLLAMA_API_KEY", "")
-    return open_store(address, key=key, withheld=withheld, on_warning=terminal.print_warning)
+    key, timeouts = terminal.environ.get("OLLAMA_API_KEY", ""), None
+    if limits.get():
+        from modelfile.stores.ollama.transport import Timeouts
+
+        timeouts = Timeouts(**limits.get())
+    return open_store(address, key=key, withheld=withheld, timeouts=timeouts, on_warning=terminal.print_warning)
 
 
+limits: Final[ContextVar[Mapping[str, float]]] = ContextVar("limits", default={})  # noqa: B039  # never changed
+"""The `Timeouts` of this run that --timeout and --idle-timeout set, in seconds."""
 opener: Final[ContextVar[OpenStore]] = ContextVar("opener", default=_open_server)
 """Function that opens stores in this run; `modelfile.cli.app.main` may set another."""
 

@@ -72,6 +72,11 @@ def find_listed(name: ModelName, listed: Iterable[ListedModel]) -> ListedModel |
     return next((model for model in listed if model.name.same_as(name)), None)
 
 
+def retry_status(attempt: int, attempts: int) -> str:
+    """Return the status of a transfer that is made again."""
+    return f"the connection broke: attempt {attempt} of {attempts}"
+
+
 def missing_after(done: str, name: ModelName, location: StoreLocation) -> VerificationError:
     """Return the error for a store that reports success, as in `pulled`, and does not have the model."""
     return VerificationError(
@@ -99,8 +104,21 @@ class Store(Protocol):
     def has_blob(self, digest: str) -> bool:
         """Return whether the store has the blob of a digest."""
 
-    def put_blob(self, digest: str, path: Path, on_sent: Callable[[int], None]) -> None:
-        """Upload a file as a blob; `on_sent` gets the size of each chunk, negative if it must be sent again."""
+    def put_blob(
+        self,
+        digest: str,
+        path: Path,
+        on_sent: Callable[[int], None],
+        on_retry: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Upload a file as a blob.
+
+        Args:
+            digest: Its digest.
+            path: The file.
+            on_sent: Called with the size of each chunk, negative if it must be sent again.
+            on_retry: Called before a retry with the number of the attempt, and of all attempts.
+        """
 
     def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
         """Create a model from a recipe; the store must have the blobs of its files."""

@@ -10,18 +10,18 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
-from modelfile.errors import InputError, ServerError
+from modelfile.errors import InputError, RegistryUnreachable, ServerError
 from modelfile.events import Events, Progress
 from modelfile.filesystem import name_lock
 from modelfile.names import ModelName
-from modelfile.stores.protocol import Store
+from modelfile.stores.protocol import Store, retry_status
 from modelfile.weights import digests
 from modelfile.weights.digests import size_of
 
 _T = TypeVar("_T")
 
 _THREADS: Final = 4
-_POLL_INTERVAL: Final = 0.2
+_POLL_INTERVAL: Final = 0.05
 """In seconds; Windows notices Ctrl-C only between two waits."""
 
 
@@ -33,6 +33,8 @@ def pull_base(base: ModelName, store: Store, events: Events) -> None:
     """
     try:
         store.pull(base, events)
+    except RegistryUnreachable as error:
+        raise RegistryUnreachable(f"cannot pull base {base}: {error.message}", hint=error.hint) from error
     except ServerError as error:
         if type(error) is not ServerError:
             raise
@@ -83,6 +85,14 @@ class _UploadProgress:
             self._sent += length
             self._events(Progress(status=self._status, total=self._total, completed=self._sent))
 
+    def retry(self, attempt: int, attempts: int) -> None:
+        """Report that the connection broke, and that a file is sent again."""
+        with self._lock:
+            if self._stopped:
+                raise _Stopped
+            status = f"{self._status}: {retry_status(attempt, attempts)}"
+            self._events(Progress(status=status, total=self._total, completed=self._sent))
+
     def skip(self, length: int) -> None:
         """Subtract bytes that the store already has."""
         with self._lock:
@@ -101,7 +111,7 @@ def _upload(path: Path, digest: str, store: Store, progress: _UploadProgress, ev
             return
         progress.add(0)
         try:
-            store.put_blob(digest, path, progress.add)
+            store.put_blob(digest, path, progress.add, progress.retry)
         except InputError:
             digests.forget_digest(path)
             raise

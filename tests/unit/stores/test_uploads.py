@@ -99,7 +99,7 @@ class Meeting:
         """Return whether it is here."""
         return False
 
-    def put_blob(self, _: str, path: Path, on_sent: Callable[[int], None]) -> None:
+    def put_blob(self, _: str, path: Path, on_sent: Callable[[int], None], __: object) -> None:
         """Wait for the others."""
         self._barrier.wait()
         self.threads.add(threading.get_ident())

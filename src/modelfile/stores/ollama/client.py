@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
-from modelfile.stores.ollama.retry import NON_IDEMPOTENT, UPLOAD, Retry
+from modelfile.stores.ollama.retry import NON_IDEMPOTENT, UPLOAD, OnRetry, Retry, ignore_retry
 from modelfile.stores.ollama.transport import Transport
 from modelfile.stores.ollama.wire import (
     ProgressWire,
@@ -21,6 +22,11 @@ from modelfile.stores.ollama.wire import (
 _Answer = TypeVar("_Answer")
 
 _SUCCESS: Final = "success"
+_MOST_STATUSES: Final = 10_000
+"""Different statuses in a stream; Ollama has one for each layer and a dozen more."""
+_MOST_SETBACKS: Final = 1000
+_COMPARED: Final = 200
+"""Characters of a status that are compared."""
 
 
 class Client:
@@ -60,26 +66,29 @@ class Client:
         """Return whether the server has the bytes of a digest (`sha256:…`)."""
         return self._transport.exists(_blob(digest))
 
-    def push_blob(self, digest: str, path: Path, on_sent: Callable[[int], None]) -> None:
+    def push_blob(
+        self, digest: str, path: Path, on_sent: Callable[[int], None], on_retry: OnRetry = ignore_retry
+    ) -> None:
         """Send a file; see Transport.upload.
 
         Args:
             digest: `sha256:…`; the server checks it.
             path: The file.
             on_sent: Called with the size of every chunk, and, negative, with what has to be sent again.
+            on_retry: Called before each retry.
 
         Raises:
             InputError: The file cannot be read, or is not, or is no longer, what the digest says.
         """
-        self._transport.upload(_blob(digest), path, on_sent)
+        self._transport.upload(_blob(digest), path, on_sent, on_retry)
 
     def create(self, name: str, request: Mapping[str, Any]) -> Iterator[ProgressWire]:
         """Make a model; done when the iterator is. Never retried: nobody knows how far it got."""
         return self._stream("/api/create", {**model_request(name), **request}, NON_IDEMPOTENT)
 
-    def pull(self, name: str) -> Iterator[ProgressWire]:
+    def pull(self, name: str, on_retry: OnRetry = ignore_retry) -> Iterator[ProgressWire]:
         """Fetch a model from its registry; done when the iterator is. A retry goes on where the server was."""
-        return self._stream("/api/pull", model_request(name), UPLOAD)
+        return self._stream("/api/pull", model_request(name), UPLOAD, on_retry)
 
     def copy(self, source: str, destination: str) -> None:
         """Give a model another name; costs no disk."""
@@ -89,24 +98,60 @@ class Client:
         """Remove a name, and the layers that no other name needs."""
         self._transport.ask("DELETE", "/api/delete", model_request(name), retry=NON_IDEMPOTENT, slow=True)
 
-    def _stream(self, path: str, request: Mapping[str, Any], retry: Retry) -> Iterator[ProgressWire]:
-        last = ""
-        for line in self._transport.stream(path, request, retry=retry):
+    def _stream(
+        self, path: str, request: Mapping[str, Any], retry: Retry, on_retry: OnRetry = ignore_retry
+    ) -> Iterator[ProgressWire]:
+        failures, deadline = self._transport.failures, self._transport.idle_deadline()
+        last, seen = "", _Seen()
+        for line in self._transport.stream(path, request, deadline, retry=retry, on_retry=on_retry):
             if not line.strip():
                 continue
-            progress = self._parse(ProgressWire.parse, line)
+            progress = self._parse(ProgressWire.parse, line, checked=False)
             if progress.error is not None:
-                raise self._transport.failures.refused(progress.error)
+                raise failures.refused(progress.error)
             last = progress.status
-            yield progress
+            if seen.is_new(progress):
+                deadline.extend()
+            if len(seen) > _MOST_STATUSES:
+                raise failures.not_ollama()
+            yield replace(progress, status=failures.clean(last))
         if last != _SUCCESS:
-            raise self._transport.failures.ended_early(last)
+            raise failures.ended_early(last)
 
-    def _parse(self, parse: Callable[[bytes], _Answer], body: bytes) -> _Answer:
+    def _parse(self, parse: Callable[[bytes], _Answer], body: bytes, *, checked: bool = True) -> _Answer:
+        """Parse an answer; unless it is a message, which is cleaned, check that it does not repeat the key."""
+        if checked:
+            self._transport.failures.check_answer(body)
         try:
             return parse(body)
         except ValueError as error:
             raise self._transport.failures.not_ollama() from error
+
+
+class _Seen:
+    """The lines of a stream so far, to recognize those that show progress.
+
+    A count may go back, as when a part of a download starts again, but not forever.
+    """
+
+    def __init__(self) -> None:
+        self._completed: dict[str, int] = {}
+        self._setbacks = _MOST_SETBACKS
+
+    def __len__(self) -> int:
+        return len(self._completed)
+
+    def is_new(self, progress: ProgressWire) -> bool:
+        """Return whether a line has a new status, or counts bytes that were not counted before."""
+        status = progress.status[:_COMPARED]
+        counted = min(progress.completed, progress.total)
+        before = self._completed.get(status)
+        if before is not None and counted < before and self._setbacks:
+            self._setbacks -= 1
+            self._completed[status] = counted
+            return False
+        self._completed[status] = counted if before is None else max(before, counted)
+        return before is None or counted > before
 
 
 def _blob(digest: str) -> str:

@@ -8,13 +8,22 @@ be made twice, which are retried only if they have not reached the server. A tim
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from modelfile.stores.ollama.deadline import sleep
 
 if TYPE_CHECKING:
     import httpx
+
+
+OnRetry: TypeAlias = Callable[[int, int], None]
+"""A callback that receives the number of the next attempt, and of all attempts."""
+
+
+def ignore_retry(_attempt: int, _attempts: int) -> None:
+    """Ignore a retry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +38,13 @@ class Backoff:
     tries_unseen: int = 3
     first: float = 0.25
     """In seconds."""
-    pause: Callable[[float], object] = time.sleep
+    pause: Callable[[float], object] = sleep
     chance: Callable[[], float] = random.random
     """Returns a number from 0 to 1."""
+
+    def attempts(self, *, answered: bool) -> int:
+        """Return the number of attempts, at a server that has answered before or not."""
+        return self.tries if answered else min(self.tries, self.tries_unseen)
 
     def waits(self, *, answered: bool) -> Iterator[float]:
         """Return the seconds to wait before each retry.
@@ -39,7 +52,7 @@ class Backoff:
         Args:
             answered: Whether the server has answered before.
         """
-        tries = self.tries if answered else min(self.tries, self.tries_unseen)
+        tries = self.attempts(answered=answered)
         return (self.first * 2**number * (1 - self.chance() / 2) for number in range(tries - 1))
 
 

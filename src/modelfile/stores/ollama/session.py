@@ -13,8 +13,10 @@ import httpx
 from modelfile.addresses import ServerAddress
 from modelfile.errors import InputError, ServerError, cannot_read
 from modelfile.filesystem import open_regular
+from modelfile.stores.ollama.deadline import Deadline
 from modelfile.stores.ollama.failures import Failures
-from modelfile.stores.ollama.retry import IDEMPOTENT, UPLOAD, Backoff, Retry
+from modelfile.stores.ollama.network import keep_deadlines, limits
+from modelfile.stores.ollama.retry import UPLOAD, Backoff, OnRetry, Retry, ignore_retry
 from modelfile.stores.ollama.transport import LARGEST_ANSWER, Reply, Timeouts
 
 _CHUNK: Final = 1 << 20
@@ -24,9 +26,7 @@ _MISMATCH: Final = "digest mismatch"
 class Session:
     """Connections to one server, to be used by any number of threads."""
 
-    def __init__(
-        self, address: ServerAddress, failures: Failures, backoff: Backoff, timeouts: Timeouts, *, answered: bool
-    ) -> None:
+    def __init__(self, address: ServerAddress, failures: Failures, backoff: Backoff, timeouts: Timeouts) -> None:
         """Connect to nothing yet.
 
         Args:
@@ -34,7 +34,6 @@ class Session:
             failures: Its errors, and its key.
             backoff: How to retry.
             timeouts: How long to wait for it.
-            answered: Whether it has answered before.
 
         Raises:
             ServerUnreachable: The address, or what the environment says of proxies and certificates, is invalid.
@@ -42,9 +41,7 @@ class Session:
         self._url = str(address)
         self._failures = failures
         self._backoff = backoff
-        self._answered = answered
-        self._fast = _timeout(timeouts, timeouts.answer)
-        self._slow = _timeout(timeouts, timeouts.work)
+        self._timeouts = timeouts
         with failures.translated():
             try:
                 self._http = httpx.Client(
@@ -57,22 +54,28 @@ class Session:
                 )
             except ValueError as error:
                 raise httpx.InvalidURL(str(error)) from error  # a proxy's
+        keep_deadlines(self._http)
 
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
 
     def ask(
-        self, method: str, path: str, body: Mapping[str, Any] | None, *, retry: Retry, slow: bool, missing_ok: bool
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        deadline: Deadline,
+        *,
+        retry: Retry,
+        missing_ok: bool,
     ) -> Reply:
         """Send a small request and return its whole answer; see Transport.ask."""
         with self._failures.translated():
-            on_failure = self._retries(retry)
+            on_failure = self._retries(retry, deadline)
             while True:
                 try:
-                    with self._http.stream(
-                        method, self._url + path, json=body, timeout=self._slow if slow else self._fast
-                    ) as response:
+                    with self._send(method, path, deadline, json=body) as response:
                         self._read_whole(response)
                     if not (missing_ok and response.status_code == httpx.codes.NOT_FOUND):
                         response.raise_for_status()
@@ -81,13 +84,15 @@ class Session:
                 else:
                     return Reply(status=response.status_code, body=response.content)
 
-    def stream(self, path: str, body: Mapping[str, Any], *, retry: Retry) -> Iterator[bytes]:
+    def stream(
+        self, path: str, body: Mapping[str, Any], deadline: Deadline, *, retry: Retry, on_retry: OnRetry
+    ) -> Iterator[bytes]:
         """Send a request and yield the lines of its answer; see Transport.stream."""
         with self._failures.translated():
-            on_failure = self._retries(retry)
+            on_failure = self._retries(retry, deadline, on_retry)
             while True:
                 try:
-                    with self._http.stream("POST", self._url + path, json=body, timeout=self._slow) as response:
+                    with self._send("POST", path, deadline, json=body) as response:
                         if not response.is_success:
                             self._read_whole(response)
                         response.raise_for_status()
@@ -97,7 +102,7 @@ class Session:
                 else:
                     return
 
-    def upload(self, path: str, file: Path, on_sent: Callable[[int], None]) -> None:
+    def upload(self, path: str, file: Path, on_sent: Callable[[int], None], on_retry: OnRetry) -> None:
         """Send a file; see Transport.upload."""
         sent = 0
 
@@ -106,45 +111,65 @@ class Session:
             sent += length
             on_sent(length)
 
-        with self._failures.translated():
-            on_failure = self._retries(UPLOAD)
+        with self._failures.translated(f"{file.name} was being sent"):
+            deadline = Deadline(self._timeouts.idle, idle=True)
+            on_failure = self._retries(UPLOAD, deadline, on_retry)
+            again = False
             while True:
+                deadline.extend(self._timeouts.idle)
                 try:
-                    self._post_file(path, file, count)
+                    if not (again and self._has(path, deadline)):
+                        self._post_file(path, file, count, deadline)
                 except httpx.HTTPError as error:
+                    count(-sent)
                     on_failure(error)
+                    again = True
                 else:
                     return
-                count(-sent)
-                there = self.ask("HEAD", path, None, retry=IDEMPOTENT, slow=False, missing_ok=True)
-                if there.status == httpx.codes.OK:
-                    return
+
+    def _has(self, path: str, deadline: Deadline) -> bool:
+        """Return whether the server has a file, for example from a request of which the answer was lost."""
+        with self._send("HEAD", path, deadline) as response:
+            return response.status_code == httpx.codes.OK
+
+    def _send(
+        self, method: str, path: str, deadline: Deadline, **content: Any
+    ) -> contextlib.AbstractContextManager[httpx.Response]:
+        extensions = limits(deadline, self._timeouts.connect)
+        return self._http.stream(method, self._url + path, extensions=extensions, **content)
 
     def _on_response(self, response: httpx.Response) -> None:
-        self._answered = True
+        self._failures.answered = True
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise self._failures.not_ollama()
 
-    def _retries(self, retry: Retry) -> Callable[[httpx.HTTPError], None]:
+    def _retries(
+        self, retry: Retry, deadline: Deadline, on_retry: OnRetry = ignore_retry
+    ) -> Callable[[httpx.HTTPError], None]:
         """Return what to call after a failure: it waits, or raises the failure if a retry is of no use."""
-        waits = self._backoff.waits(answered=self._answered)
+        answered = self._failures.answered
+        attempts = self._backoff.attempts(answered=answered)
+        waits = enumerate(self._backoff.waits(answered=answered), start=2)
 
         def on_failure(error: httpx.HTTPError) -> None:
-            wait = next(waits, None) if retry.after(error) else None
-            if wait is None:
+            attempt, wait = next(waits, (0, None)) if retry.after(error) else (0, None)
+            if wait is None or wait >= deadline.remaining():
                 raise error
+            on_retry(attempt, attempts)
             self._backoff.pause(wait)
 
         return on_failure
 
-    def _post_file(self, path: str, file: Path, on_sent: Callable[[int], None]) -> None:
+    def _post_file(self, path: str, file: Path, on_sent: Callable[[int], None], deadline: Deadline) -> None:
         with open_regular(file) as stream:
             state = os.fstat(stream.fileno())
             headers = {"Content-Length": str(state.st_size), "Content-Type": "application/octet-stream"}
-            content = _chunks(file, stream, state, on_sent)
-            with self._http.stream(
-                "POST", self._url + path, content=content, headers=headers, timeout=self._slow
-            ) as response:
+
+            def content() -> Iterator[bytes]:
+                yield from _chunks(file, stream, state, on_sent)
+                deadline.extend(self._timeouts.work)  # the server checks what it has received
+
+            with self._send("POST", path, deadline, content=content(), headers=headers) as response:
                 self._read_whole(response)
         if response.status_code == httpx.codes.BAD_REQUEST and _MISMATCH in response.text:
             raise _changed(file)
@@ -185,10 +210,6 @@ class _Bounded(httpx.SyncByteStream):
 
     def close(self) -> None:
         self._stream.close()
-
-
-def _timeout(timeouts: Timeouts, seconds: float) -> httpx.Timeout:
-    return httpx.Timeout(connect=timeouts.connect, read=seconds, write=seconds, pool=timeouts.connect)
 
 
 def _chunks(file: Path, stream: IO[bytes], state: os.stat_result, on_sent: Callable[[int], None]) -> Iterator[bytes]:

@@ -12,8 +12,9 @@ from modelfile.errors import NotFound, ServerError, UsageError
 from modelfile.events import Events, Progress
 from modelfile.names import ModelName
 from modelfile.stores.ollama.client import Client
+from modelfile.stores.ollama.retry import ignore_retry
 from modelfile.stores.ollama.wire import ProgressWire, create_request, read_show
-from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, find_listed, newest_first
+from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, find_listed, newest_first, retry_status
 
 if TYPE_CHECKING:
     from modelfile.recipe.recipe import Recipe
@@ -78,9 +79,15 @@ class ServerStore:
         """Return whether the server has the bytes of a digest."""
         return self._client.has_blob(digest)
 
-    def put_blob(self, digest: str, path: Path, on_sent: Callable[[int], None]) -> None:
+    def put_blob(
+        self,
+        digest: str,
+        path: Path,
+        on_sent: Callable[[int], None],
+        on_retry: Callable[[int, int], None] | None = None,
+    ) -> None:
         """Upload a file; the server checks its digest."""
-        self._client.push_blob(digest, path, on_sent)
+        self._client.push_blob(digest, path, on_sent, on_retry or ignore_retry)
         if not self._client.has_blob(digest):
             raise ServerError(
                 f"{self.location} accepted `{path}` but does not have it",
@@ -94,7 +101,11 @@ class ServerStore:
 
     def pull(self, name: ModelName, events: Events) -> None:
         """Fetch a model from its registry."""
-        _report(self._client.pull(str(name)), events)
+
+        def on_retry(attempt: int, attempts: int) -> None:
+            events(Progress(status=retry_status(attempt, attempts)))
+
+        _report(self._client.pull(str(name), on_retry), events)
 
     def copy(self, source: ModelName, destination: ModelName) -> None:
         """Give a model another name."""

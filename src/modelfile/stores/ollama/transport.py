@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelfile.addresses import ServerAddress
 from modelfile.errors import UsageError
+from modelfile.stores.ollama.deadline import BoundedSocket, Deadline
 from modelfile.stores.ollama.failures import Failures
-from modelfile.stores.ollama.retry import BACKOFF, IDEMPOTENT, Backoff, Retry
+from modelfile.stores.ollama.retry import BACKOFF, IDEMPOTENT, Backoff, OnRetry, Retry, ignore_retry
 
 if TYPE_CHECKING:
     from modelfile.stores.ollama.session import Session
@@ -30,14 +31,20 @@ _UNENCRYPTED: Final = "http:// does not encrypt it: use an https:// address"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How long a server may be silent, in seconds."""
+    """How long a server may take, in seconds."""
 
     first: float = 5
-    """Before httpx takes over."""
+    """For an answer before httpx takes over."""
     connect: float = 10
     answer: float = 30
-    work: float = 600
-    """While it checks 40 GB of weights, or removes them."""
+    """For a whole answer, with all retries."""
+    idle: float = 300
+    """Without progress: a status that is new, or a byte that is sent or counted."""
+
+    @property
+    def work(self) -> float:
+        """For what it does without reporting progress: check 40 GB of weights that were sent, or remove them."""
+        return 2 * self.idle
 
 
 TIMEOUTS: Final = Timeouts()
@@ -49,6 +56,24 @@ class Reply:
 
     status: int
     body: bytes
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection that keeps the deadline of its request."""
+
+    sock: Any
+    _deadline: Deadline
+
+    def keep(self, deadline: Deadline) -> None:
+        """Keep the deadline of the next request."""
+        self._deadline = deadline
+        if self.sock is not None:
+            self.sock.deadline = deadline
+
+    def connect(self) -> None:
+        """Connect before the deadline."""
+        self._deadline.run(super().connect, lambda _: self.close())
+        self.sock = BoundedSocket.over(self.sock, self._deadline)
 
 
 class Transport:
@@ -87,12 +112,11 @@ class Transport:
         self._address = address
         self._backoff = backoff
         self._timeouts = timeouts
-        self._answered = False
         self._lock = Lock()
         """Held to change what follows."""
         self._light = local and not self.failures.sends_key
         """True while http.client is enough."""
-        self._idle: list[http.client.HTTPConnection] = []
+        self._idle: list[_Connection] = []
         self._session: Session | None = None
         self._closed = False
 
@@ -125,42 +149,59 @@ class Transport:
             missing_ok: Whether 404 is an answer, not an error.
         """
         fine = (http.client.OK, http.client.NOT_FOUND) if missing_ok else (http.client.OK,)
+        deadline = Deadline(self._timeouts.work, idle=True) if slow else Deadline(self._timeouts.answer)
         if self._light and retry is IDEMPOTENT:
-            reply = self._ask_lightly(method, path, body)
+            reply = self._ask_lightly(method, path, body, deadline.within(self._timeouts.first))
             if reply and reply.status in fine:
                 return reply
-        return self._full().ask(method, path, body, retry=retry, slow=slow, missing_ok=missing_ok)
+        return self._full().ask(method, path, body, deadline, retry=retry, missing_ok=missing_ok)
 
     def exists(self, path: str) -> bool:
         """Return whether there is something at a path."""
         return self.ask("HEAD", path, missing_ok=True).status != http.client.NOT_FOUND
 
-    def stream(self, path: str, body: Mapping[str, Any], *, retry: Retry) -> Iterator[bytes]:
-        """Post a request and yield the lines of its answer, from the first again after a retry."""
-        return self._full().stream(path, body, retry=retry)
+    def stream(
+        self, path: str, body: Mapping[str, Any], deadline: Deadline, *, retry: Retry, on_retry: OnRetry = ignore_retry
+    ) -> Iterator[bytes]:
+        """Post a request and yield the lines of its answer, from the first again after a retry.
 
-    def upload(self, path: str, file: Path, on_sent: Callable[[int], None]) -> None:
+        Args:
+            path: From the server's address on.
+            body: To be sent as JSON.
+            deadline: To be extended by the caller when a line shows progress; see `idle_deadline`.
+            retry: After which failures to send it again.
+            on_retry: Called before each retry.
+        """
+        return self._full().stream(path, body, deadline, retry=retry, on_retry=on_retry)
+
+    def idle_deadline(self) -> Deadline:
+        """Return the deadline for progress, from now on."""
+        return Deadline(self._timeouts.idle, idle=True)
+
+    def upload(self, path: str, file: Path, on_sent: Callable[[int], None], on_retry: OnRetry = ignore_retry) -> None:
         """Post a file, never whole in memory; after a failure again, unless the server has it by then.
 
         Args:
             path: From the server's address on.
             file: The file.
             on_sent: Called with the size of every chunk, and, negative, with what has to be sent again.
+            on_retry: Called before each retry.
 
         Raises:
             InputError: The file cannot be read, or is not, or is no longer, what its digest says.
         """
-        self._full().upload(path, file, on_sent)
+        self._full().upload(path, file, on_sent, on_retry)
 
-    def _ask_lightly(self, method: str, path: str, body: Mapping[str, Any] | None) -> Reply | None:
+    def _ask_lightly(self, method: str, path: str, body: Mapping[str, Any] | None, deadline: Deadline) -> Reply | None:
         connection = self._take()
         reply = None
         try:
             content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
             headers = {} if body is None else {"Content-Type": "application/json"}
+            connection.keep(deadline)
             connection.request(method, self._address.quoted_path + path, content, headers)
             with connection.getresponse() as response:
-                self._answered = True
+                self.failures.answered = True
                 received = response.read(LARGEST_ANSWER)
                 if response.isclosed() and response.getheader("Content-Encoding", "identity") == "identity":
                     reply = Reply(status=response.status, body=received)
@@ -170,14 +211,14 @@ class Transport:
             self._give_back(connection, reusable=reply is not None)
         return reply
 
-    def _take(self) -> http.client.HTTPConnection:
+    def _take(self) -> _Connection:
         """Return a connection that nobody else uses."""
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        return http.client.HTTPConnection(self._address.host, self._address.port, timeout=self._timeouts.first)
+        return _Connection(self._address.host, self._address.port, timeout=self._timeouts.first)
 
-    def _give_back(self, connection: http.client.HTTPConnection, *, reusable: bool) -> None:
+    def _give_back(self, connection: _Connection, *, reusable: bool) -> None:
         with self._lock:
             if reusable and self._light:
                 self._idle.append(connection)
@@ -192,9 +233,7 @@ class Transport:
             if self._session is None:
                 from modelfile.stores.ollama.session import Session
 
-                self._session = Session(
-                    self._address, self.failures, self._backoff, self._timeouts, answered=self._answered
-                )
+                self._session = Session(self._address, self.failures, self._backoff, self._timeouts)
                 self._close_idle()
             return self._session
 

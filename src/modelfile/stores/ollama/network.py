@@ -1,0 +1,112 @@
+"""Connections of httpx that keep deadlines.
+
+httpx knows limits for single waits, and none for a request. But it passes the limits on as they are, down to whoever
+reads and writes: so a request is given a Deadline for each of them, and here it is asked what is left before each wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import httpcore
+import httpx
+
+from modelfile.stores.ollama.deadline import Deadline, Expired, send_all
+
+_DIALOG: Final = 10.0
+"""Limit for each step of a dialog without a deadline, in seconds."""
+
+
+def limits(deadline: Deadline, connect: float) -> dict[str, Any]:
+    """Return the extensions of a request that keep a deadline, and another for its connection, in seconds."""
+    timeout = {"connect": deadline.within(connect), "read": deadline, "write": deadline, "pool": deadline.remaining()}
+    return {"timeout": timeout}
+
+
+def keep_deadlines(client: httpx.Client) -> None:
+    """Let the connections of a client keep the deadlines of its requests, whether or not over a proxy."""
+    # httpx has no public name for it; the dependencies are limited to versions that have these
+    for transport in {client._transport, *client._mounts.values()}:  # noqa: SLF001
+        if isinstance(transport, httpx.HTTPTransport):
+            transport._pool._network_backend = _Backend()  # noqa: SLF001
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Opens connections before a deadline."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        deadline = _deadline(timeout)
+
+        def connect() -> httpcore.NetworkStream:
+            return httpcore.SyncBackend().connect_tcp(host, port, deadline.remaining(), local_address, socket_options)
+
+        with _translated(httpcore.ConnectTimeout, httpcore.ConnectError):
+            return _Stream(deadline.run(connect, httpcore.NetworkStream.close))
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection of which every wait keeps a deadline."""
+
+    def __init__(self, stream: httpcore.NetworkStream, *, nested: bool = False) -> None:
+        self._stream = stream
+        self._nested = nested
+        """True for TLS inside TLS, through an https:// proxy."""
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        with _translated(httpcore.ReadTimeout, httpcore.ReadError):
+            return _deadline(timeout).repeat(
+                lambda seconds: self._stream.read(max_bytes, seconds), httpcore.ReadTimeout
+            )
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        deadline = _deadline(timeout)
+        with _translated(httpcore.WriteTimeout, httpcore.WriteError):
+            if self._nested:
+                self._stream.write(buffer, deadline.remaining())
+                deadline.count_sent()
+            else:
+                send_all(self._stream.get_extra_info("socket"), buffer, deadline)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        deadline = _deadline(timeout)
+        nested = self._stream.get_extra_info("ssl_object") is not None
+
+        def handshake() -> httpcore.NetworkStream:
+            return self._stream.start_tls(ssl_context, server_hostname, deadline.remaining())
+
+        with _translated(httpcore.ConnectTimeout, httpcore.ConnectError):
+            return _Stream(deadline.run(handshake, httpcore.NetworkStream.close), nested=nested)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _deadline(limit: object) -> Deadline:
+    """Return the deadline that a request was given; the dialog with a SOCKS proxy has none."""
+    return limit if isinstance(limit, Deadline) else Deadline(_DIALOG)
+
+
+@contextlib.contextmanager
+def _translated(timeout: type[Exception], failure: type[Exception]) -> Iterator[None]:
+    """Raise the errors of sockets as those that httpx knows."""
+    try:
+        yield
+    except Expired as error:
+        raise timeout(str(error)) from error
+    except OSError as error:
+        raise failure(str(error)) from error

@@ -1,0 +1,222 @@
+"""Connections that keep deadlines: over httpx, which a key makes come first, and over http.client."""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.fakes.ollama import FakeOllama
+from tests.fakes.script import Pause, Repeat, Script, drip
+from tests.support.server import connect
+
+from modelfile.errors import ServerError, ServerUnreachable
+from modelfile.stores.ollama.client import Client
+from modelfile.stores.ollama.retry import Backoff
+from modelfile.stores.ollama.transport import Timeouts
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+TIMEOUTS = Timeouts(first=0.2, connect=0.3, answer=0.4, idle=0.4)
+BLOB = f"sha256:{'0' * 64}"
+
+
+def chunk(line: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(line), line)
+
+
+def take_time(call: Callable[[], object], message: str) -> float:
+    start = time.monotonic()
+    with pytest.raises(ServerUnreachable, match=message):
+        call()
+    return time.monotonic() - start
+
+
+@pytest.mark.parametrize("key", ["", "geheim-0123456789"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        Script((Pause(),)),
+        Script(drip(HEAD * 9)),
+        Script((HEAD, Repeat(b"X-A: b\r\n", 0.05))),
+        Script((HEAD + b"X-A: ", Repeat(b"x", 0.05))),
+        Script((HEAD + b"Content-Length: 99999\r\n\r\n", Repeat(b" ", 0.05))),
+        Script((CHUNKED, Repeat(chunk(b" "), 0.05))),
+        Script((Repeat(b"HTTP/1.1 102 Processing\r\n\r\n", 0.05),)),
+        Script((Repeat(b"HTTP/1.1 100 Continue\r\n\r\n"),)),
+    ],
+)
+def test_an_answer_is_whole_by_its_deadline(fake: FakeOllama, script: Script, key: str) -> None:
+    fake.fault("/api/version", script, times=9)
+    with connect(fake.url, key=key, timeouts=TIMEOUTS) as client:
+        assert take_time(client.version, r"has not answered within 0\.4 s") < 3
+
+
+def test_retries_do_not_outlast_the_deadline(fake: FakeOllama) -> None:
+    fake.fault("/api/version", Script((Pause(0.1), b"")), times=99)
+    backoff = Backoff(tries=50, first=0.1, chance=lambda: 1)
+    with connect(fake.url, key="geheim-0123456789", backoff=backoff, timeouts=TIMEOUTS) as client:
+        assert take_time(client.version, "the connection to .* broke|has not answered within") < 3
+
+
+def status(text: str, total: int = 0, completed: int = 0) -> bytes:
+    return chunk(b'{"status":"%s","total":%d,"completed":%d}\n' % (text.encode(), total, completed))
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Repeat(chunk(b"\n"), 0.05),),
+        (Repeat(chunk(b"\n")),),
+        (Repeat(status("verifying"), 0.05),),
+        (Repeat(status("a") + status("b"), 0.05),),
+        (Repeat(status("pulling", 9, 3) + status("pulling", 9, 1)),),
+        (status("pulling", 9, 9), Repeat(b'{"status":"pulling","total":9,"completed":1{n}}\n', 0.05, chunked=True)),
+        (status("pulling"), Repeat(b'{"status":"pulling","completed":{n}}\n', 0.05, chunked=True)),
+        (Repeat(b"0", 0.05),),
+    ],
+)
+def test_a_stream_without_progress_ends(fake: FakeOllama, steps: tuple[Pause, ...]) -> None:
+    fake.fault("/api/pull", Script((CHUNKED, *steps)))
+    with connect(fake.url, timeouts=TIMEOUTS) as client:
+        assert take_time(lambda: [*client.pull("x:v1")], r"has made no progress for 0\.4 s") < 5
+
+
+def test_a_stream_with_progress_goes_on(fake: FakeOllama) -> None:
+    counted = [step for number in range(9) for step in (Pause(0.1), status("pulling", 9, number))]
+    fake.fault("/api/pull", Script((CHUNKED, *counted, status("success"), b"0\r\n\r\n")))
+    with connect(fake.url, timeouts=TIMEOUTS) as client:
+        assert [line.completed for line in client.pull("x:v1")] == [*range(9), 0]
+
+
+def test_endless_new_statuses_are_not_those_of_ollama(fake: FakeOllama) -> None:
+    fake.fault("/api/pull", Script((CHUNKED, Repeat(b'{"status":"{n}"}\n', chunked=True))))
+    with (
+        connect(fake.url, timeouts=Timeouts(idle=60)) as client,
+        pytest.raises(ServerError, match="does not answer as Ollama does"),
+    ):
+        for _ in client.pull("x:v1"):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("size", "script", "limit"),
+    [
+        (32 << 20, Script((Pause(),), unread=True), "0.4"),
+        (4, Script((Pause(),)), "0.8"),
+        (4, Script((Repeat(b"HTTP/1.1 100 Continue\r\n\r\n", 0.05),)), "0.8"),
+    ],
+)
+def test_an_upload_ends_without_progress(
+    fake: FakeOllama, tmp_path: Path, size: int, script: Script, limit: str
+) -> None:
+    weights = tmp_path / "weights.gguf"
+    weights.write_bytes(bytes(size))
+    fake.fault("POST /api/blobs", script)
+    with connect(fake.url, timeouts=TIMEOUTS) as client:
+        message = f"has made no progress for {limit} s"
+        assert take_time(lambda: client.push_blob(BLOB, weights, lambda _: None), message) < 5
+
+
+def test_a_file_may_be_checked_for_longer_than_a_question(fake: FakeOllama, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.gguf"
+    weights.write_bytes(b"GGUF")
+    fake.fault("POST /api/blobs", Script((Pause(0.6), b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")))
+    with connect(fake.url, timeouts=TIMEOUTS) as client:
+        client.push_blob(BLOB, weights, lambda _: None)
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def drip_handshake(connection: socket.socket) -> None:
+    with connection:
+        try:
+            connection.sendall(b"\x16\x03\x03\x40\x00")
+            while True:
+                time.sleep(0.05)
+                connection.sendall(b"\x02")
+        except OSError:
+            pass
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_handshake_ends_by_its_deadline(silent: bool) -> None:  # noqa: FBT001
+    held: list[socket.socket] = []
+    with listening(held.append if silent else drip_handshake) as port:
+        with connect(f"https://127.0.0.1:{port}", timeouts=TIMEOUTS) as client:
+            assert take_time(client.version, "no Ollama server answers") < 3
+        with connect(f"https://127.0.0.1:{port}", timeouts=Timeouts(answer=0.3)) as client:
+            assert take_time(client.version, "no Ollama server answers") < 3
+    for connection in held:
+        connection.close()
+
+
+@pytest.mark.parametrize("url", ["http://gpu.example:80", "https://gpu.example:443"])
+def test_a_name_is_looked_up_by_its_deadline(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    done = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [done.wait(20)][1:])
+    with connect(url, timeouts=TIMEOUTS) as client:
+        assert take_time(client.version, "no Ollama server answers") < 3
+    done.set()
+
+
+def test_a_proxy_keeps_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[socket.socket] = []
+    with listening(held.append) as port:
+        for scheme in ("http", "https"):
+            monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"http://127.0.0.1:{port}")
+            with connect(f"{scheme}://gpu.example:80", timeouts=TIMEOUTS) as client:
+                assert take_time(client.version, "has not answered within|no Ollama server answers") < 3
+    for connection in held:
+        connection.close()
+
+
+def test_a_connection_is_used_again(fake: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> None:
+    connections: list[object] = []
+    create = socket.create_connection
+
+    def count(*args: object, **options: object) -> socket.socket:
+        connections.append(args)
+        return create(*args, **options)  # type: ignore[arg-type]  # as given
+
+    monkeypatch.setattr("socket.create_connection", count)
+    with connect(fake.url, key="geheim-0123456789") as client:
+        for _ in range(5):
+            Client.version(client)
+    assert len(connections) == 1
+
+
+def test_the_context_of_tls_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str | None] = []
+
+    def wrap(_: ssl.SSLContext, sock: socket.socket, *, server_hostname: str | None = None) -> ssl.SSLSocket:
+        seen.append(server_hostname)
+        sock.close()
+        raise ssl.SSLCertVerificationError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
+
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", wrap)
+    with (
+        listening(lambda connection: connection.close()) as port,
+        connect(f"https://127.0.0.1:{port}") as client,
+        pytest.raises(ServerUnreachable, match="no secure connection to"),
+    ):
+        client.version()
+    assert seen == ["127.0.0.1"]
