@@ -14,11 +14,11 @@ from tests.support.paths import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NAME = f"{PROJECT['name']}-{PROJECT['version']}"
 INCLUDED = ("src/", "tests/", "docs/", "examples/", "modelfiles/")
-ADDED = {"PKG-INFO", "pyproject.toml", "LICENSE", ".gitignore"}
+ADDED = {"PKG-INFO", "pyproject.toml", "hatch_build.py", "LICENSE", ".gitignore"}
 """Files of the sdist beside the folders and the pages; hatchling adds `.gitignore`, which keeps a build as it was."""
 METADATA = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
-GENERATED: set[str] = set()
-"""Files of the package that the build writes, from its folder."""
+GENERATED = {"gotemplate/template.tables.json", "syntax/modelfile.tables.json"}
+"""Files of the package that hatch_build.py writes, from the package's folder."""
 
 pytest.importorskip("hatchling", reason="the build backend is in the dependency group `test`")
 

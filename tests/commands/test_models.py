@@ -288,13 +288,13 @@ def test_only_similar_names_are_suggested(store: ServerStore) -> None:
     assert failure("show", "x:v2")["hint"] == "did you mean `x:v1`?"
 
 
-def test_invalid_configuration_suggests_isolated_only_where_it_exists(tmp_path: Path) -> None:
+def test_invalid_configuration_has_the_same_help_everywhere(tmp_path: Path) -> None:
     (tmp_path / "mf.toml").write_text("keep = \n")
-    for words in (("build", "bot:v1"), ("cp", "a:b", "c:d")):
+    (tmp_path / "Modelfile").touch()
+    for words in (("build", "bot:v1"), ("cp", "a:b", "c:d"), ("fmt", "."), ("lint",), ("config",)):
         ran = mf(*words, cwd=tmp_path)
-        assert (ran.code, ran.err.count("\n"), "help" in ran.err) == (2, 1, False)
-    for word in ("lint", "config"):
-        assert mf(word, cwd=tmp_path).err.endswith("help: fix it, or pass --isolated to read no configuration\n")
+        assert (ran.code, ran.err.count("\n")) == (2, 2)
+        assert ran.err.endswith("help: fix the file; `mf lint --isolated` reads no configuration\n")
 
 
 def test_pull_reports_new_unchanged_and_changed(store: ServerStore, fake: FakeOllama) -> None:

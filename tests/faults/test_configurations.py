@@ -25,6 +25,7 @@ COMMANDS = (
     ("build",),
     ("build", "bot:v1"),
     ("build", "--dry-run"),
+    ("cp", "a:v1", "b:v1"),
 )
 """Commands that read the configuration of the folder they run in."""
 
@@ -101,6 +102,7 @@ def check(
         assert ran.err.startswith("error: "), command
         assert f"`{path or folder / 'mf.toml'}`" in ran.err, command
         assert cause in ran.err, command
+        assert "\nhelp: " in ran.err, command
         assert len(ran.err) < 2000, command
 
 

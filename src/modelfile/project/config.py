@@ -290,17 +290,21 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         text = read_file(path, limit=_MAX_SIZE).decode()
         if text.count(".") >= _MAX_PARTS and (deep := re.search(_DEEP_KEY, text)):
-            raise UsageError(f"`{path}`:{_line(text, deep)}: a key has more than {_MAX_PARTS} parts")
+            raise _unreadable(f"`{path}`:{_line(text, deep)}: a key has more than {_MAX_PARTS} parts")
         return tomllib.loads(text)
     except InputError as error:
-        raise UsageError(error.message, hint=error.hint) from error
+        raise _unreadable(error.message) from error
     except RecursionError:
-        raise UsageError(f"`{path}`: lists or tables are nested too deeply") from None
+        raise _unreadable(f"`{path}`: lists or tables are nested too deeply") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"`{path}` is not TOML: {error}") from error
+        raise _unreadable(f"`{path}` is not TOML: {error}") from error
     except ValueError as error:
         long = re.search(_LONG_NUMBER, text)
-        raise UsageError(f"`{path}`:{_line(text, long)}: a number has more than 4,300 digits") from error
+        raise _unreadable(f"`{path}`:{_line(text, long)}: a number has more than 4,300 digits") from error
+
+
+def _unreadable(message: str) -> UsageError:
+    return UsageError(message, hint="fix the file; `mf lint --isolated` reads no configuration")
 
 
 def _line(text: str, found: re.Match[str] | None) -> int:

@@ -59,12 +59,7 @@ class Project:
         path = None if self._isolated else self._config_path or self.find_config(self.start)
         if self._config_path and not os.path.lexists(self._config_path):
             raise UsageError(f"file not found: `{self._config_path}`")
-        try:
-            return self.load_config(path) if path else Config()
-        except UsageError as error:
-            if self._isolated is None or error.hint:
-                raise
-            raise UsageError(error.message, hint="fix it, or pass --isolated to read no configuration") from error
+        return self.load_config(path) if path else Config()
 
     def find_config(self, folder: Path) -> Path | None:
         """Return the configuration file nearest to a folder."""
