@@ -102,6 +102,15 @@ def short_digest(digest: str) -> str:
     return digest.rpartition(":")[2][:_DIGEST_DIGITS]
 
 
+def shorten_digest(digest: str) -> str:
+    """Return a digest or a fingerprint with its kind and its first 12 digits, as messages show it.
+
+    >>> shorten_digest("mf1:" + "0123456789abcdef" * 4)
+    'mf1:0123456789ab…'
+    """
+    return f"{digest.partition(':')[0]}:{short_digest(digest)}…"
+
+
 def digest_start(text: str) -> str | None:
     """Return the digits of what may be a digest or the start of one; None if it cannot be.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from modelfile.errors import UsageError
-from modelfile.names import ModelName, model_for
+from modelfile.names import ModelName, digest_start, model_for, short_digest, shorten_digest
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,30 @@ def test_invalid_names(text: str, hint: str) -> None:
 @pytest.mark.parametrize("path", ["bot/Modelfile", "x/Modelfile.bot", "x/bot.Modelfile", "bot.modelfile"])
 def test_model_name_of_a_path(path: str) -> None:
     assert model_for(Path(path)) == "bot"
+
+
+def test_short_forms_of_digests() -> None:
+    digits = "0123456789abcdef" * 4
+    for kind in ("sha256", "mf1"):
+        assert short_digest(f"{kind}:{digits}") == digits[:12]
+        assert shorten_digest(f"{kind}:{digits}") == f"{kind}:{digits[:12]}…"
+        assert digest_start(short_digest(f"{kind}:{digits}")) == digits[:12]
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("abcdef", "abcdef"),
+        ("sha256:ABCDEF…", "abcdef"),
+        ("sha256-" + "0" * 64, "0" * 64),
+        ("abcde", None),
+        ("0" * 65, None),
+        ("mf1:abcdef", None),
+        ("bot:abcdef", None),
+        ("abcdeg", None),
+        ("", None),
+        ("\u0660" * 6, None),
+    ],
+)
+def test_a_text_may_be_the_start_of_a_digest(text: str, start: str | None) -> None:
+    assert digest_start(text) == start

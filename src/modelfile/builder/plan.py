@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from modelfile.builder.constraints import NO_CONSTRAINTS, PinConstraints, check_pin
 from modelfile.builder.forecast import is_opaque, predict
@@ -18,9 +18,6 @@ from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, f
 
 if TYPE_CHECKING:
     from modelfile.differ import Change
-
-SHORT: Final = 16
-"""Length of a fingerprint as messages show it."""
 
 
 @dataclass(frozen=True, slots=True)

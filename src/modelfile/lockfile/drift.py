@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from modelfile.lockfile.lock import Lock, Pin
-from modelfile.names import short_digest
+from modelfile.names import shorten_digest
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Instruction
 
@@ -81,8 +81,4 @@ def base_drift(key: str, lock: Lock) -> Iterator[Drift]:
 
 def describe_change(what: str, pinned: str, current: str) -> str:
     """Return the message for a fingerprint or digest that differs from the pinned one."""
-    return f"{what} has changed since `mf pin` ({_short(pinned)} -> {_short(current)})"
-
-
-def _short(digest: str) -> str:
-    return f"{digest.partition(':')[0]}:{short_digest(digest)}…"
+    return f"{what} has changed since `mf pin` ({shorten_digest(pinned)} -> {shorten_digest(current)})"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, assert_never
 
-from modelfile.builder.plan import SHORT, Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
+from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded
-from modelfile.names import short_digest
+from modelfile.names import short_digest, shorten_digest
 from modelfile.report.differences import print_changes
 from modelfile.report.models import short_name, size
 from modelfile.report.terminal import Piece, Terminal
@@ -148,7 +148,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _short(stored: StoredModel) -> str:
-    return f"{stored.fingerprint[:SHORT]}…"
+    return shorten_digest(stored.fingerprint)
 
 
 def _describe(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each kind
@@ -158,7 +158,7 @@ def _describe(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each k
         case Pull(base):
             return "pull", str(base)
         case Upload(path, digest, length):
-            return "upload", f"{path.name}, {size(length)} (sha256:{short_digest(digest)}…)"
+            return "upload", f"{path.name}, {size(length)} ({shorten_digest(digest)})"
         case Quantize(kind):
             return "quantize", f"to {kind}"
         case Create(recipe, _):
