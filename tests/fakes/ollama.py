@@ -130,13 +130,7 @@ class FakeOllama:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._server
-        self.leaving.set()
-        for held in (planned.fault for planned in self._faults if isinstance(planned.fault, Hold)):
-            held.released.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self.die()
         unmet = [planned for planned in self._faults if not planned.used]
         self.violations += [f"{planned.fault} at {planned.path_prefix} was not met" for planned in unmet]
         complaints = "\n".join(self.violations)
@@ -144,6 +138,16 @@ class FakeOllama:
             raise AssertionError(complaints)
         if complaints and error is not None:
             error.add_note(f"The fake Ollama server complains:\n{complaints}")
+
+    def die(self) -> None:
+        """Close all connections, and listen no longer."""
+        assert self._server
+        self.leaving.set()
+        for held in (planned.fault for planned in self._faults if isinstance(planned.fault, Hold)):
+            held.released.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
 
 
 class _HungUp(Exception):

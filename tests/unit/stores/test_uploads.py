@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -110,6 +111,26 @@ def test_files_go_side_by_side_but_not_all_at_once(tmp_path: Path) -> None:
     meeting = Meeting()
     upload_all(weights(tmp_path, 8, size=1), cast("Store", meeting), ignore)
     assert len(meeting.threads) <= 4
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_server_that_dies_while_it_receives(tmp_path: Path, count: int) -> None:
+    reported: list[str] = []
+    died = threading.Lock()
+    with FakeOllama() as fake, connect(fake.url, backoff=Backoff(pause=lambda _: None)) as client:
+
+        def events(now: Progress) -> None:
+            reported.append(now.status)
+            if now.completed > MEGABYTE and died.acquire(blocking=False):
+                fake.die()
+
+        with pytest.raises(ServerError) as caught:
+            upload_all(weights(tmp_path, count, 8 * MEGABYTE), ServerStore(client), events)
+    assert re.fullmatch(rf"{fake.url} went away while \d\.gguf was being sent", caught.value.message)
+    assert caught.value.hint == "start it again, then run the command again: finished uploads are reused"
+    what = "0.gguf" if count == 1 else f"{count} files"
+    attempts = [status for status in dict.fromkeys(reported) if status != f"uploading {what}"]
+    assert attempts == [f"uploading {what}: the connection broke: attempt {number} of 6" for number in range(2, 7)]
 
 
 @pytest.mark.parametrize("fault", [Hangup(after_bytes=MEGABYTE), Status(503)])

@@ -38,28 +38,29 @@ class _Kind(NamedTuple):
     pattern: re.Pattern[str]
     verb: str
     reason: str
+    """Empty if the pattern's group is it, if it has one."""
     hint: str
 
 
 _NETWORK: Final = "check the server's network and its proxy (HTTPS_PROXY), then run the command again"
 _TROUBLES: Final = (
     _Kind(
-        re.compile(r"dial (?:tcp|udp): lookup "),
+        re.compile(r"dial (?:tcp|udp): lookup"),
         "resolve",
         "",
         "check the server's DNS and network, then run the command again",
     ),
     _Kind(
-        re.compile(r"x509: |tls: "),
+        re.compile(r"(?:x509|tls): (.*)"),
         "verify",
-        "bad certificate",
+        "",
         "check the server's certificates, clock and proxy, then run the command again",
     ),
     _Kind(
         re.compile(r"http: server gave HTTP response to HTTPS client"),
         "reach",
         "it does not speak HTTPS",
-        "write http:// before the name of the model, if that registry is trusted",
+        "put a proxy with TLS before that registry; `ollama pull --insecure` does without",
     ),
     _Kind(re.compile(r"connect: connection refused"), "reach", "connection refused", _NETWORK),
     _Kind(re.compile(r"connect: (?:no route to host|network is unreachable)"), "reach", "no route to it", _NETWORK),
@@ -76,7 +77,7 @@ _TROUBLES: Final = (
 _HOSTS: Final = (
     re.compile(r"dial (?:tcp|udp): lookup ([^\s:]+)"),
     re.compile(r"https?://(?:[^/\s\"@]*@)?([^/\s\"?]+)"),
-    re.compile(r"dial (?:tcp|udp) (\S+): "),
+    re.compile(r"(?:dial (?:tcp|udp) |read tcp \S+->)(\S+): "),
 )
 """Names of the other side in errors of Go: `Get "https://r.example/v2/": dial tcp: lookup r.example: no such host`."""
 
@@ -232,8 +233,10 @@ class _Trouble(NamedTuple):
 
 def trouble_of(message: str) -> _Trouble | None:
     """Return the failure of a server's own network that its message is about, if it is."""
-    kind = next((kind for kind in _TROUBLES if kind.pattern.search(message)), None)
-    if kind is None:
+    host = next((found[1] for pattern in _HOSTS if (found := pattern.search(message))), None)
+    matches = ((kind, kind.pattern.search(message)) for kind in _TROUBLES)
+    kind, found = next(((kind, match) for kind, match in matches if match), (None, None))
+    if host is None or kind is None or found is None:
         return None
-    host = next((found[1] for pattern in _HOSTS if (found := pattern.search(message))), "the registry")
-    return _Trouble(f"cannot {kind.verb} {host}" + (f": {kind.reason}" if kind.reason else ""), kind.hint)
+    reason = kind.reason or (found.groups() and found[1])
+    return _Trouble(f"cannot {kind.verb} {host}" + (f": {reason}" if reason else ""), kind.hint)
