@@ -93,9 +93,9 @@ class FakeOllama:
         assert self._server, "the server runs inside its context only"
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def fault(self, path_prefix: str, fault: Fault, times: int = 1, first: int = 0) -> None:
+    def fault(self, path_prefix: str, fault: Fault, times: int = 1, first: int = 0, *, required: bool = True) -> None:
         """Let the next `times` requests below a path (or `METHOD /path`) run into `fault`, once `first` have passed."""
-        self._faults.append(Planned(path_prefix, fault, times, first))
+        self._faults.append(Planned(path_prefix, fault, times, first, used=not required))
 
     def clear_faults(self) -> None:
         """Let no more requests run into faults."""

@@ -254,4 +254,4 @@ def _build_all(
         planned = None if ready.request.base else ready.plan
         return build_one(replace(ready.request, base=None), store, on_progress, approve, planned)
 
-    return build_all(graph, store.location, build_named)
+    return build_all(graph, store.location, build_named, on_interrupt=store.interrupt)

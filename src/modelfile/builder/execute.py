@@ -24,6 +24,7 @@ from modelfile.builder.plan import (
     Upload,
     plan,
 )
+from modelfile.builder.scheduler import GRACE
 from modelfile.builder.snapshot import Snapshot, manifest_key, observation_key, recall_model, remember_model
 from modelfile.catalog.versions import release
 from modelfile.errors import ModelfileError, NotFound, VerificationError
@@ -210,10 +211,10 @@ def _staging(planned: Plan, store: Store) -> Iterator[ModelName]:
 
     try:
         yield staging
-    except BaseException:
+    except BaseException as error:
         removing = Thread(target=remove, daemon=True)  # a server that hangs does not hold up Ctrl-C
         removing.start()
-        removing.join(_REMOVAL_TIMEOUT)
+        removing.join(GRACE if isinstance(error, KeyboardInterrupt) else _REMOVAL_TIMEOUT)
         raise
     remove()
 

@@ -19,8 +19,8 @@ from modelfile.stores.uploads import next_of
 _Result = TypeVar("_Result")
 
 _PARALLEL: Final = 4
-_GRACE: Final = 5.0
-"""Seconds after Ctrl-C that builds have to clean up; a server may never answer."""
+GRACE: Final = 0.08
+"""Seconds after Ctrl-C that builds have to clean up: a server that works needs less, another may never answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,7 @@ def build_all(
     store: StoreLocation,
     build_one: Callable[[ModelName, threading.Event], _Result],
     *,
+    on_interrupt: Callable[[], None] = lambda: None,
     parallel: int = _PARALLEL,
 ) -> dict[ModelName, Outcome[_Result]]:
     """Build every model after its base; if one fails, those based on it are skipped, and all others built.
@@ -82,7 +83,7 @@ def build_all(
         (only,) = graph.names
         return {only: _outcome(only, store, lambda: build_one(only, threading.Event()))}
     waiting: list[ModelName] = []
-    with _Running(store, build_one) as running:
+    with _Running(store, build_one, on_interrupt) as running:
         while True:
             waiting += sorter.get_ready()
             while waiting and len(running) < parallel:
@@ -123,8 +124,14 @@ def _outcome(name: ModelName, store: StoreLocation, build: Callable[[], _Result]
 class _Running(Generic[_Result]):
     """Running builds, a thread each; an exception interrupts them all."""
 
-    def __init__(self, store: StoreLocation, build_one: Callable[[ModelName, threading.Event], _Result]) -> None:
+    def __init__(
+        self,
+        store: StoreLocation,
+        build_one: Callable[[ModelName, threading.Event], _Result],
+        on_interrupt: Callable[[], None],
+    ) -> None:
         self._store = store
+        self._on_interrupt = on_interrupt
         self._build_one = build_one
         self._interrupted = threading.Event()
         self._threads: dict[ModelName, threading.Thread] = {}
@@ -159,7 +166,9 @@ class _Running(Generic[_Result]):
 
     def __exit__(self, *_: object) -> None:
         self._interrupted.set()
-        deadline = monotonic() + _GRACE
+        if self._threads:
+            self._on_interrupt()
+        deadline = monotonic() + GRACE
         for thread in self._threads.values():
             thread.join(max(deadline - monotonic(), 0))
 

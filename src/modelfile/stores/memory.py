@@ -119,6 +119,9 @@ class MemoryStore:
             if not source.same_as(destination):
                 self._give(destination, model)
 
+    def interrupt(self) -> None:
+        """End nothing: nothing waits for memory."""
+
     def delete(self, name: ModelName) -> None:
         """Remove a name, and the layers that no other name needs."""
         with self._lock:

@@ -131,3 +131,6 @@ class Store(Protocol):
 
     def delete(self, name: ModelName) -> None:
         """Delete a name, and the layers that no other name needs."""
+
+    def interrupt(self) -> None:
+        """End all requests that are under way in other threads, after Ctrl-C; new ones may follow."""

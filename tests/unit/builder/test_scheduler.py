@@ -136,7 +136,7 @@ def test_what_is_not_expected_ends_all() -> None:
 
 
 def test_a_silent_server_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project, "_GRACE", 0.0)
+    monkeypatch.setattr(project, "GRACE", 0.0)
     silent = threading.Event()
     ended = threading.Event()
 

@@ -41,6 +41,10 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._transport.close()
 
+    def interrupt(self) -> None:
+        """End all requests that are under way in other threads."""
+        self._transport.interrupt()
+
     @property
     def url(self) -> str:
         """The server's URL."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_WAIT: Final = 0.05
+_WAIT: Final = 0.02
 """Longest single wait, in seconds."""
 
 
@@ -37,12 +37,24 @@ class Deadline:
     def __init__(self, seconds: float, *, idle: bool = False) -> None:
         self._seconds = seconds
         self._idle = idle
+        self._interrupted = False
+        self._whole: Deadline | None = None
         self._end = time.monotonic() + seconds
+
+    def interrupt(self) -> None:
+        """End the request now; for Ctrl-C while other threads wait."""
+        self._interrupted = True
+
+    @property
+    def interrupted(self) -> bool:
+        """True if the request, or the whole that it is a part of, was interrupted."""
+        return self._interrupted or (self._whole is not None and self._whole.interrupted)
 
     def within(self, seconds: float) -> Deadline:
         """Return the deadline of a part of the request: so many seconds from now, but no later than this one."""
         part = Deadline(seconds, idle=self._idle)
         part._end = min(part._end, self._end)
+        part._whole = self
         return part
 
     def extend(self, seconds: float | None = None) -> None:
@@ -62,6 +74,8 @@ class Deadline:
             Expired: There are none.
         """
         left = self._end - time.monotonic()
+        if self.interrupted:
+            raise Expired("was interrupted", "run the command again")
         if left > 0:
             return left
         if self._idle:

@@ -102,7 +102,9 @@ class Session:
                 else:
                     return
 
-    def upload(self, path: str, file: Path, on_sent: Callable[[int], None], on_retry: OnRetry) -> None:
+    def upload(
+        self, path: str, file: Path, deadline: Deadline, on_sent: Callable[[int], None], on_retry: OnRetry
+    ) -> None:
         """Send a file; see Transport.upload."""
         sent = 0
 
@@ -112,7 +114,6 @@ class Session:
             on_sent(length)
 
         with self._failures.translated(f"{file.name} was being sent"):
-            deadline = Deadline(self._timeouts.idle, idle=True)
             on_failure = self._retries(UPLOAD, deadline, on_retry)
             again = False
             while True:

@@ -115,6 +115,10 @@ class ServerStore:
         """Remove a name."""
         self._client.delete(str(name))
 
+    def interrupt(self) -> None:
+        """End all requests that are under way in other threads."""
+        self._client.interrupt()
+
 
 def _report(lines: Iterator[ProgressWire], events: Events) -> None:
     for line in lines:

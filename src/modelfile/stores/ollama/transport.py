@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from modelfile.addresses import ServerAddress
 from modelfile.errors import UsageError
@@ -119,6 +120,8 @@ class Transport:
         self._idle: list[_Connection] = []
         self._session: Session | None = None
         self._closed = False
+        self._deadlines = WeakSet[Deadline]()
+        """Those of the requests under way."""
 
     def close(self) -> None:
         """Close all connections; those in use when they are no longer."""
@@ -149,7 +152,7 @@ class Transport:
             missing_ok: Whether 404 is an answer, not an error.
         """
         fine = (http.client.OK, http.client.NOT_FOUND) if missing_ok else (http.client.OK,)
-        deadline = Deadline(self._timeouts.work, idle=True) if slow else Deadline(self._timeouts.answer)
+        deadline = self._deadline(self._timeouts.work, idle=True) if slow else self._deadline(self._timeouts.answer)
         if self._light and retry is IDEMPOTENT:
             reply = self._ask_lightly(method, path, body, deadline.within(self._timeouts.first))
             if reply and reply.status in fine:
@@ -176,7 +179,19 @@ class Transport:
 
     def idle_deadline(self) -> Deadline:
         """Return the deadline for progress, from now on."""
-        return Deadline(self._timeouts.idle, idle=True)
+        return self._deadline(self._timeouts.idle, idle=True)
+
+    def interrupt(self) -> None:
+        """End all requests that are under way in other threads; new ones may follow."""
+        with self._lock:
+            for deadline in self._deadlines:
+                deadline.interrupt()
+
+    def _deadline(self, seconds: float, *, idle: bool = False) -> Deadline:
+        deadline = Deadline(seconds, idle=idle)
+        with self._lock:
+            self._deadlines.add(deadline)
+        return deadline
 
     def upload(self, path: str, file: Path, on_sent: Callable[[int], None], on_retry: OnRetry = ignore_retry) -> None:
         """Post a file, never whole in memory; after a failure again, unless the server has it by then.
@@ -190,7 +205,7 @@ class Transport:
         Raises:
             InputError: The file cannot be read, or is not, or is no longer, what its digest says.
         """
-        self._full().upload(path, file, on_sent, on_retry)
+        self._full().upload(path, file, self.idle_deadline(), on_sent, on_retry)
 
     def _ask_lightly(self, method: str, path: str, body: Mapping[str, Any] | None, deadline: Deadline) -> Reply | None:
         connection = self._take()
