@@ -1,13 +1,27 @@
 """Pins of models that are FROM one another, taken from their Modelfiles, built or not."""
 
 import json
+import shutil
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.fakes.ollama import FakeOllama
 from tests.support.building import BASE, digests, edit
-from tests.support.cli import mf
+from tests.support.cli import Ran, mf
+
+from modelfile.events import Events, ignore
+from modelfile.names import ModelName
+from modelfile.pinning.check import check_pins
+from modelfile.pinning.pin import pin
+from modelfile.project.project import Project
+from modelfile.recipe.recipe import Recipe
+from modelfile.stores.memory import MemoryStore
+from modelfile.stores.protocol import StoredModel
 
 
 def lock(folder: Path) -> Any:
@@ -125,11 +139,159 @@ def test_fingerprint_is_checked_if_the_base_is_built(models: Path) -> None:
     assert mf("pin", "--check").out.startswith("Modelfile: its fingerprint has changed since `mf pin` (mf1:")
 
 
-def test_quantized_base_is_pinned_from_the_server(models: Path) -> None:
+QUANTIZED = '[models.base]\nquantize = "q8_0"\n'
+
+
+def test_quantized_base_is_pinned_before_it_is_built(models: Path, fake: FakeOllama) -> None:
+    edit(models / "mf.toml", "[models.base]\n", QUANTIZED)
+    ran = mf("pin")
+    assert ran.code == 0, ran
+    assert ran.out == (
+        "Modelfile: pinned base:v1; builds what its quantized base gives  (new)\n"
+        f"base.Modelfile: pinned weights.gguf (sha256:{weights(models)[:12]}…); builds q8_0 as the server quantizes it"
+        "  (new)\n"
+    )
+    assert probes(fake) == 0
+    assert lock(models) == {
+        "Modelfile": {
+            "base": {
+                "modelfile": "base.Modelfile",
+                "name": "registry.ollama.ai/library/base:v1",
+                "written": "base:v1",
+            },
+            "files": {},
+            "text": lock(models)["Modelfile"]["text"],
+        },
+        "base.Modelfile": {
+            "files": {"weights.gguf": f"sha256:{weights(models)}"},
+            "quantize": ["q8_0"],
+            "text": lock(models)["base.Modelfile"]["text"],
+        },
+    }
+    assert clean()
+
+
+def weights(folder: Path) -> str:
+    return sha256((folder / "weights.gguf").read_bytes()).hexdigest()
+
+
+class QuantizingStore(MemoryStore):
+    """A store that makes other weights where it quantizes."""
+
+    def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
+        """Make a model of a recipe."""
+        super().create(name, recipe, digests, events)
+        if recipe.quantize:
+            model = self._get(name)
+            made = tuple(
+                f"sha256:{sha256((recipe.quantize + digest).encode()).hexdigest()}" for digest in model.weights
+            )
+            self._write(name, replace(model, weights=made), events)
+
+
+def test_pin_and_build_agree_on_a_quantized_base(models: Path, tiny: Path) -> None:
+    store = QuantizingStore()
+
+    def run(*arguments: str) -> Ran:
+        return mf(*arguments, open_store=lambda _: nullcontext(store))
+
+    shutil.copy(tiny, models / "weights.gguf")
+    edit(models / "mf.toml", "[models.base]\n", QUANTIZED)
+    for change in ("", "SYSTEM other\n", "PARAMETER seed 1\n"):
+        (models / "base.Modelfile").write_text(BASE + change)
+        assert run("pin").code == 0
+        written = (models / "mf.lock").read_bytes()
+        for _ in range(2):
+            ran = run("build")
+            assert (ran.code, "mf pin" in ran.err) == (0, False), ran
+            ran = run("pin", "--check")
+            assert (ran.code, ran.out, ran.err) == (0, "", "")
+            assert run("pin").code == 0
+            assert (models / "mf.lock").read_bytes() == written
+        sent = f"sha256:{weights(models)}"
+        built = [store.find(ModelName.parse(name)) for name in ("base:v1", "bot:v1")]
+        assert all(found and sent not in found.model.weights for found in built)
+    (models / "weights.gguf").write_bytes(tiny.read_bytes() + bytes(8))
+    assert run("build").err.count("`weights.gguf` has changed since `mf pin`") == 1
+
+
+def test_a_change_of_quantization_is_stale_until_it_is_pinned(models: Path) -> None:
+    listed = (models / "mf.toml").read_text()
+    seen: set[bytes] = set()
+    was = ""
+    for text, types in (
+        (listed, "none"),
+        (listed.replace("[models.base]\n", QUANTIZED), "q8_0"),
+        (listed.replace("[models.base]\n", QUANTIZED.replace("q8_0", "q4_0")), "q4_0"),
+        (f'{listed}\n[models.small]\nmodelfile = "base.Modelfile"\ntag = "v1"\nquantize = "q4_0"\n', "none, q4_0"),
+        (listed, "none"),
+    ):
+        (models / "mf.toml").write_text(text)
+        if seen:
+            ran = mf("pin", "--check")
+            assert ran.code == 1
+            assert f"base.Modelfile: its quantization has changed since `mf pin` ({was} -> {types})" in ran.out
+        assert mf("pin").code == 0
+        assert clean()
+        was = types
+        seen.add((models / "mf.lock").read_bytes())
+    assert len(seen) == 4
+
+
+def test_a_base_is_stale_once_the_project_builds_it_or_no_longer_does(models: Path) -> None:
     assert mf("build").code == 0
-    edit(models / "mf.toml", "[models.base]\n", '[models.base]\nquantize = "q8_0"\n')
-    assert mf("pin").code == 0
-    assert "digest" in lock(models)["Modelfile"]["base"]
+    listed = (models / "mf.toml").read_text()
+    for text in ("", listed, ""):
+        (models / "mf.toml").write_text(text)
+        assert mf("pin", "--check").code == 1
+        assert mf("pin").code == 0
+        assert clean()
+
+
+def test_the_lock_of_one_machine_holds_on_another(models: Path) -> None:
+    (models / "other.Modelfile").write_text("# Upon a model of the server.\nFROM llama3.2:3b\n")
+    here = MemoryStore.with_models("llama3.2:3b")
+    name = ModelName.parse("llama3.2:3b")
+    there = MemoryStore(url="memory:there", ollama="0.33.0")
+    there._write(name, here._get(name), ignore)  # noqa: SLF001  # a model with another digest, as on each server
+    targets = Project().modelfiles(["."])
+    pin(targets, here)
+    written = (models / "mf.lock").read_bytes()
+    assert here.list()[0].digest != there.list()[0].digest
+    for store in (there, here):
+        changes = pin(Project().modelfiles(["."]), store)
+        assert {change.kind for change in changes} == {None}
+        assert (models / "mf.lock").read_bytes() == written
+        check = check_pins(Project().modelfiles(["."]), store, whole=True)
+        assert (check.drifts, check.undecided, check.unread) == ((), (), ())
+    edit(models / "other.Modelfile", "FROM", "SYSTEM hi\nFROM")
+    before = lock(models)
+    pin(Project().modelfiles(["."]), there)
+    after = lock(models)
+    assert after["other.Modelfile"]["base"] == before["other.Modelfile"]["base"]
+    assert after.pop("other.Modelfile") != before.pop("other.Modelfile")
+    assert after == before
+
+
+def test_a_base_pinned_meanwhile_is_the_base(models: Path) -> None:
+    """Another process pins the base between the reading and the writing of the lock."""
+    store = MemoryStore.with_models("llama3.2:3b")
+    (models / "base.Modelfile").write_text("FROM llama3.2:3b\n")
+    pin(Project().modelfiles(["base.Modelfile"]), store)
+    (models / "base.Modelfile").write_text("FROM llama3.2:3b\nSYSTEM other\n")
+
+    class Late(MemoryStore):
+        turns = 0
+
+        def find(self, name: ModelName) -> StoredModel | None:
+            Late.turns += 1
+            if Late.turns == 1:
+                pin(Project().modelfiles(["base.Modelfile"]), store)
+            return super().find(name)
+
+    pin(Project().modelfiles(["Modelfile"]), Late.with_models("llama3.2:3b", "base:v1"))
+    assert Late.turns > 1
+    assert check_pins(Project().modelfiles(["."]), store).drifts == ()
 
 
 def test_models_in_a_cycle_are_pinned_from_the_server(models: Path, fake: FakeOllama) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modelfile.cli.options import AsJson, Host, load_project, open_store, print_for_build, warn_of_newer_locks
-from modelfile.errors import ExitCode, UsageError
+from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.project.target import Target
 from modelfile.report.json_output import check_as_json, pins_as_json, print_json
-from modelfile.report.pins import print_check, print_pins
+from modelfile.report.pins import print_check, print_failures, print_pins
 from modelfile.report.progress import progress
 from modelfile.report.terminal import current
 
 if TYPE_CHECKING:
+    from modelfile.pinning.check import PinCheck
+    from modelfile.pinning.pin import PinChange
     from modelfile.stores.protocol import Store
 
 
@@ -35,47 +39,82 @@ def pin(
     Default: the current folder. A base that mf.toml lists as a model is pinned as its own Modelfile builds it, even if
     it is not built yet. `--check` is for CI.
 
+    A Modelfile that cannot be read, or has errors, is skipped, and the others are pinned or checked.
+
     With --json: a list of {"modelfile", "base", "fingerprint", "change"}; change is "new", "changed", "removed" or
-    null. With --check: {"drifts": [{"modelfile", "message"}, ...], "undecided": [{"message", "hint", "code"}, ...]}.
+    null, and fingerprint is null if only a server can tell it; {"modelfile", "error"} for failures. With --check:
+    {"drifts": [{"modelfile", "reason", "message", "pinned", "current"}, ...], "undecided": [{"message", "hint",
+    "code"}, ...]}.
     """
     if frozen and not check_only:
         raise UsageError("--frozen needs --check", hint="leave out --frozen: pinning needs a server")
-    targets = _targets(paths or ["."], check_only=check_only)
     terminal = current.get()
-    from modelfile.pinning.check import check_pins
-    from modelfile.pinning.pin import pin as pin_all
-
-    opened: AbstractContextManager[Store | None] = nullcontext() if frozen else open_store(host)
-    with opened as store, progress("pinning", terminal) as events:
-        if store and not check_only:
-            changes = pin_all(targets, store, pull=pull, events=events)
-        else:
-            check = check_pins(targets, store, whole=paths is None, events=events)
-    if not check_only:
-        print_json(pins_as_json(changes), terminal) if as_json else print_pins(changes, terminal)
-        return
-    if as_json:
-        print_json(check_as_json(check), terminal)
-    print_check(check, terminal, findings=not as_json)
-    if check.drifts or check.undecided:
-        raise typer.Exit(ExitCode.FINDINGS if check.drifts else ExitCode.FAILED)
+    targets, failures = _targets(paths or ["."])
+    if check_only:
+        readable = [target for target in targets if str(target.path) not in failures]
+        check = _check(readable, host, frozen=frozen, whole=paths is None)
+        check = replace(check, unread=(*failures.values(), *check.unread))
+        if as_json:
+            print_json(check_as_json(check, host), terminal)
+        print_check(check, terminal, host=host, findings=not as_json)
+        if check.drifts:
+            raise typer.Exit(ExitCode.FINDINGS)
+        codes = {error.exit_code for error in (*check.unread, *(base.error() for base in check.undecided))}
+    else:
+        changes = _pin(targets, failures, host, pull=pull)
+        print_json(pins_as_json(changes, failures), terminal) if as_json else print_pins(changes, terminal)
+        print_failures(failures.values(), terminal)
+        codes = {error.exit_code for error in failures.values()}
+    if codes:
+        raise typer.Exit(max(codes))
     if frozen:
         terminal.print_note("bases were not checked: --frozen asks no server")
 
 
-def _targets(paths: list[str], *, check_only: bool) -> tuple[Target, ...]:
+def _targets(paths: list[str]) -> tuple[tuple[Target, ...], dict[str, InputError]]:
+    """Return the Modelfiles, and the errors of those that cannot be read or have errors by their paths."""
     from modelfile.linter.api import reject_errors
     from modelfile.linter.settings import resolve_settings
-    from modelfile.pinning.check import require_lock
 
     project = load_project()
     settings = resolve_settings(project)
     targets = project.modelfiles(paths)
     warn_of_newer_locks(targets)
+    failures: dict[str, InputError] = {}
     for target in targets:
         if target.is_stdin:
             raise UsageError("standard input cannot be pinned", hint="name a file")
-        if check_only:
-            require_lock(target)
-        reject_errors(target, settings, print_for_build)
-    return targets
+        if target.lock:
+            _ = target.lock.newer  # a damaged lock is an error of all of them
+        try:
+            reject_errors(target, settings, print_for_build)
+        except InputError as error:
+            failures[str(target.path)] = error
+    return targets, failures
+
+
+def _pin(
+    targets: Sequence[Target], failures: dict[str, InputError], host: str | None, *, pull: bool
+) -> tuple[PinChange, ...]:
+    from modelfile.pinning.pin import pin as pin_all
+
+    def on_failure(target: Target, error: InputError) -> None:
+        failures[str(target.path)] = error
+
+    def check(target: Target) -> None:
+        if error := failures.get(str(target.path)):
+            raise error
+
+    if len(failures) == len(targets):
+        return ()
+    with open_store(host) as store, progress("pinning", current.get()) as events:
+        return pin_all(targets, store, pull=pull, check=check, on_failure=on_failure, events=events)
+
+
+def _check(targets: Sequence[Target], host: str | None, *, frozen: bool, whole: bool) -> PinCheck:
+    from modelfile.pinning.check import check_pins
+
+    locked = any(target.lock for target in targets)
+    opened: AbstractContextManager[Store | None] = open_store(host) if locked and not frozen else nullcontext()
+    with opened as store, progress("checking", current.get()) as events:
+        return check_pins(targets, store, whole=whole, events=events)

@@ -77,8 +77,8 @@ class Base:
     """The name as written in the Modelfile."""
     name: Name
     """The full name: registry, namespace, model and tag."""
-    fingerprint: Fingerprint
-    """Fingerprint of the base."""
+    fingerprint: Fingerprint | None = None
+    """Fingerprint of the base; None if only a server can tell it, as the base is quantized in the same project."""
     digest: Digest | None = None
     """Ollama's digest on the server that was asked; differs between machines for the same model."""
     modelfile: Key | None = None
@@ -95,10 +95,12 @@ class Pin:
     """None if the model is built from local files."""
     files: Mapping[str, Digest] = field(default_factory=dict)
     """Digests of local weights and adapters by their path relative to the Modelfile's folder."""
-    fingerprint: Fingerprint
-    """Fingerprint that a build must have."""
+    fingerprint: Fingerprint | None = None
+    """Fingerprint that a build without quantization must have; None if every build is quantized, or its base is."""
     ollama: str | None = None
     """Ollama version that `built` and `fingerprint` apply to, as versions rewrite local weights differently."""
+    quantize: tuple[str, ...] | None = None
+    """Types that the configuration quantizes its weights to, if it does; a server decides what comes of it."""
     built: tuple[Digest, ...] | None = None
     """Digests of the weights that Ollama rewrote those in `files` to, if it did."""
 

@@ -6,17 +6,41 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, NotFound
 from modelfile.events import Events, ignore
-from modelfile.lockfile.drift import Drift, base_drift, describe_change, file_drift
+from modelfile.lockfile.drift import Drift, Reason, base_drift, describe_change, file_drift
 from modelfile.lockfile.file import LockFile
 from modelfile.lockfile.lock import Pin
 from modelfile.names import ModelName
 from modelfile.project.target import Target
 from modelfile.recipe.model import fingerprint
-from modelfile.stores.protocol import Store
+from modelfile.stores.protocol import Store, StoreLocation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncheckedBase:
+    """A base that cannot be checked, because the store does not have it."""
+
+    key: str
+    """Key of the Modelfile."""
+    base: str
+    """The base as written in the Modelfile."""
+    location: StoreLocation
+
+    def error(self, host: str | None = None) -> NotFound:
+        """Return it as an error, with a hint for the server as the user named it."""
+        return NotFound(
+            f"{self.key}: cannot check base {self.base}: not on {self.location}",
+            hint=f"run `{pull_command(self.base, host)}`, or pass --frozen to check no bases",
+        )
+
+
+def pull_command(name: str, host: str | None) -> str:
+    """Return the command that pulls a model onto the server as the user named it."""
+    return f"mf pull {name}" + (f" --host {quote(host)}" if host is not None else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +48,10 @@ class PinCheck:
     """The result of `check_pins`."""
 
     drifts: tuple[Drift, ...]
-    undecided: tuple[NotFound, ...]
+    undecided: tuple[UncheckedBase, ...]
     """Bases that cannot be checked, because the store does not have them."""
+    unread: tuple[InputError, ...] = ()
+    """Errors of Modelfiles that cannot be checked, because they or their files cannot be read."""
 
 
 def check_pins(
@@ -40,102 +66,151 @@ def check_pins(
     >>> target, store = modelfile.Project().target("bot:v1"), MemoryStore.with_models("llama3.2:3b")
     >>> _ = modelfile.pin([target], store)
     >>> modelfile.check_pins(modelfile.Project().modelfiles(), store)
-    PinCheck(drifts=(), undecided=())
+    PinCheck(drifts=(), undecided=(), unread=())
 
     Args:
-        targets: The Modelfiles; each has to have a lock.
+        targets: The Modelfiles; those without a lock are stale.
         store: The store of the bases; None: do not check them.
         whole: Whether these are all Modelfiles of the project, so that entries of missing ones are reported.
         events: Receives progress.
 
     Raises:
-        InputError: There is no lock, it is damaged, or a file cannot be read.
+        InputError: The lock is damaged.
         ServerError: The store cannot answer.
     """
     drifts: list[Drift] = []
-    undecided: list[NotFound] = []
+    undecided: list[UncheckedBase] = []
+    unread: dict[str, InputError] = {}
     groups: dict[LockFile, list[Target]] = {}
     for target in targets:
-        groups.setdefault(require_lock(target), []).append(target)
+        groups.setdefault(target.project.lock_to_write(target.folder), []).append(target)
     for lock, group in groups.items():
+        _ = lock.lock  # a damaged lock is an error of all of them
         for target in _with_bases(group, lock):
-            drifts += (
-                *changed_files(target, lock.lock.modelfiles.get(target.key), events),
-                *base_drift(target.key, lock.lock),
-            )
-        if whole:
-            missing = sorted(key for key in lock.lock.modelfiles if is_gone(lock.path.parent / key))
-            drifts += (Drift(key=key, message="is in the lock, but does not exist") for key in missing)
-        for target in group if store else ():
             try:
-                drifts += _store_drift(target, lock.lock.modelfiles.get(target.key), store)
-            except NotFound as error:
-                undecided.append(error)
-    return PinCheck(drifts=tuple(drifts), undecided=tuple(undecided))
+                drifts += stale_reasons(target, lock, events)
+                checked = _store_drift(target, store) if store and target in group else None
+            except InputError as error:
+                unread.setdefault(error.message, error)
+                continue
+            match checked:
+                case Drift() as drift:
+                    drifts.append(drift)
+                case UncheckedBase() as unchecked:
+                    undecided.append(unchecked)
+                case None:
+                    pass
+        gone = (key for key in lock.lock.modelfiles if whole and is_gone(lock.path.parent / key))
+        message = "is in the lock, but does not exist"
+        drifts += (Drift(key=key, reason=Reason.GONE, message=message) for key in sorted(gone))
+    return PinCheck(drifts=tuple(drifts), undecided=tuple(undecided), unread=tuple(unread.values()))
 
 
-def require_lock(target: Target) -> LockFile:
-    """Return the lock of a Modelfile.
+def stale_reasons(target: Target, lock: LockFile, events: Events = ignore) -> Iterator[Drift]:
+    """Yield the reasons for which the lock is stale for a Modelfile; no server is asked.
 
     Raises:
-        InputError: There is none.
+        InputError: The lock is damaged, or a file cannot be read.
     """
-    if target.lock is None:
-        raise InputError(f"no mf.lock for `{target.path}`", hint="run `mf pin`, and commit mf.lock")
-    return target.lock
+    key_of(target)
+    yield from changed_files(target, lock.lock.modelfiles.get(target.key), events, has_lock=lock.exists)
+    maker = project_base(target)
+    if not _is_in_cycle(target):
+        quantized = bool(maker and maker.quantize)
+        yield from base_drift(target.key, lock.lock, maker.key if maker else None, quantized=quantized)
+
+
+def key_of(target: Target) -> str:
+    """Return a Modelfile's key in its lock.
+
+    Raises:
+        InputError: The Modelfile, with symlinks resolved, is outside the folder of the lock, or cannot be read.
+    """
+    target.source  # noqa: B018  # raises if it cannot be read
+    if not target.key:
+        folder = target.project.lock_to_write(target.folder).path.parent
+        raise InputError(f"`{target.path}` is outside of `{folder}`, the folder of its mf.lock", hint="copy it there")
+    return target.key
+
+
+def project_base(target: Target) -> Target | None:
+    """Return the model of the project that a Modelfile is FROM, if its Modelfile is here and has the same lock.
+
+    Raises:
+        InputError: Its Modelfile cannot be read.
+    """
+    maker = target.project.base_of(target)
+    if maker is None or is_gone(maker.path):
+        return None
+    maker.source  # noqa: B018  # raises if it cannot be read
+    lock = maker.project.lock_to_write(maker.folder)
+    return maker if maker.key and lock is target.project.lock_to_write(target.folder) else None
+
+
+def _is_in_cycle(target: Target) -> bool:
+    """Return whether a Modelfile is, by way of others, FROM what is built of it; one base is then the server's."""
+    seen: set[str] = set()
+    above: Target | None = target
+    while above and above.key not in seen:
+        seen.add(above.key)
+        above = project_base(above)
+    return above is not None
 
 
 def _with_bases(targets: Sequence[Target], lock: LockFile) -> list[Target]:
-    """Return targets together with those that their bases are built from."""
+    """Return targets together with those that their bases are built from, now or when they were pinned."""
     known = {target.key: target for target in targets}
     for target in (found := [*targets]):
         entry = lock.lock.modelfiles.get(target.key)
-        maker = lock.path.parent / entry.base.modelfile if entry and entry.base and entry.base.modelfile else None
-        if maker and maker.is_file() and (key := lock.key(maker)) not in known:
-            known[key] = Target(target.project, maker)
-            found.append(known[key])
+        pinned = lock.path.parent / entry.base.modelfile if entry and entry.base and entry.base.modelfile else None
+        makers = (Target(target.project, pinned) if pinned and not is_gone(pinned) else None, project_base(target))
+        for maker in makers:
+            if maker and maker.key not in known:
+                known[maker.key] = maker
+                found.append(maker)
     return found
 
 
-def changed_files(target: Target, entry: Pin | None, events: Events = ignore) -> Iterator[Drift]:
+def changed_files(
+    target: Target, entry: Pin | None, events: Events = ignore, *, has_lock: bool = True
+) -> Iterator[Drift]:
     """Yield the differences of a Modelfile and its local files from its pin.
 
     Raises:
         InputError: A file cannot be read.
     """
     if entry is None:
-        yield from file_drift(target.key, None, "", {})
+        reason, message = (Reason.NOT_IN_LOCK, "is not in the lock") if has_lock else (Reason.NO_LOCK, "has no mf.lock")
+        yield Drift(key=target.key, reason=reason, message=message)
         return
     version = release(entry.ollama) if entry.ollama else None
-    yield from file_drift(target.key, entry, target.text_digest, target.portable_digests(version, events))
+    files, quantizations = target.portable_digests(version, events), target.project.quantizations(target)
+    yield from file_drift(target.key, entry, target.text_digest, files, quantizations)
 
 
-def _store_drift(target: Target, entry: Pin | None, store: Store | None) -> Iterator[Drift]:
+def _store_drift(target: Target, store: Store) -> Drift | UncheckedBase | None:
     """Compare the base of a Modelfile on the store, and the fingerprint of a build, with the pin.
 
     A base that the project builds cannot drift: if the store has another one or none, it has yet to be built.
-
-    Raises:
-        NotFound: The store does not have the base.
     """
-    if store is None or entry is None or (base := entry.base) is None:
-        return
+    entry = target.pin
+    if entry is None or (base := entry.base) is None:
+        return None
     found = store.find(ModelName.parse(base.name))
     if base.modelfile and (found is None or found.fingerprint != base.fingerprint):
-        return
+        return None
     if found is None:
-        raise NotFound(
-            f"{target.key}: cannot check base {base.written}: not on {store.location}",
-            hint=f"run `mf pull {base.written}`, or pass --frozen to check no bases",
-        )
-    if found.fingerprint != base.fingerprint:
-        what = f"its base {base.written} on {store.location}"
-        yield Drift(key=target.key, message=describe_change(what, base.fingerprint, found.fingerprint))
-    elif entry.text == target.text_digest:
+        return UncheckedBase(key=target.key, base=base.written, location=store.location)
+    pinned, current, reason = base.fingerprint, found.fingerprint, Reason.BASE
+    what = f"its base {base.written} on {store.location}"
+    if pinned == current and entry.fingerprint and entry.text == target.text_digest:
         version = release(store.ollama)
-        expected = fingerprint(found.model.with_recipe(target.recipe(version), target.digests(version)))
-        if expected != entry.fingerprint:
-            yield Drift(key=target.key, message=describe_change("its fingerprint", entry.fingerprint, expected))
+        current = fingerprint(found.model.with_recipe(target.recipe(version), target.digests(version)))
+        what, pinned, reason = "its fingerprint", entry.fingerprint, Reason.FINGERPRINT
+    if pinned is None or pinned == current:
+        return None
+    message = describe_change(what, pinned, current)
+    return Drift(key=target.key, reason=reason, message=message, pinned=pinned, current=current)
 
 
 def is_gone(path: Path) -> bool:

@@ -178,16 +178,24 @@ class Project:
         return self._memo.get(("lock", path), lambda: LockFile(path))
 
     def base_of(self, target: Target) -> Target | None:
-        """Return the configured model that a Modelfile is FROM, if the configuration nearest to it lists one.
-
-        One that is quantized does not count: it is not what its Modelfile alone gives.
-        """
+        """Return the configured model that a Modelfile is FROM, if the configuration nearest to it lists one."""
         file = self.find_config(target.folder)
         base = target.base
         for model in self.load_config(file).models if file and base else ():
-            if base and model.name.same_as(base) and not model.quantize:
-                return Target(self, model.modelfile, name=model.name)
+            if base and model.name.same_as(base):
+                return self.at(model.modelfile, model.name, quantize=model.quantize or "")
         return None
+
+    def quantizations(self, target: Target) -> frozenset[str]:
+        """Return the types that models of a Modelfile are quantized to; empty for those that are not.
+
+        A Modelfile that the configuration nearest to it does not list is taken to be built without quantization.
+        """
+        file, path = self.find_config(target.folder), self.real_path(target.path)
+        models = self.load_config(file).models if file else ()
+        return frozenset(
+            model.quantize or "" for model in models if self.real_path(model.modelfile) == path
+        ) or frozenset({""})
 
 
 def _shortest(path: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from modelfile.builder.scheduler import Outcome
     from modelfile.diagnostics import Diagnostic
     from modelfile.differ import Change
-    from modelfile.errors import ModelfileError
+    from modelfile.errors import InputError, ModelfileError
     from modelfile.health import Check
     from modelfile.library import ModelBackup
     from modelfile.pinning.check import PinCheck
@@ -189,9 +189,9 @@ def backup_as_json(backup: ModelBackup) -> dict[str, Any]:
     return {**listed_as_json(backup.model), "fingerprint": backup.fingerprint, "current": backup.current}
 
 
-def pins_as_json(changes: Iterable[PinChange]) -> list[dict[str, Any]]:
-    """Return an object for each Modelfile that was pinned or removed."""
-    return [
+def pins_as_json(changes: Iterable[PinChange], failures: Mapping[str, InputError]) -> list[dict[str, Any]]:
+    """Return an object for each Modelfile that was pinned, removed, or could not be pinned."""
+    pinned: list[dict[str, Any]] = [
         {
             "modelfile": change.key,
             "base": change.pin.base.written if change.pin and change.pin.base else None,
@@ -200,11 +200,22 @@ def pins_as_json(changes: Iterable[PinChange]) -> list[dict[str, Any]]:
         }
         for change in changes
     ]
+    return pinned + [{"modelfile": path} | error_as_json(error) for path, error in failures.items()]
 
 
-def check_as_json(check: PinCheck) -> dict[str, Any]:
-    """Return the drifts from a lock, and the bases that could not be checked."""
+def check_as_json(check: PinCheck, host: str | None) -> dict[str, Any]:
+    """Return the drifts from a lock, and what could not be checked, on the server as it was named."""
+    errors = (*check.unread, *(base.error(host) for base in check.undecided))
     return {
-        "drifts": [{"modelfile": drift.key, "message": drift.message} for drift in check.drifts],
-        "undecided": [error_as_json(error)["error"] for error in check.undecided],
+        "drifts": [
+            {
+                "modelfile": drift.key,
+                "reason": drift.reason,
+                "message": drift.message,
+                "pinned": drift.pinned,
+                "current": drift.current,
+            }
+            for drift in check.drifts
+        ],
+        "undecided": [error_as_json(error)["error"] for error in errors],
     }

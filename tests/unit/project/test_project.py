@@ -94,11 +94,19 @@ def test_the_base_that_the_project_makes() -> None:
     assert [[str(name) for name in layer] for layer in graph.layers()] == [["base:v1"], ["bot:v1"]]
 
 
-def test_a_quantized_model_is_not_the_base_of_another(folder: Path) -> None:
-    (folder / "mf.toml").write_text(f'{CONFIGURATION}quantize = "q4_K_M"\n')
+def test_a_quantized_model_is_the_base_of_another(folder: Path) -> None:
+    (folder / "mf.toml").write_text(
+        f'{CONFIGURATION}quantize = "q4_K_M"\n\n[models.plain]\nmodelfile = "base/Modelfile"\ntag = "v1"\n'
+    )
     project = Project()
-    assert project.base_of(project.targets[0]) is None
+    bot, base, plain = project.targets
+    found = project.base_of(bot)
+    assert found
+    assert (found.name, found.quantize) == (base.name, "q4_K_M")
     assert project.targets[1].recipe().quantize == "q4_K_M"
+    assert project.quantizations(bot) == {""}
+    assert project.quantizations(base) == project.quantizations(plain) == {"", "q4_K_M"}
+    assert project.quantizations(Target(project, folder / "other" / "Modelfile")) == {""}
 
 
 def test_a_target_by_name_by_file_or_here(folder: Path) -> None:

@@ -1,0 +1,130 @@
+"""Modelfiles and locks that cannot be pinned or checked: each is named, and no other suffers."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.fakes.ollama import FakeOllama
+from tests.support.building import LOCAL
+from tests.support.cli import mf
+
+BROKEN = "FROM ./weights.gguf\nPARAMETER temprature 1\n"
+
+
+def keys(folder: Path) -> set[str]:
+    return {*json.loads((folder / "mf.lock").read_text())["modelfiles"]}
+
+
+def test_without_a_lock_everything_is_stale_and_no_server_is_asked(project: Path, fake: FakeOllama) -> None:
+    (project / "base.Modelfile").write_text(LOCAL)
+    ran = mf("pin", "--check")
+    assert (ran.code, ran.out) == (1, "Modelfile: has no mf.lock\nbase.Modelfile: has no mf.lock\n")
+    assert ran.err == "error: there is no mf.lock\nhelp: run `mf pin`, and commit mf.lock\n"
+    assert not fake.requests
+    drifts = json.loads(mf("pin", "--check", "--json").out)["drifts"]
+    assert [(drift["modelfile"], drift["reason"]) for drift in drifts] == [
+        ("Modelfile", "no-lock"),
+        ("base.Modelfile", "no-lock"),
+    ]
+
+
+@pytest.mark.parametrize("options", [(), ("--check",)])
+@pytest.mark.parametrize("locked", [False, True])
+def test_a_missing_file_is_named(project: Path, options: tuple[str, ...], *, locked: bool) -> None:
+    if locked:
+        assert mf("pin").code == 0
+    ran = mf("pin", *options, "gone.Modelfile")
+    assert (ran.code, ran.err) == (3, "error: cannot read `gone.Modelfile`: no such file or directory\n")
+    assert (project / "mf.lock").exists() == locked
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "error"),
+    [
+        (b"GGUF\0binary", 3, "error: `bad.Modelfile` is binary, not a Modelfile\n"),
+        (b"FROM \xff\n", 1, "bad.Modelfile:1:6: error MF113 invalid-utf-8"),
+        (BROKEN.encode(), 1, "bad.Modelfile:2:11: error MF301 unknown-parameter"),
+        (b"FROM ./gone.gguf\n", 1, "bad.Modelfile:1:6: error MF207 missing-file"),
+        (b"FROM\n", 1, "bad.Modelfile:1:"),
+    ],
+)
+def test_one_bad_file_keeps_no_other_from_being_pinned(project: Path, content: bytes, code: int, error: str) -> None:
+    (project / "bad.Modelfile").write_bytes(content)
+    (project / "sub").mkdir()
+    (project / "sub" / "Modelfile").write_text(LOCAL.replace("./", "../"))
+    ran = mf("pin")
+    assert (ran.code, keys(project)) == (code, {"Modelfile", "sub/Modelfile"}), ran
+    assert error in ran.err
+    assert ran.out.count("  (new)\n") == 2
+    written = json.loads(mf("pin", "--json").out)
+    assert [item["modelfile"] for item in written if "error" in item] == ["bad.Modelfile"]
+    checked = mf("pin", "--check")
+    assert (checked.code, checked.out) == (code, ""), checked
+    assert error in checked.err
+    (project / "bad.Modelfile").write_text(LOCAL)
+    assert mf("pin", "--check").code == 1
+
+
+def test_the_entry_of_a_bad_file_stays(project: Path) -> None:
+    (project / "bad.Modelfile").write_text(LOCAL)
+    assert mf("pin").code == 0
+    written = (project / "mf.lock").read_bytes()
+    (project / "bad.Modelfile").write_text(BROKEN)
+    assert mf("pin").code == 1
+    assert (project / "mf.lock").read_bytes() == written
+
+
+@pytest.mark.parametrize("content", ["GGUF\0binary", BROKEN])
+def test_models_upon_a_bad_base_of_the_project_are_not_pinned(models: Path, fake: FakeOllama, content: str) -> None:
+    (models / "other.Modelfile").write_text(LOCAL)
+    (models / "base.Modelfile").write_text(content)
+    ran = mf("pin", "--json")
+    assert keys(models) == {"other.Modelfile"}
+    failed = [(item["modelfile"], item["error"]["message"]) for item in json.loads(ran.out) if "error" in item]
+    assert [path for path, _ in failed] == ["base.Modelfile", "Modelfile"]
+    assert len({message for _, message in failed}) == 1
+    assert not any(logged.path == "/api/pull" for logged in fake.requests)
+    if content != BROKEN:
+        for options in ((), ("--check",)):
+            ran = mf("pin", *options, "Modelfile")
+            assert ran.err.startswith("error: `base.Modelfile` is binary, not a Modelfile\nhelp: to build from weights")
+
+
+def test_a_modelfile_outside_of_the_lock_is_named(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "Modelfile"
+    outside.write_text("FROM x:y\n")
+    (project / "linked.Modelfile").symlink_to(outside)
+    assert mf("pin", "Modelfile").code == 0
+    written = (project / "mf.lock").read_bytes()
+    for options in ((), ("--check",)):
+        ran = mf("pin", *options, "linked.Modelfile")
+        assert (ran.code, ran.out) == (3, "")
+        assert ran.err == (
+            f"error: `linked.Modelfile` is outside of `{project}`, the folder of its mf.lock\nhelp: copy it there\n"
+        )
+    assert (project / "mf.lock").read_bytes() == written
+
+
+@pytest.mark.parametrize("target", ["nowhere", "mf.lock", "."])
+def test_a_lock_that_cannot_be_read_fails_every_command_that_uses_it(project: Path, target: str) -> None:
+    (project / "mf.lock").symlink_to(target)
+    for command in (("lint",), ("pin",), ("pin", "--check"), ("build", "bot:v1"), ("build", "bot:v1", "--dry-run")):
+        ran = mf(*command)
+        assert (ran.code, ran.out) == (3, ""), command
+        assert "mf.lock`" in ran.err
+    assert (project / "mf.lock").readlink() == Path(target)
+    assert not (project / "nowhere").exists()
+
+
+def test_the_advice_to_pull_names_the_same_server(project: Path, fake: FakeOllama) -> None:
+    assert mf("build", "base:v1").code == 0
+    (project / "Modelfile").write_text("FROM base:v1\n")
+    assert mf("pin").code == 0
+    assert mf("rm", "base:v1", "--yes").code == 0
+    for host in (["--host", fake.url], []):
+        ran = mf("pin", "--check", *host)
+        command = " ".join(["mf pull base:v1", *host])
+        assert (ran.code, ran.out) == (3, "")
+        assert ran.err.endswith(f"help: run `{command}`, or pass --frozen to check no bases\n")
+        (undecided,) = json.loads(mf("pin", "--check", "--json", *host).out)["undecided"]
+        assert undecided["hint"].startswith(f"run `{command}`,")
