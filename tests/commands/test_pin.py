@@ -122,9 +122,9 @@ def test_files_ignored_by_git_are_skipped(project: Path) -> None:
 
 
 def test_a_file_named_in_three_ways_is_one(project: Path) -> None:
-    (project / "Modelfile").write_text("FROM x:y\n")
+    (project / "Modelfile").write_text("FROM x:y\nFORMAT json\n")
     ran = mf("lint", ".", "Modelfile", "./Modelfile", str(project / "Modelfile"))
-    assert ran.err == "1 Modelfile checked: 1 info\n"
+    assert ran.err == "1 Modelfile checked: 1 error\n"
 
 
 def test_rewritten_weights_are_expected_from_some_versions(tmp_path: Path) -> None:
