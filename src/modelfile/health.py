@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelfile.addresses import ServerAddress
+from modelfile.characters import escape_controls
 from modelfile.errors import InputError, ModelfileError, ServerUnreachable
 from modelfile.filesystem import cache_folder
 from modelfile.git import git_version
@@ -26,6 +27,8 @@ REGISTRY: Final = ServerAddress(scheme="https", host="registry.ollama.ai", port=
 """The registry that names without a host mean."""
 _LOW_SPACE: Final = 5_000_000_000
 """Free space, in bytes, below which a build of a small model may fail."""
+_MAX_VERSION: Final = 40
+"""Most characters of a server's version that are shown."""
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _SERVICE_STORE: Final = Path("/usr/share/ollama/.ollama/models")
@@ -161,7 +164,8 @@ def _versions(text: str, location: str) -> Iterator[Check]:
     from modelfile.catalog.versions import NEWEST, release
 
     version = release(text)
-    message = f"Ollama {text} at {location}"
+    shown = text if len(text) <= _MAX_VERSION else f"{text[:_MAX_VERSION]}…"
+    message = f"Ollama {escape_controls(shown)} at {location}"
     if version is None:
         hint = "its vulnerabilities are unknown: install a release of Ollama"
         yield Check(name="server", status=Status.WARNING, message=f"{message}, not a release", hint=hint)
@@ -179,7 +183,7 @@ def _vulnerabilities(version: Version) -> Iterator[Check]:
         hint = f"update Ollama to {item.fixed} or later; see {item.source}"
         yield Check(name=item.cve, status=Status.WARNING, message=item.effect, hint=hint)
     if not found:
-        yield Check(name="vulnerabilities", status=Status.OK, message=f"none known of Ollama {version}")
+        yield Check(name="vulnerabilities", status=Status.OK, message="none known of this version")
 
 
 def _is_local(location: str) -> bool:

@@ -1,6 +1,7 @@
 """The checks of `mf doctor`, each with what it reports."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ from modelfile.health import Check, Status, diagnose
 from modelfile.project.project import Project
 from modelfile.stores.memory import MemoryStore
 from modelfile.stores.ollama.store import ServerStore
+from modelfile.stores.ollama.transport import Timeouts
 from modelfile.stores.open import open_store, reach
 from modelfile.stores.protocol import Store
 
@@ -82,7 +84,7 @@ def test_vulnerabilities_name_the_release_that_fixes_them() -> None:
     found = checks(server("0.14.3"))["CVE-2026-7482"]
     assert (found.status, found.message) == (Status.WARNING, "an uploaded GGUF file can read the server's memory")
     assert found.hint == "update Ollama to 0.17.1 or later; see https://pkg.go.dev/vuln/GO-2026-5748"
-    assert checks(server("0.17.1"))["vulnerabilities"].message == "none known of Ollama 0.17.1"
+    assert checks(server("0.17.1"))["vulnerabilities"].message == "none known of this version"
 
 
 def test_a_version_that_is_new_or_unknown_is_reported() -> None:
@@ -190,3 +192,18 @@ def test_reach_reports_only_silence(registry: str) -> None:
     reach(ServerAddress.parse(registry))
     with pytest.raises(ServerUnreachable):
         reach(ServerAddress.parse("127.0.0.1:9"))
+
+
+def test_a_registry_that_is_silent_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelfile.stores.open._PROBE", Timeouts(first=0.1, connect=0.1, answer=0.2))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        made = checks(registry=f"127.0.0.1:{listening.getsockname()[1]}")["registry"]
+    assert (made.status, made.message) == (Status.WARNING, "127.0.0.1 does not answer")
+
+
+@pytest.mark.parametrize("text", ["9" * 10_000, "9" * 4000, "\x1b[2J", "0.9.3-" + "x" * 10_000, "-"])
+def test_a_version_of_a_hostile_server_is_bounded_and_escaped(text: str) -> None:
+    made = checks(server(text))["server"]
+    assert made.status in {Status.OK, Status.WARNING}
+    assert len(made.message) < 200
+    assert made.message.isprintable()
