@@ -15,6 +15,7 @@ ModelfileError
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar
@@ -40,12 +41,17 @@ class ExitCode(IntEnum):
 
 
 class ModelfileError(Exception):
-    """An expected error: a message with the problem and its location, and a hint with the way to fix it."""
+    """An expected error: a message with the problem and its location, and a hint with the way to fix it.
+
+    Details are further lines of the message, each without a newline of its own: any other newline is escaped when the
+    error is printed.
+    """
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, hint: str | None = None, details: Iterable[str] = ()) -> None:
+        self.details = tuple(details)
+        super().__init__("\n  ".join((message, *self.details)))
         self.message = message
         self.hint = hint
 
@@ -97,15 +103,16 @@ class VerificationError(ModelfileError):
 
 def cannot_read(path: Path | str, error: OSError | ValueError) -> InputError:
     """Return the error for a file that the system cannot read."""
-    return InputError(f"cannot read `{path}`: {_reason(error)}")
+    return InputError(f"cannot read `{path}`: {reason_of(error)}")
 
 
 def cannot_write(path: Path | str, error: OSError, *, hint: str | None = None) -> InputError:
     """Return the error for a file that the system cannot write."""
-    return InputError(f"cannot write `{path}`: {_reason(error)}", hint=hint)
+    return InputError(f"cannot write `{path}`: {reason_of(error)}", hint=hint)
 
 
-def _reason(error: OSError | ValueError) -> str:
+def reason_of(error: OSError | ValueError) -> str:
+    """Return the reason that the system gives for an error, to be put after a colon."""
     match error:
         case OSError():
             reason = error.strerror or str(error)

@@ -116,7 +116,7 @@ from tests.support.cli import mf
             ("unknown rule, parameter or instruction: `temprature`", "did you mean `temperature`?", "usage-error"),
         ),
         (("config", "--config", "none.toml"), 2, ("file not found: `none.toml`", None, "usage-error")),
-        (("show",), 2, ("Missing argument 'NAME'.", None, "usage-error")),
+        (("show",), 2, ("missing argument `NAME`", "run `mf show --help`", "usage-error")),
         (("shwo",), 2, ("unknown command: `shwo`", "did you mean `mf show`?", "usage-error")),
     ],
 )

@@ -208,12 +208,13 @@ class PlanFile:
         if saved is None:
             raise self._missing(f"{plan.name} on {plan.location}")
         try:
-            changed = [f"\n  {line}" for line in differing(_comparable(saved, now), _comparable(now, saved))]
+            changed = [*differing(_comparable(saved, now), _comparable(now, saved))]
         except RecursionError as error:
             raise _not_a_plan(self._path) from error
         if changed:
             raise VerificationError(
-                f"the plan for {plan.name} in `{self._path}` is out of date:{''.join(changed)}",
+                f"the plan for {plan.name} in `{self._path}` is out of date:",
+                details=changed,
                 hint="nothing was changed; print the current plan with --dry-run",
             )
 

@@ -25,9 +25,9 @@ def verify(name: ModelName, recipe: Recipe, digests: Mapping[Path, str], planned
     base = planned.base.model if planned.base else None
     expected = expected_model(recipe, digests, base=base, created=created, version=planned.version)
     if changes := compare_models(expected, created):
-        lines = "\n".join(_line(change, planned.version) for change in changes)
         raise VerificationError(
-            f"{planned.location} created another model than {name} should be:\n{lines}",
+            f"{planned.location} created another model than {name} should be:",
+            details=(_line(change, planned.version) for change in changes),
             hint=f"{name} is unchanged; correct the Modelfile as said above, or try another version of Ollama",
         )
 
@@ -35,7 +35,7 @@ def verify(name: ModelName, recipe: Recipe, digests: Mapping[Path, str], planned
 def _line(change: Change, version: str) -> str:
     known = release(version)
     reason = _reason(change, known) if known else ""
-    line = f"  {change.title}: expected {change.old or 'none'}, created {change.new or 'none'}"
+    line = f"{change.title}: expected {change.old or 'none'}, created {change.new or 'none'}"
     return f"{line} ({reason})" if reason else line
 
 

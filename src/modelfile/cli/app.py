@@ -15,10 +15,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO
 
 import typer
-from typer._click.exceptions import ClickException  # it has no public name
+from typer._click.exceptions import UsageError as WrongUsage  # it has no public name
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from modelfile.errors import ExitCode, ModelfileError, ModelfileHasErrors, UsageError
+from modelfile.cli.failures import guard
+from modelfile.errors import ExitCode, UsageError
 from modelfile.events import Clock
 from modelfile.report.terminal import Terminal, current
 
@@ -58,7 +59,6 @@ ENVIRONMENT: Final = {
 
 _LONGEST_WAIT: Final = 7 * 86_400
 """Longest time limit that can be set, in seconds."""
-ISSUES: Final = "https://github.com/modelfile/modelfile/issues"
 
 
 @dataclass(slots=True)
@@ -70,7 +70,14 @@ class _Run:
 
 
 class _HelpOnTerminal:
-    """A mixin for commands and groups that prints help on the terminal of the run."""
+    """A mixin for commands and groups that prints help on the terminal of the run, and names itself in errors."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)  # type: ignore[misc, no-any-return]  # of the class it is mixed into
+        except WrongUsage as error:
+            error.ctx = error.ctx or ctx
+            raise
 
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)  # type: ignore[misc]  # of the class it is mixed into
@@ -80,7 +87,7 @@ class _HelpOnTerminal:
 
 def _print_help(ctx: Any, _: Any, asked: bool) -> None:  # noqa: FBT001  # as typer calls it
     if asked:
-        current.get().print(ctx.get_help())
+        current.get().print_lines(ctx.get_help())
         ctx.exit()
 
 
@@ -235,22 +242,7 @@ def _run(argv: list[str], terminal: Terminal, open_store: OpenStore | None) -> i
 
         opener.set(open_store)
     run = _Run(as_json=bool({"--json", "--format=json"} & {*argv} or ("--format", "json") in pairwise(argv)))
-    try:
-        try:
-            code = _invoke(argv, run, terminal)
-            terminal.stdout.flush()
-        except BrokenPipeError:
-            raise
-        except Exception as error:  # noqa: BLE001  # the one error boundary
-            code = _report(error, run, terminal)
-            terminal.stdout.flush()
-    except BrokenPipeError:
-        return ExitCode.READER_GONE
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    except OSError:  # standard output cannot be written
-        return ExitCode.FAILED
-    return code
+    return guard(lambda: _invoke(argv, run, terminal), terminal, lambda: run.as_json)
 
 
 def _invoke(argv: list[str], run: _Run, terminal: Terminal) -> int:
@@ -261,44 +253,3 @@ def _invoke(argv: list[str], run: _Run, terminal: Terminal) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     return ExitCode.CLEAN
-
-
-def _report(error: Exception, run: _Run, terminal: Terminal) -> int:
-    """Print an error as text, and with --json also as JSON; return the exit code."""
-    match error:
-        case ClickException():
-            message, hint, kind, code = error.format_message(), None, "usage-error", error.exit_code
-            error.show(file=terminal.stderr)
-        case ModelfileError(message=message, hint=hint, code=kind, exit_code=code):
-            pass
-        case OSError():
-            what = f" `{error.filename}`" if error.filename else ""
-            message, hint = f"cannot read or write{what}: {error.strerror or error}", None
-            kind, code = "system-error", ExitCode.FAILED
-        case _:
-            message, hint = f"internal error: {type(error).__name__}: {error}", _internal_error_hint(error, terminal)
-            kind, code = "internal-error", ExitCode.INTERNAL
-    if not isinstance(error, ModelfileHasErrors | ClickException):  # already printed
-        terminal.print_error(message, hint)
-    if run.as_json:
-        from modelfile.report.json_output import failure_as_json, print_json
-
-        print_json(failure_as_json(message, hint, kind), terminal)
-    return code
-
-
-def _internal_error_hint(error: Exception, terminal: Terminal) -> str:
-    """Return how to report an internal error; write its traceback to a file, or with MF_DEBUG=1 to the terminal."""
-    import traceback
-    from tempfile import NamedTemporaryFile
-
-    text = "".join(traceback.format_exception(error))
-    if terminal.environ.get("MF_DEBUG") == "1":
-        terminal.print(text, err=True, end="")
-        return f"report it with this traceback at {ISSUES}"
-    try:
-        with NamedTemporaryFile("w", prefix="mf-", suffix=".txt", encoding="utf-8", delete=False) as file:
-            file.write(text)
-    except OSError:
-        return f"run it again with MF_DEBUG=1, and report the traceback at {ISSUES}"
-    return f"report it at {ISSUES} with the traceback in `{file.name}`"

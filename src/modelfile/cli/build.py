@@ -109,10 +109,7 @@ def build(  # noqa: PLR0913  # the command's options
     try:
         _build(request, project, plan_file)
     except KeyboardInterrupt:
-        from modelfile.report.json_output import print_failure
-
-        print_failure("interrupted", _INTERRUPTED, "interrupted", current.get(), as_json=as_json)
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+        raise KeyboardInterrupt(_INTERRUPTED) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from modelfile.cli.options import AsJson, ConfigFile, Isolated, load_project
 from modelfile.linter.settings import resolve_settings
 from modelfile.project.config import KEYS, ProjectModel
-from modelfile.report.json_output import print_json
+from modelfile.report.json_output import dumps, print_json
 from modelfile.report.terminal import current
 
 
@@ -43,8 +42,8 @@ def config(
 
 def _as_toml(value: Any) -> str:
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{json.dumps(key)} = {_as_toml(item)}' for key, item in value.items())}}}"
-    return json.dumps(value, ensure_ascii=False)
+        return f"{{{', '.join(f'{dumps(key)} = {_as_toml(item)}' for key, item in value.items())}}}"
+    return dumps(value, indent=None)
 
 
 def _plain(value: Any) -> Any:

@@ -56,7 +56,7 @@ def explain(
     if as_json:
         print_json(content, current.get())
     else:
-        current.get().print(text)
+        current.get().print_lines(text)
 
 
 def _explain(name: str) -> tuple[Any, str]:

@@ -45,7 +45,7 @@ def fmt(  # noqa: C901  # four modes
         if changed and diff:
             print_line_diff(modelfile.text, text, str(target.path), terminal)
         elif target.is_stdin and not check and not as_json:
-            terminal.write_bytes(modelfile.source.encode(text))
+            terminal.write_content(modelfile.source.encode(text))
         elif changed:
             if not check and not target.is_stdin:
                 write_atomic(target.path, modelfile.source.encode(text))

@@ -116,7 +116,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
         elif not diff:
             undecided = ((result.target.source, result.undecided()) for result in results)
             report = Report(findings=findings, unread=unread, undecided=undecided)
-            _write(render(report, output_format), output_file)
+            _write(render(report, output_format), output_format, output_file)
         if verbose:
             _print_undecided(results)
         for error in unread:
@@ -176,11 +176,13 @@ def _print_statistics(results: Sequence[LintResult], *, as_json: bool) -> None:
             current.get().print(f"{count:6} {code} {name}")
 
 
-def _write(text: str, file: str | None) -> None:
+def _write(text: str, output_format: Format, file: str | None) -> None:
     if file is not None:
         write_atomic(Path(file), f"{text.rstrip()}\n".encode())
+    elif text and output_format in ("text", "concise"):
+        current.get().print_lines(text)
     elif text:
-        current.get().print(text.rstrip("\n"))
+        current.get().write_content(f"{text}\n")
 
 
 def _fix(result: LintResult, settings: Settings, *, unsafe: bool, write: bool) -> tuple[LintResult, int]:
@@ -193,7 +195,7 @@ def _fix(result: LintResult, settings: Settings, *, unsafe: bool, write: bool) -
     if count and not write:
         print_line_diff(source.text, result.target.modelfile.text, str(path), current.get())
     elif write and before.is_stdin:
-        current.get().write_bytes(source.encode(result.target.modelfile.text))
+        current.get().write_content(source.encode(result.target.modelfile.text))
     elif count and write:
         write_atomic(path, source.encode(result.target.modelfile.text))
         current.get().print_note(f"{path}: {count} fixed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -39,7 +38,7 @@ def parse(
             terminal.print_error(error.message, error.hint)
             answers.append({"path": str(target.path), "ok": None, **error_as_json(error)})
         if not as_json:
-            terminal.print(json.dumps(answers[-1], ensure_ascii=False))
+            print_json(answers[-1], terminal, indent=None)
     if as_json:
         print_json(answers, terminal)
     if any(answer["ok"] is None for answer in answers):

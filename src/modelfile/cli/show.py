@@ -39,6 +39,6 @@ def show(
     elif modelfile:
         from modelfile.importer import export
 
-        current.get().print(export(stored), end="")
+        current.get().write_content(export(stored))
     else:
         print_model(stored, current.get())

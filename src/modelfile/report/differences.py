@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from modelfile.characters import escape_controls
 from modelfile.redaction import redact
 from modelfile.report.terminal import Terminal, visible
 
 if TYPE_CHECKING:
     from modelfile.differ import Change
 
+_NO_NEWLINE: Final = "\\ No newline at end of file"
 _STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -35,24 +37,41 @@ def print_changes(changes: Iterable[Change], terminal: Terminal, *, err: bool = 
 
 
 def print_line_diff(old: str, new: str, path: str, terminal: Terminal) -> None:
-    """Print a unified diff of a file's old and new text; secrets are redacted.
+    """Print a unified diff of a file's old and new text: escaped on a terminal, otherwise as `patch` can apply it.
 
-    Unless printed on a terminal, `patch` can apply it; a note is printed if it cannot, because of a secret.
+    Secrets are redacted; a note is printed if `patch` cannot apply the diff because of one. Where GitHub
+    would obey a line of the diff, commands turn that off around it: `patch` ignores these two lines.
     """
     from difflib import unified_diff
 
-    lines = (text.split("\n") for text in (old, new))
-    before, after = ([*(f"{line}\n" for line in split[:-1]), *filter(None, split[-1:])] for split in lines)
-    redacted, missing = _redacted_lines(old, new), False
-    for line in unified_diff(before, after, path, path):
-        text = line.removesuffix("\n")
-        if (safe := redacted.get(text[1:])) is not None:
-            text, missing = text[:1] + safe, True
-        terminal.write([(text, _STYLES.get(line[:1], ""))], exact=not terminal.is_tty())
-        if not line.endswith("\n"):
-            terminal.write([("\\ No newline at end of file", "dim")])
-    if missing and not terminal.is_tty():
+    path = escape_controls(path)
+    splits = (text.split("\n") for text in (old, new))
+    before, after = ([*(f"{line}\n" for line in split[:-1]), *filter(None, split[-1:])] for split in splits)
+    lines = [*unified_diff(before, after, path, path)]
+    redacted = _redacted_lines(old, new)
+    diff = [line[:1] + redacted.get(line[1:].removesuffix("\n"), line[1:].removesuffix("\n")) for line in lines]
+    for number in reversed([number for number, line in enumerate(lines) if not line.endswith("\n")]):
+        diff.insert(number + 1, _NO_NEWLINE)
+    if terminal.is_styled():
+        for line in diff:
+            terminal.write([(line, _STYLES.get(line[:1], ""))])
+        return
+    text = "".join(f"{line}\n" for line in diff)
+    terminal.write_content(_without_commands(text) if any(map(terminal.has_command, diff)) else text)
+    if terminal.is_tty():
+        return
+    if redacted.keys() & {line[1:].removesuffix("\n") for line in lines}:
         terminal.print_note(f"{path}: a secret is redacted in the diff, so `patch` cannot apply it")
+    if any(line.startswith("-") and line.endswith("\r\n") for line in lines):
+        terminal.print_note(f"{path}: lines that seem unchanged have CRLF line endings, which become LF")
+
+
+def _without_commands(text: str) -> str:
+    """Enclose a text in the commands that make GitHub obey none of its lines ("Stopping workflow commands")."""
+    from secrets import token_hex
+
+    token = token_hex(16)
+    return f"::stop-commands::{token}\n{text}::{token}::\n"
 
 
 def _redacted_lines(*texts: str) -> dict[str, str]:

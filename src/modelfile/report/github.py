@@ -10,6 +10,7 @@ import os
 from pathlib import PurePath
 from typing import Final
 
+from modelfile.characters import escape_controls
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.report.formats import Report
 from modelfile.report.terminal import visible
@@ -28,7 +29,7 @@ def findings_as_github(report: Report) -> str:
 def _command(source: Source, found: Diagnostic) -> str:
     start, end = source.position(found.span.start), source.position(found.span.end)
     properties: dict[str, object] = {
-        "file": os.fsencode(PurePath(source.path).as_posix()).decode(errors="replace"),
+        "file": escape_controls(os.fsencode(PurePath(source.path).as_posix()).decode(errors="replace"), keep="\r\n"),
         "line": start.line,
         "col": start.column,
         "endLine": end.line,

@@ -14,6 +14,7 @@ from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.report.formats import Report
+from modelfile.report.json_output import dumps
 from modelfile.source import Source
 
 _SEVERITIES: Final = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.INFO: "info"}
@@ -21,7 +22,7 @@ _SEVERITIES: Final = {Severity.ERROR: "major", Severity.WARNING: "minor", Severi
 
 def findings_as_gitlab(report: Report) -> str:
     """Return a JSON list with one object per finding."""
-    return json.dumps(
+    return dumps(
         [
             {
                 "description": found.message,
@@ -34,8 +35,7 @@ def findings_as_gitlab(report: Report) -> str:
                 },
             }
             for source, found, fingerprint in fingerprinted(report.findings)
-        ],
-        indent=2,
+        ]
     )
 
 

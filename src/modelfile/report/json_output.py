@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 
+from modelfile.characters import CONTROLS
 from modelfile.redaction import redact
 from modelfile.report.terminal import Terminal
 
@@ -29,11 +31,21 @@ VERSION = 1
 """Version of the JSON; fields may be added, but none changes its meaning."""
 
 
-def print_json(document: Any, terminal: Terminal) -> None:
-    """Print a document as JSON."""
+_ESCAPED: Final = re.compile(f"(?!\n)[{CONTROLS}]|#(?=#\\w*\\[)")
+"""Control characters, and the start of what CI systems take for a command, as `##[error]`."""
+
+
+def dumps(document: Any, *, indent: int | None = 2) -> str:
+    """Return a document as JSON that is safe in a terminal and in a log; other characters stay as they are."""
     import json  # 1 ms that text does not need
 
-    terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def print_json(document: Any, terminal: Terminal, *, indent: int | None = 2) -> None:
+    """Print a document as JSON in UTF-8, on one line if `indent` is None."""
+    terminal.write_content(f"{dumps(document, indent=indent)}\n")
 
 
 def findings_as_json(report: Report) -> str:
@@ -41,9 +53,7 @@ def findings_as_json(report: Report) -> str:
 
     Lines and columns count from 1.
     """
-    import json
-
-    return json.dumps(
+    return dumps(
         {
             "version": VERSION,
             "files": len(report.findings),
@@ -54,9 +64,7 @@ def findings_as_json(report: Report) -> str:
                 for rule, reason in rules
             ],
             "findings": [_finding(source, found) for source, diagnostics in report.findings for found in diagnostics],
-        },
-        indent=2,
-        ensure_ascii=False,
+        }
     )
 
 
@@ -91,19 +99,12 @@ def _describe(found: Diagnostic) -> dict[str, Any]:
 
 def error_as_json(error: ModelfileError) -> dict[str, Any]:
     """Return an error in the shape that all commands share."""
-    return failure_as_json(error.message, error.hint, error.code)
+    return failure_as_json(str(error), error.hint, error.code)
 
 
 def failure_as_json(message: str, hint: str | None, code: str) -> dict[str, Any]:
     """Return a failure in the shape of `error_as_json`."""
     return {"error": {"message": message, "hint": hint, "code": code}}
-
-
-def print_failure(message: str, hint: str | None, code: str, terminal: Terminal, *, as_json: bool) -> None:
-    """Print an error as text on standard error, and with `as_json` also as JSON on standard output."""
-    terminal.print_error(message, hint)
-    if as_json:
-        print_json(failure_as_json(message, hint, code), terminal)
 
 
 def listed_as_json(model: ListedModel) -> dict[str, Any]:

@@ -6,8 +6,11 @@ import re
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from modelfile.characters import escape_controls
 from modelfile.report.formats import Report
 
+_COMMAND: Final = re.compile(r"##(?=\w*\[)")
+"""Start of what a CI system takes for a command, as `##[error]`."""
 _ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 does not allow (2.2, Char)."""
 
@@ -24,11 +27,12 @@ def findings_as_junit(report: Report) -> str:
             position = f"{start.line}:{start.column}"
             case = _add(suite, "testcase", classname=source.path, name=f"{found.code} {found.name} {position}")
             failure = _add(case, "failure", type=str(found.severity), message=found.message)
-            failure.text = _legal(f"{source.path}:{position}: {found.message}\n{found.hint or ''}".rstrip())
+            lines = f"{source.path}:{position}: {found.message}", *filter(None, [found.hint])
+            failure.text = "\n".join(map(_legal, lines))
         if not diagnostics:
             _add(suite, "testcase", classname=source.path, name="lint")
     indent(root)
-    return tostring(root).decode()  # ASCII; other characters are references
+    return _COMMAND.sub("#&#35;", tostring(root).decode())  # ASCII; other characters are references
 
 
 def _counts(findings: list[int]) -> dict[str, str]:
@@ -41,4 +45,4 @@ def _add(parent: Element | None, tag: str, **attributes: str) -> Element:
 
 
 def _legal(text: str) -> str:
-    return _ILLEGAL.sub("", text)
+    return _ILLEGAL.sub("", escape_controls(text))

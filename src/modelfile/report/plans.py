@@ -110,7 +110,8 @@ def print_plans(outcomes: Collection[Outcome[Plan]], terminal: Terminal) -> None
 def _print_failures(outcomes: Collection[Outcome[Any]], terminal: Terminal) -> None:
     for outcome in outcomes:
         if isinstance(outcome, Failed):
-            terminal.print_error(f"{outcome.name} on {outcome.store}: {outcome.error.message}", outcome.error.hint)
+            error = outcome.error
+            terminal.print_error(f"{outcome.name} on {outcome.store}: {error.message}", error.hint, error.details)
 
 
 def _result(outcome: Outcome[Built]) -> tuple[str, str]:

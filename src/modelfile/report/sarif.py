@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -13,6 +12,7 @@ from modelfile.diagnostics import Severity
 from modelfile.linter.rules import RULES
 from modelfile.report.formats import Report
 from modelfile.report.gitlab import fingerprinted
+from modelfile.report.json_output import dumps
 from modelfile.source import Source, Span
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -60,7 +60,7 @@ def findings_as_sarif(
             for source, diagnostic, fingerprint in found
         ],
     }
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+    return dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _rule(code: str, name: str, page: str | None, help_uri: str | None) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias, cast
 
-from modelfile.characters import code_point
+from modelfile.characters import code_point, escape_controls
 from modelfile.events import Clock
 
 if TYPE_CHECKING:
@@ -21,26 +22,61 @@ _DUMB: Final = ("dumb", "unknown")
 _WIDTH: Final = 80
 """Width in columns if the stream has none."""
 
+_READ_FOR_COMMANDS: Final = ("GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
+"""Variables that are set where a CI system reads output for commands: GitHub and Gitea, Azure Pipelines, TeamCity."""
+_COMMAND: Final = re.compile(r"^\s*:(?=:)|##(?=\w*\[)")
+"""Start of a command to a CI system: `::` at the start of a line, `##[` anywhere (src/Runner.Common/ActionCommand.cs of
+actions/runner 2.3), `##vso[` (Azure Pipelines), `##teamcity[`."""
+
+
+class ReaderGone(BrokenPipeError):
+    """Standard output was closed by its reader."""
+
 
 class SafeStream:
-    """Standard error that ignores failed writes, as with a full disk or a closed pipe."""
+    """An output stream that survives failed writes, as with a full disk, and records the first one."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, stop_without_reader: bool = False) -> None:
         self._stream = stream
+        self._stop = stop_without_reader
+        self.failure: OSError | None = None
 
     def write(self, text: str) -> int:
-        """Write a text, and ignore failure."""
-        with contextlib.suppress(OSError, ValueError):  # a closed stream raises ValueError
-            return self._stream.write(text)
+        """Write a text.
+
+        Raises:
+            ReaderGone: The reader of the stream closed it, and `stop_without_reader` is set.
+        """
+        with self._survive():
+            self._stream.write(text)
         return len(text)
 
+    def write_bytes(self, content: bytes) -> None:
+        """Write bytes and flush; raise as `write` does."""
+        with self._survive():
+            self._stream.flush()
+            self._stream.buffer.write(content)
+            self._stream.buffer.flush()
+
     def flush(self) -> None:
-        """Flush the stream, and ignore failure."""
-        with contextlib.suppress(OSError, ValueError):
+        """Flush the stream; raise as `write` does."""
+        with self._survive():
             self._stream.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+    @contextlib.contextmanager
+    def _survive(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError as error:
+            if self._stop:
+                raise ReaderGone(*error.args) from None
+        except OSError as error:
+            self.failure = self.failure or error
+        except ValueError:  # a closed stream raises it
+            pass
 
 
 class Terminal:
@@ -53,8 +89,8 @@ class Terminal:
         self, stdin: TextIO, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str], clock: Clock | None = None
     ) -> None:
         self.stdin = stdin
-        self.stdout = stdout
-        self.stderr = cast("TextIO", SafeStream(stderr))
+        self.stdout = SafeStream(stdout, stop_without_reader=True)
+        self.stderr = SafeStream(stderr)
         self.environ = environ
         self.clock = clock or Clock()
         self.quiet = False
@@ -64,7 +100,11 @@ class Terminal:
 
     def is_tty(self, *, err: bool = False) -> bool:
         """Return whether standard output (with `err`, standard error) is a terminal."""
-        return self._stream(err=err).isatty()
+        return bool(self._stream(err=err).isatty())
+
+    def is_styled(self, *, err: bool = False) -> bool:
+        """Return whether text on a stream has colors."""
+        return self.is_tty(err=err) and not self.environ.get("NO_COLOR") and self.environ.get("TERM") not in _DUMB
 
     @property
     def animated(self) -> bool:
@@ -81,39 +121,51 @@ class Terminal:
         except OSError:  # also raised for a stream without a file
             return _WIDTH
 
-    def write(self, pieces: Iterable[Piece], *, err: bool = False, exact: bool = False) -> None:
-        """Write pieces as one line, styled on a terminal; unless `exact`, with control characters made visible."""
-        pieces = [(text if exact else visible(text, keep="\n"), style) for text, style in pieces]
+    def write(self, pieces: Iterable[Piece], *, err: bool = False, end: str = "\n") -> None:
+        """Write pieces for people as one line, styled on a terminal; control characters and newlines are escaped."""
+        pieces = [(visible(text), style) for text, style in pieces]
         stream = self._stream(err=err)
         console = self._drawing if stream.isatty() else None
-        if console is None:
-            if not stream.isatty() or "NO_COLOR" in self.environ or self.environ.get("TERM") == "dumb":
-                stream.write("".join(text for text, _ in pieces) + "\n")
-                return
-            console = self.console(err=err)
+        if console is None and not self.is_styled(err=err):
+            stream.write(self._without_commands("".join(text for text, _ in pieces)) + end)
+            return
         from rich.text import Text
 
-        console.print(Text.assemble(*pieces), soft_wrap=True, highlight=False)
+        console = console or self.console(err=err)
+        assembled = Text.assemble(*((self._without_commands(text), style) for text, style in pieces))
+        console.print(assembled, soft_wrap=True, highlight=False, end=end)
 
     def print(self, text: str = "", *, err: bool = False, end: str = "\n") -> None:
-        """Write a text and flush; on a terminal, control characters are made visible."""
-        stream = self._stream(err=err)
-        if stream.isatty():
-            text = visible(text, keep="\n\t")
-        if self._drawing and stream.isatty():
-            self._drawing.out(text, end=end, highlight=False)
-        else:
-            stream.write(f"{text}{end}")
-            stream.flush()
+        """Write a text for people as one line, and flush."""
+        self.write([(text, "")], err=err, end=end)
+        self._stream(err=err).flush()
 
-    def write_bytes(self, content: bytes) -> None:
-        """Write bytes to standard output."""
+    def print_lines(self, text: str, *, err: bool = False) -> None:
+        """Print a text for people of several lines."""
+        for line in text.removesuffix("\n").split("\n"):
+            self.print(line, err=err)
+
+    def write_content(self, content: str | bytes) -> None:
+        """Write content for programs to standard output: byte for byte, but escaped on a terminal."""
+        if not self.is_tty():
+            self.stdout.write_bytes(content if isinstance(content, bytes) else content.encode(errors="replace"))
+            return
+        text = content if isinstance(content, str) else content.decode(errors="replace")
+        self.stdout.write(escape_controls(text, keep="\n\t"))
         self.stdout.flush()
-        self.stdout.buffer.write(content)
 
-    def print_error(self, message: str, hint: str | None) -> None:
-        """Print an error and its hint on standard error."""
+    def has_command(self, line: str) -> bool:
+        """Return whether a CI system would obey a line of output, as `::error::` on GitHub."""
+        return any(map(self.environ.get, _READ_FOR_COMMANDS)) and _COMMAND.search(line) is not None
+
+    def _without_commands(self, line: str) -> str:
+        return _COMMAND.sub(_escape_last, line) if self.has_command(line) else line
+
+    def print_error(self, message: str, hint: str | None, details: Iterable[str] = ()) -> None:
+        """Print an error, its details and its hint on standard error."""
         self.write([("error: ", "bold red"), (message, "")], err=True)
+        for line in details:
+            self.write([(f"  {line}", "")], err=True)
         if hint:
             self.write([("help: ", "bold cyan"), (hint, "")], err=True)
 
@@ -122,12 +174,12 @@ class Terminal:
         if self.quiet or message in self._warnings:
             return
         self._warnings.add(message)
-        self.write([("warning: ", "bold yellow"), (visible(message), "")], err=True)
+        self.write([("warning: ", "bold yellow"), (message, "")], err=True)
 
     def print_note(self, message: str) -> None:
         """Print a note on standard error."""
         if not self.quiet:
-            self.write([(visible(message), "dim")], err=True)
+            self.write([(message, "dim")], err=True)
 
     def confirm(self, question: str) -> bool:
         """Ask a question on standard error; return whether the answer is yes."""
@@ -143,7 +195,7 @@ class Terminal:
         """Return a rich console for a stream."""
         from rich.console import Console  # 25 ms, paid only on a terminal
 
-        return Console(file=self._stream(err=err), _environ=self.environ)
+        return Console(file=cast("TextIO", self._stream(err=err)), _environ=self.environ)
 
     @contextlib.contextmanager
     def above(self, console: Console) -> Iterator[None]:
@@ -154,7 +206,7 @@ class Terminal:
         finally:
             self._drawing = before
 
-    def _stream(self, *, err: bool) -> TextIO:
+    def _stream(self, *, err: bool) -> SafeStream:
         return self.stderr if err else self.stdout
 
 
@@ -171,3 +223,7 @@ def visible(text: str, *, keep: str = "") -> str:
     return "".join(
         character if character.isprintable() or character in keep else code_point(character) for character in text
     )
+
+
+def _escape_last(found: re.Match[str]) -> str:
+    return found[0][:-1] + code_point(found[0][-1])

@@ -1,11 +1,10 @@
 """The program as a function: its streams, its errors and its exit codes."""
 
 import io
-import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,10 @@ from tests.support.cli import mf
 from tests.support.server import connect
 
 from modelfile.addresses import ServerAddress
-from modelfile.cli.app import COMMANDS, ISSUES, main
+from modelfile.cli.app import COMMANDS, main
 from modelfile.errors import ExitCode
 from modelfile.stores.ollama.store import ServerStore
 from modelfile.stores.protocol import Store
-
-
-def failing(error: BaseException) -> AbstractContextManager[Store]:
-    """Fail to open a store, with an unexpected error."""
-    raise error
 
 
 @pytest.mark.parametrize(
@@ -68,39 +62,6 @@ def test_store_is_the_given_one(fake: FakeOllama) -> None:
 
     ran = mf("ls", "--host", "elsewhere", open_store=opened)
     assert (ran.code, ran.out) == (0, "NAME  DIGEST  SIZE  MODIFIED\n")
-
-
-def test_unexpected_error_is_an_internal_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    ran = mf("ls", "--json", open_store=lambda _: failing(ZeroDivisionError("a/0")), environ={"MF_DEBUG": ""})
-    (file,) = tmp_path.iterdir()
-    hint = f"report it at {ISSUES} with the traceback in `{file}`"
-    assert ran.code == ExitCode.INTERNAL
-    assert ran.err == f"error: internal error: ZeroDivisionError: a/0\nhelp: {hint}\n"
-    assert json.loads(ran.out) == {
-        "error": {"message": "internal error: ZeroDivisionError: a/0", "hint": hint, "code": "internal-error"}
-    }
-    assert file.read_text().startswith("Traceback (most recent call last):\n")
-
-
-def test_hint_is_mf_debug_if_the_traceback_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", "/dev/null/none")
-    ran = mf("ls", open_store=lambda _: failing(ZeroDivisionError()), environ={"MF_DEBUG": ""})
-    assert (ran.code, ran.err.splitlines()[1]) == (
-        70,
-        f"help: run it again with MF_DEBUG=1, and report the traceback at {ISSUES}",
-    )
-
-
-def test_mf_debug_prints_the_traceback() -> None:
-    ran = mf("ls", open_store=lambda _: failing(ZeroDivisionError()), environ={"MF_DEBUG": "1"})
-    assert ran.code == ExitCode.INTERNAL
-    assert ran.err.startswith("Traceback (most recent call last):\n")
-
-
-def test_ctrl_c_exits_130_in_suppress() -> None:
-    ran = mf("ls", open_store=lambda _: failing(KeyboardInterrupt()))
-    assert (ran.code, ran.out, ran.err) == (130, "", "")
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,8 @@ def test_junit() -> None:
     failures = [(failure.attrib, failure.text) for suite in suites for failure in suite.iter("failure")]
     assert failures == [
         (
-            {"type": "error", "message": "no `{{ .X }}` 50%\nor 语"},
-            "模型/100%, a:b/Modelfile:2:4: no `{{ .X }}` 50%\nor 语\ndid you mean, `a:b`?",
+            {"type": "error", "message": "no `{{ .X }}` 50%<U+000A>or <U+001B>语"},
+            "模型/100%, a:b/Modelfile:2:4: no `{{ .X }}` 50%<U+000A>or <U+001B>语\ndid you mean, `a:b`?",
         ),
         ({"type": "warning", "message": "untagged"}, "b:1:1: untagged"),
         ({"type": "info", "message": "no purpose"}, "b:1:1: no purpose"),
@@ -103,11 +103,14 @@ def test_junit() -> None:
     assert [suite.get("tests") for suite in suites] == ["1", "1", "2"]
 
 
-@pytest.mark.parametrize("character", ["\x00", "\x0b", "\x1b", "\ud800", "\ufffe"])
-def test_junit_omits_characters_that_xml_forbids(character: str) -> None:
+@pytest.mark.parametrize(
+    ("character", "shown"),
+    [("\0", "<U+0000>"), ("\n", "<U+000A>"), ("\x1b", "<U+001B>"), ("\ud800", "<U+D800>"), ("\ufffe", "")],
+)
+def test_junit_escapes_control_characters_and_omits_what_xml_forbids(character: str, shown: str) -> None:
     source = Source(text="x", path=f"a{character}b")
     (suite,) = ET.fromstring(findings_as_junit(Report(findings=[(source, ())])))  # noqa: S314  # what has just been written
-    assert suite.get("name") == "ab"
+    assert suite.get("name") == f"a{shown}b"
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from typing import TextIO, cast
 
 import pytest
 
@@ -17,12 +18,12 @@ class Screen(io.StringIO):
 
 
 def terminal(
-    stdout: io.StringIO,
+    stdout: io.TextIOBase,
     stderr: io.StringIO | None = None,
     stdin: str = "",
     environ: Mapping[str, str] | None = None,
 ) -> Terminal:
-    return Terminal(io.StringIO(stdin), stdout, stderr or io.StringIO(), environ or {})
+    return Terminal(io.StringIO(stdin), cast("TextIO", stdout), stderr or io.StringIO(), environ or {})
 
 
 @pytest.mark.parametrize(
@@ -38,18 +39,44 @@ def test_only_terminals_get_colors(environ: dict[str, str], *, styled: bool) -> 
     assert file.getvalue() == "error: [b] no markup\n"
 
 
-def test_control_codes_are_spelled_out_on_terminals_only() -> None:
-    screen, file = Screen(), io.StringIO()
-    for stream in (screen, file):
-        terminal(stream).print("a\tb\x1b[2J\n", end="")
-    assert (screen.getvalue(), file.getvalue()) == ("a\tb<U+001B>[2J\n", "a\tb\x1b[2J\n")
+@pytest.mark.parametrize("environ", [{}, {"TERM": "xterm"}])
+@pytest.mark.parametrize("screen", [True, False])
+def test_lines_contain_no_control_character(environ: Mapping[str, str], *, screen: bool) -> None:
+    stream = Screen() if screen else io.StringIO()
+    shown = terminal(stream, environ=environ)
+    shown.write([("a\x1b\n::", "")])
+    shown.print("b\r\x9b")
+    shown.print_lines("c\nd\u2028\n")
+    assert stream.getvalue() == "a<U+001B><U+000A>::\nb<U+000D><U+009B>\nc\nd<U+2028>\n"
 
 
-def test_lines_spell_out_control_codes_unless_exact() -> None:
-    file = io.StringIO()
-    terminal(file).write([("a\x1b", "")])
-    terminal(file).write([("a\x1b", "")], exact=True)
-    assert file.getvalue() == "a<U+001B>\na\x1b\n"
+@pytest.mark.parametrize("content", ["a\tb\x1b[2J\r\n", b"a\tb\x1b[2J\r\n"])
+def test_content_is_exact_but_for_terminals(content: str | bytes) -> None:
+    screen, binary = Screen(), io.BytesIO()
+    terminal(screen).write_content(content)
+    file = io.TextIOWrapper(binary)
+    terminal(file).write_content(content)
+    assert screen.getvalue() == "a\tb<U+001B>[2J<U+000D>\n"
+    assert binary.getvalue() == b"a\tb\x1b[2J\r\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("::error::x", "<U+003A>:error::x"),
+        (" \u3000::add-mask::x", " <U+3000>::add-mask::x"),
+        ("a ::error::x", "a ::error::x"),
+        ("a ##[set-output name=x]y", "a #<U+0023>[set-output name=x]y"),
+        ("###vso[task]", "##<U+0023>vso[task]"),
+        ("## [a]", "## [a]"),
+    ],
+)
+def test_ci_finds_no_command_in_a_line(line: str, shown: str) -> None:
+    log, plain = io.StringIO(), io.StringIO()
+    terminal(log, environ={"GITHUB_ACTIONS": "true"}).print(line)
+    terminal(plain).print(line)
+    assert log.getvalue() == f"{shown}\n"
+    assert plain.getvalue() == f"{line}\n".replace("\u3000", "<U+3000>")
 
 
 def test_warning_is_printed_once() -> None:

@@ -1,0 +1,137 @@
+"""The error boundary: each exception that leaves a command becomes a message, a hint and an exit code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from typer._click.exceptions import BadOptionUsage, ClickException, NoArgsIsHelpError, NoSuchOption, UsageError
+
+from modelfile.errors import ExitCode, ModelfileError, ModelfileHasErrors, reason_of
+from modelfile.report.terminal import ReaderGone, Terminal
+
+ISSUES: Final = "https://github.com/modelfile/modelfile/issues"
+
+_CLOSE: Final = 0.7
+"""Ratio from which on an option is suggested, as difflib computes it."""
+_QUOTED: Final = re.compile(r"'([^'`]*)'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A failed command: what to print, and how to exit."""
+
+    message: str
+    hint: str | None
+    kind: str
+    """The `code` of the error in JSON."""
+    code: int
+    """The exit code."""
+    details: tuple[str, ...] = ()
+
+
+def guard(command: Callable[[], int], terminal: Terminal, is_json: Callable[[], bool]) -> int:
+    """Run a command and report whatever it raises; return the exit code.
+
+    Args:
+        command: The command; returns its exit code.
+        terminal: Prints the error on standard error.
+        is_json: Returns whether to print it as JSON on standard output, too.
+    """
+    try:
+        try:
+            code = command()
+        except ReaderGone:
+            raise
+        except BaseException as error:  # noqa: BLE001  # the one error boundary; panics of Rust are no Exception
+            code = _report(error, terminal, is_json)
+        terminal.stdout.flush()
+    except ReaderGone:
+        return ExitCode.READER_GONE
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BaseException as error:  # noqa: BLE001  # the report itself failed
+        terminal.stderr.write(f"error: internal error: {type(error).__name__} while an error was reported\n")
+        return ExitCode.INTERNAL
+    if terminal.stdout.failure is None:
+        return code
+    is_complete = code in (ExitCode.CLEAN, ExitCode.FINDINGS)
+    hint = "the command was completed; only its output is incomplete" if is_complete else None
+    terminal.print_error(f"cannot write to standard output: {reason_of(terminal.stdout.failure)}", hint)
+    return ExitCode.FAILED if is_complete else code
+
+
+def _report(error: BaseException, terminal: Terminal, is_json: Callable[[], bool]) -> int:
+    if isinstance(error, SystemExit):  # of `--install-completion`
+        return error.code if isinstance(error.code, int) else ExitCode(error.code is not None)
+    if isinstance(error, NoArgsIsHelpError):
+        terminal.print_lines(error.format_message(), err=True)
+        return error.exit_code
+    failure = describe(error, terminal)
+    if not isinstance(error, ModelfileHasErrors):  # already printed
+        terminal.print_error(failure.message, failure.hint, failure.details)
+    if is_json():
+        from modelfile.report.json_output import failure_as_json, print_json
+
+        message = "\n  ".join((failure.message, *failure.details))
+        print_json(failure_as_json(message, failure.hint, failure.kind), terminal)
+    return failure.code
+
+
+def describe(error: BaseException, terminal: Terminal) -> Failure:
+    """Return how to report an exception; save the traceback of an unforeseen one."""
+    match error:
+        case ModelfileError(message=message, hint=hint, code=kind, exit_code=code, details=details):
+            return Failure(message=message, hint=hint, kind=kind, code=code, details=details)
+        case ClickException():
+            message, hint = _describe_usage(error)
+            return Failure(message=message, hint=hint, kind="usage-error", code=error.exit_code)
+        case KeyboardInterrupt():
+            hint = str(error) or None
+            return Failure(message="interrupted", hint=hint, kind="interrupted", code=ExitCode.INTERRUPTED)
+        case OSError():
+            what = f" `{error.filename}`" if error.filename else ""
+            message = f"cannot read or write{what}: {reason_of(error)}"
+            return Failure(message=message, hint=None, kind="system-error", code=ExitCode.FAILED)
+        case _:
+            hint = _save_traceback(error, terminal)
+            message = f"internal error: {type(error).__name__}: {error}"
+            return Failure(message=message, hint=hint, kind="internal-error", code=ExitCode.INTERNAL)
+
+
+def _describe_usage(error: ClickException) -> tuple[str, str]:
+    """Return the message of the argument parser in the style of all others, and a hint."""
+    context = error.ctx if isinstance(error, UsageError) else None
+    hint = f"run `{context.command_path if context else 'mf'} --help`"
+    match error:
+        case NoSuchOption(option_name=name, possibilities=close):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, close or (), n=1, cutoff=_CLOSE)
+            return f"no such option: `{name}`", f"did you mean `{near[0]}`?" if near else hint
+        case BadOptionUsage(option_name=name) if error.message.endswith("requires an argument."):
+            return f"{name} needs a value", hint
+        case _:
+            text = _QUOTED.sub(r"`\1`", error.format_message().removesuffix("."))
+            return text[:1].lower() + text[1:], hint
+
+
+def _save_traceback(error: BaseException, terminal: Terminal) -> str:
+    """Write a traceback to a file, or with MF_DEBUG=1 to standard error; return how to report the error."""
+    import traceback
+    from tempfile import NamedTemporaryFile
+
+    text = "".join(traceback.format_exception(error))
+    if terminal.environ.get("MF_DEBUG") == "1":
+        terminal.print_lines(text, err=True)
+        return f"report it with this traceback at {ISSUES}"
+    try:
+        with NamedTemporaryFile(
+            "w", prefix="mf-", suffix=".txt", encoding="utf-8", errors="backslashreplace", delete=False
+        ) as file:
+            file.write(text)
+    except OSError:
+        return f"run it again with MF_DEBUG=1, and report the traceback at {ISSUES}"
+    return f"report it at {ISSUES} with the traceback in `{file.name}`"
