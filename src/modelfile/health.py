@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelfile.addresses import ServerAddress
 from modelfile.characters import escape_controls
-from modelfile.errors import InputError, ModelfileError, ServerUnreachable
+from modelfile.errors import ModelfileError, ServerUnreachable
 from modelfile.filesystem import cache_folder
 from modelfile.git import git_version
 from modelfile.project.project import Project
@@ -83,10 +83,22 @@ def diagnose(
         The checks, in the order in which they are made.
     """
     yield from _programs()
-    yield from (_configuration(project), _lock(project), _cache())
+    yield _guarded("configuration", lambda: _configuration(project))
+    yield _guarded("lock", lambda: _lock(project))
+    yield _guarded("cache", _cache)
     yield from _server(open_server, environ)
-    yield _registry(registry)
-    yield _key_file()
+    yield _guarded("registry", lambda: _registry(registry))
+    yield _guarded("key file", _key_file)
+
+
+def _guarded(name: str, examine: Callable[[], Check]) -> Check:
+    """Return a check, or the error that kept it from being made, so that the others are made nevertheless."""
+    try:
+        return examine()
+    except ModelfileError as error:
+        return Check(name=name, status=Status.ERROR, message=error.message, hint=error.hint)
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
+        return Check(name=name, status=Status.ERROR, message=f"cannot be examined: {error}")
 
 
 def _programs() -> Iterator[Check]:
@@ -106,27 +118,17 @@ def _programs() -> Iterator[Check]:
         yield Check(name="git", status=Status.WARNING, message="not found", hint=hint)
 
 
-def _failed(name: str, error: ModelfileError) -> Check:
-    return Check(name=name, status=Status.ERROR, message=error.message, hint=error.hint)
-
-
 def _configuration(project: Project) -> Check:
-    try:
-        file = project.config.file
-    except ModelfileError as error:
-        return _failed("configuration", error)
+    file = project.config.file
     message = _shown(file) if file else "no file, only defaults"
     return Check(name="configuration", status=Status.OK, message=message)
 
 
 def _lock(project: Project) -> Check:
-    try:
-        lock = project.find_lock(project.start)
-        if lock is None:
-            return Check(name="lock", status=Status.OK, message="no mf.lock")
-        count = len(lock.lock.modelfiles)
-    except InputError as error:
-        return _failed("lock", error)
+    lock = project.find_lock(project.start)
+    if lock is None:
+        return Check(name="lock", status=Status.OK, message="no mf.lock")
+    count = len(lock.lock.modelfiles)
     message = f"{_shown(lock.path)} with {count} Modelfile{'s' * (count != 1)}"
     if lock.newer:
         hint = "upgrade mf; this version ignores what it does not know"
@@ -154,10 +156,10 @@ def _server(open_server: Callable[[], AbstractContextManager[Store]], environ: M
         with open_server() as store:
             location = str(store.location)
             yield _api_key(environ, location)
-            yield _store_folder(location, environ)
+            yield _guarded("store", lambda: _store_folder(location, environ))
             yield from _versions(store.ollama, location)
     except ModelfileError as error:
-        yield _failed("server", error)
+        yield Check(name="server", status=Status.ERROR, message=error.message, hint=error.hint)
 
 
 def _versions(text: str, location: str) -> Iterator[Check]:
@@ -200,11 +202,8 @@ def _store_folder(location: str, environ: Mapping[str, str]) -> Check:
         return Check(name=name, status=Status.SKIPPED, message=f"{location} is on another machine")
     configured = environ.get("OLLAMA_MODELS", "").strip(" \"'")
     folders = [Path(configured)] if configured else [Path.home() / ".ollama" / "models", _SERVICE_STORE]
-    try:
-        folder = next((path for path in folders if path.is_dir()), None)
-        free = shutil.disk_usage(folder).free if folder else 0
-    except (OSError, ValueError) as error:
-        return Check(name=name, status=Status.SKIPPED, message=f"cannot read it: {error}")
+    folder = next((path for path in folders if path.is_dir()), None)
+    free = shutil.disk_usage(folder).free if folder else 0
     if folder is None:
         hint = "set OLLAMA_MODELS as it is set for the server, to have the folder examined"
         missing = " or ".join(map(_shown, folders))
@@ -245,8 +244,6 @@ def _key_file() -> Check:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return Check(name=name, status=Status.OK, message=f"no {_shown(path)}; Ollama creates it")
-    except OSError as error:
-        return Check(name=name, status=Status.WARNING, message=f"cannot read {_shown(path)}: {error.strerror}")
     if os.name == "posix" and mode & _OTHERS:
         message = f"other users can read {_shown(path)}"
         return Check(name=name, status=Status.WARNING, message=message, hint=f"run `chmod 600 {_shown(path)}`")
@@ -255,5 +252,8 @@ def _key_file() -> Check:
 
 def _shown(path: Path) -> str:
     """Return a path with `~` for the home folder, so that a bug report does not contain the user's name."""
-    home = Path.home()
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return str(path)
     return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)

@@ -207,3 +207,22 @@ def test_a_version_of_a_hostile_server_is_bounded_and_escaped(text: str) -> None
     assert made.status in {Status.OK, Status.WARNING}
     assert len(made.message) < 200
     assert made.message.isprintable()
+
+
+def test_a_check_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    made = checks()
+    assert (made["key file"].status, made["key file"].message) == (
+        Status.ERROR,
+        "cannot be examined: Could not determine home directory.",
+    )
+    assert made["vulnerabilities"].status is Status.OK
+
+    def denied(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("modelfile.project.project.find_lock", denied)
+    assert checks()["lock"].message == "cannot be examined: [Errno 13] Permission denied"
