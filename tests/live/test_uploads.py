@@ -1,12 +1,16 @@
 """Uploads to a real server: progress, errors and interruptions."""
 
 import hashlib
+import json
 import os
+import struct
 import threading
 from pathlib import Path
 
 import pytest
+from tests.support.cli import mf
 from tests.support.server import connect
+from tests.support.tiny_safetensors import write_lora, write_model
 
 from modelfile.errors import InputError
 from modelfile.events import Progress, ignore
@@ -65,3 +69,29 @@ def test_an_interrupted_upload_can_be_repeated(real: str, tmp_path: Path, count:
         assert not all(client.has_blob(digest) for digest in files.values())
         upload_all(files, ServerStore(client), ignore)
         assert all(client.has_blob(digest) for digest in files.values())
+
+
+def renew(folder: Path, number: int) -> None:
+    """Change every file of a folder of weights, so that each is uploaded again."""
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        if path.suffix == ".json":
+            path.write_text(json.dumps(json.loads(content) | {"number": number}))
+        else:
+            path.write_bytes(content[:-8] + struct.pack("<q", number))
+
+
+def test_builds_of_eight_files_and_of_an_adapter(real: str, tmp_path: Path, tiny: Path, rounds: int) -> None:
+    (tmp_path / ".git").mkdir()
+    folder = write_model(tmp_path / "model", shards=5)
+    assert len([*folder.iterdir()]) == 8
+    adapter = write_lora(tmp_path / "lora")
+    (tmp_path / "weights.gguf").write_bytes(tiny.read_bytes())
+    (tmp_path / "Modelfile").write_text("# For tests.\nFROM ./model\n")
+    (tmp_path / "adapted.Modelfile").write_text("# For tests.\nFROM ./weights.gguf\nADAPTER ./lora\n")
+    for number in range(5 * rounds):
+        renew(folder, number)
+        renew(adapter, number)
+        for name, file in (("eight:v1", "Modelfile"), ("adapted:v1", "adapted.Modelfile")):
+            built = mf("build", name, "-f", file, "--host", real, "--keep", "0", cwd=tmp_path)
+            assert built.code == 0, built

@@ -13,6 +13,8 @@ from tests.support.server import connect
 
 from modelfile.errors import ServerError
 from modelfile.events import ignore
+from modelfile.stores.ollama import network
+from modelfile.stores.ollama.deadline import BoundedSocket
 from modelfile.stores.ollama.retry import Backoff
 from modelfile.stores.ollama.store import ServerStore
 from modelfile.stores.ollama.transport import Timeouts
@@ -42,19 +44,51 @@ def test_small_requests_to_this_machine_need_no_httpx_unless_there_is_a_key(fake
     assert fake.models.keys() == {"bot:v1", "bot:v2"}
 
 
-def test_eight_uploads_at_once_never_share_a_connection(fake: FakeOllama, tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["", "geheim-0123456789"])
+def test_eight_uploads_at_once_never_share_a_connection(fake: FakeOllama, tmp_path: Path, key: str) -> None:
     for number in range(20):
         digests = {}
         for file in range(8):
             path = tmp_path / f"{number}-{file}.gguf"
             path.write_bytes(b"GGUF %d %d" % (number, file))
             digests[path] = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
-        with connect(fake.url) as client:
+        with connect(fake.url, key=key) as client:
             upload_all(digests, ServerStore(client), ignore)
         assert {*digests.values()} <= fake.blobs.keys()
 
 
-def test_eight_threads_may_ask_at_once(fake: FakeOllama) -> None:
+def owned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let every connection, over http.client and httpx, note whether another thread uses it meanwhile."""
+    users: dict[int, int] = {}
+    shared: list[str] = []
+
+    def watch(owner: type, method: str) -> None:
+        original = getattr(owner, method)
+
+        def watched(self: object, *args: object, **options: object) -> object:
+            user = users.setdefault(id(self), threading.get_ident())
+            if user != threading.get_ident():
+                shared.append(f"{owner.__name__}.{method}")
+            try:
+                return original(self, *args, **options)
+            finally:
+                users.pop(id(self), None)
+
+        monkeypatch.setattr(owner, method, watched)
+
+    for owner, method in (
+        (BoundedSocket, "recv_into"),
+        (BoundedSocket, "sendall"),
+        (network._Stream, "read"),  # noqa: SLF001  # where all bytes pass
+        (network._Stream, "write"),  # noqa: SLF001
+    ):
+        watch(owner, method)
+    return shared
+
+
+@pytest.mark.parametrize("key", ["", "geheim-0123456789"])
+def test_eight_threads_may_ask_at_once(fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    shared = owned(monkeypatch)
     digest = fake.store.add(b"GGUF weights")
     wrong: list[object] = []
     start = threading.Barrier(8)
@@ -64,13 +98,14 @@ def test_eight_threads_may_ask_at_once(fake: FakeOllama) -> None:
         answers = [(client.has_blob(digest), client.has_blob(BLOB), client.version()) for _ in range(50)]
         wrong.extend(answer for answer in answers if answer != (True, False, "0.9.3"))
 
-    with connect(fake.url) as client:
+    with connect(fake.url, key=key) as client:
         threads = [threading.Thread(target=ask) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     assert not wrong
+    assert not shared
     assert len(fake.requests) == 8 * 50 * 3
 
 
