@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from modelfile.catalog.catalog import Catalog, catalog
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
-from modelfile.errors import UsageError
+from modelfile.errors import Speller, UsageError
 from modelfile.linter.suppressions import Suppression
 from modelfile.names import DEFAULT_HOST, ModelName
 from modelfile.source import Span
@@ -71,6 +71,8 @@ class Context:
     """The formatter behind `mf fmt`."""
     ollama: Catalog = field(default_factory=catalog)
     """Facts about the Ollama version that the Modelfile is for."""
+    speller: Speller = field(default_factory=Speller)
+    """Suggestions for misspelled words of this Modelfile."""
     unused_suppressions: tuple[Suppression, ...] = ()
     """Suppressions that suppress nothing; filled in after all other rules have run."""
     rule_names: tuple[tuple[str, str], ...] = ()
@@ -159,7 +161,7 @@ def name_or_none(text: str) -> ModelName | None:
 
 def last_from(modelfile: Modelfile) -> From | None:
     """Return the last FROM, which wins if several name a model."""
-    return next((node for node in reversed(modelfile.nodes) if isinstance(node, From)), None)
+    return modelfile.last(From)
 
 
 def existing_path(instruction: Instruction, context: Context) -> str | None:
@@ -186,7 +188,7 @@ def parsed_template(text: str) -> ParsedTemplate:
 
 def last_template(modelfile: Modelfile) -> tuple[Template, ParsedTemplate] | None:
     """Return the last TEMPLATE, which wins, if Ollama accepts it."""
-    last = next((node for node in reversed(modelfile.nodes) if isinstance(node, Template)), None)
+    last = modelfile.last(Template)
     if last is None or not last.value.closed or not last.value.text:
         return None
     parsed = parsed_template(last.value.text)

@@ -88,7 +88,7 @@ def resolve(modelfile: Modelfile, folder: Path, version: Version | None = None, 
     texts: dict[str, str] = {}
     licenses: list[str] = []
     messages: list[Message] = []
-    parameters: dict[str, ParameterValue] = {}
+    parameters: dict[str, ParameterValue | list[str]] = {}
     for name, value in modelfile.commands:
         match name:
             case "model":
@@ -123,7 +123,7 @@ def resolve(modelfile: Modelfile, folder: Path, version: Version | None = None, 
         drafts=tuple(drafts),
         licenses=tuple(licenses),
         messages=tuple(messages),
-        parameters=parameters,
+        parameters={name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()},
         **texts,
     )
 
@@ -133,7 +133,7 @@ def _reject_shared(from_paths: set[Path], draft_paths: set[Path]) -> None:
         raise InputError(f"DRAFT must not be the same file as FROM: `{min(shared)}`")
 
 
-def _set_parameter(parameters: dict[str, ParameterValue], name: str, text: str) -> None:
+def _set_parameter(parameters: dict[str, ParameterValue | list[str]], name: str, text: str) -> None:
     if name in catalog().deprecated:
         return
     if name not in catalog().parameters:
@@ -142,8 +142,11 @@ def _set_parameter(parameters: dict[str, ParameterValue], name: str, text: str) 
         value = parse_value(catalog().parameters[name].kind, text)
     except ValueError as error:
         raise InputError(f"parameter `{name}` {error}, not `{text}`") from error
-    previous = parameters.get(name)
-    parameters[name] = (*previous, *value) if isinstance(previous, tuple) and isinstance(value, tuple) else value
+    previous = parameters.setdefault(name, []) if isinstance(value, tuple) else None
+    if isinstance(previous, list) and isinstance(value, tuple):
+        previous += value
+    else:
+        parameters[name] = value
 
 
 def _version(text: str) -> str:
