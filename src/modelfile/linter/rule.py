@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -48,8 +48,16 @@ class EscapedPath:
     target: str
     by_symlink: bool
     """True if a symlink leads out; False if the path itself does."""
-    rejected: bool = False
-    """True if Ollama rejects it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedFile:
+    """A local file, or several, that Ollama cannot use."""
+
+    instruction: Instruction
+    """The FROM, ADAPTER or DRAFT that names it."""
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +66,16 @@ class Context:
 
     modelfile: Modelfile
     exists: Callable[[str], bool] | None = None
-    """Return True if a path exists; None if there is no folder to look in (standard input)."""
+    """Return True unless a path is missing: one that cannot be looked at counts; None if there is no folder to look in.
+
+    Standard input has none.
+    """
     lacks_weights: Callable[[str], bool] | None = None
     """Return True if a path is a folder without weights; None if there is no folder to look in."""
     find_escape: Callable[[str], EscapedPath | None] | None = None
     """Return the target of an existing path that leaves the project; None if there is no folder to look in."""
+    rejected_files: Callable[[], Iterable[RejectedFile]] | None = None
+    """Return the local files that Ollama cannot use; None if there is no folder to look in."""
     lock_status: LockStatus | None = None
     """None if there is no lock."""
     registries: tuple[str, ...] | None = None
