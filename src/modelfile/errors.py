@@ -3,7 +3,8 @@
 ModelfileError
 ├── UsageError              wrong arguments or a wrong configuration              exit 2
 ├── InputError              a file cannot be read or is invalid                   exit 3
-│   └── ModelfileHasErrors  a Modelfile has errors                                exit 1
+│   ├── ModelfileHasErrors  a Modelfile has errors                                exit 1
+│   └── StaleLock           the lock does not record what --locked is to build    exit 3
 ├── ServerError             the Ollama server failed or rejected a request        exit 3
 │   ├── ServerUnreachable   the server does not answer
 │   ├── RegistryUnreachable the server cannot reach a registry
@@ -100,6 +101,10 @@ class ModelfileHasErrors(InputError):
     """A Modelfile with errors, which were already reported one by one."""
 
     exit_code = ExitCode.FINDINGS
+
+
+class StaleLock(InputError):
+    """A lock that does not record what is to be built."""
 
 
 class ServerError(ModelfileError):

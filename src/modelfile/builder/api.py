@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from modelfile.builder.constraints import check_pin, constraints
+from modelfile.builder.constraints import check_locked, check_pin, constraints
 from modelfile.builder.execute import BuildRequest, Built, prepare
 from modelfile.builder.execute import build as build_one
 from modelfile.builder.forecast import is_opaque
@@ -44,6 +44,7 @@ def plan(
     stores: Iterable[Store],
     *,
     keep: int = DEFAULT_KEEP,
+    locked: bool = False,
     check: Check = lambda _: None,
     events: Events = ignore,
 ) -> tuple[Outcome[Plan], ...]:
@@ -62,6 +63,7 @@ def plan(
         targets: The models to build, each with a name.
         stores: The stores to build them on.
         keep: The number of backups that a tag may have.
+        locked: Whether the lock has to record all that the builds depend on.
         check: Called with each target first; raises an InputError if it cannot be built.
         events: Receives progress.
 
@@ -69,9 +71,10 @@ def plan(
         An outcome for each store and target: `Succeeded` with a plan as its `result`, `Failed`, or `Skipped`.
 
     Raises:
+        StaleLock: `locked` is given, and the lock does not record what is to be built.
         UsageError: Models are based on one another in a circle, or two have one name.
     """
-    batch = _Batch(targets, keep=keep, check=check, events=events)
+    batch = _Batch(targets, keep=keep, locked=locked, check=check, events=events)
     prepared = (_prepare_all(batch, store) for store in stores)
     return tuple(_plan_of(outcome) for outcomes in prepared for outcome in outcomes.values())
 
@@ -90,6 +93,7 @@ class _Batch:
         targets: Iterable[Target],
         *,
         keep: int,
+        locked: bool,
         check: Check,
         events: Events,
         plan_file: PlanFile | None = None,
@@ -102,10 +106,13 @@ class _Batch:
                 check(target)
             except InputError as error:
                 self.errors[name] = error
+        if locked:
+            check_locked((target for name, target in self.targets.items() if name not in self.errors), events)
         # a single model may be FROM its own name, as with `ollama create`: it is then built from its current contents
         single = len(self.targets) == 1
         self.graph = Graph(dict.fromkeys(self.targets)) if single else graph_of(self.targets.values())
         self.keep = keep
+        self.locked = locked
         self.events = events
         self.plan_file = plan_file
 
@@ -157,7 +164,7 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
     if checked:
         check_weights(recipe.model_files, recipe.adapters, recipe.drafts, version)
     digests = target.digests(version, events)
-    required = constraints(target, recipe, events)
+    required = constraints(target, recipe, events, locked=batch.locked)
     if batch.plan_file and required.model is None and is_opaque(recipe):  # all else is predicted again
         saved = batch.plan_file.expected(target.named, store.location)
         required = replace(required, model=saved, version=None)
@@ -177,6 +184,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
     stores: Iterable[Store],
     *,
     keep: int = DEFAULT_KEEP,
+    locked: bool = False,
     check: Check = lambda _: None,
     plan_file: PlanFile | None = None,
     on_plan: OnPlan = lambda _: None,
@@ -200,6 +208,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         targets: The models to build, each with a name.
         stores: The stores to build them on.
         keep: The number of backups that a tag may have.
+        locked: Whether the lock has to record all that the builds depend on.
         check: Called with each target first; raises an InputError if it cannot be built.
         plan_file: The plan that the builds have to follow.
         on_plan: Called with each plan before it is executed; an exception from it stops that build.
@@ -210,10 +219,11 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         `Skipped`.
 
     Raises:
+        StaleLock: `locked` is given, and the lock does not record what is to be built.
         UsageError: Models are based on one another in a circle, or two have one name.
         VerificationError: A plan differs from the plan file.
     """
-    batch = _Batch(targets, keep=keep, check=check, events=events, plan_file=plan_file)
+    batch = _Batch(targets, keep=keep, locked=locked, check=check, events=events, plan_file=plan_file)
     prepared = [(store, _prepare_all(batch, store)) for store in stores]
     if plan_file:
         for outcome in (outcome for _, outcomes in prepared for outcome in outcomes.values()):

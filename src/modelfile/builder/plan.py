@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from modelfile.builder.constraints import NO_CONSTRAINTS, PinConstraints, check_pin
+from modelfile.builder.constraints import NO_CONSTRAINTS, RENEW, PinConstraints, check_pin
 from modelfile.builder.forecast import is_opaque, predict
 from modelfile.errors import InputError
 from modelfile.names import ModelName
@@ -18,6 +18,7 @@ from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, f
 
 if TYPE_CHECKING:
     from modelfile.differ import Change
+    from modelfile.lockfile.drift import Drift
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ class Plan:
     """True if the model of the name is up to date."""
     pending: str = ""
     """The event after which more is known, as a clause."""
+    stale: tuple[Drift, ...] = ()
+    """Reasons for which the lock is stale for the Modelfile; it is built nevertheless."""
 
     @property
     def pull(self) -> Pull | None:
@@ -162,8 +165,8 @@ def plan(
     for path, digest in constraints.files.items():
         check_pin(f"`{path}`", digest, digests[path])
     if constraints.base and state.base and not state.base_pending:
-        alternative = f"build it from `{constraints.maker}` first, or " if constraints.maker else ""
-        check_pin(str(state.base.name), constraints.base, state.base.fingerprint, alternative)
+        hint = f"build it from `{constraints.maker}` first, or {RENEW}" if constraints.maker else RENEW
+        check_pin(str(state.base.name), constraints.base, state.base.fingerprint, hint)
     locked = constraints.locked_fingerprint(state.version)
     expected = predict(recipe, digests, state.base.model if state.base else None, state.observed)
     expected_fingerprint = fingerprint(expected) if expected else None
@@ -188,6 +191,7 @@ def plan(
         changes=() if nothing_to_do or not state.existing else _changes(state.existing.model, expected),
         nothing_to_do=nothing_to_do,
         pending="" if expected or nothing_to_do else _pending(recipe, state),
+        stale=constraints.stale,
     )
 
 

@@ -23,8 +23,8 @@ from modelfile.stores.ollama.wire import create_request
 from modelfile.stores.protocol import StoredModel, StoreLocation
 
 VERSION: Final = 1
-_BY_CACHE: Final = {"nothing_to_do", "changes", "pending"}
-"""Keys of a plan that depend on the cache."""
+_UNCOMPARED: Final = {"nothing_to_do", "changes", "pending", "stale"}
+"""Keys of a plan that depend on the cache or the lock, and not on what is to be done."""
 _WIDTH: Final = 80
 """Characters of a long text that a message shows."""
 _AGAIN: Final = "write it again with --plan-out"
@@ -48,6 +48,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "expected_fingerprint": plan.expected_fingerprint,
         "changes": changes,
         "pending": plan.pending or None,
+        "stale": [drift.as_json() for drift in plan.stale],
     }
 
 
@@ -224,10 +225,10 @@ class PlanFile:
 
 
 def _comparable(plan: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a plan without all that depends on the cache, and without the fingerprint if one of both lacks it."""
+    """Return a plan without the keys that are not compared, and without the fingerprint if one of both lacks it."""
     known = plan.get("expected_fingerprint") and other.get("expected_fingerprint")
     return {
-        key: value for key, value in plan.items() if key not in _BY_CACHE and (key != "expected_fingerprint" or known)
+        key: value for key, value in plan.items() if key not in _UNCOMPARED and (key != "expected_fingerprint" or known)
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from modelfile.errors import InputError, UsageError
 from modelfile.git import find_repository
 from modelfile.names import ModelName
-from modelfile.project.config import Config, find_config, load_config, matches, read_toml
+from modelfile.project.config import Config, ProjectModel, find_config, load_config, matches, read_toml
 from modelfile.project.discovery import LOCK_FILE, find_lock, find_modelfiles, read_source
 from modelfile.project.target import Memo, Target
 from modelfile.source import Source
@@ -180,22 +180,31 @@ class Project:
     def base_of(self, target: Target) -> Target | None:
         """Return the configured model that a Modelfile is FROM, if the configuration nearest to it lists one."""
         file = self.find_config(target.folder)
-        base = target.base
-        for model in self.load_config(file).models if file and base else ():
-            if base and model.name.same_as(base):
-                return self.at(model.modelfile, model.name, quantize=model.quantize or "")
-        return None
+        base = target.base if file else None
+        model = self._listed(file).by_name.get(base.full.lower()) if file and base else None
+        return self.at(model.modelfile, model.name, quantize=model.quantize or "") if model else None
 
     def quantizations(self, target: Target) -> frozenset[str]:
         """Return the types that models of a Modelfile are quantized to; empty for those that are not.
 
         A Modelfile that the configuration nearest to it does not list is taken to be built without quantization.
         """
-        file, path = self.find_config(target.folder), self.real_path(target.path)
-        models = self.load_config(file).models if file else ()
-        return frozenset(
-            model.quantize or "" for model in models if self.real_path(model.modelfile) == path
-        ) or frozenset({""})
+        file = self.find_config(target.folder)
+        return frozenset((file and self._listed(file).types.get(self.real_path(target.path))) or {""})
+
+    def _listed(self, file: Path) -> _ListedModels:
+        return self._memo.get(("listed", file), lambda: _ListedModels(self.load_config(file).models, self.real_path))
+
+
+class _ListedModels:
+    """The models of a configuration, by name and by Modelfile."""
+
+    def __init__(self, models: Iterable[ProjectModel], real_path: Callable[[Path], Path]) -> None:
+        self.by_name: dict[str, ProjectModel] = {}
+        self.types: dict[Path, set[str]] = {}
+        for model in models:
+            self.by_name.setdefault(model.name.full.lower(), model)
+            self.types.setdefault(real_path(model.modelfile), set()).add(model.quantize or "")
 
 
 def _shortest(path: Path) -> Path:
