@@ -15,8 +15,9 @@ from modelfile.addresses import ServerAddress
 from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, UsageError, VerificationError
-from modelfile.filesystem import MAX_JSON, read_file
+from modelfile.filesystem import MAX_JSON, read_file, real_path
 from modelfile.names import ModelName
+from modelfile.project.discovery import is_stream
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.stores.ollama.wire import create_request
@@ -114,7 +115,10 @@ def dumps(targets: Iterable[Target], plans: Iterable[Plan], folder: Path, keep: 
 
 
 def _from(folder: Path, path: Path) -> str:
-    start, path = folder.resolve(), path.parent.resolve() / path.name  # the Modelfile's own folder counts, not a link's
+    start, path = (
+        real_path(folder),
+        real_path(path.parent) / path.name,
+    )  # the Modelfile's own folder counts, not a link's
     return Path(os.path.relpath(path, start) if path.drive == start.drive else path).as_posix()
 
 
@@ -129,7 +133,9 @@ def _model(item: Any, folder: Path) -> _Model:
     match item:
         case {"name": str(name), "modelfile": str(path), "quantize": str(kind)} if "\0" not in path:
             os.fsencode(path)  # raises a ValueError if no file can have that name
-            at = Path(os.path.normpath(folder.resolve() / path))
+            at = Path(os.path.normpath(real_path(folder) / path))
+            if is_stream(str(at)):
+                raise ValueError
             return _Model(name=ModelName.parse(name), path=at, quantize=kind)
         case _:
             raise ValueError

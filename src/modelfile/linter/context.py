@@ -10,7 +10,7 @@ from pathlib import Path
 
 from modelfile.catalog.catalog import Catalog
 from modelfile.errors import InputError
-from modelfile.filesystem import expand
+from modelfile.filesystem import expand, real_path
 from modelfile.git import find_repository
 from modelfile.linter.rule import Context, EscapedPath, LockStatus, RejectedFile
 from modelfile.project.target import Target
@@ -89,9 +89,9 @@ def _lacks_weights(target: Target, ollama: Catalog, written: str) -> bool:
 
 def _find_escape(target: Target, written: str) -> EscapedPath | None:
     """Return where a path leads if it leaves the repository, or the project if there is no repository."""
-    folder = target.folder.resolve()
+    folder = real_path(target.folder)
     file = target.project.config.file
-    root = find_repository(folder) or (file and file.parent.resolve())
+    root = find_repository(folder) or (file and real_path(file.parent))
     try:
         path = expand(written, target.folder)
         real = target.project.real_path(path)
