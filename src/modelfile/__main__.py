@@ -1,13 +1,50 @@
-"""The program: `mf`, `modelfile` and `python -m modelfile`."""
+"""The program: `mf`, `modelfile` and `python -m modelfile`.
 
-import atexit
-import gc
+SIGTERM and SIGHUP end it at once, as they end most programs: files are written whole or not at all, and the next build
+prunes the staging tag.
+"""
+
+from __future__ import annotations
+
 import os
 import sys
-from importlib import import_module
-from pathlib import Path
+from _signal import SIGINT, default_int_handler, getsignal, signal  # type: ignore[import-not-found]  # built in; the
 
-from modelfile.errors import ExitCode
+# module `signal` takes 4 ms to import, in which Ctrl-C would print a traceback
+
+TYPE_CHECKING = False  # for the same reason
+if TYPE_CHECKING:
+    from typing import Any
+
+_INTERRUPTED = 130
+"""`modelfile.errors.ExitCode.INTERRUPTED`, which is not imported yet."""
+
+_INTERNAL = 70
+"""`modelfile.errors.ExitCode.INTERNAL`, likewise."""
+
+
+def _stop(*_: object) -> None:
+    """End the process at Ctrl-C: nothing that needs to be undone has begun."""
+    _print_error("interrupted")
+    os._exit(_INTERRUPTED)
+
+
+def _leave(*_: object) -> None:
+    """End the process at Ctrl-C: all is done, and it only waits to exit."""
+    os._exit(_INTERRUPTED)
+
+
+def _print_error(message: str) -> None:
+    try:
+        os.write(2, f"error: {message}\n".encode(errors="backslashreplace"))
+    except OSError:  # standard error is closed
+        return
+
+
+_HANDLES = getsignal(SIGINT) is default_int_handler
+"""False where Ctrl-C is ignored, as in the background of a shell."""
+if _HANDLES:
+    signal(SIGINT, _stop)
 
 
 def main() -> None:
@@ -18,15 +55,32 @@ def main() -> None:
         from modelfile.cli.app import main as run
 
         _prepare_streams()
+        if os.environ.get("MF_DEBUG") != "1":
+            _shorten_tracebacks()
+        if _HANDLES:
+            signal(SIGINT, default_int_handler)
         code = run(_arguments(), sys.stdin, sys.stdout, sys.stderr, os.environ)
-    except KeyboardInterrupt:  # it may come while the program is still being imported
-        code = ExitCode.INTERRUPTED
+    except KeyboardInterrupt:  # just before or after the run, which reports its own
+        code = _INTERRUPTED
+        _print_error("interrupted")
+    except Exception as error:
+        if os.environ.get("MF_DEBUG") == "1":
+            raise
+        code = _INTERNAL
+        hint = "is modelfile installed whole? MF_DEBUG=1 prints the traceback"
+        _print_error(f"internal error: {type(error).__name__}: {error}\nhelp: {hint}")
+    if _HANDLES:
+        signal(SIGINT, _leave)
     _drop_unwritten()
     sys.exit(code)
 
 
 def _import() -> None:
     """Import the program without a look for garbage: what is imported stays. A sixth of the time that a lint takes."""
+    import atexit
+    import gc
+    from importlib import import_module
+
     atexit.register(gc.freeze)
     gc.disable()
     try:
@@ -34,6 +88,25 @@ def _import() -> None:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _shorten_tracebacks() -> None:
+    """Report an error in a thread, a destructor or at exit, which no code can catch, in one line."""
+    import threading
+
+    sys.unraisablehook = threading.excepthook = _report_uncaught
+
+
+def _report_uncaught(uncaught: Any) -> None:
+    from modelfile.characters import escape_controls
+
+    if issubclass(uncaught.exc_type, KeyboardInterrupt):  # it must not be lost
+        import _thread
+
+        _thread.interrupt_main()
+    else:
+        error = f"{uncaught.exc_type.__name__}: {uncaught.exc_value}"
+        _print_error(f"internal error in the background: {escape_controls(error)}")
 
 
 def _arguments() -> list[str]:
@@ -47,6 +120,8 @@ def _arguments() -> list[str]:
 
 def _prepare_streams() -> None:
     """Open what is closed (`>&-`), so that no file opened gets its number; spell out what cannot be encoded."""
+    from pathlib import Path
+
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # open to the end

@@ -40,17 +40,21 @@ def guard(command: Callable[[], int], terminal: Terminal, is_json: Callable[[], 
         terminal: Prints the error on standard error.
         is_json: Returns whether to print it as JSON on standard output, too.
     """
+    code = ExitCode.CLEAN.value
     try:
         try:
             code = command()
         except ReaderGone:
             raise
         except BaseException as error:  # noqa: BLE001  # the one error boundary; panics of Rust are no Exception
+            code = ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else code
             code = _report(error, terminal, is_json)
         terminal.stdout.flush()
     except ReaderGone:
         return ExitCode.READER_GONE
     except KeyboardInterrupt:
+        if code != ExitCode.INTERRUPTED:  # otherwise this is the second
+            terminal.print_error("interrupted", None)
         return ExitCode.INTERRUPTED
     except BaseException as error:  # noqa: BLE001  # the report itself failed
         terminal.stderr.write(f"error: internal error: {type(error).__name__} while an error was reported\n")
