@@ -11,17 +11,18 @@ from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO
+from itertools import pairwise, takewhile
+from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO, cast, get_args
 
 import typer
-from typer._click.exceptions import UsageError as WrongUsage  # it has no public name
+from typer._click.exceptions import UsageError as WrongUsage  # these two have no public name
+from typer._types import TyperChoice
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from modelfile.cli.failures import guard
 from modelfile.errors import ExitCode, UsageError
 from modelfile.events import Clock
-from modelfile.report.terminal import Terminal, current
+from modelfile.report.terminal import Color, Terminal, current
 
 if TYPE_CHECKING:
     from modelfile.cli.options import OpenStore
@@ -49,8 +50,10 @@ ENVIRONMENT: Final = {
     "OLLAMA_HOST": "Address of the Ollama server, as Ollama reads it; default: http://127.0.0.1:11434.",
     "OLLAMA_API_KEY": "Bearer token for the server; sent over https and to loopback only.",
     "OLLAMA_MODELS": "Folder of the server's models, which `mf doctor` examines; default: ~/.ollama/models.",
-    "NO_COLOR": "If set, even to nothing, print without color.",
+    "NO_COLOR": "If set and not empty, print without color; --color wins.",
+    "FORCE_COLOR": "If set and not empty, print with color everywhere; NO_COLOR wins.",
     "TERM": "Type of the terminal; `dumb`: print without color and progress bars.",
+    "GITHUB_ACTIONS": "If set, like TF_BUILD and TEAMCITY_VERSION, no line of text starts a workflow command.",
     "COLUMNS": "Width of the output; default: the width of the terminal.",
     "MF_DEBUG": "If 1, print the traceback of an internal error instead of writing it to a file.",
     "XDG_CACHE_HOME": "Folder for caches; default: %LOCALAPPDATA% if set, or ~/.cache.",
@@ -118,7 +121,7 @@ class _Commands(_HelpOnTerminal, TyperGroup):
                 option.multiple, option.callback = True, _only
         if any(option.name == "host" for option in command.params):
             command.params += _limit_options()
-        command.params.append(_quiet_option())
+        command.params += [_color_option(), _quiet_option()]
         return command
 
 
@@ -157,6 +160,26 @@ def _set_limit(_ctx: Any, option: Any, seconds: float | None) -> None:
 
     field = "answer" if option.name == "timeout" else "idle"
     limits.set({**limits.get(), field: seconds})
+
+
+def _color_option() -> TyperOption:
+    """Return the option that every command has; `_color_in` reads it, because it also applies to errors in options."""
+    return TyperOption(
+        param_decls=["--color"],
+        type=TyperChoice(get_args(Color)),
+        help="Use colors; default: on terminals, see NO_COLOR and FORCE_COLOR.",
+        expose_value=False,
+    )
+
+
+def _color_in(argv: Sequence[str]) -> Color:
+    """Return the last valid --color of the arguments."""
+    color: Color = "auto"
+    options = [*takewhile("--".__ne__, argv)]
+    for option, value in [*pairwise(options), *(option.split("=", 1) for option in options if "=" in option)]:
+        if option == "--color" and value in get_args(Color):
+            color = cast("Color", value)
+    return color
 
 
 def _quiet_option() -> TyperOption:
@@ -237,6 +260,7 @@ def main(  # noqa: PLR0913  # the whole environment of a program
 
 def _run(argv: list[str], terminal: Terminal, open_store: OpenStore | None) -> int:
     current.set(terminal)
+    terminal.color = _color_in(argv)
     if open_store is not None:
         from modelfile.cli.options import opener
 
@@ -248,7 +272,9 @@ def _run(argv: list[str], terminal: Terminal, open_store: OpenStore | None) -> i
 def _invoke(argv: list[str], run: _Run, terminal: Terminal) -> int:
     width = max(min(terminal.width, 80) - 2, 50)  # typer's width
     try:
-        with typer.main.get_command(app).make_context("mf", argv, obj=run, terminal_width=width) as context:
+        commands = typer.main.get_command(app)
+        commands.params.append(_color_option())
+        with commands.make_context("mf", argv, obj=run, terminal_width=width) as context:
             context.command.invoke(context)
     except typer.Exit as stop:
         return stop.exit_code

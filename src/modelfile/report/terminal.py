@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, TypeAlias, cast
 
 from modelfile.characters import code_point, escape_controls
 from modelfile.events import Clock
@@ -15,6 +15,7 @@ from modelfile.events import Clock
 if TYPE_CHECKING:
     from rich.console import Console
 
+Color: TypeAlias = Literal["auto", "always", "never"]
 Piece: TypeAlias = tuple[str, str]
 """A text and its style."""
 
@@ -93,6 +94,8 @@ class Terminal:
         self.stderr = SafeStream(stderr)
         self.environ = environ
         self.clock = clock or Clock()
+        self.color: Color = "auto"
+        """When to print colors; auto: on terminals, unless the environment says otherwise."""
         self.quiet = False
         """True to print only results and errors."""
         self._drawing: Console | None = None
@@ -103,8 +106,12 @@ class Terminal:
         return bool(self._stream(err=err).isatty())
 
     def is_styled(self, *, err: bool = False) -> bool:
-        """Return whether text on a stream has colors."""
-        return self.is_tty(err=err) and not self.environ.get("NO_COLOR") and self.environ.get("TERM") not in _DUMB
+        """Return whether text on a stream has colors; an empty variable is not set (no-color.org, force-color.org)."""
+        if self.color != "auto":
+            return self.color == "always"
+        if self.environ.get("NO_COLOR"):
+            return False
+        return bool(self.environ.get("FORCE_COLOR")) or (self.is_tty(err=err) and self.environ.get("TERM") not in _DUMB)
 
     @property
     def animated(self) -> bool:
@@ -199,7 +206,16 @@ class Terminal:
         """Return a rich console for a stream."""
         from rich.console import Console  # 25 ms, paid only on a terminal
 
-        return Console(file=cast("TextIO", self._stream(err=err)), _environ=self.environ)
+        environ = {name: value for name, value in self.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+        styled = self.is_styled(err=err)
+        is_plain = styled and not (self.is_tty(err=err) and self.environ.get("TERM") not in _DUMB)
+        return Console(
+            file=cast("TextIO", self._stream(err=err)),
+            force_terminal=styled or None,
+            color_system="standard" if is_plain else "auto",
+            no_color=not styled,
+            _environ=environ,
+        )
 
     @contextlib.contextmanager
     def above(self, console: Console) -> Iterator[None]:

@@ -35,6 +35,16 @@ def test_help_is_as_wide_as_the_terminal() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_color(command: str) -> None:
+    assert "--color" in mf(command, "--help").out
+    plain, colored = (mf(command, "--bogus", f"--color={color}").err for color in ("never", "always"))
+    assert plain.startswith("error: no such option")
+    assert colored.startswith("\x1b[1;31merror: \x1b[0mno such option")
+    assert mf("--color", "always", command, "--bogus").err == colored
+    assert mf(command, "--color", "sometimes").err.startswith("error: invalid value for `--color`: `sometimes` is not")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_takes_quiet(command: str) -> None:
     ran = mf(command, "-q", "--quiet", "--help")
     assert ran.code == ExitCode.CLEAN

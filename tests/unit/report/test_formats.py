@@ -134,7 +134,7 @@ def test_no_findings_give_an_empty_report() -> None:
         ("fmt --check", 0, ""),
         ("build bot:v1 --dry-run", 1, ""),
         ("build bot:v1 -f Good", 0, "bot:v1\n  fingerprint"),
-        ("pin Good", 0, "Good: weights.gguf -> mf1:"),
+        ("pin Good", 0, "Good: pinned weights.gguf (sha256:"),
         ("lnt", 2, ""),
         ("lint --bogus", 2, ""),
         ("show bot:v2", 3, ""),

@@ -6,7 +6,7 @@ from typing import TextIO, cast
 
 import pytest
 
-from modelfile.report.terminal import SafeStream, Terminal, visible
+from modelfile.report.terminal import Color, SafeStream, Terminal, visible
 
 
 class Screen(io.StringIO):
@@ -28,7 +28,13 @@ def terminal(
 
 @pytest.mark.parametrize(
     ("environ", "styled"),
-    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": "", "FORCE_COLOR": ""}, True),
+        ({"TERM": "dumb"}, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "xterm", "NO_COLOR": "0"}, False),
+    ],
 )
 def test_only_terminals_get_colors(environ: dict[str, str], *, styled: bool) -> None:
     screen, file = Screen(), io.StringIO()
@@ -37,6 +43,30 @@ def test_only_terminals_get_colors(environ: dict[str, str], *, styled: bool) -> 
     assert ("\x1b[" in screen.getvalue()) is styled
     assert "[b] no markup\n" in screen.getvalue()
     assert file.getvalue() == "error: [b] no markup\n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "color", "styled"),
+    [
+        ({"FORCE_COLOR": "1"}, "auto", True),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, "auto", True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "auto", False),
+        ({"FORCE_COLOR": "1"}, "never", False),
+        ({"NO_COLOR": "1"}, "always", True),
+        ({}, "always", True),
+        ({"TERM": "dumb"}, "always", True),
+        ({"TERM": "xterm"}, "never", False),
+    ],
+)
+@pytest.mark.parametrize("screen", [True, False])
+def test_colors_can_be_forced_and_forbidden(
+    environ: Mapping[str, str], color: Color, *, styled: bool, screen: bool
+) -> None:
+    stream = Screen() if screen else io.StringIO()
+    shown = terminal(stream, environ=environ)
+    shown.color = color
+    shown.write([("error: ", "bold red"), ("x" * 200, "")])
+    assert stream.getvalue() == ("\x1b[1;31merror: \x1b[0m" if styled else "error: ") + "x" * 200 + "\n"
 
 
 @pytest.mark.parametrize("environ", [{}, {"TERM": "xterm"}])
