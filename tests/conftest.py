@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from tests.fakes.ollama import FakeOllama
-from tests.support.building import BASE, LOCAL, UPON
+from tests.support.building import BASE, LOCAL, MUTABLE, UPON
 from tests.support.real_ollama import serve
 from tests.support.tiny_gguf import write_tiny_gguf
 
@@ -67,10 +67,11 @@ def fake() -> Iterator[FakeOllama]:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeOllama) -> Path:
-    """Return a folder with a Modelfile of local weights, for the fake server."""
+    """Return a folder with a Modelfile of local weights, for the fake server; every tag may be overwritten."""
     (tmp_path / "weights.gguf").write_bytes(b"GGUF" + bytes(60) + b"weights")
     (tmp_path / "Modelfile").write_text(LOCAL)
     (tmp_path / ".git").mkdir()
+    (tmp_path / "mf.toml").write_text(MUTABLE)
     monkeypatch.setenv("OLLAMA_HOST", fake.url)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -80,7 +81,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeOllama) -
 def models(project: Path) -> Path:
     """Return a project of two models, `bot:v1` FROM `base:v1`."""
     (project / "mf.toml").write_text(
-        '[models.bot]\nmodelfile = "Modelfile"\ntag = "v1"\n\n[models.base]\nmodelfile = "base.Modelfile"\ntag = "v1"\n'
+        f'{MUTABLE}[models.bot]\nmodelfile = "Modelfile"\ntag = "v1"\n\n'
+        '[models.base]\nmodelfile = "base.Modelfile"\ntag = "v1"\n'
     )
     (project / "base.Modelfile").write_text(BASE)
     (project / "Modelfile").write_text(UPON)

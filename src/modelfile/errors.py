@@ -3,13 +3,13 @@
 ModelfileError
 ├── UsageError              wrong arguments or a wrong configuration              exit 2
 ├── InputError              a file cannot be read or is invalid                   exit 3
-│   ├── ModelfileHasErrors  a Modelfile has errors                                exit 1
-│   └── StaleLock           the lock does not record what --locked is to build    exit 3
+│   └── ModelfileHasErrors  a Modelfile has errors                                exit 1
 ├── ServerError             the Ollama server failed or rejected a request        exit 3
 │   ├── ServerUnreachable   the server does not answer
 │   ├── RegistryUnreachable the server cannot reach a registry
 │   ├── NotFound            the server has no such model
 │   └── DiskFull            the disk of the server is full
+├── WouldReplace            a tag has another model, which must stay              exit 3
 └── VerificationError       the model on the server is not the one requested      exit 3
 """
 
@@ -19,11 +19,7 @@ import re
 from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
-from typing import ClassVar, Final
-
-_MOST_SUGGESTIONS: Final = 500
-"""Number of distinct misspelled words of a text for which a suggestion is looked for."""
-_LONGEST_WORD: Final = 100
+from typing import ClassVar
 
 
 class ExitCode(IntEnum):
@@ -43,27 +39,6 @@ class ExitCode(IntEnum):
     """Interrupted by Ctrl-C, as shells report SIGINT."""
     READER_GONE = 141
     """Standard output was closed by its reader, as shells report SIGPIPE."""
-
-
-class Speller:
-    """Suggestions for misspelled words of one text; the number of comparisons is limited, because each takes 0.1 ms."""
-
-    def __init__(self) -> None:
-        self._closest: dict[tuple[str, tuple[str, ...]], str | None] = {}
-
-    def closest(self, word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-        """Return the known word that was probably intended.
-
-        Returns None if there is none, if the word is longer than any, or if this text has had enough suggestions.
-        """
-        key = word, tuple(known)
-        if key not in self._closest:
-            if len(word) > _LONGEST_WORD or len(self._closest) >= _MOST_SUGGESTIONS:
-                return None
-            from difflib import get_close_matches  # 5 ms that only a misspelled word pays
-
-            self._closest[key] = next(iter(get_close_matches(*key, n=1, cutoff=cutoff)), None)
-        return self._closest[key]
 
 
 class ModelfileError(Exception):
@@ -103,10 +78,6 @@ class ModelfileHasErrors(InputError):
     exit_code = ExitCode.FINDINGS
 
 
-class StaleLock(InputError):
-    """A lock that does not record what is to be built."""
-
-
 class ServerError(ModelfileError):
     """A failure of the Ollama server, or a request that it rejected."""
 
@@ -125,6 +96,10 @@ class NotFound(ServerError):
 
 class DiskFull(ServerError):
     """A full disk on the server."""
+
+
+class WouldReplace(ModelfileError):
+    """A tag that has another model, which is to be replaced only if that is asked for."""
 
 
 class VerificationError(ModelfileError):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, TypeAlias
 
-from modelfile.errors import NotFound, RegistryUnreachable, ServerError, UsageError
+from modelfile.errors import NotFound, RegistryUnreachable, ServerError, UsageError, WouldReplace
 from modelfile.events import Events, ignore
-from modelfile.names import ModelName, digest_start, short_digest
-from modelfile.project import DEFAULT_KEEP
-from modelfile.stores.backups import back_up, backups_of, is_internal, replace_tag, restore
-from modelfile.stores.protocol import ListedModel, Store, StoredModel, find_listed, missing_after
+from modelfile.names import ModelName, digest_start, short_digest, shorten_digest
+from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
+from modelfile.stores.backups import back_up, backups_of, guarded, is_internal, replace_tag, restore
+from modelfile.stores.protocol import ListedModel, Store, StoredModel, StoreLocation, find_listed, missing_after
 
 _MIN_LENGTH: Final = 3
 """Length below which a name resembles too many others to suggest one."""
@@ -147,6 +147,34 @@ def _suggestion(name: ModelName, listed: Iterable[ModelName]) -> str:
     return "run `mf ls` to list its models" if shown else "it has no models: run `mf pull` or `mf build`"
 
 
+def is_immutable(name: ModelName, patterns: Iterable[str]) -> bool:
+    """Return whether a name's tag matches one of the patterns, as in shells; case is ignored, as Ollama does.
+
+    >>> from modelfile.project import DEFAULT_IMMUTABLE
+    >>> tags = ("v1", "V1.2", "1.2.3", "vision", "latest", "8b", "1.5b")
+    >>> [tag for tag in tags if is_immutable(ModelName(model="bot", tag=tag), DEFAULT_IMMUTABLE)]
+    ['v1', 'V1.2', '1.2.3', '1.5b']
+    """
+    return any(fnmatchcase(name.tag.lower(), pattern.lower()) for pattern in patterns)
+
+
+def would_replace(
+    name: ModelName, location: StoreLocation, current: str, new: str, *, immutable: bool = True
+) -> WouldReplace:
+    """Return the error for a tag that has another model.
+
+    Args:
+        name: The tag.
+        location: The location of its store.
+        current: Fingerprint of the model that it has, or its digest.
+        new: Fingerprint of the model that would replace it, or its digest.
+        immutable: Whether the tag is immutable.
+    """
+    has = "is an immutable tag and has" if immutable else "already has"
+    message = f"{name} on {location} {has} another model: {shorten_digest(current)}, not {shorten_digest(new)}"
+    return WouldReplace(message, hint="use a new tag, or pass --replace to replace the model")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
     """The result of `copy`."""
@@ -175,11 +203,12 @@ def copy(source: str, destination: str, store: Store, *, replace: bool = False, 
         source: The name of the model, or the start of its digest.
         destination: The other name, with a tag.
         store: The store.
-        replace: Whether to replace another model of that name, after backing it up.
+        replace: Whether to replace another model of that name, after backing it up; the tag need not be immutable.
         keep: The number of backups that a tag may have; 0: none, and the replaced model is lost.
 
     Raises:
-        UsageError: A name is invalid, the destination has no tag, or it exists with different contents.
+        UsageError: A name is invalid, or the destination has no tag.
+        WouldReplace: The destination has another model.
         NotFound: The store has no such source.
         ServerError: The store cannot copy it.
         VerificationError: The copy differs from the source.
@@ -194,12 +223,28 @@ def copy(source: str, destination: str, store: Store, *, replace: bool = False, 
         return Copied(source=model.name, destination=existing.name, digest=model.digest, copied=False, backup=None)
     if existing:
         if not replace:
-            hint = "pass --force to replace it" + (f"; `mf rollback {existing.name}` undoes that" if keep else "")
-            message = f"{existing.name} already exists on {store.location} with different contents"
-            raise UsageError(message, hint=hint)
+            _reject_other_model(existing, model, store, immutable=False)
         backup = back_up(existing.name, store, keep)
     name = replace_tag(model.name, new, store)[0].name
     return Copied(source=model.name, destination=name, digest=model.digest, copied=True, backup=backup)
+
+
+def _reject_other_model(current: ListedModel, new: ListedModel, store: Store, *, immutable: bool) -> None:
+    if error := _replacement(current, new, store, immutable=immutable):
+        raise error
+
+
+def _replacement(
+    current: ListedModel, new: ListedModel, store: Store, *, immutable: bool, name: ModelName | None = None
+) -> WouldReplace | None:
+    """Return the error for a model that would replace a different one of a tag; None if both have one fingerprint."""
+    if current.digest == new.digest:
+        return None
+    known, made = _fingerprint(current.name, store), _fingerprint(new.name, store)
+    if known and known == made:
+        return None
+    both = (known, made) if known and made else (current.digest, new.digest)
+    return would_replace(name or current.name, store.location, *both, immutable=immutable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,10 +373,27 @@ class Pulled:
     digest: str
     previous: str | None
     """The digest before the pull; None if the model is new."""
+    backup: ModelName | None = None
+    """The alias of the model that was replaced, if the tag is immutable."""
 
 
-def pull(name: str, store: Store, events: Events = ignore) -> Pulled:
+Approve: TypeAlias = Callable[[WouldReplace], bool]
+"""Is given the error for a tag that has another model; returns whether to replace that model."""
+
+
+def pull(
+    name: str,
+    store: Store,
+    events: Events = ignore,
+    *,
+    immutable: Iterable[str] = DEFAULT_IMMUTABLE,
+    approve: Approve = lambda _: False,
+    keep: int = DEFAULT_KEEP,
+) -> Pulled:
     """Pull a model from its registry, or update it.
+
+    Only after the pull it is known whether an immutable tag has another model then; unless that is approved, the tag
+    gets its previous model back.
 
     >>> import modelfile
     >>> from modelfile.stores.memory import MemoryStore
@@ -343,14 +405,31 @@ def pull(name: str, store: Store, events: Events = ignore) -> Pulled:
         name: The name of the model; without a tag, `latest` is intended.
         store: The store that pulls it.
         events: Receives progress.
+        immutable: The patterns of immutable tags.
+        approve: Asked whether to replace the model of an immutable tag; default: no.
+        keep: The number of backups that an immutable tag may have; 0: none, and the replaced model is lost.
 
     Raises:
         UsageError: The name is invalid.
+        WouldReplace: The tag is immutable, and its model in the registry is another one.
         ServerError: The store cannot pull it.
         VerificationError: The store does not have it afterwards.
     """
     model = ModelName.parse(name)
     before = find_listed(model, store.list())
+    if before is None or not is_immutable(model, immutable):
+        return _pull(model, before, store, events)
+    with guarded(before, store, keep) as guard:
+        pulled = _pull(model, before, store, events)
+        now = ListedModel(name=pulled.name, digest=pulled.digest, size=0, modified=before.modified)
+        error = _replacement(replace(before, name=guard.alias), now, store, immutable=True, name=before.name)
+        if error and not approve(error):
+            raise error
+        guard.replaced = error is not None
+    return replace(pulled, backup=guard.alias if guard.replaced and keep else None)
+
+
+def _pull(model: ModelName, before: ListedModel | None, store: Store, events: Events) -> Pulled:
     try:
         store.pull(model, events)
     except RegistryUnreachable as error:
@@ -420,23 +499,33 @@ class RollbackResult:
     """The backup that was restored."""
 
 
-def rollback(name: str, store: Store, to: str | None = None) -> RollbackResult:
+def rollback(
+    name: str,
+    store: Store,
+    to: str | None = None,
+    *,
+    immutable: Iterable[str] = DEFAULT_IMMUTABLE,
+    replace: bool = False,
+) -> RollbackResult:
     """Restore the previous model of a tag; a second rollback undoes the first.
 
     >>> import modelfile
     >>> from modelfile.stores.memory import MemoryStore
     >>> store = MemoryStore.with_models("bot:v1", "qwen3:8b")
     >>> replaced = modelfile.copy("qwen3:8b", "bot:v1", store, replace=True)
-    >>> modelfile.rollback("bot:v1", store).previous == replaced.digest
+    >>> modelfile.rollback("bot:v1", store, replace=True).previous == replaced.digest
     True
 
     Args:
         name: The tag, as in `bot:v1`.
         store: The store.
         to: The start of a digest or fingerprint, or an alias; None: the newest backup that differs from the tag.
+        immutable: The patterns of immutable tags.
+        replace: Whether to replace the model of an immutable tag; it is backed up.
 
     Raises:
-        UsageError: The name is invalid, or `to` matches several backups or the current model.
+        UsageError: The name is invalid, or `to` matches several backups.
+        WouldReplace: The tag is immutable, and the backup is another model.
         NotFound: There is no such backup.
         ServerError: The store cannot copy it; the tag is unchanged.
         VerificationError: The copy differs from the backup.
@@ -444,7 +533,12 @@ def rollback(name: str, store: Store, to: str | None = None) -> RollbackResult:
     model = ModelName.parse(name)
     if to is not None and to.lower() in ("", "sha256:", "sha256-", _FINGERPRINT):
         raise UsageError(f"--to `{to}` matches every backup", hint=f"run `mf rollback {name} --list` to list them")
-    done = restore(model, store, _digest(model, to, store) if to is not None else None)
+
+    def approve(current: ListedModel, backup: ListedModel) -> None:
+        if not replace and is_immutable(model, immutable):
+            _reject_other_model(current, backup, store, immutable=True)
+
+    done = restore(model, store, _digest(model, to, store) if to is not None else None, approve)
     made = _fingerprint(done.name, store)
     since = next((old for old in backups_of(done.name, store.list()) if old.digest == done.digest), None)
     return RollbackResult(

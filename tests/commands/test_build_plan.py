@@ -78,9 +78,15 @@ def test_a_plan_is_out_of_date_after_a_change(project: Path, fake: FakeOllama, c
         ("[]", "`plan.json` is not a plan"),
         ("[" * 100_000, "`plan.json` is not a plan"),
         ('{"version": 1, "plans": []}', "`plan.json` is not a plan"),
-        ('{"version": 1, "keep": 3, "models": [], "plans": [1]}', "`plan.json` is not a plan"),
-        ('{"version": 2, "keep": 3, "models": [], "plans": []}', "plan version 2 of `plan.json` is not supported"),
-        ('{"version": true, "keep": 3, "models": []}', "plan version true of `plan.json` is not supported"),
+        ('{"version": 1, "keep": 3, "replace": false, "models": [], "plans": [1]}', "`plan.json` is not a plan"),
+        (
+            '{"version": 2, "keep": 3, "replace": false, "models": [], "plans": []}',
+            "plan version 2 of `plan.json` is not supported",
+        ),
+        (
+            '{"version": true, "keep": 3, "replace": false, "models": []}',
+            "plan version true of `plan.json` is not supported",
+        ),
         (f'{{"version": {"1" * 5000}}}', "`plan.json` is not a plan"),
         (f'{{"version": "{"1" * 5000}"}}', f'plan version "{"1" * 80}"… of `plan.json` is not supported'),
     ],
@@ -101,6 +107,7 @@ def test_a_file_that_is_not_a_plan(project: Path, text: str, message: str) -> No
         ("keep", "1e400"),
         ("name", '"a b"'),
         ("keep", "1" * 5000),
+        ("replace", "0"),
         ("modelfile", "null"),
         ("modelfile", r'"a\\u0000b"'),
         ("modelfile", r'"a\\ud800b"'),
@@ -121,12 +128,12 @@ def test_a_plan_with_an_invalid_value(project: Path, fake: FakeOllama, key: str,
 
 
 def test_a_plan_file_without_the_plan(project: Path) -> None:
-    (project / "plan.json").write_text('{"version": 1, "keep": 3, "models": [], "plans": []}')
+    (project / "plan.json").write_text('{"version": 1, "keep": 3, "replace": false, "models": [], "plans": []}')
     ran = mf("build", "--plan", "plan.json")
     assert (ran.code, ran.err) == (3, "error: `plan.json` has no plan for any model\nhelp: it has nothing\n")
     (project / "plan.json").write_text(
-        '{"version": 1, "keep": 3, "models": [{"name": "bot:v1", "modelfile": "Modelfile", "quantize": ""}],'
-        ' "plans": []}'
+        '{"version": 1, "keep": 3, "replace": false, "plans": [],'
+        ' "models": [{"name": "bot:v1", "modelfile": "Modelfile", "quantize": ""}]}'
     )
     for names in ((), ("bot:v1",)):
         ran = mf("build", *names, "--plan", "plan.json")
@@ -219,11 +226,18 @@ def test_paths_in_a_plan_are_correct_across_symlinks(project: Path, fake: FakeOl
 def test_options_of_the_build_cannot_be_given_with_a_plan(project: Path, fake: FakeOllama) -> None:
     assert project.exists()
     assert mf("build", "bot:v1", "--plan-out", "plan.json").code == 0
-    for options in (("-f", "Modelfile"), ("--quantize", "q4_K_M"), ("--keep", "3"), ("--keep", "0"), ("--latest",)):
+    for options in (
+        ("-f", "Modelfile"),
+        ("--quantize", "q4_K_M"),
+        ("--keep", "3"),
+        ("--keep", "0"),
+        ("--latest",),
+        ("--replace",),
+    ):
         for named in ((), ("bot:v1",)):
             ran = mf("build", *named, "--plan", "plan.json", *options)
-            message = "--plan cannot be used with --file, --quantize, --latest or --keep, which are part of the plan"
-            assert (ran.code, ran.err.splitlines()[0]) == (2, f"error: {message}")
+            what = "--file, --quantize, --latest, --keep or --replace, which are part of the plan"
+            assert (ran.code, ran.err.splitlines()[0]) == (2, f"error: --plan cannot be used with {what}")
     elsewhere = mf("build", "--plan", "plan.json", "--host", "127.0.0.1:9")
     message = f"error: the plan is for {fake.url}, not for http://127.0.0.1:9"
     hint = "help: leave out --host, or write a plan for that server with --plan-out"

@@ -32,11 +32,11 @@ from tests.support.cli import mf
         ),
         (
             ("cp", "bot:v1", "bot:v2"),
-            2,
+            3,
             (
-                "bot:v2 already exists on {url} with different contents",
-                "pass --force to replace it; `mf rollback bot:v2` undoes that",
-                "usage-error",
+                "bot:v2 on {url} already has another model: mf1:cb6864efbd5c…, not mf1:75ed7aa6c13b…",
+                "use a new tag, or pass --replace to replace the model",
+                "would-replace",
             ),
         ),
         (("cp", "bot:v1", "c"), 2, ("`c` has no tag", "write c:v1, or c:latest if that is intended", "usage-error")),
@@ -129,7 +129,7 @@ def test_errors_are_json_with_json(
     assert (ran.code, ran.err, plain.out) == (exit_code, plain.err, "")
     message, hint, code = error
     expected = {"error": {"message": message.replace("{url}", fake.url), "hint": hint, "code": code}}
-    assert ran.out == json.dumps(expected, indent=2) + "\n"
+    assert ran.out == json.dumps(expected, indent=2, ensure_ascii=False) + "\n"
 
 
 @pytest.mark.parametrize("output_format", [("--format", "json"), ("--format=json",)])

@@ -1,4 +1,4 @@
-"""`mf ls`, `rm`, `cp --force`, `pull` and `rollback`: ages, questions, several models, JSON errors."""
+"""`mf ls`, `rm`, `cp --replace`, `pull` and `rollback`: ages, questions, several models, JSON errors."""
 
 import json
 import os
@@ -24,7 +24,6 @@ from modelfile.stores.ollama.store import ServerStore
 from modelfile.stores.staging import staging_name
 
 V1, V2, BASE = (ModelName.parse(name) for name in ("bot:v1", "bot:v2", "team/base:v1"))
-LIST_HINT = "run `mf rollback bot:v1 --list` to list its backups"
 BACKUP_HINT = "it has 1 backup: restore one with `mf rollback bot:v1`, or pass --backups to remove them"
 
 
@@ -134,7 +133,7 @@ def test_rollback_restores_and_undoes(store: ServerStore) -> None:
         f"*  {first[7:19]}  368 bytes  59 seconds ago  {made[first]}\n"
     )
     already = mf("rollback", "bot:v1", "--to", first[:20])
-    assert (already.code, already.out, already.err) == (2, "", f"error: bot:v1 is already {first}\nhelp: {LIST_HINT}\n")
+    assert (already.code, already.out, already.err) == (0, f"bot:v1 is already {first}\n", "")
     answer = json.loads(mf("rollback", "bot:v1", "--to", second[7:15], "--json").out)
     backup = str(alias_of(V1, first))
     assert answer == {
@@ -192,15 +191,17 @@ def test_rollback_prints_the_age_of_the_backup(store: ServerStore, tmp_path: Pat
     ]
 
 
-def test_cp_replaces_only_with_force_and_backs_up(store: ServerStore) -> None:
+def test_cp_replaces_only_if_asked_to_and_backs_up(store: ServerStore) -> None:
     before = digest_of(store, V2)
+    old, new = (shown(name)["fingerprint"][:16] for name in ("bot:v2", "bot:v1"))
     assert failure("cp", "bot:v1", "bot:v2") == {
-        "message": f"bot:v2 already exists on {store.location} with different contents",
-        "hint": "pass --force to replace it; `mf rollback bot:v2` undoes that",
-        "code": "usage-error",
+        "message": f"bot:v2 on {store.location} already has another model: {old}…, not {new}…",
+        "hint": "use a new tag, or pass --replace to replace the model",
+        "code": "would-replace",
     }
+    assert mf("cp", "bot:v1", "bot:v2").code == 3
     assert digest_of(store, V2) == before
-    answer = json.loads(mf("cp", "bot:v1", "BOT:V2", "--force", "--json").out)
+    answer = json.loads(mf("cp", "bot:v1", "BOT:V2", "--replace", "--json").out)
     assert answer == {
         "source": "bot:v1",
         "destination": "bot:v2",
@@ -214,8 +215,8 @@ def test_cp_replaces_only_with_force_and_backs_up(store: ServerStore) -> None:
 @pytest.mark.usefixtures("store")
 def test_keep_0_makes_no_backups(tmp_path: Path) -> None:
     (tmp_path / "mf.toml").write_text("keep = 0\n")
-    assert failure("cp", "bot:v1", "bot:v2")["hint"] == "pass --force to replace it"
-    assert json.loads(mf("cp", "bot:v1", "bot:v2", "--force", "--json").out)["backup"] is None
+    assert failure("cp", "bot:v1", "bot:v2")["code"] == "would-replace"
+    assert json.loads(mf("cp", "bot:v1", "bot:v2", "--replace", "--json").out)["backup"] is None
 
 
 @pytest.mark.parametrize(
@@ -288,22 +289,6 @@ def test_only_similar_names_are_suggested(store: ServerStore) -> None:
     assert failure("show", "x:v2")["hint"] == "did you mean `x:v1`?"
 
 
-@pytest.mark.usefixtures("store")
-def test_show_takes_a_tag_of_the_model_here_as_diff_does(tmp_path: Path) -> None:
-    (tmp_path / "bot").mkdir()
-    (tmp_path / "bot" / "Modelfile").write_text("FROM bot:v1\n")
-    shown = mf("show", "v2", cwd=tmp_path / "bot")
-    assert (shown.code, shown.out.splitlines()[0]) == (0, "bot:v2")
-    assert mf("diff", "v1", "v2", cwd=tmp_path / "bot").code == 1
-    missing = mf("show", "v3", cwd=tmp_path / "bot")
-    assert (missing.code, missing.err.splitlines()[0].partition(" on ")[0]) == (3, "error: v3:latest not found")
-    assert mf("show", "v2", cwd=tmp_path).code == 3
-    (tmp_path / "no name").mkdir()
-    (tmp_path / "no name" / "Modelfile").write_text("FROM bot:v1\n")
-    assert mf("show", "v2", cwd=tmp_path / "no name").code == 3
-    assert mf("diff", "v1", "bot:v2", cwd=tmp_path / "no name").code == 3
-
-
 def test_invalid_configuration_has_the_same_help_everywhere(tmp_path: Path) -> None:
     (tmp_path / "mf.toml").write_text("keep = \n")
     (tmp_path / "Modelfile").touch()
@@ -322,7 +307,7 @@ def test_pull_reports_new_unchanged_and_changed(store: ServerStore, fake: FakeOl
     assert mf("pull", "team/base:v1").out.endswith("  (changed)\n")
     now = digest_of(store, ModelName.parse("team/base:v1"))
     assert json.loads(mf("pull", "team/base:v1", "--json").out) == [
-        {"name": "team/base:v1", "digest": now, "previous": now}
+        {"name": "team/base:v1", "digest": now, "previous": now, "backup": None}
     ]
 
 
@@ -345,7 +330,7 @@ def test_failed_pull_does_not_stop_the_others(store: ServerStore, fake: FakeOlla
     error = failed["error"]
     assert (ran.code, failed["name"], error["code"]) == (3, "team/none:v1", "server-error")
     assert error["message"] == f"cannot pull team/none:v1: {fake.url} refused: pull model manifest: file does not exist"
-    assert pulled == {"name": "team/base:v1", "digest": digest_of(store, BASE), "previous": None}
+    assert pulled == {"name": "team/base:v1", "digest": digest_of(store, BASE), "previous": None, "backup": None}
     again = mf("pull", "team/none:v1", "team/base:v1")
     assert (again.code, again.out) == (3, f"team/base:v1  {pulled['digest']}  (unchanged)\n")
     assert again.err == f"error: {error['message']}\nhelp: {error['hint']}\n"

@@ -213,7 +213,7 @@ def test_weights_must_match_the_lock(project: Path, fake: FakeOllama, text: str)
     assert {name: model.digest for name, model in fake.models.items()} == before
     assert {logged.method for logged in fake.requests[since:]} == {"GET"}
     assert mf("pin").code == 0
-    assert mf("build", "bot:v1", "-f", "bot/Modelfile").code == 0
+    assert mf("build", "bot:v1", "-f", "bot/Modelfile", "--replace").code == 0
 
 
 def test_weights_missing_from_the_lock_may_be_built(project: Path) -> None:

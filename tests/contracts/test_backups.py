@@ -177,8 +177,10 @@ def test_invalid_rollbacks(store: ServerStore, weights: Path) -> None:
         restore(V1, store, "xyz")
     assert store.list() == before
     back_up(V1, store, 3)
-    with pytest.raises(UsageError, match="is already"):
-        restore(V1, store, c)
+    current = store.list()
+    done = restore(V1, store, c)
+    assert (done.digest, done.previous_digest, done.backup) == (c, c, None)
+    assert store.list() == current
     for digest in (a, b):
         store.delete(alias_of(V1, digest))
     with pytest.raises(NotFound, match="the only backup of bot:v1"):

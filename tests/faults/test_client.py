@@ -183,7 +183,7 @@ def test_staging_tag_of_another_machine_is_pruned_after_a_minute(
 ) -> None:
     monkeypatch.setattr("modelfile.builder.execute.PUBLISH_TIMEOUT", 0.2)
     with connect(fake.url) as client:
-        client.copy(NAME, "bot:mf-building-01234567-v1")
+        client.copy(NAME, "bot:mf-building-01234567-stable")
     fake.store.clock += timedelta(seconds=age)
     assert project.build().code == 0
     assert bool(staging_tags(fake)) is left
@@ -191,7 +191,7 @@ def test_staging_tag_of_another_machine_is_pruned_after_a_minute(
 
 def test_the_clock_of_this_machine_does_not_matter(project: Project, fake: FakeOllama) -> None:
     with connect(fake.url) as client:
-        client.copy(NAME, "bot:mf-building-01234567-v1")
+        client.copy(NAME, "bot:mf-building-01234567-stable")
     fake.store.clock -= timedelta(hours=2)
     assert project.build("--file", "older.Modelfile").out.startswith(f"{NAME} is up to date")
     assert staging_tags(fake)

@@ -46,22 +46,22 @@ def tags(url: str) -> dict[str, str]:
 
 def test_a_build_does_what_was_planned(project: Path, real: str) -> None:
     before = tags(real)
-    planned = json.loads(mf("build", "planned:v1", "--dry-run", "--json").out)
+    planned = json.loads(mf("build", "planned:main", "--dry-run", "--json").out)
     assert [step["do"] for step in planned["steps"]][-2:] == ["create", "publish"]
     assert tags(real) == before
-    assert mf("build", "planned:v1").code == 0
-    assert mf("build", "planned:v1", "--dry-run", "--exit-code").code == 0
+    assert mf("build", "planned:main").code == 0
+    assert mf("build", "planned:main", "--dry-run", "--exit-code").code == 0
     (project / "Modelfile").write_text(TEXT.replace("0.5", "0.7"))
-    assert mf("build", "planned:v1", "--dry-run", "--exit-code").code == 1
-    planned = json.loads(mf("build", "planned:v1", "--plan-out", "plan.json", "--json").out)
+    assert mf("build", "planned:main", "--dry-run", "--exit-code").code == 1
+    planned = json.loads(mf("build", "planned:main", "--plan-out", "plan.json", "--json").out)
     assert [(change["name"], change["old"], change["new"]) for change in planned["changes"]] == [
         ("temperature", "0.5", "0.7")
     ]
-    built = json.loads(mf("build", "planned:v1", "--plan", "plan.json", "--json").out)
+    built = json.loads(mf("build", "planned:main", "--plan", "plan.json", "--json").out)
     assert built["fingerprint"] == planned["expected_fingerprint"]
     assert built["backup"] in tags(real)
     after = tags(real)
-    again = mf("build", "planned:v1", "--plan", "plan.json")
+    again = mf("build", "planned:main", "--plan", "plan.json")
     assert again.code == 3
     assert '  existing.fingerprint: "mf1:' in again.err
     assert tags(real) == after
@@ -69,15 +69,15 @@ def test_a_build_does_what_was_planned(project: Path, real: str) -> None:
 
 def test_rebuilds_without_a_cache_change_nothing(project: Path, real: str) -> None:
     (project / "upon").mkdir()
-    (project / "upon" / "Modelfile").write_text("# For tests.\nFROM current:v1\nSYSTEM hello\n")
-    assert mf("build", "current:v1").code == 0
+    (project / "upon" / "Modelfile").write_text("# For tests.\nFROM current:main\nSYSTEM hello\n")
+    assert mf("build", "current:main").code == 0
     assert mf("build", "current:v2", "-f", "upon/Modelfile").code == 0
     before = tags(real)
     shutil.rmtree(os.environ["XDG_CACHE_HOME"])
     assert mf("build", "current:v2", "-f", "upon/Modelfile").out.startswith("current:v2 is up to date: mf1:")
     # without the cache, only a build shows what the server creates from local weights
-    assert mf("build", "current:v1", "--dry-run", "--exit-code").code == 1
-    assert json.loads(mf("build", "current:v1", "--keep", "0", "--json").out)["built"]
+    assert mf("build", "current:main", "--dry-run", "--exit-code").code == 1
+    assert json.loads(mf("build", "current:main", "--keep", "0", "--json").out)["built"]
     assert tags(real) == before
 
 
@@ -103,8 +103,8 @@ def test_weights_that_change_during_the_upload_are_rejected(project: Path, real:
 
 def test_of_two_builds_of_one_name_the_second_waits(project: Path, real: str) -> None:
     (project / "other.Modelfile").write_text(TEXT.replace("0.5", "0.1"))
-    name = ModelName.parse("twice:v1")
-    command = [sys.executable, "-m", "modelfile", "build", "twice:v1", "--json", "-f"]
+    name = ModelName.parse("twice:main")
+    command = [sys.executable, "-m", "modelfile", "build", "twice:main", "--json", "-f"]
     with name_lock(staging_name(name).full, real, lambda _: None, "build"):
         running = [
             subprocess.Popen([*command, file], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -112,7 +112,7 @@ def test_of_two_builds_of_one_name_the_second_waits(project: Path, real: str) ->
         ]
         for process in running:
             assert process.stderr
-            assert any(b"waiting for another build of twice:v1" in line for line in process.stderr)
+            assert any(b"waiting for another build of twice:main" in line for line in process.stderr)
     built = []
     for process in running:
         with process:
@@ -121,15 +121,15 @@ def test_of_two_builds_of_one_name_the_second_waits(project: Path, real: str) ->
             built.append(json.loads(out))
     assert built[0]["fingerprint"] != built[1]["fingerprint"]
     last = next(result for result in built if result["backup"])
-    assert f"sha256:{tags(real)['twice:v1']}" == last["digest"]
+    assert f"sha256:{tags(real)['twice:main']}" == last["digest"]
     assert str(staging_name(name)) not in tags(real)
 
 
 def test_no_machine_loses_the_model_of_another_one(project: Path, real: str) -> None:
-    created = build_on_machines(4, "several:v1", TEXT, project)
+    created = build_on_machines(4, "several:main", TEXT, project)
     after = tags(real)
     assert {*created} == {digest for name, digest in after.items() if name.startswith("several:")}
-    assert after["several:v1"] in created
+    assert after["several:main"] in created
     assert not any(STAGING in name for name in after)
 
 

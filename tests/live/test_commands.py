@@ -64,7 +64,7 @@ def test_build_pin_and_diff(project: Path, real: str) -> None:
     bot.write_text(bot.read_text().replace("0.7", "0.2"))
 
     base.write_text(base.read_text().replace("64", "32"))
-    assert mf("build", "base:v1", "-f", "base.Modelfile").code == 0
+    assert mf("build", "base:v1", "-f", "base.Modelfile", "--replace").code == 0
     check = mf("pin", "--check")
     assert check.code == 1
     assert check.out.splitlines()[0] == "base.Modelfile: has changed since `mf pin`"

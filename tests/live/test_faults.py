@@ -20,7 +20,7 @@ from modelfile.stores.staging import staging_name
 
 pytestmark = pytest.mark.live
 
-NAME = "bot:v1"
+NAME = "bot:stable"
 TEXT = "# For tests.\nFROM ./tiny.gguf\nPARAMETER temperature 0.5\n"
 
 

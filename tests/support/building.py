@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.fakes.ollama import FakeOllama
 
+MUTABLE = "immutable = []\n"
 LOCAL = "# For tests.\nFROM ./weights.gguf\nPARAMETER temperature 0.5\n"
 BASE = "# The base.\nFROM ./weights.gguf\n"
 UPON = "# The bot.\nFROM base:v1\nSYSTEM hello\n"

@@ -21,7 +21,7 @@ from tests.support.cli import Ran, mf
 
 from modelfile.stores.staging import STAGING
 
-NAME = "bot:v1"
+NAME = "bot:stable"
 MODELFILE = "# For tests.\nFROM ./weights.gguf\nPARAMETER temperature 0.5\nSYSTEM hello\n"
 OLDER = "# For tests.\nFROM ./older.gguf\nPARAMETER temperature 0.1\n"
 
@@ -30,7 +30,7 @@ _CACHED = re.compile(r"(?:digests|models)/[0-9a-f]{64}|locks/[0-9a-f]{64}\.lock|
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A Modelfile to build `bot:v1` of on `fake`, where another model may have that name."""
+    """A Modelfile to build `bot:stable` of on `fake`, where another model may have that name."""
 
     folder: Path
     fake: FakeOllama

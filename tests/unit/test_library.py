@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from modelfile.errors import NotFound, UsageError
+from modelfile.errors import NotFound, UsageError, WouldReplace
 from modelfile.events import ignore
 from modelfile.library import backups, copy, list_models, plan_removal, pull, remove, rollback, show
 from modelfile.names import ModelName
@@ -56,7 +56,7 @@ def test_a_missing_model_is_an_error_that_suggests_others(store: MemoryStore) ->
 
 
 def test_a_copy_overwrites_only_if_told_and_leaves_a_backup(store: MemoryStore) -> None:
-    with pytest.raises(UsageError, match="bot:v1"):
+    with pytest.raises(WouldReplace, match="bot:v1"):
         copy("bot:v2", "bot:v1", store)
     with pytest.raises(UsageError, match="tag"):
         copy("bot:v2", "other", store)
@@ -70,12 +70,15 @@ def test_a_copy_overwrites_only_if_told_and_leaves_a_backup(store: MemoryStore) 
 def test_a_rollback_and_its_undoing(store: MemoryStore) -> None:
     copy("bot:v2", "bot:v1", store, replace=True)
     assert [backup.current for backup in backups("bot:v1", store)] == [False]
-    done = rollback("bot:v1", store)
+    with pytest.raises(WouldReplace, match="bot:v1"):
+        rollback("bot:v1", store)
+    assert system(store, V1) == "two"
+    done = rollback("bot:v1", store, replace=True)
     assert system(store, V1) == "one"
-    assert rollback("bot:v1", store).fingerprint != done.fingerprint
+    assert rollback("bot:v1", store, replace=True).fingerprint != done.fingerprint
     assert system(store, V1) == "two"
     assert done.fingerprint
-    assert rollback("bot:v1", store, done.fingerprint[:12]).digest == done.digest
+    assert rollback("bot:v1", store, done.fingerprint[:12], replace=True).digest == done.digest
     with pytest.raises(NotFound):
         rollback("bot:v1", store, "mf1:0000")
     with pytest.raises(UsageError):

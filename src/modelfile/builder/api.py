@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from dataclasses import replace as with_changes
+from itertools import chain
 from threading import Event
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from modelfile.builder.constraints import check_locked, check_pin, constraints
+from modelfile.builder.constraints import check_pin, constraints
 from modelfile.builder.execute import BuildRequest, Built, prepare
 from modelfile.builder.execute import build as build_one
 from modelfile.builder.forecast import is_opaque
@@ -15,10 +17,10 @@ from modelfile.builder.plan import Plan
 from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded, build_all, refused
 from modelfile.builder.snapshot import Snapshot
 from modelfile.catalog.versions import release
-from modelfile.errors import InputError, ModelfileError, ServerError
+from modelfile.errors import InputError, ModelfileError, ServerError, VerificationError, WouldReplace
 from modelfile.events import Events, Progress, ignore
 from modelfile.names import ModelName
-from modelfile.project import DEFAULT_KEEP
+from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
 from modelfile.project.graph import Graph, graph_of
 from modelfile.project.target import Target
 from modelfile.stores.protocol import Store
@@ -44,7 +46,7 @@ def plan(
     stores: Iterable[Store],
     *,
     keep: int = DEFAULT_KEEP,
-    locked: bool = False,
+    immutable: Collection[str] = DEFAULT_IMMUTABLE,
     check: Check = lambda _: None,
     events: Events = ignore,
 ) -> tuple[Outcome[Plan], ...]:
@@ -63,7 +65,7 @@ def plan(
         targets: The models to build, each with a name.
         stores: The stores to build them on.
         keep: The number of backups that a tag may have.
-        locked: Whether the lock has to record all that the builds depend on.
+        immutable: The patterns of immutable tags.
         check: Called with each target first; raises an InputError if it cannot be built.
         events: Receives progress.
 
@@ -71,10 +73,9 @@ def plan(
         An outcome for each store and target: `Succeeded` with a plan as its `result`, `Failed`, or `Skipped`.
 
     Raises:
-        StaleLock: `locked` is given, and the lock does not record what is to be built.
         UsageError: Models are based on one another in a circle, or two have one name.
     """
-    batch = _Batch(targets, keep=keep, locked=locked, check=check, events=events)
+    batch = _Batch(targets, keep=keep, immutable=immutable, check=check, events=events)
     prepared = (_prepare_all(batch, store) for store in stores)
     return tuple(_plan_of(outcome) for outcomes in prepared for outcome in outcomes.values())
 
@@ -88,14 +89,15 @@ def _plan_of(outcome: Outcome[_Prepared]) -> Outcome[Plan]:
 class _Batch:
     """The models to build, checked, and the options that they share."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a choice of its own
         self,
         targets: Iterable[Target],
         *,
         keep: int,
-        locked: bool,
+        immutable: Collection[str],
         check: Check,
         events: Events,
+        replace: bool = False,
         plan_file: PlanFile | None = None,
     ) -> None:
         self.targets = {target.named: target for target in targets}
@@ -106,13 +108,12 @@ class _Batch:
                 check(target)
             except InputError as error:
                 self.errors[name] = error
-        if locked:
-            check_locked((target for name, target in self.targets.items() if name not in self.errors), events)
         # a single model may be FROM its own name, as with `ollama create`: it is then built from its current contents
         single = len(self.targets) == 1
         self.graph = Graph(dict.fromkeys(self.targets)) if single else graph_of(self.targets.values())
         self.keep = keep
-        self.locked = locked
+        self.immutable = tuple(immutable)
+        self.replace = replace
         self.events = events
         self.plan_file = plan_file
 
@@ -164,16 +165,18 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
     if checked:
         check_weights(recipe.model_files, recipe.adapters, recipe.drafts, version)
     digests = target.digests(version, events)
-    required = constraints(target, recipe, events, locked=batch.locked)
+    required = constraints(target, recipe, events)
     if batch.plan_file and required.model is None and is_opaque(recipe):  # all else is predicted again
         saved = batch.plan_file.expected(target.named, store.location)
-        required = replace(required, model=saved, version=None)
+        required = with_changes(required, model=saved, version=None)
     return BuildRequest(
         name=target.named,
         recipe=recipe,
         digests=digests,
         constraints=required,
         keep=batch.keep,
+        immutable=batch.immutable,
+        replace=batch.replace,
         base=base,
         checked=checked,
     )
@@ -184,7 +187,8 @@ def build(  # noqa: PLR0913  # each is a choice of its own
     stores: Iterable[Store],
     *,
     keep: int = DEFAULT_KEEP,
-    locked: bool = False,
+    immutable: Collection[str] = DEFAULT_IMMUTABLE,
+    replace: bool = False,
     check: Check = lambda _: None,
     plan_file: PlanFile | None = None,
     on_plan: OnPlan = lambda _: None,
@@ -193,7 +197,8 @@ def build(  # noqa: PLR0913  # each is a choice of its own
     r"""Build models, each after its base, independent ones in parallel, and verify them.
 
     A model that is up to date is not touched. If one fails, those based on it are skipped, and the others still built.
-    If the lock rules one out beforehand, nothing is built.
+    If the lock rules one out beforehand, nothing is built, and nothing on any store if a different model would be
+    replaced under an immutable tag.
 
     >>> from pathlib import Path
     >>> import modelfile
@@ -208,7 +213,8 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         targets: The models to build, each with a name.
         stores: The stores to build them on.
         keep: The number of backups that a tag may have.
-        locked: Whether the lock has to record all that the builds depend on.
+        immutable: The patterns of immutable tags.
+        replace: Whether to replace a different model under an immutable tag; it is backed up unless `keep` is 0.
         check: Called with each target first; raises an InputError if it cannot be built.
         plan_file: The plan that the builds have to follow.
         on_plan: Called with each plan before it is executed; an exception from it stops that build.
@@ -219,17 +225,44 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         `Skipped`.
 
     Raises:
-        StaleLock: `locked` is given, and the lock does not record what is to be built.
         UsageError: Models are based on one another in a circle, or two have one name.
         VerificationError: A plan differs from the plan file.
     """
-    batch = _Batch(targets, keep=keep, locked=locked, check=check, events=events, plan_file=plan_file)
+    batch = _Batch(
+        targets,
+        keep=keep,
+        immutable=immutable,
+        check=check,
+        events=events,
+        replace=replace,
+        plan_file=plan_file,
+    )
     prepared = [(store, _prepare_all(batch, store)) for store in stores]
     if plan_file:
         for outcome in (outcome for _, outcomes in prepared for outcome in outcomes.values()):
             _follow(outcome, plan_file)
-    built = (_build_all(batch, store, outcomes, on_plan) for store, outcomes in prepared)
-    return tuple(outcome for outcomes in built for outcome in outcomes.values())
+    if not replace and (rejected := refused(_reject_replacements(prepared), WouldReplace)):
+        return rejected
+    return tuple(chain.from_iterable(_build_all(batch, store, outcomes, on_plan) for store, outcomes in prepared))
+
+
+def _reject_replacements(
+    prepared: Iterable[tuple[Store, Mapping[ModelName, Outcome[_Prepared]]]],
+) -> tuple[Outcome[Plan], ...]:
+    """Return all outcomes; where the lock rules out a model, nothing is built that could replace another one."""
+    plans = ([_plan_of(outcome) for outcome in outcomes.values()] for _, outcomes in prepared)
+    checked = (of if refused(of, VerificationError) else reject_replacements(of) for of in plans)
+    return tuple(chain.from_iterable(checked))
+
+
+def reject_replacements(outcomes: Iterable[Outcome[Plan]]) -> tuple[Outcome[Plan], ...]:
+    """Return outcomes where a plan that would replace a different model under an immutable tag is a failure."""
+    return tuple(
+        Failed(name=outcome.name, store=outcome.store, error=error)
+        if isinstance(outcome, Succeeded) and (error := outcome.result.replacement())
+        else outcome
+        for outcome in outcomes
+    )
 
 
 def _follow(outcome: Outcome[_Prepared], plan_file: PlanFile) -> None:
@@ -241,9 +274,9 @@ def _follow(outcome: Outcome[_Prepared], plan_file: PlanFile) -> None:
 
 def _build_all(
     batch: _Batch, store: Store, prepared: Mapping[ModelName, Outcome[_Prepared]], on_plan: OnPlan
-) -> Mapping[ModelName, Outcome[Built]]:
+) -> Collection[Outcome[Built]]:
     graph, plan_file = batch.graph, batch.plan_file
-    if ruled_out := refused(prepared):
+    if ruled_out := refused(prepared.values(), VerificationError):
         return ruled_out
 
     def approve(plan: Plan) -> None:
@@ -255,13 +288,13 @@ def _build_all(
         def on_progress(now: Progress) -> None:
             if interrupted.is_set():
                 raise KeyboardInterrupt
-            batch.events(now if len(graph.names) == 1 else replace(now, status=f"{name}: {now.status}"))
+            batch.events(now if len(graph.names) == 1 else with_changes(now, status=f"{name}: {now.status}"))
 
         outcome = prepared[name]
         if isinstance(outcome, Failed):
             raise outcome.error
         ready = cast("Succeeded[_Prepared]", outcome).result  # one whose base failed is never begun
         planned = None if ready.request.base else ready.plan
-        return build_one(replace(ready.request, base=None), store, on_progress, approve, planned)
+        return build_one(with_changes(ready.request, base=None), store, on_progress, approve, planned)
 
-    return build_all(graph, store.location, build_named, on_interrupt=store.interrupt)
+    return build_all(graph, store.location, build_named, on_interrupt=store.interrupt).values()

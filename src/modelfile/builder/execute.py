@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
 from typing import Final, assert_never
 
-from modelfile.builder.constraints import NO_CONSTRAINTS, RENEW, PinConstraints, check_pin
+from modelfile.builder.constraints import NO_CONSTRAINTS, PinConstraints, check_pin
 from modelfile.builder.forecast import is_opaque, observe
 from modelfile.builder.plan import (
     Backup,
@@ -30,6 +31,7 @@ from modelfile.catalog.versions import release
 from modelfile.errors import ModelfileError, NotFound, VerificationError
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import name_lock
+from modelfile.library import is_immutable, would_replace
 from modelfile.names import ModelName
 from modelfile.recipe.model import fingerprint
 from modelfile.recipe.recipe import Recipe
@@ -44,7 +46,6 @@ _REMOVAL_TIMEOUT: Final = 5.0
 """Seconds to wait for the removal of a staging tag when a build fails."""
 PUBLISH_TIMEOUT: Final = 10.0
 """Seconds after which a build elsewhere that has created its model and not published it counts as killed."""
-_REPIN: Final = "remove its entry from mf.lock, then run `mf pin` with this server"
 _POLL: Final = 0.1
 """Interval, in seconds, of looks at the other builds."""
 
@@ -63,6 +64,10 @@ class BuildRequest:
     """The number of previous models of the name to keep."""
     base: Plan | None = None
     """The plan of the base, if it is still to be built from the same project; this request can then only be planned."""
+    immutable: tuple[str, ...] = ()
+    """The patterns of immutable tags."""
+    replace: bool = False
+    """True if a different model under an immutable tag is to be replaced."""
     checked: bool = False
     """True if the headers of the local files were checked."""
 
@@ -92,6 +97,12 @@ class Built:
     def unchanged(self) -> bool:
         """True if the name has the same manifest as before."""
         return _same(self.created, self.plan.existing)
+
+    @property
+    def replaced(self) -> str | None:
+        """The fingerprint of the different model that an immutable tag had before."""
+        existing = self.plan.existing if self.plan.replaces is not False else None
+        return existing.fingerprint if existing and existing.fingerprint != self.created.fingerprint else None
 
     @property
     def rewritten(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -138,15 +149,22 @@ def prepare(request: BuildRequest, store: Store, snapshot: Snapshot) -> Plan:
         blobs=frozenset(digests.values()),
         observed=observed,
     )
-    constraints, keep = request.constraints, request.keep
-    planned = plan(request.name, recipe, digests, state, constraints=constraints, keep=keep)
+    make = partial(
+        plan,
+        request.name,
+        recipe,
+        digests,
+        constraints=request.constraints,
+        keep=request.keep,
+        immutable=request.immutable,
+    )
+    planned = make(state)
     if planned.nothing_to_do or not digests:
         return planned
     if not request.checked:
         check_weights(recipe.model_files, recipe.adapters, recipe.drafts, release(version))
     blobs = frozenset(digest for digest in {*digests.values()} if store.has_blob(digest))
-    state = replace(state, blobs=blobs, sizes={path: size_of(path) for path in digests})
-    return plan(request.name, recipe, digests, state, constraints=constraints, keep=keep)
+    return make(replace(state, blobs=blobs, sizes={path: size_of(path) for path in digests}))
 
 
 def _pending_base(base: Plan) -> StoredModel | None:
@@ -181,6 +199,7 @@ def build(
         InputError: The recipe has neither a base nor files, or a local file cannot be read or changes while it is read.
         ServerError: The store could not do it.
         VerificationError: The base or the created model is not the pinned one, or not the expected one.
+        WouldReplace: The tag is immutable and has a different model.
     """
     planned = planned or prepare(request, store, Snapshot(store))
     if not planned.steps and planned.existing:
@@ -189,13 +208,20 @@ def build(
     with name_lock(staging_name(request.name).full, str(store.location), events, f"build of {request.name}"):
         planned = prepare(request, store, Snapshot(store))  # another build may have ended since
         approve(planned)
+        _check_replacement(request, planned)
         if planned.pull:
             pull_base(planned.pull.base, store, events)
             planned = prepare(request, store, Snapshot(store))
             if planned.pull:
                 raise missing_after("pulled", planned.pull.base, store.location)
+            _check_replacement(request, planned)
         with _staging(planned, store) as staging:
             return _execute(request, planned, staging, store, events)
+
+
+def _check_replacement(request: BuildRequest, planned: Plan, created: str | None = None) -> None:
+    if not request.replace and (error := planned.replacement(created)):
+        raise error
 
 
 @contextlib.contextmanager
@@ -232,11 +258,16 @@ def _execute(request: BuildRequest, planned: Plan, staging: ModelName, store: St
             case Create(recipe, digests):
                 store.create(staging, recipe, digests, events)
                 created = _verify_created(request, planned, store.find(staging), store)
+                _check_replacement(request, planned, created.fingerprint)
                 killed = _wait(request.name, store, events)
             case Backup(current):
                 backup = None if _same(created, planned.existing) else back_up(current, store, request.keep)
             case Publish(name):
-                published, concurrent_build = replace_tag(staging, name, store, previous_digest=planned.previous_digest)
+                approve = partial(_check_concurrent, request, planned, created, store)
+                previous = planned.previous_digest
+                published, concurrent_build = replace_tag(
+                    staging, name, store, previous_digest=previous, approve=approve
+                )
                 created = _verify_published(created, published)
             case _:
                 assert_never(step)
@@ -259,14 +290,7 @@ def _warning(request: BuildRequest, planned: Plan, created: StoredModel) -> str:
     locked, version = request.constraints, planned.version
     if locked.version in (None, version) or locked.model in (None, created.fingerprint):
         return ""
-    what = f"Ollama {version} creates another model from these weights than the {locked.version} of mf.lock"
-    return f"{what}; {_REPIN} to pin that one"
-
-
-def _way_on(request: BuildRequest, planned: Plan) -> str:
-    """Return what to do about a model that is not the pinned one: another version of Ollama may build that."""
-    pinned = request.constraints.version
-    return f"use Ollama {pinned}, or {_REPIN}" if pinned not in (None, planned.version) else RENEW
+    return f"Ollama {version} creates another model from these weights than the {locked.version} of mf.lock"
 
 
 def _wait(name: ModelName, store: Store, events: Events) -> tuple[ModelName, ...]:
@@ -284,6 +308,21 @@ def _wait(name: ModelName, store: Store, events: Events) -> tuple[ModelName, ...
     return ()
 
 
+def _check_concurrent(
+    request: BuildRequest, planned: Plan, created: StoredModel | None, store: Store, current: ListedModel
+) -> None:
+    """Check that no other build has published a different model under an immutable tag since the plan was made."""
+    if (
+        request.replace
+        or current.digest == planned.previous_digest
+        or not is_immutable(request.name, request.immutable)
+    ):
+        return
+    found = store.find(current.name)
+    if created and found and found.fingerprint != created.fingerprint:
+        raise would_replace(request.name, store.location, found.fingerprint, created.fingerprint)
+
+
 def _same(created: StoredModel | None, existing: StoredModel | None) -> bool:
     """Return whether a build gave the existing model; for local weights, this is not always known before."""
     return created is not None and existing is not None and created.digest == existing.digest
@@ -297,7 +336,7 @@ def _verify_created(request: BuildRequest, planned: Plan, created: StoredModel |
     recipe, digests = request.recipe, request.digests
     verify(request.name, recipe, digests, planned, created.model)
     if locked := request.constraints.locked_fingerprint(planned.version):
-        check_pin(f"the fingerprint of {request.name}", locked, created.fingerprint, _way_on(request, planned))
+        check_pin(f"the fingerprint of {request.name}", locked, created.fingerprint)
     remember_model(manifest_key(store.location, planned.version, created.digest), created.model, created.fingerprint)
     if is_opaque(recipe):
         key = _observation_key(recipe, digests, planned.base, store.location, planned.version)

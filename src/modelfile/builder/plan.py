@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from modelfile.builder.constraints import NO_CONSTRAINTS, RENEW, PinConstraints, check_pin
+from modelfile.builder.constraints import NO_CONSTRAINTS, PinConstraints, check_pin
 from modelfile.builder.forecast import is_opaque, predict
-from modelfile.errors import InputError
+from modelfile.errors import InputError, WouldReplace
+from modelfile.library import is_immutable, would_replace
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Recipe
@@ -18,7 +19,6 @@ from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, f
 
 if TYPE_CHECKING:
     from modelfile.differ import Change
-    from modelfile.lockfile.drift import Drift
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +128,28 @@ class Plan:
     """True if the model of the name is up to date."""
     pending: str = ""
     """The event after which more is known, as a clause."""
-    stale: tuple[Drift, ...] = ()
-    """Reasons for which the lock is stale for the Modelfile; it is built nevertheless."""
+    replaces: bool | None = False
+    """True if it replaces a different model under an immutable tag; None if that is known only once it is created."""
 
     @property
     def pull(self) -> Pull | None:
         """The pull that it begins with; after it, the build is planned again."""
         return next((step for step in self.steps if isinstance(step, Pull)), None)
 
+    def replacement(self, created: str | None = None) -> WouldReplace | None:
+        """Return the error if the build replaces a different model under an immutable tag, and that is known.
 
-def plan(
+        Args:
+            created: The fingerprint of the created model; None before it is created.
+        """
+        new = created or self.expected_fingerprint
+        old = self.existing.fingerprint if self.existing else self.previous_digest
+        if self.replaces is False or not old or not new or old == new:
+            return None
+        return would_replace(self.name, self.location, old, new)
+
+
+def plan(  # noqa: PLR0913  # each is a choice of its own
     name: ModelName,
     recipe: Recipe,
     digests: Mapping[Path, str],
@@ -145,6 +157,7 @@ def plan(
     *,
     constraints: PinConstraints = NO_CONSTRAINTS,
     keep: int = 0,
+    immutable: Collection[str] = (),
 ) -> Plan:
     """Return the plan of a build.
 
@@ -155,6 +168,7 @@ def plan(
         state: The state of the store.
         constraints: What the lock requires.
         keep: The number of previous models of the name to keep.
+        immutable: The patterns of immutable tags.
 
     Raises:
         InputError: The recipe has neither a base nor files.
@@ -165,8 +179,8 @@ def plan(
     for path, digest in constraints.files.items():
         check_pin(f"`{path}`", digest, digests[path])
     if constraints.base and state.base and not state.base_pending:
-        hint = f"build it from `{constraints.maker}` first, or {RENEW}" if constraints.maker else RENEW
-        check_pin(str(state.base.name), constraints.base, state.base.fingerprint, hint)
+        alternative = f"build it from `{constraints.maker}` first, or " if constraints.maker else ""
+        check_pin(str(state.base.name), constraints.base, state.base.fingerprint, alternative)
     locked = constraints.locked_fingerprint(state.version)
     expected = predict(recipe, digests, state.base.model if state.base else None, state.observed)
     expected_fingerprint = fingerprint(expected) if expected else None
@@ -175,11 +189,13 @@ def plan(
     if locked and locked != expected_fingerprint:
         expected, expected_fingerprint = None, locked
     nothing_to_do = state.existing is not None and state.existing.fingerprint == expected_fingerprint
+    listed = find_listed(name, state.listed)
+    replaces = None if listed and not nothing_to_do and is_immutable(name, immutable) else False
     return Plan(
         name=name,
         location=state.location,
         version=state.version,
-        previous_digest=listed.digest if (listed := find_listed(name, state.listed)) else None,
+        previous_digest=listed.digest if listed else None,
         existing=state.existing,
         base=state.base,
         steps=(
@@ -191,7 +207,7 @@ def plan(
         changes=() if nothing_to_do or not state.existing else _changes(state.existing.model, expected),
         nothing_to_do=nothing_to_do,
         pending="" if expected or nothing_to_do else _pending(recipe, state),
-        stale=constraints.stale,
+        replaces=True if replaces is None and expected_fingerprint else replaces,
     )
 
 

@@ -15,17 +15,16 @@ from modelfile.addresses import ServerAddress
 from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, UsageError, VerificationError
-from modelfile.filesystem import MAX_JSON, read_file, real_path
+from modelfile.filesystem import MAX_JSON, read_file
 from modelfile.names import ModelName
-from modelfile.project.discovery import is_stream
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.stores.ollama.wire import create_request
 from modelfile.stores.protocol import StoredModel, StoreLocation
 
 VERSION: Final = 1
-_UNCOMPARED: Final = {"nothing_to_do", "changes", "pending", "stale"}
-"""Keys of a plan that depend on the cache or the lock, and not on what is to be done."""
+_BY_CACHE: Final = {"nothing_to_do", "changes", "replaces", "pending"}
+"""Keys of a plan that depend on the cache."""
 _WIDTH: Final = 80
 """Characters of a long text that a message shows."""
 _AGAIN: Final = "write it again with --plan-out"
@@ -48,8 +47,8 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "steps": [_step(step, plan.version) for step in plan.steps],
         "expected_fingerprint": plan.expected_fingerprint,
         "changes": changes,
+        "replaces": plan.replaces,
         "pending": plan.pending or None,
-        "stale": [drift.as_json() for drift in plan.stale],
     }
 
 
@@ -99,11 +98,12 @@ def _is_plan(content: bytes) -> bool:
     return isinstance(found, dict) and {"version", "keep", "models", "plans"} <= found.keys()
 
 
-def dumps(targets: Iterable[Target], plans: Iterable[Plan], folder: Path, keep: int) -> str:
+def dumps(targets: Iterable[Target], plans: Iterable[Plan], folder: Path, *, keep: int, replace: bool) -> str:
     """Return the text of a plan file in a folder: the models to build, and their plans."""
     content = {
         "version": VERSION,
         "keep": keep,
+        "replace": replace,
         "models": [
             {"name": str(target.named), "modelfile": _from(folder, target.path), "quantize": target.quantize}
             for target in targets
@@ -115,10 +115,7 @@ def dumps(targets: Iterable[Target], plans: Iterable[Plan], folder: Path, keep: 
 
 
 def _from(folder: Path, path: Path) -> str:
-    start, path = (
-        real_path(folder),
-        real_path(path.parent) / path.name,
-    )  # the Modelfile's own folder counts, not a link's
+    start, path = folder.resolve(), path.parent.resolve() / path.name  # the Modelfile's own folder counts, not a link's
     return Path(os.path.relpath(path, start) if path.drive == start.drive else path).as_posix()
 
 
@@ -133,9 +130,7 @@ def _model(item: Any, folder: Path) -> _Model:
     match item:
         case {"name": str(name), "modelfile": str(path), "quantize": str(kind)} if "\0" not in path:
             os.fsencode(path)  # raises a ValueError if no file can have that name
-            at = Path(os.path.normpath(real_path(folder) / path))
-            if is_stream(str(at)):
-                raise ValueError
+            at = Path(os.path.normpath(folder.resolve() / path))
             return _Model(name=ModelName.parse(name), path=at, quantize=kind)
         case _:
             raise ValueError
@@ -151,6 +146,12 @@ def _keep(value: Any) -> int:
             raise ValueError
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
 def _not_a_plan(path: Path) -> InputError:
     return InputError(f"`{path}` is not a plan", hint=_AGAIN)
 
@@ -162,6 +163,8 @@ class PlanFile:
     """The servers that they are for."""
     keep: int
     """The number of previous models of a tag to keep."""
+    replace: bool
+    """True if different models under immutable tags are to be replaced."""
 
     def __init__(self, path: Path) -> None:
         """Read the file.
@@ -178,7 +181,7 @@ class PlanFile:
             self._plans = {(str(plan["name"]), str(plan["host"])): plan for plan in content["plans"]}
             self._models = [_model(item, path.parent) for item in content["models"]]
             self.hosts = tuple(ServerAddress.from_url(url) for url in dict.fromkeys(url for _, url in self._plans))
-            self.keep = _keep(content["keep"])
+            self.keep, self.replace = _keep(content["keep"]), _flag(content["replace"])
         except (ValueError, RecursionError, TypeError, KeyError, UsageError) as error:
             raise _not_a_plan(path) from error
 
@@ -231,10 +234,10 @@ class PlanFile:
 
 
 def _comparable(plan: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a plan without the keys that are not compared, and without the fingerprint if one of both lacks it."""
+    """Return a plan without all that depends on the cache, and without the fingerprint if one of both lacks it."""
     known = plan.get("expected_fingerprint") and other.get("expected_fingerprint")
     return {
-        key: value for key, value in plan.items() if key not in _UNCOMPARED and (key != "expected_fingerprint" or known)
+        key: value for key, value in plan.items() if key not in _BY_CACHE and (key != "expected_fingerprint" or known)
     }
 
 

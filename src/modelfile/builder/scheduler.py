@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass
 from queue import SimpleQueue
 from time import monotonic
 from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 
-from modelfile.errors import ModelfileError, VerificationError
+from modelfile.errors import ModelfileError
 from modelfile.names import ModelName
 from modelfile.project.graph import Graph
 from modelfile.stores.protocol import StoreLocation
@@ -101,17 +101,17 @@ def build_all(
     }
 
 
-def refused(planned: Mapping[ModelName, Outcome[Any]]) -> dict[ModelName, Failed | Skipped] | None:
-    """Return the outcomes of a project if the lock rules out a model of it: nothing is built; else None."""
-    for name, outcome in planned.items():
-        if isinstance(outcome, Failed) and isinstance(outcome.error, VerificationError):
-            return {
-                other: Skipped(name=other, store=was.store, because=name, ruled_out=True)
-                if isinstance(was, Succeeded)
-                else was
-                for other, was in planned.items()
-            }
-    return None
+def refused(planned: Collection[Outcome[Any]], kind: type[ModelfileError]) -> tuple[Failed | Skipped, ...]:
+    """Return the outcomes of models if one of them is ruled out by a kind of error: nothing is built; else nothing."""
+    for ruled_out in planned:
+        if isinstance(ruled_out, Failed) and isinstance(ruled_out.error, kind):
+            return tuple(
+                Skipped(name=outcome.name, store=outcome.store, because=ruled_out.name, ruled_out=True)
+                if isinstance(outcome, Succeeded)
+                else outcome
+                for outcome in planned
+            )
+    return ()
 
 
 def _outcome(name: ModelName, store: StoreLocation, build: Callable[[], _Result]) -> Outcome[_Result]:

@@ -15,14 +15,16 @@ import typer
 from modelfile.addresses import ServerAddress
 from modelfile.cli.options import (
     AsJson,
+    Replace,
     address_of,
+    agree,
     load_project,
     open_planned,
     opener,
     print_for_build,
     warn_of_newer_locks,
 )
-from modelfile.errors import ExitCode, UsageError
+from modelfile.errors import ExitCode, UsageError, WouldReplace
 from modelfile.events import Events
 from modelfile.filesystem import write_atomic
 from modelfile.project import DEFAULT_KEEP
@@ -33,6 +35,7 @@ from modelfile.report.progress import progress
 from modelfile.report.terminal import current
 
 if TYPE_CHECKING:
+    from modelfile.builder.execute import Built
     from modelfile.builder.plan import Plan
     from modelfile.builder.planfile import PlanFile
     from modelfile.builder.scheduler import Outcome
@@ -72,42 +75,40 @@ def build(  # noqa: PLR0913  # the command's options
         int | None,
         typer.Option(metavar="N", min=0, help=f"Number of backups to keep of the tag; default: {DEFAULT_KEEP}."),
     ] = None,
-    locked: Annotated[
-        bool, typer.Option("--locked", help="Fail if mf.lock does not record what is to be built.")
-    ] = False,
+    replace: Replace = False,
     as_json: AsJson = False,
 ) -> None:
     """Build models from Modelfiles on an Ollama server, and verify them.
 
     Does nothing if the model is already up to date. Without NAME, builds all models that mf.toml lists; without TAG,
     the tag that mf.toml lists. Each model is built after its base. If one fails, the others are still built, except
-    those based on it. If mf.lock rules one out beforehand, nothing is built. A Modelfile that has changed since
-    `mf pin` is built with a warning; --locked fails instead, before anything is asked of a server.
+    those based on it. If mf.lock rules one out beforehand, nothing is built. Asks before a different model is
+    replaced under an immutable tag, such as v1.2.
 
-    With --json: {"name", "host", "fingerprint", "digest", "ollama", "built", "backup", "concurrent_build",
-    "rewritten", "stale"}; for a plan {"name", "host", "ollama", "nothing_to_do", "existing", "base", "steps",
-    "expected_fingerprint", "changes", "pending", "stale"}; stale has the reasons for which mf.lock is out of date, as
-    `mf pin --check` prints them. Unless a single NAME and server are given, a list, bases first, with
-    {"name", "host", "error"} for failures and {"name", "host", "skipped"} for models that were not attempted.
+    With --json: {"name", "host", "fingerprint", "digest", "ollama", "built", "backup", "replaced",
+    "concurrent_build", "rewritten"}; for a plan {"name", "host", "ollama", "nothing_to_do", "existing", "base",
+    "steps", "expected_fingerprint", "changes", "replaces", "pending"}. Unless a single NAME and server are given, a
+    list, bases first, with {"name", "host", "error"} for failures and {"name", "host", "skipped"} for models that were
+    not attempted.
     """
     only_plan = dry_run or plan_out is not None
     if exit_code and not dry_run:
         raise UsageError("--exit-code needs --dry-run")
     if plan is not None:
-        _check_plan_options(only_plan=only_plan, others=bool(file or quantize or latest or keep is not None))
+        _check_plan_options(only_plan=only_plan, others=bool(file or quantize or latest or replace or keep is not None))
     if plan_out is not None:
         _check_plan_out(plan_out, file)
     project = load_project()
     plan_file = _load_plan(plan) if plan is not None else None
     if plan_file:
-        targets, keep = plan_file.targets(project, names), plan_file.keep
+        targets, keep, replace = plan_file.targets(project, names), plan_file.keep, plan_file.replace
     else:
         targets = _targets(project, names or [], file, latest=latest, quantize=quantize)
         keep = project.config.keep if keep is None else keep
     addresses = _addresses(host, plan_file)
     warn_of_newer_locks(targets)
     several, confirmed = len(names or ()) != 1 or len(addresses) > 1, bool(host) or plan_file is None
-    request = _Options(targets, addresses, keep, as_json=as_json, several=several, confirmed=confirmed, locked=locked)
+    request = _Options(targets, addresses, keep, replace=replace, as_json=as_json, several=several, confirmed=confirmed)
     if only_plan:
         complete = _plan(request, project, plan_out)
         raise typer.Exit(ExitCode.FINDINGS if exit_code and not complete else ExitCode.CLEAN)
@@ -123,21 +124,22 @@ class _Options:
     addresses: tuple[ServerAddress, ...]
     keep: int
     _: KW_ONLY
+    replace: bool
     as_json: bool
     several: bool
     """True to print a list of results."""
     confirmed: bool
     """True if the user has named the servers, not only a plan."""
-    locked: bool
-    """True if mf.lock has to record what is to be built."""
 
 
 def _check_plan_options(*, only_plan: bool, others: bool) -> None:
     if only_plan:
         raise UsageError("--plan cannot be used with --dry-run or --plan-out")
     if others:
-        message = "--plan cannot be used with --file, --quantize, --latest or --keep, which are part of the plan"
-        raise UsageError(message, hint="write another plan with --plan-out")
+        raise UsageError(
+            "--plan cannot be used with --file, --quantize, --latest, --keep or --replace, which are part of the plan",
+            hint="write another plan with --plan-out",
+        )
 
 
 def _check_plan_out(path: str, file: str | None) -> None:
@@ -204,25 +206,30 @@ def _checker(project: Project) -> Callable[[Target], None]:
 
 def _plan(request: _Options, project: Project, out: str | None) -> bool:
     """Make plans, print them and write them; return whether there is nothing to do."""
-    from modelfile.builder.api import plan
+    from modelfile.builder.api import plan, reject_replacements
     from modelfile.builder.planfile import check_replaceable, dumps, plan_as_json
     from modelfile.builder.scheduler import Succeeded
-    from modelfile.report.plans import print_plans, print_stale
+    from modelfile.report.plans import print_plans
 
     terminal = current.get()
     if out is not None:
         check_replaceable(Path(out))
     with _stores(request, "planning") as (stores, events):
         outcomes = plan(
-            request.targets, stores, keep=request.keep, locked=request.locked, check=_checker(project), events=events
+            request.targets,
+            stores,
+            keep=request.keep,
+            immutable=project.config.immutable,
+            check=_checker(project),
+            events=events,
         )
+    if out is not None and not request.replace:
+        outcomes = reject_replacements(outcomes)
     _raise_single(outcomes, request)
     plans = [outcome.result for outcome in outcomes if isinstance(outcome, Succeeded)]
-    for planned in plans:
-        print_stale(planned, terminal)
     complete = len(plans) == len(outcomes)
     if out is not None and complete:
-        text = dumps(request.targets, plans, Path(out).parent, request.keep)
+        text = dumps(request.targets, plans, Path(out).parent, keep=request.keep, replace=request.replace)
         write_atomic(Path(out), text.encode())
     if request.as_json:
         _print_json(outcomes, plan_as_json, request)
@@ -240,32 +247,38 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
 
 def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> None:
     from modelfile.builder.api import build
-    from modelfile.builder.scheduler import Succeeded
+    from modelfile.builder.scheduler import Failed, Succeeded
     from modelfile.report.json_output import built_as_json
-    from modelfile.report.plans import print_built, print_outcomes, print_plan, print_stale
+    from modelfile.report.plans import print_built, print_outcomes, print_plan
 
     terminal = current.get()
     printing = Lock()  # models are built in parallel
 
     def on_plan(plan: Plan) -> None:
-        with printing:
-            print_stale(plan, terminal)
         if not request.as_json and not terminal.quiet and not plan.nothing_to_do:
             with printing:
                 print_plan(plan, terminal, err=True)
 
-    title = "building" if request.several else f"building {request.targets[0].named}"
-    with _stores(request, title) as (stores, events):
-        outcomes = build(
-            request.targets,
-            stores,
-            keep=request.keep,
-            locked=request.locked,
-            check=_checker(project),
-            plan_file=plan_file,
-            on_plan=on_plan,
-            events=events,
-        )
+    def build_all(*, replace: bool) -> tuple[Outcome[Built], ...]:
+        title = "building" if request.several else f"building {request.targets[0].named}"
+        with _stores(request, title) as (stores, events):
+            return build(
+                request.targets,
+                stores,
+                keep=request.keep,
+                immutable=project.config.immutable,
+                replace=replace,
+                check=_checker(project),
+                plan_file=plan_file,
+                on_plan=on_plan,
+                events=events,
+            )
+
+    outcomes = build_all(replace=request.replace)
+    errors = [outcome.error for outcome in outcomes if isinstance(outcome, Failed)]
+    rejected = [error for error in errors if isinstance(error, WouldReplace)]
+    if rejected and not plan_file and agree(rejected, as_json=request.as_json):
+        outcomes = build_all(replace=True)
     _raise_single(outcomes, request)
     for outcome in outcomes:
         if isinstance(outcome, Succeeded) and (warning := outcome.result.warning):

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.options import AsJson, Host, load_project, open_store
+from modelfile.cli.options import AsJson, Host, Replace, load_project, open_store, with_consent
 from modelfile.library import copy
 from modelfile.report.json_output import print_json
+from modelfile.report.models import describe_backup
 from modelfile.report.terminal import current
 
 
@@ -17,24 +18,30 @@ def cp(
     destination: Annotated[str, typer.Argument(metavar="DESTINATION", help="New name, with a tag.")],
     host: Host = None,
     *,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace another model; it is backed up for `mf rollback`.")
-    ] = False,
+    replace: Replace = False,
     as_json: AsJson = False,
 ) -> None:
     """Copy a model to another name; this takes no disk space.
+
+    If DESTINATION has another model, asks before it is replaced.
 
     With --json: {"source", "destination", "digest", "copied", "backup"}; backup is the alias of the model that was
     replaced, or null.
     """
     keep = load_project().config.keep
     with open_store(host) as store:
-        done = copy(source, destination, store, replace=force, keep=keep)
+        done = with_consent(
+            lambda agreed: copy(source, destination, store, replace=agreed, keep=keep),
+            replace=replace,
+            as_json=as_json,
+        )
     terminal = current.get()
     if as_json:
         names = {"source": str(done.source), "destination": str(done.destination), "digest": done.digest}
         print_json({**names, "copied": done.copied, "backup": str(done.backup) if done.backup else None}, terminal)
     elif done.copied:
         terminal.print(f"{done.source} -> {done.destination}")
+        if done.backup:
+            terminal.print(f"  {describe_backup(done.destination, done.backup)}")
     else:
         terminal.print(f"{done.destination} is already the same as {done.source}")

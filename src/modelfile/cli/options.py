@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, TypeVar
 
 import typer
 
-from modelfile.errors import InputError, UsageError
+from modelfile.errors import InputError, UsageError, WouldReplace
 from modelfile.report.terminal import current
 
 if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
@@ -26,6 +26,8 @@ Host: TypeAlias = Annotated[
     str | None,
     typer.Option("--host", metavar="URL", help="Ollama server; default: $OLLAMA_HOST or http://127.0.0.1:11434."),
 ]
+_Result = TypeVar("_Result")
+
 Paths: TypeAlias = Annotated[
     list[str] | None, typer.Argument(help="Modelfiles, folders to search, or - for standard input.")
 ]
@@ -34,6 +36,10 @@ ConfigFile: TypeAlias = Annotated[
 ]
 Isolated: TypeAlias = Annotated[bool, typer.Option("--isolated", help="Read no configuration.")]
 
+
+Replace: TypeAlias = Annotated[
+    bool, typer.Option("--replace", help="Replace another model without asking, also that of an immutable tag.")
+]
 
 OpenStore: TypeAlias = "Callable[[ServerAddress], AbstractContextManager[Store]]"
 """Function that opens the store of a server."""
@@ -61,8 +67,8 @@ def load_project(config: str | None = None, *, isolated: bool | None = None) -> 
     """Return the project of the current folder, without reading anything yet."""
     from modelfile.project.project import Project
 
-    terminal, path = current.get(), Path(config) if config is not None else None
-    return Project(config=path, isolated=isolated, stdin=terminal.stdin.buffer, warn=terminal.print_warning)
+    path = Path(config) if config is not None else None
+    return Project(config=path, isolated=isolated, stdin=current.get().stdin.buffer)
 
 
 def address_of(host: str | None) -> ServerAddress:
@@ -97,6 +103,36 @@ def open_planned(address: ServerAddress) -> AbstractContextManager[Store]:
     if opened is not _open_server or address == configured:
         return opened(address)
     return _open_server(address, withheld=f"only the plan names this server: pass `--host {address}` to confirm it")
+
+
+def with_consent(act: Callable[[bool], _Result], *, replace: bool, as_json: bool) -> _Result:
+    """Do what may replace another model, with `replace` or else only after a question on the terminal.
+
+    Args:
+        act: Does it; its argument is whether to replace another model. It raises WouldReplace if not.
+        replace: Whether the user has agreed already.
+        as_json: Whether a program reads the output, so that nothing is asked.
+
+    Raises:
+        WouldReplace: Nobody can be asked, or the answer is no.
+    """
+    try:
+        return act(replace)
+    except WouldReplace as error:
+        if not agree([error], as_json=as_json):
+            raise
+        return act(True)  # noqa: FBT003  # its only argument
+
+
+def agree(errors: Sequence[WouldReplace], *, as_json: bool) -> bool:
+    """Return whether the user agrees to replace models; without a terminal, nobody is asked."""
+    terminal = current.get()
+    if as_json or not terminal.stdin.isatty():
+        return False
+    *others, last = (error.message for error in errors)
+    for message in others:
+        terminal.print(message, err=True)
+    return terminal.confirm(f"{last}; replace {'them' if others else 'it'}?")
 
 
 def print_for_build(target: Target, found: tuple[Diagnostic, ...]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.options import AsJson, Host, open_store
+from modelfile.cli.options import AsJson, Host, Replace, load_project, open_store, with_consent
 from modelfile.errors import UsageError
 from modelfile.library import backups
 from modelfile.library import rollback as roll_back
@@ -24,12 +24,13 @@ def rollback(
     ] = None,
     host: Host = None,
     *,
+    replace: Replace = False,
     only_list: Annotated[bool, typer.Option("--list", help="List the backups; change nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Restore the previous model of a tag; a second rollback undoes the first.
 
-    A model that was replaced with --keep 0 has no backup.
+    A model that was replaced with --keep 0 has no backup. If the tag is immutable, asks before its model is replaced.
 
     With --json: {"name", "digest", "fingerprint", "previous", "backup"}, where previous is the digest before the
     rollback and backup its alias; with --list, a list of {"name", "digest", "size", "modified", "fingerprint",
@@ -48,10 +49,18 @@ def rollback(
             else:
                 terminal.print_note(f"no backups of {ModelName.parse(name)} on {store.location}")
             return
-        done = roll_back(name, store, to)
+        immutable = load_project().config.immutable
+        done = with_consent(
+            lambda agreed: roll_back(name, store, to, immutable=immutable, replace=agreed),
+            replace=replace,
+            as_json=as_json,
+        )
     if as_json:
         digests = {"digest": done.digest, "fingerprint": done.fingerprint, "previous": done.previous}
         print_json({"name": str(done.name), **digests, "backup": str(done.backup) if done.backup else None}, terminal)
+        return
+    if done.previous == done.digest:
+        terminal.print(f"{done.name} is already {done.digest}")
         return
     terminal.print(f"{done.name} is again {done.digest}")
     restored = f"backed up {age(terminal.clock.now(), done.since.modified)}" if done.since else ""

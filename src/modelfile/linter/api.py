@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.errors import InputError, ModelfileHasErrors
@@ -19,9 +18,7 @@ from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.syntax.modelfile import Modelfile, parse
 
-_ON_LOCK: Final = ("missing-from-lock", "stale-lock")
-_CHECKED_BY_BUILD: Final = ("unusable-weights",)
-"""Rules that a build does not need: it checks the same by the version of its server."""
+_ON_LOCK = ("missing-from-lock", "stale-lock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +190,7 @@ def reject_errors(
         InputError: It cannot be read.
         ModelfileHasErrors: It has errors.
     """
-    rules = tuple(rule for rule in settings.rules if rule.name not in _CHECKED_BY_BUILD)
-    result = lint_target(target, replace(settings, rules=rules), has_folder=True)
+    result = lint_target(target, settings, has_folder=True)
     found = tuple(
         found for found in result.diagnostics if found.severity is not Severity.INFO and found.name not in _ON_LOCK
     )

@@ -171,9 +171,9 @@ def built_as_json(built: Built) -> dict[str, Any]:
         "ollama": built.plan.version,
         "built": not built.plan.nothing_to_do,
         "backup": str(built.backup) if built.backup else None,
+        "replaced": built.replaced,
         "concurrent_build": str(built.concurrent_build) if built.concurrent_build else None,
         "rewritten": {"sent": sent, "created": created} if sent else None,
-        "stale": [drift.as_json() for drift in built.plan.stale],
     }
 
 
@@ -209,6 +209,15 @@ def check_as_json(check: PinCheck, host: str | None) -> dict[str, Any]:
     """Return the drifts from a lock, and what could not be checked, on the server as it was named."""
     errors = (*check.unread, *(base.error(host) for base in check.undecided))
     return {
-        "drifts": [drift.as_json() for drift in check.drifts],
+        "drifts": [
+            {
+                "modelfile": drift.key,
+                "reason": drift.reason,
+                "message": drift.message,
+                "pinned": drift.pinned,
+                "current": drift.current,
+            }
+            for drift in check.drifts
+        ],
         "undecided": [error_as_json(error)["error"] for error in errors],
     }

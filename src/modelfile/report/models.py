@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
-from modelfile.names import short_digest
+from modelfile.names import ModelName, short_digest
 from modelfile.report.terminal import Terminal, visible
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ def _print_table(rows: list[tuple[str, ...]], terminal: Terminal) -> None:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         terminal.write([(visible("  ".join(cells).rstrip()), "" if number else "bold")])
+
+
+def describe_backup(name: ModelName, backup: ModelName) -> str:
+    """Return where the model is that a tag had before, and how to restore it."""
+    return f"backed up the replaced model as {short_name(backup)}; `mf rollback {name}` restores it"
 
 
 def short_name(name: object) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, assert_never
 
-from modelfile.builder.constraints import RENEW
 from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded
 from modelfile.names import short_digest, shorten_digest
@@ -31,13 +30,6 @@ def print_plan(plan: Plan, terminal: Terminal, *, err: bool = False) -> None:
         print_changes(plan.changes, terminal, err=err, indent="    ")
 
 
-def print_stale(plan: Plan, terminal: Terminal) -> None:
-    """Print a warning if the lock is stale for the Modelfile, with all reasons."""
-    if plan.stale:
-        details = [str(drift) for drift in plan.stale]
-        terminal.print_warning(f"mf.lock is out of date for {plan.name}", RENEW, details)
-
-
 def print_up_to_date(plan: Plan, terminal: Terminal) -> None:
     """Print that there is nothing to do."""
     terminal.write([(f"{plan.name} is up to date: {plan.expected_fingerprint}", "")])
@@ -58,6 +50,9 @@ def _print_notes(built: Built, terminal: Terminal) -> None:
     """Print all that is worth knowing about a model that was not up to date."""
     if built.unchanged:
         terminal.write(_row("unchanged", "run `mf pin`, so that the next build can skip it"))
+    if built.replaced:
+        how = f"; `mf rollback {built.created.name} --replace` restores it" if built.backup else ", without a backup"
+        terminal.write(_row("replaced", f"{built.replaced}{how}"))
     if built.backup:
         terminal.write(_row("backup", short_name(built.backup)))
     if built.concurrent_build:
@@ -96,7 +91,7 @@ def print_outcomes(outcomes: Collection[Outcome[Built]], terminal: Terminal) -> 
 def _has_notes(built: Built) -> bool:
     if built.plan.nothing_to_do:
         return False
-    return bool(built.unchanged or built.backup or built.concurrent_build or built.rewritten[0])
+    return bool(built.unchanged or built.replaced or built.backup or built.concurrent_build or built.rewritten[0])
 
 
 def print_plans(outcomes: Collection[Outcome[Plan]], terminal: Terminal) -> None:
@@ -118,8 +113,9 @@ def print_plans(outcomes: Collection[Outcome[Plan]], terminal: Terminal) -> None
 def _print_failures(outcomes: Collection[Outcome[Any]], terminal: Terminal) -> None:
     for outcome in outcomes:
         if isinstance(outcome, Failed):
-            error = outcome.error
-            terminal.print_error(f"{outcome.name} on {outcome.store}: {error.message}", error.hint, error.details)
+            what, error = f"{outcome.name} on {outcome.store}", outcome.error
+            message = error.message if error.message.startswith(what) else f"{what}: {error.message}"
+            terminal.print_error(message, error.hint, error.details)
 
 
 def _result(outcome: Outcome[Built]) -> tuple[str, str]:
@@ -147,6 +143,9 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
         yield _describe(step)
         if isinstance(step, Backup) and step.evicted:
             yield "evict", ", ".join(map(short_name, step.evicted))
+    if plan.replaces is not False:
+        word = "would" if plan.replaces else "may"
+        yield "immutable", f"{word} replace the model of {plan.name}: needs --replace"
     if plan.nothing_to_do:
         yield "build", "nothing to do"
     if plan.expected_fingerprint:

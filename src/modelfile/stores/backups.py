@@ -15,11 +15,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from modelfile.errors import NotFound, UsageError, VerificationError
+from modelfile.errors import NotFound, ServerUnreachable, UsageError, VerificationError
 from modelfile.names import ModelName, short_digest
 from modelfile.stores.protocol import ListedModel, Store, StoreLocation, find_listed
 from modelfile.stores.staging import STAGING
@@ -81,9 +81,7 @@ def back_up(name: ModelName, store: Store, limit: int) -> ModelName | None:
     if current is None:
         return None
     alias = alias_of(current.name, current.digest)
-    for old in expired(limit, name, alias, copy_verified(current, alias, store)[1]):
-        with contextlib.suppress(NotFound):  # another build evicted it first
-            store.delete(old)
+    _delete_all(expired(limit, name, alias, copy_verified(current, alias, store)[1]), store)
     return alias
 
 
@@ -120,7 +118,12 @@ _ANY_DIGEST: Final = "any"
 
 
 def replace_tag(
-    source: ModelName, name: ModelName, store: Store, *, previous_digest: str | None = _ANY_DIGEST
+    source: ModelName,
+    name: ModelName,
+    store: Store,
+    *,
+    previous_digest: str | None = _ANY_DIGEST,
+    approve: Callable[[ListedModel], None] = lambda _: None,
 ) -> tuple[ListedModel, ModelName | None]:
     """Copy a model onto a tag, and remove the layers of its previous model that no other name needs.
 
@@ -133,6 +136,7 @@ def replace_tag(
         name: The tag.
         store: The store of both.
         previous_digest: The digest of the only model that may be discarded, None if none may; default: any.
+        approve: Is given the other model that the tag has, and may stop its replacement by an exception.
 
     Returns:
         The tag's new model, and the alias of its previous model if that was not `previous_digest`.
@@ -150,6 +154,7 @@ def replace_tag(
         return copy_verified(model, name, store)[0], None
     if current.digest == model.digest:
         return current, None
+    approve(current)
     backup = alias_of(current.name, current.digest)
     had_backup, may_discard = find_listed(backup, listed), previous_digest in (_ANY_DIGEST, current.digest)
     if not had_backup:
@@ -161,17 +166,67 @@ def replace_tag(
     return copied, None if may_discard else backup
 
 
-def restore(name: ModelName, store: Store, to: str | None = None) -> Restored:
+@dataclass(slots=True, kw_only=True)
+class Guard:
+    """The backup of a tag's model while the tag may be overwritten."""
+
+    alias: ModelName
+    replaced: bool = False
+    """Set it if the tag was overwritten on purpose: the backup stays then."""
+
+
+@contextlib.contextmanager
+def guarded(current: ListedModel, store: Store, limit: int) -> Iterator[Guard]:
+    """Back up a tag's model while the tag may be overwritten; after an exception, the tag gets its model back.
+
+    Args:
+        current: The tag and its model.
+        store: The store of the tag.
+        limit: The number of backups that the tag may have; 0: the backup is removed in the end.
+
+    Raises:
+        ServerError: It could not be copied.
+        VerificationError: A copy differs from its source.
+    """
+    guard, listed = Guard(alias=alias_of(current.name, current.digest)), store.list()
+    had_backup = find_listed(guard.alias, listed) is not None
+    listed = copy_verified(current, guard.alias, store)[1]
+    unwanted: tuple[ModelName, ...] = () if had_backup else (guard.alias,)
+    try:
+        yield guard
+        if guard.replaced and limit:
+            unwanted = expired(limit, current.name, guard.alias, listed)
+    except BaseException:
+        with contextlib.suppress(ServerUnreachable, RuntimeError):  # RuntimeError: the session is closed already
+            replace_tag(guard.alias, current.name, store)
+            _delete_all(unwanted, store)
+        raise
+    _delete_all(unwanted, store)
+
+
+def _delete_all(names: Iterable[ModelName], store: Store) -> None:
+    for name in names:
+        with contextlib.suppress(NotFound):  # another build removed it first
+            store.delete(name)
+
+
+def restore(
+    name: ModelName,
+    store: Store,
+    to: str | None = None,
+    approve: Callable[[ListedModel, ListedModel], None] = lambda _current, _backup: None,
+) -> Restored:
     """Restore the previous model of a tag, and back up its current one; a second rollback undoes the first.
 
     Args:
         name: The tag.
         store: The store of the tag.
         to: The start of the digest of a backup; default: the newest that differs from the tag's model.
+        approve: Is given the tag's model and the backup, and may stop the rollback by an exception.
 
     Raises:
         NotFound: There is no backup, or none with that digest.
-        UsageError: Several digests start so, or the tag already has that model.
+        UsageError: Several digests start so.
         ServerError: It could not be copied; the tag is as it was.
         VerificationError: The copy differs from the backup.
     """
@@ -182,8 +237,9 @@ def restore(name: ModelName, store: Store, to: str | None = None) -> Restored:
     else:
         backup = _with_digest(name, listed, to, store.location)
     if current and current.digest == backup.digest:
-        hint = f"run `mf rollback {name} --list` to list its backups"
-        raise UsageError(f"{name} is already {backup.digest}", hint=hint)
+        return Restored(name=current.name, digest=current.digest, previous_digest=current.digest, backup=None)
+    if current:
+        approve(current, backup)
     name = current.name if current else name
     alias = alias_of(current.name, current.digest) if current else None
     if current and alias:

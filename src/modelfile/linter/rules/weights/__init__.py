@@ -1,1 +1,0 @@
-"""Weights and adapters (MF6xx)."""
