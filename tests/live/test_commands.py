@@ -152,5 +152,34 @@ def test_our_modelfiles_can_be_built(path: Path, project: Path, tiny: Path) -> N
 def test_the_lock_of_the_example_is_up_to_date(project: Path) -> None:
     example = project / "support"
     shutil.copytree(ROOT / "examples" / "support", example)
-    assert mf("build", "support-base:v1", "-f", "support-base/Modelfile", cwd=example).code == 0
+    written = (example / "mf.lock").read_bytes()
+    assert mf("build", "support-base:v1", "-f", "support-base/Modelfile", "--locked", cwd=example).code == 0
     assert mf("pin", "--check", cwd=example).code == 0
+    assert mf("pin", cwd=example).code == 0
+    assert (example / "mf.lock").read_bytes() == written
+    (example / "mf.lock").write_text('{"version": "1.0"}')
+    assert mf("pin", cwd=example).code == 0
+    made, listed = json.loads((example / "mf.lock").read_bytes()), json.loads(written)
+    for lock in (made, listed):  # the digest of a manifest differs between servers, and the rest may by version
+        del lock["modelfiles"]["support-bot/Modelfile"]["base"]["digest"]
+    if made["modelfiles"]["support-base/Modelfile"]["ollama"] == "0.9.3":
+        assert made == listed
+
+
+def test_pin_and_build_agree_on_a_quantized_base(project: Path, real: str) -> None:
+    (project / "mf.toml").write_text(
+        '[models.bot]\nmodelfile = "Modelfile"\ntag = "v1"\n\n'
+        '[models.small]\nmodelfile = "small.Modelfile"\ntag = "v1"\nquantize = "q8_0"\n'
+    )
+    (project / "small.Modelfile").write_text("# Small.\nFROM ./tiny.gguf\n")
+    (project / "Modelfile").write_text("# Upon it.\nFROM small:v1\nSYSTEM hi\n")
+    assert mf("pin").code == 0
+    written = (project / "mf.lock").read_bytes()
+    for _ in range(2):
+        ran = mf("build", "--locked")
+        assert ran.code == 0, ran
+        assert mf("pin", "--check").out == ""
+        assert mf("pin").code == 0
+        assert (project / "mf.lock").read_bytes() == written
+    sent = json.loads(written)["modelfiles"]["small.Modelfile"]["files"]["tiny.gguf"]
+    assert sent not in model(real, "bot:v1").weights
