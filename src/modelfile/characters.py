@@ -32,6 +32,7 @@ NUL: Final = "\0"
 """The replacement of each unprintable character in a masked text."""
 
 _CONTROL: Final = re.compile(f"[{CONTROLS}]")
+_NUL: Final = re.compile(NUL)
 _UNPRINTABLE_ASCII: Final = re.compile(r"[^\t\n\r -~]")
 
 
@@ -66,6 +67,11 @@ def escape_controls(text: str, *, keep: str = "") -> str:
 def code_point(character: str) -> str:
     """Return a character as its code point: `<U+001B>`."""
     return f"<U+{ord(character):04X}>"
+
+
+def find_unprintable(text: str) -> list[int]:
+    """Return the offsets of the characters that Ollama drops from values."""
+    return [match.start() for match in _NUL.finditer(mask(text))]
 
 
 def mask(text: str) -> str:

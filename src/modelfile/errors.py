@@ -3,7 +3,8 @@
 ModelfileError
 ├── UsageError              wrong arguments or a wrong configuration              exit 2
 ├── InputError              a file cannot be read or is invalid                   exit 3
-│   └── ModelfileHasErrors  a Modelfile has errors                                exit 1
+│   ├── ModelfileHasErrors  a Modelfile has errors                                exit 1
+│   └── StaleLock           the lock does not record what --locked is to build    exit 3
 ├── ServerError             the Ollama server failed or rejected a request        exit 3
 │   ├── ServerUnreachable   the server does not answer
 │   ├── RegistryUnreachable the server cannot reach a registry
@@ -19,7 +20,11 @@ import re
 from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
+
+_MOST_SUGGESTIONS: Final = 500
+"""Number of distinct misspelled words of a text for which a suggestion is looked for."""
+_LONGEST_WORD: Final = 100
 
 
 class ExitCode(IntEnum):
@@ -39,6 +44,27 @@ class ExitCode(IntEnum):
     """Interrupted by Ctrl-C, as shells report SIGINT."""
     READER_GONE = 141
     """Standard output was closed by its reader, as shells report SIGPIPE."""
+
+
+class Speller:
+    """Suggestions for misspelled words of one text; the number of comparisons is limited, because each takes 0.1 ms."""
+
+    def __init__(self) -> None:
+        self._closest: dict[tuple[str, tuple[str, ...]], str | None] = {}
+
+    def closest(self, word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+        """Return the known word that was probably intended.
+
+        Returns None if there is none, if the word is longer than any, or if this text has had enough suggestions.
+        """
+        key = word, tuple(known)
+        if key not in self._closest:
+            if len(word) > _LONGEST_WORD or len(self._closest) >= _MOST_SUGGESTIONS:
+                return None
+            from difflib import get_close_matches  # 5 ms that only a misspelled word pays
+
+            self._closest[key] = next(iter(get_close_matches(*key, n=1, cutoff=cutoff)), None)
+        return self._closest[key]
 
 
 class ModelfileError(Exception):
@@ -76,6 +102,10 @@ class ModelfileHasErrors(InputError):
     """A Modelfile with errors, which were already reported one by one."""
 
     exit_code = ExitCode.FINDINGS
+
+
+class StaleLock(InputError):
+    """A lock that does not record what is to be built."""
 
 
 class ServerError(ModelfileError):

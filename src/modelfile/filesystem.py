@@ -19,9 +19,23 @@ Stat: TypeAlias = Callable[[Path], os.stat_result]
 """Returns the state of a file, following symlinks, as Path.stat."""
 
 
+def real_path(path: Path) -> Path:
+    """Return the absolute path of a file without symlinks; a loop of symlinks stays as it is.
+
+    Raises:
+        InputError: No file can have this path, or it is relative and the current folder was deleted.
+    """
+    try:
+        return Path(os.path.realpath(path))
+    except FileNotFoundError as error:
+        raise InputError("the current folder does not exist any more", hint="change to another folder") from error
+    except (OSError, ValueError) as error:
+        raise cannot_read(path, error) from error
+
+
 def relative_to(path: Path, folder: Path) -> str:
     """Return the path of a file from a folder, with `/`, whether or not it is below."""
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    return Path(os.path.relpath(real_path(path), real_path(folder))).as_posix()
 
 
 def expand(text: str, folder: Path) -> Path:
@@ -111,13 +125,13 @@ def read_file(path: Path | str, *, limit: int = MAX_TEXT) -> bytes:
         return read_up_to(limit, file, path)
 
 
-def read_up_to(limit: int, file: _Readable, path: Path | str) -> bytes:
-    """Return all that an open file still has.
+def read_up_to(limit: int, file: _Readable, path: Path | str, head: bytes = b"") -> bytes:
+    """Return the content of an open file, of which `head` was read already.
 
     Raises:
-        InputError: That is more than the limit, in bytes.
+        InputError: It has more bytes than the limit.
     """
-    pieces, left = [], limit
+    pieces, left = [head], limit - len(head)
     while piece := file.read(min(left + 1, _PIECE)):
         pieces.append(piece)
         left -= len(piece)
@@ -147,7 +161,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     """
     import tempfile  # 3 ms that only a write needs
 
-    real = path.resolve()
+    real = real_path(path)
     try:
         if real.exists() and not real.is_file():
             real.write_bytes(data)

@@ -1,15 +1,46 @@
-"""Git repositories; the only module that starts git."""
+"""Git repositories; the only module that starts git.
+
+A foreign repository must not run programs. In git 2.39, `ls-files` runs the program in its core.fsmonitor, other
+commands run hooks, and no setting keeps `status`, `diff` and `hash-object` from running filters (measured). So git is
+only asked for plain `ls-files` and `--version`, with settings that a repository cannot override and without the
+variables GIT_* that point elsewhere, and its check of the owner stays in force.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+from modelfile.filesystem import real_path
+
+_SETTINGS: Final = ("core.fsmonitor=false", f"core.hooksPath={os.devnull}", "safe.bareRepository=explicit")
+_KEPT: Final = (
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_EXEC_PATH",
+)
+"""The variables of git that the user's environment keeps: none of them names another repository."""
+_ENVIRON: Final = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_ALLOW_PROTOCOL": "none",  # a repository may lack objects, and name a program that fetches them
+    "GIT_NO_LAZY_FETCH": "1",
+    "LC_ALL": "C",
+}
+_TIMEOUT: Final = 10.0
+"""Time that git may take, in seconds; it waits for ever if a file that it reads is a pipe."""
+_FOREIGN: Final = b"dubious ownership"
 
 
 def walk_up(folder: Path) -> Iterator[Path]:
     """Yield a folder and those above it, up to the root of its repository or else of the file system."""
-    for above in (folder.resolve(), *folder.resolve().parents):
+    start = real_path(folder)
+    for above in (start, *start.parents):
         yield above
         if (above / ".git").exists():
             return
@@ -21,20 +52,41 @@ def find_repository(folder: Path) -> Path | None:
     return highest if (highest / ".git").exists() else None
 
 
-def list_files(folder: Path) -> list[Path] | None:
-    """Return the files below a folder that git tracks or does not ignore; None outside of a repository.
+def is_repository(folder: Path) -> bool:
+    """Return whether a folder is the root of a repository by git's own look at it: an empty `.git` does not count."""
+    git = folder / ".git"
+    return git.is_file() or os.path.lexists(git / "HEAD")
 
-    In a container a checkout often belongs to another user, and git would refuse to read it.
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The reason why git does not list the files of a repository."""
+
+    reason: str
+
+
+def list_files(folder: Path, root: Path) -> list[Path] | Refusal:
+    """Return the files below a folder that git tracks or does not ignore, or why git does not say.
+
+    Args:
+        folder: A folder in a repository.
+        root: The root of the repository, whose configuration may name another.
     """
     import subprocess  # 4 ms that only a folder pays
 
-    command = ["git", "-c", "safe.directory=*", "-C", str(folder)]
-    command += ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
-        listed = subprocess.run(command, capture_output=True, check=True)  # noqa: S603  # a fixed command
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return [folder / os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
+        where = ("-C", str(folder), f"--work-tree={root}")
+        listed = _run(*where, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    except FileNotFoundError:
+        return Refusal("git is not installed")
+    except subprocess.TimeoutExpired:
+        return Refusal(f"git did not answer within {_TIMEOUT:.0f} seconds")
+    except subprocess.CalledProcessError as error:
+        foreign = _FOREIGN in error.stderr
+        return Refusal("the repository belongs to another user" if foreign else "git does not accept the repository")
+    except (OSError, ValueError) as error:
+        return Refusal(f"git cannot be run: {error}")
+    return [folder / os.fsdecode(name) for name in listed.split(b"\0") if name]
 
 
 def git_version() -> str | None:
@@ -42,7 +94,33 @@ def git_version() -> str | None:
     import subprocess
 
     try:
-        printed = subprocess.run(["git", "--version"], capture_output=True, check=True, timeout=10)  # noqa: S607  # found on PATH
+        printed = _run("--version")
     except (OSError, subprocess.SubprocessError):
         return None
-    return printed.stdout.decode(errors="replace").strip().removeprefix("git version ")
+    return printed.decode(errors="replace").strip().removeprefix("git version ")
+
+
+def _run(*arguments: str) -> bytes:
+    """Run git on its own settings, and return what it prints."""
+    import subprocess
+
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in _KEPT}
+    settings = (part for setting in _SETTINGS for part in ("-c", setting))
+    command = [_find_program(), "--no-pager", *settings, *arguments]
+    ran = subprocess.run(  # noqa: S603  # a fixed command
+        command, env=kept | _ENVIRON, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=_TIMEOUT
+    )
+    return ran.stdout
+
+
+def _find_program() -> str:
+    """Return the path of git, never one in the current folder, which may be a foreign repository.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    for folder in os.get_exec_path():
+        path = Path(folder, "git.exe" if os.name == "nt" else "git")
+        if path.is_absolute() and path.is_file() and os.access(path, os.X_OK):
+            return str(path)
+    raise FileNotFoundError("git")

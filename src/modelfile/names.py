@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from modelfile.errors import UsageError
+from modelfile.filesystem import real_path
 
 DEFAULT_HOST: Final = "registry.ollama.ai"
 DEFAULT_NAMESPACE: Final = "library"
@@ -127,5 +128,5 @@ def model_for(modelfile: Path) -> str:
     """Return the model name that a path suggests: `bot` for `bot/Modelfile`, `Modelfile.bot` and `bot.Modelfile`."""
     stem, _, suffix = modelfile.name.partition(".")
     if stem == "Modelfile":
-        return suffix or modelfile.resolve().parent.name
+        return suffix or real_path(modelfile).parent.name
     return modelfile.name.rpartition(".")[0]

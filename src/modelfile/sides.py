@@ -97,15 +97,31 @@ def _names(text: str, project: Project) -> list[ModelName]:
     """Return the names that a side may mean: first a tag of the project's only model, then a model."""
     if digest_start(text) and "…" in text:
         return []
-    names = []
-    if not {"/", ":"} & set(text) and (model := _project_model(project)):
-        names.append(ModelName.parse(f"{model}:{text}"))
+    names = [name for name in [tag_here(text, project)] if name]
     try:
         names.append(ModelName.parse(text))
     except UsageError:
         if not names:
             raise
     return names
+
+
+def tag_here(text: str, project: Project) -> ModelName | None:
+    """Return the tag of the project's only model that a word may mean, as `bot:v1` for `v1` in the folder `bot`.
+
+    Args:
+        text: A word without `/` and `:`; any other means no tag.
+        project: The project whose current folder or lock names the model.
+
+    Returns:
+        None if the text is no tag, or the project has no only model.
+    """
+    if {"/", ":"} & set(text) or not (model := _project_model(project)):
+        return None
+    try:
+        return ModelName.parse(f"{model}:{text}")
+    except UsageError:  # a folder may have a name that no model can have
+        return None
 
 
 def _project_model(project: Project) -> str | None:

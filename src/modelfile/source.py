@@ -5,12 +5,15 @@ from __future__ import annotations
 import codecs
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Final
 
 _NEWLINE: Final = re.compile(r"\r\n|\r|\n")
+_BLOCK: Final = 1024
+"""Distance of the offsets whose bytes are counted ahead, in code points."""
 
 _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -25,6 +28,17 @@ class Span:
 
     start: int
     end: int
+
+
+def start_of(span: Span) -> int:
+    """Return the start of a span, to sort spans by."""
+    return span.start
+
+
+def span_around(offset: int, spans: Sequence[Span]) -> Span | None:
+    """Return the span that an offset is in, of spans in order and without overlap; None if there is none."""
+    before = bisect_right(spans, offset, key=start_of) - 1
+    return spans[before] if before >= 0 and offset < spans[before].end else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +86,10 @@ class Source:
         return [0, *(match.end() for match in _NEWLINE.finditer(self.text))]
 
     @cached_property
-    def _line_bytes(self) -> list[int]:
-        """The offset of each line in the file, in bytes."""
-        starts = [*self._line_starts, len(self.text)]
-        lengths = (len(self._encoded(start, end)) for start, end in pairwise(starts))
+    def _block_bytes(self) -> list[int]:
+        """The offset of each block of characters in the file, in bytes."""
+        starts = range(0, len(self.text), _BLOCK)
+        lengths = (len(self._encoded(start, start + _BLOCK)) for start in starts)
         return list(accumulate(lengths, initial=len(self.bom)))
 
     def _encoded(self, start: int, end: int) -> bytes:
@@ -84,16 +98,22 @@ class Source:
     def position(self, offset: int) -> Position:
         """Return the position of a code point offset."""
         line = self.line_of(offset)
-        start = self._line_starts[line - 1]
-        byte = self._line_bytes[line - 1] + len(self._encoded(start, offset))
-        return Position(line=line, column=offset - start + 1, byte=byte)
+        block = offset // _BLOCK
+        byte = self._block_bytes[block] + len(self._encoded(block * _BLOCK, offset))
+        return Position(line=line, column=offset - self._line_starts[line - 1] + 1, byte=byte)
 
     def line_of(self, offset: int) -> int:
         """Return the line number of a code point offset, from 1."""
         return bisect_right(self._line_starts, offset)
 
-    def line(self, number: int) -> str:
-        """Return a line, counted from 1, without its newline."""
-        start = self._line_starts[number - 1]
+    def line_start(self, offset: int) -> int:
+        """Return the offset at which the line of a code point offset starts."""
+        return self._line_starts[self.line_of(offset) - 1]
+
+    def line(self, number: int, start: int = 0, length: int | None = None) -> str:
+        """Return a line, counted from 1, without its newline; or a part of it, in code points from its start."""
+        first = self._line_starts[number - 1]
         end = self._line_starts[number] if number < len(self._line_starts) else len(self.text)
-        return self.text[start:end].rstrip("\r\n")
+        while end > first and self.text[end - 1] in "\r\n":
+            end -= 1
+        return self.text[first + start : end if length is None else min(first + start + length, end)]

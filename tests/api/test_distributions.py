@@ -47,12 +47,24 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from the sdist, as a package manager does."""
-    source = tmp_path_factory.mktemp("source")
+def source(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Unpack the sdist."""
+    folder = tmp_path_factory.mktemp("source")
     with tarfile.open(sdist) as archive:
-        archive.extractall(source, filter="data")
-    return build(source / NAME, "wheel", tmp_path_factory.mktemp("wheel"))
+        archive.extractall(folder, filter="data")
+    return folder / NAME
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel from the sdist, as a package manager does."""
+    return build(source, "wheel", tmp_path_factory.mktemp("wheel"))
+
+
+def test_builds_are_reproducible(sdist: Path, wheel: Path, source: Path, tmp_path: Path) -> None:
+    for first, target in ((sdist, "sdist"), (wheel, "wheel")):
+        (tmp_path / target).mkdir()
+        assert build(source, target, tmp_path / target).read_bytes() == first.read_bytes(), target
 
 
 def test_the_sdist_holds_the_declared_sources(sdist: Path) -> None:

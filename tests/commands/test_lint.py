@@ -88,7 +88,7 @@ def test_diff_is_a_patch_and_exits_1_if_it_is_not_empty(tmp_path: Path, text: st
 def test_suppression_that_depends_on_the_machine_is_never_unused(tmp_path: Path) -> None:
     text = "# mf: ignore[missing-file] not in git\nFROM ./w.gguf\n"
     assert mf("lint", "Modelfile", cwd=_with(tmp_path, text)).code == 0
-    (tmp_path / "w.gguf").write_bytes(b"GGUF")
+    (tmp_path / "w.gguf").write_bytes(b"GGUF\3\0\0\0" + bytes(16))
     assert mf("lint", "Modelfile", cwd=tmp_path).code == 0
     assert mf("lint", "-", stdin=text.encode(), cwd=tmp_path).code == 0
 

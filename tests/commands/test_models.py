@@ -289,6 +289,22 @@ def test_only_similar_names_are_suggested(store: ServerStore) -> None:
     assert failure("show", "x:v2")["hint"] == "did you mean `x:v1`?"
 
 
+@pytest.mark.usefixtures("store")
+def test_show_takes_a_tag_of_the_model_here_as_diff_does(tmp_path: Path) -> None:
+    (tmp_path / "bot").mkdir()
+    (tmp_path / "bot" / "Modelfile").write_text("FROM bot:v1\n")
+    shown = mf("show", "v2", cwd=tmp_path / "bot")
+    assert (shown.code, shown.out.splitlines()[0]) == (0, "bot:v2")
+    assert mf("diff", "v1", "v2", cwd=tmp_path / "bot").code == 1
+    missing = mf("show", "v3", cwd=tmp_path / "bot")
+    assert (missing.code, missing.err.splitlines()[0].partition(" on ")[0]) == (3, "error: v3:latest not found")
+    assert mf("show", "v2", cwd=tmp_path).code == 3
+    (tmp_path / "no name").mkdir()
+    (tmp_path / "no name" / "Modelfile").write_text("FROM bot:v1\n")
+    assert mf("show", "v2", cwd=tmp_path / "no name").code == 3
+    assert mf("diff", "v1", "bot:v2", cwd=tmp_path / "no name").code == 3
+
+
 def test_invalid_configuration_has_the_same_help_everywhere(tmp_path: Path) -> None:
     (tmp_path / "mf.toml").write_text("keep = \n")
     (tmp_path / "Modelfile").touch()

@@ -10,6 +10,7 @@ from contextlib import chdir
 from pathlib import Path
 
 import pytest
+from tests.support.cli import mf
 from tests.support.paths import ROOT
 from tests.support.tiny_safetensors import write_model
 
@@ -86,3 +87,30 @@ def test_weights_that_are_no_file_are_an_error(tmp_path: Path, name: str, kind: 
     for code, error in others:
         assert code in (1, 3)
         assert "Traceback" not in error
+
+
+def test_a_rewrite_of_a_folder_does_not_leave_it(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "bashrc"
+    outside.write_text("from  a:b\n")
+    (tmp_path / "Modelfile").write_text("FROM a:b\n")
+    (tmp_path / "x.Modelfile").symlink_to(outside)
+    warning = f"warning: skipped `x.Modelfile`: it is a symlink to `{outside}`, outside of `{tmp_path}`\n"
+    for command in ("fmt", "lint --fix --unsafe-fixes", "lint --add-ignore", "lint --fix ."):
+        assert warning in mf(*command.split(), cwd=tmp_path).err
+        assert outside.read_text() == "from  a:b\n"
+    assert mf("fmt", "-q", cwd=tmp_path).err == ""
+    mf("fmt", "x.Modelfile", cwd=tmp_path)
+    assert outside.read_text() == "FROM a:b\n"
+    assert (tmp_path / "x.Modelfile").is_symlink()
+
+
+def test_the_output_of_a_program_is_a_modelfile(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m modelfile fmt <(echo 'from  a:b')"
+    ran = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT, check=True
+    )
+    assert (ran.stdout, ran.stderr) == ("FROM a:b\n", "")
+    (tmp_path / "mf.toml").write_text('[models.x]\nmodelfile = "/dev/stdin"\ntag = "v1"\n')
+    ((code, error),) = run(tmp_path, "build")
+    assert code == 2
+    assert "invalid value of `models.x.modelfile`" in error

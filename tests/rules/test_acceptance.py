@@ -13,7 +13,6 @@ Then, as `- field: value` in JSON, the whole content of some field of the model;
 import ast
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -103,9 +102,21 @@ PARAMETERS = [
 @pytest.fixture
 def folder(tmp_path: Path, tiny: Path, adapter: Path) -> Path:
     """Return a folder for the Modelfile, with the files next to it."""
-    for source, name in ((tiny, "weights/tiny.gguf"), (tiny, "weights/a b.gguf"), (adapter, "lora/adapter.gguf")):
+    data, text = tiny.read_bytes(), b"Not weights.\n"
+    files = {
+        "weights/tiny.gguf": data,
+        "weights/a b.gguf": data,
+        "single/tiny.gguf": data,
+        "lora/adapter.gguf": adapter.read_bytes(),
+        "bad/cut.gguf": data[: len(data) // 2],
+        "bad/head.gguf": data[:100],
+        "bad/empty.gguf": b"",
+        "bad/text.gguf": text,
+        "bad/text.bin": text,
+    }
+    for name, content in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(source, tmp_path / name)
+        (tmp_path / name).write_bytes(content)
     return tmp_path
 
 
@@ -235,7 +246,8 @@ def test_ollama_agrees_with_the_verdict(entry: Entry, folder: Path, stocked: Cli
         with rejecting_server() as (url, asked):
             ran = ollama(url, folder, MADE, entry.data)
         if entry.verdict == "refused by server":
-            assert asked[-1] == "POST /api/create"
+            assert asked[-1].startswith("POST /api/blobs/sha256:") or asked[-1] == "POST /api/create"
+            assert (asked[-1] == "POST /api/create") == ("MF601" not in entry.codes)
             ran = ollama(stocked.url, folder, MADE, entry.data)
         else:
             assert asked == ["HEAD /"]

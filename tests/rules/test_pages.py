@@ -9,11 +9,12 @@ from modelfile.formatter import format_modelfile
 from modelfile.linter import rules as rules_package
 from modelfile.linter.engine import lint
 from modelfile.linter.fixes import apply_fixes
-from modelfile.linter.rule import Context, EscapedPath, LockStatus, Rule
+from modelfile.linter.rule import Context, EscapedPath, LockStatus, RejectedFile, Rule
 from modelfile.linter.rules import RULES
 from modelfile.linter.rules.style.unformatted import unformatted
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import From
 
 EXAMPLE = re.compile(r"^## (Bad|Good)\n\n```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FAMILIES = {
@@ -22,6 +23,7 @@ FAMILIES = {
     "parameters": "3",
     "template": "4",
     "text": "5",
+    "weights": "6",
     "security": "7",
     "style": "9",
 }
@@ -30,7 +32,15 @@ ESCAPES = {
     "./linked.gguf": EscapedPath(target="/home/anna/weights.gguf", by_symlink=True),
 }
 EXISTING = frozenset(
-    {"./weights.gguf", "./llama-3.2-3b.gguf", "/home/anna/models/weights.gguf", "billing", "./billing", *ESCAPES}
+    {
+        "./weights.gguf",
+        "./truncated.gguf",
+        "./llama-3.2-3b.gguf",
+        "/home/anna/models/weights.gguf",
+        "billing",
+        "./billing",
+        *ESCAPES,
+    }
 )
 """The files next to the examples of a page."""
 LOCK_ENTRIES = {
@@ -51,10 +61,17 @@ each_rule = pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.name) fo
 
 def context_of(text: str, rule: Rule) -> Context:
     data = text.encode().replace(rb"\xe9", b"\xe9")  # a page has to be UTF-8
+    modelfile = Modelfile.parse(Source.decode(data))
+    named = [node for node in modelfile.nodes if isinstance(node, From)]
     return Context(
-        modelfile=Modelfile.parse(Source.decode(data)),
+        modelfile=modelfile,
         exists=EXISTING.__contains__,
         find_escape=ESCAPES.get,
+        rejected_files=lambda: [
+            RejectedFile(instruction=base, message="`truncated.gguf` is truncated", hint="download it again")
+            for base in named
+            if "truncated" in base.value.text
+        ],
         lock_status=next((status for mark, status in LOCK_ENTRIES.items() if mark in text), None),
         registries=("registry.ollama.ai", "hf.co", "models.example.com"),
         formatter=format_modelfile if rule is unformatted else None,

@@ -12,12 +12,15 @@ from modelfile.lockfile.drift import text_digest
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
 
+WEIGHTS = b"GGUF\3\0\0\0" + bytes(16)
+"""A GGUF file without metadata and tensors."""
+
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "project"
     (root / ".git").mkdir(parents=True)
-    (tmp_path / "outside.gguf").touch()
+    (tmp_path / "outside.gguf").write_bytes(WEIGHTS)
     monkeypatch.chdir(root)
     return root
 
@@ -97,20 +100,20 @@ def test_registry_setting_must_be_a_host(project: Path, host: str) -> None:
         ("./linked.gguf", ["MF702"]),
         ("./linked/outside.gguf", ["MF702"]),
         ("./near.gguf", []),
-        ("./weights", ["MF702"]),
+        ("./weights", ["MF601"]),
         ("./own", []),
         ("{outside}", ["MF208"]),
     ],
 )
 def test_paths_outside_the_project_are_reported(project: Path, tmp_path: Path, written: str, code: list[str]) -> None:
-    (project / "inside.gguf").write_bytes(b"GGUF\3\0\0\0")
+    (project / "inside.gguf").write_bytes(WEIGHTS)
     (project / "linked.gguf").symlink_to(tmp_path / "outside.gguf")
     (project / "linked").symlink_to(tmp_path)
     (project / "near.gguf").symlink_to("inside.gguf")
     (project / "weights").mkdir()
     (project / "weights" / "model.gguf").symlink_to(project / "inside.gguf")  # in the project, but outside the folder
     (project / "own").mkdir()
-    (project / "own" / "model.gguf").write_bytes(b"GGUF\3\0\0\0")
+    (project / "own" / "model.gguf").write_bytes(WEIGHTS)
     (project / "own" / "README.md").symlink_to(tmp_path / "outside.gguf")  # not sent
     (project / "Modelfile").write_text(f"FROM {written.format(outside=tmp_path / 'outside.gguf')}\n")
     assert found("Modelfile") == code
@@ -118,7 +121,7 @@ def test_paths_outside_the_project_are_reported(project: Path, tmp_path: Path, w
 
 def test_without_a_repository_the_project_is_the_folder_of_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "project").mkdir()
-    (tmp_path / "outside.gguf").touch()
+    (tmp_path / "outside.gguf").write_bytes(WEIGHTS)
     (tmp_path / "project" / "Modelfile").write_text("# For tests.\nFROM ../outside.gguf\n")
     assert mf("lint", cwd=tmp_path / "project").out == ""
     (tmp_path / "project" / "mf.toml").touch()

@@ -9,7 +9,7 @@ from itertools import chain
 from threading import Event
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from modelfile.builder.constraints import check_pin, constraints
+from modelfile.builder.constraints import check_locked, check_pin, constraints
 from modelfile.builder.execute import BuildRequest, Built, prepare
 from modelfile.builder.execute import build as build_one
 from modelfile.builder.forecast import is_opaque
@@ -41,11 +41,12 @@ class _Prepared:
     plan: Plan
 
 
-def plan(
+def plan(  # noqa: PLR0913  # each is a choice of its own
     targets: Iterable[Target],
     stores: Iterable[Store],
     *,
     keep: int = DEFAULT_KEEP,
+    locked: bool = False,
     immutable: Collection[str] = DEFAULT_IMMUTABLE,
     check: Check = lambda _: None,
     events: Events = ignore,
@@ -65,6 +66,7 @@ def plan(
         targets: The models to build, each with a name.
         stores: The stores to build them on.
         keep: The number of backups that a tag may have.
+        locked: Whether the lock has to record all that the builds depend on.
         immutable: The patterns of immutable tags.
         check: Called with each target first; raises an InputError if it cannot be built.
         events: Receives progress.
@@ -73,9 +75,10 @@ def plan(
         An outcome for each store and target: `Succeeded` with a plan as its `result`, `Failed`, or `Skipped`.
 
     Raises:
+        StaleLock: `locked` is given, and the lock does not record what is to be built.
         UsageError: Models are based on one another in a circle, or two have one name.
     """
-    batch = _Batch(targets, keep=keep, immutable=immutable, check=check, events=events)
+    batch = _Batch(targets, keep=keep, locked=locked, immutable=immutable, check=check, events=events)
     prepared = (_prepare_all(batch, store) for store in stores)
     return tuple(_plan_of(outcome) for outcomes in prepared for outcome in outcomes.values())
 
@@ -94,6 +97,7 @@ class _Batch:
         targets: Iterable[Target],
         *,
         keep: int,
+        locked: bool,
         immutable: Collection[str],
         check: Check,
         events: Events,
@@ -108,10 +112,13 @@ class _Batch:
                 check(target)
             except InputError as error:
                 self.errors[name] = error
+        if locked:
+            check_locked((target for name, target in self.targets.items() if name not in self.errors), events)
         # a single model may be FROM its own name, as with `ollama create`: it is then built from its current contents
         single = len(self.targets) == 1
         self.graph = Graph(dict.fromkeys(self.targets)) if single else graph_of(self.targets.values())
         self.keep = keep
+        self.locked = locked
         self.immutable = tuple(immutable)
         self.replace = replace
         self.events = events
@@ -165,7 +172,7 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
     if checked:
         check_weights(recipe.model_files, recipe.adapters, recipe.drafts, version)
     digests = target.digests(version, events)
-    required = constraints(target, recipe, events)
+    required = constraints(target, recipe, events, locked=batch.locked)
     if batch.plan_file and required.model is None and is_opaque(recipe):  # all else is predicted again
         saved = batch.plan_file.expected(target.named, store.location)
         required = with_changes(required, model=saved, version=None)
@@ -187,6 +194,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
     stores: Iterable[Store],
     *,
     keep: int = DEFAULT_KEEP,
+    locked: bool = False,
     immutable: Collection[str] = DEFAULT_IMMUTABLE,
     replace: bool = False,
     check: Check = lambda _: None,
@@ -213,6 +221,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         targets: The models to build, each with a name.
         stores: The stores to build them on.
         keep: The number of backups that a tag may have.
+        locked: Whether the lock has to record all that the builds depend on.
         immutable: The patterns of immutable tags.
         replace: Whether to replace a different model under an immutable tag; it is backed up unless `keep` is 0.
         check: Called with each target first; raises an InputError if it cannot be built.
@@ -225,12 +234,14 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         `Skipped`.
 
     Raises:
+        StaleLock: `locked` is given, and the lock does not record what is to be built.
         UsageError: Models are based on one another in a circle, or two have one name.
         VerificationError: A plan differs from the plan file.
     """
     batch = _Batch(
         targets,
         keep=keep,
+        locked=locked,
         immutable=immutable,
         check=check,
         events=events,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from modelfile.errors import VerificationError
+from modelfile.errors import StaleLock, VerificationError
 from modelfile.events import Events, ignore
+from modelfile.lockfile.drift import Drift, Reason
 from modelfile.names import ModelName
 from modelfile.project.target import Target
 from modelfile.recipe.recipe import Recipe
@@ -27,45 +28,85 @@ class PinConstraints:
     model: str | None = None
     """Fingerprint that the model must have."""
     version: str | None = None
-    """Ollama version that `model` applies to; None for any."""
+    """Ollama version that `model` was pinned with; None if all versions build the same."""
+    strict: bool = False
+    """True if every version of Ollama has to build `model`."""
+    stale: tuple[Drift, ...] = ()
+    """Reasons for which the lock is stale for the Modelfile, which is built nevertheless."""
 
     def locked_fingerprint(self, version: str) -> str | None:
         """Return the fingerprint that a build on this version of Ollama must have."""
-        return self.model if self.version in (None, version) else None
+        return self.model if self.strict or self.version in (None, version) else None
 
 
+RENEW: Final = "run `mf pin` if that is intended"
 NO_CONSTRAINTS: Final = PinConstraints()
 
 
-def constraints(target: Target, recipe: Recipe, events: Events = ignore) -> PinConstraints:
+def constraints(target: Target, recipe: Recipe, events: Events = ignore, *, locked: bool = False) -> PinConstraints:
     """Return the requirements of the lock on a build, as far as they apply to the current Modelfile.
+
+    Args:
+        target: The Modelfile.
+        recipe: Its recipe for the server's version.
+        events: Receives progress.
+        locked: Whether every version of Ollama has to build the pinned model.
 
     Raises:
         InputError: The lock is damaged, or a file cannot be read.
     """
-    entry = target.pin
-    if entry is None:
+    lock, entry = target.lock, target.pin
+    if lock is None or entry is None:
         return NO_CONSTRAINTS
     files = {path: entry.files[name] for path in recipe.local_files if (name := target.portable(path)) in entry.files}
-    from modelfile.pinning.check import changed_files  # 3 ms that a project without a lock saves
+    from modelfile.pinning.check import stale_reasons  # 3 ms that a project without a lock saves
 
-    as_pinned = not target.quantize and not any(changed_files(target, entry, events))
-    model = entry.fingerprint if as_pinned else None
+    stale = tuple(stale_reasons(target, lock, events))
+    own = all(drift.reason is Reason.BASE for drift in stale)  # a base that changed is refused by its fingerprint
+    required = PinConstraints(
+        files=files,
+        model=entry.fingerprint if own and not target.quantize else None,
+        version=entry.ollama,
+        strict=locked,
+        stale=stale,
+    )
     if (base := entry.base) is None:
-        return PinConstraints(files=files, model=model, version=entry.ollama)
+        return required
     if recipe.base and ModelName.parse(base.name).same_as(ModelName.parse(recipe.base)):
-        return PinConstraints(base=base.fingerprint, maker=base.modelfile or "", files=files, model=model)
-    return PinConstraints(files=files)
+        return replace(required, base=base.fingerprint, maker=base.modelfile or "")
+    return replace(required, model=None)
 
 
-def check_pin(what: str, pinned: str, current: str, alternative: str = "") -> None:
+def check_locked(targets: Iterable[Target], events: Events = ignore) -> None:
+    """Check that the lock records all that builds depend on, so that it is the same on every machine.
+
+    Raises:
+        InputError: The lock is damaged, or a file cannot be read.
+        StaleLock: It does not; the message has all reasons.
+    """
+    reasons = dict.fromkeys(str(drift) for target in targets for drift in _unrecorded(target, events))
+    if reasons:
+        hint = "run `mf pin`, review the changes in mf.lock, and commit it"
+        raise StaleLock("mf.lock does not record what is to be built", hint=hint, details=tuple(reasons))
+
+
+def _unrecorded(target: Target, events: Events) -> Iterator[Drift]:
+    from modelfile.pinning.check import stale_reasons
+
+    yield from stale_reasons(target, target.project.lock_to_write(target.folder), events)
+    if (entry := target.pin) and target.quantize not in (*(entry.quantize or ()), ""):
+        message = f"is to be quantized to {target.quantize}, which is not in the lock"
+        yield Drift(key=target.key, reason=Reason.QUANTIZE, message=message, current=target.quantize)
+
+
+def check_pin(what: str, pinned: str, current: str, hint: str = RENEW) -> None:
     """Compare a fingerprint or a digest with the pinned one.
 
     Args:
         what: The file or model it belongs to.
         pinned: The pinned one.
         current: The current one.
-        alternative: Something else to do than to pin again, for the hint.
+        hint: The way on.
 
     Raises:
         VerificationError: They differ.
@@ -73,5 +114,4 @@ def check_pin(what: str, pinned: str, current: str, alternative: str = "") -> No
     if current != pinned:
         from modelfile.lockfile.drift import describe_change
 
-        hint = f"{alternative}run `mf pin` if that is intended"
         raise VerificationError(describe_change(what, pinned, current), hint=hint)

@@ -11,7 +11,7 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import Final, assert_never
 
-from modelfile.builder.constraints import NO_CONSTRAINTS, PinConstraints, check_pin
+from modelfile.builder.constraints import NO_CONSTRAINTS, RENEW, PinConstraints, check_pin
 from modelfile.builder.forecast import is_opaque, observe
 from modelfile.builder.plan import (
     Backup,
@@ -46,6 +46,7 @@ _REMOVAL_TIMEOUT: Final = 5.0
 """Seconds to wait for the removal of a staging tag when a build fails."""
 PUBLISH_TIMEOUT: Final = 10.0
 """Seconds after which a build elsewhere that has created its model and not published it counts as killed."""
+_REPIN: Final = "remove its entry from mf.lock, then run `mf pin` with this server"
 _POLL: Final = 0.1
 """Interval, in seconds, of looks at the other builds."""
 
@@ -290,7 +291,14 @@ def _warning(request: BuildRequest, planned: Plan, created: StoredModel) -> str:
     locked, version = request.constraints, planned.version
     if locked.version in (None, version) or locked.model in (None, created.fingerprint):
         return ""
-    return f"Ollama {version} creates another model from these weights than the {locked.version} of mf.lock"
+    what = f"Ollama {version} creates another model from these weights than the {locked.version} of mf.lock"
+    return f"{what}; {_REPIN} to pin that one"
+
+
+def _way_on(request: BuildRequest, planned: Plan) -> str:
+    """Return what to do about a model that is not the pinned one: another version of Ollama may build that."""
+    pinned = request.constraints.version
+    return f"use Ollama {pinned}, or {_REPIN}" if pinned not in (None, planned.version) else RENEW
 
 
 def _wait(name: ModelName, store: Store, events: Events) -> tuple[ModelName, ...]:
@@ -336,7 +344,7 @@ def _verify_created(request: BuildRequest, planned: Plan, created: StoredModel |
     recipe, digests = request.recipe, request.digests
     verify(request.name, recipe, digests, planned, created.model)
     if locked := request.constraints.locked_fingerprint(planned.version):
-        check_pin(f"the fingerprint of {request.name}", locked, created.fingerprint)
+        check_pin(f"the fingerprint of {request.name}", locked, created.fingerprint, _way_on(request, planned))
     remember_model(manifest_key(store.location, planned.version, created.digest), created.model, created.fingerprint)
     if is_opaque(recipe):
         key = _observation_key(recipe, digests, planned.base, store.location, planned.version)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from modelfile.builder.constraints import NO_CONSTRAINTS, PinConstraints, check_pin
+from modelfile.builder.constraints import NO_CONSTRAINTS, RENEW, PinConstraints, check_pin
 from modelfile.builder.forecast import is_opaque, predict
 from modelfile.errors import InputError, WouldReplace
 from modelfile.library import is_immutable, would_replace
@@ -19,6 +19,7 @@ from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, f
 
 if TYPE_CHECKING:
     from modelfile.differ import Change
+    from modelfile.lockfile.drift import Drift
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,8 @@ class Plan:
     """True if the model of the name is up to date."""
     pending: str = ""
     """The event after which more is known, as a clause."""
+    stale: tuple[Drift, ...] = ()
+    """Reasons for which the lock is stale for the Modelfile; it is built nevertheless."""
     replaces: bool | None = False
     """True if it replaces a different model under an immutable tag; None if that is known only once it is created."""
 
@@ -179,8 +182,8 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
     for path, digest in constraints.files.items():
         check_pin(f"`{path}`", digest, digests[path])
     if constraints.base and state.base and not state.base_pending:
-        alternative = f"build it from `{constraints.maker}` first, or " if constraints.maker else ""
-        check_pin(str(state.base.name), constraints.base, state.base.fingerprint, alternative)
+        hint = f"build it from `{constraints.maker}` first, or {RENEW}" if constraints.maker else RENEW
+        check_pin(str(state.base.name), constraints.base, state.base.fingerprint, hint)
     locked = constraints.locked_fingerprint(state.version)
     expected = predict(recipe, digests, state.base.model if state.base else None, state.observed)
     expected_fingerprint = fingerprint(expected) if expected else None
@@ -207,6 +210,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
         changes=() if nothing_to_do or not state.existing else _changes(state.existing.model, expected),
         nothing_to_do=nothing_to_do,
         pending="" if expected or nothing_to_do else _pending(recipe, state),
+        stale=constraints.stale,
         replaces=True if replaces is None and expected_fingerprint else replaces,
     )
 

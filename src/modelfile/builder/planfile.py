@@ -15,16 +15,17 @@ from modelfile.addresses import ServerAddress
 from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, UsageError, VerificationError
-from modelfile.filesystem import MAX_JSON, read_file
+from modelfile.filesystem import MAX_JSON, read_file, real_path
 from modelfile.names import ModelName
+from modelfile.project.discovery import is_stream
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.stores.ollama.wire import create_request
 from modelfile.stores.protocol import StoredModel, StoreLocation
 
 VERSION: Final = 1
-_BY_CACHE: Final = {"nothing_to_do", "changes", "replaces", "pending"}
-"""Keys of a plan that depend on the cache."""
+_UNCOMPARED: Final = {"nothing_to_do", "changes", "replaces", "pending", "stale"}
+"""Keys of a plan that depend on the cache or the lock, and not on what is to be done."""
 _WIDTH: Final = 80
 """Characters of a long text that a message shows."""
 _AGAIN: Final = "write it again with --plan-out"
@@ -49,6 +50,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "changes": changes,
         "replaces": plan.replaces,
         "pending": plan.pending or None,
+        "stale": [drift.as_json() for drift in plan.stale],
     }
 
 
@@ -115,7 +117,10 @@ def dumps(targets: Iterable[Target], plans: Iterable[Plan], folder: Path, *, kee
 
 
 def _from(folder: Path, path: Path) -> str:
-    start, path = folder.resolve(), path.parent.resolve() / path.name  # the Modelfile's own folder counts, not a link's
+    start, path = (
+        real_path(folder),
+        real_path(path.parent) / path.name,
+    )  # the Modelfile's own folder counts, not a link's
     return Path(os.path.relpath(path, start) if path.drive == start.drive else path).as_posix()
 
 
@@ -130,7 +135,9 @@ def _model(item: Any, folder: Path) -> _Model:
     match item:
         case {"name": str(name), "modelfile": str(path), "quantize": str(kind)} if "\0" not in path:
             os.fsencode(path)  # raises a ValueError if no file can have that name
-            at = Path(os.path.normpath(folder.resolve() / path))
+            at = Path(os.path.normpath(real_path(folder) / path))
+            if is_stream(str(at)):
+                raise ValueError
             return _Model(name=ModelName.parse(name), path=at, quantize=kind)
         case _:
             raise ValueError
@@ -234,10 +241,10 @@ class PlanFile:
 
 
 def _comparable(plan: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a plan without all that depends on the cache, and without the fingerprint if one of both lacks it."""
+    """Return a plan without the keys that are not compared, and without the fingerprint if one of both lacks it."""
     known = plan.get("expected_fingerprint") and other.get("expected_fingerprint")
     return {
-        key: value for key, value in plan.items() if key not in _BY_CACHE and (key != "expected_fingerprint" or known)
+        key: value for key, value in plan.items() if key not in _UNCOMPARED and (key != "expected_fingerprint" or known)
     }
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import total_ordering
 from typing import Final
 
-_VERSION: Final = r"v?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?(?:-?rc\.?([0-9]+))?(?:[-+].*)?"
+_NUMBER: Final = r"([0-9]{1,18})"
+"""A part of a version; one with more digits is no release, and takes long to read."""
+_VERSION: Final = rf"v?{_NUMBER}(?:\.{_NUMBER})?(?:\.{_NUMBER})?(?:-?rc\.?{_NUMBER})?(?:[-+].*)?"
 
 
 @total_ordering

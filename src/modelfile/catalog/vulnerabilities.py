@@ -1,7 +1,8 @@
 """Published vulnerabilities of Ollama servers, and the release that fixes each.
 
-Only those whose first fixed release is known are listed; advisories that never got one (CVE-2024-8063, CVE-2024-12055,
-CVE-2025-0312, CVE-2025-0315, CVE-2025-0317, CVE-2025-1975, CVE-2025-63389, CVE-2026-7020) would mark every server.
+Only those with a known first fixed release are listed. Advisories without one would mark every server: CVE-2024-8063,
+CVE-2024-12055, CVE-2025-0312, CVE-2025-0315, CVE-2025-0317, CVE-2025-1975, CVE-2025-63389, CVE-2026-7020. Those that no
+source at hand confirms are not listed either: CVE-2024-7773, CVE-2024-39719, CVE-2024-39721, CVE-2024-39722.
 
 Source: the Go vulnerability database (golang/vulndb at 2026-08-21), whose entry `source` is; where the release is from
 elsewhere, a comment says so.

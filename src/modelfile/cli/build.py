@@ -75,6 +75,9 @@ def build(  # noqa: PLR0913  # the command's options
         int | None,
         typer.Option(metavar="N", min=0, help=f"Number of backups to keep of the tag; default: {DEFAULT_KEEP}."),
     ] = None,
+    locked: Annotated[
+        bool, typer.Option("--locked", help="Fail if mf.lock does not record what is to be built.")
+    ] = False,
     replace: Replace = False,
     as_json: AsJson = False,
 ) -> None:
@@ -82,14 +85,16 @@ def build(  # noqa: PLR0913  # the command's options
 
     Does nothing if the model is already up to date. Without NAME, builds all models that mf.toml lists; without TAG,
     the tag that mf.toml lists. Each model is built after its base. If one fails, the others are still built, except
-    those based on it. If mf.lock rules one out beforehand, nothing is built. Asks before a different model is
-    replaced under an immutable tag, such as v1.2.
+    those based on it. If mf.lock rules one out beforehand, nothing is built. A Modelfile that has changed since
+    `mf pin` is built with a warning; --locked fails instead, before anything is asked of a server. Asks before a
+    different model is replaced under an immutable tag, such as v1.2.
 
     With --json: {"name", "host", "fingerprint", "digest", "ollama", "built", "backup", "replaced",
-    "concurrent_build", "rewritten"}; for a plan {"name", "host", "ollama", "nothing_to_do", "existing", "base",
-    "steps", "expected_fingerprint", "changes", "replaces", "pending"}. Unless a single NAME and server are given, a
-    list, bases first, with {"name", "host", "error"} for failures and {"name", "host", "skipped"} for models that were
-    not attempted.
+    "concurrent_build", "rewritten", "stale"}; for a plan {"name", "host", "ollama", "nothing_to_do", "existing",
+    "base", "steps", "expected_fingerprint", "changes", "replaces", "pending", "stale"}; stale has the reasons for which
+    mf.lock is out of date, as `mf pin --check` prints them. Unless a single NAME and server are given, a list, bases
+    first, with {"name", "host", "error"} for failures and {"name", "host", "skipped"} for models that were not
+    attempted.
     """
     only_plan = dry_run or plan_out is not None
     if exit_code and not dry_run:
@@ -108,7 +113,16 @@ def build(  # noqa: PLR0913  # the command's options
     addresses = _addresses(host, plan_file)
     warn_of_newer_locks(targets)
     several, confirmed = len(names or ()) != 1 or len(addresses) > 1, bool(host) or plan_file is None
-    request = _Options(targets, addresses, keep, replace=replace, as_json=as_json, several=several, confirmed=confirmed)
+    request = _Options(
+        targets,
+        addresses,
+        keep,
+        locked=locked,
+        replace=replace,
+        as_json=as_json,
+        several=several,
+        confirmed=confirmed,
+    )
     if only_plan:
         complete = _plan(request, project, plan_out)
         raise typer.Exit(ExitCode.FINDINGS if exit_code and not complete else ExitCode.CLEAN)
@@ -130,6 +144,8 @@ class _Options:
     """True to print a list of results."""
     confirmed: bool
     """True if the user has named the servers, not only a plan."""
+    locked: bool
+    """True if mf.lock has to record what is to be built."""
 
 
 def _check_plan_options(*, only_plan: bool, others: bool) -> None:
@@ -209,7 +225,7 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
     from modelfile.builder.api import plan, reject_replacements
     from modelfile.builder.planfile import check_replaceable, dumps, plan_as_json
     from modelfile.builder.scheduler import Succeeded
-    from modelfile.report.plans import print_plans
+    from modelfile.report.plans import print_plans, print_stale
 
     terminal = current.get()
     if out is not None:
@@ -219,6 +235,7 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
             request.targets,
             stores,
             keep=request.keep,
+            locked=request.locked,
             immutable=project.config.immutable,
             check=_checker(project),
             events=events,
@@ -227,6 +244,8 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
         outcomes = reject_replacements(outcomes)
     _raise_single(outcomes, request)
     plans = [outcome.result for outcome in outcomes if isinstance(outcome, Succeeded)]
+    for planned in plans:
+        print_stale(planned, terminal)
     complete = len(plans) == len(outcomes)
     if out is not None and complete:
         text = dumps(request.targets, plans, Path(out).parent, keep=request.keep, replace=request.replace)
@@ -249,12 +268,14 @@ def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> N
     from modelfile.builder.api import build
     from modelfile.builder.scheduler import Failed, Succeeded
     from modelfile.report.json_output import built_as_json
-    from modelfile.report.plans import print_built, print_outcomes, print_plan
+    from modelfile.report.plans import print_built, print_outcomes, print_plan, print_stale
 
     terminal = current.get()
     printing = Lock()  # models are built in parallel
 
     def on_plan(plan: Plan) -> None:
+        with printing:
+            print_stale(plan, terminal)
         if not request.as_json and not terminal.quiet and not plan.nothing_to_do:
             with printing:
                 print_plan(plan, terminal, err=True)
@@ -266,6 +287,7 @@ def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> N
                 request.targets,
                 stores,
                 keep=request.keep,
+                locked=request.locked,
                 immutable=project.config.immutable,
                 replace=replace,
                 check=_checker(project),

@@ -67,8 +67,8 @@ def load_project(config: str | None = None, *, isolated: bool | None = None) -> 
     """Return the project of the current folder, without reading anything yet."""
     from modelfile.project.project import Project
 
-    path = Path(config) if config is not None else None
-    return Project(config=path, isolated=isolated, stdin=current.get().stdin.buffer)
+    terminal, path = current.get(), Path(config) if config is not None else None
+    return Project(config=path, isolated=isolated, stdin=terminal.stdin.buffer, warn=terminal.print_warning)
 
 
 def address_of(host: str | None) -> ServerAddress:

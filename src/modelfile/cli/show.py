@@ -6,17 +6,18 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.options import AsJson, Host, open_store
-from modelfile.errors import UsageError
+from modelfile.cli.options import AsJson, Host, load_project, open_store
+from modelfile.errors import NotFound, UsageError
 from modelfile.library import show as find_model
 from modelfile.report.json_output import model_as_json, print_json
 from modelfile.report.models import print_model
 from modelfile.report.terminal import current
+from modelfile.stores.protocol import Store, StoredModel
 
 
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Model, or the start of its digest; default tag: latest.")
+        str, typer.Argument(metavar="NAME", help="Model, the start of its digest, or a tag of the model here.")
     ],
     host: Host = None,
     *,
@@ -33,7 +34,7 @@ def show(
     if modelfile and as_json:
         raise UsageError("--modelfile cannot be used with --json")
     with open_store(host) as store:
-        stored = find_model(name, store)
+        stored = _find(name, store)
     if as_json:
         print_json(model_as_json(stored), current.get())
     elif modelfile:
@@ -42,3 +43,16 @@ def show(
         current.get().write_content(export(stored))
     else:
         print_model(stored, current.get())
+
+
+def _find(name: str, store: Store) -> StoredModel:
+    """Return a model of the server, or where there is none, the tag of the model here that a word means."""
+    try:
+        return find_model(name, store)
+    except NotFound:
+        from modelfile.sides import tag_here
+
+        tag = tag_here(name, load_project())
+        if tag and (stored := store.find(tag)):
+            return stored
+        raise

@@ -74,35 +74,66 @@ def walk(nodes: Iterable[Node | Operand]) -> Iterator[Node | Operand]:
                 pass
 
 
+class _Variables:
+    """The variables at a node and the types of their values; the end of a branch drops those that it declared."""
+
+    def __init__(self, dot: str) -> None:
+        self._declared = ["$"]
+        self._kinds = {"$": [dot]}
+
+    def declare(self, name: str, kind: str) -> None:
+        self._declared.append(name)
+        self._kinds.setdefault(name, []).append(kind)
+
+    def kind(self, name: str) -> str:
+        kinds = self._kinds.get(name)
+        return kinds[-1] if kinds else ""
+
+    @property
+    def count(self) -> int:
+        return len(self._declared)
+
+    def drop(self, count: int) -> None:
+        """Drop all but the first `count` variables."""
+        while len(self._declared) > count:
+            self._kinds[self._declared.pop()].pop()
+
+
 def find_fields(nodes: Iterable[Node]) -> Iterator[FieldUse]:
     """Yield the fields of known types: of the values passed to the template, and of items in a `range` over them."""
-    root = {"$": "template"}
-    pending = [(node, "template", root, True) for node in nodes][::-1]
+    variables = _Variables("template")
+    pending: list[tuple[Node | int, str, _Variables, bool]] = []
+    pending += [(node, "template", variables, True) for node in nodes][::-1]
     while pending:
         node, dot, variables, always = pending.pop()
         match node:
+            case int():
+                variables.drop(node)
             case Action(pipeline=pipeline) | TemplateCall(pipeline=Pipeline() as pipeline):
                 yield from _reads(pipeline, dot, variables, printed=isinstance(node, Action), always=always)
-                variables.update((variable.name, "") for variable in pipeline.variables)
+                for variable in pipeline.variables:
+                    variables.declare(variable.name, "")
             case If() | Range() | With():
                 yield from _reads(node.pipeline, dot, variables, printed=False, always=always)
-                outer, inner = dict(variables), dict(variables)
-                inner.update((variable.name, "") for variable in node.pipeline.variables)
                 kind = dot if isinstance(node, If) else _kind(node.pipeline, dot, variables)
-                if isinstance(node, Range):
-                    inner.update((variable.name, kind) for variable in node.pipeline.variables[-1:])
-                pending += [(each, dot, outer, False) for each in node.orelse][::-1]
-                pending += [(each, kind, inner, False) for each in node.body][::-1]
+                end = (variables.count, dot, variables, False)
+                for variable in node.pipeline.variables:
+                    is_item = isinstance(node, Range) and variable is node.pipeline.variables[-1]
+                    variables.declare(variable.name, kind if is_item else "")
+                pending.append(end)
+                pending += [(each, dot, variables, False) for each in node.orelse][::-1]
+                pending.append(end)
+                pending += [(each, kind, variables, False) for each in node.body][::-1]
             case Block(pipeline=pipeline, body=body):
                 yield from _reads(pipeline, dot, variables, printed=False, always=always)
                 kind = _kind(pipeline, dot, variables)
-                own = {"$": kind}
+                own = _Variables(kind)
                 pending += [(each, kind, own, False) for each in body][::-1]
             case _:  # the argument of a `define` is known only to its callers
                 pass
 
 
-def _kind(pipeline: Pipeline, dot: str, variables: Mapping[str, str]) -> str:
+def _kind(pipeline: Pipeline, dot: str, variables: _Variables) -> str:
     """Return the type of a pipeline's value, or of its items."""
     match pipeline.commands:
         case (command,) if len(command.operands) == 1:
@@ -114,9 +145,7 @@ def _kind(pipeline: Pipeline, dot: str, variables: Mapping[str, str]) -> str:
     return kind
 
 
-def _reads(
-    pipeline: Pipeline, dot: str, variables: Mapping[str, str], *, printed: bool, always: bool
-) -> Iterator[FieldUse]:
+def _reads(pipeline: Pipeline, dot: str, variables: _Variables, *, printed: bool, always: bool) -> Iterator[FieldUse]:
     is_printed = (
         printed and not pipeline.variables and len(pipeline.commands) == len(pipeline.commands[0].operands) == 1
     )
@@ -131,7 +160,7 @@ def _reads(
             kind, start = FIELDS[kind].get(name, ""), span.end
 
 
-def _read(operand: Node | Operand, dot: str, variables: Mapping[str, str]) -> tuple[tuple[str, ...], str, int]:
+def _read(operand: Node | Operand, dot: str, variables: _Variables) -> tuple[tuple[str, ...], str, int]:
     """Return the field names in an operand, the type of the first one's owner, and their offset."""
     match operand:
         case Dot():
@@ -139,6 +168,6 @@ def _read(operand: Node | Operand, dot: str, variables: Mapping[str, str]) -> tu
         case Field():
             return operand.names, dot, operand.span.start
         case Variable():
-            return operand.fields, variables.get(operand.name, ""), operand.span.start + len(operand.name)
+            return operand.fields, variables.kind(operand.name), operand.span.start + len(operand.name)
         case _:
             return (), "", 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.gotemplate.fields import FieldUse, find_fields
 from modelfile.gotemplate.literals import TemplateError, TokenError, name_token, quote
 from modelfile.gotemplate.nodes import (
     Action,
@@ -51,6 +52,11 @@ class ParsedTemplate:
     """
     diagnostics: tuple[Diagnostic, ...] = ()
 
+    @cached_property
+    def fields(self) -> tuple[FieldUse, ...]:
+        """The fields of known types that it reads, in the order of the text."""
+        return tuple(find_fields(self.nodes))
+
 
 def parse_template(text: str) -> ParsedTemplate:
     """Parse a template as Go 1.24 does for Ollama; never raises.
@@ -63,7 +69,7 @@ def parse_template(text: str) -> ParsedTemplate:
     """
     try:
         nodes = _parse(text)
-        names = set(map(_lower, _identifiers(nodes)))
+        names = set(map(_lower, set(_identifiers(nodes))))
     except TemplateError as error:
         return ParsedTemplate(text=text, diagnostics=(_diagnostic(text, error),))
     if names.isdisjoint({"messages", "response"}):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.errors import InputError, ModelfileHasErrors
@@ -18,7 +19,9 @@ from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.syntax.modelfile import Modelfile, parse
 
-_ON_LOCK = ("missing-from-lock", "stale-lock")
+_ON_LOCK: Final = ("missing-from-lock", "stale-lock")
+_CHECKED_BY_BUILD: Final = ("unusable-weights",)
+"""Rules that a build does not need: it checks the same by the version of its server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +193,8 @@ def reject_errors(
         InputError: It cannot be read.
         ModelfileHasErrors: It has errors.
     """
-    result = lint_target(target, settings, has_folder=True)
+    rules = tuple(rule for rule in settings.rules if rule.name not in _CHECKED_BY_BUILD)
+    result = lint_target(target, replace(settings, rules=rules), has_folder=True)
     found = tuple(
         found for found in result.diagnostics if found.severity is not Severity.INFO and found.name not in _ON_LOCK
     )

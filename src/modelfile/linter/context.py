@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
+from errno import ENAMETOOLONG
 from functools import cache, partial
 from pathlib import Path
 
 from modelfile.catalog.catalog import Catalog
 from modelfile.errors import InputError
-from modelfile.filesystem import expand
+from modelfile.filesystem import expand, real_path
 from modelfile.git import find_repository
-from modelfile.linter.rule import Context, EscapedPath, LockStatus
+from modelfile.linter.rule import Context, EscapedPath, LockStatus, RejectedFile
 from modelfile.project.target import Target
 from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Adapter, Draft, From
 
 
 def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
@@ -37,6 +40,7 @@ def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
         exists=cache(partial(_exists, target)),
         lacks_weights=cache(partial(_lacks_weights, target, ollama)),
         find_escape=partial(_find_escape, target),
+        rejected_files=partial(_rejected_files, target, ollama),
         lock_status=_lock_status(target),
     )
 
@@ -53,16 +57,26 @@ def _lock_status(target: Target) -> LockStatus | None:
 
 
 def _exists(target: Target, written: str) -> bool:
+    """Return whether Ollama takes it for a path: it does so unless there is nothing."""
     try:
         target.project.stat(expand(written, target.folder))
-    except (InputError, OSError, ValueError):
+    except (FileNotFoundError, InputError, ValueError):
         return False
+    except OSError as error:
+        return error.errno != ENAMETOOLONG  # other rules say more about it
     return True
+
+
+def _is_folder(target: Target, path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(target.project.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _lacks_weights(target: Target, ollama: Catalog, written: str) -> bool:
     path = expand(written, target.folder) if _exists(target, written) else None
-    if path is None or not stat.S_ISDIR(target.project.stat(path).st_mode):
+    if path is None or not _is_folder(target, path):
         return False
     from modelfile.weights.folder import find_weights
 
@@ -75,15 +89,12 @@ def _lacks_weights(target: Target, ollama: Catalog, written: str) -> bool:
 
 def _find_escape(target: Target, written: str) -> EscapedPath | None:
     """Return where a path leads if it leaves the repository, or the project if there is no repository."""
-    folder = target.folder.resolve()
+    folder = real_path(target.folder)
     file = target.project.config.file
-    root = find_repository(folder) or (file and file.parent.resolve())
+    root = find_repository(folder) or (file and real_path(file.parent))
     try:
         path = expand(written, target.folder)
         real = target.project.real_path(path)
-        is_folder = stat.S_ISDIR(target.project.stat(path).st_mode)
-        if is_folder and (escape := _find_symlink_escape(path)):
-            return escape
         if root is None or not folder.is_relative_to(root) or real.is_relative_to(root):
             return None
         return EscapedPath(target=str(real), by_symlink=expand(written, folder).is_relative_to(root))
@@ -91,12 +102,19 @@ def _find_escape(target: Target, written: str) -> EscapedPath | None:
         return None
 
 
-def _find_symlink_escape(folder: Path) -> EscapedPath | None:
-    from modelfile.weights.folder import find_files
+def _rejected_files(target: Target, ollama: Catalog) -> Iterator[RejectedFile]:
+    named = [
+        node
+        for node in target.modelfile.nodes
+        if isinstance(node, From | Adapter | Draft)
+        and node.value.closed
+        and _exists(target, node.value.text)
+        and not _lacks_weights(target, ollama, node.value.text)
+    ]
+    if named:
+        from modelfile.linter.local_files import rejected_files  # most Modelfiles name no file
 
-    real = folder.resolve()
-    leaving = next((file for file in map(Path.resolve, find_files(folder)) if not file.is_relative_to(real)), None)
-    return EscapedPath(target=str(leaving), by_symlink=True, rejected=True) if leaving else None
+        yield from rejected_files(target, named, ollama.version)
 
 
 def _formatted(modelfile: Modelfile) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -10,7 +10,7 @@ from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.linter.rule import Context, Rule
 from modelfile.linter.rules import RULES
 from modelfile.linter.rules.style.unused_suppression import unused_suppression
-from modelfile.linter.suppressions import Suppression, apply_suppressions, find_suppressions
+from modelfile.linter.suppressions import Suppression, apply_suppressions, find_suppressions, selectors
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Node
 
@@ -30,8 +30,9 @@ def lint(
     subjects = _subjects(context)
     found = [diagnostic for rule in rules for diagnostic in _run(rule, subjects(rule.on), context, severities)]
     remaining, unused = apply_suppressions(found, find_suppressions(context.modelfile))
-    unused = tuple(suppression for suppression in unused if _is_surely_unused(suppression, rules))
     if unused and unused_suppression in rules:
+        names = frozenset(rule.name for rule in rules)
+        unused = tuple(suppression for suppression in unused if _is_surely_unused(suppression, names))
         rule_names = tuple((rule.code, rule.name) for rule in RULES)
         context = replace(context, unused_suppressions=unused, rule_names=rule_names)
         remaining = (*remaining, *_run(unused_suppression, (context.modelfile,), context, severities))
@@ -46,17 +47,26 @@ def undecided(context: Context, rules: Iterable[Rule] = RULES) -> Iterator[tuple
             yield rule, reason
 
 
-def _is_surely_unused(suppression: Suppression, rules: Iterable[Rule]) -> bool:
-    """Return False if its rule is off, or may report something on a machine with other files."""
-    matching = [rule for rule in RULES if suppression.matches(rule.code, rule.name)]
+def _is_surely_unused(suppression: Suppression, names: Container[str]) -> bool:
+    """Return False if its rule is not among those in force, or may report something on a machine with other files."""
+    matching = _rules_by_selector().get(suppression.selector, ())
     decidable = all(rule.cannot_decide is None for rule in matching)
-    return not matching or (any(rule in rules for rule in matching) and decidable)
+    return not matching or (any(rule.name in names for rule in matching) and decidable)
+
+
+@cache
+def _rules_by_selector() -> dict[str, list[Rule]]:
+    rules: dict[str, list[Rule]] = {}
+    for rule in RULES:
+        for selector in selectors(rule.code, rule.name):
+            rules.setdefault(selector, []).append(rule)
+    return rules
 
 
 def _subjects(context: Context) -> Callable[[type], tuple[Node | Modelfile, ...]]:
     """Return a function that lists the nodes of one type, or the Modelfile itself."""
-    all_subjects = (context.modelfile, *context.modelfile.nodes)
-    return cache(lambda on: tuple(subject for subject in all_subjects if isinstance(subject, on)))
+    modelfile = context.modelfile
+    return lambda on: (modelfile,) if on is Modelfile else modelfile.of_type(on)
 
 
 def _run(

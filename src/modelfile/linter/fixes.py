@@ -58,7 +58,7 @@ def _edited(text: str, edits: Iterable[Edit]) -> str:
 
 def _preserves_rest(modelfile: Modelfile, edits: Iterable[Edit], fixed: Modelfile) -> bool:
     """Return True if every instruction outside the edits is still read as before, in the same order."""
-    instructions = (node for node in modelfile.nodes if isinstance(node, Instruction))
+    instructions = modelfile.of_type(Instruction)
     untouched = [(command_name(node), command_value(node)) for node in instructions if not _is_touched(node, edits)]
     commands = iter(fixed.commands)
     return all(command in commands for command in untouched)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from modelfile.catalog.catalog import Catalog, catalog
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
-from modelfile.errors import UsageError
+from modelfile.errors import Speller, UsageError
 from modelfile.linter.suppressions import Suppression
 from modelfile.names import DEFAULT_HOST, ModelName
 from modelfile.source import Span
@@ -48,8 +48,16 @@ class EscapedPath:
     target: str
     by_symlink: bool
     """True if a symlink leads out; False if the path itself does."""
-    rejected: bool = False
-    """True if Ollama rejects it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedFile:
+    """A local file, or several, that Ollama cannot use."""
+
+    instruction: Instruction
+    """The FROM, ADAPTER or DRAFT that names it."""
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +66,16 @@ class Context:
 
     modelfile: Modelfile
     exists: Callable[[str], bool] | None = None
-    """Return True if a path exists; None if there is no folder to look in (standard input)."""
+    """Return True unless a path is missing: one that cannot be looked at counts; None if there is no folder to look in.
+
+    Standard input has none.
+    """
     lacks_weights: Callable[[str], bool] | None = None
     """Return True if a path is a folder without weights; None if there is no folder to look in."""
     find_escape: Callable[[str], EscapedPath | None] | None = None
     """Return the target of an existing path that leaves the project; None if there is no folder to look in."""
+    rejected_files: Callable[[], Iterable[RejectedFile]] | None = None
+    """Return the local files that Ollama cannot use; None if there is no folder to look in."""
     lock_status: LockStatus | None = None
     """None if there is no lock."""
     registries: tuple[str, ...] | None = None
@@ -71,6 +84,8 @@ class Context:
     """The formatter behind `mf fmt`."""
     ollama: Catalog = field(default_factory=catalog)
     """Facts about the Ollama version that the Modelfile is for."""
+    speller: Speller = field(default_factory=Speller)
+    """Suggestions for misspelled words of this Modelfile."""
     unused_suppressions: tuple[Suppression, ...] = ()
     """Suppressions that suppress nothing; filled in after all other rules have run."""
     rule_names: tuple[tuple[str, str], ...] = ()
@@ -159,7 +174,7 @@ def name_or_none(text: str) -> ModelName | None:
 
 def last_from(modelfile: Modelfile) -> From | None:
     """Return the last FROM, which wins if several name a model."""
-    return next((node for node in reversed(modelfile.nodes) if isinstance(node, From)), None)
+    return modelfile.last(From)
 
 
 def existing_path(instruction: Instruction, context: Context) -> str | None:
@@ -186,7 +201,7 @@ def parsed_template(text: str) -> ParsedTemplate:
 
 def last_template(modelfile: Modelfile) -> tuple[Template, ParsedTemplate] | None:
     """Return the last TEMPLATE, which wins, if Ollama accepts it."""
-    last = next((node for node in reversed(modelfile.nodes) if isinstance(node, Template)), None)
+    last = modelfile.last(Template)
     if last is None or not last.value.closed or not last.value.text:
         return None
     parsed = parsed_template(last.value.text)

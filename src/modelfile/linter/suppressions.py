@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 from modelfile.diagnostics import Diagnostic
-from modelfile.source import Span
+from modelfile.source import Span, span_around, start_of
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Comment
 
-_SUPPRESSION: Final = re.compile(r"\bmf:\s*ignore(?P<file>-file)?\s*\[(?P<names>[^\]]*\w[^\]]*)\]", re.IGNORECASE)
+_SUPPRESSION: Final = re.compile(
+    r"\bmf:\s*+ignore(?P<file>-file)?\s*+\[(?P<names>[^\[\]\w]*+\w[^\[\]]*+)\]", re.IGNORECASE
+)
 _MALFORMED: Final = re.compile(r"^#\s*(?P<all>mf:\s*ign?(?:o|r)\S*)", re.IGNORECASE)
 _FAMILY: Final = re.compile(r"MF[1-9](?:XX)?", re.IGNORECASE)
+_FAMILY_LENGTH: Final = len("MF1")
+_TOP: Final = -1
+"""The offset that stands for a comment at the top that holds for the whole file."""
+WHOLE_FILE: Final = Span(0, sys.maxsize)
+NOTHING: Final = Span(0, 0)
 _NAME: Final = re.compile(r"[^\s,]+")
 
 
@@ -28,40 +37,52 @@ class Suppression:
     covers: Span
     """The part of the text in which suppressed findings begin."""
 
-    def matches(self, code: str, name: str) -> bool:
-        """Return True if it names a rule, or the family of a rule."""
-        family = _FAMILY.fullmatch(self.name) is not None and code.startswith(self.name[:3].upper())
-        return family or self.name.lower() == name or self.name.upper() == code
+    @property
+    def selector(self) -> str:
+        """The name in lower case, and a family by its first three letters, as in `selectors`."""
+        return self.name[:_FAMILY_LENGTH].lower() if _FAMILY.fullmatch(self.name) else self.name.lower()
+
+
+def selectors(code: str, name: str) -> tuple[str, str, str]:
+    """Return the selectors of a rule: the names by which a comment may suppress it."""
+    return name, code.lower(), code[:_FAMILY_LENGTH].lower()
 
 
 def find_suppressions(modelfile: Modelfile) -> Iterator[Suppression]:
     """Yield every suppression of a Modelfile."""
-    whole = Span(0, len(modelfile.text) + 1)
     following: Span | None = None
     for node in reversed(modelfile.nodes):
         if not isinstance(node, Comment):
             following = node.span
         elif match := _SUPPRESSION.search(modelfile.text, node.span.start, node.span.end):
-            covers = whole if match["file"] else following or Span(0, 0)
+            covers = WHOLE_FILE if match["file"] else following or NOTHING
             for name in _NAME.finditer(modelfile.text, *match.span("names")):
                 yield Suppression(name[0], Span(*name.span()), covers)
         elif match := _MALFORMED.match(modelfile.text[node.span.start : node.span.end]):
             start = node.span.start + match.start("all")
-            yield Suppression("", Span(start, start + len(match["all"])), Span(0, 0))
+            yield Suppression("", Span(start, start + len(match["all"])), NOTHING)
 
 
 def apply_suppressions(
     found: Iterable[Diagnostic], suppressions: Iterable[Suppression]
 ) -> tuple[tuple[Diagnostic, ...], tuple[Suppression, ...]]:
     """Return the findings that nothing suppresses, and the suppressions that suppress nothing."""
-    remaining = tuple(found)
-    unused = []
-    for suppression in suppressions:
-        after = tuple(diagnostic for diagnostic in remaining if not _suppresses(suppression, diagnostic))
-        if len(after) == len(remaining):
-            unused.append(suppression)
-        remaining = after
-    return remaining, tuple(unused)
+    ordered = tuple(suppressions)
+    first: dict[tuple[Span, str], int] = {}
+    for number, suppression in enumerate(ordered):
+        first.setdefault((suppression.covers, suppression.selector), number)
+    covered = sorted({suppression.covers for suppression in ordered} - {WHOLE_FILE, NOTHING}, key=start_of)
+    remaining: list[Diagnostic] = []
+    used: set[int] = set()
+    for diagnostic in found:
+        spans = (WHOLE_FILE, span_around(diagnostic.span.start, covered) or NOTHING)
+        keys = product(spans, selectors(diagnostic.code, diagnostic.name))
+        numbers = [first[key] for key in keys if key in first]
+        if numbers:
+            used.add(min(numbers))
+        else:
+            remaining.append(diagnostic)
+    return tuple(remaining), tuple(one for number, one in enumerate(ordered) if number not in used)
 
 
 def with_suppressions(modelfile: Modelfile, found: Iterable[Diagnostic], *, whole_file: Container[str] = ()) -> str:
@@ -73,26 +94,15 @@ def with_suppressions(modelfile: Modelfile, found: Iterable[Diagnostic], *, whol
         whole_file: Names of rules to suppress at the top of the file instead.
     """
     unwanted: dict[int, dict[str, None]] = {}
+    nodes = [node.span for node in modelfile.nodes if not isinstance(node, Comment)]
     for diagnostic in found:
-        start = -1 if diagnostic.name in whole_file else _instruction_at(modelfile, diagnostic.span.start)
+        around = None if diagnostic.name in whole_file else span_around(diagnostic.span.start, nodes)
+        start = modelfile.source.line_start(around.start) if around else _TOP
         unwanted.setdefault(start, {})[diagnostic.name] = None
-    text = modelfile.text
-    for start, names in sorted(unwanted.items(), reverse=True):
-        offset, mark = (0, "ignore-file") if start < 0 else (_line_start(text, start), "ignore")
-        text = f"{text[:offset]}# mf: {mark}[{', '.join(names)}]{modelfile.newline}{text[offset:]}"
-    return text
-
-
-def _instruction_at(modelfile: Modelfile, offset: int) -> int:
-    """Return the start of the node around an offset; -1 if there is none, or it is a comment."""
-    nodes = (node.span for node in modelfile.nodes if not isinstance(node, Comment))
-    return next((span.start for span in nodes if span.start <= offset < span.end), -1)
-
-
-def _line_start(text: str, offset: int) -> int:
-    return max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
-
-
-def _suppresses(suppression: Suppression, diagnostic: Diagnostic) -> bool:
-    covered = suppression.covers.start <= diagnostic.span.start < suppression.covers.end
-    return covered and suppression.matches(diagnostic.code, diagnostic.name)
+    pieces: list[str] = []
+    end = 0
+    for start, names in sorted(unwanted.items()):
+        mark = "ignore-file" if start == _TOP else "ignore"
+        pieces += modelfile.text[end : max(start, 0)], f"# mf: {mark}[{', '.join(names)}]{modelfile.newline}"
+        end = max(start, 0)
+    return "".join((*pieces, modelfile.text[end:]))

@@ -60,6 +60,19 @@ class Drift:
     current: str | None = None
     """The same at present."""
 
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}"
+
+    def as_json(self) -> dict[str, str | None]:
+        """Return it for programs."""
+        return {
+            "modelfile": self.key,
+            "reason": str(self.reason),
+            "message": self.message,
+            "pinned": self.pinned,
+            "current": self.current,
+        }
+
 
 def file_drift(
     key: str, pin: Pin, text: str, files: Mapping[str, str], quantizations: frozenset[str] = frozenset({""})

@@ -115,9 +115,10 @@ def stale_reasons(target: Target, lock: LockFile, events: Events = ignore) -> It
     key_of(target)
     yield from changed_files(target, lock.lock.modelfiles.get(target.key), events, has_lock=lock.exists)
     maker = project_base(target)
-    if not _is_in_cycle(target):
-        quantized = bool(maker and maker.quantize)
-        yield from base_drift(target.key, lock.lock, maker.key if maker else None, quantized=quantized)
+    quantized = bool(maker and maker.quantize)
+    drifts = [*base_drift(target.key, lock.lock, maker.key if maker else None, quantized=quantized)]
+    if drifts and not _is_in_cycle(target):
+        yield from drifts
 
 
 def key_of(target: Target) -> str:

@@ -17,9 +17,10 @@ from modelfile.filesystem import read_file, relative_to
 from modelfile.git import walk_up
 from modelfile.names import ModelName
 from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
+from modelfile.project.discovery import is_stream
 
 if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+    from modelfile.project.gitignore import Rules
 
 Reader: TypeAlias = Callable[[Path], dict[str, Any]]
 """Reads a TOML file."""
@@ -33,8 +34,6 @@ _MAX_SIZE: Final = 1_000_000
 _MAX_ENTRIES: Final = 1000
 """Most entries of a list or a table."""
 _MAX_KEEP: Final = 1000
-_MAX_WILDCARDS: Final = 4
-"""Most runs of `*` in a pattern: each multiplies the time of a match by the length of the name."""
 _MAX_SHOWN: Final = 80
 """Most characters of a value in a message."""
 _MAX_PARTS: Final = 100
@@ -138,19 +137,16 @@ def matches(path: Path, patterns: tuple[str, ...], file: Path) -> bool:
         UsageError: A pattern is not valid.
     """
     try:
-        return bool(_compile(patterns).match_file(relative_to(path, file.parent)))
+        return _compile(patterns).ignore_file(relative_to(path, file.parent).split("/"))
     except ValueError as error:
         raise UsageError(f"`{file}`: {error}", hint="write patterns as in .gitignore") from error
 
 
 @cache
-def _compile(patterns: tuple[str, ...]) -> GitIgnoreSpec:
-    from pathspec import GitIgnoreSpec  # 15 ms that most projects save
+def _compile(patterns: tuple[str, ...]) -> Rules:
+    from modelfile.project.gitignore import Rules, parse_patterns  # 1 ms that most projects save
 
-    for pattern in patterns:
-        if len(re.findall(r"\*+", pattern)) > _MAX_WILDCARDS:
-            raise ValueError(f"more than {_MAX_WILDCARDS} wildcards in the pattern {_shown(pattern)}")
-    return GitIgnoreSpec.from_lines(re.sub(r"^\./", "/", pattern) for pattern in patterns)
+    return Rules(parse_patterns(re.sub(r"^\./", "/", pattern) for pattern in patterns))
 
 
 def _unknown(path: Path, key: str, known: Collection[str], table: str = "") -> UsageError:
@@ -184,7 +180,7 @@ def _models(path: Path, tables: Mapping[str, Mapping[str, Any]]) -> tuple[Projec
         for key, value in table.items():
             if key not in MODEL_SHAPES:
                 raise _unknown(path, key, MODEL_SHAPES, prefix)
-            if not isinstance(value, str) or not value or "\0" in value:
+            if not isinstance(value, str) or not value or "\0" in value or (key == "modelfile" and is_stream(value)):
                 raise _invalid(path, f"{prefix}{key}", value, MODEL_SHAPES[key])
         for key in ("modelfile", "tag"):
             if key not in table:

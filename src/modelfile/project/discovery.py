@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from modelfile.errors import InputError
-from modelfile.filesystem import MAX_TEXT, open_regular, read_up_to, reading
-from modelfile.git import list_files, walk_up
+from modelfile.filesystem import MAX_TEXT, open_regular, read_up_to, reading, real_path
+from modelfile.git import Refusal, find_repository, is_repository, list_files, walk_up
 from modelfile.source import Source
 
 LOCK_FILE: Final = "mf.lock"
 STDIN: Final = "-"
 """The path that means standard input."""
 _PATTERNS: Final = ("Modelfile", "Modelfile.*", "*.Modelfile", "*.modelfile")
+_DESCRIPTOR: Final = re.compile(r"/dev/stdin|(?:/dev/fd|/proc/self/fd)/([0-9]{1,9})")
 _HEAD: Final = 8192
 """In bytes; enough to distinguish binary files from text."""
 
@@ -29,38 +33,69 @@ def find_lock(folder: Path) -> Path | None:
     return next((above / LOCK_FILE for above in walk_up(folder) if os.path.lexists(above / LOCK_FILE)), None)
 
 
-def find_modelfiles(paths: Iterable[str], is_excluded: Callable[[Path], bool] = lambda _: False) -> list[str]:
+def find_modelfiles(
+    paths: Iterable[str],
+    is_excluded: Callable[[Path], bool] = lambda _: False,
+    warn: Callable[[str], None] = lambda _: None,
+) -> list[str]:
     """Return the files among paths, and for folders the Modelfiles below them that git does not ignore.
+
+    Symlinks that leave the repository, or outside of one the folder, are skipped: a command that rewrites what is in a
+    folder must not write elsewhere. A symlink that is named is followed wherever it leads.
 
     Args:
         paths: Files and folders.
         is_excluded: Returns whether to skip a Modelfile in a folder.
+        warn: Receives a warning for each symlink that is skipped, and one if git does not list a repository's files.
 
     Raises:
         InputError: A folder has no Modelfile.
     """
     found: dict[str, str] = {}
     for path in paths:
-        if path != STDIN and Path(path).is_dir():
-            walked = sorted(_walk(Path(path)))
-            inside = [file for file in walked if not is_excluded(Path(file))]
-            if not inside:
-                hint = f"name a file, or a folder with {', '.join(_PATTERNS)} that git does not ignore"
-                if walked:
-                    hint = "`exclude` in the configuration matches all of them"
-                raise InputError(f"no Modelfile in `{path}`", hint=hint)
+        if not is_stream(path) and Path(path).is_dir():
+            for real, file in _find_in(Path(path), is_excluded, warn).items():
+                found.setdefault(real, file)
         else:
-            inside = [path]
-        for file in inside:
-            found.setdefault(file if file == STDIN else os.path.realpath(file), file)
+            found.setdefault(path if is_stream(path) else str(real_path(Path(path))), path)
     return list(found.values())
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    listed = list_files(folder)
-    for path in _all_files(folder) if listed is None else listed:
-        if any(fnmatchcase(path.name, pattern) for pattern in _PATTERNS) and path.is_file():
-            yield str(path)
+def _find_in(folder: Path, is_excluded: Callable[[Path], bool], warn: Callable[[str], None]) -> dict[str, str]:
+    """Return the Modelfiles in a folder by their real paths."""
+    hint = f"name a file, or a folder with {', '.join(_PATTERNS)} that git does not ignore"
+    root = find_repository(folder)
+    inside = root or real_path(folder)
+    found: dict[str, str] = {}
+    for path in sorted(map(str, _walk(folder, root, warn))):
+        real = real_path(Path(path))
+        if is_excluded(Path(path)):
+            hint = "`exclude` in the configuration matches all of them"
+        elif not real.is_relative_to(inside):
+            warn(f"skipped `{path}`: it is a symlink to `{real}`, outside of `{inside}`")
+        else:
+            found.setdefault(str(real), path)
+    if not found:
+        raise InputError(f"no Modelfile in `{folder}`", hint=hint)
+    return found
+
+
+def _walk(folder: Path, root: Path | None, warn: Callable[[str], None]) -> Iterator[Path]:
+    paths: Iterable[Path]
+    if root is None or not is_repository(root):
+        paths = _all_files(folder)
+    elif isinstance(listed := list_files(folder, root), Refusal):
+        from modelfile.project.gitignore import walk_repository  # 1 ms that most folders save
+
+        warn(f"{listed.reason}: `{folder}` is searched without it, by the .gitignore files")
+        paths = walk_repository(folder, root, _is_modelfile)
+    else:
+        paths = listed
+    yield from (path for path in paths if _is_modelfile(path.name) and path.is_file())
+
+
+def _is_modelfile(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in _PATTERNS)
 
 
 def _all_files(folder: Path) -> Iterator[Path]:
@@ -69,18 +104,34 @@ def _all_files(folder: Path) -> Iterator[Path]:
         yield from (Path(root, name) for name in files)
 
 
+def is_stream(path: str) -> bool:
+    """Return whether a path means an open stream: `-`, or a descriptor such as /dev/stdin and /dev/fd/63.
+
+    A shell passes the output of a program as such a path, `<(program)`. No other pipe is read: to open it may wait.
+    """
+    return path == STDIN or bool(_DESCRIPTOR.fullmatch(path))
+
+
 def read_source(path: str, stdin: BinaryIO) -> Source:
     """Return a Modelfile's text.
 
     Raises:
-        InputError: It cannot be read, is not a regular file, is binary, or is larger than MAX_TEXT.
+        InputError: It cannot be read, is neither a regular file nor a stream, is binary, or is larger than MAX_TEXT.
     """
-    if path != STDIN and Path(path).is_dir():
+    if not is_stream(path) and Path(path).is_dir():
         example = Path(path, "Modelfile")
         raise InputError(f"`{path}` is a folder, not a Modelfile", hint=f"name the file in it, as in `{example}`")
-    with reading(path), stdin if path == STDIN else open_regular(path) as file:
+    with reading(path), _open(path, stdin) as file:
         head = file.read(_HEAD)
         if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
             hint = "to build from weights, name them in FROM" if head.startswith(b"GGUF") else None
             raise InputError(f"`{path}` is binary, not a Modelfile", hint=hint)
-        return Source.decode(head + read_up_to(MAX_TEXT - len(head), file, path), path)
+        return Source.decode(read_up_to(MAX_TEXT, file, path, head), path)
+
+
+def _open(path: str, stdin: BinaryIO) -> AbstractContextManager[BinaryIO | FileIO]:
+    if path == STDIN:
+        return stdin
+    if descriptor := _DESCRIPTOR.fullmatch(path):
+        return FileIO(os.dup(int(descriptor[1] or 0)))
+    return open_regular(path)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modelfile.errors import InputError, UsageError
+from modelfile.filesystem import real_path
 from modelfile.git import find_repository
 from modelfile.names import ModelName
-from modelfile.project.config import Config, find_config, load_config, matches, read_toml
+from modelfile.project.config import Config, ProjectModel, find_config, load_config, matches, read_toml
 from modelfile.project.discovery import LOCK_FILE, find_lock, find_modelfiles, read_source
 from modelfile.project.target import Memo, Target
 from modelfile.source import Source
@@ -32,6 +33,7 @@ class Project:
         config: Path | None = None,
         isolated: bool | None = None,
         stdin: BinaryIO | None = None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Read nothing yet.
 
@@ -40,11 +42,13 @@ class Project:
             config: The configuration file to read instead of the nearest one.
             isolated: Whether to read no configuration; None if the command has no such option.
             stdin: The stream to read where a path is `-`; by default standard input.
+            warn: Receives warnings about folders: symlinks that are skipped, and repositories that git rejects.
         """
         self.start = start
         self._config_path = config
         self._isolated = isolated
         self._stdin = stdin
+        self._warn = warn
         self._memo = Memo()
 
     @cached_property
@@ -63,7 +67,7 @@ class Project:
 
     def find_config(self, folder: Path) -> Path | None:
         """Return the configuration file nearest to a folder."""
-        return self._memo.get(("find", folder.resolve()), lambda: find_config(folder, self._read_toml))
+        return self._memo.get(("find", real_path(folder)), lambda: find_config(folder, self._read_toml))
 
     def load_config(self, path: Path) -> Config:
         """Return the configuration in a file."""
@@ -123,13 +127,14 @@ class Project:
     def modelfiles(self, paths: Iterable[str] = (".",)) -> tuple[Target, ...]:
         """Return the Modelfiles that paths mean: a file is itself, a folder all below it.
 
-        In folders, those that git ignores or the configuration excludes are skipped.
+        In folders, those that git ignores or the configuration excludes are skipped, as are symlinks that leave the
+        repository.
 
         Raises:
             InputError: A folder has none.
             UsageError: The configuration is not valid.
         """
-        return tuple(Target(self, Path(path)) for path in find_modelfiles(paths, self._is_excluded))
+        return tuple(Target(self, Path(path)) for path in find_modelfiles(paths, self._is_excluded, self._warn))
 
     def _is_excluded(self, path: Path) -> bool:
         config = self.config
@@ -149,11 +154,11 @@ class Project:
 
     def real_path(self, path: Path) -> Path:
         """Return the absolute path of a file without symlinks, as it was when first asked for."""
-        return self._memo.get(("real", path), lambda: Path(os.path.realpath(path)))
+        return self._memo.get(("real", path), lambda: real_path(path))
 
     def find_lock(self, folder: Path) -> LockFile | None:
         """Return the nearest lock, from a folder upward to the root of its repository."""
-        key = ("find lock", folder.resolve())
+        key = ("find lock", real_path(folder))
         if path := self._memo.get(key, lambda: find_lock(folder)):
             return self._lock_at(path)
         self._memo.forget(key)  # it may be written later
@@ -169,7 +174,7 @@ class Project:
         root = find_repository(folder)
         if root is None:
             configured = self.find_config(folder)
-            root = configured.parent if configured else folder.resolve()
+            root = configured.parent if configured else real_path(folder)
         return self._lock_at(root / LOCK_FILE)
 
     def _lock_at(self, path: Path) -> LockFile:
@@ -180,22 +185,31 @@ class Project:
     def base_of(self, target: Target) -> Target | None:
         """Return the configured model that a Modelfile is FROM, if the configuration nearest to it lists one."""
         file = self.find_config(target.folder)
-        base = target.base
-        for model in self.load_config(file).models if file and base else ():
-            if base and model.name.same_as(base):
-                return self.at(model.modelfile, model.name, quantize=model.quantize or "")
-        return None
+        base = target.base if file else None
+        model = self._listed(file).by_name.get(base.full.lower()) if file and base else None
+        return self.at(model.modelfile, model.name, quantize=model.quantize or "") if model else None
 
     def quantizations(self, target: Target) -> frozenset[str]:
         """Return the types that models of a Modelfile are quantized to; empty for those that are not.
 
         A Modelfile that the configuration nearest to it does not list is taken to be built without quantization.
         """
-        file, path = self.find_config(target.folder), self.real_path(target.path)
-        models = self.load_config(file).models if file else ()
-        return frozenset(
-            model.quantize or "" for model in models if self.real_path(model.modelfile) == path
-        ) or frozenset({""})
+        file = self.find_config(target.folder)
+        return frozenset((file and self._listed(file).types.get(self.real_path(target.path))) or {""})
+
+    def _listed(self, file: Path) -> _ListedModels:
+        return self._memo.get(("listed", file), lambda: _ListedModels(self.load_config(file).models, self.real_path))
+
+
+class _ListedModels:
+    """The models of a configuration, by name and by Modelfile."""
+
+    def __init__(self, models: Iterable[ProjectModel], real_path: Callable[[Path], Path]) -> None:
+        self.by_name: dict[str, ProjectModel] = {}
+        self.types: dict[Path, set[str]] = {}
+        for model in models:
+            self.by_name.setdefault(model.name.full.lower(), model)
+            self.types.setdefault(real_path(model.modelfile), set()).add(model.quantize or "")
 
 
 def _shortest(path: Path) -> Path:

@@ -16,7 +16,7 @@ from modelfile.errors import InputError, UsageError
 from modelfile.events import Events, ignore
 from modelfile.filesystem import expand
 from modelfile.names import ModelName
-from modelfile.project.discovery import STDIN
+from modelfile.project.discovery import is_stream
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
 
@@ -80,13 +80,13 @@ class Target:
 
     @property
     def is_stdin(self) -> bool:
-        """True for standard input."""
-        return str(self.path) == STDIN
+        """True for standard input, and for the output of a program that a shell passes as a path."""
+        return is_stream(str(self.path))
 
     @property
     def folder(self) -> Path:
         """The folder that paths in the Modelfile are relative to; that of the command for standard input."""
-        return self.path.parent
+        return Path() if self.is_stdin else self.path.parent
 
     @property
     def source(self) -> Source:

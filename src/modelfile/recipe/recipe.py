@@ -88,21 +88,21 @@ def resolve(modelfile: Modelfile, folder: Path, version: Version | None = None, 
     texts: dict[str, str] = {}
     licenses: list[str] = []
     messages: list[Message] = []
-    parameters: dict[str, ParameterValue] = {}
+    parameters: dict[str, ParameterValue | list[str]] = {}
     for name, value in modelfile.commands:
         match name:
             case "model":
                 path = expand(value, folder)
                 if _state(path, stat):
-                    files += _files_at(path, version, stat)
+                    files += files_at(path, version, stat)
                     from_paths.add(path)
                 else:
                     base = value
             case "adapter":
-                adapters = _files_at(expand(value, folder), version, stat)
+                adapters = files_at(expand(value, folder), version, stat)
             case "draft":
                 path = expand(value, folder)
-                drafts += _files_at(path, version, stat)
+                drafts += files_at(path, version, stat)
                 draft_paths.add(path)
             case "template" | "system" | "renderer" | "parser":
                 texts[name] = value
@@ -115,7 +115,7 @@ def resolve(modelfile: Modelfile, folder: Path, version: Version | None = None, 
                 messages.append(Message(role, content))
             case _:
                 _set_parameter(parameters, name, value)
-    _reject_shared(from_paths, draft_paths)
+    reject_shared(from_paths, draft_paths)
     return Recipe(
         base=base,
         files=tuple(dict.fromkeys(files)),
@@ -123,17 +123,22 @@ def resolve(modelfile: Modelfile, folder: Path, version: Version | None = None, 
         drafts=tuple(drafts),
         licenses=tuple(licenses),
         messages=tuple(messages),
-        parameters=parameters,
+        parameters={name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()},
         **texts,
     )
 
 
-def _reject_shared(from_paths: set[Path], draft_paths: set[Path]) -> None:
+def reject_shared(from_paths: set[Path], draft_paths: set[Path]) -> None:
+    """Reject a file that both FROM and DRAFT name.
+
+    Raises:
+        InputError: There is one.
+    """
     if from_paths and draft_paths and (shared := {*map(Path.resolve, from_paths)} & {*map(Path.resolve, draft_paths)}):
         raise InputError(f"DRAFT must not be the same file as FROM: `{min(shared)}`")
 
 
-def _set_parameter(parameters: dict[str, ParameterValue], name: str, text: str) -> None:
+def _set_parameter(parameters: dict[str, ParameterValue | list[str]], name: str, text: str) -> None:
     if name in catalog().deprecated:
         return
     if name not in catalog().parameters:
@@ -142,8 +147,11 @@ def _set_parameter(parameters: dict[str, ParameterValue], name: str, text: str) 
         value = parse_value(catalog().parameters[name].kind, text)
     except ValueError as error:
         raise InputError(f"parameter `{name}` {error}, not `{text}`") from error
-    previous = parameters.get(name)
-    parameters[name] = (*previous, *value) if isinstance(previous, tuple) and isinstance(value, tuple) else value
+    previous = parameters.setdefault(name, []) if isinstance(value, tuple) else None
+    if isinstance(previous, list) and isinstance(value, tuple):
+        previous += value
+    else:
+        parameters[name] = value
 
 
 def _version(text: str) -> str:
@@ -162,8 +170,17 @@ def _state(path: Path, stat: Stat) -> os.stat_result | None:
         raise cannot_read(path, error) from error
 
 
-def _files_at(path: Path, version: Version | None, stat: Stat) -> tuple[Path, ...]:
-    """Return the file itself, or the files that Ollama takes from a folder."""
+def files_at(path: Path, version: Version | None = None, stat: Stat = Path.stat) -> tuple[Path, ...]:
+    """Return the file itself, or the files that Ollama takes from a folder.
+
+    Args:
+        path: The file or the folder.
+        version: The version of Ollama (default: the newest known).
+        stat: Returns the state of a path.
+
+    Raises:
+        InputError: There is nothing, it is neither a file nor a folder, or it is a folder that Ollama rejects.
+    """
     state = _state(path, stat)
     if state is None:
         raise InputError(f"`{path}` does not exist", hint="paths are relative to the Modelfile's folder")

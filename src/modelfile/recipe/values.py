@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 ParameterValue: TypeAlias = int | float | bool | tuple[str, ...]
 
 _INT: Final = re.compile(r"[+-]?[0-9]+")
-_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9_]+\.?[0-9_]*|\.[0-9_]+)(?:[eE][+-]?[0-9_]+)?")
-_HEX: Final = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F_]+\.?[0-9a-fA-F_]*|\.[0-9a-fA-F_]+)[pP][+-]?[0-9_]+")
+_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9_]++(?:\.[0-9_]*+)?+|\.[0-9_]++)(?:[eE][+-]?[0-9_]++)?+")
+_HEX: Final = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F_]++(?:\.[0-9a-fA-F_]*+)?+|\.[0-9a-fA-F_]++)[pP][+-]?[0-9_]++")
 _MISPLACED_UNDERSCORE: Final = re.compile(r"(?<![0-9])_|_(?![0-9])")
 _MISPLACED_UNDERSCORE_IN_HEX: Final = re.compile(r"(?<![0-9a-fA-FxX])_|_(?![0-9a-fA-F])|[pP]_")
 _SPECIAL: Final = re.compile(r"[+-]?inf(?:inity)?|nan", re.IGNORECASE | re.ASCII)
@@ -29,6 +29,8 @@ _FLOAT32_DIGITS: Final = 9
 _LOST_BITS: Final = 0x1FFFFFFF
 """The bits of a float64's mantissa that a float32 does not have."""
 _HALF: Final = 0x10000000
+_MOST_DIGITS: Final = 800
+"""More digits than a float64, or the middle of two, can have; of further digits it only counts if one is not 0."""
 _MIN_NORMAL_FLOAT32: Final = 2.0**-126
 _NUMBER: Final = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIERS: Final = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
@@ -97,10 +99,9 @@ def _to_float32(value: float, digits: str, *, hexadecimal: bool) -> float:
     """Round to float32 once, by rounding to odd in float64 first, which avoids the error of double rounding."""
     if value == 0.0 or math.isinf(value) or not _halfway(value):
         return _pack(value)
-    from decimal import Decimal  # 3 ms that few numbers need
-    from fractions import Fraction
+    from fractions import Fraction  # 3 ms that few numbers need
 
-    exact = _exact_hex(digits) if hexadecimal else Fraction(Decimal(digits))
+    exact = _exact(digits, hexadecimal=hexadecimal)
     if exact != Fraction(value):
         toward_zero = value if abs(Fraction(value)) < abs(exact) else math.nextafter(value, 0.0)
         odd = struct.unpack("<Q", struct.pack("<d", toward_zero))[0] & 1
@@ -114,14 +115,20 @@ def _halfway(value: float) -> bool:
     return bits & _LOST_BITS == _HALF or abs(value) < _MIN_NORMAL_FLOAT32
 
 
-def _exact_hex(digits: str) -> Fraction:
+def _exact(digits: str, *, hexadecimal: bool) -> Fraction:
+    """Return a finite number that is not 0; if it has more digits than count, another that rounds the same way."""
     from fractions import Fraction
 
-    mantissa, _, exponent = digits.lower().replace("0x", "", 1).partition("p")
+    base, mark, root, bits = (16, "p", 2, 4) if hexadecimal else (10, "e", 10, 1)
+    mantissa, _, exponent = digits.lstrip("+-").lower().removeprefix("0x").partition(mark)
     whole, _, fraction = mantissa.partition(".")
-    sign, size = ("-", exponent[1:]) if exponent.startswith("-") else ("", exponent.lstrip("+"))
-    power = int(sign + (size.lstrip("0") or "0"))
-    return int(whole + fraction, 16) * Fraction(2) ** (power - 4 * len(fraction))
+    significant = (whole + fraction).lstrip("0")
+    counted, rest = significant[:_MOST_DIGITS], significant[_MOST_DIGITS:]
+    if rest:
+        counted, rest = f"{counted}{'1' if rest.strip('0') else '0'}", rest[1:]
+    power = int(exponent.lstrip("+-").lstrip("0") or "0") * (-1 if exponent.startswith("-") else 1)
+    exact = int(counted, base) * Fraction(root) ** (power + bits * (len(rest) - len(fraction)))
+    return -exact if digits.startswith("-") else exact
 
 
 def _pack(value: float) -> float:

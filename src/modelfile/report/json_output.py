@@ -174,6 +174,7 @@ def built_as_json(built: Built) -> dict[str, Any]:
         "replaced": built.replaced,
         "concurrent_build": str(built.concurrent_build) if built.concurrent_build else None,
         "rewritten": {"sent": sent, "created": created} if sent else None,
+        "stale": [drift.as_json() for drift in built.plan.stale],
     }
 
 
@@ -209,15 +210,6 @@ def check_as_json(check: PinCheck, host: str | None) -> dict[str, Any]:
     """Return the drifts from a lock, and what could not be checked, on the server as it was named."""
     errors = (*check.unread, *(base.error(host) for base in check.undecided))
     return {
-        "drifts": [
-            {
-                "modelfile": drift.key,
-                "reason": drift.reason,
-                "message": drift.message,
-                "pinned": drift.pinned,
-                "current": drift.current,
-            }
-            for drift in check.drifts
-        ],
+        "drifts": [drift.as_json() for drift in check.drifts],
         "undecided": [error_as_json(error)["error"] for error in errors],
     }

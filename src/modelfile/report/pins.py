@@ -42,7 +42,7 @@ def _outcome(pin: Pin) -> str:
 def print_check(check: PinCheck, terminal: Terminal, *, host: str | None, findings: bool = True) -> None:
     """Print drifts on standard output if `findings`, and errors on standard error, for the server as it was named."""
     for drift in check.drifts if findings else ():
-        terminal.print(f"{drift.key}: {drift.message}")
+        terminal.print(str(drift))
     print_failures((*check.unread, *(base.error(host) for base in check.undecided)), terminal)
     if not check.drifts:
         return

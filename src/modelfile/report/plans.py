@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, assert_never
 
+from modelfile.builder.constraints import RENEW
 from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded
 from modelfile.names import short_digest, shorten_digest
@@ -28,6 +29,13 @@ def print_plan(plan: Plan, terminal: Terminal, *, err: bool = False) -> None:
     if plan.changes:
         terminal.write(_row("changes", ""), err=err)
         print_changes(plan.changes, terminal, err=err, indent="    ")
+
+
+def print_stale(plan: Plan, terminal: Terminal) -> None:
+    """Print a warning if the lock is stale for the Modelfile, with all reasons."""
+    if plan.stale:
+        details = [str(drift) for drift in plan.stale]
+        terminal.print_warning(f"mf.lock is out of date for {plan.name}", RENEW, details)
 
 
 def print_up_to_date(plan: Plan, terminal: Terminal) -> None:

@@ -171,17 +171,21 @@ class Terminal:
     def print_error(self, message: str, hint: str | None, details: Iterable[str] = ()) -> None:
         """Print an error, its details and its hint on standard error."""
         self.write([("error: ", "bold red"), (message, "")], err=True)
+        self._print_rest(hint, details)
+
+    def _print_rest(self, hint: str | None, details: Iterable[str]) -> None:
         for line in details:
             self.write([(f"  {line}", "")], err=True)
         if hint:
             self.write([("help: ", "bold cyan"), (hint, "")], err=True)
 
-    def print_warning(self, message: str) -> None:
-        """Print a warning on standard error, each only once."""
+    def print_warning(self, message: str, hint: str | None = None, details: Iterable[str] = ()) -> None:
+        """Print a warning, its details and its hint on standard error, each warning only once."""
         if self.quiet or message in self._warnings:
             return
         self._warnings.add(message)
         self.write([("warning: ", "bold yellow"), (message, "")], err=True)
+        self._print_rest(hint, details)
 
     def print_note(self, message: str) -> None:
         """Print a note on standard error."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self, TypeVar
 
-from modelfile.characters import is_unprintable
+from modelfile.characters import find_unprintable
 from modelfile.diagnostics import Diagnostic
 from modelfile.errors import InputError
 from modelfile.source import Source, Span
@@ -23,6 +24,8 @@ from modelfile.syntax.nodes import (
 from modelfile.syntax.parser import parse_nodes
 from modelfile.syntax.quoting import quote
 from modelfile.syntax.syntax_errors import ROLES, Rejection, diagnose, find_rejection
+
+AnyNode = TypeVar("AnyNode", bound=Node)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,23 @@ class Modelfile:
         FROM has the name "model", a PARAMETER the name of the parameter, every other instruction its word in lower
         case; the value of a MESSAGE is "role: text". So `PARAMETER system x` is a SYSTEM to Ollama.
         """
-        return tuple((command_name(node), command_value(node)) for node in self.nodes if isinstance(node, Instruction))
+        return tuple((command_name(node), command_value(node)) for node in self.of_type(Instruction))
+
+    def of_type(self, kind: type[AnyNode]) -> tuple[AnyNode, ...]:
+        """Return the nodes of one type, in the order of the text."""
+        if kind not in self._by_type:
+            self._by_type[kind] = tuple(node for node in self.nodes if isinstance(node, kind))
+        return self._by_type[kind]
+
+    def last(self, kind: type[AnyNode]) -> AnyNode | None:
+        """Return the last node of a type, which often is the one that counts; None if there is none."""
+        found = self.of_type(kind)
+        return found[-1] if found else None
+
+    @cached_property
+    def _by_type(self) -> dict[type, tuple[Any, ...]]:
+        """The nodes by type, for the types that were asked for."""
+        return {}
 
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -69,11 +88,18 @@ class Modelfile:
 
     def locate(self, value: Value, offset: int) -> int:
         """Return the offset in the text of the character at an offset of `value.text`, or of its end."""
-        content = self.text[value.content.start : value.content.end]
-        if len(content) == len(value.text):
-            return value.content.start + offset
-        printable = [index for index, character in enumerate(content) if not is_unprintable(character)]
-        return value.content.start + (printable[offset] if offset < len(printable) else len(content))
+        start, length = value.content.start, value.content.end - value.content.start
+        if length == len(value.text):
+            return start + offset
+        if start not in self._dropped:
+            dropped = find_unprintable(self.text[start : start + length])
+            self._dropped[start] = [index - before for before, index in enumerate(dropped)]
+        return start + min(offset + bisect_right(self._dropped[start], offset), length)
+
+    @cached_property
+    def _dropped(self) -> dict[int, list[int]]:
+        """The number of printable characters before each unprintable one, by the start of a value; see `locate`."""
+        return {}
 
     def with_from(self, base: str) -> Self:
         """Return a copy with another base, in the last FROM.
@@ -81,7 +107,7 @@ class Modelfile:
         Raises:
             InputError: No Modelfile can express it.
         """
-        last = next((node for node in reversed(self.nodes) if isinstance(node, From)), None)
+        last = self.last(From)
         if last is None:
             return self._edited(Span(0, 0), f"FROM {quote(base)}{self.newline}")
         return self._edited(last.value.span, quote(base))
@@ -95,7 +121,7 @@ class Modelfile:
         if not (name.isascii() and name.replace("_", "a").isalnum()):
             raise InputError(f"invalid parameter name `{name}`", hint="use letters, digits and _")
         lines = [f"PARAMETER {name} {quote(value)}" for value in values]
-        present = [node for node in self.nodes if isinstance(node, Parameter) and node.name.text == name]
+        present = [node for node in self.of_type(Parameter) if node.name.text == name]
         if not present:
             return self._appended(lines, after=(Parameter, From)) if lines else self
         edited = self
@@ -116,7 +142,7 @@ class Modelfile:
     def _appended(self, lines: list[str], *, after: tuple[type[Instruction], ...]) -> Self:
         """Return a copy with more lines: after the last node of the first type that occurs, or at the end."""
         for kind in after:
-            if last := next((node for node in reversed(self.nodes) if isinstance(node, kind)), None):
+            if last := self.last(kind):
                 at = last.span.end
                 return self._edited(Span(at, at), "".join(f"{self.newline}{line}" for line in lines))
         text = self.text

@@ -9,6 +9,7 @@ from typing import Final
 
 from modelfile.catalog.catalog import catalog
 from modelfile.diagnostics import Edit, Finding, Fix
+from modelfile.errors import Speller
 from modelfile.source import Source, Span
 from modelfile.syntax.nodes import (
     WORDS,
@@ -52,20 +53,11 @@ class _UnknownLine:
     in_text: bool
     """True if it may be intended as part of a text."""
     source: Source
-    nodes: Sequence[Node]
-    number: int
-
-    @property
-    def block(self) -> Span:
-        """The span of the line and the unknown lines that follow, including comments between them."""
-        end = self.line.span.end
-        for number in range(self.number, len(self.nodes)):
-            node = self.nodes[number]
-            if isinstance(node, Unknown):
-                end = node.span.end
-            elif not isinstance(node, Comment):
-                break
-        return Span(self.line.span.start, end)
+    block: Span
+    """The span of the line and the unknown lines that follow, including comments between them."""
+    types: frozenset[type[Node]]
+    """The types of the nodes in the file."""
+    speller: Speller
 
     @property
     def rest(self) -> str:
@@ -78,14 +70,17 @@ class _UnknownLine:
         return match.end() if match else self.line.span.end
 
 
-def suggest(source: Source, nodes: Sequence[Node]) -> Iterator[tuple[str, Finding]]:
+def suggest(source: Source, nodes: Sequence[Node], speller: Speller) -> Iterator[tuple[str, Finding]]:
     """Yield a finding for each unknown line, with its rule; only one for a text that continues over several lines."""
     owner: Instruction | None = None
     above: Node | None = None
     reported = False
+    types = frozenset(map(type, nodes))
+    ends = _block_ends(nodes)
     for number, node in enumerate(nodes):
         if isinstance(node, Unknown):
-            unknown = _UnknownLine(node, owner, owner is not None or reported, source, nodes, number)
+            block = Span(node.span.start, ends[number])
+            unknown = _UnknownLine(node, owner, owner is not None or reported, source, block, types, speller)
             if recognized := _instruction_without_value(unknown) or _recognize(unknown):
                 yield recognized
                 reported = reported or recognized[0] == "missing-argument"  # the lines below were intended as its value
@@ -100,6 +95,19 @@ def suggest(source: Source, nodes: Sequence[Node]) -> Iterator[tuple[str, Findin
         if isinstance(node, Instruction | Incomplete):
             owner = node if isinstance(node, _TEXTS) else None
         above = node
+
+
+def _block_ends(nodes: Sequence[Node]) -> dict[int, int]:
+    """Return the end of the block of each unknown line, by the number of its node."""
+    ends: dict[int, int] = {}
+    end: int | None = None
+    for number in range(len(nodes) - 1, -1, -1):
+        node = nodes[number]
+        if isinstance(node, Unknown):
+            end = ends[number] = node.span.end if end is None else end
+        elif not isinstance(node, Comment):
+            end = None
+    return ends
 
 
 def _instruction_without_value(unknown: _UnknownLine) -> tuple[str, Finding] | None:
@@ -127,7 +135,7 @@ def _recognize(unknown: _UnknownLine) -> tuple[str, Finding] | None:
         return None
     elif written.upper() == "FORMAT":
         hint = _NO_FORMAT
-    elif word := _instruction(line):
+    elif word := _instruction(line, unknown.speller):
         hint = f"did you mean {word}?"
         replacement = Edit(Span(line.word.span.start, unknown.rest_start), f"{word} ") if unknown.rest else None
     elif written in _DOCKERFILE:
@@ -155,16 +163,14 @@ def _parameter(unknown: _UnknownLine) -> str | None:
     return f"PARAMETER {name} {unknown.rest or '…'}"
 
 
-def _instruction(line: Unknown) -> str | None:
-    from difflib import get_close_matches  # only needed for unknown lines
-
+def _instruction(line: Unknown, speller: Speller) -> str | None:
     word = line.word.text.upper()
-    return _ALIASES.get(word) or next(iter(get_close_matches(word, WORDS, n=1, cutoff=0.75)), None)
+    return _ALIASES.get(word) or speller.closest(word, WORDS, cutoff=0.75)
 
 
-def looks_like_from(line: Unknown) -> bool:
+def looks_like_from(line: Unknown, speller: Speller) -> bool:
     """Return whether an unknown line is probably a misspelled FROM."""
-    return _instruction(line) == "FROM"
+    return _instruction(line, speller) == "FROM"
 
 
 def _prose(unknown: _UnknownLine, above: Node | None) -> Finding | None:
@@ -189,7 +195,7 @@ def _prose(unknown: _UnknownLine, above: Node | None) -> Finding | None:
     block = unknown.block
     if _PROSE.match(source.text, block.start, block.end):
         kind, what = (Template, "template") if line.word.text == "{" else (System, "prompt")
-        if any(isinstance(node, kind) for node in unknown.nodes):
+        if kind in unknown.types:
             return None
         word = kind.__name__.upper()
         edits = (Edit(Span(block.start, block.start), f'{word} """'), Edit(Span(block.end, block.end), '"""'))

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Edit, Finding, Fix, Safety, Severity
+from modelfile.errors import Speller
 from modelfile.source import Source, Span
 from modelfile.syntax.nodes import (
     Comment,
@@ -92,7 +93,9 @@ def diagnose(source: Source, nodes: Sequence[Node]) -> tuple[Diagnostic, ...]:
     """Return all syntax errors in the order of the text; none if and only if Ollama's parser accepts it."""
     if not _has_from(nodes) and (modelpack := _modelpack(nodes)):
         return (modelpack,)
-    found = [*_missing_from(source, nodes), *(_diagnostic(name, finding) for name, finding in suggest(source, nodes))]
+    speller = Speller()
+    found = [*_missing_from(source, nodes, speller)]
+    found += (_diagnostic(name, finding) for name, finding in suggest(source, nodes, speller))
     instructions = [node for node in nodes if isinstance(node, Instruction)]
     for number, node in enumerate(instructions, 1):
         if isinstance(node, Message) and node.role.text not in ROLES:
@@ -126,8 +129,8 @@ def _modelpack(nodes: Sequence[Node]) -> Diagnostic | None:
     )
 
 
-def _missing_from(source: Source, nodes: Sequence[Node]) -> Iterator[Diagnostic]:
-    if _has_from(nodes) or any(isinstance(node, Unknown) and looks_like_from(node) for node in nodes):
+def _missing_from(source: Source, nodes: Sequence[Node], speller: Speller) -> Iterator[Diagnostic]:
+    if _has_from(nodes) or any(isinstance(node, Unknown) and looks_like_from(node, speller) for node in nodes):
         return
     message, hint = "missing FROM", "start with `FROM name:tag` or `FROM ./weights.gguf`"
     commented = next((node for node in nodes if isinstance(node, Comment) and node.text.startswith("FROM ")), None)
@@ -185,7 +188,7 @@ def _unclosed_quote(source: Source, node: Instruction, swallowed: Sequence[Instr
     if after := find_text_after_quotes(source.text, value, value.content.end):
         text = source.text[after.start : after.end].strip()
         hint = f"nothing may follow the closing quotes on their line, not even a comment: move `{text}`"
-        line = source.text.rfind("\n", 0, node.span.start) + 1
+        line = source.line_start(node.span.start)
         above = Edit(Span(line, line), f"{text}\n")
         fix = Fix(edits=(above, Edit(after, ""))) if text.startswith("#") else None
     opening = Span(value.span.start, value.content.start)

@@ -134,7 +134,7 @@ def _digest(path: Path, events: Events) -> tuple[str, os.stat_result]:
 
 def _read(path: Path, events: Events) -> tuple[str, os.stat_result]:
     with open_regular(path) as file:
-        _reject_other_files(path, file)
+        reject_other_files(path, file)
         state = os.fstat(file.fileno())
         if cached := recall_digest(path, state):
             return cached, state
@@ -146,7 +146,12 @@ def _read(path: Path, events: Events) -> tuple[str, os.stat_result]:
     return digest, state
 
 
-def _reject_other_files(path: Path, file: IO[bytes]) -> None:
+def reject_other_files(path: Path, file: IO[bytes]) -> None:
+    """Reject a file that is certainly not the weights that its name says, by its first bytes.
+
+    Raises:
+        InputError: It is a git-lfs pointer, or is named `.gguf` and is not a GGUF file.
+    """
     head = file.read(len(_LFS_POINTER))
     if head == _LFS_POINTER:
         raise InputError(f"`{path}` is a git-lfs pointer, not the weights", hint="run `git lfs pull`")

@@ -11,6 +11,7 @@ from modelfile.catalog.behaviors import SENDS_CHAT_TEMPLATE, SENDS_NESTED_SAFETE
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError
+from modelfile.filesystem import real_path
 from modelfile.weights.content_type import BINARY, TEXT, ZIP, detect_content_type, read_head
 
 _ANY: Final = ""
@@ -44,9 +45,9 @@ def resolve_folder(folder: Path, version: Version | None = None) -> tuple[Path, 
     Raises:
         InputError: It has no weights, or a file that Ollama rejects.
     """
-    files = dict.fromkeys(file.resolve() for file in find_files(folder, version))
+    files = dict.fromkeys(map(real_path, find_files(folder, version)))
     for file in files:
-        if not file.is_relative_to(folder.resolve()):
+        if not file.is_relative_to(real_path(folder)):
             hint = "copy the file into it, as `hf download --local-dir` does, or name the folder that has it"
             raise InputError(f"symlink in `{folder}` points outside it: `{file}`", hint=hint)
     return tuple(files)

@@ -1,6 +1,7 @@
 """Discovery of Modelfiles, and reading them."""
 
 import io
+import os
 import subprocess
 from pathlib import Path
 
@@ -77,3 +78,77 @@ def test_a_lock_is_looked_for_up_to_the_root_of_the_repository(tmp_path: Path) -
     assert find_lock(inner) is None
     (tmp_path / "repository" / LOCK_FILE).touch()
     assert find_lock(inner) == tmp_path / "repository" / LOCK_FILE
+
+
+@pytest.mark.parametrize("is_repository", [True, False])
+def test_symlinks_that_leave_the_root_are_skipped_unless_they_are_named(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, *, is_repository: bool
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "bashrc").write_text("FROM x:y\n")
+    (outside / "Modelfile").write_text("FROM x:y\n")
+    (folder / "b" / "out.Modelfile").symlink_to(outside / "bashrc")
+    (folder / "b" / "in.Modelfile").symlink_to("../c/x.modelfile")
+    (folder / "b" / "folder").symlink_to(outside)
+    (folder / "b" / "gone.Modelfile").symlink_to("gone")
+    if is_repository:
+        subprocess.run(["git", "init", "-q"], check=True)
+    warnings: list[str] = []
+    found = find_modelfiles(["b"], warn=warnings.append)
+    inside = ["b/in.Modelfile"] if is_repository else []
+    assert found == ["b/Modelfile.bot", "b/bot.Modelfile", *inside]
+    root = folder if is_repository else folder / "b"
+    skipped = {f"skipped `b/out.Modelfile`: it is a symlink to `{outside}/bashrc`, outside of `{root}`"}
+    if not is_repository:
+        skipped.add(f"skipped `b/in.Modelfile`: it is a symlink to `{folder}/c/x.modelfile`, outside of `{root}`")
+    assert {*warnings} == skipped
+    assert find_modelfiles(["b/out.Modelfile"]) == ["b/out.Modelfile"]
+
+
+def test_a_file_that_the_index_has_behind_a_symlink_is_skipped(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", "add", "b"], check=True)
+    outside = tmp_path_factory.mktemp("outside")
+    (folder / "b").rename(outside / "b")
+    (folder / "b").symlink_to(outside / "b")
+    warnings: list[str] = []
+    assert "b/bot.Modelfile" not in find_modelfiles(["."], warn=warnings.append)
+    assert [warning.partition(":")[0] for warning in warnings] == [
+        "skipped `b/Modelfile.bot`",
+        "skipped `b/bot.Modelfile`",
+    ]
+
+
+def test_a_repository_that_git_rejects_is_searched_by_its_gitignore(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    (folder / ".gitignore").write_text("ignored/\n")
+    expected = find(["."])
+    monkeypatch.setenv("PATH", "/nowhere")
+    warnings: list[str] = []
+    assert find_modelfiles(["."], warn=warnings.append) == expected == [*FILES[:4]]
+    assert warnings == ["git is not installed: `.` is searched without it, by the .gitignore files"]
+
+
+def test_a_descriptor_that_is_named_is_read(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"FROM x:y\n")
+    os.close(writer)
+    assert read_source(f"/dev/fd/{reader}", io.BytesIO()).text == "FROM x:y\n"
+    os.close(reader)
+    with pytest.raises(InputError, match="bad file descriptor"):
+        read_source(f"/dev/fd/{reader}", io.BytesIO())
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="it is a pipe, not a file"):
+        read_source(str(tmp_path / "pipe"), io.BytesIO())
+
+
+def test_a_modelfile_over_the_limit_is_rejected(tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_bytes(b"#" * 10_000_001)
+    with pytest.raises(InputError, match="it has more than 10,000,000 bytes, the limit for such a file"):
+        read_source(str(tmp_path / "Modelfile"), io.BytesIO())
+    with pytest.raises(InputError, match="it has more than"):
+        read_source("-", io.BytesIO(b"#" * 10_000_001))

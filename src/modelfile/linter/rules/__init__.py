@@ -72,6 +72,7 @@ from modelfile.linter.rules.text.single_quotes import single_quotes
 from modelfile.linter.rules.text.unescaped_sequence import unescaped_sequence
 from modelfile.linter.rules.text.unprintable_character import unprintable_character
 from modelfile.linter.rules.text.unusual_message_order import unusual_message_order
+from modelfile.linter.rules.weights.unusable_weights import unusable_weights
 
 RULES: tuple[Rule, ...] = (
     missing_from,
@@ -139,6 +140,7 @@ RULES: tuple[Rule, ...] = (
     contradictory_json,
     missing_purpose,
     missing_license,
+    unusable_weights,
     secret_in_text,
     symlink_escape,
     unformatted,

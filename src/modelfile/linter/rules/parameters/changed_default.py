@@ -44,7 +44,7 @@ def changed_default(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     PARAMETER repeat_penalty 1.1
     ```
     """
-    parameters = {node.name.text: node for node in modelfile.nodes if isinstance(node, Parameter)}
+    parameters = {node.name.text: node for node in modelfile.of_type(Parameter)}
     window = parameters.get("repeat_last_n")
     if window is None or window.value.text == _NO_TOKENS or _PENALTIES & parameters.keys():
         return

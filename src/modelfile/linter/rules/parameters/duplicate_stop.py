@@ -36,8 +36,8 @@ def duplicate_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     ```
     """
     first: dict[tuple[str, str], Parameter] = {}
-    for node in modelfile.nodes:
-        if not isinstance(node, Parameter) or not node.value.closed:
+    for node in modelfile.of_type(Parameter):
+        if not node.value.closed:
             continue
         known = context.ollama.parameters.get(node.name.text)
         if known is None or known.kind is not Kind.STRINGS:

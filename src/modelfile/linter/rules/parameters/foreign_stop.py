@@ -53,11 +53,9 @@ def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     PARAMETER stop <|eot_id|>
     ```
     """
-    if any(isinstance(node, Template | Renderer) for node in modelfile.nodes) or not (
-        own := family_of(modelfile, context)
-    ):
+    if modelfile.last(Template) or modelfile.last(Renderer) or not (own := family_of(modelfile, context)):
         return
-    stops = [node for node in modelfile.nodes if isinstance(node, Parameter) and node.name.text == "stop"]
+    stops = [node for node in modelfile.of_type(Parameter) if node.name.text == "stop"]
     families = [next((family for family in _FAMILIES if node.value.text in family[1]), None) for node in stops]
     if own in families:
         return

@@ -44,7 +44,7 @@ def ineffective_parameter(modelfile: Modelfile, context: Context) -> Iterator[Fi
     PARAMETER temperature 0
     ```
     """
-    parameters = {node.name.text: node for node in modelfile.nodes if isinstance(node, Parameter)}
+    parameters = {node.name.text: node for node in modelfile.of_type(Parameter)}
     for name, (others, why) in _OFF.items():
         if (cause := parameters.get(name)) and name in context.ollama.parameters and _is_zero(cause):
             present = (parameters[other] for other in others if other in parameters)

@@ -19,10 +19,10 @@ def _accepts_any_text(parameter: Parameter) -> bool:
 
 def _move_comment(instruction: Instruction, rest: str, comment: str, context: Context) -> Fix | None:
     """Return a fix that moves the comment above; it is safe, as no number or name contains a comment."""
-    value, text = instruction.value, context.modelfile.text
+    value = instruction.value
     if value.quoting is not Quoting.NONE or len(value.text) != value.span.end - value.span.start or "\n" in comment:
         return None
-    line = text.rfind("\n", 0, instruction.span.start) + 1
+    line = context.modelfile.source.line_start(instruction.span.start)
     above = Edit(Span(line, line), f"{comment}{context.modelfile.newline}")
     return Fix(edits=(above, Edit(Span(value.span.start + len(rest), value.span.end), "")), safety=Safety.SAFE)
 

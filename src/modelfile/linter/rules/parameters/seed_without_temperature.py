@@ -39,7 +39,7 @@ def seed_without_temperature(modelfile: Modelfile, context: Context) -> Iterator
     PARAMETER temperature 0.2
     ```
     """
-    parameters = {node.name.text: node for node in modelfile.nodes if isinstance(node, Parameter)}
+    parameters = {node.name.text: node for node in modelfile.of_type(Parameter)}
     seed = parameters.get("seed")
     if seed and seed.value.text != _RANDOM and "temperature" not in parameters:
         message = "`seed` alone does not make answers repeatable: `temperature` is left to the base"

@@ -16,7 +16,7 @@ from modelfile.syntax.quoting import quote
 
 _ITEM: Final = r"""(?:"[^"]*"|'[^']*'|<[^<>\s]+>|\[/?[A-Z_]+\])"""
 _SEVERAL: Final = rf"{_ITEM}(?:(?:\s*,\s*|\s+){_ITEM})+"
-_LIST: Final = rf"""\[\s*(?=["'])(?:{_ITEM}\s*,?\s*)+\]"""
+_LIST: Final = rf"""\[\s*(?=["'])(?:{_ITEM}\s*+(?:,\s*+)?+)++\]"""
 _QUOTED_MARKERS: Final = r"<[^<>\s]+>(?:\s*,\s*<[^<>\s]+>)+"
 _COMMENTED: Final = r"\S+\s+#\s*[^\W\d].*"
 

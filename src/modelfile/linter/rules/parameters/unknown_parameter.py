@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from modelfile.catalog.catalog import Catalog
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
+from modelfile.errors import Speller
 from modelfile.linter.rule import Context, rule
 from modelfile.syntax.nodes import WORDS, Parameter
 
@@ -25,10 +26,8 @@ _TRAINING = frozenset({"num_epoch", "num_epochs", "epochs", "learning_rate", "tr
 _IN_THE_WEIGHTS = frozenset({"rope_scale", "rope_scaling", "rope_freq_base", "rope_freq_scale"})
 
 
-def _suggest(name: str, ollama: Catalog) -> tuple[str, str | None]:
+def _suggest(name: str, ollama: Catalog, speller: Speller) -> tuple[str, str | None]:
     """Return the hint, and the intended name if there is one: first by other programs' names, then by spelling."""
-    from difflib import get_close_matches
-
     if name.lower() in _ELSEWHERE:
         own_name = _ELSEWHERE[name.lower()]
         return f"write `{own_name}`, as Ollama calls it", own_name
@@ -36,9 +35,8 @@ def _suggest(name: str, ollama: Catalog) -> tuple[str, str | None]:
         return "delete the line: it is for training, and Ollama does not train", None
     if name.lower() in _IN_THE_WEIGHTS:
         return "delete the line: Ollama reads it from the weights", None
-    close = get_close_matches(name.lower(), ollama.parameters, n=1)
-    if close:
-        return f"did you mean `{close[0]}`?", close[0]
+    if close := speller.closest(name.lower(), ollama.parameters):
+        return f"did you mean `{close}`?", close
     return f"known parameters: {', '.join(sorted(ollama.parameters))}", None
 
 
@@ -68,6 +66,6 @@ def unknown_parameter(parameter: Parameter, context: Context) -> Iterator[Findin
     if name in ollama.parameters or name in ollama.deprecated or name in _COMMANDS:
         return
     if name and not ollama.removed(name):  # otherwise extra-space or removed-parameter
-        hint, intended = _suggest(name, ollama)
+        hint, intended = _suggest(name, ollama, context.speller)
         fix = Fix(edits=(Edit(parameter.name.span, intended),)) if intended else None
         yield Finding(parameter.name.span, f"unknown parameter `{name}`", hint, fix)

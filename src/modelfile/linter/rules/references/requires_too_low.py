@@ -41,21 +41,26 @@ def requires_too_low(modelfile: Modelfile, context: Context) -> Iterator[Finding
     PARAMETER draft_num_predict 8
     ```
     """
-    requires = [node for node in modelfile.nodes if isinstance(node, Requires)][-1:]
-    for node in requires:
+    for node in modelfile.of_type(Requires)[-1:]:
         text = node.value.text
         if not node.value.closed or not is_version(text):
             continue  # invalid-requires
-        instructions = [used for used in modelfile.nodes if isinstance(used, Instruction)]
-        used = max(instructions, key=_since)
+        used = max(modelfile.of_type(Instruction), key=_since)
         since = _since(used)
-        if Version.parse(text) < since:
+        if _is_below(text, since):
             word = used.keyword.text.strip().upper()
             shown = f"{word} {used.name.text}" if isinstance(used, Parameter) else word
             line = modelfile.source.line_of(used.span.start)
             message = f"REQUIRES {text} is too low: `{shown}` in line {line} needs {since}"
             fix = Fix(edits=(Edit(node.value.span, str(since)),))
             yield Finding(node.value.span, message, f"write `REQUIRES {since}`", fix)
+
+
+def _is_below(text: str, since: Version) -> bool:
+    try:
+        return Version.parse(text) < since
+    except ValueError:  # Ollama accepts versions with more digits than any release has
+        return False
 
 
 def _since(node: Instruction) -> Version:

@@ -16,7 +16,8 @@ def symlink_escape(instruction: Instruction, context: Context) -> Iterator[Findi
 
     Ollama follows symlinks, and uploads the file at their end to its server. So whoever creates the symlink chooses
     which file of yours leaves your machine, while a reader of the Modelfile sees a path inside the project. Inside a
-    folder of weights, Ollama is stricter: it rejects a symlink that leads out of that folder, as "insecure path".
+    folder of weights, Ollama is stricter: it rejects a symlink that leads out of that folder, which is reported as
+    unusable-weights.
 
     ## Bad
 
@@ -36,12 +37,7 @@ def symlink_escape(instruction: Instruction, context: Context) -> Iterator[Findi
     if written is None or context.find_escape is None:
         return
     escape = context.find_escape(written)
-    if escape is None or not escape.by_symlink:
+    if escape is None or not escape.by_symlink or is_absolute(written):  # absolute-path reports the last
         return
-    if escape.rejected:
-        message = f"symlink in `{written}` points outside it, to `{escape.target}`: Ollama rejects it"
-    elif is_absolute(written):
-        return  # absolute-path
-    else:
-        message = f"symlink in `{written}` leads out of the project, to `{escape.target}`"
+    message = f"symlink in `{written}` leads out of the project, to `{escape.target}`"
     yield Finding(instruction.value.span, message, "replace the symlink with the file itself")

@@ -38,7 +38,7 @@ def crlf_in_value(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     Be brief."""
     ```
     '''  # noqa: D301  # a page in raw text cannot hold a carriage return
-    affected = [node for node in modelfile.nodes if isinstance(node, Instruction) and "\r" in _text(node)]
+    affected = [node for node in modelfile.of_type(Instruction) if "\r" in _text(node)]
     if affected:
         offset = modelfile.text.index("\r", affected[0].value.content.start)
         words = ", ".join(dict.fromkeys(node.keyword.text.strip().upper() for node in affected))

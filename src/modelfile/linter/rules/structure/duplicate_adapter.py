@@ -33,7 +33,7 @@ def duplicate_adapter(modelfile: Modelfile, context: Context) -> Iterator[Findin
     ADAPTER ./weights.gguf
     ```
     """
-    adapters = [node for node in modelfile.nodes if isinstance(node, Adapter) and node.value.closed]
+    adapters = [node for node in modelfile.of_type(Adapter) if node.value.closed]
     for node in adapters[:-1]:
         line = modelfile.source.line_of(adapters[-1].span.start)
         message = f"`ADAPTER {node.value.text}` has no effect: line {line} has another, and the last one wins"

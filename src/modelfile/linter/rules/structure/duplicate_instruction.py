@@ -43,8 +43,8 @@ def duplicate_instruction(modelfile: Modelfile, context: Context) -> Iterator[Fi
     """
     last: dict[str, Instruction] = {}
     found: list[Finding] = []
-    for node in reversed(modelfile.nodes):
-        if not isinstance(node, Instruction) or not node.value.closed:
+    for node in reversed(modelfile.of_type(Instruction)):
+        if not node.value.closed:
             continue
         name = command_name(node)
         known = context.ollama.parameters.get(name) if isinstance(node, Parameter) else None

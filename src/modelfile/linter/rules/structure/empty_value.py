@@ -40,9 +40,8 @@ def empty_value(instruction: Instruction, context: Context) -> Iterator[Finding]
             return  # missing-file
         hint = "name a model, as in `FROM llama3.2:3b`, or a file; for the folder, write `FROM .`"
         yield Finding(value.span, "FROM is empty: Ollama looks for weights in the Modelfile's folder", hint)
-    elif isinstance(instruction, System | Template) and not any(
-        isinstance(node, type(instruction)) and node is not instruction for node in context.modelfile.nodes
-    ):  # otherwise duplicate-instruction
+    elif isinstance(instruction, System | Template) and len(context.modelfile.of_type(type(instruction))) == 1:
+        # otherwise duplicate-instruction
         word = instruction.keyword.text.strip().upper()
         base = last_from(context.modelfile)
         from_name = base is not None and not looks_like_path(base.value.text)

@@ -32,21 +32,21 @@ def multiple_from(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     FROM llama3.2:3b
     ```
     """
-    names: list[From] = []
-    files: list[From] = []
-    for node in modelfile.nodes:
-        if isinstance(node, From) and node.value.closed and node.value.text:
+    used: list[tuple[From, bool]] = []
+    for node in modelfile.of_type(From):
+        if node.value.closed and node.value.text:
             written = node.value.text
             exists = context.exists(written) if context.exists else looks_like_path(written)
-            if exists:
-                files.append(node)
-            elif not looks_like_path(written) and name_or_none(written):  # otherwise missing-file or invalid-model-name
-                names.append(node)
-    if not names:
+            is_name = not exists and not looks_like_path(written) and name_or_none(written) is not None
+            if exists or is_name:  # otherwise missing-file or invalid-model-name
+                used.append((node, is_name))
+    winner = next((node for node, is_name in reversed(used) if is_name), None)
+    if winner is None:
         return
-    winner = names.pop()
     line = modelfile.source.line_of(winner.span.start)
-    for node in sorted((*names, *files), key=lambda node: node.span.start):
-        why = "the last name wins" if node in names else "a name wins over a file"
+    for node, is_name in used:
+        if node is winner:
+            continue
+        why = "the last name wins" if is_name else "a name wins over a file"
         message = f"`FROM {node.value.text}` has no effect: line {line} has `FROM {winner.value.text}`, and {why}"
         yield Finding(node.span, message, "delete the one that you do not want")

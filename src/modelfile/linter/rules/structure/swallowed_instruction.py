@@ -62,8 +62,9 @@ def swallowed_instruction(instruction: Instruction, context: Context) -> Iterato
     word, quotes = instruction.keyword.text.strip().upper(), instruction.value.quoting
     message = f"missing closing quotes: line {swallowed} was read as part of {word} in line {first}"
     hint = f"write {quotes} at the end of the text of {word}"
-    before = context.modelfile.text[: line.start()].rstrip()
-    fix = Fix(edits=(Edit(Span(len(before), len(before)), str(quotes)),))
+    start = instruction.value.content.start
+    end = start + len(context.modelfile.text[start : line.start()].rstrip())
+    fix = Fix(edits=(Edit(Span(end, end), str(quotes)),))
     yield Finding(Span(line.start(), line.start() + len(line[0].rstrip())), message, hint, fix)
 
 

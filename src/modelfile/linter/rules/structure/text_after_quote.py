@@ -65,7 +65,7 @@ def _read_on(instruction: Instruction, behind: Span, context: Context) -> Findin
     message = f"text after the closing quotes: Ollama reads on to line {last}"
     hint, fix = f"move `{written}` before the closing quotes", None
     if written.startswith("#"):
-        line = max(text.rfind(end, 0, instruction.span.start) for end in "\r\n") + 1
+        line = source.line_start(instruction.span.start)
         hint = f"move `{written}` to a line of its own"
         fix = Fix(edits=(Edit(Span(line, line), f"{written}{context.modelfile.newline}"), Edit(behind, "")))
     return Finding(Span(start, start + len(written)), message, hint, fix)

@@ -42,9 +42,9 @@ def unknown_instruction(modelfile: Modelfile, context: Context) -> Iterator[Find
         return
     from modelfile.catalog.instructions import INSTRUCTIONS  # 1 ms that only an older `ollama` pays
 
-    for node in modelfile.nodes:
+    for node in modelfile.of_type(Instruction):
         word = type(node).__name__.upper()
-        if isinstance(node, Instruction) and word not in context.ollama.instructions:
+        if word not in context.ollama.instructions:
             since = INSTRUCTIONS[word].since
             message = f"unknown instruction `{word}` in Ollama {context.ollama.version}: added in {since}"
             yield Finding(node.keyword.span, message, f"use Ollama {since} or later, or delete the instruction")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
-from modelfile.linter.suppressions import Suppression
+from modelfile.linter.suppressions import Suppression, selectors
 from modelfile.syntax.modelfile import Modelfile
 
 
@@ -32,18 +32,17 @@ def unused_suppression(modelfile: Modelfile, context: Context) -> Iterator[Findi
     FROM llama3.2:3b
     ```
     """
+    known = frozenset(selector for code, name in context.rule_names for selector in selectors(code, name))
     for suppression in context.unused_suppressions:
-        message, hint = _explain(suppression, context)
+        message, hint = _explain(suppression, known, context)
         yield Finding(suppression.span, message, hint)
 
 
-def _explain(suppression: Suppression, context: Context) -> tuple[str, str]:
+def _explain(suppression: Suppression, known: Container[str], context: Context) -> tuple[str, str]:
     name = suppression.name
     if not name:
         return "this comment suppresses nothing", "name the rule to suppress: `# mf: ignore[rule] reason`"
-    if any(suppression.matches(code, known) for code, known in context.rule_names):
+    if suppression.selector in known:
         return f"`{name}` suppresses nothing here", "delete it from the comment"
-    from difflib import get_close_matches  # 5 ms that only a misspelled name pays
-
-    close = get_close_matches(name.lower(), [known for _, known in context.rule_names], n=1)
-    return f"unknown rule `{name}`", f"did you mean `{close[0]}`?" if close else "run `mf explain` to list all rules"
+    close = context.speller.closest(name.lower(), [known for _, known in context.rule_names])
+    return f"unknown rule `{name}`", f"did you mean `{close}`?" if close else "run `mf explain` to list all rules"

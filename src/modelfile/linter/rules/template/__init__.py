@@ -22,7 +22,7 @@ BRACED: Final = re.compile(
 
 def effective_template(modelfile: Modelfile) -> tuple[Template, ParsedTemplate] | None:
     """Return the TEMPLATE that Ollama uses; None if there is none, or a RENDERER replaces it."""
-    if any(isinstance(node, Renderer) for node in modelfile.nodes):
+    if modelfile.last(Renderer):
         return None
     return last_template(modelfile)
 

@@ -14,7 +14,7 @@ _STILL_READ: Final = frozenset({"suffix", "thinking", "tools"})
 
 
 def _unseen_weights(context: Context) -> str | None:
-    if not last_template(context.modelfile) or any(isinstance(node, Renderer) for node in context.modelfile.nodes):
+    if not last_template(context.modelfile) or context.modelfile.last(Renderer):
         return None
     return "weights are not read, and Ollama sets a RENDERER for some architectures"
 
@@ -51,7 +51,7 @@ def dead_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     REQUIRES 0.14.0
     ```
     """
-    renderer = next((node for node in reversed(modelfile.nodes) if isinstance(node, Renderer)), None)
+    renderer = modelfile.last(Renderer)
     if renderer is None or not renderer.value.text or not (found := last_template(modelfile)):
         return
     template, parsed = found

@@ -57,7 +57,7 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     family = family_of(modelfile, context)
     if end is None or (family and end in family[1]):
         return
-    parameters = [node for node in modelfile.nodes if isinstance(node, Parameter) and node.name.text == "stop"]
+    parameters = [node for node in modelfile.of_type(Parameter) if node.name.text == "stop"]
     if any(not node.value.closed for node in parameters):
         return
     stops = [node.value.text.strip() for node in parameters if node.value.text.strip()]

@@ -50,12 +50,10 @@ def template_drops_thinking(modelfile: Modelfile, context: Context) -> Iterator[
     {{- if .Think }}/think{{ end }}"""
     ```
     '''
-    if any(isinstance(node, Parser) for node in modelfile.nodes) or not (found := effective_template(modelfile)):
+    if modelfile.last(Parser) or not (found := effective_template(modelfile)):
         return
     template, parsed = found
-    from modelfile.gotemplate.fields import find_fields  # imported with the parser, for templates only
-
-    use = next((use for use in find_fields(parsed.nodes) if use.name in _NAMES), None)
+    use = next((use for use in parsed.fields if use.name in _NAMES), None)
     if use and _HARMONY not in template.value.text and not all(_thinking_tags(parsed.nodes)):
         message = f"`.{use.name}` has no effect: without tags around `.Thinking`, Ollama rejects requests with thinking"
         hint = "inside `{{ range .Messages }}`, write `{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}`"
@@ -80,12 +78,12 @@ def _thinking_tags(nodes: Iterable[Node]) -> tuple[str, str]:
     while left:
         node, siblings, in_messages = left.pop()
         if in_messages and reads(node, "Thinking"):
-            opening = siblings[0].text.strip() if isinstance(siblings[0], Text) else opening
-            closing = siblings[-1].text.strip() if isinstance(siblings[-1], Text) else closing
+            opening = siblings[0].text if isinstance(siblings[0], Text) else opening
+            closing = siblings[-1].text if isinstance(siblings[-1], Text) else closing
         if isinstance(node, If | Range | With):
             within = reads(node, "Messages") if isinstance(node, Range) else in_messages
             left += _members(node.orelse, in_messages=within) + _members(node.body, in_messages=within)
-    return opening, closing
+    return opening.strip(), closing.strip()
 
 
 def _members(nodes: Iterable[Node], *, in_messages: bool) -> list[tuple[Node, tuple[Node, ...], bool]]:

@@ -39,13 +39,11 @@ def template_drops_tools(modelfile: Modelfile, context: Context) -> Iterator[Fin
     TEMPLATE {{ .Tools }} {{ range .Messages }}{{ .Role }}: {{ .Content }}{{ .ToolCalls }} {{ end }}
     ```
     """
-    if any(isinstance(node, Parser) for node in modelfile.nodes) or not (found := effective_template(modelfile)):
+    if modelfile.last(Parser) or not (found := effective_template(modelfile)):
         return
     template, parsed = found
-    from modelfile.gotemplate.fields import find_fields  # imported with the parser, for templates only
-
     names = set(parsed.variables)
-    for use in find_fields(parsed.nodes):
+    for use in parsed.fields:
         if use.name == "ToolCalls" and "tools" not in names:
             message = "missing `.Tools`: Ollama rejects requests with tools, so `.ToolCalls` is always empty"
             hint = "print `.Tools` where the model expects them, or delete the part with `.ToolCalls`"

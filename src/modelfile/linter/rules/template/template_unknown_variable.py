@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
+from modelfile.errors import Speller
 from modelfile.linter.rule import Context, rule
 from modelfile.linter.rules.template import BRACED, effective_template, locate_span
 from modelfile.source import Span
@@ -64,18 +65,18 @@ def template_unknown_variable(modelfile: Modelfile, context: Context) -> Iterato
     if not (found := effective_template(modelfile)):
         return
     template, parsed = found
-    from modelfile.gotemplate.fields import FIELDS, find_fields, walk  # imported with the parser, for templates only
+    from modelfile.gotemplate.fields import FIELDS, walk  # imported with the parser, for templates only
     from modelfile.gotemplate.nodes import Text
 
     text = template.value.text
     unknown: dict[tuple[str, str], list[FieldUse]] = {}
-    for use in find_fields(parsed.nodes):
+    for use in parsed.fields:
         if use.name not in FIELDS[use.of]:
             unknown.setdefault((use.of, use.name), []).append(use)
         elif use.name == "Prompt" and use.printed and use.always and "messages" in parsed.variables:
             yield Finding(locate_span(use.span, template, modelfile), _NO_PROMPT, _LAST)
     for same in unknown.values():
-        message, hint, right = _unknown(same[0])
+        message, hint, right = _unknown(same[0], context.speller)
         places = [locate_span(use.span, template, modelfile) for use in same]
         fields = all(text[use.span.start - 1] in _BEFORE_FIELD for use in same)  # not of a variable
         edits = tuple(Edit(place, right) for place in places) if right and (right[0] == "." or fields) else ()
@@ -85,10 +86,8 @@ def template_unknown_variable(modelfile: Modelfile, context: Context) -> Iterato
             yield from _foreign(node, template, modelfile)
 
 
-def _unknown(use: FieldUse) -> tuple[str, str, str | None]:
+def _unknown(use: FieldUse, speller: Speller) -> tuple[str, str, str | None]:
     """Return the message, the hint and the intended name, if there is one."""
-    from difflib import get_close_matches  # 4 ms, for the few that need it
-
     from modelfile.gotemplate.fields import FIELDS
 
     root = use.of == "template"
@@ -107,8 +106,8 @@ def _unknown(use: FieldUse) -> tuple[str, str, str | None]:
             return message, "move it between `{{ range .Messages }}` and `{{ end }}`", None
         right = f"$.{elsewhere[lower]}"
         return message, f"write `{right}`: inside this range, the dot is a {use.of}", right
-    if close := get_close_matches(lower, known, n=1):
-        right = f".{known[close[0]]}"
+    if close := speller.closest(lower, known):
+        right = f".{known[close]}"
         return message, f"write `{right}`", right
     return message, f"known variables: {', '.join(f'`.{name}`' for name in known.values())}", None
 

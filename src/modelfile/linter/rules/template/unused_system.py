@@ -39,7 +39,7 @@ def unused_system(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     TEMPLATE {{ .System }} {{ .Prompt }}
     ```
     """
-    system = next((node for node in reversed(modelfile.nodes) if isinstance(node, System)), None)
+    system = modelfile.last(System)
     if system is None or not system.value.closed or not system.value.text:
         return
     if not (found := effective_template(modelfile)):

@@ -54,8 +54,8 @@ def contradictory_json(modelfile: Modelfile, context: Context) -> Iterator[Findi
     MESSAGE assistant {"topic": "billing"}
     ```
     """
-    answers = [node for node in modelfile.nodes if isinstance(node, Message) and node.role.text == "assistant"]
-    system = next((node for node in reversed(modelfile.nodes) if isinstance(node, System)), None)
+    answers = [node for node in modelfile.of_type(Message) if node.role.text == "assistant"]
+    system = modelfile.last(System)
     if not answers or system is None or not system.value.closed or not _demands_json(system.value.text):
         return
     line = modelfile.source.line_of(system.span.start)
@@ -84,7 +84,7 @@ def _is_json(text: str) -> bool:
         try:
             for part in filter(str.strip, parts):
                 loads(part)
-        except ValueError:
+        except (ValueError, RecursionError):  # of nesting that no program reads either
             continue
         return True
     return False

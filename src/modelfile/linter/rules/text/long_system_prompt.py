@@ -50,7 +50,7 @@ def long_system_prompt(modelfile: Modelfile, context: Context) -> Iterator[Findi
     SYSTEM You answer questions on billing. Be brief. Name the page of the handbook that your answer is based on.
     ```
     """
-    system = next((node for node in reversed(modelfile.nodes) if isinstance(node, System)), None)
+    system = modelfile.last(System)
     context_length = _context_length(modelfile, context)
     if system is None or not system.value.closed or context_length is None:
         return
@@ -65,10 +65,10 @@ def long_system_prompt(modelfile: Modelfile, context: Context) -> Iterator[Findi
 
 
 def _context_length(modelfile: Modelfile, context: Context) -> int | None:
-    parameters = (node for node in modelfile.nodes if isinstance(node, Parameter) and node.name.text == "num_ctx")
-    last = next(reversed([*parameters]), None)
+    parameters = reversed(modelfile.of_type(Parameter))
+    last = next((node for node in parameters if node.name.text == "num_ctx"), None)
     if last is None:
-        bases = [node.value.text for node in modelfile.nodes if isinstance(node, From)]
+        bases = [node.value.text for node in modelfile.of_type(From)]
         default = context.ollama.default("num_ctx")
         return default if isinstance(default, int) and bases and all(map(looks_like_path, bases)) else None
     try:

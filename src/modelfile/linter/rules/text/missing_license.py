@@ -43,10 +43,10 @@ def missing_license(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     … all of its text …"""
     ```
     '''
-    if any(isinstance(node, License) for node in modelfile.nodes):
+    if modelfile.of_type(License):
         return
-    for node in modelfile.nodes:
-        if isinstance(node, From) and node.value.closed and looks_like_path(node.value.text):
+    for node in modelfile.of_type(From):
+        if node.value.closed and looks_like_path(node.value.text):
             name = re.split(r"[/\\]", node.value.text.rstrip("/\\"))[-1]
             if family := next((family for pattern, family in _FAMILIES if pattern.search(name)), None):
                 message = f"no LICENSE: if you share this model, the {family} license requires a copy of its text"

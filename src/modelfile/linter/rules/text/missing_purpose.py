@@ -38,7 +38,7 @@ def missing_purpose(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     PARAMETER temperature 0.2
     ```
     """
-    comments = [node for node in modelfile.nodes if isinstance(node, Comment) and not _is_directive(node)]
+    comments = [node for node in modelfile.of_type(Comment) if not _is_directive(node)]
     longest = max(comments, key=lambda comment: _letters(comment.text), default=None)
     hint = "write one above FROM, such as `# Answers questions on billing.`"
     if longest is None:

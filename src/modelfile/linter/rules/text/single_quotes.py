@@ -11,7 +11,7 @@ from modelfile.linter.rule import Context, rule
 from modelfile.syntax.nodes import Instruction, Message, Parameter, Quoting, System, Template
 from modelfile.syntax.quoting import choose_quoting, quote
 
-_QUOTED: Final = re.compile(r"'(?=\S)(?:[^']|(?<=\w)'(?=\w))+(?<=\S)'", re.DOTALL)
+_QUOTED: Final = re.compile(r"'(?=\S)(?:[^']++|(?<=\w)'(?=\w))++(?<=\S)'", re.DOTALL)
 
 
 @rule("MF504", "single-quotes", on=Instruction, severity=Severity.WARNING)

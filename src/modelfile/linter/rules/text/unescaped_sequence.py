@@ -8,7 +8,7 @@ from typing import Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context, rule
-from modelfile.source import Span
+from modelfile.source import Span, span_around
 from modelfile.syntax.nodes import Instruction, Message, Parameter, Quoting, System, Template
 from modelfile.syntax.quoting import choose_quoting, quote
 
@@ -19,7 +19,6 @@ _QUOTE: Final = re.compile(r'\\"')
 _TURN: Final = re.compile(
     r"(?<=[}>\]])(?:\\n)+|(?:\\n)+(?=\{\{|<|\[)|(?:\\n){2,}|^(?:\\n)+|(?<!\\)(?:\\n)+$", re.MULTILINE
 )
-_ACTION: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _WINDOWS: Final = re.compile(r"[A-Za-z]:\\")
 _NEWLINE: Final = re.compile(r"[\r\n]")
 
@@ -74,12 +73,21 @@ def _places(instruction: Instruction) -> Iterator[re.Match[str]]:
         case Parameter(name=name) if name.text == "stop" and '"' not in text:
             yield from _STOP.finditer(text)
         case Template():
-            actions = [match.span() for match in _ACTION.finditer(text)]
+            actions = _actions(text)
             for match in _TURN.finditer(text):
-                if not any(start < match.start() < end for start, end in actions):
+                if not span_around(match.start(), actions):
                     yield match
         case System() | Message() if not _NEWLINE.search(text) and not _WINDOWS.search(text):
             yield from _breaks(instruction)
+
+
+def _actions(text: str) -> list[Span]:
+    spans: list[Span] = []
+    end = 0
+    while (start := text.find("{{", end)) >= 0 and (closing := text.find("}}", start + 2)) >= 0:
+        end = closing + 2
+        spans.append(Span(start, end))
+    return spans
 
 
 def _breaks(instruction: Instruction) -> Iterator[re.Match[str]]:
@@ -89,16 +97,23 @@ def _breaks(instruction: Instruction) -> Iterator[re.Match[str]]:
         found = (*_BREAK.finditer(text), *_QUOTE.finditer(text))
         yield from sorted(found, key=lambda match: match.start())
         return
+    quotes = backquotes = before = 0
     for match in _BREAK.finditer(text):
-        if text.count('"', 0, match.start()) % 2 == 0 and text.count("`", 0, match.start()) % 2 == 0:
+        quotes += text.count('"', before, match.start())
+        backquotes += text.count("`", before, match.start())
+        before = match.start()
+        if quotes % 2 == 0 and backquotes % 2 == 0:
             yield match
 
 
 def _fix(instruction: Instruction, places: list[re.Match[str]]) -> Fix | None:
-    value, intended = instruction.value, instruction.value.text
-    for place in reversed(places):
+    value, end = instruction.value, 0
+    pieces: list[str] = []
+    for place in places:
         plain = "".join(_INTENDED[place[0][at : at + 2]] for at in range(0, len(place[0]), 2))
-        intended = intended[: place.start()] + plain + intended[place.end() :]
+        pieces += value.text[end : place.start()], plain
+        end = place.end()
+    intended = "".join((*pieces, value.text[end:]))
     has_unprintable = len(value.text) != value.content.end - value.content.start
     return (
         None if has_unprintable or choose_quoting(intended) is None else Fix(edits=(Edit(value.span, quote(intended)),))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from modelfile.characters import TAGS, is_unprintable
+from modelfile.characters import TAGS, find_unprintable, is_unprintable
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
 from modelfile.source import Span
@@ -15,7 +16,7 @@ from modelfile.syntax.nodes import Instruction
 
 _FIRST_PRINTABLE: Final = 0x20
 _CONTEXT: Final = 8
-_TAGS: Final = re.compile(f"[{TAGS}]+")
+_TAG: Final = re.compile(f"[{TAGS}]")
 
 
 @rule("MF501", "unprintable-character", on=Instruction, severity=Severity.ERROR)
@@ -47,21 +48,25 @@ def unprintable_character(instruction: Instruction, context: Context) -> Iterato
     while end < len(text) and (text[end] in " \t" or is_unprintable(text[end])):
         end += 1
     written = text[start:end]
-    # hidden tags may spell a whole text: report only the first of each run
-    shortened = _TAGS.sub(lambda run: run[0][0], written)
-    for character in filter(is_unprintable, dict.fromkeys(shortened)):
-        at = written.index(character)
-        times = shortened.count(character)
+    shown = Span(len(written) - len(written.lstrip()), len(written.rstrip()))
+    first: dict[str, int] = {}
+    times: Counter[str] = Counter()
+    for at in find_unprintable(written):
+        if not (_TAG.match(written, at) and at and _TAG.match(written, at - 1)):  # hidden tags may spell a whole text
+            first.setdefault(written[at], at)
+            times[written[at]] += 1
+    for character, at in first.items():
         name = unicodedata.name(character, "control character" if ord(character) < _FIRST_PRINTABLE else "unassigned")
         yield Finding(
             Span(start + at, start + at + 1),
-            f"Ollama drops U+{ord(character):04X} {name}" + (f" ({times} times)" if times > 1 else ""),
-            f"Ollama reads `{_around(written, at)}`; write a plain character instead",
+            f"Ollama drops U+{ord(character):04X} {name}"
+            + (f" ({times[character]} times)" if times[character] > 1 else ""),
+            f"Ollama reads `{_around(written, at, shown)}`; write a plain character instead",
         )
 
 
-def _around(written: str, at: int) -> str:
-    """Return the text that Ollama reads around an offset; "…" stands for more."""
+def _around(written: str, at: int, shown: Span) -> str:
+    """Return what Ollama reads around a character; "…" stands for more of the text without its margins."""
     start, end = max(at - _CONTEXT, 0), at + 1 + _CONTEXT
     text = " ".join("".join(kept for kept in written[start:end] if not is_unprintable(kept)).split())
-    return f"{'…' if written[:start].strip() else ''}{text}{'…' if written[end:].strip() else ''}"
+    return f"{'…' if start > shown.start else ''}{text}{'…' if end < shown.end else ''}"

@@ -42,7 +42,7 @@ def unusual_message_order(modelfile: Modelfile, context: Context) -> Iterator[Fi
     MESSAGE assistant In the customer center.
     ```
     """
-    messages = [node for node in modelfile.nodes if isinstance(node, Message)]
+    messages = modelfile.of_type(Message)
     if any(node.role.text not in ROLES or not node.value.closed for node in messages):
         return
     before = "system"

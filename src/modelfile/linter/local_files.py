@@ -1,0 +1,74 @@
+"""Local files that Ollama rejects, or makes a wrong model of: what `mf build` checks, found at its instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from modelfile.catalog.versions import Version
+from modelfile.errors import InputError
+from modelfile.filesystem import expand, open_regular
+from modelfile.linter.rule import RejectedFile
+from modelfile.project.target import Target
+from modelfile.recipe.recipe import files_at, reject_shared
+from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
+from modelfile.weights.checks import check_weights
+from modelfile.weights.digests import reject_other_files
+
+
+def rejected_files(target: Target, named: Iterable[Instruction], version: Version) -> Iterator[RejectedFile]:
+    """Yield the files that a Modelfile names and a version of Ollama cannot use, at most one for each instruction.
+
+    Args:
+        target: The Modelfile.
+        named: The instructions in it that name an existing path, in order.
+        version: The version of Ollama.
+    """
+    files: dict[Instruction, tuple[Path, ...]] = {}
+    for instruction in named:
+        try:
+            files[instruction] = files_at(_path(target, instruction), version, target.project.stat)
+            for file in files[instruction]:
+                with open_regular(file) as opened:
+                    reject_other_files(file, opened)
+        except InputError as error:
+            files.pop(instruction, None)
+            yield _rejected(instruction, error)
+    yield from _rejected_together(target, files, version)
+
+
+def _rejected_together(
+    target: Target, files: Mapping[Instruction, tuple[Path, ...]], version: Version
+) -> Iterator[RejectedFile]:
+    """Yield what is wrong with files that are fine by themselves, or only in one instruction."""
+    bases, adapters, drafts = (
+        [instruction for instruction in files if isinstance(instruction, kind)] for kind in (From, Adapter, Draft)
+    )
+    commands = [node for node in target.modelfile.nodes if isinstance(node, From)]
+    if len(bases) < len(commands):  # a FROM names a model, which is the base, or has been reported
+        bases = []
+
+    def together(instructions: Iterable[Instruction]) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys(file for instruction in instructions for file in files[instruction]))
+
+    checks: tuple[tuple[Sequence[Instruction], Callable[[], None]], ...] = (
+        (bases, lambda: check_weights(together(bases), version=version)),
+        (adapters[-1:], lambda: check_weights((), together(adapters[-1:]), version=version)),
+        (drafts, lambda: check_weights((), drafts=together(drafts), version=version)),
+        (drafts, lambda: reject_shared({_path(target, one) for one in bases}, {_path(target, one) for one in drafts})),
+    )
+    for instructions, check in checks:
+        try:
+            check()
+        except InputError as error:
+            quoted = (one for one in instructions if any(f"`{file}`" in error.message for file in files[one]))
+            yield _rejected(next(quoted, instructions[-1]), error)
+
+
+def _path(target: Target, instruction: Instruction) -> Path:
+    return expand(instruction.value.text, target.folder)
+
+
+def _rejected(instruction: Instruction, error: InputError) -> RejectedFile:
+    hint = error.hint or "replace it with a file that Ollama can use"
+    return RejectedFile(instruction=instruction, message=error.message, hint=hint)

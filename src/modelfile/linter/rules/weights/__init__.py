@@ -1,0 +1,1 @@
+"""Weights and adapters (MF6xx)."""

@@ -1,0 +1,261 @@
+"""Patterns as in .gitignore, and the files of a repository that they leave.
+
+Matching takes time linear in the pattern and the path. That of pathspec is exponential: `*a*a*a*a*ab` against a name of
+200 letters took 12 seconds, and the patterns of a foreign repository are matched here (its git is not trusted to).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from modelfile.errors import InputError
+from modelfile.filesystem import read_file, real_path
+
+IGNORE_FILE: Final = ".gitignore"
+_EXCLUDE_FILE: Final = ".git/info/exclude"
+_MAX_IGNORE_FILE: Final = 1_000_000
+"""Largest size, in bytes, of a file of patterns that is read."""
+_TRAILING_SPACES: Final = re.compile(r"(?<!\\)((?:\\\\)*) +\Z")
+_CLASSES: Final = {
+    "alpha": "a-zA-Z",
+    "digit": "0-9",
+    "alnum": "a-zA-Z0-9",
+    "upper": "A-Z",
+    "lower": "a-z",
+    "space": r"\s",
+    "xdigit": "0-9a-fA-F",
+}
+_POSIX_CLASS: Final = re.compile(r"\[:([a-z]+):\]")
+
+_Segment: TypeAlias = "str | re.Pattern[str] | None"
+"""The part of a pattern between two slashes: a name, a pattern of names, or None for `**`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One pattern, with the meaning that git gives it."""
+
+    segments: tuple[_Segment, ...]
+    anchored: bool
+    """True if it matches the whole path from its folder; otherwise it matches a name in any folder."""
+    only_folders: bool
+    negated: bool
+    """True if what it matches is not ignored."""
+
+    @classmethod
+    def parse(cls, line: str) -> Pattern | None:
+        """Return the pattern in a line; None for a comment or an empty line.
+
+        Raises:
+            ValueError: It can match nothing: it has no name, a `[` is not closed, or a backslash is last.
+        """
+        text = _TRAILING_SPACES.sub(r"\1", _as_bytes(line).rstrip("\r"))
+        if not text or text.startswith("#"):
+            return None
+        negated = text.startswith("!")
+        text = text[negated:]
+        only_folders, anchored = text.endswith("/"), "/" in text[:-1]
+        text = text.removesuffix("/").removeprefix("/")
+        if not text:
+            raise ValueError(f"invalid pattern `{line}`: it has no name")
+        return cls(tuple(map(_segment, text.split("/"))), anchored, only_folders, negated)
+
+    def matches(self, parts: Sequence[str], *, is_folder: bool) -> bool:
+        """Return whether it matches a path, given as the names from its own folder."""
+        if self.only_folders and not is_folder:
+            return False
+        if not self.anchored:
+            return _fits(self.segments[0], parts[-1])
+        reached = {0}
+        for number, segment in enumerate(self.segments, start=1):
+            if segment is not None:
+                reached = {at + 1 for at in reached if at < len(parts) and _fits(segment, parts[at])}
+            elif number == len(self.segments):
+                return min(reached, default=len(parts)) < len(parts)
+            else:
+                reached = {*range(min(reached, default=len(parts) + 1), len(parts) + 1)}
+        return len(parts) in reached
+
+
+def _fits(segment: _Segment, name: str) -> bool:
+    match segment:
+        case None:
+            return True
+        case str():
+            return name == segment
+        case _:
+            return bool(segment.fullmatch(name))
+
+
+def _segment(text: str) -> _Segment:
+    """Return a pattern of names as a regular expression that never goes back over a `*`."""
+    if text == "**":
+        return None
+    if not re.search(r"[*?\[\\]", text):
+        return text
+    pieces, at = [""], 0
+    while at < len(text):
+        character, at = text[at], at + 1
+        if character == "*":
+            pieces += [""] if pieces[-1] or len(pieces) == 1 else []
+            continue
+        if character == "[":
+            one, at = _bracket(text, at)
+        elif character == "?":
+            one = "."
+        else:
+            if character == "\\":
+                character, at = text[at : at + 1], at + 1
+                if not character:
+                    raise ValueError(f"invalid pattern `{text}`: a backslash is last")
+            one = re.escape(character)
+        pieces[-1] += one
+    first, *others = pieces
+    if others:
+        *middle, last = others
+        first += "".join(f"(?>.*?{piece})" for piece in middle) + f".*{last}"
+    return re.compile(first, re.DOTALL | re.ASCII)
+
+
+def _as_bytes(text: str) -> str:
+    """Return a text with a character for each of its bytes: to git, `?` and `[!a]` match one byte."""
+    return text if text.isascii() else os.fsencode(text).decode("latin-1")
+
+
+def _bracket(text: str, start: int) -> tuple[str, int]:
+    """Return the regular expression of a bracket expression, and where it ends."""
+    at, items = start, ""
+    negated = text[at : at + 1] in {"!", "^"}
+    at += negated
+    while at < len(text) and (text[at] != "]" or not items):
+        if posix := _POSIX_CLASS.match(text, at):
+            items, at = items + _CLASSES.get(posix[1], ""), posix.end()
+            continue
+        if text[at] == "\\":
+            at += 1
+        low = high = text[at : at + 1]
+        at += 1
+        if text[at : at + 1] == "-" and text[at + 1 : at + 2] not in {"", "]"}:
+            at += 1 + (text[at + 1] == "\\")
+            high, at = text[at : at + 1], at + 1
+        items += f"{re.escape(low)}-{re.escape(high)}" if low <= high else ""
+    if at >= len(text):
+        raise ValueError(f"invalid pattern `{text}`: a `[` is not closed")
+    return f"[{'^' if negated else ''}{items}]", at + 1
+
+
+class Rules:
+    """The patterns of a folder, with those of the folders above it."""
+
+    def __init__(self, patterns: Sequence[Pattern], above: Rules | None = None, depth: int = 0) -> None:
+        """Take the patterns of a folder.
+
+        Args:
+            patterns: Its patterns, in their order.
+            above: The rules of the folders above it.
+            depth: The number of folders from the root to it.
+        """
+        self._patterns = tuple(reversed(patterns))
+        self._above = above
+        self._depth = depth
+
+    def ignore(self, parts: Sequence[str], *, is_folder: bool) -> bool:
+        """Return whether the last pattern that matches a path ignores it; the folders above it are not looked at.
+
+        Args:
+            parts: The names from the root to it, with a character for each byte.
+            is_folder: Whether it is a folder.
+        """
+        below = parts[self._depth :]
+        for pattern in self._patterns:
+            if pattern.matches(below, is_folder=is_folder):
+                return not pattern.negated
+        return self._above.ignore(parts, is_folder=is_folder) if self._above else False
+
+    def ignore_file(self, parts: Sequence[str]) -> bool:
+        """Return whether a file, given as the names from the root, or a folder above it is ignored."""
+        parts = [*map(_as_bytes, parts)]
+        folders = range(1, len(parts))
+        return any(self.ignore(parts[:count], is_folder=True) for count in folders) or self.ignore(
+            parts, is_folder=False
+        )
+
+
+def parse_patterns(lines: Iterable[str]) -> list[Pattern]:
+    """Return the patterns in lines.
+
+    Raises:
+        ValueError: A line is not a valid pattern.
+    """
+    return [pattern for line in lines if (pattern := Pattern.parse(line))]
+
+
+def _read_patterns(file: Path) -> list[Pattern]:
+    """Return the patterns in a file, without those that match nothing; none if it cannot be read, as in git."""
+    if file.is_symlink():  # git does not follow it either
+        return []
+    try:
+        text = os.fsdecode(read_file(file, limit=_MAX_IGNORE_FILE).removeprefix(BOM_UTF8))
+    except InputError:
+        return []
+    patterns = []
+    for line in text.split("\n"):
+        try:
+            patterns += parse_patterns([line])
+        except ValueError:
+            continue
+    return patterns
+
+
+def walk_repository(folder: Path, root: Path, is_wanted: Callable[[str], bool]) -> Iterator[Path]:
+    """Yield the files below a folder of a repository that git would not ignore, in the order of their paths.
+
+    Unlike git, it does not know which files are tracked: those that are ignored all the same are not found.
+
+    Args:
+        folder: The folder.
+        root: The root of the repository, absolute and without symlinks.
+        is_wanted: Returns whether a file of this name is of interest.
+    """
+    names = real_path(folder).relative_to(root).parts
+    parts = tuple(map(_as_bytes, names))
+    rules = Rules(_read_patterns(root / IGNORE_FILE), Rules(_read_patterns(root / _EXCLUDE_FILE)))
+    for count in range(1, len(parts) + 1):
+        if rules.ignore(parts[:count], is_folder=True):
+            return
+        rules = _extend(rules, root.joinpath(*names[:count]), count)
+    yield from _walk(folder, parts, rules, is_wanted)
+
+
+def _extend(rules: Rules, folder: Path, depth: int) -> Rules:
+    patterns = _read_patterns(folder / IGNORE_FILE)
+    return Rules(patterns, rules, depth) if patterns else rules
+
+
+def _walk(folder: Path, parts: tuple[str, ...], rules: Rules, is_wanted: Callable[[str], bool]) -> Iterator[Path]:
+    folders = [(folder, parts, rules)]
+    while folders:
+        folder, parts, rules = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            continue
+        inner = []
+        for entry in found:
+            names = (*parts, _as_bytes(entry.name))
+            path = folder / entry.name
+            if not entry.is_dir(follow_symlinks=False):
+                if is_wanted(entry.name) and not rules.ignore(names, is_folder=False):
+                    yield path
+            elif (
+                not os.path.lexists(path / ".git") and entry.name != ".git" and not rules.ignore(names, is_folder=True)
+            ):
+                inner.append((path, names, _extend(rules, path, len(names))))
+        folders += reversed(inner)

@@ -1,0 +1,107 @@
+"""Patterns as in .gitignore, against git's own answers."""
+
+import os
+import random
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from modelfile.project.gitignore import Pattern, Rules, parse_patterns, walk_repository
+
+FILES = ("a", "b", "c", "foo", "x.Modelfile", "Modelfile", "fox", "-", "]", "é")
+FOLDERS = ("a", "b", "foo", "foo/a", "a/b", "a/b/c", "foo/b", "c d")
+PARTS = (
+    *("*", "**", "a", "b", "c", "foo", "f*", "?", "[ab]", "*.Modelfile", "Modelfile", "x.*", "[!a]", "[^a-c]", "*o*"),
+    *("\\a", "fo\\o", "[[:alpha:]]", "[]-]", "c\\ d", "c d", "\\*", "[\\]]", "é", "*x*"),
+)
+
+
+def pattern(chance: random.Random) -> str:
+    text = "/".join(chance.choice(PARTS) for _ in range(chance.choice((1, 1, 1, 2, 2, 3))))
+    text = text.replace(
+        "**/**", "**"
+    )  # several in a row have a meaning of their own in git 2.39: `f**/**/**` matches `f`
+    text = f"{chance.choice(('', '', '/'))}{text}{chance.choice(('', '', '/'))}"
+    return f"{chance.choice(('', '', '!'))}{text}{chance.choice(('',) * 9 + (' ', chr(13)))}"
+
+
+def test_the_files_that_git_lists(tmp_path: Path, rounds: int) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    for folder in ("", *FOLDERS):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        for name in FILES:
+            if f"{folder}/{name}".removeprefix("/") not in FOLDERS:
+                (tmp_path / folder / name).touch()
+    ignore_files = [tmp_path / folder / ".gitignore" for folder in ("", *FOLDERS)]
+    ignore_files.append(tmp_path / ".git" / "info" / "exclude")
+    command = ["git", "-C", str(tmp_path), "ls-files", "-z", "--others", "--exclude-standard"]
+    for seed in range(100 * rounds):
+        chance = random.Random(seed)  # noqa: S311  # reproducible
+        for file in ignore_files:
+            file.unlink(missing_ok=True)
+            if file.parent == tmp_path or chance.random() < 0.2:
+                file.write_text("".join(f"{pattern(chance)}\n" for _ in range(chance.randint(1, 4))))
+        listed = subprocess.run(command, check=True, capture_output=True).stdout
+        found = [os.fsencode(path.relative_to(tmp_path)) for path in walk_repository(tmp_path, tmp_path, bool)]
+        assert sorted(found) == sorted(filter(None, listed.split(b"\0"))), seed
+
+
+def test_a_folder_inside_has_the_patterns_of_those_above_it(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for name in ("a/x", "a/y", "a/b/x", "a/b/z"):
+        (tmp_path / name).touch()
+    (tmp_path / ".gitignore").write_text("x\n!y\n")
+    (tmp_path / "a" / ".gitignore").write_text("!b/x\ny\n")
+    walked = [path.name for path in walk_repository(tmp_path / "a", tmp_path, lambda name: not name.startswith("."))]
+    assert walked == ["x", "z"]
+    (tmp_path / ".gitignore").write_text("a/\n")
+    assert [*walk_repository(tmp_path / "a" / "b", tmp_path, lambda _: True)] == []
+
+
+def test_repositories_inside_and_symlinks_are_not_searched(tmp_path: Path) -> None:
+    for name in ("inner", "target"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").touch()
+    subprocess.run(["git", "init", "-q", tmp_path / "inner"], check=True)
+    (tmp_path / "link").symlink_to("target")
+    (tmp_path / "target" / ".gitignore").symlink_to("../patterns")
+    (tmp_path / "patterns").write_text("x\n")
+    found = {path.relative_to(tmp_path).as_posix() for path in walk_repository(tmp_path, tmp_path, lambda _: True)}
+    assert found == {"link", "patterns", "target/.gitignore", "target/x"}
+
+
+def test_unreadable_patterns_are_none(tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    patterns = tmp_path / ".gitignore"
+    patterns.write_bytes(b"\xff\0\nx\n" * 300_000)
+    assert tmp_path / "x" in [*walk_repository(tmp_path, tmp_path, lambda _: True)]
+    patterns.unlink()
+    os.mkfifo(patterns)
+    assert tmp_path / "x" in [*walk_repository(tmp_path, tmp_path, lambda _: True)]
+
+
+@pytest.mark.parametrize("text", ["!", "/", "a\\", "[a", "!/"])
+def test_patterns_that_match_nothing_are_invalid(text: str) -> None:
+    with pytest.raises(ValueError, match="invalid pattern"):
+        Pattern.parse(text)
+
+
+def test_a_file_in_an_ignored_folder_is_ignored() -> None:
+    rules = Rules(parse_patterns(["drafts/", "!drafts/x", "*.old"]))
+    assert [rules.ignore_file(path.split("/")) for path in ("drafts/x", "a/drafts/b/c", "a.old", "a/b.old/c", "a")] == [
+        *(True, True, True, True, False)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["*a" * 2000 + "b", "**/a/" * 1000 + "b", "[ab]*" * 1000 + "c", "a/**/" * 500 + "**/b"]
+)
+def test_matching_takes_no_exponential_time(text: str) -> None:
+    parsed = Pattern.parse(text)
+    assert parsed
+    start = time.process_time()
+    parsed.matches(["a" * 250] * 100, is_folder=False)
+    parsed.matches(["a"] * 2000, is_folder=False)
+    assert time.process_time() - start < 3
