@@ -15,6 +15,7 @@ from typing import cast
 import pytest
 from tests.fakes.faults import Fault, Hangup, Slow, Status, WrongAck
 from tests.fakes.ollama import FakeOllama
+from tests.fakes.script import Pause, Script
 from tests.support.server import connect
 
 from modelfile.errors import InputError, ServerError
@@ -118,10 +119,11 @@ def test_a_server_that_dies_while_it_receives(tmp_path: Path, count: int) -> Non
     reported: list[str] = []
     died = threading.Lock()
     with FakeOllama() as fake, connect(fake.url, backoff=Backoff(pause=lambda _: None)) as client:
+        fake.fault("POST /api/blobs", Script((Pause(),)), times=99, required=False)
 
         def events(now: Progress) -> None:
             reported.append(now.status)
-            if now.completed > MEGABYTE and died.acquire(blocking=False):
+            if now.completed > 8 * MEGABYTE * (count - 1) + MEGABYTE and died.acquire(blocking=False):
                 fake.die()
 
         with pytest.raises(ServerError) as caught:

@@ -45,6 +45,10 @@ class Client:
         """End all requests that are under way in other threads."""
         self._transport.interrupt()
 
+    def clean(self, text: str) -> str:
+        """Return a text of the server, to be shown, without secrets and control characters."""
+        return self._transport.failures.clean(text)
+
     @property
     def url(self) -> str:
         """The server's URL."""

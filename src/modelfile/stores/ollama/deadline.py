@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -21,6 +22,8 @@ _T = TypeVar("_T")
 
 _WAIT: Final = 0.02
 """Longest single wait, in seconds."""
+_INTERIM: Final = b"HTTP/1.1 1"
+"""The start of an answer that another follows."""
 
 
 class Expired(TimeoutError):
@@ -170,13 +173,35 @@ class BoundedSocket(socket.socket):
 
 
 def send_all(to: socket.socket, data: ReadableBuffer, deadline: Deadline, flags: int = 0) -> None:
-    """Send all bytes over a socket before a deadline; what is sent counts as progress."""
+    """Send all bytes over a socket before a deadline; what is sent counts as progress.
+
+    Raises:
+        Expired: The deadline has passed.
+        ConnectionError: The other side accepts no more, and has answered or closed its side.
+    """
     left = memoryview(data)
 
     def send(seconds: float) -> int:
         to.settimeout(seconds)
-        return to.send(left, flags)
+        try:
+            return to.send(left, flags)
+        except TimeoutError:
+            if _has_answered(to):
+                raise ConnectionAbortedError("the server no longer reads") from None
+            raise
 
     while left:
         left = left[deadline.repeat(send) :]
         deadline.count_sent()
+
+
+def _has_answered(connected: socket.socket) -> bool:
+    """Return whether an answer, or the end of it, can be read, and not only an interim answer."""
+    if isinstance(connected, ssl.SSLSocket):  # it has to be read to be known
+        return False
+    connected.settimeout(0)
+    try:
+        start = connected.recv(len(_INTERIM), socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    return start[: len(_INTERIM)] != _INTERIM

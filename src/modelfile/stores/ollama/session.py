@@ -122,7 +122,8 @@ class Session:
                     if not (again and self._has(path, deadline)):
                         self._post_file(path, file, count, deadline)
                 except httpx.HTTPError as error:
-                    count(-sent)
+                    if sent:
+                        count(-sent)
                     on_failure(error)
                     again = True
                 else:

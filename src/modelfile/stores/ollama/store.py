@@ -57,7 +57,7 @@ class ServerStore:
                     ListedModel(name=name, digest=f"sha256:{tag.digest}", size=tag.size, modified=tag.modified_at)
                 )
         if invalid:
-            names = ", ".join(f"`{name[:_SHOWN]}`" for name in invalid[:_NAMED])
+            names = ", ".join(f"`{self._client.clean(name[:_SHOWN])}`" for name in invalid[:_NAMED])
             more = f" and {len(invalid) - _NAMED} more" if len(invalid) > _NAMED else ""
             self._on_warning(f"{self.location} lists invalid model names, which are ignored: {names}{more}")
         return newest_first(listed)

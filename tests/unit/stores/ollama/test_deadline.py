@@ -121,3 +121,21 @@ def test_a_server_that_accepts_nothing_ends_an_upload() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(Expired):
         send_all(ours, bytes(1 << 24), Deadline(0.2, idle=True))
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 413 Content Too Large\r\n", b""])
+def test_a_server_that_answers_early_is_not_sent_the_rest(answer: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(answer)
+        theirs.shutdown(socket.SHUT_WR)
+        with pytest.raises(ConnectionAbortedError):
+            send_all(ours, bytes(1 << 24), Deadline(10, idle=True))
+
+
+def test_an_interim_answer_does_not_end_an_upload() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        with pytest.raises(Expired):
+            send_all(ours, bytes(1 << 24), Deadline(0.2, idle=True))

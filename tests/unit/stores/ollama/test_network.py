@@ -121,6 +121,15 @@ def test_an_upload_ends_without_progress(
         assert take_time(lambda: client.push_blob(BLOB, weights, lambda _: None), message) < 5
 
 
+def test_an_early_rejection_of_an_upload_is_read(fake: FakeOllama, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.gguf"
+    weights.write_bytes(bytes(32 << 20))
+    full = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n"
+    fake.fault("POST /api/blobs", Script((full, Pause()), unread=True))
+    with connect(fake.url) as client, pytest.raises(ServerError, match="refused: HTTP 413"):
+        client.push_blob(BLOB, weights, lambda _: None)
+
+
 def test_a_file_may_be_checked_for_longer_than_a_question(fake: FakeOllama, tmp_path: Path) -> None:
     weights = tmp_path / "weights.gguf"
     weights.write_bytes(b"GGUF")
