@@ -138,17 +138,12 @@ def test_an_unreadable_configuration_is_an_error(folder: Path) -> None:
     check(folder, "permission denied")
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("exclude", "['*a*a*a*a*b']"), ("per-file-ignores", "{'*a*a*a*a*b' = ['MF1']}")],
-)
-def test_a_pattern_with_many_wildcards_is_rejected(folder: Path, key: str, value: str) -> None:
+@pytest.mark.parametrize("pattern", ["*a" * 12 + "b", "**/a/" * 12 + "b", "[!b]*" * 12 + "b"])
+def test_a_pattern_with_many_wildcards_takes_no_time(folder: Path, pattern: str) -> None:
     (folder / ("a" * 200 + ".Modelfile")).write_text("# A model.\nFROM llama3.2:3b\n")
-    (folder / "mf.toml").write_text(f"{key} = {value}")
-    check(folder, "more than 4 wildcards in the pattern '*a*a*a*a*b'", commands=COMMANDS[:2])
-    (folder / "mf.toml").write_text(f"{key} = {value.replace('*a', '', 1)}")
+    (folder / "mf.toml").write_text(f"exclude = ['{pattern}']\nper-file-ignores = {{'{pattern}' = ['MF1']}}")
     start = time.monotonic()
-    mf("lint", cwd=folder)
+    assert mf("lint", cwd=folder).code in {0, 1}
     assert time.monotonic() - start < LONGEST
 
 
