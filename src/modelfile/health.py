@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelfile.addresses import ServerAddress
+from modelfile.cache import cache_folder, cache_problem
 from modelfile.characters import escape_controls
 from modelfile.errors import ModelfileError, ServerUnreachable
-from modelfile.filesystem import cache_folder
 from modelfile.git import git_version
 from modelfile.project.project import Project
 from modelfile.stores.protocol import Store
@@ -139,13 +139,8 @@ def _lock(project: Project) -> Check:
 def _cache() -> Check:
     folder = cache_folder()
     if folder is None:
-        hint = "make ~/.cache writable, or set XDG_CACHE_HOME"
-        return Check(name="cache", status=Status.WARNING, message="no folder can be written", hint=hint)
-    state = folder.stat()
-    if hasattr(os, "getuid") and (state.st_uid != os.getuid() or state.st_mode & _OTHERS_WRITE):
-        message = f"{_shown(folder)} belongs to another user, or others can write to it"
-        hint = f"remove it, or run `chmod 700 {_shown(folder)}`"
-        return Check(name="cache", status=Status.WARNING, message=message, hint=hint)
+        hint = "remove it, run `chmod 700` on it, or set MF_CACHE_DIR to a folder of your own"
+        return Check(name="cache", status=Status.WARNING, message=f"not used: {cache_problem()}", hint=hint)
     files = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     message = f"{_shown(folder)} with {len(files)} files, {sum(files) / 1e6:.1f} MB"
     return Check(name="cache", status=Status.OK, message=message)

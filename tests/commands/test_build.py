@@ -25,7 +25,8 @@ from tests.support.server import connect
 
 from modelfile.builder.execute import build
 from modelfile.events import Progress
-from modelfile.filesystem import name_lock, write_atomic
+from modelfile.filesystem import write_atomic
+from modelfile.locks import name_lock
 from modelfile.names import ModelName
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.ollama.store import ServerStore

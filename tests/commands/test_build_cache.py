@@ -61,6 +61,19 @@ def test_a_model_is_rebuilt_unchanged_after_the_cache_is_lost_or_damaged(project
     assert rebuild(fake) == (True, before)
 
 
+def test_no_cache_neither_reads_nor_writes_it(project: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelfile.weights.digests._RACY", 0)
+    os.utime(project / "weights.gguf", (1, 1))
+    cache = Path(os.environ["XDG_CACHE_HOME"]) / "modelfile"
+    assert mf("build", "bot:v1", "--no-cache").code == 0
+    assert {path.name for path in cache.iterdir()} == {"locks"}
+    assert mf("build", "bot:v1").code == 0
+    assert {path.name for path in cache.iterdir()} == {"locks", "digests", "models"}
+    since = len(fake.requests)
+    assert mf("build", "bot:v1", "--no-cache").code == 0
+    assert ("POST", "/api/create") in asked(fake, since)
+
+
 def test_a_model_may_be_from_its_own_name(project: Path, fake: FakeOllama) -> None:
     assert mf("build", "bot:v1").code == 0
     before = digests(fake)

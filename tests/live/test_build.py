@@ -18,7 +18,7 @@ from tests.support.tiny_gguf import write_tiny_gguf
 from modelfile.builder.execute import build
 from modelfile.errors import InputError
 from modelfile.events import Progress
-from modelfile.filesystem import name_lock
+from modelfile.locks import name_lock
 from modelfile.names import ModelName
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.ollama.store import ServerStore

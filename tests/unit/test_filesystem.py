@@ -1,30 +1,16 @@
-"""Atomic writes, paths, cache entries, and locks."""
+"""Paths, bounded reads, and atomic writes."""
 
 import contextlib
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from errno import EIO
 from pathlib import Path
 
 import pytest
 
-from modelfile import filesystem
 from modelfile.errors import InputError
-from modelfile.events import Progress, ignore
-from modelfile.filesystem import (
-    cache_folder,
-    expand,
-    folder_lock,
-    name_lock,
-    open_regular,
-    read_entry,
-    read_file,
-    relative_to,
-    write_atomic,
-    write_entry,
-)
+from modelfile.filesystem import expand, open_regular, read_file, relative_to, write_atomic
 
 
 @pytest.fixture
@@ -129,97 +115,3 @@ def test_paths_expand_as_in_ollama(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         expand("~nobody-at-all/x", tmp_path)
     assert relative_to(tmp_path / "a" / "x", tmp_path / "b") == "../a/x"
-
-
-def test_entries_that_were_not_used_for_90_days_are_evicted(tmp_path: Path) -> None:
-    folder = tmp_path / "entries"
-    for name in ("used", "unused"):
-        write_entry(folder / name, name)
-    for name in ("used", "unused"):
-        os.utime(folder / name, (1, 1))
-    assert read_entry(folder / "used") == b"used"
-    write_entry(folder / "new", "new")
-    assert {path.name for path in folder.iterdir()} == {"used", "new"}
-
-
-def test_no_cache_folder_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert cache_folder() is None
-
-
-def test_a_name_is_locked_until_it_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modelfile.filesystem._REPORT_INTERVAL", 0.01)
-    released, reported = threading.Event(), threading.Event()
-    events: list[Progress] = []
-
-    def wait() -> None:
-        with name_lock("BOT:v1", "http://localhost:1", on_event, "build"):
-            assert released.is_set()
-
-    def on_event(event: Progress) -> None:
-        events.append(event)
-        reported.set()
-
-    waiting = threading.Thread(target=wait)
-    with name_lock("bot:v1", "http://127.0.0.1:1", events.append, "build"):
-        with name_lock("bot:v2", "http://127.0.0.1:1", events.append, "build"):
-            assert not events
-        waiting.start()
-        assert reported.wait(60)
-        released.set()
-    waiting.join(60)
-    assert not waiting.is_alive()
-    assert "waiting for another build" in events[0].status
-
-
-def test_the_lock_of_a_folder_is_waited_for_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filesystem, "_REPORT_INTERVAL", 0.0)
-    waiting, statuses, order = threading.Event(), [], []
-
-    def second() -> None:
-        def events(now: Progress) -> None:
-            statuses.append(now.status)
-            waiting.set()
-
-        with folder_lock(tmp_path, events, "change of mf.lock"):
-            order.append("second")
-
-    with folder_lock(tmp_path, ignore, "change of mf.lock"):
-        thread = threading.Thread(target=second)
-        thread.start()
-        assert waiting.wait(60)
-        order.append("first")
-    thread.join(60)
-    assert order == ["first", "second"]
-    assert {*statuses} == {"waiting for another change of mf.lock on this machine"}
-    assert [*tmp_path.iterdir()] == []
-
-
-def test_a_lock_that_is_never_released_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filesystem, "_LOCK_TIMEOUT", 0.1)
-    with (
-        folder_lock(tmp_path, ignore, "change"),
-        pytest.raises(InputError, match="another process has locked"),
-        folder_lock(tmp_path, ignore, "change"),
-    ):
-        pass
-
-
-def test_a_folder_that_cannot_be_locked_is_locked_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unsupported(*_: object) -> None:
-        raise OSError(95, "Operation not supported")
-
-    monkeypatch.setattr("fcntl.flock", unsupported)
-    taken: list[str] = []
-
-    @contextlib.contextmanager
-    def record(name: str, *_: object) -> Iterator[None]:
-        taken.append(name)
-        yield
-
-    monkeypatch.setattr(filesystem, "name_lock", record)
-    for folder in (tmp_path, tmp_path / "nowhere"):
-        with folder_lock(folder, ignore, "change"):
-            pass
-    assert taken == [str(tmp_path), str(tmp_path / "nowhere")]

@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from modelfile.cache import read_entry, write_entry
 from modelfile.catalog.versions import release
-from modelfile.filesystem import cache_folder, read_entry, write_entry
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Message, Recipe
 from modelfile.stores.ollama.wire import create_request
 from modelfile.stores.protocol import ListedModel, Store, StoredModel, StoreLocation, find_listed
 
+_ENTRIES: Final = "models"
 _OF_FILES: Final = ("files", "adapters", "draft_files", "quantize")
 _FROM_FILES: Final = ("template", "renderer", "parser")
 
@@ -84,48 +85,45 @@ def observation_key(
 
 def recall_model(key: str) -> tuple[Model, str] | None:
     """Return the model in the cache under a key, and its fingerprint, or None."""
-    entry = _entry(key)
-    if entry is None:
-        return None
     try:
-        checksum, text = read_entry(entry).split(b"\n", 1)
-        if checksum.decode() != _checksum(text):
-            return None
-        content = json.loads(text)
-        return _parse(content["model"]), content["fingerprint"]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        match read_entry(_ENTRIES, key):
+            case {"model": dict(content), "fingerprint": str(fingerprint)}:
+                return _parse(content), fingerprint
+            case _:
+                return None
+    except (TypeError, KeyError, AttributeError):  # of another version of mf
         return None
 
 
 def remember_model(key: str, model: Model, fingerprint: str) -> None:
     """Put a model and its fingerprint into the cache."""
-    if entry := _entry(key):
-        text = json.dumps({"model": dataclasses.asdict(model), "fingerprint": fingerprint})
-        write_entry(entry, f"{_checksum(text.encode())}\n{text}")
-
-
-def _checksum(text: bytes) -> str:
-    return hashlib.sha256(text).hexdigest()
+    write_entry(_ENTRIES, key, {"model": dataclasses.asdict(model), "fingerprint": fingerprint})
 
 
 def _parse(content: dict[str, Any]) -> Model:
-    return Model(
-        **{
-            **content,
-            **{name: tuple(content[name]) for name in ("weights", "adapters", "drafts")},
-            "parameters": {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in content["parameters"].items()
-            },
-            "messages": tuple(Message(**message) for message in content["messages"]),
-        }
-    )
+    """Return the model of a cache entry.
+
+    Raises:
+        TypeError, KeyError, AttributeError: It is not one.
+    """
+    parameters = {
+        name: _texts(value) if isinstance(value, list) else value for name, value in content["parameters"].items()
+    }
+    if not all(isinstance(value, bool | int | float | str | tuple) for value in parameters.values()):
+        raise TypeError
+    messages = tuple(Message(**message) for message in content["messages"])
+    _texts([text for message in messages for text in (message.role, message.content)])
+    lists = {name: _texts(content[name]) for name in ("weights", "adapters", "drafts")}
+    model = Model(**{**content, **lists, "parameters": parameters, "messages": messages})
+    _texts([model.template, model.system, model.license, model.renderer, model.parser, model.requires])
+    return model
+
+
+def _texts(items: list[Any]) -> tuple[str, ...]:
+    if not all(isinstance(item, str) for item in items):
+        raise TypeError
+    return tuple(items)
 
 
 def _key(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _entry(key: str) -> Path | None:
-    folder = cache_folder()
-    return folder / "models" / key if folder else None

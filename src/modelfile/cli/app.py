@@ -56,7 +56,8 @@ ENVIRONMENT: Final = {
     "GITHUB_ACTIONS": "If set, like TF_BUILD and TEAMCITY_VERSION, no line of text starts a workflow command.",
     "COLUMNS": "Width of the output; default: the width of the terminal.",
     "MF_DEBUG": "If 1, print the traceback of an internal error instead of writing it to a file.",
-    "XDG_CACHE_HOME": "Folder for caches; default: %LOCALAPPDATA% if set, or ~/.cache.",
+    "MF_CACHE_DIR": "Folder of the cache, an absolute path; default: the folder `modelfile` in the folder for caches.",
+    "XDG_CACHE_HOME": "Folder for caches, an absolute path; default: %LOCALAPPDATA% if set, or ~/.cache.",
 }
 """The environment variables that `mf` reads. The HTTP client also honors the usual proxy and certificate variables."""
 
@@ -121,7 +122,7 @@ class _Commands(_HelpOnTerminal, TyperGroup):
                 option.multiple, option.callback = True, _only
         if any(option.name == "host" for option in command.params):
             command.params += _limit_options()
-        command.params += [_color_option(), _quiet_option()]
+        command.params += [_color_option(), *_common_options()]
         return command
 
 
@@ -182,21 +183,34 @@ def _color_in(argv: Sequence[str]) -> Color:
     return color
 
 
-def _quiet_option() -> TyperOption:
-    """Return the option that every command has."""
-    return TyperOption(
-        param_decls=["--quiet", "-q"],
-        help="Print results and errors only.",
-        is_flag=True,
-        default=False,
-        expose_value=False,
-        callback=_set_quiet,
-        show_default=False,
+def _common_options() -> list[TyperOption]:
+    """Return the switches that every command has."""
+    options = (
+        (["--quiet", "-q"], "Print results and errors only.", _set_quiet),
+        (["--no-cache"], "Neither read nor write the cache.", _set_no_cache),
     )
+    return [
+        TyperOption(
+            param_decls=names,
+            help=text,
+            is_flag=True,
+            default=False,
+            expose_value=False,
+            callback=callback,
+            show_default=False,
+        )
+        for names, text, callback in options
+    ]
 
 
 def _set_quiet(_ctx: Any, _option: Any, quiet: bool) -> None:  # noqa: FBT001  # as typer calls it
     current.get().quiet = quiet
+
+
+def _set_no_cache(_ctx: Any, _option: Any, disabled: bool) -> None:  # noqa: FBT001  # as typer calls it
+    from modelfile import cache  # 1 ms that help and errors save
+
+    cache.enable(enabled=not disabled)
 
 
 app = typer.Typer(

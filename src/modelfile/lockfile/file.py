@@ -10,9 +10,10 @@ from typing import Any
 
 from modelfile.errors import InputError
 from modelfile.events import Events, ignore
-from modelfile.filesystem import MAX_JSON, folder_lock, read_file, write_atomic
+from modelfile.filesystem import MAX_JSON, read_file, write_atomic
 from modelfile.lockfile.lock import VERSION, Lock
 from modelfile.lockfile.reader import PinSummary, parse_lock, summarize, validate, version_of
+from modelfile.locks import folder_lock
 
 
 class LockFile:

@@ -12,9 +12,9 @@ from typing import TypeAlias
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, ModelfileError, NotFound, VerificationError
 from modelfile.events import Events
-from modelfile.filesystem import name_lock
 from modelfile.lockfile.drift import describe_change, quantized
 from modelfile.lockfile.lock import Base, Pin
+from modelfile.locks import name_lock
 from modelfile.names import ModelName
 from modelfile.pinning.check import changed_files, key_of, project_base
 from modelfile.project.target import Target

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from modelfile.filesystem import cache_folder
+from modelfile.cache import cache_folder
 from modelfile.names import ModelName
 from modelfile.stores.protocol import ListedModel
 

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from modelfile.errors import InputError, RegistryUnreachable, ServerError
 from modelfile.events import Events, Progress
-from modelfile.filesystem import name_lock
+from modelfile.locks import name_lock
 from modelfile.names import ModelName
 from modelfile.stores.protocol import Store, retry_status
 from modelfile.weights import digests

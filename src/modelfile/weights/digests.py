@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import sys
 import time
 from collections import defaultdict
@@ -14,12 +15,15 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import IO, Final
 
+from modelfile.cache import read_entry, remove_entry, write_entry
 from modelfile.errors import InputError, cannot_read
 from modelfile.events import Events, Progress, ignore
-from modelfile.filesystem import Stat, cache_folder, changed_while_read, open_regular, read_entry, write_entry
+from modelfile.filesystem import Stat, changed_while_read, open_regular
 
 _CHUNK: Final = 1 << 22
 """Bytes read at a time: large, because hashing competes with other threads only between two chunks."""
+_ENTRIES: Final = "digests"
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _LFS_POINTER: Final = b"version https://git-lfs"
 _GGUF_MAGICS: Final = (b"GGUF", b"FUGG")
 
@@ -176,15 +180,11 @@ _RACY: Final = 2_000_000_000
 
 def recall_digest(path: Path, state: os.stat_result) -> str | None:
     """Return the cached digest of a file in this state, or None."""
-    entry = _entry(path)
-    if entry is None:
-        return None
-    try:
-        text = read_entry(entry).decode("ascii")
-    except (OSError, ValueError):
-        return None
-    digest = text.partition(" ")[0]
-    return digest if text == _line(state, digest) else None
+    match read_entry(_ENTRIES, _key(path)):
+        case {"digest": str(digest), "state": recorded} if recorded == _recorded(state) and _DIGEST.fullmatch(digest):
+            return digest
+        case _:
+            return None
 
 
 def remember_digest(path: Path, state: os.stat_result, digest: str, *, now: int | None = None) -> None:
@@ -201,27 +201,22 @@ def remember_digest(path: Path, state: os.stat_result, digest: str, *, now: int 
     now = time.time_ns() if now is None else now
     if any(abs(now - changed) < _RACY for changed in (state.st_mtime_ns, state.st_ctime_ns)):
         return
-    if entry := _entry(path):
-        write_entry(entry, _line(state, digest))
+    write_entry(_ENTRIES, _key(path), {"digest": digest, "state": _recorded(state)})
 
 
 def forget_digest(path: Path) -> None:
     """Evict a file's digest from the cache."""
-    if entry := _entry(path):
-        with contextlib.suppress(OSError):
-            entry.unlink()
+    remove_entry(_ENTRIES, _key(path))
 
 
-def _entry(path: Path) -> Path | None:
-    folder = cache_folder()
-    return folder / "digests" / hashlib.sha256(os.fsencode(path.absolute())).hexdigest() if folder else None
+def _key(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
 
 
-def _line(state: os.stat_result, digest: str) -> str:
-    """Return the text of a cache entry: the digest, the file's state, and a checksum.
+def _recorded(state: os.stat_result) -> list[int]:
+    """Return what a cache entry records of a file's state.
 
-    The state includes the inode's change time (ctime), because the modification time can be set: all files of an
-    unpacked archive may have the same, and a new file may reuse the inode number of a deleted one.
+    That includes the inode's change time (ctime), because the modification time can be set: all files of an unpacked
+    archive may have the same, and a new file may reuse the inode number of a deleted one.
     """
-    line = f"{digest} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}"
-    return f"{line} {hashlib.sha256(line.encode()).hexdigest()[:16]}\n"
+    return [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
