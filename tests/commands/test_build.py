@@ -77,12 +77,15 @@ def test_a_pipe_as_weights_is_rejected(project: Path) -> None:
     assert "`pipe` is neither a file nor a folder\nhelp: use a regular file; a pipe" in ran.err
 
 
-def test_a_modelfile_may_be_a_pipe(project: Path, fake: FakeOllama) -> None:
-    os.mkfifo(project / "pipe")
-    with ThreadPoolExecutor() as pool:
-        pool.submit((project / "pipe").write_text, LOCAL)
-        assert mf("build", "bot:v1", "-f", "pipe").code == 0
+def test_a_modelfile_may_be_a_pipe_that_is_open(project: Path, fake: FakeOllama) -> None:
+    reading, writing = os.pipe()  # as in `-f <(program)`
+    os.write(writing, LOCAL.replace("./weights.gguf", str(project / "weights.gguf")).encode())
+    os.close(writing)
+    assert mf("build", "bot:v1", "-f", f"/dev/fd/{reading}").code == 0
+    os.close(reading)
     assert [*fake.models] == ["bot:v1"]
+    os.mkfifo(project / "pipe")
+    assert mf("build", "bot:v2", "-f", "pipe").code == 3  # to open it would wait
 
 
 def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
