@@ -98,7 +98,8 @@ def test_a_newer_minor_version_is_a_warning(project: Path) -> None:
     assert mf("pin").code == 0
     lock = json.loads((project / "mf.lock").read_text())
     (project / "mf.lock").write_text(json.dumps({**lock, "version": "1.7", "more": 1}))
-    for arguments in (("pin", "--check"), ("build", "bot:v1", "--dry-run")):
+    commands = (("pin", "--check"), ("build", "bot:v1", "--dry-run"), ("build", "bot:v1", "--locked"), ("lint",))
+    for arguments in (*commands, ("lint", "--format", "json")):
         ran = mf(*arguments)
         assert (ran.code, ran.err.count("warning: ")) == (0, 1)
         assert "mf.lock` has a newer format than this mf reads" in ran.err

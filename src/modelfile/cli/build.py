@@ -22,7 +22,6 @@ from modelfile.cli.options import (
     open_planned,
     opener,
     print_for_build,
-    warn_of_newer_locks,
 )
 from modelfile.errors import ExitCode, UsageError, WouldReplace
 from modelfile.events import Events
@@ -111,7 +110,6 @@ def build(  # noqa: PLR0913  # the command's options
         targets = _targets(project, names or [], file, latest=latest, quantize=quantize)
         keep = project.config.keep if keep is None else keep
     addresses = _addresses(host, plan_file)
-    warn_of_newer_locks(targets)
     several, confirmed = len(names or ()) != 1 or len(addresses) > 1, bool(host) or plan_file is None
     request = _Options(
         targets,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, TypeVar
 
 import typer
 
-from modelfile.errors import InputError, UsageError, WouldReplace
+from modelfile.errors import UsageError, WouldReplace
 from modelfile.report.terminal import current
 
 if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
@@ -143,12 +143,3 @@ def print_for_build(target: Target, found: tuple[Diagnostic, ...]) -> None:
     terminal = current.get()
     printed = tuple(item for item in found if item.severity is Severity.ERROR or not terminal.quiet)
     print_findings([(target.source, printed)], terminal, err=True, summary=False)
-
-
-def warn_of_newer_locks(targets: Iterable[Target]) -> None:
-    """Warn about locks of a newer minor version, of which parts are ignored."""
-    for target in targets:
-        with contextlib.suppress(InputError):  # reported where the lock is used
-            if target.lock and target.lock.newer:
-                message = f"`{target.lock.path}` has a newer format than this mf reads: unknown parts are ignored"
-                current.get().print_warning(message)

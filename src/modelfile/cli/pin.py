@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.options import AsJson, Host, load_project, open_store, print_for_build, warn_of_newer_locks
+from modelfile.cli.options import AsJson, Host, load_project, open_store, print_for_build
 from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.project.target import Target
 from modelfile.report.json_output import check_as_json, pins_as_json, print_json
@@ -79,7 +79,6 @@ def _targets(paths: list[str]) -> tuple[tuple[Target, ...], dict[str, InputError
     project = load_project()
     settings = resolve_settings(project)
     targets = project.modelfiles(paths)
-    warn_of_newer_locks(targets)
     failures: dict[str, InputError] = {}
     for target in targets:
         if target.is_stdin:

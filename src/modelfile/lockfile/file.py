@@ -19,8 +19,15 @@ from modelfile.locks import folder_lock
 class LockFile:
     """A lock file, read and parsed once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, warn: Callable[[str], None] = lambda _: None) -> None:
+        """Read nothing yet.
+
+        Args:
+            path: The file.
+            warn: Receives a warning if parts of the file are ignored, when it is read.
+        """
         self.path = path
+        self._warn = warn
 
     @cached_property
     def _data(self) -> bytes | None:
@@ -37,7 +44,10 @@ class LockFile:
     def _content(self) -> dict[str, Any]:
         if self._data is None:
             return {"version": Lock().version, "modelfiles": {}}
-        return parse_lock(self._data, str(self.path))
+        content = parse_lock(self._data, str(self.path))
+        if version_of(content, str(self.path)) > VERSION:
+            self._warn(f"`{self.path}` has a newer format than this mf reads: unknown parts are ignored")
+        return content
 
     @property
     def exists(self) -> bool:
@@ -64,14 +74,20 @@ class LockFile:
             InputError: It is damaged, of a newer format, cannot be written, or another process does not release it.
         """
         with folder_lock(Path(os.path.realpath(self.path)).parent, events, "change of mf.lock"):
-            self.__dict__ = {"path": self.path}  # what was read before may be out of date
+            self._forget()
             before = self.lock
             after = change(before)
             self.check_writable()
             if (data := after.dumps(str(self.path)).encode()) != self._data:
                 write_atomic(self.path, data)
-            self.__dict__ = {"path": self.path, "_data": data, "lock": after}
+            self._forget()
+            self.__dict__ |= {"_data": data, "lock": after}
             return before, after
+
+    def _forget(self) -> None:
+        """Read the file anew when it is asked for."""
+        for name in ("_data", "_content", "lock", "summaries"):
+            self.__dict__.pop(name, None)
 
     def check_writable(self) -> None:
         """Reject a newer minor version of the format, which this mf can read but not write.

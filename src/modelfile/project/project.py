@@ -42,7 +42,7 @@ class Project:
             config: The configuration file to read instead of the nearest one.
             isolated: Whether to read no configuration; None if the command has no such option.
             stdin: The stream to read where a path is `-`; by default standard input.
-            warn: Receives warnings about folders: symlinks that are skipped, and repositories that git rejects.
+            warn: Receives warnings: symlinks that are skipped, repositories that git rejects, locks of a newer format.
         """
         self.start = start
         self._config_path = config
@@ -180,7 +180,7 @@ class Project:
     def _lock_at(self, path: Path) -> LockFile:
         from modelfile.lockfile.file import LockFile  # 2 ms that a project without a lock saves
 
-        return self._memo.get(("lock", path), lambda: LockFile(path))
+        return self._memo.get(("lock", path), lambda: LockFile(path, self._warn))
 
     def base_of(self, target: Target) -> Target | None:
         """Return the configured model that a Modelfile is FROM, if the configuration nearest to it lists one."""
