@@ -152,7 +152,9 @@ _PIECE: Final = 1 << 18
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace a file's content in one step: readers see the old or the new content, even after a crash.
 
-    A device or a pipe is written to directly.
+    Symlinks are followed. The file keeps its mode, its owner and group as far as this user may set them (root may), and
+    its extended attributes, such as access control lists. It becomes a file of its own: other hard links to it keep the
+    old content, so that nothing outside of its folder changes. A device or a pipe is written to directly.
 
     Raises:
         InputError: It cannot be written; the file is unchanged, and no temporary file remains.
@@ -169,8 +171,8 @@ def write_atomic(path: Path, data: bytes) -> None:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(real.stat().st_mode & 0o777 if real.exists() else 0o666 & ~_umask())
+                _copy_metadata(real, Path(temporary), descriptor)
+                os.fsync(descriptor)
             Path(temporary).replace(real)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -179,6 +181,29 @@ def write_atomic(path: Path, data: bytes) -> None:
     except OSError as error:
         hint = "it is unchanged; free some disk space, then run the command again" if error.errno == ENOSPC else None
         raise cannot_write(path, error, hint=hint) from error
+
+
+def _copy_metadata(old: Path, new: Path, descriptor: int) -> None:
+    """Give a new file the owner, the group, the mode and the extended attributes of the file that it replaces.
+
+    Where it cannot have the owner or the group, it gets no setuid and setgid bits: they would run it as somebody else.
+    """
+    if not old.exists():
+        new.chmod(0o666 & ~_umask())
+        return
+    state, mode = old.stat(), 0o7777
+    if hasattr(os, "fchown"):
+        for owner, group, bit in ((state.st_uid, -1, stat.S_ISUID), (-1, state.st_gid, stat.S_ISGID)):
+            try:
+                os.fchown(descriptor, owner, group)
+            except OSError:
+                mode &= ~bit
+    if hasattr(os, "listxattr"):
+        with contextlib.suppress(OSError):  # a file system without them
+            for name in {*os.listxattr(old)} - {"security.capability"}:  # which a change of the content revokes
+                with contextlib.suppress(OSError):
+                    os.setxattr(descriptor, name, os.getxattr(old, name))
+    new.chmod(stat.S_IMODE(state.st_mode) & mode)
 
 
 def _umask() -> int:

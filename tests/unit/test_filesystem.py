@@ -4,7 +4,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator
-from errno import EIO
+from errno import EIO, EPERM
 from pathlib import Path
 
 import pytest
@@ -87,6 +87,49 @@ def test_a_write_replaces_the_target_of_a_symlink_and_keeps_its_mode(tmp_path: P
     assert link.is_symlink()
     assert file.read_bytes() == b"new"
     assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_other_hard_links_keep_the_old_content(tmp_path: Path) -> None:
+    file, other = tmp_path / "file", tmp_path / "other"
+    file.write_text("old")
+    other.hardlink_to(file)
+    write_atomic(file, b"new")
+    assert (file.read_text(), other.read_text()) == ("new", "old")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("mode", [0o640, 0o4755, 0o2750])
+def test_root_keeps_owner_group_and_mode(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "file"
+    file.write_text("old")
+    os.chown(file, 1000, 1001)
+    file.chmod(mode)
+    write_atomic(file, b"new")
+    state = file.stat()
+    assert (state.st_uid, state.st_gid, state.st_mode & 0o7777) == (1000, 1001, mode)
+
+
+def test_special_bits_are_dropped_with_the_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(EPERM, os.strerror(EPERM))
+
+    monkeypatch.setattr(os, "fchown", refuse)
+    file = tmp_path / "file"
+    file.write_text("old")
+    file.chmod(0o6755)
+    write_atomic(file, b"new")
+    assert file.stat().st_mode & 0o7777 == 0o755
+
+
+def test_extended_attributes_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("old")
+    try:
+        os.setxattr(file, "user.comment", b"x")
+    except (AttributeError, OSError):
+        pytest.skip("this file system has none")
+    write_atomic(file, b"new")
+    assert os.getxattr(file, "user.comment") == b"x"
 
 
 def test_a_failed_write_leaves_the_old_content_and_no_temporary_file(

@@ -10,7 +10,8 @@ from typing import Any
 
 from modelfile.errors import InputError
 from modelfile.events import Events, ignore
-from modelfile.filesystem import MAX_JSON, read_file, write_atomic
+from modelfile.filesystem import MAX_JSON, read_file, real_path, write_atomic
+from modelfile.git import find_repository
 from modelfile.lockfile.lock import VERSION, Lock
 from modelfile.lockfile.reader import PinSummary, parse_lock, summarize, validate, version_of
 from modelfile.locks import folder_lock
@@ -31,6 +32,8 @@ class LockFile:
 
     @cached_property
     def _data(self) -> bytes | None:
+        if self.path.is_symlink():
+            self._reject_escape()
         try:
             return read_file(self.path, limit=MAX_JSON)
         except InputError as error:
@@ -39,6 +42,14 @@ class LockFile:
             if os.path.lexists(self.path):
                 raise InputError(f"`{self.path}` is a symlink to a file that does not exist") from error
             return None
+
+    def _reject_escape(self) -> None:
+        """Reject a symlink that leaves the repository: to change the lock would write elsewhere."""
+        folder = real_path(self.path.parent)
+        root, real = find_repository(folder) or folder, real_path(self.path)
+        if not real.is_relative_to(root):
+            message = f"`{self.path}` is a symlink to `{real}`, outside of `{root}`"
+            raise InputError(message, hint="replace it by the file, or remove it and run `mf pin`")
 
     @cached_property
     def _content(self) -> dict[str, Any]:

@@ -144,3 +144,16 @@ def test_a_lock_is_written_through_a_symlink(tmp_path: Path) -> None:
     LockFile(tmp_path / LOCK_FILE).update(adding("other"))
     assert (tmp_path / LOCK_FILE).is_symlink()
     assert "other" in LockFile(tmp_path / "real" / LOCK_FILE).lock.modelfiles
+
+
+def test_a_lock_that_is_a_symlink_out_of_the_repository_is_neither_read_nor_written(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.write_text(LOCK.dumps())
+    (root / LOCK_FILE).symlink_to(outside)
+    for use in (lambda: LockFile(root / LOCK_FILE).lock, lambda: write(root)):
+        with pytest.raises(InputError) as raised:
+            use()
+        assert raised.value.message == f"`{root / LOCK_FILE}` is a symlink to `{outside}`, outside of `{root}`"
+    (tmp_path / ".git").mkdir()
+    assert LockFile(root / LOCK_FILE).lock == LOCK
