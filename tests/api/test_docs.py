@@ -77,5 +77,5 @@ def test_every_command_is_in_the_readme_and_has_help(command: str) -> None:
 
 
 def test_help_lists_these_commands() -> None:
-    listed = re.findall(r"^  (\w+)  ", mf("--help").out.partition("Commands:")[2], re.MULTILINE)
+    listed = re.findall(r"^  (\w+)  ", mf("--help").out.partition("Modelfiles:")[2], re.MULTILINE)
     assert sorted(listed) == sorted(COMMANDS)

@@ -24,7 +24,7 @@ from modelfile.stores.protocol import Store
 
 ACTING = "".join(chr(point) for point in range(sys.maxunicode) if re.match(f"[{CONTROLS}]", chr(point)))
 LINES = "\n::error::a\r::add-mask::b\r\n  ::stop-commands::c\n##[error]d ##vso[task]e\u2028::error::f\x85::error::g"
-CHUNK = 300
+CHUNK = 100
 """Number of other characters a round."""
 RAW = re.compile(f"(?!\n)[{CONTROLS}]")
 COMMAND = re.compile(r"^\s*::([\w-]+)[^:]*::(.*)|##\w*\[\w+[^\]]*\]")
@@ -170,9 +170,8 @@ def commands(text: Hostile, good: str, bad: str) -> Iterator[tuple[str, ...]]:
     yield "fmt", "."
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_hostile_text(tmp_path: Path, number: int, rounds: int) -> None:
-    for seed in range(number * rounds, (number + 1) * rounds):
+def test_hostile_text(tmp_path: Path, rounds: int) -> None:
+    for seed in range(rounds):
         folder = tmp_path / str(seed)
         folder.mkdir()
         text = Hostile(seed)

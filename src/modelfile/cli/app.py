@@ -20,6 +20,7 @@ from typer._types import TyperChoice
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from modelfile.cli.failures import guard
+from modelfile.cli.help import GROUPS, PanelHelp, print_help
 from modelfile.errors import ExitCode, UsageError
 from modelfile.events import Clock
 from modelfile.report.terminal import Color, Terminal, current
@@ -27,23 +28,7 @@ from modelfile.report.terminal import Color, Terminal, current
 if TYPE_CHECKING:
     from modelfile.cli.options import OpenStore
 
-COMMANDS: Final = (
-    "lint",
-    "fmt",
-    "parse",
-    "build",
-    "pin",
-    "diff",
-    "show",
-    "ls",
-    "cp",
-    "rm",
-    "pull",
-    "rollback",
-    "explain",
-    "config",
-    "doctor",
-)
+COMMANDS: Final = tuple(name for names in GROUPS.values() for name in names)
 """Commands in the order of the help; each is a module and a function of that name."""
 
 ENVIRONMENT: Final = {
@@ -73,7 +58,7 @@ class _Run:
     """True to print errors as JSON; guessed from the arguments until they are parsed."""
 
 
-class _HelpOnTerminal:
+class _HelpOnTerminal(PanelHelp):
     """A mixin for commands and groups that prints help on the terminal of the run, and names itself in errors."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -91,7 +76,7 @@ class _HelpOnTerminal:
 
 def _print_help(ctx: Any, _: Any, asked: bool) -> None:  # noqa: FBT001  # as typer calls it
     if asked:
-        current.get().print_lines(ctx.get_help())
+        print_help(ctx.get_help(), current.get())
         ctx.exit()
 
 

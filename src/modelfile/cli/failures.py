@@ -9,6 +9,7 @@ from typing import Final
 
 from typer._click.exceptions import BadOptionUsage, ClickException, NoArgsIsHelpError, NoSuchOption, UsageError
 
+from modelfile.cli.help import print_help
 from modelfile.errors import ExitCode, ModelfileError, ModelfileHasErrors, reason_of
 from modelfile.report.terminal import ReaderGone, Terminal
 
@@ -71,7 +72,7 @@ def _report(error: BaseException, terminal: Terminal, is_json: Callable[[], bool
     if isinstance(error, SystemExit):  # of `--install-completion`
         return error.code if isinstance(error.code, int) else ExitCode(error.code is not None)
     if isinstance(error, NoArgsIsHelpError):
-        terminal.print_lines(error.format_message(), err=True)
+        print_help(error.format_message(), terminal, err=True)
         return error.exit_code
     failure = describe(error, terminal)
     if not isinstance(error, ModelfileHasErrors):  # already printed
