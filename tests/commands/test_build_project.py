@@ -144,8 +144,8 @@ def test_an_error_in_one_modelfile_fails_that_model_alone(fake: FakeOllama) -> N
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        (None, "cannot read `bots/Modelfile`: no such file or directory"),
-        ("GGUF\0", "`bots/Modelfile` is binary, not a Modelfile"),
+        (None, "`mf.toml`: `models.base.modelfile`: cannot read `bots/Modelfile`: no such file or directory"),
+        ("GGUF\0", "`mf.toml`: `models.base.modelfile`: `bots/Modelfile` is binary, not a Modelfile"),
         ("# Base.\nFROM ~nobody-at-all/weights.gguf\n", "no such user: `~nobody-at-all/weights.gguf`"),
         ("# Base.\nFROM a@b\n", "invalid model name `a@b`"),
     ],

@@ -1,6 +1,8 @@
 """Projects that `mf build` rejects before it asks the server anything: `mf lint` has to report each of them."""
 
+import json
 import os
+import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -143,3 +145,134 @@ def test_a_lint_without_local_weights_reads_none(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("modelfile.linter.local_files.rejected_files", None)
     (tmp_path / "Modelfile").write_text(BASE)
     assert run("lint", tmp_path).code == 0
+
+
+def table(name: str, modelfile: str, quantize: str = "") -> str:
+    quantized = f'quantize = "{quantize}"\n' if quantize else ""
+    return f'[models.{name}]\nmodelfile = "{modelfile}"\ntag = "v1"\n{quantized}'
+
+
+TWO = table("a", "a.Modelfile") + table("b", "b.Modelfile")
+PROJECTS: Mapping[str, tuple[str, Mapping[str, str], Make, str]] = {
+    "missing Modelfile": (
+        TWO,
+        {"a.Modelfile": BASE},
+        lambda _: None,
+        "error: `mf.toml`: `models.b.modelfile`: cannot read `b.Modelfile`: no such file or directory\n",
+    ),
+    "circle": (
+        TWO,
+        {"a.Modelfile": "# For tests.\nFROM b:v1\n", "b.Modelfile": "# For tests.\nFROM a:v1\n"},
+        lambda _: None,
+        "error: `mf.toml`: the models of the project go in a circle: a:v1 is FROM b:v1, which is FROM a:v1\n",
+    ),
+    "circle of one among two": (
+        TWO,
+        {"a.Modelfile": "# For tests.\nFROM a:v1\n", "b.Modelfile": BASE},
+        lambda _: None,
+        "error: `mf.toml`: the models of the project go in a circle: a:v1 is FROM a:v1\n",
+    ),
+    "one name twice": (
+        table("Bot", "a.Modelfile") + table("bot", "b.Modelfile"),
+        {"a.Modelfile": BASE, "b.Modelfile": BASE},
+        lambda _: None,
+        "error: `mf.toml`: the project lists bot:v1 twice\n",
+    ),
+    "Modelfile of another name": (
+        table("a", "a.Modelfile") + table("b", "b.txt"),
+        {"a.Modelfile": BASE, "b.txt": "FORM x\n"},
+        lambda _: None,
+        "b.txt:1:1: error MF102 ",
+    ),
+    "Modelfile that git ignores": (
+        TWO,
+        {"a.Modelfile": BASE, "b.Modelfile": "FORM x\n", ".gitignore": "b.*\n"},
+        lambda _: None,
+        "b.Modelfile:1:1: error MF102 ",
+    ),
+    "folder": (
+        table("a", "a.Modelfile") + table("b", "b"),
+        {"a.Modelfile": BASE, "b/x": ""},
+        lambda _: None,
+        "`b` is a folder",
+    ),
+    "dangling symlink": (
+        TWO,
+        {"a.Modelfile": BASE},
+        symlink("b.Modelfile", "gone"),
+        "cannot read `b.Modelfile`: no such",
+    ),
+    "looped symlink": (
+        TWO,
+        {"a.Modelfile": BASE},
+        symlink("b.Modelfile", "b.Modelfile"),
+        "too many levels of symbolic",
+    ),
+    "pipe": (TWO, {"a.Modelfile": BASE}, lambda at: os.mkfifo(at / "b.Modelfile"), "`b.Modelfile`: it is a pipe"),
+    "binary Modelfile": (
+        TWO,
+        {"a.Modelfile": BASE, "b.Modelfile": "GGUF\0"},
+        lambda _: None,
+        "`b.Modelfile` is binary",
+    ),
+    "unknown quantization": (
+        table("a", "a.Modelfile", "q9"),
+        {"a.Modelfile": BASE},
+        lambda _: None,
+        "error: `mf.toml`: `models.a.quantize`: Ollama 0.32.15 cannot quantize to `q9`\n",
+    ),
+    "quantization of quantized weights": (
+        table("a", "a.Modelfile", "q4_K_M"),
+        {"a.Modelfile": LOCAL},
+        lambda at: write_gguf(at / "m.gguf", {"general.file_type": 15}),
+        "error: `mf.toml`: `models.a.quantize`: cannot quantize `m.gguf`: its weights are Q4_K_M\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("config", "files", "make", "message"), [pytest.param(*case, id=name) for name, case in PROJECTS.items()]
+)
+def test_projects_that_a_build_rejects_are_reported(
+    config: str, files: Mapping[str, str], make: Make, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "below").mkdir()
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    for name, text in {"mf.toml": config, **files, "below/Modelfile": BASE}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    make(tmp_path)
+    assert run("build", tmp_path).code not in (0, 1)
+    linted = run("lint --format concise", tmp_path)
+    assert linted.code == (1 if "MF1" in message else 3), linted
+    assert (linted.out + linted.err).count(message) == 1
+    if linted.code == 3 and message.startswith("error"):  # found from any folder of the project
+        assert "mf.toml`: " in run("lint", tmp_path / "below").err
+        assert "mf.toml`: " in run("lint below", tmp_path).err
+        assert run("lint below/Modelfile", tmp_path).code == 0
+        assert run("lint --isolated", tmp_path).code == 0
+
+
+def test_listed_modelfiles_are_linted_once_and_only_below_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "bot").mkdir()
+    (tmp_path / "mf.toml").write_text(
+        table("a", "bot/a.txt") + table("b", "./bot/../b.txt") + table("c", "bot/Modelfile")
+    )
+    for name in ("bot/a.txt", "b.txt", "bot/Modelfile"):
+        (tmp_path / name).write_text(BASE)
+    assert json.loads(run("lint --json", tmp_path).out)["files"] == 3
+    assert json.loads(run("lint --json bot", tmp_path).out)["files"] == 2
+    assert json.loads(run("lint --json bot/Modelfile bot/a.txt", tmp_path).out)["files"] == 2
+    (tmp_path / "mf.toml").write_text('exclude = ["*.txt"]\n' + (tmp_path / "mf.toml").read_text())
+    assert json.loads(run("lint --json", tmp_path).out)["files"] == 1
+
+
+def test_listed_symlink_out_of_the_project_is_not_rewritten(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / ".git").mkdir(parents=True)
+    (tmp_path / "outside").write_text("from llama3.2:3b\n")
+    (project / "x.txt").symlink_to("../outside")
+    (project / "Modelfile").write_text(BASE)
+    (project / "mf.toml").write_text(table("a", "x.txt"))
+    assert "warning: skipped `x.txt`: it is a symlink to " in run("fmt", project).err
+    assert (tmp_path / "outside").read_text() == "from llama3.2:3b\n"

@@ -50,7 +50,7 @@ def _plain(value: Any) -> Any:
     """Return a value as written in the file."""
     match value:
         case (ProjectModel(), *_):
-            return {str(model.name).rpartition(":")[0]: _table(model) for model in value}
+            return {model.table.partition(".")[2]: _table(model) for model in value}
         case _:
             return value
 

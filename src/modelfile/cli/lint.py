@@ -14,7 +14,7 @@ from modelfile.cli.options import AsJson, ConfigFile, Isolated, Paths, load_proj
 from modelfile.diagnostics import Severity
 from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.filesystem import write_atomic
-from modelfile.linter.api import LintResult, lint_target
+from modelfile.linter.api import LintResult, check_models, lint_target
 from modelfile.linter.settings import Settings, resolve_settings
 from modelfile.project.config import Config
 from modelfile.project.discovery import STDIN
@@ -147,6 +147,8 @@ def _lint(paths: Sequence[str], project: Project, settings: Settings) -> tuple[l
             results.append(lint_target(target, settings))
         except InputError as error:
             unread.setdefault(error.message, error)
+    for problem in check_models(paths, project, settings):
+        unread.setdefault(problem.message, problem)
     return results, list(unread.values())
 
 

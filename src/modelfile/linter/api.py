@@ -15,6 +15,7 @@ from modelfile.linter.engine import undecided
 from modelfile.linter.rule import Rule
 from modelfile.linter.settings import Settings, resolve_settings
 from modelfile.project.config import DEFAULT_RULES, Config
+from modelfile.project.discovery import is_stream
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.syntax.modelfile import Modelfile, parse
@@ -118,13 +119,26 @@ def lint_paths(
         InputError: A folder has no Modelfile.
         UsageError: The configuration is invalid.
     """
-    project = project or Project()
+    project, paths = project or Project(), tuple(paths)
     settings = settings or resolve_settings(project)
     for target in project.modelfiles(paths):
         try:
             yield lint_target(target, settings)
         except InputError as error:
             yield error
+    yield from check_models(paths, project, settings)
+
+
+def check_models(paths: Iterable[str], project: Project, settings: Settings) -> Iterator[InputError]:
+    """Yield why models of the configuration cannot be built, if a path is a folder.
+
+    Args:
+        paths: The paths to lint.
+        project: The project.
+        settings: The lint settings.
+    """
+    if any(not is_stream(path) and Path(path).is_dir() for path in paths):
+        yield from project.errors(settings.ollama.version)
 
 
 def fix(result: LintResult, settings: Settings, *, unsafe: bool = False) -> tuple[LintResult, int]:

@@ -53,6 +53,11 @@ class ProjectModel:
     quantize: str | None = None
     """The type to quantize its weights to."""
 
+    @property
+    def table(self) -> str:
+        """The name of its table, as in `models.my-bot`."""
+        return f"models.{str(self.name).rpartition(':')[0]}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:

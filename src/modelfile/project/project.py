@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +15,12 @@ from modelfile.filesystem import real_path
 from modelfile.git import find_repository
 from modelfile.names import ModelName
 from modelfile.project.config import Config, ProjectModel, find_config, load_config, matches, read_toml
-from modelfile.project.discovery import LOCK_FILE, find_lock, find_modelfiles, read_source
+from modelfile.project.discovery import LOCK_FILE, find_lock, find_modelfiles, is_stream, read_source
 from modelfile.project.target import Memo, Target
 from modelfile.source import Source
 
 if TYPE_CHECKING:
+    from modelfile.catalog.versions import Version
     from modelfile.lockfile.file import LockFile
 
 
@@ -80,8 +81,41 @@ class Project:
     def targets(self) -> tuple[Target, ...]:
         """The models that the configuration lists."""
         return tuple(
-            self.at(model.modelfile, model.name, quantize=model.quantize or "") for model in self.config.models
+            Target(
+                self,
+                _shortest(model.modelfile),
+                name=model.name,
+                quantize=model.quantize or "",
+                table=model.table,
+            )
+            for model in self.config.models
         )
+
+    def errors(self, version: Version | None = None) -> Iterator[InputError]:
+        """Yield why models that the configuration lists cannot be built: missing Modelfiles, circles, quantizations.
+
+        Args:
+            version: The version of Ollama that quantizes (default: the newest known).
+        """
+        for target in self.targets:
+            try:
+                target.source  # noqa: B018  # read now
+            except InputError as error:
+                yield error
+            else:
+                yield from _quantization_errors(target, version)
+        if len(self.targets) > 1:  # a single model may be FROM its own name, as with `ollama create`
+            from modelfile.project.graph import graph_of
+
+            try:
+                graph_of(self.targets).sorter()
+            except UsageError as error:
+                yield InputError(f"`{self.config_name}`: {error.message}", hint=error.hint)
+
+    @property
+    def config_name(self) -> str:
+        """The path of the configuration, as short as a message wants it; empty if there is none."""
+        return str(_shortest(self.config.file)) if self.config.file else ""
 
     def target(self, name: str, *, file: str | None = None, latest: bool = False, quantize: str = "") -> Target:
         """Return one model to build: of a file, or as the configuration lists it, or of `./Modelfile`.
@@ -107,7 +141,7 @@ class Project:
                 raise UsageError(f"`{name}` has no tag", hint=hint)
             model = replace(model, tag=listed.named.tag, tagged=True)
         if listed and not file:
-            return Target(self, listed.path, name=model, quantize=quantize or listed.quantize)
+            return Target(self, listed.path, name=model, quantize=quantize or listed.quantize, table=listed.table)
         target = self.at(Path(file or "Modelfile"), model, quantize=quantize)
         try:
             target.source  # noqa: B018  # read now: who names no file may have meant another
@@ -125,7 +159,7 @@ class Project:
         return Target(self, _shortest(path), name=name, quantize=quantize)
 
     def modelfiles(self, paths: Iterable[str] = (".",)) -> tuple[Target, ...]:
-        """Return the Modelfiles that paths mean: a file is itself, a folder all below it.
+        """Return the Modelfiles that paths mean: a file is itself, a folder all below it and what mf.toml lists there.
 
         In folders, those that git ignores or the configuration excludes are skipped, as are symlinks that leave the
         repository.
@@ -134,7 +168,23 @@ class Project:
             InputError: A folder has none.
             UsageError: The configuration is not valid.
         """
-        return tuple(Target(self, Path(path)) for path in find_modelfiles(paths, self._is_excluded, self._warn))
+        paths = tuple(paths)
+        folders = [Path(path) for path in paths if not is_stream(path) and Path(path).is_dir()]
+        listed = {str(target.path): target.table for target in (self.targets if folders else ())}
+        inside = [path for path in listed if any(self._is_listed_in(folder, Path(path)) for folder in folders)]
+        found = find_modelfiles([*paths, *inside], self._is_excluded, self._warn)
+        return tuple(Target(self, Path(path), table=listed.get(path, "")) for path in found)
+
+    def _is_listed_in(self, folder: Path, path: Path) -> bool:
+        """Return whether a Modelfile that mf.toml lists is below a folder, and does not lead out of its repository."""
+        below = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100  # symlinks unresolved
+        if not below or path.is_dir() or self._is_excluded(path):  # `errors` reports a folder
+            return False
+        real, inside = self.real_path(path), self.real_path(find_repository(folder) or folder)
+        if not real.is_relative_to(inside):
+            self._warn(f"skipped `{path}`: it is a symlink to `{real}`, outside of `{inside}`")
+            return False
+        return True
 
     def _is_excluded(self, path: Path) -> bool:
         config = self.config
@@ -210,6 +260,20 @@ class _ListedModels:
         for model in models:
             self.by_name.setdefault(model.name.full.lower(), model)
             self.types.setdefault(real_path(model.modelfile), set()).add(model.quantize or "")
+
+
+def _quantization_errors(target: Target, version: Version | None) -> Iterator[InputError]:
+    if not target.quantize:
+        return
+    from modelfile.weights.checks import check_quantization
+
+    try:
+        recipe = target.recipe(version)
+        check_quantization(recipe.files, target.quantize, version, base=recipe.base)
+    except UsageError as error:
+        yield InputError(f"{target.setting('quantize')}: {error.message}", hint=error.hint)
+    except InputError:
+        return  # a lint of the Modelfile reports it
 
 
 def _shortest(path: Path) -> Path:

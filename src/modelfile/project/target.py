@@ -62,12 +62,23 @@ class Target:
         name: ModelName | None = None,
         quantize: str = "",
         modelfile: Modelfile | None = None,
+        table: str = "",
     ) -> None:
-        """Read nothing yet; `modelfile` is what stands, or is to stand, at the path, if that is known."""
+        """Read nothing yet.
+
+        Args:
+            project: The project.
+            path: The Modelfile.
+            name: The name of the model.
+            quantize: The type to quantize the weights to.
+            modelfile: The content of the Modelfile, or what is to be written, if that is known.
+            table: The table of the configuration that lists it, as in `models.my-bot`; empty if there is none.
+        """
         self.project = project
         self.path = path
         self.name = name
         self.quantize = quantize
+        self.table = table
         self._given = modelfile
         self._memo = project.memo(path) if modelfile is None else Memo()
 
@@ -77,6 +88,10 @@ class Target:
         if self.name is None:
             raise UsageError(f"`{self.path}` has no name to be built under")
         return self.name
+
+    def setting(self, key: str) -> str:
+        """Return the name of a setting in its table, with the file, for messages."""
+        return f"`{self.project.config_name}`: `{self.table}.{key}`"
 
     @property
     def is_stdin(self) -> bool:
@@ -97,7 +112,12 @@ class Target:
         """
         if self._given:
             return self._given.source
-        return self._memo.get("source", lambda: self.project.read(self.path))
+        try:
+            return self._memo.get("source", lambda: self.project.read(self.path))
+        except InputError as error:
+            if not self.table:
+                raise
+            raise InputError(f"{self.setting('modelfile')}: {error.message}", hint=error.hint) from error
 
     @property
     def modelfile(self) -> Modelfile:
