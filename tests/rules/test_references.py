@@ -1,6 +1,6 @@
 """The rules on the lock, on registries and on paths outside the project."""
 
-import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from tests.support.cli import mf
 from modelfile.linter.engine import lint
 from modelfile.linter.rule import Context
 from modelfile.lockfile.drift import text_digest
+from modelfile.lockfile.lock import Lock, Pin
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
 
@@ -31,8 +32,8 @@ def found(*arguments: str) -> list[str]:
 
 
 def lock(project: Path, **texts: str) -> None:
-    pins = {path: {"text": text_digest(Modelfile.parse(Source(text=text)))} for path, text in texts.items()}
-    (project / "mf.lock").write_text(json.dumps({"version": "1.0", "modelfiles": pins}))
+    pins = {path: Pin(text=text_digest(Modelfile.parse(Source(text=text)))) for path, text in texts.items()}
+    (project / "mf.lock").write_text(Lock(modelfiles=pins).dumps())
 
 
 def test_lock_must_list_the_modelfile_with_its_current_text(project: Path) -> None:
@@ -46,10 +47,36 @@ def test_lock_must_list_the_modelfile_with_its_current_text(project: Path) -> No
     assert found() == []
 
 
-def test_damaged_pin_is_not_a_stale_lock(project: Path) -> None:
+@pytest.mark.parametrize(
+    ("key", "pin"),
+    [("Modelfile", '{"text": 1, "base": []}'), ("Modelfile", '{"text": "", "fingerprint": "mf1:zz"}'), ("other", "{}")],
+)
+def test_damaged_lock_is_an_error_and_not_a_stale_one(project: Path, key: str, pin: str) -> None:
     (project / "Modelfile").write_text("FROM x:y\n")
-    (project / "mf.lock").write_text('{"version": "1.0", "modelfiles": {"Modelfile": {"text": 1, "base": []}}}')
-    assert found() == []
+    (project / "mf.lock").write_text(f'{{"version": "1.0", "modelfiles": {{"{key}": {pin}}}}}')
+    ran = mf("lint")
+    assert (ran.code, ran.out) == (3, "")
+    assert f"mf.lock` is damaged: `modelfiles.{key}.text` " in ran.err
+    assert mf("lint", "--exit-zero").code == 3
+
+
+@pytest.mark.parametrize("make", ["folder", "dangling", "loop", "pipe", "empty", "conflict"])
+def test_lock_that_cannot_be_read_is_not_a_missing_one(project: Path, make: str) -> None:
+    lock = project / "mf.lock"
+    (project / "Modelfile").write_text("FROM x:y\n")
+    match make:
+        case "folder":
+            lock.mkdir()
+        case "dangling":
+            lock.symlink_to("gone")
+        case "loop":
+            lock.symlink_to("mf.lock")
+        case "pipe":
+            os.mkfifo(lock)
+        case _:
+            lock.write_text("<<<<<<< HEAD\n" * (make == "conflict"))
+    assert mf("lint").code == 3
+    assert "mf.lock`" in mf("lint").err
 
 
 def test_symlink_out_of_the_project_has_no_lock(project: Path, tmp_path: Path) -> None:

@@ -130,12 +130,12 @@ class LockFile:
 
     @cached_property
     def summaries(self) -> Mapping[str, PinSummary]:
-        """The parts of the pins that a lint needs, even if the rest is not valid.
+        """The parts of the pins that a lint needs.
 
         Raises:
             InputError: It is damaged, or its format is not supported.
         """
-        return summarize(self._content)
+        return summarize(self._content, str(self.path))
 
     def key(self, modelfile: Path) -> str:
         """Return a Modelfile's key; empty if the Modelfile, with symlinks resolved, is outside the lock's folder."""

@@ -34,6 +34,10 @@ class _Pattern:
 
         return core_schema.str_schema(pattern=self.regex)
 
+    def accepts(self, text: str) -> bool:
+        """Return whether a text matches, without pydantic."""
+        return re.fullmatch(self.regex.removesuffix("$"), text) is not None
+
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
@@ -46,6 +50,14 @@ class _Checked:
         from pydantic_core import core_schema
 
         return core_schema.no_info_after_validator_function(self.check, core_schema.str_schema())
+
+    def accepts(self, text: str) -> bool:
+        """Return whether a text is valid, without pydantic."""
+        try:
+            self.check(text)
+        except ValueError:
+            return False
+        return True
 
 
 def _check_name(text: str) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union, cast, get_args, get_origin, get_type_hints
 
 from modelfile.errors import InputError
 from modelfile.lockfile.lock import VERSION, Lock, adapter
@@ -108,8 +110,14 @@ def version_of(content: Mapping[str, Any], path: str) -> tuple[int, int]:
     raise _damaged(path, '`version` is not a text such as "1.0"')
 
 
-def summarize(content: Mapping[str, Any]) -> dict[str, PinSummary]:
-    """Return the parts of the pins that a lint needs, even if the rest is not valid."""
+def summarize(content: Mapping[str, Any], path: str) -> dict[str, PinSummary]:
+    """Return the parts of the pins that a lint needs.
+
+    Raises:
+        InputError: The lock is damaged anywhere.
+    """
+    if not _conforms(content, Lock):
+        validate(content, path)
     return {key: _summary(pin) for key, pin in content.get("modelfiles", {}).items()}
 
 
@@ -117,6 +125,37 @@ def _summary(pin: Mapping[str, Any]) -> PinSummary:
     base = pin.get("base")
     written = base.get("written") if isinstance(base, dict) else None
     return PinSummary(*(value if isinstance(value, str) else None for value in (pin.get("text"), written)))
+
+
+def _conforms(value: Any, hint: Any) -> bool:
+    """Return whether JSON is surely valid for a type of the lock, in 1 ms instead of the 110 of importing pydantic."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _conforms(value, arguments[0]) and all(mark.accepts(value) for mark in arguments[1:])
+    if origin in (UnionType, Union):
+        return any(_conforms(value, argument) for argument in arguments)
+    if origin is Mapping:
+        key, item = arguments
+        return isinstance(value, dict) and all(
+            _conforms(*pair) for name in value for pair in ((name, key), (value[name], item))
+        )
+    if origin is tuple:
+        return isinstance(value, list) and all(_conforms(item, arguments[0]) for item in value)
+    if is_dataclass(hint):
+        required, hints = _hints(cast("type", hint))
+        return (
+            isinstance(value, dict)
+            and required <= value.keys()
+            and all(_conforms(value[name], hints[name]) for name in hints.keys() & value.keys())
+        )
+    return isinstance(value, hint)
+
+
+@cache
+def _hints(kind: type) -> tuple[frozenset[str], dict[str, Any]]:
+    """Return the names of a dataclass's required fields, and the types of all."""
+    required = {item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING}
+    return frozenset(required), get_type_hints(kind, include_extras=True)
 
 
 def validate(content: Mapping[str, Any], path: str) -> Lock:

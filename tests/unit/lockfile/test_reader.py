@@ -1,18 +1,31 @@
 """Reading locks: damage, conflicts and other versions are named, and none counts as no lock."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from modelfile.errors import InputError
 from modelfile.lockfile.file import LockFile
-from modelfile.lockfile.lock import Lock, Pin
+from modelfile.lockfile.lock import Base, Lock, Pin
+from modelfile.lockfile.reader import summarize, validate
 from modelfile.project.discovery import LOCK_FILE
 
 DIGEST, OTHER = (f"sha256:{digit * 64}" for digit in "12")
 PIN = Pin(text=DIGEST, fingerprint=f"mf1:{'3' * 64}", files={"w.gguf": DIGEST})
 LOCK = Lock(modelfiles={"bot/Modelfile": PIN})
+BASED = Base(written="x", name="x:y", fingerprint=PIN.fingerprint, digest=DIGEST, modelfile="bot/Modelfile")
+FULL = Lock(
+    modelfiles={
+        "bot/Modelfile": replace(PIN, base=BASED, ollama="0.9.3", quantize=("q4_K_M",), built=(DIGEST, OTHER)),
+        "a": PIN,
+    }
+)
 
 
 @pytest.mark.parametrize("text", ['{"version": "2.0"}', '{"version": 1}', "{}", "[]", "{", "[" * 100_000])
@@ -23,12 +36,43 @@ def test_a_newer_major_version_and_other_json_are_rejected(tmp_path: Path, text:
             getattr(LockFile(tmp_path / LOCK_FILE), read)
 
 
-def test_a_lint_reads_what_it_needs_of_an_invalid_lock(tmp_path: Path) -> None:
-    (tmp_path / LOCK_FILE).write_text(LOCK.dumps().replace("mf1:", "mf9:"))
-    file = LockFile(tmp_path / LOCK_FILE)
-    assert file.summaries["bot/Modelfile"].text == DIGEST
-    with pytest.raises(InputError, match="fingerprint"):
-        _ = file.lock
+def test_a_lint_reads_a_valid_lock_without_pydantic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelfile.lockfile.reader.validate", None)
+    (tmp_path / LOCK_FILE).write_text(FULL.dumps())
+    assert LockFile(tmp_path / LOCK_FILE).summaries["bot/Modelfile"].text == DIGEST
+
+
+VALUES = st.recursive(
+    st.sampled_from([None, True, 1, 1.5, "", "x", "../x", "a b", DIGEST, f"{DIGEST}\n", PIN.fingerprint, "1.0"]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["x", "text", "name"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(st.data())
+def test_a_lint_accepts_a_lock_if_a_build_does(data: st.DataObject) -> None:
+    """Change or remove a random part of a lock, and let both read it."""
+    content = json.loads(FULL.dumps())
+    part, key = content, "modelfiles"
+    while isinstance(part[key], dict) and part[key] and data.draw(st.booleans() | st.just(value=True)):
+        part, key = part[key], data.draw(st.sampled_from(sorted(part[key])))
+    if data.draw(st.booleans()):
+        del part[key]
+    else:
+        part[key] = data.draw(VALUES)
+    pins = content.get("modelfiles", {})
+    assume(isinstance(pins, dict) and all(isinstance(pin, dict) for pin in pins.values()))  # parse_lock rejects others
+    assert error_of(summarize, content) == error_of(validate, content)
+
+
+def error_of(read: Callable[[dict[str, Any], str], object], content: dict[str, Any]) -> str:
+    try:
+        read(content, "mf.lock")
+    except InputError as error:
+        return error.message
+    return ""
 
 
 def pinned(**changes: object) -> str:
@@ -80,10 +124,11 @@ BASE = {"written": "x", "name": "x", "fingerprint": PIN.fingerprint}
 def test_damage_is_named_with_its_location(tmp_path: Path, text: str | bytes, problem: str) -> None:
     path = tmp_path / LOCK_FILE
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(InputError) as raised:
-        _ = LockFile(path).lock
-    assert raised.value.message.startswith(f"`{path}` is damaged: {problem}")
-    assert raised.value.hint == "restore it from version control, or delete it and run `mf pin`"
+    for read in ("lock", "summaries"):
+        with pytest.raises(InputError) as raised:
+            getattr(LockFile(path), read)
+        assert raised.value.message.startswith(f"`{path}` is damaged: {problem}")
+        assert raised.value.hint == "restore it from version control, or delete it and run `mf pin`"
 
 
 @pytest.mark.parametrize(("version", "hint"), [("2.0", "upgrade mf"), ("0.9", "restore it from version control")])
