@@ -289,3 +289,56 @@ def test_summary_says_which_fixes_there_are(tmp_path: Path, text: str, options: 
     ran = mf("lint", *options.split(), cwd=_with(tmp_path, text))
     assert ran.err == (note.replace("{safe}", "[*] 1 fixable with --fix") + "\n" if note else "")
     assert ran.code == (0 if text == "FROM a:b\n" else 1)
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("github", "::error title=mf lint::cannot read `gone`: no such file or directory\n"),
+        ("junit", '<error type="input-error" message="cannot read `gone`: no such file or directory"'),
+        ("sarif", '"text": "cannot read `gone`: no such file or directory"'),
+        ("json", '"message": "cannot read `gone`: no such file or directory"'),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_in_the_report(tmp_path: Path, output: str, words: str) -> None:
+    ran = mf("lint", "--format", output, "--exit-zero", "Modelfile", "gone", cwd=_with(tmp_path, "FROM a:b\n"))
+    assert ran.code == 3
+    assert words in ran.out
+
+
+def test_a_file_that_is_named_is_linted_even_if_it_is_excluded_or_ignored(tmp_path: Path) -> None:
+    (tmp_path / "mf.toml").write_text('exclude = ["Modelfile"]\n')
+    (tmp_path / ".gitignore").write_text("Modelfile\n")
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    assert mf("lint", "Modelfile", cwd=_with(tmp_path, "FORMAT json\n")).code == 1
+    assert mf("lint", "Modelfile", ".", cwd=tmp_path).code == 3  # nothing is left in the folder
+
+
+@pytest.mark.parametrize(
+    ("make", "repository"),
+    [("dangling", True), ("loop", True), ("dangling", False), ("loop", False), ("pipe", False)],  # git lists no pipe
+)
+def test_what_looks_like_a_modelfile_in_a_folder_is_not_skipped(tmp_path: Path, make: str, *, repository: bool) -> None:
+    if repository:
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    odd = _with(tmp_path, "FROM a:b\n") / "odd.Modelfile"
+    if make == "pipe":
+        os.mkfifo(odd)
+    else:
+        odd.symlink_to("gone" if make == "dangling" else "odd.Modelfile")
+    (tmp_path / "folder.Modelfile").mkdir()
+    ran = mf("lint", cwd=tmp_path)
+    assert (ran.code, "`odd.Modelfile`" in ran.err) == (3, True)
+
+
+def test_a_folder_that_cannot_be_read_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (_with(tmp_path, "FROM a:b\n") / "closed").mkdir()
+    scandir = os.scandir
+
+    def deny(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", deny)
+    assert "warning: cannot read `./closed`: permission denied\n" in mf("lint", cwd=tmp_path).err

@@ -11,7 +11,7 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from modelfile.errors import InputError
+from modelfile.errors import InputError, cannot_read
 from modelfile.filesystem import MAX_TEXT, open_regular, read_up_to, reading, real_path
 from modelfile.git import Refusal, find_repository, is_repository, list_files, walk_up
 from modelfile.source import Source
@@ -46,7 +46,8 @@ def find_modelfiles(
     Args:
         paths: Files and folders.
         is_excluded: Returns whether to skip a Modelfile in a folder.
-        warn: Receives a warning for each symlink that is skipped, and one if git does not list a repository's files.
+        warn: Receives a warning for each symlink that is skipped and each folder that cannot be read, and one if git
+            does not list a repository's files.
 
     Raises:
         InputError: A folder has no Modelfile.
@@ -83,7 +84,7 @@ def _find_in(folder: Path, is_excluded: Callable[[Path], bool], warn: Callable[[
 def _walk(folder: Path, root: Path | None, warn: Callable[[str], None]) -> Iterator[Path]:
     paths: Iterable[Path]
     if root is None or not is_repository(root):
-        paths = _all_files(folder)
+        paths = _all_files(folder, warn)
     elif isinstance(listed := list_files(folder, root), Refusal):
         from modelfile.project.gitignore import walk_repository  # 1 ms that most folders save
 
@@ -91,15 +92,23 @@ def _walk(folder: Path, root: Path | None, warn: Callable[[str], None]) -> Itera
         paths = walk_repository(folder, root, _is_modelfile)
     else:
         paths = listed
-    yield from (path for path in paths if _is_modelfile(path.name) and path.is_file())
+    yield from (path for path in paths if _is_modelfile(path.name) and _is_there(path))
 
 
 def _is_modelfile(name: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in _PATTERNS)
 
 
-def _all_files(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
+def _is_there(path: Path) -> bool:
+    """Return whether a path is anything but a folder; a dangling symlink or a pipe is, so that it is reported."""
+    return os.path.lexists(path) and not path.is_dir()
+
+
+def _all_files(folder: Path, warn: Callable[[str], None]) -> Iterator[Path]:
+    def on_error(error: OSError) -> None:
+        warn(cannot_read(error.filename, error).message)
+
+    for root, folders, files in os.walk(folder, onerror=on_error):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "node_modules")
         yield from (Path(root, name) for name in files)
 

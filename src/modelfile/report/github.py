@@ -22,8 +22,10 @@ _PROPERTY: Final = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def findings_as_github(report: Report) -> str:
-    """Return one workflow command per finding, each on a line; empty if there are none."""
-    return "\n".join(_command(source, found) for source, diagnostics in report.findings for found in diagnostics)
+    """Return one workflow command for each finding and each error, each on a line; empty if there are none."""
+    errors = (f"::error title=mf lint::{_message(error.message, error.hint)}" for error in report.unread)
+    commands = (_command(source, found) for source, diagnostics in report.findings for found in diagnostics)
+    return "\n".join((*commands, *errors))
 
 
 def _command(source: Source, found: Diagnostic) -> str:
@@ -39,5 +41,8 @@ def _command(source: Source, found: Diagnostic) -> str:
     if start.line != end.line:  # GitHub accepts columns only within one line
         del properties["col"], properties["endColumn"]
     written = ",".join(f"{key}={str(value).translate(_PROPERTY)}" for key, value in properties.items())
-    message = visible("\n".join(filter(None, (found.message, found.hint))), keep="\n")
-    return f"::{_COMMANDS[found.severity]} {written}::{message.translate(_DATA)}"
+    return f"::{_COMMANDS[found.severity]} {written}::{_message(found.message, found.hint)}"
+
+
+def _message(message: str, hint: str | None) -> str:
+    return visible("\n".join(filter(None, (message, hint))), keep="\n").translate(_DATA)

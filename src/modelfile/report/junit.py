@@ -16,7 +16,10 @@ _ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 
 
 def findings_as_junit(report: Report) -> str:
-    """Return a test suite per file: each finding is a failed test case, a clean file one passed test case."""
+    """Return a test suite per file: each finding is a failed test case, a clean file one passed test case.
+
+    What could not be checked is a test case with an error, in a suite of its own.
+    """
     root = _add(
         None, "testsuites", name="modelfile", **_counts([len(diagnostics) for _, diagnostics in report.findings])
     )
@@ -31,6 +34,12 @@ def findings_as_junit(report: Report) -> str:
             failure.text = "\n".join(map(_legal, lines))
         if not diagnostics:
             _add(suite, "testcase", classname=source.path, name="lint")
+    if report.unread:
+        number = str(len(report.unread))
+        suite = _add(root, "testsuite", name="mf lint", tests=number, failures="0", errors=number)
+        for count, error in enumerate(report.unread, 1):
+            case = _add(suite, "testcase", classname="mf lint", name=f"unread {count}")
+            _add(case, "error", type=error.code, message=error.message).text = _legal(error.hint or "")
     indent(root)
     return _COMMAND.sub("#&#35;", tostring(root).decode())  # ASCII; other characters are references
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any, Final
 from urllib.parse import quote
 
 from modelfile.diagnostics import Severity
+from modelfile.errors import ModelfileError
 from modelfile.linter.rules import RULES
 from modelfile.report.formats import Report
 from modelfile.report.gitlab import fingerprinted
@@ -44,7 +45,7 @@ def findings_as_sarif(
     names = dict(sorted((diagnostic.code, diagnostic.name) for _, diagnostic, _ in found))
     rules = [_rule(code, name, pages.get(code), help_uri) for code, name in names.items()]
     index = {code: number for number, code in enumerate(names)}
-    run = {
+    run: dict[str, Any] = {
         "tool": {"driver": {"name": "modelfile", "version": version, "rules": rules}},
         "columnKind": "unicodeCodePoints",
         "newlineSequences": ["\r\n", "\r", "\n"],
@@ -60,7 +61,16 @@ def findings_as_sarif(
             for source, diagnostic, fingerprint in found
         ],
     }
+    if report.unread:
+        run["invocations"] = [_failed_invocation(report.unread)]
     return dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def _failed_invocation(errors: Iterable[ModelfileError]) -> dict[str, Any]:
+    """Return an invocation that did not check everything (3.20)."""
+    texts = ("\n".join(filter(None, (error.message, error.hint))) for error in errors)
+    notifications = [{"level": "error", "message": {"text": _escape_braces(text)}} for text in texts]
+    return {"executionSuccessful": False, "toolExecutionNotifications": notifications}
 
 
 def _rule(code: str, name: str, page: str | None, help_uri: str | None) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def test_symlinks_that_leave_the_root_are_skipped_unless_they_are_named(
     warnings: list[str] = []
     found = find_modelfiles(["b"], warn=warnings.append)
     inside = ["b/in.Modelfile"] if is_repository else []
-    assert found == ["b/Modelfile.bot", "b/bot.Modelfile", *inside]
+    assert found == ["b/Modelfile.bot", "b/bot.Modelfile", "b/gone.Modelfile", *inside]  # to read it is an error
     root = folder if is_repository else folder / "b"
     skipped = {f"skipped `b/out.Modelfile`: it is a symlink to `{outside}/bashrc`, outside of `{root}`"}
     if not is_repository:

@@ -9,7 +9,7 @@ from tests.support.findings import Files, files, found
 from tests.support.paths import ROOT
 
 from modelfile.diagnostics import Severity
-from modelfile.errors import ModelfileError
+from modelfile.errors import InputError, ModelfileError
 from modelfile.linter.rules.structure.missing_from import missing_from
 from modelfile.report.formats import Report
 from modelfile.report.json_output import findings_as_json
@@ -73,6 +73,18 @@ def test_sarif_uri(path: str, uri: str) -> None:
 
 def test_sarif_without_findings() -> None:
     assert sarif([])["results"] == []
+
+
+def test_sarif_says_what_could_not_be_read() -> None:
+    unread = [InputError("cannot read `{a}`", hint="Look."), InputError("b")]
+    log = json.loads(findings_as_sarif(Report(findings=files(), unread=unread), version="1", pages=PAGES))
+    jsonschema.validate(log, SARIF, format_checker=jsonschema.FormatChecker())
+    (invocation,) = log["runs"][0]["invocations"]
+    assert invocation["executionSuccessful"] is False
+    assert [one["message"]["text"] for one in invocation["toolExecutionNotifications"]] == [
+        "cannot read `{{a}}`\nLook.",
+        "b",
+    ]
 
 
 def test_sarif_schema_rejects_invalid_reports() -> None:
