@@ -35,7 +35,6 @@ EXEMPT = {
     "linter/api": "tests/commands/test_lint.py",
     "linter/context": "tests/rules/test_references.py",
     "linter/engine": "tests/commands/test_lint.py",
-    "linter/fixes": "tests/rules/test_pages.py",
     "linter/local_files": "tests/commands/test_lint_and_build.py",
     "linter/rule": "tests/rules/test_pages.py",
     "linter/settings": "tests/commands/test_config.py",

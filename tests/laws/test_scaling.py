@@ -103,6 +103,8 @@ def test_printing_and_resolving_take_linear_time(text_of: Callable[[int], str], 
     "command",
     [
         *(("lint", "--isolated", "--format", name) for name in FORMATS),
+        ("lint", "--fix", "--unsafe-fixes"),
+        ("lint", "--fix", "--diff"),
         ("lint", "--add-ignore"),
         ("fmt", "--check"),
         ("fmt", "--diff"),

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Edit, Safety, Severity
+from modelfile.source import Span, start_of
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Instruction, command_name, command_value
+
+_FEWEST_TRIALS: Final = 10
+_MOST_LINTED: Final = 4_000_000
+"""Number of characters linted, in all trials together, after which no further trial is made, in code points."""
 
 
 def apply_fixes(
@@ -15,8 +23,9 @@ def apply_fixes(
 ) -> tuple[Modelfile, int]:
     """Apply fixes until none is left that helps; return the result and the number of fixes applied.
 
-    A fix is applied only if its rule finds less afterwards, there are not more errors than before, and every
-    instruction outside its edits is read as before.
+    Fixes that do not overlap are tried together, and in halves if that fails. They are applied only if their rules find
+    less afterwards, there are not more errors than before, and every instruction outside their edits is read as before.
+    Only so many trials are made that the time is proportional to the size; another call goes on from there.
 
     Args:
         modelfile: The Modelfile to fix.
@@ -24,61 +33,104 @@ def apply_fixes(
         unsafe: True to apply unsafe fixes too.
     """
     applied = 0
+    trials = max(_FEWEST_TRIALS, _MOST_LINTED // max(len(modelfile.text), 1))
     rejected: set[tuple[str, str]] = set()
     found = diagnose(modelfile)
-    while candidate := next(_candidates(found, rejected, modelfile, unsafe=unsafe), None):
-        edits = candidate.fix.edits if candidate.fix else ()
-        fixed = modelfile.parse(replace(modelfile.source, text=_edited(modelfile.text, edits)))
+    pending = [_choose(found, rejected, modelfile, unsafe=unsafe)]
+    while (batch := pending.pop()) and trials:
+        trials -= 1
+        fixed = modelfile.parse(replace(modelfile.source, text=_edited(modelfile.text, _edits(batch))))
         remaining = diagnose(fixed)
-        fewer = _count(remaining, candidate.name) < _count(found, candidate.name)
-        if fewer and _errors(remaining) <= _errors(found) and _preserves_rest(modelfile, edits, fixed):
-            modelfile, found, applied = fixed, remaining, applied + 1
+        if _helps(batch, found, remaining) and _preserves_rest(modelfile, _edits(batch), fixed):
+            modelfile, found, applied = fixed, remaining, applied + len(batch)
+            pending.clear()
+        elif len(batch) > 1:
+            pending += batch[len(batch) // 2 :], batch[: len(batch) // 2]
         else:
-            rejected.add(_key(candidate, modelfile))
+            rejected.add(_key(batch[0], modelfile))
+        if not pending:
+            pending = [_choose(found, rejected, modelfile, unsafe=unsafe)]
     return modelfile, applied
 
 
-def _candidates(
+def _choose(
     found: Iterable[Diagnostic], rejected: set[tuple[str, str]], modelfile: Modelfile, *, unsafe: bool
-) -> Iterator[Diagnostic]:
-    return (
-        diagnostic
-        for diagnostic in found
-        if diagnostic.fix
-        and (unsafe or diagnostic.fix.safety is Safety.SAFE)
-        and _key(diagnostic, modelfile) not in rejected
+) -> list[Diagnostic]:
+    """Return the first findings whose fixes do not overlap and were not rejected."""
+    chosen: list[Diagnostic] = []
+    taken: list[Span] = []
+    for diagnostic in found:
+        fix = diagnostic.fix
+        allowed = fix and fix.edits and (unsafe or fix.safety is Safety.SAFE)
+        if not fix or not allowed or _key(diagnostic, modelfile) in rejected:
+            continue
+        if all(_is_free(edit.span, taken) for edit in fix.edits):
+            chosen.append(diagnostic)
+            for edit in fix.edits:
+                taken.insert(bisect_right(taken, edit.span.start, key=start_of), edit.span)
+    return chosen
+
+
+def _is_free(span: Span, taken: list[Span]) -> bool:
+    """Return True if a span is apart from those taken; it may touch another if neither of them is empty."""
+    place = bisect_right(taken, span.start, key=start_of)
+    return all(_are_apart(before, span) for before in taken[max(place - 1, 0) : place]) and all(
+        _are_apart(span, after) for after in taken[place : place + 1]
     )
 
 
+def _are_apart(before: Span, after: Span) -> bool:
+    touches = before.end == after.start and before.start < before.end and after.start < after.end
+    return before.end < after.start or touches
+
+
+def _edits(batch: Iterable[Diagnostic]) -> list[Edit]:
+    """Return all edits of the fixes, in the order of the text."""
+    edits = (edit for diagnostic in batch if diagnostic.fix for edit in diagnostic.fix.edits)
+    return sorted(edits, key=lambda edit: (edit.span.start, edit.span.end))
+
+
 def _edited(text: str, edits: Iterable[Edit]) -> str:
-    for edit in reversed(tuple(edits)):
-        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
-    return text
+    pieces: list[str] = []
+    end = 0
+    for edit in edits:
+        pieces += text[end : edit.span.start], edit.text
+        end = edit.span.end
+    return "".join((*pieces, text[end:]))
 
 
-def _preserves_rest(modelfile: Modelfile, edits: Iterable[Edit], fixed: Modelfile) -> bool:
+def _helps(batch: Iterable[Diagnostic], found: Iterable[Diagnostic], remaining: Iterable[Diagnostic]) -> bool:
+    """Return True if each rule finds less by its fixes, and there are not more errors than before."""
+    before, after = (Counter(diagnostic.name for diagnostic in findings) for findings in (found, remaining))
+    fixes = Counter(diagnostic.name for diagnostic in batch)
+    fewer = all(after[name] <= before[name] - number for name, number in fixes.items())
+    return fewer and _errors(remaining) <= _errors(found)
+
+
+def _preserves_rest(modelfile: Modelfile, edits: list[Edit], fixed: Modelfile) -> bool:
     """Return True if every instruction outside the edits is still read as before, in the same order."""
     instructions = modelfile.of_type(Instruction)
-    untouched = [(command_name(node), command_value(node)) for node in instructions if not _is_touched(node, edits)]
+    spans = [edit.span for edit in edits]
+    untouched = [
+        (command_name(node), command_value(node)) for node in instructions if not _is_touched(node.span, spans)
+    ]
     commands = iter(fixed.commands)
     return all(command in commands for command in untouched)
 
 
-def _is_touched(node: Instruction, edits: Iterable[Edit]) -> bool:
+def _is_touched(node: Span, edits: list[Span]) -> bool:
+    """Return True if an edit overlaps a node, or inserts text at its start or its end, or within."""
+    place = bisect_right(edits, node.end, key=start_of)
     return any(
-        (node.span.start < edit.span.end and edit.span.start < node.span.end)
-        or (edit.span.start == edit.span.end and node.span.start <= edit.span.start <= node.span.end)
-        for edit in edits
+        (node.start < edit.end and edit.start < node.end)
+        or (edit.start == edit.end and node.start <= edit.start <= node.end)
+        for edit in edits[max(place - 3, 0) : place]  # at most two begin at the end of the node
     )
 
 
 def _key(diagnostic: Diagnostic, modelfile: Modelfile) -> tuple[str, str]:
     """Identify a finding by its text, which stays the same when other fixes move it."""
     return diagnostic.name, modelfile.text[diagnostic.span.start : diagnostic.span.end] + diagnostic.message
-
-
-def _count(found: Iterable[Diagnostic], name: str) -> int:
-    return sum(diagnostic.name == name for diagnostic in found)
 
 
 def _errors(found: Iterable[Diagnostic]) -> int:
