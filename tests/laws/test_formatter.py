@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from tests.laws.test_laws import texts
 from tests.support.cli import Ran, mf
 from tests.support.paths import ROOT
@@ -15,6 +15,8 @@ from modelfile.syntax.modelfile import Modelfile
 
 
 @given(texts)
+@example('SYSTEM "\x05a"')  # the next two were found by random Modelfiles
+@example('PARAMETER stop "a\x17"')
 def test_formatting_preserves_meaning_and_is_idempotent(text: str) -> None:
     before = parse(f"FROM x\n{text}\n")
     if before.diagnostics:

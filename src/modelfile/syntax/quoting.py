@@ -15,14 +15,18 @@ _EARLY_TRIPLE: Final = re.compile(r'"""[ \t]*[\r\n]')
 
 
 def can_hold(quoting: Quoting, text: str) -> bool:
-    """Return whether Ollama reads a text in these quotes unchanged, apart from unprintable characters."""
-    printable = mask(text).replace(NUL, "")
+    """Return whether Ollama reads a text in these quotes unchanged, apart from unprintable characters.
+
+    Without quotes, unprintable characters at its edges would not even belong to the value.
+    """
+    masked = mask(text)
+    printable = masked.replace(NUL, "")
     match quoting:
         case Quoting.NONE:
             return (
                 bool(printable)
                 and not _NEWLINE.search(printable)
-                and printable == printable.strip(" \t")
+                and masked == masked.strip(f" \t{NUL}")
                 and printable[0] != '"'
             )
         case Quoting.DOUBLE:
