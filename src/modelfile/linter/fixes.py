@@ -58,24 +58,24 @@ def _choose(
 ) -> list[Diagnostic]:
     """Return the first findings whose fixes do not overlap and were not rejected."""
     chosen: list[Diagnostic] = []
-    taken: list[Span] = []
+    occupied: list[Span] = []
     for diagnostic in found:
         fix = diagnostic.fix
         allowed = fix and fix.edits and (unsafe or fix.safety is Safety.SAFE)
         if not fix or not allowed or _key(diagnostic, modelfile) in rejected:
             continue
-        if all(_is_free(edit.span, taken) for edit in fix.edits):
+        if all(_is_free(edit.span, occupied) for edit in fix.edits):
             chosen.append(diagnostic)
             for edit in fix.edits:
-                taken.insert(bisect_right(taken, edit.span.start, key=start_of), edit.span)
+                occupied.insert(bisect_right(occupied, edit.span.start, key=start_of), edit.span)
     return chosen
 
 
-def _is_free(span: Span, taken: list[Span]) -> bool:
-    """Return True if a span is apart from those taken; it may touch another if neither of them is empty."""
-    place = bisect_right(taken, span.start, key=start_of)
-    return all(_are_apart(before, span) for before in taken[max(place - 1, 0) : place]) and all(
-        _are_apart(span, after) for after in taken[place : place + 1]
+def _is_free(span: Span, occupied: list[Span]) -> bool:
+    """Return True if a span is apart from those occupied; it may touch another if neither of them is empty."""
+    place = bisect_right(occupied, span.start, key=start_of)
+    return all(_are_apart(before, span) for before in occupied[max(place - 1, 0) : place]) and all(
+        _are_apart(span, after) for after in occupied[place : place + 1]
     )
 
 
