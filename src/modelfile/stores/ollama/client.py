@@ -24,7 +24,8 @@ _Answer = TypeVar("_Answer")
 _SUCCESS: Final = "success"
 _MOST_STATUSES: Final = 10_000
 """Different statuses in a stream; Ollama has one for each layer and a dozen more."""
-_MOST_SETBACKS: Final = 1000
+_MOST_COUNTED: Final = 3
+"""How often each byte may be counted."""
 _COMPARED: Final = 200
 """Characters of a status that are compared."""
 
@@ -110,10 +111,11 @@ class Client:
         self, path: str, request: Mapping[str, Any], retry: Retry, on_retry: OnRetry = ignore_retry
     ) -> Iterator[ProgressWire]:
         failures, deadline = self._transport.failures, self._transport.idle_deadline()
-        last, seen = "", _Seen()
+        last, seen, before = "", _Seen(), b""
         for line in self._transport.stream(path, request, deadline, retry=retry, on_retry=on_retry):
-            if not line.strip():
+            if not line.strip() or line == before:
                 continue
+            before = line
             progress = self._parse(ProgressWire.parse, line, checked=False)
             if progress.error is not None:
                 raise failures.refused(progress.error)
@@ -139,27 +141,25 @@ class Client:
 class _Seen:
     """The lines of a stream so far, to recognize those that show progress.
 
-    A count may go back, as when a part of a download starts again, but not forever.
+    A count may go back, as when a part of a download starts again; but then bytes are counted twice, and a stream in
+    which they are counted over and over shows no progress.
     """
 
     def __init__(self) -> None:
-        self._completed: dict[str, int] = {}
-        self._setbacks = _MOST_SETBACKS
+        self._counts: dict[str, tuple[int, int]] = {}
+        """The bytes completed of each status, and all that were counted up to them."""
 
     def __len__(self) -> int:
-        return len(self._completed)
+        return len(self._counts)
 
     def is_new(self, progress: ProgressWire) -> bool:
         """Return whether a line has a new status, or counts bytes that were not counted before."""
         status = progress.status[:_COMPARED]
-        counted = min(progress.completed, progress.total)
-        before = self._completed.get(status)
-        if before is not None and counted < before and self._setbacks:
-            self._setbacks -= 1
-            self._completed[status] = counted
-            return False
-        self._completed[status] = counted if before is None else max(before, counted)
-        return before is None or counted > before
+        completed = min(progress.completed, progress.total)
+        before, counted = self._counts.get(status, (None, 0))
+        more = max(completed - (before or 0), 0)
+        self._counts[status] = (completed, counted + more)
+        return before is None or 0 < more <= _MOST_COUNTED * progress.total - counted
 
 
 def _blob(digest: str) -> str:

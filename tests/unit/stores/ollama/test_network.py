@@ -74,6 +74,7 @@ def status(text: str, total: int = 0, completed: int = 0) -> bytes:
         (Repeat(status("verifying"), 0.05),),
         (Repeat(status("a") + status("b"), 0.05),),
         (Repeat(status("pulling", 9, 3) + status("pulling", 9, 1)),),
+        (Repeat(status("pulling", 9, 3) + status("pulling", 9, 1), 0.05),),
         (status("pulling", 9, 9), Repeat(b'{"status":"pulling","total":9,"completed":1{n}}\n', 0.05, chunked=True)),
         (status("pulling"), Repeat(b'{"status":"pulling","completed":{n}}\n', 0.05, chunked=True)),
         (Repeat(b"0", 0.05),),
@@ -90,6 +91,14 @@ def test_a_stream_with_progress_goes_on(fake: FakeOllama) -> None:
     fake.fault("/api/pull", Script((CHUNKED, *counted, status("success"), b"0\r\n\r\n")))
     with connect(fake.url, timeouts=TIMEOUTS) as client:
         assert [line.completed for line in client.pull("x:v1")] == [*range(9), 0]
+
+
+def test_a_count_may_go_back(fake: FakeOllama) -> None:
+    counts = (0, 3, 6, 1, 4, 7, 2, 5, 9)
+    counted = [step for number in counts for step in (Pause(0.1), status("pulling", 9, number))]
+    fake.fault("/api/pull", Script((CHUNKED, *counted, status("success"), b"0\r\n\r\n")))
+    with connect(fake.url, timeouts=TIMEOUTS) as client:
+        assert [line.completed for line in client.pull("x:v1")] == [*counts, 0]
 
 
 def test_endless_new_statuses_are_not_those_of_ollama(fake: FakeOllama) -> None:
