@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from modelfile.names import ModelName, short_digest
+from modelfile.names import ModelName, short_digest, shorten_digest
 from modelfile.report.terminal import Terminal, visible
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ _UNITS: Final = (
     ("minute", 60),
     ("second", 1),
 )
+Row: TypeAlias = tuple[str, ...]
+_PICKS: Final = (itemgetter(0, 1, 2, 3), itemgetter(0, 2, 3), itemgetter(0, 2), itemgetter(slice(0, 1)))
+"""Columns of a list of models, for a narrower terminal each; a name is never cut."""
 _MARGIN: Final = 15
 _DIGEST: Final = re.compile(r"(sha256[-:])([0-9a-f]{64})", re.IGNORECASE)
 
@@ -35,7 +39,8 @@ def print_models(models: Iterable[ListedModel], terminal: Terminal) -> None:
     rows = [
         (str(model.name), short_digest(model.digest), size(model.size), age(now, model.modified)) for model in models
     ]
-    _print_table([("NAME", "DIGEST", "SIZE", "MODIFIED"), *rows], terminal)
+    table = [("NAME", "DIGEST", "SIZE", "MODIFIED"), *rows]
+    print_table(([pick(row) for row in table] for pick in _PICKS), terminal)
 
 
 def print_backups(backups: Iterable[ModelBackup], terminal: Terminal) -> None:
@@ -51,7 +56,7 @@ def print_backups(backups: Iterable[ModelBackup], terminal: Terminal) -> None:
         )
         for backup in backups
     ]
-    _print_table([("", "DIGEST", "SIZE", "BACKED UP", "FINGERPRINT"), *rows], terminal)
+    print_table(shortened([("", "DIGEST", "SIZE", "BACKED UP", "FINGERPRINT"), *rows]), terminal)
 
 
 def describe_removal(model: ListedModel, removal: Removal) -> str:
@@ -60,15 +65,26 @@ def describe_removal(model: ListedModel, removal: Removal) -> str:
     return f"{model.name}  {size(model.size)}" + (f"; its layers stay, shared with {others}" if others else "")
 
 
-def _print_table(rows: list[tuple[str, ...]], terminal: Terminal) -> None:
-    """Print rows in columns; the third column is right-aligned."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        cells = (
-            f"{cell:{'>' if column == 2 else '<'}{width}}"  # noqa: PLR2004  # sizes
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        terminal.write([(visible("  ".join(cells).rstrip()), "" if number else "bold")])
+def print_table(tables: Iterable[Sequence[Row]], terminal: Terminal) -> None:
+    """Print the first table that fits into the width of the terminal, or else the last.
+
+    Sizes are aligned to the right.
+    """
+    limit = terminal.table_width
+    for rows in tables:
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        sign = [">" if heading == "SIZE" else "<" for heading in rows[0]]
+        lines = ["  ".join(f"{cell:{sign[at]}{widths[at]}}" for at, cell in enumerate(row)).rstrip() for row in rows]
+        if limit is None or max(map(len, lines)) <= limit:
+            break
+    for number, line in enumerate(lines):
+        terminal.write([(line, "" if number else "bold")])
+
+
+def shortened(table: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Yield a table as it is, then with short fingerprints in its last column."""
+    yield table
+    yield [(*row[:-1], shorten_digest(row[-1]) if ":" in row[-1] else row[-1]) for row in table]
 
 
 def describe_backup(name: ModelName, backup: ModelName) -> str:

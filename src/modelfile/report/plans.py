@@ -10,7 +10,7 @@ from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, 
 from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded
 from modelfile.names import short_digest, shorten_digest
 from modelfile.report.differences import print_changes
-from modelfile.report.models import short_name, size
+from modelfile.report.models import print_table, short_name, shortened, size
 from modelfile.report.terminal import Piece, Terminal
 
 if TYPE_CHECKING:
@@ -81,14 +81,11 @@ def _some(digests: Collection[str]) -> str:
 
 def print_outcomes(outcomes: Collection[Outcome[Built]], terminal: Terminal) -> None:
     """Print a line per model and server, then notes and errors."""
-    rows = [("MODEL", "SERVER", "RESULT", "FINGERPRINT")]
+    rows: list[tuple[str, ...]] = [("MODEL", "SERVER", "RESULT", "FINGERPRINT")]
     rows += ((str(outcome.name), str(outcome.store), *_result(outcome)) for outcome in outcomes)
     if len({outcome.store for outcome in outcomes}) == 1:
-        rows = [(name, "", result, made) for name, _, result, made in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True) if width)
-        terminal.write([(line.rstrip(), "" if number else "bold")])
+        rows = [(name, result, made) for name, _, result, made in rows]
+    print_table(shortened(rows), terminal)
     for outcome in outcomes:
         if isinstance(outcome, Succeeded) and _has_notes(outcome.result):
             terminal.write([(f"{outcome.name} on {outcome.store}", "bold")])

@@ -119,6 +119,11 @@ class Terminal:
         return self.is_tty(err=True) and self.environ.get("TERM", "") not in _DUMB
 
     @property
+    def table_width(self) -> int | None:
+        """Width that tables must not exceed, in columns; None without a terminal and COLUMNS."""
+        return self.width if self.is_tty() or self.environ.get("COLUMNS") else None
+
+    @property
     def width(self) -> int:
         """Width of standard output in columns."""
         if (columns := self.environ.get("COLUMNS", "")).isdecimal() and int(columns):

@@ -142,6 +142,12 @@ def test_width() -> None:
     assert terminal(io.StringIO(), environ={"COLUMNS": "wide"}).width == 80
 
 
+def test_tables_fit_into_terminals_only() -> None:
+    assert terminal(io.StringIO()).table_width is None
+    assert terminal(io.StringIO(), environ={"COLUMNS": "33"}).table_width == 33
+    assert terminal(Screen()).table_width == 80
+
+
 def test_closed_standard_error_is_ignored() -> None:
     closed = io.StringIO()
     closed.close()
