@@ -83,6 +83,11 @@ class ModelName:
         """Return whether both names are the same to Ollama, which ignores case."""
         return self.full.lower() == other.full.lower()
 
+    @property
+    def untagged(self) -> str:
+        """The name as Ollama shows it, without its tag."""
+        return str(self).rpartition(":")[0]
+
     def same_model_as(self, other: ModelName) -> bool:
         """Return whether both names are the same to Ollama but for their tags."""
         return self.same_as(replace(other, tag=self.tag))
@@ -92,6 +97,14 @@ def _explain(kind: str, part: str) -> str:
     if "@" in part:
         return "Ollama cannot pull by digest: write a tag, and record its digest with `mf pin`"
     return f"invalid {kind} `{part}`: {_SHAPE}" if part else f"the {kind} is empty: {_SHAPE}"
+
+
+def is_untagged(text: object) -> bool:
+    """Return whether a value is the name of a model without a tag."""
+    try:
+        return isinstance(text, str) and not ModelName.parse(text).tagged
+    except UsageError:
+        return False
 
 
 def short_digest(digest: str) -> str:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from modelfile.builder.forecast import expected_model
 from modelfile.differ import Change, compare_models, compare_recipes
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.library import show
-from modelfile.names import ModelName, digest_start, model_for
+from modelfile.names import ModelName, digest_start
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model
-from modelfile.stores.protocol import Store
+from modelfile.stores.backups import is_internal
+from modelfile.stores.protocol import ListedModel, Store, find_listed
 
 
 def diff(
-    a: str, b: str, project: Project, store: Store, check: Callable[[Target], object] = lambda _: None
+    a: str,
+    b: str,
+    project: Project,
+    store: Store,
+    check: Callable[[Target], object] = lambda _: None,
+    on_note: Callable[[str], object] = lambda _: None,
 ) -> tuple[Change, ...]:
     r"""Return the changes between two models, by meaning.
 
@@ -33,11 +39,12 @@ def diff(
     (Change(aspect=<Aspect.SYSTEM: 'system'>, name='', old=None, new='Be brief.'),)
 
     Args:
-        a: A Modelfile, a model in the store or the start of its digest, or a tag of the project's only model.
+        a: A Modelfile, a model in the store or the start of its digest, or a tag of a model of the project.
         b: The same.
         project: The project that tags and paths belong to.
         store: The store of the models.
         check: Called with each Modelfile; raises an error if it cannot be used.
+        on_note: Receives a note if a tag belongs to a model that the project does not know.
 
     Raises:
         InputError: A Modelfile does not exist or is rejected.
@@ -49,11 +56,12 @@ def diff(
         check(side)
     if old and new:
         return compare_recipes(old.recipe(), new.recipe(), {**old.digests(), **new.digests()})
+    found = find_models([text for text, side in ((a, old), (b, new)) if side is None], project, store, on_note)
     if old:
-        model = _stored(b, project, store)
+        model = _stored(b, found, project, store)
         return compare_models(_expected(old, model, store), model)
-    model = _stored(a, project, store)
-    return compare_models(model, _expected(new, model, store) if new else _stored(b, project, store))
+    model = _stored(a, found, project, store)
+    return compare_models(model, _expected(new, model, store) if new else _stored(b, found, project, store))
 
 
 def _target(text: str, project: Project) -> Target | None:
@@ -80,54 +88,97 @@ def _expected(target: Target, other: Model, store: Store) -> Model:
     return expected_model(recipe, target.digests(), base=base_model, created=other, version=store.ollama)
 
 
-def _stored(text: str, project: Project, store: Store) -> Model:
-    names = _names(text, project)
-    for name in names:
-        if found := store.find(name):
-            return found.model
+def _stored(text: str, found: Mapping[str, ModelName], project: Project, store: Store) -> Model:
+    if text in found:
+        return show(str(found[text]), store).model
     if digest_start(text):
         with contextlib.suppress(NotFound):
             return show(text, store).model
-    tried = " or ".join(str(name) for name in names) or "its digest"
-    hint = "name a Modelfile, a model, or a tag of this folder's model"
-    raise NotFound(f"no file or model `{text}` (looked for {tried} on {store.location})", hint=hint)
+    raise _missing(text, project, store)
 
 
-def _names(text: str, project: Project) -> list[ModelName]:
-    """Return the names that a side may mean: first a tag of the project's only model, then a model."""
+def _missing(text: str, project: Project, store: Store) -> NotFound:
     if digest_start(text) and "…" in text:
-        return []
-    names = [name for name in [tag_here(text, project)] if name]
-    try:
-        names.append(ModelName.parse(text))
-    except UsageError:
-        if not names:
-            raise
-    return names
+        tried = ["its digest"]
+    else:
+        tried = [f"{model}:{text}" for model in project.models_here()] if _is_word(text) else []
+        tried = list(dict.fromkeys((*tried, str(ModelName.parse(text)))))
+    tagged = [f"`{model.name}`" for model in _visible(store) if model.name.tag == text]
+    hint = (
+        f"name the model: {' or '.join(tagged)}" if tagged else "name a Modelfile, a model, or a tag of the model here"
+    )
+    return NotFound(f"no file or model `{text}` (looked for {' or '.join(tried)} on {store.location})", hint=hint)
 
 
-def tag_here(text: str, project: Project) -> ModelName | None:
-    """Return the tag of the project's only model that a word may mean, as `bot:v1` for `v1` in the folder `bot`.
+def _is_word(text: str) -> bool:
+    return not {"/", ":"} & set(text)
+
+
+def _visible(store: Store) -> tuple[ListedModel, ...]:
+    return tuple(model for model in store.list() if not is_internal(model.name))
+
+
+def find_models(
+    texts: Iterable[str], project: Project, store: Store, on_note: Callable[[str], object] = lambda _: None
+) -> dict[str, ModelName]:
+    """Return the models that texts mean: tags of one model of the project, if all are, or else each by itself.
+
+    A word without `/` and `:` is a tag of a model of the project before it is a model of the store. If it is neither,
+    and a single model of the store has all such tags, it is a tag of that model, which is reported.
 
     Args:
-        text: A word without `/` and `:`; any other means no tag.
-        project: The project whose current folder or lock names the model.
+        texts: Names, or tags alone.
+        project: The project whose models the tags may belong to.
+        store: The store of the models.
+        on_note: Receives a note if the tags are those of a model that the project does not know.
 
     Returns:
-        None if the text is no tag, or the project has no only model.
+        The models by text; without those that are not found.
+
+    Raises:
+        ServerError: The store cannot answer.
     """
-    if {"/", ":"} & set(text) or not (model := _project_model(project)):
-        return None
+    texts = tuple(dict.fromkeys(texts))
+    if not texts:
+        return {}
+    listed, words = _visible(store), [*filter(_is_word, texts)]
+    here = project.models_here() if words else ()
+    for name in here:
+        if len(tags := _tags_of(name, words, listed)) == len(words):
+            return _by_themselves(texts, listed) | tags
+    found = _by_themselves(texts, listed) | _tags_here(here, words, listed)
+    unknown = [word for word in words if word not in found]
+    for wanted in (words, unknown) if unknown else ():
+        names = dict.fromkeys(model.name.untagged for model in listed if model.name.tag in wanted)
+        found_by_name = {name: _tags_of(name, wanted, listed) for name in names}
+        complete = [name for name, tags in found_by_name.items() if len(tags) == len(wanted)]
+        if len(complete) == 1:
+            what = " and ".join(f"`{word}`" for word in wanted)
+            on_note(f"{what} {'are tags' if len(wanted) > 1 else 'is a tag'} of {complete[0]}")
+            return found | found_by_name[complete[0]]
+    return found
+
+
+def _by_themselves(texts: Iterable[str], listed: Sequence[ListedModel]) -> dict[str, ModelName]:
+    return {text: found for text in texts if (found := _listed(text, listed))}
+
+
+def _tags_here(here: Sequence[str], words: Sequence[str], listed: Sequence[ListedModel]) -> dict[str, ModelName]:
+    """Return the models of which words are a tag each; none if they were tags of different models."""
+    tags: dict[str, ModelName] = {}
+    for name in reversed(here):
+        tags |= _tags_of(name, words, listed)
+    return tags if len({tag.untagged for tag in tags.values()}) == 1 else {}
+
+
+def _tags_of(model: str, words: Iterable[str], listed: Sequence[ListedModel]) -> dict[str, ModelName]:
+    """Return the tags of a model that are listed, by word."""
+    return {word: found for word in words if (found := _listed(f"{model}:{word}", listed))}
+
+
+def _listed(text: str, listed: Sequence[ListedModel]) -> ModelName | None:
     try:
-        return ModelName.parse(f"{model}:{text}")
+        found = find_listed(ModelName.parse(text), listed)
     except UsageError:  # a folder may have a name that no model can have
         return None
-
-
-def _project_model(project: Project) -> str | None:
-    """Return the model of this folder's Modelfile, or of the only Modelfile in the lock."""
-    if Path("Modelfile").is_file():
-        return model_for(Path("Modelfile"))
-    lock = project.find_lock(project.start)
-    keys = list(lock.lock.modelfiles) if lock else []
-    return model_for(lock.path.parent / keys[0]) if lock and len(keys) == 1 else None
+    return found.name if found else None

@@ -75,7 +75,9 @@ def test_ls_lists_models_by_age_and_pattern(store: ServerStore) -> None:
     ]
     assert len({line.rindex("  ") for line in everything}) == 1
     assert mf("ls", "bot:*2").out.count("\n") == 2
-    assert mf("ls", "bo").out == "NAME  DIGEST  SIZE  MODIFIED\n"
+    none = mf("ls", "bo")
+    assert (none.code, none.out, none.err) == (0, "", f"no model on {store.location} matches `bo`\n")
+    assert mf("ls", "bo", "--json").out == "[]\n"
     assert [model["name"] for model in json.loads(mf("ls", "--json").out)] == ["bot:v2", "bot:v1"]
 
 
@@ -289,8 +291,11 @@ def test_only_similar_names_are_suggested(store: ServerStore) -> None:
     assert failure("show", "x:v2")["hint"] == "did you mean `x:v1`?"
 
 
-@pytest.mark.usefixtures("store")
-def test_show_takes_a_tag_of_the_model_here_as_diff_does(tmp_path: Path) -> None:
+def test_show_takes_a_tag_of_the_model_here_as_diff_does(tmp_path: Path, store: ServerStore) -> None:
+    only = mf("show", "v2", cwd=tmp_path)
+    assert (only.code, only.out.splitlines()[0], only.err) == (0, "bot:v2", "`v2` is a tag of bot\n")
+    for tag in (V1, V2):  # neither tag belongs to a single model then
+        store.copy(tag, ModelName.parse(f"other:{tag.tag}"))
     (tmp_path / "bot").mkdir()
     (tmp_path / "bot" / "Modelfile").write_text("FROM bot:v1\n")
     shown = mf("show", "v2", cwd=tmp_path / "bot")

@@ -25,7 +25,7 @@ NAME = "bot:stable"
 MODELFILE = "# For tests.\nFROM ./weights.gguf\nPARAMETER temperature 0.5\nSYSTEM hello\n"
 OLDER = "# For tests.\nFROM ./older.gguf\nPARAMETER temperature 0.1\n"
 
-_CACHED = re.compile(r"(?:digests|models)/[0-9a-f]{64}|locks/[0-9a-f]{64}\.lock|modelfile-\w+-\d+\.lark")
+_CACHED = re.compile(r"(?:built|digests|models)/[0-9a-f]{64}|locks/[0-9a-f]{64}\.lock|modelfile-\w+-\d+\.lark")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

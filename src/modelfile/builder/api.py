@@ -306,6 +306,8 @@ def _build_all(
             raise outcome.error
         ready = cast("Succeeded[_Prepared]", outcome).result  # one whose base failed is never begun
         planned = None if ready.request.base else ready.plan
-        return build_one(with_changes(ready.request, base=None), store, on_progress, approve, planned)
+        built = build_one(with_changes(ready.request, base=None), store, on_progress, approve, planned)
+        batch.targets[name].record_build()
+        return built
 
     return build_all(graph, store.location, build_named, on_interrupt=store.interrupt).values()

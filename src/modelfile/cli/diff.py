@@ -22,7 +22,9 @@ def diff(
 ) -> None:
     """Print the differences between two models: parameters, prompts and weights, not lines of text.
 
-    Two Modelfiles are compared as written, without a server. Exits 1 if they differ.
+    Two Modelfiles are compared as written, without a server. Exits 1 if they differ. A tag alone is one of the model
+    that the Modelfile here builds: as mf.toml lists it, as it was last built here, or as its folder is called; or else
+    one of the only model on the server that has it.
 
     With --json: {"a", "b", "same", "changes": [{"aspect", "name", "old", "new"}, ...]}.
     """
@@ -33,7 +35,14 @@ def diff(
     project = load_project()
     settings = resolve_settings(project)
     with open_store(host) as store:
-        changes = compare(a, b, project, store, lambda target: reject_errors(target, settings, print_for_build))
+        changes = compare(
+            a,
+            b,
+            project,
+            store,
+            lambda target: reject_errors(target, settings, print_for_build),
+            current.get().print_note,
+        )
     if as_json:
         print_json({"a": a, "b": b, "same": not changes, "changes": changes_as_json(changes)}, current.get())
     else:

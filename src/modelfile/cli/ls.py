@@ -32,5 +32,9 @@ def ls(
         listed = list_models(store, pattern, internal=internal)
     if as_json:
         print_json([listed_as_json(model) for model in listed], current.get())
-    else:
+    elif listed:
         print_models(listed, current.get())
+    else:
+        current.get().print_note(
+            f"no model on {store.location} matches `{pattern}`" if pattern else f"{store.location} has no models"
+        )

@@ -50,9 +50,9 @@ def _find(name: str, store: Store) -> StoredModel:
     try:
         return find_model(name, store)
     except NotFound:
-        from modelfile.sides import tag_here
+        from modelfile.sides import find_models
 
-        tag = tag_here(name, load_project())
-        if tag and (stored := store.find(tag)):
+        found = find_models([name], load_project(), store, current.get().print_note)
+        if name in found and (stored := store.find(found[name])):
             return stored
         raise

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from modelfile.errors import InputError, UsageError
 from modelfile.filesystem import real_path
 from modelfile.git import find_repository
-from modelfile.names import ModelName
+from modelfile.names import ModelName, model_for
 from modelfile.project.config import Config, ProjectModel, find_config, load_config, matches, read_toml
 from modelfile.project.discovery import LOCK_FILE, find_lock, find_modelfiles, is_stream, read_source
 from modelfile.project.target import Memo, Target
@@ -157,6 +157,28 @@ class Project:
     def at(self, path: Path, name: ModelName, *, quantize: str = "") -> Target:
         """Return the target of a model whose Modelfile is known."""
         return Target(self, _shortest(path), name=name, quantize=quantize)
+
+    def models_here(self) -> tuple[str, ...]:
+        """Return the models that a tag alone may belong to, without their tags, the likeliest first.
+
+        They are those of `./Modelfile`, or else of the only Modelfile in the lock: as the configuration lists it, as
+        they were built from it on this machine, and as its path suggests. Where there is no such Modelfile, they are
+        all that the configuration lists.
+        """
+        target = self._only_target()
+        if target is None:
+            return tuple(dict.fromkeys(listed.named.untagged for listed in self.targets))
+        path = self.real_path(target.path)
+        listed = (other.named.untagged for other in self.targets if self.real_path(other.path) == path)
+        return tuple(dict.fromkeys((*listed, *target.built_models(), model_for(target.path))))
+
+    def _only_target(self) -> Target | None:
+        path = self.start / "Modelfile"
+        if path.is_file():
+            return Target(self, path)
+        lock = self.find_lock(self.start)
+        keys = [*lock.lock.modelfiles] if lock else []
+        return Target(self, lock.path.parent / keys[0]) if lock and len(keys) == 1 else None
 
     def modelfiles(self, paths: Iterable[str] = (".",)) -> tuple[Target, ...]:
         """Return the Modelfiles that paths mean: a file is itself, a folder all below it and what mf.toml lists there.

@@ -11,11 +11,12 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from modelfile.cache import read_entry, write_entry
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
 from modelfile.events import Events, ignore
 from modelfile.filesystem import expand
-from modelfile.names import ModelName
+from modelfile.names import ModelName, is_untagged
 from modelfile.project.discovery import is_stream
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _PATHS = ("model", "adapter", "draft")
+_HISTORY = "built"
+"""Kind of the cache's entries that record which models were built from a Modelfile."""
+_MAX_HISTORY = 8
+"""Number of models to record of a Modelfile."""
 
 
 class Memo:
@@ -127,6 +132,27 @@ class Target:
             InputError: It cannot be read.
         """
         return self._given or self._memo.get("modelfile", lambda: Modelfile.parse(self.source))
+
+    def built_models(self) -> tuple[str, ...]:
+        """Return the models that were built from its file on this machine, without their tags, the last one first.
+
+        This is recorded in the cache, not in the lock: what one person calls a model must not change a shared file.
+        """
+        found = read_entry(_HISTORY, self._history_key)
+        return tuple(filter(is_untagged, found[:_MAX_HISTORY])) if isinstance(found, list) else ()
+
+    def record_build(self) -> None:
+        """Record that its model was built from its file."""
+        before, built = self.built_models(), self.named.untagged
+        if not self.is_stdin and built not in before[:1]:
+            after = [built, *(model for model in before if model != built)]
+            write_entry(_HISTORY, self._history_key, after[:_MAX_HISTORY])
+
+    @property
+    def _history_key(self) -> str:
+        import hashlib
+
+        return hashlib.sha256(os.fsencode(self.project.real_path(self.path))).hexdigest()
 
     def with_text(self, text: str) -> Target:
         """Return the target with another text in its Modelfile."""
