@@ -1,6 +1,7 @@
 """Modelfiles and locks that cannot be pinned or checked: each is named, and no other suffers."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,25 @@ def test_the_advice_to_pull_names_the_same_server(project: Path, fake: FakeOllam
         assert ran.err.endswith(f"help: run `{command}`, or pass --frozen to check no bases\n")
         (undecided,) = json.loads(mf("pin", "--check", "--json", *host).out)["undecided"]
         assert undecided["hint"].startswith(f"run `{command}`,")
+
+
+def test_a_name_that_is_not_utf_8_is_named_and_the_others_are_pinned(project: Path) -> None:
+    name, weights = "caf\udce9.Modelfile", "caf\udce9.gguf"
+    (project / name).write_text(LOCAL)
+    (project / weights).write_bytes((project / "weights.gguf").read_bytes())
+    (project / "Other.Modelfile").write_bytes(b"# Weights with a name in Latin-1.\nFROM ./" + os.fsencode(weights))
+    ran = mf("pin")
+    assert (ran.code, keys(project)) == (3, {"Modelfile"}), ran
+    assert "is not UTF-8, so that no lock can have it\nhelp: rename the file\n" in ran.err
+    assert mf("pin", "--check").code == 3
+
+
+@pytest.mark.parametrize("options", [(), ("--check",)])
+def test_a_symlink_loop_is_named(project: Path, options: tuple[str, ...]) -> None:
+    (project / "loop.Modelfile").symlink_to("loop.Modelfile")
+    (project / "folder").symlink_to("folder")
+    assert mf("pin").code == 0
+    for path in ("loop.Modelfile", "folder/Modelfile"):
+        ran = mf("pin", *options, path)
+        assert (ran.code, ran.out) == (3, "")
+        assert ran.err.startswith(f"error: cannot read `{path}`: too many levels of symbolic links\n"), ran

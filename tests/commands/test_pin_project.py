@@ -273,12 +273,15 @@ def test_the_lock_of_one_machine_holds_on_another(models: Path) -> None:
     assert after == before
 
 
-def test_a_base_pinned_meanwhile_is_the_base(models: Path) -> None:
-    """Another process pins the base between the reading and the writing of the lock."""
+@pytest.mark.parametrize("edited", ["base.Modelfile", "Modelfile"])
+@pytest.mark.parametrize("late", [False, True])
+def test_another_process_may_edit_and_pin_meanwhile(models: Path, edited: str, *, late: bool) -> None:
     store = MemoryStore.with_models("llama3.2:3b")
     (models / "base.Modelfile").write_text("FROM llama3.2:3b\n")
-    pin(Project().modelfiles(["base.Modelfile"]), store)
-    (models / "base.Modelfile").write_text("FROM llama3.2:3b\nSYSTEM other\n")
+    pin(Project().modelfiles(["."]), store)
+
+    def edit_other() -> None:
+        (models / edited).write_text((models / edited).read_text() + "PARAMETER seed 7\n")
 
     class Late(MemoryStore):
         turns = 0
@@ -286,12 +289,18 @@ def test_a_base_pinned_meanwhile_is_the_base(models: Path) -> None:
         def find(self, name: ModelName) -> StoredModel | None:
             Late.turns += 1
             if Late.turns == 1:
-                pin(Project().modelfiles(["base.Modelfile"]), store)
+                if late:
+                    edit_other()
+                pin(Project().modelfiles([edited]), store)
             return super().find(name)
 
-    pin(Project().modelfiles(["Modelfile"]), Late.with_models("llama3.2:3b", "base:v1"))
+    edit(models / "Modelfile", "hello", "other")
+    if not late:
+        edit_other()
+    pin(Project().modelfiles(["Modelfile"]), Late.with_models("llama3.2:3b", "base:v1"), pull=False)
     assert Late.turns > 1
-    assert check_pins(Project().modelfiles(["."]), store).drifts == ()
+    check = check_pins(Project().modelfiles(["."]), store, whole=True)
+    assert (check.drifts, check.unread) == ((), ())
 
 
 def test_models_in_a_cycle_are_pinned_from_the_server(models: Path, fake: FakeOllama) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from modelfile.lockfile.file import LockFile
 from modelfile.pinning.check import check_pins
+from modelfile.pinning.pin import pin
 from modelfile.project.project import Project
 from modelfile.stores.memory import MemoryStore
 
@@ -42,17 +43,14 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("cache", [True, False])
-def test_concurrent_pins_lose_none(
-    checkout: Path, rounds: int, monkeypatch: pytest.MonkeyPatch, *, cache: bool
-) -> None:
-    if not cache:  # nowhere to write but the project
-        for name in ("XDG_CACHE_HOME", "HOME", "TMPDIR"):
-            monkeypatch.setenv(name, "/dev/null/none")
-    command = [sys.executable, "-c", WORKER]
+def run(program: str, rounds: int) -> list[str]:
+    """Start processes, let them go at once, and return what each printed at its end."""
     workers = [
         subprocess.Popen(
-            [*command, str(worker), str(50 * rounds)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", program, str(worker), str(rounds)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for worker in range(PROCESSES)
     ]
@@ -63,9 +61,57 @@ def test_concurrent_pins_lose_none(
         assert worker.stdin
         worker.stdin.write("go\n")
         worker.stdin.flush()
-    assert [worker.communicate()[0] for worker in workers] == ["0\n"] * PROCESSES
+    return [worker.communicate()[0] for worker in workers]
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_concurrent_pins_lose_none(
+    checkout: Path, rounds: int, monkeypatch: pytest.MonkeyPatch, *, cache: bool
+) -> None:
+    if not cache:  # nowhere to write but the project
+        for name in ("XDG_CACHE_HOME", "HOME", "TMPDIR"):
+            monkeypatch.setenv(name, "/dev/null/none")
+    assert run(WORKER, 30 * rounds) == ["0\n"] * PROCESSES
     lock = LockFile(checkout / "mf.lock").lock
     assert lock.modelfiles.keys() == {f"{worker}/Modelfile" for worker in range(PROCESSES)}
     check = check_pins(Project().modelfiles(["."]), MemoryStore.with_models("llama3.2:3b"), whole=True)
     assert (check.drifts, check.undecided) == ((), ())
     assert {path.name for path in checkout.iterdir()} == {".git", "mf.lock", *map(str, range(PROCESSES))}
+
+
+CHAIN = """
+import random, sys
+from pathlib import Path
+import modelfile
+from modelfile.filesystem import write_atomic
+from modelfile.stores.memory import MemoryStore
+
+number, rounds = int(sys.argv[1]), int(sys.argv[2])
+chance, store = random.Random(number), MemoryStore.with_models("llama3.2:3b", "m0:v1", "m1:v1", "m2:v1")
+print("ready", flush=True)
+sys.stdin.readline()
+for turn in range(rounds):
+    path = Path(str(chance.randrange(4)), "Modelfile")
+    text = path.read_text().partition("SYSTEM")[0]
+    write_atomic(path, f"{text}SYSTEM {number} {turn}\\n".encode())
+    modelfile.pin(modelfile.Project().modelfiles([chance.choice((str(path), "."))]), store)
+print("done")
+"""
+
+
+def test_concurrent_pins_of_models_upon_one_another_end_up_consistent(checkout: Path, rounds: int) -> None:
+    for number in range(PROCESSES):
+        base = f"m{number - 1}:v1" if number else "llama3.2:3b"
+        (checkout / str(number) / "Modelfile").write_text(f"FROM {base}\n")
+    (checkout / "mf.toml").write_text(
+        "".join(f'[models.m{number}]\nmodelfile = "{number}/Modelfile"\ntag = "v1"\n' for number in range(PROCESSES))
+    )
+    store = MemoryStore.with_models("llama3.2:3b")
+    pin(Project().modelfiles(["."]), store)
+    assert run(CHAIN, 10 * rounds) == ["done\n"] * PROCESSES
+    pin(Project().modelfiles(["."]), store)
+    written = (checkout / "mf.lock").read_bytes()
+    assert check_pins(Project().modelfiles(["."]), store, whole=True).drifts == ()
+    (checkout / "mf.lock").write_text('{"version": "1.0"}')
+    pin(Project().modelfiles(["."]), store)
+    assert (checkout / "mf.lock").read_bytes() == written

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -81,10 +81,7 @@ def check_pins(
     drifts: list[Drift] = []
     undecided: list[UncheckedBase] = []
     unread: dict[str, InputError] = {}
-    groups: dict[LockFile, list[Target]] = {}
-    for target in targets:
-        groups.setdefault(target.project.lock_to_write(target.folder), []).append(target)
-    for lock, group in groups.items():
+    for lock, group in group_by_lock(targets).items():
         _ = lock.lock  # a damaged lock is an error of all of them
         for target in _with_bases(group, lock):
             try:
@@ -104,6 +101,14 @@ def check_pins(
         message = "is in the lock, but does not exist"
         drifts += (Drift(key=key, reason=Reason.GONE, message=message) for key in sorted(gone))
     return PinCheck(drifts=tuple(drifts), undecided=tuple(undecided), unread=tuple(unread.values()))
+
+
+def group_by_lock(targets: Iterable[Target]) -> dict[LockFile, list[Target]]:
+    """Return Modelfiles by the locks that they are in, or are to be in."""
+    groups: dict[LockFile, list[Target]] = {}
+    for target in targets:
+        groups.setdefault(target.project.lock_to_write(target.folder), []).append(target)
+    return groups
 
 
 def stale_reasons(target: Target, lock: LockFile, events: Events = ignore) -> Iterator[Drift]:
@@ -128,10 +133,18 @@ def key_of(target: Target) -> str:
         InputError: The Modelfile, with symlinks resolved, is outside the folder of the lock, or cannot be read.
     """
     target.source  # noqa: B018  # raises if it cannot be read
+    if not is_utf_8(target.key):
+        message = f"the name of `{target.path}` is not UTF-8, so that no lock can have it"
+        raise InputError(message, hint="rename the file")
     if not target.key:
         folder = target.project.lock_to_write(target.folder).path.parent
         raise InputError(f"`{target.path}` is outside of `{folder}`, the folder of its mf.lock", hint="copy it there")
     return target.key
+
+
+def is_utf_8(name: str) -> bool:
+    """Return whether a path can be written as UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def project_base(target: Target) -> Target | None:

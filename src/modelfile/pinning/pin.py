@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from modelfile.errors import InputError
 from modelfile.events import Events, ignore
 from modelfile.lockfile.file import LockFile
 from modelfile.lockfile.lock import Lock, Pin
-from modelfile.pinning.check import is_gone
+from modelfile.pinning.check import group_by_lock, is_gone
 from modelfile.pinning.pinner import Check, Pinner
 from modelfile.project.target import Target
 from modelfile.stores.protocol import Store
@@ -82,35 +82,28 @@ def pin(
         NotFound: The store does not have a base, and `pull` is false.
         ServerError: The store cannot answer, or cannot pull.
     """
-    changes: list[PinChange] = []
-    for lock, group in _by_lock(targets).items():
-        make = partial(Pinner, group, store=store, events=events, pull=pull, check=check)
-        changes += _pin_group(lock, group, make, on_failure, events)
-    return tuple(changes)
-
-
-def _by_lock(targets: Iterable[Target]) -> dict[LockFile, list[Target]]:
-    groups: dict[LockFile, list[Target]] = {}
-    for target in targets:
-        groups.setdefault(target.project.lock_to_write(target.folder), []).append(target)
-    return groups
+    make = partial(Pinner, store=store, events=events, pull=pull, check=check)
+    groups = group_by_lock(targets)
+    return tuple(
+        change for lock, group in groups.items() for change in _pin_group(lock, group, make, on_failure, events)
+    )
 
 
 def _pin_group(
     lock: LockFile,
     targets: Sequence[Target],
-    make: Callable[[Mapping[str, Pin]], Pinner],
+    make: Callable[[Sequence[Target], Mapping[str, Pin]], Pinner],
     on_failure: OnFailure,
     events: Events,
 ) -> Iterator[PinChange]:
     """Pin Modelfiles of one lock.
 
     Only their entries change, in the lock as it is when they are written: another process may have pinned others since.
-    If it pinned one of their bases, they are pinned again.
+    If it pinned one of them or of their bases, all files are read again, as they may have changed, too.
     """
     lock.check_writable()
     while True:
-        pinner = make(lock.lock.modelfiles)
+        pinner = make(targets, lock.lock.modelfiles)
         pins: dict[str, Pin] = {}
         failures: list[tuple[Target, InputError]] = []
         for target in targets:
@@ -122,8 +115,11 @@ def _pin_group(
         for failed in failures:
             on_failure(*failed)
         try:
-            before, after = lock.update(partial(_merge, pins, pinner.bases, lock.path.parent), events)
-        except _BaseMovedError:
+            before, after = lock.update(partial(_merge, pins, pinner.read, lock.path.parent), events)
+        except _EntryMovedError:
+            project = targets[0].project.reread()
+            targets = [Target(project, target.path) for target in targets]
+            lock = project.lock_to_write(targets[0].folder)
             continue
         break
     for key in sorted(before.modelfiles.keys() - after.modelfiles.keys()):
@@ -132,13 +128,13 @@ def _pin_group(
         yield PinChange(lock=lock.path, key=key, previous=before.modelfiles.get(key), pin=entry)
 
 
-class _BaseMovedError(Exception):
-    """Another process pinned a base while a Modelfile on it was pinned."""
+class _EntryMovedError(Exception):
+    """Another process pinned a Modelfile, or a base of it, while it was pinned here."""
 
 
-def _merge(pins: Mapping[str, Pin], bases: Mapping[str, Pin | None], folder: Path, current: Lock) -> Lock:
+def _merge(pins: Mapping[str, Pin], read: Mapping[str, Pin | None], folder: Path, current: Lock) -> Lock:
     """Return the current lock with new pins, and without the entries of Modelfiles that no longer exist."""
-    if any(current.modelfiles.get(key) != entry for key, entry in bases.items()):
-        raise _BaseMovedError
+    if any(current.modelfiles.get(key) != entry for key, entry in read.items()):
+        raise _EntryMovedError
     remaining = {key: entry for key, entry in current.modelfiles.items() if key in pins or not is_gone(folder / key)}
     return Lock(modelfiles={**remaining, **pins})

@@ -16,7 +16,7 @@ from modelfile.lockfile.drift import describe_change, quantized
 from modelfile.lockfile.lock import Base, Pin
 from modelfile.locks import name_lock
 from modelfile.names import ModelName
-from modelfile.pinning.check import changed_files, key_of, project_base
+from modelfile.pinning.check import changed_files, is_utf_8, key_of, project_base
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Recipe
@@ -91,8 +91,8 @@ class Pinner:
         self._pull = pull
         self._check = check
         self._done: dict[str, PinnedTarget | InputError | None] = {}
-        self.bases: dict[str, Pin | None] = {}
-        """Entries of the lock that new pins depend on."""
+        self.read: dict[str, Pin | None] = {}
+        """Entries of the lock that the pins depend on."""
 
     def pin(self, target: Target) -> PinnedTarget | None:
         """Return a target with its pin; None while it is computed, as in a cycle.
@@ -112,6 +112,9 @@ class Pinner:
             raise found
         return found
 
+    def _entry_of(self, target: Target) -> Pin | None:
+        return self.read.setdefault(target.key, self._pins.get(target.key))
+
     def _base_of(self, target: Target) -> _ProjectBase | None:
         maker = project_base(target)
         if maker is None:
@@ -119,7 +122,7 @@ class Pinner:
         if maker.key in self._targets:
             now = self.pin(self._targets[maker.key])
             return _ProjectBase(now, quantized=bool(maker.quantize)) if now else None
-        entry = self.bases.setdefault(maker.key, self._pins.get(maker.key))
+        entry = self._entry_of(maker)
         if entry is None or any(changed_files(maker, entry, self._events)):
             return None
         now = self.pin(maker)
@@ -127,7 +130,10 @@ class Pinner:
         return _ProjectBase(now, quantized=bool(maker.quantize)) if now and same else None
 
     def _compute(self, target: Target) -> PinnedTarget:
-        recipe, previous = target.recipe(self._version), self._pins.get(target.key)
+        recipe, previous = target.recipe(self._version), self._entry_of(target)
+        for path in recipe.local_files:
+            if not is_utf_8(str(path)):
+                raise InputError(f"the name of `{path}` is not UTF-8, so that no lock can have it", hint="rename it")
         kept = previous if previous and not any(changed_files(target, previous, self._events)) else None
         if not recipe.base:
             return self._upon_files(target, recipe, kept)

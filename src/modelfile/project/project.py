@@ -52,6 +52,12 @@ class Project:
         self._warn = warn
         self._memo = Memo()
 
+    def reread(self) -> Project:
+        """Return the same project, of which nothing has been read yet."""
+        return Project(
+            self.start, config=self._config_path, isolated=self._isolated, stdin=self._stdin, warn=self._warn
+        )
+
     @cached_property
     def config(self) -> Config:
         """The configuration; the defaults where there is none.
