@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from modelfile.filesystem import MAX_JSON
+from modelfile.filesystem import MAX_JSON, home_folder
 
 _DAY: Final = 86_400
 """In seconds."""
@@ -52,8 +52,8 @@ def _location() -> Path | None:
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
         if (caches := Path(os.environ.get(name, ""))).is_absolute():
             return caches / "modelfile"
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111  # Path raises an error where there is none
-    return home / ".cache" / "modelfile" if home.is_absolute() else None
+    home = home_folder()
+    return home / ".cache" / "modelfile" if home else None
 
 
 def make_private(folder: Path) -> str | None:

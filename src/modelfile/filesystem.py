@@ -23,12 +23,34 @@ def real_path(path: Path) -> Path:
     Raises:
         InputError: No file can have this path, or it is relative and the current folder was deleted.
     """
-    try:
+    with _resolving(path):
         return Path(os.path.realpath(path))
-    except FileNotFoundError as error:
+
+
+def absolute_path(path: Path) -> Path:
+    """Return the absolute path of a file, without `..` and without a look at the disk.
+
+    Raises:
+        InputError: It is relative, and the current folder was deleted.
+    """
+    with _resolving(path):
+        return Path(os.path.abspath(path))  # noqa: PTH100  # Path.absolute keeps `..`
+
+
+@contextlib.contextmanager
+def _resolving(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:  # only the current folder is asked for
         raise InputError("the current folder does not exist any more", hint="change to another folder") from error
     except (OSError, ValueError) as error:
         raise cannot_read(path, error) from error
+
+
+def home_folder() -> Path | None:
+    """Return the user's home folder; None where there is none, as for some users in containers."""
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  # Path.expanduser raises an error
+    return home if home.is_absolute() else None
 
 
 def relative_to(path: Path, folder: Path) -> str:

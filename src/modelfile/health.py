@@ -16,6 +16,7 @@ from modelfile.addresses import ServerAddress
 from modelfile.cache import cache_folder, cache_problem
 from modelfile.characters import escape_controls
 from modelfile.errors import ModelfileError, ServerUnreachable
+from modelfile.filesystem import home_folder
 from modelfile.git import git_version
 from modelfile.project.project import Project
 from modelfile.stores.protocol import Store
@@ -196,7 +197,9 @@ def _store_folder(location: str, environ: Mapping[str, str]) -> Check:
     if not _is_local(location):
         return Check(name=name, status=Status.SKIPPED, message=f"{location} is on another machine")
     configured = environ.get("OLLAMA_MODELS", "").strip(" \"'")
-    folders = [Path(configured)] if configured else [Path.home() / ".ollama" / "models", _SERVICE_STORE]
+    home = home_folder()
+    defaults = [*([home / ".ollama" / "models"] if home else []), _SERVICE_STORE]
+    folders = [Path(configured)] if configured else defaults
     folder = next((path for path in folders if path.is_dir()), None)
     free = shutil.disk_usage(folder).free if folder else 0
     if folder is None:
@@ -234,7 +237,10 @@ def _api_key(environ: Mapping[str, str], location: str) -> Check:
 
 
 def _key_file() -> Check:
-    path, name = Path.home() / ".ollama" / "id_ed25519", "key file"
+    home, name = home_folder(), "key file"
+    if home is None:
+        return Check(name=name, status=Status.SKIPPED, message="there is no home folder")
+    path = home / ".ollama" / "id_ed25519"
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -247,8 +253,5 @@ def _key_file() -> Check:
 
 def _shown(path: Path) -> str:
     """Return a path with `~` for the home folder, so that a bug report does not contain the user's name."""
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return str(path)
-    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
+    home = home_folder()
+    return f"~/{path.relative_to(home).as_posix()}" if home and path.is_relative_to(home) else str(path)

@@ -67,12 +67,14 @@ KINDS: dict[Callable[[Path], None], str] = {
 def test_a_named_file_that_is_none_is_an_error(tmp_path: Path, kind: Callable[[Path], None]) -> None:
     for name in ("x.Modelfile", "plan", "mf.lock"):
         kind(tmp_path / name)
-    (tmp_path / "mf.toml").symlink_to("plan")
     commands = ("lint x.Modelfile", "fmt x.Modelfile", "parse x.Modelfile", "build x:v1 --file x.Modelfile")
     for command, (code, error) in zip(commands, run(tmp_path, *commands), strict=True):
         assert (code, error.partition("\n")[0]) == (3, f"error: cannot read `x.Modelfile`: {KINDS[kind]}"), command
     ((code, error),) = run(tmp_path, "build --plan plan")
     assert (code, error) == (3, f"error: cannot read `plan`: {KINDS[kind]}\n")
+    (tmp_path / "mf.toml").symlink_to("plan")
+    ((code, error),) = run(tmp_path, "lint x.Modelfile")
+    assert (code, error.partition("\n")[0]) == (2, f"error: cannot read `{tmp_path / 'mf.toml'}`: {KINDS[kind]}")
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -114,3 +116,34 @@ def test_the_output_of_a_program_is_a_modelfile(tmp_path: Path) -> None:
     ((code, error),) = run(tmp_path, "build")
     assert code == 2
     assert "invalid value of `models.x.modelfile`" in error
+
+
+COMMANDS = ("lint", "lint Modelfile", "lint -", "fmt", "parse x", "build", "build a:v1", "pin", "diff a b", "config")
+MISSING = "error: the current folder does not exist any more\nhelp: change to another folder\n"
+
+
+def test_a_deleted_current_folder_is_an_error(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    code = f"import os\nos.rmdir(os.getcwd())\n{RUN_ALL.replace('mf(', 'run(')}"
+    code = code.replace(
+        "from tests.support.cli import mf",
+        "import io\nfrom modelfile.cli.app import main\n"
+        "class Ran:\n    def __init__(self, code, err): self.code, self.err = code, err\n"
+        "def run(*arguments):\n"
+        "    out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in '12')\n"
+        "    code = main(arguments, io.TextIOWrapper(io.BytesIO(b'FROM  a:b')), out, err, {})\n"
+        "    return Ran(int(code), err.buffer.getvalue().decode())\n",
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *COMMANDS, "fmt -"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=True,
+    )
+    *answers, formatted = json.loads(ran.stdout)
+    assert answers == [[3, MISSING]] * len(COMMANDS)
+    assert formatted == [0, ""]

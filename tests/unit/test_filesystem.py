@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from modelfile.errors import InputError
-from modelfile.filesystem import expand, open_regular, read_file, relative_to, write_atomic
+from modelfile.filesystem import (
+    expand,
+    home_folder,
+    open_regular,
+    read_file,
+    real_path,
+    relative_to,
+    write_atomic,
+)
 
 
 @pytest.fixture
@@ -158,3 +166,26 @@ def test_paths_expand_as_in_ollama(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         expand("~nobody-at-all/x", tmp_path)
     assert relative_to(tmp_path / "a" / "x", tmp_path / "b") == "../a/x"
+
+
+def test_a_user_without_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    assert home_folder()
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert home_folder() is None
+    with pytest.raises(InputError, match="no such user: `~/x`"):
+        expand("~/x", Path())
+
+
+@pytest.mark.parametrize("path", ["a\0b", "\ud800"])
+def test_impossible_paths_have_no_real_path(path: str) -> None:
+    with pytest.raises(InputError, match="cannot exist"):
+        real_path(Path(path))
+
+
+def test_a_loop_of_symlinks_has_a_real_path(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert real_path(tmp_path / "loop") == tmp_path / "loop"

@@ -213,7 +213,7 @@ def test_a_check_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> N
     def no_home() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr("modelfile.health.home_folder", no_home)
     made = checks()
     assert (made["key file"].status, made["key file"].message) == (
         Status.ERROR,
@@ -226,3 +226,9 @@ def test_a_check_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr("modelfile.project.project.find_lock", denied)
     assert checks()["lock"].message == "cannot be examined: [Errno 13] Permission denied"
+
+
+def test_a_user_without_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelfile.health.home_folder", lambda: None)
+    made = checks()["key file"]
+    assert (made.status, made.message) == (Status.SKIPPED, "there is no home folder")

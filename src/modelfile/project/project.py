@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modelfile.errors import InputError, UsageError
-from modelfile.filesystem import real_path
+from modelfile.filesystem import absolute_path, real_path
 from modelfile.git import find_repository
 from modelfile.names import ModelName, model_for
 from modelfile.project.config import Config, ProjectModel, find_config, load_config, matches, read_toml
@@ -224,7 +224,7 @@ class Project:
 
     def memo(self, path: Path) -> Memo:
         """Return what is known of the Modelfile at a path, whatever it is called there."""
-        return self._memo.get(("memo", os.path.abspath(path)), Memo)  # noqa: PTH100  # `..` and all, no look at the disk
+        return self._memo.get(("memo", path if is_stream(str(path)) else absolute_path(path)), Memo)
 
     def stat(self, path: Path) -> os.stat_result:
         """Return the state of a file when it was first asked for."""
@@ -306,5 +306,5 @@ def _quantization_errors(target: Target, version: Version | None) -> Iterator[In
 
 def _shortest(path: Path) -> Path:
     """Return a path as short as a message wants it."""
-    here = Path.cwd()
+    here = absolute_path(Path())
     return path.relative_to(here) if path.is_relative_to(here) else path

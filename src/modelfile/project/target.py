@@ -15,7 +15,7 @@ from modelfile.cache import read_entry, write_entry
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
 from modelfile.events import Events, ignore
-from modelfile.filesystem import expand
+from modelfile.filesystem import expand, home_folder
 from modelfile.names import ModelName, is_untagged
 from modelfile.project.discovery import is_stream
 from modelfile.source import Source
@@ -255,8 +255,8 @@ class Target:
         for file in (path.absolute(), real(path)):
             if file.is_relative_to(root):
                 return Path(os.path.relpath(file, real(self.path).parent)).as_posix()
-        home = Path.home()
-        return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else path.as_posix()
+        home = home_folder()
+        return f"~/{path.relative_to(home).as_posix()}" if home and path.is_relative_to(home) else path.as_posix()
 
     def portable_digests(self, version: Version | None = None, events: Events = ignore) -> dict[str, str]:
         """Return the digests of its local files by their paths as the lock has them."""
