@@ -103,3 +103,17 @@ def test_build_shows_findings_without_a_secret(tmp_path: Path) -> None:
     ran = mf("build", "bot:v1", cwd=tmp_path, together=True)
     assert ran.code == 1
     assert leaked(ran.out) == set()
+
+
+@pytest.mark.parametrize(
+    "command", ["build bot:v1", "build bot:v1 --json", "diff Modelfile b", "parse --request Modelfile"]
+)
+def test_no_error_shows_a_secret(tmp_path: Path, command: str) -> None:
+    (tmp_path / "Modelfile").write_text(f"# mf: ignore-file[MF3]\nFROM x:y\nPARAMETER temperature {KEY}\n")
+    (tmp_path / "b").write_text("FROM x:y\n")
+    ran = mf(*command.split(), cwd=tmp_path)
+    assert ran.code != 0
+    assert "error" in ran.err + ran.out
+    assert leaked(ran.err) == set()
+    if not command.startswith("parse"):  # which prints what Ollama reads, as it is
+        assert leaked(ran.out) == set()

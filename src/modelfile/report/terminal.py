@@ -174,8 +174,10 @@ class Terminal:
         return _COMMAND.sub(_escape_last, line) if self.has_command(line) else line
 
     def print_error(self, message: str, hint: str | None, details: Iterable[str] = ()) -> None:
-        """Print an error, its details and its hint on standard error."""
-        self.write([("error: ", "bold red"), (message, "")], err=True)
+        """Print an error, its details and its hint on standard error; a secret that it quotes is redacted."""
+        from modelfile.redaction import redact  # 1 ms that only an error pays
+
+        self.write([("error: ", "bold red"), (redact(message), "")], err=True)
         self._print_rest(hint, details)
 
     def _print_rest(self, hint: str | None, details: Iterable[str]) -> None:
