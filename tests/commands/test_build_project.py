@@ -145,7 +145,7 @@ def test_an_error_in_one_modelfile_fails_that_model_alone(fake: FakeOllama) -> N
     ("text", "error"),
     [
         (None, "`mf.toml`: `models.base.modelfile`: cannot read `bots/Modelfile`: no such file or directory"),
-        ("GGUF\0", "`mf.toml`: `models.base.modelfile`: `bots/Modelfile` is binary, not a Modelfile"),
+        ("GGUF\0", "`bots/Modelfile` is binary, not a Modelfile"),
         ("# Base.\nFROM ~nobody-at-all/weights.gguf\n", "no such user: `~nobody-at-all/weights.gguf`"),
         ("# Base.\nFROM a@b\n", "invalid model name `a@b`"),
     ],

@@ -120,7 +120,7 @@ class Target:
         try:
             return self._memo.get("source", lambda: self.project.read(self.path))
         except InputError as error:
-            if not self.table:
+            if not self.table or os.path.lexists(self.path):
                 raise
             raise InputError(f"{self.setting('modelfile')}: {error.message}", hint=error.hint) from error
 
