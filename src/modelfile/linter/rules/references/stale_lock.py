@@ -14,8 +14,8 @@ def stale_lock(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""The Modelfile has changed since it was pinned.
 
     `mf.lock` records the fingerprint that a build must have, and the text of the Modelfile it is for. The text is
-    different now, so there is nothing to compare a build with: `mf build` checks only the base, and `mf pin --check`
-    fails. A change of line endings does not count.
+    different now, so there is nothing to compare a build with: `mf build` checks only the base and warns, `mf build
+    --locked` and `mf pin --check` fail. A change of line endings does not count.
 
     ## Bad
 
