@@ -92,6 +92,6 @@ def test_builds_of_eight_files_and_of_an_adapter(real: str, tmp_path: Path, tiny
     for number in range(5 * rounds):
         renew(folder, number)
         renew(adapter, number)
-        for name, file in (("eight:v1", "Modelfile"), ("adapted:v1", "adapted.Modelfile")):
+        for name, file in (("eight:stable", "Modelfile"), ("adapted:stable", "adapted.Modelfile")):
             built = mf("build", name, "-f", file, "--host", real, "--keep", "0", cwd=tmp_path)
             assert built.code == 0, built
