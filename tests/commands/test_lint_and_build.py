@@ -141,6 +141,13 @@ def test_finding_is_at_the_instruction_that_names_the_file(tmp_path: Path) -> No
     assert ran.out == "Modelfile:4:7: error MF601 `b.gguf` is truncated: it has 4 bytes, its header alone is longer\n"
 
 
+def test_a_draft_that_ollama_does_not_support_is_one_finding(tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text(f"{BASE}DRAFT ./m.gguf\n")
+    tiny(tmp_path)
+    ran = run("lint --format concise --ollama 0.9.3", tmp_path)
+    assert [line.split()[2] for line in ran.out.splitlines()] == ["MF102"]
+
+
 def test_a_lint_without_local_weights_reads_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelfile.linter.local_files.rejected_files", None)
     (tmp_path / "Modelfile").write_text(BASE)

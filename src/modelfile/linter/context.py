@@ -107,6 +107,7 @@ def _rejected_files(target: Target, ollama: Catalog) -> Iterator[RejectedFile]:
         node
         for node in target.modelfile.nodes
         if isinstance(node, From | Adapter | Draft)
+        and node.keyword.text.upper() in ollama.instructions  # otherwise unknown-instruction
         and node.value.closed
         and _exists(target, node.value.text)
         and not _lacks_weights(target, ollama, node.value.text)

@@ -122,7 +122,8 @@ class Target:
         except InputError as error:
             if not self.table or os.path.lexists(self.path):
                 raise
-            raise InputError(f"{self.setting('modelfile')}: {error.message}", hint=error.hint) from error
+            hint = "correct the path, which is relative to the configuration, or delete the table"
+            raise InputError(f"{self.setting('modelfile')}: {error.message}", hint=hint) from error
 
     @property
     def modelfile(self) -> Modelfile:
