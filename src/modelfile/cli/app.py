@@ -39,7 +39,7 @@ ENVIRONMENT: Final = {
     "FORCE_COLOR": "If set and not empty, print with color everywhere; NO_COLOR wins.",
     "TERM": "Type of the terminal; `dumb`: print without color and progress bars.",
     "GITHUB_ACTIONS": "If set, like TF_BUILD and TEAMCITY_VERSION, no line of text starts a workflow command.",
-    "COLUMNS": "Width of the output; default: the width of the terminal.",
+    "COLUMNS": "Width of help and tables; default: the width of the terminal.",
     "MF_DEBUG": "If 1, print the traceback of an internal error instead of writing it to a file.",
     "MF_CACHE_DIR": "Folder of the cache, an absolute path; default: the folder `modelfile` in the folder for caches.",
     "XDG_CACHE_HOME": "Folder for caches, an absolute path; default: %LOCALAPPDATA% if set, or ~/.cache.",

@@ -1,0 +1,67 @@
+"""Line diffs: exact for `patch`, safe on terminals and in logs of CI."""
+
+import io
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from tests.support.cli import mf
+
+from modelfile.report.differences import print_line_diff
+from modelfile.report.terminal import Terminal
+
+CI = {"GITHUB_ACTIONS": "true"}
+OLD = "# a\n::error::b\n#  ##[add-mask]c\r\nFROM   x:1\nSYSTEM \x1b[31m\n"
+NEW = OLD.replace("FROM   x", "FROM x").replace("\r", "")
+
+
+def diff(environ: Mapping[str, str], path: str = "Modelfile") -> tuple[str, str]:
+    out, err = io.BytesIO(), io.StringIO()
+    stream = io.TextIOWrapper(out, encoding="utf-8", newline="")
+    print_line_diff(OLD, NEW, path, Terminal(io.StringIO(), stream, err, environ))
+    stream.detach()
+    return out.getvalue().decode(), err.getvalue()
+
+
+def test_a_diff_is_exact_and_names_line_endings_that_change(tmp_path: Path) -> None:
+    out, err = diff({})
+    assert out == (
+        "--- Modelfile\n+++ Modelfile\n@@ -1,5 +1,5 @@\n # a\n ::error::b\n"
+        "-#  ##[add-mask]c\r\n-FROM   x:1\n+#  ##[add-mask]c\n+FROM x:1\n SYSTEM \x1b[31m\n"
+    )
+    assert err == "Modelfile: lines that seem unchanged have CRLF line endings, which become LF\n"
+    for written in (out, diff(CI)[0]):
+        (tmp_path / "Modelfile").write_bytes(OLD.encode())
+        subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=written.encode(), check=True)
+        assert (tmp_path / "Modelfile").read_bytes() == NEW.encode()
+
+
+def test_github_obeys_no_line_of_a_diff() -> None:
+    first, *lines, last = diff(CI)[0].splitlines(keepends=True)
+    assert (token := re.fullmatch(r"::stop-commands::([0-9a-f]{32})\n", first))
+    assert last == f"::{token[1]}::\n"
+    assert "".join(lines) == diff({})[0]
+    assert diff(CI)[0] != diff(CI)[0]  # nobody can guess the token
+
+
+def test_a_diff_with_color_is_escaped() -> None:
+    out, _ = diff({"FORCE_COLOR": "1", **CI})
+    assert " <U+003A>:error::b\n" in out
+    assert "\x1b[31m-#  #<U+0023>[add-mask]c<U+000D>\x1b[0m\n" in out
+    assert " SYSTEM <U+001B>[31m\n" in out
+
+
+def test_the_path_is_escaped() -> None:
+    assert diff({}, "a\n::error::b")[0].startswith("--- a<U+000A>::error::b\n+++ a<U+000A>::error::b\n@@")
+
+
+@pytest.mark.parametrize("command", [("fmt", "--check"), ("fmt", "--diff"), ("lint", "--diff"), ("pin", "--check")])
+def test_file_names_begin_no_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "a\n::error::b.Modelfile").write_text("FROM   x:1\nPARAMETER  seed 1\n")
+    (tmp_path / "mf.lock").write_text('{"version": "1.0", "modelfiles": {}}')
+    ran = mf(*command, cwd=tmp_path)
+    assert "a<U+000A>::error::b.Modelfile" in ran.out + ran.err
+    assert not re.search("^::", ran.out + ran.err, re.MULTILINE)
