@@ -52,23 +52,28 @@ def rule_pages() -> dict[str, str]:
     return {"README.md": index, **{f"{rule.name}.md": page(rule) for rule in RULES}}
 
 
-OUTPUT = (
-    "## Output",
-    "Results go to standard output; errors, warnings, notes and progress go to standard error. Every line for people is "
-    "escaped: control characters, newlines in names, and characters that reorder text are printed as code points, as "
-    "in `<U+001B>`. In JSON and SARIF they are escaped as JSON escapes them.",
-    "In a log that a CI system reads for commands (GITHUB_ACTIONS, TF_BUILD or TEAMCITY_VERSION is set), no line for "
-    "people is one: `::` at its start is printed as `<U+003A>:`, and `##[` as `#<U+0023>[`.",
-    "Output for programs is exact, byte for byte, unless standard output is a terminal: the Modelfiles that "
-    "`mf fmt -`, `mf lint --fix -` and `mf show --modelfile` print, and the diffs of `--diff`. On GitHub, a diff with "
-    "a line that would be a command is enclosed in `::stop-commands::`, which `patch` and `git apply` ignore. Redirect "
-    "a Modelfile of others to a file instead of printing it into the log.",
-    "If standard output cannot be written, because the disk is full, the command still does its work; then it says so "
-    "and exits 3.",
-    "## Signals",
-    "Ctrl-C prints `error: interrupted` and exits 130. SIGTERM and SIGHUP end the process at once: files are written "
-    "whole or not at all, and the next build prunes the staging tag of an ended one.",
-)
+OUTPUT = """\
+## Output
+
+Results go to standard output; errors, warnings, notes and progress go to standard error. Every line for
+people is escaped: control characters, newlines in names, and characters that reorder text are printed as code
+points, as in `<U+001B>`. In JSON and SARIF they are escaped as JSON escapes them.
+
+In a log that a CI system reads for commands (GITHUB_ACTIONS, TF_BUILD or TEAMCITY_VERSION is set), no line
+for people is one: `::` at its start is printed as `<U+003A>:`, and `##[` as `#<U+0023>[`.
+
+Output for programs is exact, byte for byte, unless standard output is a terminal: the Modelfiles that `mf fmt
+-`, `mf lint --fix -` and `mf show --modelfile` print, and the diffs of `--diff`. On GitHub, a diff with a
+line that would be a command is enclosed in `::stop-commands::`, which `patch` and `git apply` ignore.
+Redirect a Modelfile of others to a file instead of printing it into the log.
+
+If standard output cannot be written, as on a full disk, the command still does its work; then it exits 3 with
+an error.
+
+## Signals
+
+Ctrl-C prints `error: interrupted` and exits 130. SIGTERM and SIGHUP end the process at once: files are
+written whole or not at all, and the next build prunes the staging tag of an ended one."""
 
 
 def command_line() -> str:
@@ -84,7 +89,7 @@ def command_line() -> str:
         ),
         "## Exit codes",
         _table(("code", ""), ((code.value, codes[code.name]) for code in ExitCode)),
-        *OUTPUT,
+        OUTPUT,
         "## Environment variables",
         _table(("variable", ""), ((f"`{name}`", text) for name, text in ENVIRONMENT.items())),
         *(part for name, command in commands.items() for part in _command_parts(name, command)),
