@@ -17,7 +17,7 @@ INCLUDED = ("src/", "tests/", "docs/", "examples/", "modelfiles/")
 ADDED = {"PKG-INFO", "pyproject.toml", "hatch_build.py", "LICENSE", ".gitignore"}
 """Files of the sdist beside the folders and the pages; hatchling adds `.gitignore`, which keeps a build as it was."""
 METADATA = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
-GENERATED = {"gotemplate/template.tables.json"}
+GENERATED = {"gotemplate/template.tables.json", "syntax/modelfile.tables.json"}
 """Files of the package that hatch_build.py writes, from the package's folder."""
 
 pytest.importorskip("hatchling", reason="the build backend is in the dependency group `test`")
@@ -81,7 +81,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         names = {*archive.namelist()}
     package = {path.removeprefix("src/") for path in tracked() if path.startswith("src/modelfile/")}
     assert {Path(path).suffix for path in package} <= {".py", ".lark", ".txt", ".typed", ".json"}
-    assert {"modelfile/py.typed", "modelfile/gotemplate/template.lark"} <= package
+    assert {"modelfile/py.typed", "modelfile/syntax/modelfile.lark"} <= package
     metadata = {f"{NAME}.dist-info/{name}" for name in METADATA}
     assert names == package | metadata | {f"modelfile/{name}" for name in GENERATED}
 

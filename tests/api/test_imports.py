@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.ollama import FakeOllama
 
-HEAVY = {"lark", "httpx", "pydantic", "gguf", "numpy", "rich", "watchfiles", "importlib.metadata"}
+HEAVY = {"httpx", "pydantic", "gguf", "numpy", "rich", "watchfiles", "importlib.metadata"}
 
 
 def imports(arguments: list[str], folder: Path) -> set[str]:

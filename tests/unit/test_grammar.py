@@ -18,9 +18,11 @@ from modelfile.grammar import compile_tables, load_grammar, write_tables
 
 SOURCES = ROOT / "src" / "modelfile"
 GRAMMARS = {
+    SOURCES / "syntax" / "modelfile.lark": "contextual",
     SOURCES / "gotemplate" / "template.lark": TemplateLexer,
 }
 TEXTS = [
+    'FROM a:b\nSYSTEM """x\ny"""\nMESSAGE user hi\n# c\nPARAMETER seed 1\n',
     "{{ if and .A (eq .B `x`) }}{{ range $i, $m := .M }}{{ $m.C | len }}{{ else }}x{{ end }}{{ end }}",
     *(json.loads(line).get("input", "") for line in (VECTORS / "parser.jsonl").read_text("utf-8").splitlines()[:300]),
 ]

@@ -4,8 +4,8 @@
 #
 # - A parameter: an entry in parameters/loading.py (`Runner` in Ollama's api/types.go) or in parameters/sampling.py
 #   (`Options`).
-# - An instruction: an entry in instructions.py, and a node class with its entry in `WORDS` in syntax/nodes.py; a
-#   test compares them.
+# - An instruction: an entry in instructions.py, a node class and its entry in `WORDS` in syntax/nodes.py, and its word
+#   in both lists of syntax/modelfile.lark; a test compares them.
 # - A quantization: an entry in quantizations.py.
 # - A template function: an entry in templates.py.
 # - A version: `NEWEST` in versions.py, once the source of that release has been compared with every table here.

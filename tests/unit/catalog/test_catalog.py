@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
@@ -132,12 +133,10 @@ def test_parameters_agree_with_the_command_line() -> None:
     assert {name for name in PARAMETERS if V033.removed(name)} - set(V033.deprecated) > unknown & set(PARAMETERS)
 
 
-def test_catalog_nodes_and_parser_agree_on_the_instructions() -> None:
-    assert set(catalog().instructions) == set(V033.instructions) == set(nodes.WORDS)
-    for word, kind in nodes.WORDS.items():
-        unclosed, node = Modelfile.parse(Source(text=f'SYSTEM "x\n{word.title()} user x')).nodes
-        assert isinstance(unclosed, nodes.System)
-        assert type(node) is kind
+def test_catalog_nodes_and_grammar_agree_on_the_instructions() -> None:
+    grammar = files("modelfile.syntax").joinpath("modelfile.lark").read_text(encoding="utf-8")
+    *starts, unclosed = [set(words.upper().split("|")) for words in re.findall(r"\(\?ai:([a-z|]+)\)", grammar)]
+    assert set(catalog().instructions) == set(V033.instructions) == set(nodes.WORDS) == set().union(*starts) == unclosed
 
 
 def test_known_differences_between_versions() -> None:
