@@ -146,7 +146,10 @@ def test_a_name_that_is_not_utf_8_is_named_and_the_others_are_pinned(project: Pa
 def test_a_symlink_loop_is_named(project: Path, options: tuple[str, ...]) -> None:
     (project / "loop.Modelfile").symlink_to("loop.Modelfile")
     (project / "folder").symlink_to("folder")
-    assert mf("pin").code == 0
+    ran = mf("pin")
+    assert ran.code == 3
+    assert ran.err == "error: cannot read `loop.Modelfile`: too many levels of symbolic links\n"
+    assert keys(project) == {"Modelfile"}
     for path in ("loop.Modelfile", "folder/Modelfile"):
         ran = mf("pin", *options, path)
         assert (ran.code, ran.out) == (3, "")
