@@ -102,7 +102,7 @@ def describe(error: BaseException, terminal: Terminal) -> Failure:
             return Failure(message=message, hint=None, kind="system-error", code=ExitCode.FAILED)
         case _:
             hint = _save_traceback(error, terminal)
-            message = f"internal error: {type(error).__name__}: {error}"
+            message = _without_secrets(f"internal error: {type(error).__name__}: {error}", terminal)
             return Failure(message=message, hint=hint, kind="internal-error", code=ExitCode.INTERNAL)
 
 
@@ -126,9 +126,12 @@ def _describe_usage(error: ClickException) -> tuple[str, str]:
 def _save_traceback(error: BaseException, terminal: Terminal) -> str:
     """Write a traceback to a file, or with MF_DEBUG=1 to standard error; return how to report the error."""
     import traceback
+    from importlib.metadata import version
+    from platform import platform, python_version
     from tempfile import NamedTemporaryFile
 
-    text = "".join(traceback.format_exception(error))
+    versions = f"mf {version('modelfile')}, Python {python_version()}, {platform()}\n"
+    text = _without_secrets("".join(traceback.format_exception(error)) + versions, terminal)
     if terminal.environ.get("MF_DEBUG") == "1":
         terminal.print_lines(text, err=True)
         return f"report it with this traceback at {ISSUES}"
@@ -140,3 +143,11 @@ def _save_traceback(error: BaseException, terminal: Terminal) -> str:
     except OSError:
         return f"run it again with MF_DEBUG=1, and report the traceback at {ISSUES}"
     return f"report it at {ISSUES} with the traceback in `{file.name}`"
+
+
+def _without_secrets(text: str, terminal: Terminal) -> str:
+    """Return a text to be reported without the key of the server and the secrets of Modelfiles."""
+    from modelfile.redaction import redact
+
+    key = terminal.environ.get("OLLAMA_API_KEY", "")
+    return redact(text.replace(key, "[redacted]") if key else text)

@@ -32,6 +32,18 @@ def test_unexpected_error_is_an_internal_error(tmp_path: Path, monkeypatch: pyte
     assert file.read_text().startswith("Traceback (most recent call last):\n")
 
 
+def test_traceback_has_versions_and_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    key, token = "my-own-server-key", "hf_" + "aB3xY7qLmN0pRsTuVwZkDfGhJcEbQi2894"
+    environ = {"MF_DEBUG": "", "OLLAMA_API_KEY": key}
+    ran = mf("ls", "--json", open_store=lambda _: failing(ZeroDivisionError(f"{key} {token}")), environ=environ)
+    (file,) = tmp_path.iterdir()
+    text = file.read_text()
+    assert text.splitlines()[-1].startswith("mf 0.1.0, Python 3.")
+    assert "ZeroDivisionError: [redacted] " in text
+    assert not any(secret in each for secret in (key, token) for each in (text, ran.out, ran.err))
+
+
 def test_hint_is_mf_debug_if_the_traceback_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/dev/null/none")
     ran = mf("ls", open_store=lambda _: failing(ZeroDivisionError()), environ={"MF_DEBUG": ""})
