@@ -1,7 +1,11 @@
 """Connections that keep deadlines: over httpx, which a key makes come first, and over http.client."""
 
+import hashlib
+import os
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -238,3 +242,49 @@ def test_the_context_of_tls_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         client.version()
     assert seen == ["127.0.0.1"]
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the certificate of 127.0.0.1, with its key, that this process trusts."""
+    if not shutil.which("openssl"):
+        pytest.skip("needs openssl to make a certificate")
+    both = tmp_path / "certificate.pem"
+    parts = ["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=x", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *parts]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    both.write_text((tmp_path / "key.pem").read_text() + (tmp_path / "cert.pem").read_text())
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    return both
+
+
+def test_an_upload_over_tls_is_whole_however_slowly_it_is_read(certificate: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.gguf"
+    weights.write_bytes(os.urandom(6 << 20))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    received = hashlib.sha256()
+
+    def serve(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        with context.wrap_socket(connection, server_side=True) as secure:
+            left = weights.stat().st_size
+            _, _, body = read_head(secure).partition(b"\r\n\r\n")
+            while left:
+                received.update(body)
+                left -= len(body)
+                if not left % 7:
+                    time.sleep(0.05)
+                body = secure.recv(1 << 14) if left else b""
+            secure.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+
+    with listening(serve) as port, connect(f"https://127.0.0.1:{port}", timeouts=Timeouts(idle=20)) as client:
+        client.push_blob(BLOB, weights, lambda _: None)
+    assert received.digest() == hashlib.sha256(weights.read_bytes()).digest()
+
+
+def read_head(connection: socket.socket) -> bytes:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += connection.recv(1 << 14)
+    return head
