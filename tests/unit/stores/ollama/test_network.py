@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.fakes.faults import Hold
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.script import Pause, Repeat, Script, drip
 from tests.support.server import connect
@@ -149,6 +150,28 @@ def test_a_file_may_be_checked_for_longer_than_a_question(fake: FakeOllama, tmp_
     fake.fault("POST /api/blobs", Script((Pause(0.6), b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")))
     with connect(fake.url, timeouts=TIMEOUTS) as client:
         client.push_blob(BLOB, weights, lambda _: None)
+
+
+@pytest.mark.parametrize("key", ["", "geheim-0123456789"])
+def test_an_interruption_ends_the_waits_of_other_threads(fake: FakeOllama, key: str) -> None:
+    ended: list[str] = []
+
+    def ask(client: Client) -> None:
+        try:
+            client.version()
+        except ServerUnreachable as error:
+            ended.append(error.message)
+
+    hold = Hold()
+    fake.fault("/api/version", hold)
+    with connect(fake.url, key=key) as client:
+        waiting = threading.Thread(target=ask, args=(client,))
+        waiting.start()
+        assert hold.reached.wait(10)
+        client.interrupt()
+        waiting.join(5)
+        assert ended == [f"{fake.url} was interrupted"]
+        assert client.tags() == ()
 
 
 @contextmanager
