@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 """`modelfile.errors.ExitCode.INTERRUPTED`, which is not imported yet."""
 
+_GARBAGE = 50_000, 20, 50
+"""Numbers of new objects, and of looks at them, after which garbage is looked for: half the time of a large file."""
+
 _INTERNAL = 70
 """`modelfile.errors.ExitCode.INTERNAL`, likewise."""
 
@@ -87,6 +90,7 @@ def _import() -> None:
         import_module("modelfile.cli.app")
     finally:
         gc.freeze()
+        gc.set_threshold(*_GARBAGE)
         gc.enable()
 
 

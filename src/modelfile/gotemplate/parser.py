@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Diagnostic, Severity
-from modelfile.gotemplate.fields import FieldUse, find_fields
+from modelfile.gotemplate.fields import FieldUse, find_fields, walk
 from modelfile.gotemplate.literals import TemplateError, TokenError, name_token, quote
 from modelfile.gotemplate.nodes import (
     Action,
@@ -51,6 +51,11 @@ class ParsedTemplate:
     They include "response" if neither that nor "messages" is used, because Ollama then appends `{{ .Response }}`.
     """
     diagnostics: tuple[Diagnostic, ...] = ()
+
+    @cached_property
+    def walked(self) -> tuple[Node | Operand, ...]:
+        """All nodes and operands with everything inside them, in the order of the text."""
+        return tuple(walk(self.nodes))
 
     @cached_property
     def fields(self) -> tuple[FieldUse, ...]:

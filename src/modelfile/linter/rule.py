@@ -160,10 +160,13 @@ def looks_like_path(text: str) -> bool:
     drive = text[1:3] in (":\\", ":/")
     if drive or text in (".", "..") or text.startswith(("/", "./", "../", "~", ".\\", "..\\", "\\")):
         return True
+    if not text.endswith(_PATH_ENDINGS):
+        return False
     name = name_or_none(text)
-    return text.endswith(_PATH_ENDINGS) and not (name and (name.tagged or name.host != DEFAULT_HOST))
+    return not (name and (name.tagged or name.host != DEFAULT_HOST))
 
 
+@lru_cache(maxsize=1 << 14)
 def name_or_none(text: str) -> ModelName | None:
     """Parse a model name; None if it is not valid."""
     try:

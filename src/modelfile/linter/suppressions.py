@@ -68,6 +68,8 @@ def apply_suppressions(
 ) -> tuple[tuple[Diagnostic, ...], tuple[Suppression, ...]]:
     """Return the findings that nothing suppresses, and the suppressions that suppress nothing."""
     ordered = tuple(suppressions)
+    if not ordered:
+        return tuple(found), ()
     first: dict[tuple[Span, str], int] = {}
     for number, suppression in enumerate(ordered):
         first.setdefault((suppression.covers, suppression.selector), number)

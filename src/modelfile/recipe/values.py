@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from modelfile.catalog.parameters import Kind
@@ -80,6 +81,7 @@ def _parse_int(text: str) -> int:
     return value
 
 
+@lru_cache(maxsize=1 << 14)
 def _parse_float(text: str) -> float:
     if _SPECIAL.fullmatch(text):
         raise NotFinite("must be finite")

@@ -9,7 +9,7 @@ from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Safety, Severity
 from modelfile.report.formats import redact_findings
-from modelfile.report.terminal import Terminal, visible
+from modelfile.report.terminal import Piece, Terminal, visible
 from modelfile.source import Source
 
 _STYLES: Final = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold blue"}
@@ -90,31 +90,26 @@ def _count_fixes(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]) -> C
 def _print_finding(source: Source, found: Diagnostic, terminal: Terminal, *, err: bool) -> None:
     start, end = source.position(found.span.start), source.position(found.span.end)
     style = _STYLES[found.severity]
-    terminal.write(
+    lines: list[list[Piece]] = [
         [
-            (f"{visible(source.path)}:{start.line}:{start.column}: ", "bold"),
+            (f"{source.path}:{start.line}:{start.column}: ", "bold"),
             (f"{found.severity} {found.code} {found.name}{_MARK * _is_safe(found)}: ", style),
-            (visible(found.message), ""),
-        ],
-        err=err,
-    )
-    line = source.line(start.line)
-    first = max(start.column - 1 - _WINDOW // 2, 0) if len(line) > _WINDOW else 0
-    shown = line[first : first + _WINDOW]
-    before = line[first : start.column - 1]
-    stop = end.column - 1 if end.line == start.line else len(line)
-    marked = line[start.column - 1 : min(stop, first + _WINDOW)]
-    gutter = str(start.line)
-    if line.strip():
-        carets = "^" * max(_width(visible(marked)), 1)
-        cut = ("…" if first else ""), ("…" if len(line) > first + _WINDOW else "")
-        terminal.write([(f"{gutter} | ", "dim"), (f"{cut[0]}{visible(shown)}{cut[1]}", "")], err=err)
-        margin = " " * (_width(visible(before)) + len(cut[0]))
-        terminal.write([(f"{' ' * len(gutter)} | ", "dim"), (f"{margin}{carets}", style)], err=err)
+            (found.message, ""),
+        ]
+    ]
+    gutter, margin = str(start.line), " " * len(str(start.line))
+    first = max(start.column - 1 - _WINDOW // 2, 0) if source.line(start.line, _WINDOW, 1) else 0
+    window = source.line(start.line, first, _WINDOW + 1)
+    shown, column = window[:_WINDOW], start.column - 1 - first
+    if shown.strip():
+        marked = shown[column : end.column - 1 - first if end.line == start.line else _WINDOW]
+        cut = ("…" if first else ""), ("…" if len(window) > _WINDOW else "")
+        before = " " * (_width(visible(shown[:column])) + len(cut[0]))
+        lines.append([(f"{gutter} | ", "dim"), (f"{cut[0]}{visible(shown)}{cut[1]}", "")])
+        lines.append([(f"{margin} | ", "dim"), (f"{before}{'^' * max(_width(visible(marked)), 1)}", style)])
     if found.hint:
-        terminal.write(
-            [(f"{' ' * len(gutter)} = ", "dim"), ("help: ", "bold cyan"), (visible(found.hint), "")], err=err
-        )
+        lines.append([(f"{margin} = ", "dim"), ("help: ", "bold cyan"), (found.hint, "")])
+    terminal.write_lines(lines, err=err)
 
 
 def _is_safe(found: Diagnostic) -> bool:

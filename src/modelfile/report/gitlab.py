@@ -17,6 +17,8 @@ from modelfile.report.formats import Report
 from modelfile.report.json_output import dumps
 from modelfile.source import Source
 
+_MOST_HASHED: Final = 1000
+"""The length of the part of a line that counts in a fingerprint, in code points."""
 _SEVERITIES: Final = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.INFO: "info"}
 
 
@@ -50,6 +52,6 @@ def fingerprinted(
     for source, diagnostics in findings:
         path = PurePath(source.path).as_posix()
         for found in diagnostics:
-            key = (path, found.code, found.message, source.line(source.line_of(found.span.start)))
+            key = (path, found.code, found.message, source.line(source.line_of(found.span.start), 0, _MOST_HASHED))
             yield source, found, sha256(json.dumps([*key, seen[key]]).encode()).hexdigest()
             seen[key] += 1

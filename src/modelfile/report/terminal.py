@@ -135,17 +135,22 @@ class Terminal:
 
     def write(self, pieces: Iterable[Piece], *, err: bool = False, end: str = "\n") -> None:
         """Write pieces for people as one line, styled on a terminal; control characters and newlines are escaped."""
-        pieces = [(visible(text), style) for text, style in pieces]
+        self.write_lines([pieces], err=err, end=end)
+
+    def write_lines(self, lines: Iterable[Iterable[Piece]], *, err: bool = False, end: str = "\n") -> None:
+        """Write several lines as `write` does."""
         stream = self._stream(err=err)
         console = self._drawing if stream.isatty() else None
         if console is None and not self.is_styled(err=err):
-            stream.write(self._without_commands("".join(text for text, _ in pieces)) + end)
+            texts = ("".join(visible(text) for text, _ in pieces) for pieces in lines)
+            stream.write("".join(f"{self._without_commands(text)}{end}" for text in texts))
             return
         from rich.text import Text
 
         console = console or self.console(err=err)
-        assembled = Text.assemble(*((self._without_commands(text), style) for text, style in pieces))
-        console.print(assembled, soft_wrap=True, highlight=False, end=end)
+        for pieces in lines:
+            escaped = ((self._without_commands(visible(text)), style) for text, style in pieces)
+            console.print(Text.assemble(*escaped), soft_wrap=True, highlight=False, end=end)
 
     def print(self, text: str = "", *, err: bool = False, end: str = "\n") -> None:
         """Write a text for people as one line, and flush."""

@@ -43,10 +43,9 @@ def date_in_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
     template, parsed = found
     if "messages" not in parsed.variables:  # failing-template
         return
-    from modelfile.gotemplate.fields import walk  # imported with the parser, for templates only
-    from modelfile.gotemplate.nodes import Identifier
+    from modelfile.gotemplate.nodes import Identifier  # imported with the parser, for templates only
 
-    for node in walk(parsed.nodes):
+    for node in parsed.walked:
         if isinstance(node, Identifier) and node.name in _DATES:
             message = f"`{node.name}` changes the prompt each day: answers cannot be reproduced"
             hint = "keep it if the model needs the date; otherwise write a fixed date, or send it in a system message"

@@ -50,7 +50,7 @@ def failing_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
     from modelfile.gotemplate.fields import walk  # imported with the parser, for templates only
     from modelfile.gotemplate.nodes import Action, Field, If, Range, With
 
-    actions = (node for node in walk(parsed.nodes) if isinstance(node, Action))
+    actions = (node for node in parsed.walked if isinstance(node, Action)) if "response" in parsed.variables else ()
     fields = (each for action in actions for each in walk([action.pipeline]) if isinstance(each, Field))
     cut = next((field.span for field in fields if "Response" in field.names), None)
     for function in _called(parsed.nodes, cut.start if cut else len(parsed.text)):
@@ -58,7 +58,7 @@ def failing_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
         hint = "print the messages with `{{ range .Messages }}`, or remove the call"
         yield Finding(locate_span(function.span, template, modelfile), message, hint)
         return
-    for node in walk(parsed.nodes):
+    for node in parsed.walked:
         branch = node.body if isinstance(node, If | Range | With) and node.orelse else ()
         if cut and branch and branch[0].span.start <= cut.start < branch[-1].span.end:
             message = "requests fail: Ollama crashes on a `.Response` before an `{{ else }}`"

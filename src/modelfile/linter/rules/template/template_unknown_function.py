@@ -68,11 +68,10 @@ def _too_new(template: Template, context: Context) -> Iterator[Finding]:
         since > context.ollama.version and name in template.value.text for name, since in FUNCTIONS.items()
     ):
         return
-    from modelfile.gotemplate.fields import walk
     from modelfile.gotemplate.nodes import Identifier
 
     parsed = parsed_template(template.value.text)
-    for node in walk(parsed.nodes) if not parsed.diagnostics else ():
+    for node in parsed.walked:
         if isinstance(node, Identifier) and FUNCTIONS.get(node.name, _ANY) > context.ollama.version:
             span = locate_span(node.span, template, context.modelfile)
             since = FUNCTIONS[node.name]

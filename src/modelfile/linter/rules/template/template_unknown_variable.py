@@ -65,7 +65,7 @@ def template_unknown_variable(modelfile: Modelfile, context: Context) -> Iterato
     if not (found := effective_template(modelfile)):
         return
     template, parsed = found
-    from modelfile.gotemplate.fields import FIELDS, walk  # imported with the parser, for templates only
+    from modelfile.gotemplate.fields import FIELDS  # imported with the parser, for templates only
     from modelfile.gotemplate.nodes import Text
 
     text = template.value.text
@@ -77,11 +77,13 @@ def template_unknown_variable(modelfile: Modelfile, context: Context) -> Iterato
             yield Finding(locate_span(use.span, template, modelfile), _NO_PROMPT, _LAST)
     for same in unknown.values():
         message, hint, right = _unknown(same[0], context.speller)
-        places = [locate_span(use.span, template, modelfile) for use in same]
-        fields = all(text[use.span.start - 1] in _BEFORE_FIELD for use in same)  # not of a variable
-        edits = tuple(Edit(place, right) for place in places) if right and (right[0] == "." or fields) else ()
-        yield Finding(places[0], message, hint, Fix(edits=edits, safety=Safety.UNSAFE) if edits else None)
-    for node in walk(parsed.nodes):
+        fix = None
+        # not of a variable
+        if right and (right[0] == "." or all(text[use.span.start - 1] in _BEFORE_FIELD for use in same)):
+            places = (locate_span(use.span, template, modelfile) for use in same)
+            fix = Fix(edits=tuple(Edit(place, right) for place in places), safety=Safety.UNSAFE)
+        yield Finding(locate_span(same[0].span, template, modelfile), message, hint, fix)
+    for node in parsed.walked:
         if isinstance(node, Text):
             yield from _foreign(node, template, modelfile)
 

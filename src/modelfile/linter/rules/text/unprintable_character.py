@@ -48,10 +48,13 @@ def unprintable_character(instruction: Instruction, context: Context) -> Iterato
     while end < len(text) and (text[end] in " \t" or is_unprintable(text[end])):
         end += 1
     written = text[start:end]
+    dropped = find_unprintable(written)
+    if not dropped:
+        return
     shown = Span(len(written) - len(written.lstrip()), len(written.rstrip()))
     first: dict[str, int] = {}
     times: Counter[str] = Counter()
-    for at in find_unprintable(written):
+    for at in dropped:
         if not (_TAG.match(written, at) and at and _TAG.match(written, at - 1)):  # hidden tags may spell a whole text
             first.setdefault(written[at], at)
             times[written[at]] += 1
