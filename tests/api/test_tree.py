@@ -45,7 +45,6 @@ EXEMPT = {
     "project/config": "tests/commands/test_config.py",
     "recipe/model": "tests/laws/test_laws.py",
     "recipe/values": "tests/laws/test_laws.py",
-    "report/differences": "tests/commands/test_cases.py",
     "report/findings": "tests/unit/report/test_formats.py",
     "report/health": "tests/commands/test_doctor.py",
     "report/json_output": "tests/unit/report/test_schemas.py",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from itertools import islice, takewhile
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from modelfile.characters import escape_controls
 from modelfile.redaction import redact
@@ -12,14 +13,16 @@ from modelfile.report.terminal import Terminal, visible
 if TYPE_CHECKING:
     from modelfile.differ import Change
 
+_CONTEXT: Final = 3
+"""Number of lines printed around a change."""
+_MOST_COMPARED: Final = 2_000
+"""Number of lines in both texts that are compared with each other."""
 _NO_NEWLINE: Final = "\\ No newline at end of file"
 _STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def print_changes(changes: Iterable[Change], terminal: Terminal, *, err: bool = False, indent: str = "") -> None:
     """Print changes by meaning: one line each, texts as a line diff; secrets are redacted."""
-    from difflib import unified_diff
-
     from modelfile.differ import TEXTS
 
     for change in changes:
@@ -28,7 +31,7 @@ def print_changes(changes: Iterable[Change], terminal: Terminal, *, err: bool = 
             terminal.write([(title, "bold")], err=err)
             old, new = ((side or "").split("\n") if side is not None else [] for side in (change.old, change.new))
             redacted = _redacted_lines(change.old or "", change.new or "")
-            for line in list(unified_diff(old, new, lineterm="", n=3))[2:]:
+            for line in _unified(old, new, lineterm="")[2:]:
                 shown = line[:1] + redacted.get(line[1:], line[1:])
                 terminal.write([(f"{indent}  {visible(shown)}", _STYLES.get(line[:1], ""))], err=err)
         else:
@@ -42,12 +45,10 @@ def print_line_diff(old: str, new: str, path: str, terminal: Terminal) -> None:
     Secrets are redacted; a note is printed if `patch` cannot apply the diff because of one. Where GitHub
     would obey a line of the diff, commands turn that off around it: `patch` ignores these two lines.
     """
-    from difflib import unified_diff
-
     path = escape_controls(path)
     splits = (text.split("\n") for text in (old, new))
     before, after = ([*(f"{line}\n" for line in split[:-1]), *filter(None, split[-1:])] for split in splits)
-    lines = [*unified_diff(before, after, path, path)]
+    lines = _unified(before, after, path)
     redacted = _redacted_lines(old, new)
     diff = [line[:1] + redacted.get(line[1:].removesuffix("\n"), line[1:].removesuffix("\n")) for line in lines]
     for number in reversed([number for number, line in enumerate(lines) if not line.endswith("\n")]):
@@ -64,6 +65,58 @@ def print_line_diff(old: str, new: str, path: str, terminal: Terminal) -> None:
         terminal.print_note(f"{path}: a secret is redacted in the diff, so `patch` cannot apply it")
     if any(line.startswith("-") and line.endswith("\r\n") for line in lines):
         terminal.print_note(f"{path}: lines that seem unchanged have CRLF line endings, which become LF")
+
+
+def _unified(old: list[str], new: list[str], path: str = "", lineterm: str = "\n") -> list[str]:
+    """Return a unified diff."""
+    from difflib import SequenceMatcher
+
+    matcher = SequenceMatcher(None, "", "")
+    matcher.opcodes = _changes(old, new)  # type: ignore[attr-defined]  # where get_opcodes keeps them
+    lines = [f"--- {path}{lineterm}", f"+++ {path}{lineterm}"]
+    for group in matcher.get_grouped_opcodes(_CONTEXT):
+        first, last = group[0], group[-1]
+        lines.append(f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@{lineterm}")
+        for tag, old_start, old_end, new_start, new_end in group:
+            if tag == "equal":
+                lines += (f" {line}" for line in old[old_start:old_end])
+                continue
+            lines += (f"-{line}" for line in old[old_start:old_end])
+            lines += (f"+{line}" for line in new[new_start:new_end])
+    return lines if len(lines) > len(("---", "+++")) else []
+
+
+_Opcode: TypeAlias = "tuple[Literal['replace', 'delete', 'insert', 'equal'], int, int, int, int]"
+
+
+def _changes(old: list[str], new: list[str]) -> list[_Opcode]:
+    """Return the changes as difflib does; of long texts, one from the first to the last line that differs.
+
+    To look for the lines that stayed the same takes time in proportion to the square of their number.
+    """
+    from difflib import SequenceMatcher
+
+    start = sum(1 for _ in takewhile(_are_equal, zip(old, new, strict=False)))
+    backward = zip(reversed(old), reversed(new), strict=False)
+    same_end = sum(1 for _ in takewhile(_are_equal, islice(backward, min(len(old), len(new)) - start)))
+    old_end, new_end = len(old) - same_end, len(new) - same_end
+    before, after = old[start:old_end], new[start:new_end]
+    changes: list[_Opcode] = [("replace", start, old_end, start, new_end)]
+    if len(before) + len(after) <= _MOST_COMPARED:
+        found = SequenceMatcher(None, before, after).get_opcodes()
+        changes = [(tag, *(offset + start for offset in offsets)) for tag, *offsets in found]  # type: ignore[misc]  # four
+    ends: list[_Opcode] = [("equal", 0, start, 0, start), ("equal", old_end, len(old), new_end, len(new))]
+    return [ends[0], *changes, ends[1]] if before or after else []
+
+
+def _are_equal(pair: tuple[str, str]) -> bool:
+    return pair[0] == pair[1]
+
+
+def _range(start: int, end: int) -> str:
+    """Return a range of lines as unified diffs have it; one without lines stands after a line."""
+    length = end - start
+    return f"{start + 1}" if length == 1 else f"{start + (length > 0)},{length}"
 
 
 def _without_commands(text: str) -> str:

@@ -4,9 +4,12 @@ import io
 import re
 import subprocess
 from collections.abc import Mapping
+from difflib import unified_diff
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.cli import mf
 
 from modelfile.report.differences import print_line_diff
@@ -65,3 +68,51 @@ def test_file_names_begin_no_line(tmp_path: Path, command: tuple[str, ...]) -> N
     ran = mf(*command, cwd=tmp_path)
     assert "a<U+000A>::error::b.Modelfile" in ran.out + ran.err
     assert not re.search("^::", ran.out + ran.err, re.MULTILINE)
+
+
+def line_diff(old: str, new: str) -> str:
+    """Return the diff that is printed."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), newline="") for _ in range(2))
+    print_line_diff(old, new, "Modelfile", Terminal(io.StringIO(), out, err, {}))
+    out.flush()
+    assert isinstance(out.buffer, io.BytesIO)
+    return out.buffer.getvalue().decode()
+
+
+def apply(lines: list[str], old: list[str]) -> list[str]:
+    """Return the new lines that a diff makes of the old ones."""
+    new: list[str] = []
+    at = 0
+    for line in lines[2:]:
+        if line.startswith("@@"):
+            start, _, count = line.split()[1].removeprefix("-").partition(",")
+            first = int(start) - (count != "0")
+            new += old[at:first]
+            at = first
+            continue
+        assert line[0] == "+" or old[at] == line[1:]
+        new += [line[1:]] if line[0] in " +" else []
+        at += line[0] in " -"
+    return new + old[at:]
+
+
+@given(st.lists(st.sampled_from("abc")), st.lists(st.sampled_from("abc")))
+def test_diff_makes_the_new_text_of_the_old_one(old: list[str], new: list[str]) -> None:
+    printed = line_diff("".join(f"{line}\n" for line in old), "".join(f"{line}\n" for line in new))
+    assert bool(printed) == (old != new)
+    assert apply(printed.splitlines(), old) == new
+
+
+def test_few_changes_are_printed_as_difflib_does() -> None:
+    old = [f"{number}\n" for number in range(50)]
+    new = [*old[:10], "x\n", *old[11:30], *old[31:], "y\n"]
+    assert line_diff("".join(old), "".join(new)) == "".join(unified_diff(old, new, "Modelfile", "Modelfile"))
+
+
+@pytest.mark.parametrize("count", [1_500, 20_000])
+def test_many_changes_are_one(count: int) -> None:
+    old = ["first", *(f"from {number}" if number % 2 else f"# {number}" for number in range(count)), "last"]
+    new = [line.replace("from", "FROM") for line in old]
+    lines = line_diff("".join(f"{line}\n" for line in old), "".join(f"{line}\n" for line in new)).splitlines()
+    assert sum(line.startswith("@@") for line in lines) == 1
+    assert apply(lines, old) == new
