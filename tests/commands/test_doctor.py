@@ -57,3 +57,26 @@ def test_a_broken_configuration_does_not_stop_the_other_checks(fake: FakeOllama,
 
 def test_the_bug_report_asks_for_it() -> None:
     assert "`mf doctor --json`" in (ROOT / ".github/ISSUE_TEMPLATE/bug.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.live
+def test_a_real_server_is_examined(real: str, tmp_path: Path) -> None:
+    ran = mf("doctor", "--offline", "--json", "--host", real, cwd=tmp_path)
+    checks = {check["name"]: check for check in json.loads(ran.out)["checks"]}
+    assert checks["server"]["message"].endswith(f" at {real}")
+    assert ran.code == (1 if any(check["status"] == "warning" for check in checks.values()) else 0)
+    assert not any(check["status"] == "error" for check in checks.values())
+
+
+@pytest.mark.live
+def test_the_start_of_a_digest_names_a_model_of_a_real_server(real: str, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text(f"# A model.\nFROM {tiny}\n")
+    assert mf("build", "digests:a", "--host", real, cwd=tmp_path).code == 0
+    (listed,) = json.loads(mf("ls", "digests", "--json", "--host", real).out)
+    start = listed["digest"].removeprefix("sha256:")[:12]
+    assert mf("show", start, "--host", real).out.startswith("digests:a\n")
+    assert mf("cp", start, "digests:b", "--host", real).code == 0
+    ambiguous = mf("rm", start, "--yes", "--host", real)
+    assert (ambiguous.code, "name one: digests:" in ambiguous.err) == (2, True)
+    assert mf("rm", "digests:*", "--yes", "--host", real).code == 0
+    assert mf("ls", "digests", "--json", "--host", real).out == "[]\n"
