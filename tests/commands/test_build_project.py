@@ -254,6 +254,29 @@ def test_an_option_for_scripts_needs_a_dry_run(project: Path) -> None:
     assert (project / "plan.json").exists()
 
 
+@pytest.mark.parametrize("on_server", [True, False])
+def test_a_base_of_unknown_fingerprint_is_not_replaced_if_the_lock_needs_another(
+    models: Path, fake: FakeOllama, *, on_server: bool
+) -> None:
+    assert mf("build").code == 0
+    assert mf("pin").code == 0
+    (models / "base.Modelfile").write_text(BASE + "PARAMETER seed 1\n")  # only a build tells what it gives
+    if not on_server:
+        fake.models.clear()
+    before = digests(fake)
+    planned = json.loads(mf("build", "--dry-run", "--json").out)
+    assert [(plan["nothing_to_do"], plan["expected_fingerprint"]) for plan in planned] == [(False, None)] * 2
+    assert planned[1]["pending"] == "base:v1 is built"
+    ran = mf("build", "--json")
+    failed, skipped = json.loads(ran.out)
+    assert ran.code == 3
+    assert failed["error"]["message"].startswith("base:v1 has changed since `mf pin` (mf1:")
+    assert skipped["skipped"] == "base:v1 failed"
+    assert digests(fake) == before
+    assert mf("pin").code == 0
+    assert mf("build").code == 0
+
+
 def test_the_rest_of_a_locked_project_is_built_if_a_modelfile_has_errors(broken: Path, fake: FakeOllama) -> None:
     (broken / "mf.lock").write_text('{"version": "1.0", "modelfiles": {}}')
     ran = mf("build", "--json")

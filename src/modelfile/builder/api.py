@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
@@ -185,8 +186,19 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
         immutable=batch.immutable,
         replace=batch.replace,
         base=base,
+        needed=_needed(batch, target.named),
         checked=checked,
     )
+
+
+def _needed(batch: _Batch, name: ModelName) -> str | None:
+    """Return the fingerprint that the lock requires of the base of other models to build."""
+    for child in (child for child, base in batch.graph.base.items() if base == name):
+        with contextlib.suppress(InputError):  # reported of the model that it belongs to
+            pin = batch.targets[child].pin
+            if pin and pin.base and ModelName.parse(pin.base.name).same_as(name):
+                return pin.base.fingerprint
+    return None
 
 
 def build(  # noqa: PLR0913  # each is a choice of its own

@@ -65,6 +65,8 @@ class BuildRequest:
     """The number of previous models of the name to keep."""
     base: Plan | None = None
     """The plan of the base, if it is still to be built from the same project; this request can then only be planned."""
+    needed: str | None = None
+    """The fingerprint that the lock requires of it as the base of models that are built after it."""
     immutable: tuple[str, ...] = ()
     """The patterns of immutable tags."""
     replace: bool = False
@@ -145,6 +147,7 @@ def prepare(request: BuildRequest, store: Store, snapshot: Snapshot) -> Plan:
         existing=snapshot.find(request.name),
         base=base,
         base_pending=request.base is not None,
+        base_undecided=request.base is not None and request.base.expected_fingerprint is None,
         listed=snapshot.listed,
         stale_staging=stale_staging(request.name, snapshot.listed),
         blobs=frozenset(digests.values()),
@@ -345,6 +348,8 @@ def _verify_created(request: BuildRequest, planned: Plan, created: StoredModel |
     verify(request.name, recipe, digests, planned, created.model)
     if locked := request.constraints.locked_fingerprint(planned.version):
         check_pin(f"the fingerprint of {request.name}", locked, created.fingerprint, _way_on(request, planned))
+    if request.needed:  # or else it would be replaced, and the models based on it not
+        check_pin(str(request.name), request.needed, created.fingerprint)
     remember_model(manifest_key(store.location, planned.version, created.digest), created.model, created.fingerprint)
     if is_opaque(recipe):
         key = _observation_key(recipe, digests, planned.base, store.location, planned.version)

@@ -94,6 +94,8 @@ class StoreState:
     base: StoredModel | None = None
     base_pending: bool = False
     """True if the base is still to be built from the same project; `base` is then what is expected, if known."""
+    base_undecided: bool = False
+    """True if the base is still to be built, and its fingerprint is not known before."""
     listed: tuple[ListedModel, ...] = ()
     """All models of the store."""
     stale_staging: tuple[ModelName, ...] = ()
@@ -184,7 +186,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
     if constraints.base and state.base and not state.base_pending:
         hint = f"build it from `{constraints.maker}` first, or {RENEW}" if constraints.maker else RENEW
         check_pin(str(state.base.name), constraints.base, state.base.fingerprint, hint)
-    locked = constraints.locked_fingerprint(state.version)
+    locked = None if state.base_undecided else constraints.locked_fingerprint(state.version)
     expected = predict(recipe, digests, state.base.model if state.base else None, state.observed)
     expected_fingerprint = fingerprint(expected) if expected else None
     if locked and expected_fingerprint and not is_opaque(recipe):
