@@ -47,7 +47,7 @@ Models = Mapping[str, str]
 
 
 class Undisturbed(NamedTuple):
-    """What a command does that nothing disturbs."""
+    """The result of a command that nothing disturbs."""
 
     files: Mapping[str, bytes]
     """The files that it leaves, by name."""
@@ -70,7 +70,7 @@ class Scene:
     reset: Callable[[], None]
     """Gives the server its first models again."""
     done: dict[tuple[str, ...], Undisturbed] = field(default_factory=dict)
-    """What commands do that are not disturbed."""
+    """The results of commands that nothing disturbs."""
     ends: Counter[int] = field(default_factory=Counter)
     """How often each exit code was seen."""
 

@@ -47,7 +47,8 @@ def guard(command: Callable[[], int], terminal: Terminal, is_json: Callable[[], 
             code = command()
         except ReaderGone:
             raise
-        except BaseException as error:  # noqa: BLE001  # the one error boundary; panics of Rust are no Exception
+        except BaseException as raised:  # noqa: BLE001  # the one error boundary; panics of Rust are no Exception
+            error = _interrupt_in(raised) or raised
             code = ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else code
             code = _report(error, terminal, is_json)
         terminal.stdout.flush()
@@ -66,6 +67,16 @@ def guard(command: Callable[[], int], terminal: Terminal, is_json: Callable[[], 
     hint = "the command was completed; only its output is incomplete" if is_complete else None
     terminal.print_error(f"cannot write to standard output: {reason_of(terminal.stdout.failure)}", hint)
     return ExitCode.FAILED if is_complete else code
+
+
+def _interrupt_in(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the Ctrl-C that caused an exception: Python 3.11 wraps one that comes while it makes a class."""
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, KeyboardInterrupt):
+            return cause
+        cause = cause.__cause__
+    return None
 
 
 def _report(error: BaseException, terminal: Terminal, is_json: Callable[[], bool]) -> int:

@@ -62,6 +62,9 @@ def test_mf_debug_prints_the_traceback() -> None:
 def test_ctrl_c_exits_130() -> None:
     ran = mf("ls", open_store=lambda _: failing(KeyboardInterrupt()))
     assert (ran.code, ran.out, ran.err) == (130, "", "error: interrupted\n")
+    wrapped = RuntimeError("Error calling __set_name__")
+    wrapped.__cause__ = KeyboardInterrupt()
+    assert mf("ls", open_store=lambda _: failing(wrapped)) == ran
     ran = mf("ls", "--json", open_store=lambda _: failing(KeyboardInterrupt("run it again")))
     assert (ran.code, ran.err) == (130, "error: interrupted\nhelp: run it again\n")
     assert json.loads(ran.out)["error"] == {"message": "interrupted", "hint": "run it again", "code": "interrupted"}
