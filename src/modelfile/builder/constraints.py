@@ -94,8 +94,11 @@ def _unrecorded(target: Target, events: Events) -> Iterator[Drift]:
     from modelfile.pinning.check import stale_reasons
 
     yield from stale_reasons(target, target.project.lock_to_write(target.folder), events)
-    if (entry := target.pin) and target.quantize not in (*(entry.quantize or ()), ""):
-        message = f"is to be quantized to {target.quantize}, which is not in the lock"
+    if (entry := target.pin) is None or target.quantize in (entry.quantize or ("",)):
+        return
+    if target.quantize or entry.fingerprint is None:
+        kind = f"to {target.quantize}" if target.quantize else "to nothing"
+        message = f"is to be quantized {kind}, which is not in the lock"
         yield Drift(key=target.key, reason=Reason.QUANTIZE, message=message, current=target.quantize)
 
 

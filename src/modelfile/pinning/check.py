@@ -200,6 +200,12 @@ def changed_files(
     version = release(entry.ollama) if entry.ollama else None
     files, quantizations = target.portable_digests(version, events), target.project.quantizations(target)
     yield from file_drift(target.key, entry, target.text_digest, files, quantizations)
+    written = target.recipe(version).base or None
+    expected = (written, ModelName.parse(written).full) if written else None
+    if entry.text == target.text_digest and expected != (entry.base and (entry.base.written, entry.base.name)):
+        pinned = entry.base.name if entry.base else None
+        message = f"its base {written or 'from local files'} is not the one in the lock"
+        yield Drift(key=target.key, reason=Reason.BASE, message=message, pinned=pinned, current=written)
 
 
 def _store_drift(target: Target, store: Store) -> Drift | UncheckedBase | None:

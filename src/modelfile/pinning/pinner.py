@@ -209,8 +209,7 @@ class Pinner:
         if found is None and self._pull:
             raise missing_after("pulled", name, store.location)
         if found is None:
-            hint = f"run `mf pull {name}`, or leave out --no-pull"
-            raise NotFound(f"base {name} not found on {store.location}", hint=hint)
+            raise NotFound(f"base {name} not found on {store.location}", hint="leave out --no-pull, to pull it")
         return Base(written=written, name=name.full, digest=found.digest, fingerprint=found.fingerprint), found.model
 
 
