@@ -60,13 +60,20 @@ def name_lock(name: str, location: str, events: Events, task: str) -> Iterator[N
 
 def _lock_folder() -> Path | None:
     """Return the folder of locks, in the cache or else among temporary files, or None if neither is private."""
-    from tempfile import gettempdir
-
-    user_folder = f"modelfile-{os.getuid()}" if hasattr(os, "getuid") else "modelfile"  # users share /tmp
-    for parent in (cache_folder(), Path(gettempdir(), user_folder)):
-        if parent and make_private(parent) is None and make_private(parent / "locks") is None:
+    for parent in _lock_parents():
+        if make_private(parent) is None and make_private(parent / "locks") is None:
             return parent / "locks"
     return None
+
+
+def _lock_parents() -> Iterator[Path]:
+    from tempfile import gettempdir
+
+    if cache := cache_folder():
+        yield cache
+    user_folder = f"modelfile-{os.getuid()}" if hasattr(os, "getuid") else "modelfile"  # users share /tmp
+    with contextlib.suppress(FileNotFoundError):  # on a full disk there is none
+        yield Path(gettempdir(), user_folder)
 
 
 _LOCK_TIMEOUT: Final = 60.0
