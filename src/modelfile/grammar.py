@@ -74,24 +74,22 @@ def compile_tables(path: Path) -> str:
 
 
 def _canonical(table: dict[str, Any]) -> dict[str, Any]:
-    """Return a parse table in lists, with the states numbered as they are reached, which in Lark depends on hashes."""
-    tokens = sorted(table["tokens"].values())
+    """Return a parse table with the tokens by name, and the states in the order in which they are reached.
+
+    In Lark, both numbers depend on hashes. Keys stay texts in JSON, so that nothing has to be converted.
+    """
+    names: dict[Any, str] = table["tokens"]
     numbers = {state: number for number, (_, state) in enumerate(sorted(table["start_states"].items()))}
-    states: list[list[Any]] = []
+    states: list[dict[str, Any]] = []
     for state in (reached := [*numbers]):
-        actions = sorted((table["tokens"][token], *action) for token, action in table["states"][state].items())
+        actions = sorted((names[token], *action) for token, action in table["states"][state].items())
         for _, action, target in actions:
             if action == _SHIFT and target not in numbers:
                 numbers[target] = len(numbers)
                 reached.append(target)
-        states.append(
-            [
-                (tokens.index(token), action, numbers[target] if action == _SHIFT else target)
-                for token, action, target in actions
-            ]
-        )
+        states.append({name: (kind, numbers[to] if kind == _SHIFT else to) for name, kind, to in actions})
     ends = {kind: {start: numbers[state] for start, state in table[kind].items()} for kind in _ENDS}
-    return {"tokens": tokens, "states": states, **ends}
+    return {"tokens": {name: name for name in sorted(names.values())}, "states": states, **ends}
 
 
 def _tables_path(grammar: Path) -> Path:
@@ -114,8 +112,7 @@ def _read_tables(grammar: Path, text: str) -> tuple[dict[str, Any], dict[int, An
     if not isinstance(content, dict) or (content.get("grammar"), content.get("lark")) != (text, _lark_version()):
         return None
     table = content["data"]["parser"]["parser"]
-    states = enumerate(table["states"])
-    table["states"] = {state: {token: action for token, *action in actions} for state, actions in states}
+    table["states"] = dict(enumerate(table["states"]))
     return content["data"], {int(number): item for number, item in content["memo"].items()}
 
 
