@@ -96,7 +96,7 @@ def test_locked_refuses_what_is_not_in_a_lock(project: Path) -> None:
     (project / "mf.toml").write_text('[models.bot]\nmodelfile = "Modelfile"\ntag = "v1"\nquantize = "q8_0"\n')
     assert mf("pin").code == 0
     ran = mf("build", "other:v1", "-f", "Modelfile", "--locked")
-    assert "  Modelfile: is to be quantized to nothing, which is not in the lock\n" in ran.err
+    assert "  Modelfile: is to be built without quantization, which is not in the lock\n" in ran.err
 
 
 def test_locked_refuses_a_plan_of_a_stale_lock(project: Path) -> None:

@@ -97,8 +97,8 @@ def _unrecorded(target: Target, events: Events) -> Iterator[Drift]:
     if (entry := target.pin) is None or target.quantize in (entry.quantize or ("",)):
         return
     if target.quantize or entry.fingerprint is None:
-        kind = f"to {target.quantize}" if target.quantize else "to nothing"
-        message = f"is to be quantized {kind}, which is not in the lock"
+        what = f"quantized to {target.quantize}" if target.quantize else "built without quantization"
+        message = f"is to be {what}, which is not in the lock"
         yield Drift(key=target.key, reason=Reason.QUANTIZE, message=message, current=target.quantize)
 
 

@@ -298,7 +298,7 @@ def _warning(request: BuildRequest, planned: Plan, created: StoredModel) -> str:
     return f"{what}; {_REPIN} to pin that one"
 
 
-def _way_on(request: BuildRequest, planned: Plan) -> str:
+def _pin_hint(request: BuildRequest, planned: Plan) -> str:
     """Return what to do about a model that is not the pinned one: another version of Ollama may build that."""
     pinned = request.constraints.version
     return f"use Ollama {pinned}, or {_REPIN}" if pinned not in (None, planned.version) else RENEW
@@ -347,7 +347,7 @@ def _verify_created(request: BuildRequest, planned: Plan, created: StoredModel |
     recipe, digests = request.recipe, request.digests
     verify(request.name, recipe, digests, planned, created.model)
     if locked := request.constraints.locked_fingerprint(planned.version):
-        check_pin(f"the fingerprint of {request.name}", locked, created.fingerprint, _way_on(request, planned))
+        check_pin(f"the fingerprint of {request.name}", locked, created.fingerprint, _pin_hint(request, planned))
     if request.needed:  # or else it would be replaced, and the models based on it not
         check_pin(str(request.name), request.needed, created.fingerprint)
     remember_model(manifest_key(store.location, planned.version, created.digest), created.model, created.fingerprint)

@@ -204,7 +204,7 @@ def changed_files(
     expected = (written, ModelName.parse(written).full) if written else None
     if entry.text == target.text_digest and expected != (entry.base and (entry.base.written, entry.base.name)):
         pinned = entry.base.name if entry.base else None
-        message = f"its base {written or 'from local files'} is not the one in the lock"
+        message = f"its base {written} is not the one in the lock" if written else "has no base, but one in the lock"
         yield Drift(key=target.key, reason=Reason.BASE, message=message, pinned=pinned, current=written)
 
 
