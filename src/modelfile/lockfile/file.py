@@ -40,7 +40,8 @@ class LockFile:
             if not isinstance(error.__cause__, FileNotFoundError):
                 raise
             if os.path.lexists(self.path):
-                raise InputError(f"`{self.path}` is a symlink to a file that does not exist") from error
+                hint = "restore that file, or remove the symlink and run `mf pin`"
+                raise InputError(f"`{self.path}` is a symlink to a file that does not exist", hint=hint) from error
             return None
 
     def _reject_escape(self) -> None:
