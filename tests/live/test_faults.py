@@ -1,6 +1,7 @@
 """Builds on a real server that is killed or whose disk is full, and after a build that was killed."""
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from time import monotonic, sleep
 
 import pytest
 from tests.support.cli import mf
+from tests.support.killing import Scene
 from tests.support.real_ollama import clean_environment, install
 from tests.support.server import connect
 
@@ -122,3 +124,27 @@ def test_a_server_whose_disk_is_full(project: Path, tmp_path: Path) -> None:
         assert tags(url) == before
         (project / "Modelfile").write_text(TEXT.replace("./tiny.gguf", NAME) + "SYSTEM short\n")
         assert mf("build", NAME, "--host", url).code == 0
+
+
+def test_a_real_server_keeps_each_model_of_commands_that_are_killed(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    older = TEXT + "SYSTEM older\n"
+    (project / "older.Modelfile").write_text(older)
+    files = {path.name: path.read_bytes() for path in project.iterdir() if path.is_file()}
+    with served(tmp_path) as (url, _):
+        monkeypatch.setenv("OLLAMA_HOST", url)
+
+        def reset() -> None:
+            for name in tags(url):
+                with connect(url) as client:
+                    client.delete(name)
+            for name, file in ((NAME, "older.Modelfile"), ("other:main", "Modelfile")):
+                assert mf("build", name, "-f", file).code == 0
+            assert mf("cp", "other:main", NAME, "--replace").code == 0
+
+        scene = Scene(folder=project, files=files, models=lambda: tags(url), reset=reset)
+        chance = random.Random(13)  # noqa: S311  # no secret
+        commands = (("build", NAME, "-f", "older.Modelfile"), ("rollback", NAME), ("rm", "other:main", "--yes"))
+        for number in range(6 * rounds):
+            scene.kill(commands[number % 3], chance.choice((signal.SIGINT, signal.SIGKILL)), chance)
