@@ -34,6 +34,10 @@ def keep_deadlines(client: httpx.Client) -> None:
             transport._pool._network_backend = _Backend()  # noqa: SLF001
 
 
+def _close(stream: httpcore.NetworkStream) -> None:
+    stream.close()  # the method of its class: the one of the base class only raises
+
+
 class _Backend(httpcore.NetworkBackend):
     """Opens connections before a deadline."""
 
@@ -51,7 +55,7 @@ class _Backend(httpcore.NetworkBackend):
             return httpcore.SyncBackend().connect_tcp(host, port, deadline.remaining(), local_address, socket_options)
 
         with _translated(httpcore.ConnectTimeout, httpcore.ConnectError):
-            return _Stream(deadline.run(connect, httpcore.NetworkStream.close))
+            return _Stream(deadline.run(connect, _close))
 
 
 class _Stream(httpcore.NetworkStream):
@@ -90,7 +94,7 @@ class _Stream(httpcore.NetworkStream):
             return self._stream.start_tls(ssl_context, server_hostname, deadline.remaining())
 
         with _translated(httpcore.ConnectTimeout, httpcore.ConnectError):
-            return _Stream(deadline.run(handshake, httpcore.NetworkStream.close), nested=nested)
+            return _Stream(deadline.run(handshake, _close), nested=nested)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

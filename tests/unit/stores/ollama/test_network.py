@@ -311,3 +311,14 @@ def read_head(connection: socket.socket) -> bytes:
     while b"\r\n\r\n" not in head:
         head += connection.recv(1 << 14)
     return head
+
+
+def test_ctrl_c_as_soon_as_it_is_connected_is_no_other_error(fake: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        time.sleep(0.2)  # until the connection is there
+        raise KeyboardInterrupt
+
+    with connect(fake.url, key="geheim-0123456789") as client:
+        monkeypatch.setattr("modelfile.stores.ollama.deadline.Deadline.repeat", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.tags()
