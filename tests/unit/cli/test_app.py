@@ -71,7 +71,7 @@ def test_store_is_the_given_one(fake: FakeOllama) -> None:
             yield ServerStore(client)
 
     ran = mf("ls", "--host", "elsewhere", open_store=opened)
-    assert (ran.code, ran.out) == (0, "NAME  DIGEST  SIZE  MODIFIED\n")
+    assert (ran.code, ran.out, ran.err) == (0, "", f"{fake.url} has no models\n")
 
 
 @pytest.mark.parametrize(
