@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from modelfile.errors import StaleLock, VerificationError
 from modelfile.events import Events, ignore
-from modelfile.lockfile.drift import Drift, Reason
 from modelfile.names import ModelName
 from modelfile.project.target import Target
 from modelfile.recipe.recipe import Recipe
@@ -39,6 +38,9 @@ class PinConstraints:
         return self.model if self.strict or self.version in (None, version) else None
 
 
+if TYPE_CHECKING:
+    from modelfile.lockfile.drift import Drift
+
 RENEW: Final = "run `mf pin` if that is intended"
 NO_CONSTRAINTS: Final = PinConstraints()
 
@@ -59,7 +61,8 @@ def constraints(target: Target, recipe: Recipe, events: Events = ignore, *, lock
     if lock is None or entry is None:
         return NO_CONSTRAINTS
     files = {path: entry.files[name] for path in recipe.local_files if (name := target.portable(path)) in entry.files}
-    from modelfile.pinning.check import stale_reasons  # 3 ms that a project without a lock saves
+    from modelfile.lockfile.drift import Reason  # 5 ms that a project without a lock saves
+    from modelfile.pinning.check import stale_reasons
 
     stale = tuple(stale_reasons(target, lock, events))
     own = all(drift.reason is Reason.BASE for drift in stale)  # a base that changed is refused by its fingerprint
@@ -91,6 +94,7 @@ def check_locked(targets: Iterable[Target], events: Events = ignore) -> None:
 
 
 def _unrecorded(target: Target, events: Events) -> Iterator[Drift]:
+    from modelfile.lockfile.drift import Drift, Reason
     from modelfile.pinning.check import stale_reasons
 
     yield from stale_reasons(target, target.project.lock_to_write(target.folder), events)
