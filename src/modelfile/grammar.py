@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lark.lexer import Lexer
 
 _SUFFIX: Final = ".tables.json"
+_FORMAT: Final = 2
+"""Number of this form of the tables; an existing checkout may have tables of another."""
 _SHIFT: Final = 0
 """The number of the action that reads a token and enters a state."""
 _ENDS: Final = ("start_states", "end_states")
@@ -69,7 +71,7 @@ def compile_tables(path: Path) -> str:
     data, memo = Lark(text, parser="lalr", lexer=AnyLexer).memo_serialize([TerminalDef, Rule])
     del data["options"]["lexer"], data["options"]["transformer"], data["parser"]["lexer_conf"]["lexer_type"]
     data["parser"]["parser"] = _canonical(data["parser"]["parser"])
-    content = {"grammar": text, "lark": _lark_version(), "data": data, "memo": memo}
+    content = {**_origin(text), "data": data, "memo": memo}
     return json.dumps(content, separators=(",", ":")) + "\n"
 
 
@@ -103,13 +105,18 @@ def _lark_version() -> str:
     return lark.__version__.rpartition(".")[0]
 
 
+def _origin(grammar: str) -> dict[str, Any]:
+    """Return what tables are made from, and by what: tables of any other are stale."""
+    return {"format": _FORMAT, "grammar": grammar, "lark": _lark_version()}
+
+
 def _read_tables(grammar: Path, text: str) -> tuple[dict[str, Any], dict[int, Any]] | None:
     """Return the data and the memo that Lark loads; None if they are missing or stale."""
     try:
         content = json.loads(_tables_path(grammar).read_bytes())
     except (OSError, ValueError):
         return None
-    if not isinstance(content, dict) or (content.get("grammar"), content.get("lark")) != (text, _lark_version()):
+    if not isinstance(content, dict) or not _origin(text).items() <= content.items():
         return None
     table = content["data"]["parser"]["parser"]
     table["states"] = dict(enumerate(table["states"]))

@@ -80,11 +80,18 @@ def other_lark(text: str) -> str:
     return json.dumps(json.loads(text) | {"lark": "1.1"})
 
 
+def other_format(text: str) -> str:
+    content = json.loads(text)
+    del content["format"]
+    content["data"]["parser"]["parser"]["states"] = {}
+    return json.dumps(content)
+
+
 def no_object(_: str) -> str:
     return "[1]"
 
 
-@pytest.mark.parametrize("damage", [cut, other_grammar, other_lark, no_object])
+@pytest.mark.parametrize("damage", [cut, other_grammar, other_lark, other_format, no_object])
 def test_stale_tables_are_not_used(copied: tuple[Path, Any], damage: Callable[[str], str]) -> None:
     path, lexer = copied
     compiled = parses(path, lexer)
