@@ -22,6 +22,9 @@ _INTERRUPTED = 130
 _GARBAGE = 50_000, 20, 50
 """Numbers of new objects, and of looks at them, after which garbage is looked for: half the time of a large file."""
 
+_HOOK = 0.01
+"""Time in which a hook for uncaught errors has returned, in seconds."""
+
 _INTERNAL = 70
 """`modelfile.errors.ExitCode.INTERNAL`, likewise."""
 
@@ -107,10 +110,22 @@ def _report_uncaught(uncaught: Any) -> None:
     if issubclass(uncaught.exc_type, KeyboardInterrupt):  # it must not be lost
         import _thread
 
-        _thread.interrupt_main()
+        try:
+            _thread.start_new_thread(_interrupt_soon, ())
+        except RuntimeError:  # Python cleans up already
+            return
     else:
         error = f"{uncaught.exc_type.__name__}: {uncaught.exc_value}"
         _print_error(f"internal error in the background: {escape_controls(error)}")
+
+
+def _interrupt_soon() -> None:
+    """Interrupt the main thread once it has left the hook, which would lose the interrupt again."""
+    import _thread
+    import time
+
+    time.sleep(_HOOK)
+    _thread.interrupt_main()
 
 
 def _arguments() -> list[str]:

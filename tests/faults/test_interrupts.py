@@ -109,6 +109,24 @@ def test_errors_that_nothing_can_catch_print_a_traceback_only_with_mf_debug(debu
         )
 
 
+LOST = """
+import time, modelfile.__main__ as it
+class Interrupted:
+    def __del__(self): raise KeyboardInterrupt
+def run(*_):
+    Interrupted()
+    time.sleep(60)
+import modelfile.cli.app as app
+app.main = run
+it.main()
+"""
+
+
+def test_ctrl_c_in_a_destructor_is_not_lost() -> None:
+    ran = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, check=False, timeout=30)
+    assert (ran.returncode, ran.stderr) == (130, MESSAGE)
+
+
 def test_a_broken_installation_is_an_internal_error() -> None:
     program = "import sys, modelfile.__main__ as it; sys.modules['typer'] = None; it.main()"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
