@@ -68,7 +68,7 @@ def test_no_cache_neither_reads_nor_writes_it(project: Path, fake: FakeOllama, m
     assert mf("build", "bot:v1", "--no-cache").code == 0
     assert {path.name for path in cache.iterdir()} == {"locks"}
     assert mf("build", "bot:v1").code == 0
-    assert {path.name for path in cache.iterdir()} == {"locks", "digests", "models"}
+    assert {path.name for path in cache.iterdir()} == {"built", "digests", "locks", "models"}
     since = len(fake.requests)
     assert mf("build", "bot:v1", "--no-cache").code == 0
     assert ("POST", "/api/create") in asked(fake, since)
