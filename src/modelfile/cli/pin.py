@@ -37,7 +37,8 @@ def pin(
     """Record in mf.lock each Modelfile's base and the fingerprint that a build must have.
 
     Default: the current folder. A base that mf.toml lists as a model is pinned as its own Modelfile builds it, even if
-    it is not built yet. `--check` is for CI.
+    it is not built yet. An entry that still holds stays to the byte, whichever server and version of Ollama is asked;
+    to pin what another version makes of local weights, remove the entry first. `--check` is for CI.
 
     A Modelfile that cannot be read, or has errors, is skipped, and the others are pinned or checked.
 
