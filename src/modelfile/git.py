@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -58,11 +57,10 @@ def is_repository(folder: Path) -> bool:
     return git.is_file() or os.path.lexists(git / "HEAD")
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(str):
     """The reason why git does not list the files of a repository."""
 
-    reason: str
+    __slots__ = ()
 
 
 def list_files(folder: Path, root: Path) -> list[Path] | Refusal:

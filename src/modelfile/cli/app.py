@@ -7,6 +7,7 @@ With --json, an error is also printed on standard output: {"error": {"message", 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -193,9 +194,10 @@ def _set_quiet(_ctx: Any, _option: Any, quiet: bool) -> None:  # noqa: FBT001  #
 
 
 def _set_no_cache(_ctx: Any, _option: Any, disabled: bool) -> None:  # noqa: FBT001  # as typer calls it
-    from modelfile import cache  # 1 ms that help and errors save
+    if disabled or "modelfile.cache" in sys.modules:  # it is on at first, and a lint saves the import
+        from modelfile import cache
 
-    cache.enable(enabled=not disabled)
+        cache.enable(enabled=not disabled)
 
 
 app = typer.Typer(

@@ -88,7 +88,7 @@ def _walk(folder: Path, root: Path | None, warn: Callable[[str], None]) -> Itera
     elif isinstance(listed := list_files(folder, root), Refusal):
         from modelfile.project.gitignore import walk_repository  # 1 ms that most folders save
 
-        warn(f"{listed.reason}: `{folder}` is searched without it, by the .gitignore files")
+        warn(f"{listed}: `{folder}` is searched without it, by the .gitignore files")
         paths = walk_repository(folder, root, _is_modelfile)
     else:
         paths = listed

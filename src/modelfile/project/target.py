@@ -11,7 +11,6 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from modelfile.cache import read_entry, write_entry
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
 from modelfile.events import Events, ignore
@@ -139,6 +138,8 @@ class Target:
 
         This is recorded in the cache, not in the lock: what one person calls a model must not change a shared file.
         """
+        from modelfile.cache import read_entry  # 1 ms that a lint saves
+
         found = read_entry(_HISTORY, self._history_key)
         return tuple(filter(is_untagged, found[:_MAX_HISTORY])) if isinstance(found, list) else ()
 
@@ -146,6 +147,8 @@ class Target:
         """Record that its model was built from its file."""
         before, built = self.built_models(), self.named.untagged
         if not self.is_stdin and built not in before[:1]:
+            from modelfile.cache import write_entry
+
             after = [built, *(model for model in before if model != built)]
             write_entry(_HISTORY, self._history_key, after[:_MAX_HISTORY])
 
