@@ -120,12 +120,18 @@ def _report_uncaught(uncaught: Any) -> None:
 
 
 def _interrupt_soon() -> None:
-    """Interrupt the main thread once it has left the hook, which would lose the interrupt again."""
+    """Interrupt the main thread, also in a wait, once it has left the hook, which would lose the interrupt again."""
     import _thread
+    import threading
     import time
 
     time.sleep(_HOOK)
-    _thread.interrupt_main()
+    if sys.platform == "win32":
+        _thread.interrupt_main()
+    elif main_thread := threading.main_thread().ident:
+        from signal import pthread_kill
+
+        pthread_kill(main_thread, SIGINT)
 
 
 def _arguments() -> list[str]:
