@@ -21,7 +21,6 @@ IGNORE_FILE: Final = ".gitignore"
 _EXCLUDE_FILE: Final = ".git/info/exclude"
 _MAX_IGNORE_FILE: Final = 1_000_000
 """Largest size, in bytes, of a file of patterns that is read."""
-_TRAILING_SPACES: Final = re.compile(r"(?<!\\)((?:\\\\)*) +\Z")
 _CLASSES: Final = {
     "alpha": "a-zA-Z",
     "digit": "0-9",
@@ -55,7 +54,7 @@ class Pattern:
         Raises:
             ValueError: It can match nothing: it has no name, a `[` is not closed, or a backslash is last.
         """
-        text = _TRAILING_SPACES.sub(r"\1", _as_bytes(line).rstrip("\r"))
+        text = _without_trailing_spaces(_as_bytes(line).rstrip("\r"))
         if not text or text.startswith("#"):
             return None
         negated = text.startswith("!")
@@ -121,6 +120,13 @@ def _segment(text: str) -> _Segment:
         *middle, last = others
         first += "".join(f"(?>.*?{piece})" for piece in middle) + f".*{last}"
     return re.compile(first, re.DOTALL | re.ASCII)
+
+
+def _without_trailing_spaces(line: str) -> str:
+    """Return a line without trailing spaces; the first one stays if a backslash escapes it."""
+    text = line.rstrip(" ")
+    backslashes = len(text) - len(text.rstrip("\\"))
+    return line[: len(text) + backslashes % 2]
 
 
 def _as_bytes(text: str) -> str:

@@ -39,7 +39,7 @@ _MODELPACK: Final = frozenset(
 )
 _MAX_NAMED: Final = 3
 _LETTERS: Final = re.compile(r"[A-Za-z]*")
-_PAIR: Final = re.compile(r"(\w+)[ \t]*[=:][ \t]*(.*)")
+_PAIR: Final = re.compile(r"(\w++)[ \t]*+[=:][ \t]*+(.*+)")
 _ROLE_ALIASES: Final = {"human": "user", "bot": "assistant", "ai": "assistant", "model": "assistant"}
 _NEWLINE: Final = re.compile(r"[\r\n]")
 
