@@ -98,7 +98,7 @@ def run(attack: Attack, folder: Path) -> tuple[Ran, float]:
             back_up(name, store, 3)
             hold(store, weights, name, "two")
             client.copy("bot:v1", "bot:v2")
-        fake.fault(attack.where, BEHAVIORS[attack.behavior], times=999, required=attack.where == EVERYWHERE)
+        fake.fault(attack.where, BEHAVIORS[attack.behavior], times=999, required=False)
         arguments = [*RUNS[attack.command][0], *LIMITS, *(("--json",) if attack.as_json else ())]
         environ = {"OLLAMA_HOST": fake.url} | ({"OLLAMA_API_KEY": KEY} if attack.key else {})
         start = time.monotonic()

@@ -223,6 +223,27 @@ def test_a_name_is_looked_up_by_its_deadline(monkeypatch: pytest.MonkeyPatch, ur
     done.set()
 
 
+@pytest.mark.parametrize("key", ["", "geheim-0123456789"])
+def test_a_connection_that_comes_too_late_is_closed(
+    fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    late: list[socket.socket] = []
+    create = socket.create_connection
+
+    def connect_late(address: tuple[str, int], *_: object, **__: object) -> socket.socket:
+        time.sleep(0.6)
+        late.append(create(address))
+        return late[-1]
+
+    monkeypatch.setattr("socket.create_connection", connect_late)
+    with connect(fake.url, key=key, timeouts=TIMEOUTS) as client:
+        assert take_time(client.version, "no Ollama server answers|has not answered") < 3
+    end = time.monotonic() + 10
+    while not late or any(connection.fileno() != -1 for connection in late):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def test_a_proxy_keeps_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[socket.socket] = []
     with listening(held.append) as port:
