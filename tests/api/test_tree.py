@@ -51,7 +51,6 @@ EXEMPT = {
     "report/models": "tests/commands/test_models.py",
     "report/pins": "tests/commands/test_pin.py",
     "report/plans": "tests/commands/test_build_plan.py",
-    "source": "tests/laws/test_laws.py",
     "stores/backups": "tests/contracts/test_backups.py",
     "stores/memory": "tests/contracts/test_store.py",
     "stores/ollama/client": "tests/unit/stores/ollama/test_session.py",
