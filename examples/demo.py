@@ -20,7 +20,7 @@ from tests.support.real_ollama import Unavailable, serve  # noqa: E402  # the sa
 
 from modelfile.addresses import ServerAddress  # noqa: E402  # the same
 from modelfile.errors import ModelfileError  # noqa: E402  # the project's root has to be on the path first
-from modelfile.library import plan_removal, remove  # noqa: E402  # the same
+from modelfile.library.removal import plan_removal, remove  # noqa: E402  # the same
 from modelfile.names import ModelName  # noqa: E402  # the same
 from modelfile.stores.open import open_store  # noqa: E402  # the same
 

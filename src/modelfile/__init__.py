@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from modelfile.formatter import format_modelfile as format  # noqa: A004  # the verb of `mf fmt`
     from modelfile.gotemplate.parser import ParsedTemplate, parse_template
     from modelfile.health import diagnose
-    from modelfile.library import backups, copy, list_models, plan_removal, pull, remove, rollback, show
+    from modelfile.library.history import backups, rollback
+    from modelfile.library.lookup import list_models, show
+    from modelfile.library.removal import plan_removal, remove
+    from modelfile.library.replacement import copy, pull
     from modelfile.linter.api import fix, lint, lint_paths
     from modelfile.linter.settings import resolve_settings
     from modelfile.pinning.check import check_pins
@@ -38,10 +41,10 @@ MODULES: Final = {
     "Target": "project.target",
     "UsageError": "errors",
     "VerificationError": "errors",
-    "backups": "library",
+    "backups": "library.history",
     "build": "builder.api",
     "check_pins": "pinning.check",
-    "copy": "library",
+    "copy": "library.replacement",
     "create_request": "stores.ollama.wire",
     "diagnose": "health",
     "diff": "sides",
@@ -50,19 +53,19 @@ MODULES: Final = {
     "format": "formatter",
     "lint": "linter.api",
     "lint_paths": "linter.api",
-    "list_models": "library",
+    "list_models": "library.lookup",
     "open_store": "stores.open",
     "parse": "syntax.modelfile",
     "parse_template": "gotemplate.parser",
     "pin": "pinning.pin",
     "plan": "builder.api",
-    "plan_removal": "library",
-    "pull": "library",
-    "remove": "library",
+    "plan_removal": "library.removal",
+    "pull": "library.replacement",
+    "remove": "library.removal",
     "resolve": "recipe.recipe",
     "resolve_settings": "linter.settings",
-    "rollback": "library",
-    "show": "library",
+    "rollback": "library.history",
+    "show": "library.lookup",
 }
 """The public names, and the module of each."""
 _RENAMED: Final = {"create_request": "request_of", "format": "format_modelfile"}

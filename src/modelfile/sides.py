@@ -9,7 +9,7 @@ from pathlib import Path
 from modelfile.builder.forecast import expected_model
 from modelfile.differ import Change, compare_models, compare_recipes
 from modelfile.errors import InputError, NotFound, UsageError
-from modelfile.library import show
+from modelfile.library.lookup import show
 from modelfile.names import ModelName, digest_start
 from modelfile.project.project import Project
 from modelfile.project.target import Target

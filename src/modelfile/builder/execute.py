@@ -30,7 +30,7 @@ from modelfile.builder.snapshot import Snapshot, manifest_key, observation_key, 
 from modelfile.catalog.versions import release
 from modelfile.errors import ModelfileError, NotFound, VerificationError
 from modelfile.events import Events, Progress, ignore
-from modelfile.library import is_immutable, would_replace
+from modelfile.library.replacement import is_immutable, would_replace
 from modelfile.locks import name_lock
 from modelfile.names import ModelName
 from modelfile.recipe.model import fingerprint

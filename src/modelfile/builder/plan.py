@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from modelfile.builder.constraints import NO_CONSTRAINTS, RENEW, PinConstraints, check_pin
 from modelfile.builder.forecast import is_opaque, predict
 from modelfile.errors import InputError, WouldReplace
-from modelfile.library import is_immutable, would_replace
+from modelfile.library.replacement import is_immutable, would_replace
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Recipe

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from modelfile.cli.options import AsJson, Host, open_store
-from modelfile.library import list_models
+from modelfile.library.lookup import list_models
 from modelfile.report.json_output import listed_as_json, print_json
 from modelfile.report.models import print_models
 from modelfile.report.terminal import current

@@ -9,8 +9,8 @@ import typer
 
 from modelfile.cli.options import AsJson, Host, Replace, agree, load_project, open_store
 from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable, WouldReplace
-from modelfile.library import Pulled
-from modelfile.library import pull as pull_model
+from modelfile.library.replacement import Pulled
+from modelfile.library.replacement import pull as pull_model
 from modelfile.names import ModelName
 from modelfile.report.json_output import error_as_json, print_json
 from modelfile.report.models import describe_backup

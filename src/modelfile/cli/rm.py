@@ -8,7 +8,7 @@ import typer
 
 from modelfile.cli.options import AsJson, Host, open_store
 from modelfile.errors import ExitCode, UsageError
-from modelfile.library import Removal, plan_removal, remove
+from modelfile.library.removal import Removal, plan_removal, remove
 from modelfile.report.json_output import error_as_json, listed_as_json, print_json
 from modelfile.report.models import describe_removal
 from modelfile.report.terminal import current

@@ -8,8 +8,8 @@ import typer
 
 from modelfile.cli.options import AsJson, Host, Replace, load_project, open_store, with_consent
 from modelfile.errors import UsageError
-from modelfile.library import backups
-from modelfile.library import rollback as roll_back
+from modelfile.library.history import backups
+from modelfile.library.history import rollback as roll_back
 from modelfile.names import ModelName
 from modelfile.report.json_output import backup_as_json, print_json
 from modelfile.report.models import age, print_backups

@@ -8,7 +8,7 @@ import typer
 
 from modelfile.cli.options import AsJson, Host, load_project, open_store
 from modelfile.errors import NotFound, UsageError
-from modelfile.library import show as find_model
+from modelfile.library.lookup import show as find_model
 from modelfile.report.json_output import model_as_json, print_json
 from modelfile.report.models import print_model
 from modelfile.report.terminal import current

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modelfile.differ import Change
     from modelfile.errors import InputError, ModelfileError
     from modelfile.health import Check
-    from modelfile.library import ModelBackup
+    from modelfile.library.history import ModelBackup
     from modelfile.pinning.check import PinCheck
     from modelfile.pinning.pin import PinChange
     from modelfile.report.formats import Report

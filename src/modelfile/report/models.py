@@ -13,7 +13,8 @@ from modelfile.names import ModelName, short_digest, shorten_digest
 from modelfile.report.terminal import Terminal, visible
 
 if TYPE_CHECKING:
-    from modelfile.library import ModelBackup, Removal
+    from modelfile.library.history import ModelBackup
+    from modelfile.library.removal import Removal
     from modelfile.recipe.model import Model
     from modelfile.stores.protocol import ListedModel, StoredModel
 

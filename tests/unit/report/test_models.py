@@ -9,7 +9,7 @@ import pytest
 from tests.support.cli import mf
 
 from modelfile.addresses import ServerAddress
-from modelfile.library import ModelBackup
+from modelfile.library.history import ModelBackup
 from modelfile.names import ModelName
 from modelfile.report.models import print_backups
 from modelfile.report.terminal import Terminal

@@ -1,0 +1,1 @@
+"""The models of a store: list, show, copy, remove, pull, roll back."""

@@ -1,0 +1,211 @@
+"""Give a name another model: immutable tags, copy and pull."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TypeAlias
+
+from modelfile.errors import RegistryUnreachable, ServerError, UsageError, WouldReplace
+from modelfile.events import Events, ignore
+from modelfile.library.lookup import find_named
+from modelfile.names import ModelName, shorten_digest
+from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
+from modelfile.stores.backups import back_up, guarded, replace_tag
+from modelfile.stores.protocol import ListedModel, Store, StoreLocation, find_listed, missing_after
+
+
+def is_immutable(name: ModelName, patterns: Iterable[str]) -> bool:
+    """Return whether a name's tag matches one of the patterns, as in shells; case is ignored, as Ollama does.
+
+    >>> from modelfile.project import DEFAULT_IMMUTABLE
+    >>> tags = ("v1", "V1.2", "1.2.3", "vision", "latest", "8b", "1.5b")
+    >>> [tag for tag in tags if is_immutable(ModelName(model="bot", tag=tag), DEFAULT_IMMUTABLE)]
+    ['v1', 'V1.2', '1.2.3', '1.5b']
+    """
+    return any(fnmatchcase(name.tag.lower(), pattern.lower()) for pattern in patterns)
+
+
+def would_replace(
+    name: ModelName, location: StoreLocation, current: str, new: str, *, immutable: bool = True
+) -> WouldReplace:
+    """Return the error for a tag that has another model.
+
+    Args:
+        name: The tag.
+        location: The location of its store.
+        current: Fingerprint of the model that it has, or its digest.
+        new: Fingerprint of the model that would replace it, or its digest.
+        immutable: Whether the tag is immutable.
+    """
+    has = "is an immutable tag and has" if immutable else "already has"
+    message = f"{name} on {location} {has} another model: {shorten_digest(current)}, not {shorten_digest(new)}"
+    return WouldReplace(message, hint="use a new tag, or pass --replace to replace the model")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """The result of `copy`."""
+
+    source: ModelName
+    destination: ModelName
+    digest: str
+    copied: bool
+    """True if anything was copied; false if the destination was already the same model."""
+    backup: ModelName | None
+    """The alias of the model that was replaced."""
+
+
+def copy(source: str, destination: str, store: Store, *, replace: bool = False, keep: int = DEFAULT_KEEP) -> Copied:
+    """Copy a model to another name; this takes no disk space.
+
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> store = MemoryStore.with_models("llama3.2:3b")
+    >>> modelfile.copy("llama3.2:3b", "bot:v1", store).copied
+    True
+    >>> [str(model.name) for model in modelfile.list_models(store)]
+    ['bot:v1', 'llama3.2:3b']
+
+    Args:
+        source: The name of the model, or the start of its digest.
+        destination: The other name, with a tag.
+        store: The store.
+        replace: Whether to replace another model of that name, after backing it up; the tag need not be immutable.
+        keep: The number of backups that a tag may have; 0: none, and the replaced model is lost.
+
+    Raises:
+        UsageError: A name is invalid, or the destination has no tag.
+        WouldReplace: The destination has another model.
+        NotFound: The store has no such source.
+        ServerError: The store cannot copy it.
+        VerificationError: The copy differs from the source.
+    """
+    new = ModelName.parse(destination)
+    if not new.tagged:
+        hint = f"write {destination}:v1, or {destination}:latest if that is intended"
+        raise UsageError(f"`{destination}` has no tag", hint=hint)
+    listed = store.list()
+    model, existing, backup = find_named(source, listed, store), find_listed(new, listed), None
+    if existing and existing.digest == model.digest:
+        return Copied(source=model.name, destination=existing.name, digest=model.digest, copied=False, backup=None)
+    if existing:
+        if not replace:
+            reject_other_model(existing, model, store, immutable=False)
+        backup = back_up(existing.name, store, keep)
+    name = replace_tag(model.name, new, store)[0].name
+    return Copied(source=model.name, destination=name, digest=model.digest, copied=True, backup=backup)
+
+
+def reject_other_model(current: ListedModel, new: ListedModel, store: Store, *, immutable: bool) -> None:
+    """Raise an error if a model differs from the one that it would replace.
+
+    Raises:
+        WouldReplace: It does.
+        ServerError: The store cannot answer.
+    """
+    if error := _replacement(current, new, store, immutable=immutable):
+        raise error
+
+
+def _replacement(
+    current: ListedModel, new: ListedModel, store: Store, *, immutable: bool, name: ModelName | None = None
+) -> WouldReplace | None:
+    """Return the error for a model that would replace a different one of a tag; None if both have one fingerprint."""
+    if current.digest == new.digest:
+        return None
+    known, made = fingerprint_of(current.name, store), fingerprint_of(new.name, store)
+    if known and known == made:
+        return None
+    both = (known, made) if known and made else (current.digest, new.digest)
+    return would_replace(name or current.name, store.location, *both, immutable=immutable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """The result of `pull`."""
+
+    name: ModelName
+    digest: str
+    previous: str | None
+    """The digest before the pull; None if the model is new."""
+    backup: ModelName | None = None
+    """The alias of the model that was replaced, if the tag is immutable."""
+
+
+Approve: TypeAlias = Callable[[WouldReplace], bool]
+"""Is given the error for a tag that has another model; returns whether to replace that model."""
+
+
+def pull(
+    name: str,
+    store: Store,
+    events: Events = ignore,
+    *,
+    immutable: Iterable[str] = DEFAULT_IMMUTABLE,
+    approve: Approve = lambda _: False,
+    keep: int = DEFAULT_KEEP,
+) -> Pulled:
+    """Pull a model from its registry, or update it.
+
+    Only after the pull it is known whether an immutable tag has another model then; unless that is approved, the tag
+    gets its previous model back.
+
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> pulled = modelfile.pull("llama3.2:3b", MemoryStore.with_models("llama3.2:3b"))
+    >>> pulled.digest == pulled.previous  # it was up to date
+    True
+
+    Args:
+        name: The name of the model; without a tag, `latest` is intended.
+        store: The store that pulls it.
+        events: Receives progress.
+        immutable: The patterns of immutable tags.
+        approve: Asked whether to replace the model of an immutable tag; default: no.
+        keep: The number of backups that an immutable tag may have; 0: none, and the replaced model is lost.
+
+    Raises:
+        UsageError: The name is invalid.
+        WouldReplace: The tag is immutable, and its model in the registry is another one.
+        ServerError: The store cannot pull it.
+        VerificationError: The store does not have it afterwards.
+    """
+    model = ModelName.parse(name)
+    before = find_listed(model, store.list())
+    if before is None or not is_immutable(model, immutable):
+        return _pull(model, before, store, events)
+    with guarded(before, store, keep) as guard:
+        pulled = _pull(model, before, store, events)
+        now = ListedModel(name=pulled.name, digest=pulled.digest, size=0, modified=before.modified)
+        error = _replacement(
+            dataclasses.replace(before, name=guard.alias), now, store, immutable=True, name=before.name
+        )
+        if error and not approve(error):
+            raise error
+        guard.replaced = error is not None
+    return dataclasses.replace(pulled, backup=guard.alias if guard.replaced and keep else None)
+
+
+def _pull(model: ModelName, before: ListedModel | None, store: Store, events: Events) -> Pulled:
+    try:
+        store.pull(model, events)
+    except RegistryUnreachable as error:
+        raise RegistryUnreachable(f"cannot pull {model}: {error.message}", hint=error.hint) from error
+    except ServerError as error:
+        if type(error) is not ServerError:
+            raise
+        hint = error.hint or "check its name and tag, and whether the server can reach the registry"
+        raise ServerError(f"cannot pull {model}: {error.message}", hint=hint) from error
+    now = find_listed(model, store.list())
+    if now is None:
+        raise missing_after("pulled", model, store.location)
+    return Pulled(name=now.name, digest=now.digest, previous=before.digest if before else None)
+
+
+def fingerprint_of(name: ModelName, store: Store) -> str | None:
+    """Return the fingerprint of a model; None if the store cannot read it."""
+    stored = store.find(name)
+    return stored.fingerprint if stored else None

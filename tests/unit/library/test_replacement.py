@@ -1,0 +1,26 @@
+"""Names that get another model: copy and pull."""
+
+import pytest
+from tests.unit.library.conftest import V1, system
+
+from modelfile.errors import UsageError, WouldReplace
+from modelfile.library.replacement import copy, pull
+from modelfile.stores.memory import MemoryStore
+
+
+def test_a_copy_overwrites_only_if_told_and_leaves_a_backup(store: MemoryStore) -> None:
+    with pytest.raises(WouldReplace, match="bot:v1"):
+        copy("bot:v2", "bot:v1", store)
+    with pytest.raises(UsageError, match="tag"):
+        copy("bot:v2", "other", store)
+    done = copy("bot:v2", "bot:v1", store, replace=True)
+    assert done.copied
+    assert done.backup
+    assert (system(store, V1), system(store, done.backup)) == ("two", "one")
+    assert not copy("bot:v2", "bot:v1", store).copied
+
+
+def test_a_pull_reports_the_previous_digest(store: MemoryStore) -> None:
+    first = pull("base:v1", store)
+    assert first.previous is None
+    assert pull("base:v1", store).previous == first.digest
