@@ -228,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self, limit: int | None) -> bytes:
         """Read the body, sent in chunks or at once; hang up once `limit` bytes are there, or if it breaks off."""
-        body = b""
+        body = bytearray()
         chunked = "chunked" in self.headers.get("Transfer-Encoding", "")
         for piece in self._chunks() if chunked else self._piece(int(self.headers.get("Content-Length", 0))):
             body += piece
@@ -237,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
         if limit is not None:
             self._fake.requests.append(Logged(self.command, self.path, None))
             raise _HungUp
-        return body
+        return bytes(body)
 
     def _chunks(self) -> Iterator[bytes]:
         while line := self.rfile.readline():

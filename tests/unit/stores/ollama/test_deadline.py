@@ -67,7 +67,13 @@ def _fail() -> None:
     raise ConnectionRefusedError
 
 
-@pytest.mark.parametrize("run", [Deadline(10).run, lambda operation, _: Deadline(10).repeat(lambda _: operation())])
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda operation, discard: Deadline(10).run(operation, discard),
+        lambda operation, _: Deadline(10).repeat(lambda _: operation()),
+    ],
+)
 def test_results_and_errors_are_passed_on(run: Callable[..., object]) -> None:
     assert run(lambda: "192.0.2.1", print) == "192.0.2.1"
     with pytest.raises(ConnectionRefusedError):
