@@ -14,6 +14,8 @@ class TablesHook(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # as hatchling calls it
         """Write the tables."""
-        environ = {**os.environ, "PYTHONPATH": str(Path(self.root, "src"))}
+        inherited = os.environ.get("PYTHONPATH")  # pip's isolated environment, with Lark
+        path = os.pathsep.join(filter(None, (str(Path(self.root, "src")), inherited)))
+        environ = {**os.environ, "PYTHONPATH": path}
         subprocess.run([sys.executable, "-m", "modelfile.grammar"], env=environ, check=True)  # our own program
         build_data["artifacts"].append("src/modelfile/**/*.tables.json")

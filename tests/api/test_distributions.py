@@ -67,6 +67,17 @@ def test_builds_are_reproducible(sdist: Path, wheel: Path, source: Path, tmp_pat
         assert build(source, target, tmp_path / target).read_bytes() == first.read_bytes(), target
 
 
+def test_the_hook_finds_lark_where_an_isolated_build_has_it(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, isolated = tmp_path / "log", tmp_path / "isolated"  # pip names its environment in PYTHONPATH
+    isolated.mkdir()
+    (isolated / "sitecustomize.py").write_text(f"import sys\nopen({str(log)!r}, 'a').write(f'{{sys.orig_argv}}\\n')\n")
+    monkeypatch.setenv("PYTHONPATH", str(isolated))
+    build(source, "wheel", tmp_path / "wheel")
+    assert "'-m', 'modelfile.grammar'" in log.read_text()
+
+
 def test_the_sdist_holds_the_declared_sources(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         members = archive.getmembers()

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -183,3 +185,10 @@ def test_pin_and_build_agree_on_a_quantized_base(project: Path, real: str) -> No
         assert (project / "mf.lock").read_bytes() == written
     sent = json.loads(written)["modelfiles"]["small.Modelfile"]["files"]["tiny.gguf"]
     assert sent not in model(real, "bot:v1").weights
+
+
+def test_the_demo(real: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", real)
+    done = subprocess.run([sys.executable, ROOT / "examples" / "demo.py"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("[exit ") == done.stdout.count("\n$ ")
