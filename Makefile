@@ -29,7 +29,7 @@ types: $(READY)
 imports: $(READY)
 	$(BIN)/lint-imports
 
-fuzz: $(READY)  ## the property tests and campaigns for about ten minutes
+fuzz: $(READY)  ## long runs of the property tests and campaigns
 	$(BIN)/pytest -q -n auto -m "not live" --hypothesis-profile=fuzz --rounds 20 tests/laws tests/faults tests/api/test_api.py tests/unit/gotemplate tests/unit/catalog
 
 coverage: $(READY)

@@ -29,9 +29,9 @@ Opener = Callable[[], AbstractContextManager[Store]]
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in an empty folder below an empty home folder."""
-    (tmp_path / "work").mkdir()
+    (tmp_path / "models").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "models")
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_healthy_machine_has_no_warnings(fake: FakeOllama, registry: str) -> N
     bad = {name for name, check in made.items() if check.status is not Status.OK}
     assert bad == {"CVE-2025-51471", "CVE-2026-7482"}
     assert made["server"].message == f"Ollama 0.9.3 at {fake.url}"
-    assert made["store"].message.startswith("., ") or made["store"].message.startswith("~/work, ")
+    assert made["store"].message.startswith("., ") or made["store"].message.startswith("~/models, ")
     assert made["registry"].message == "127.0.0.1 answers"
     assert made["lock"].message == "no mf.lock"
     assert made["cache"].message.endswith(" with 0 files, 0.0 MB")
@@ -171,7 +171,7 @@ def test_a_project_that_cannot_be_read_is_an_error(file: str, text: str, name: s
 
 def test_a_project_is_described() -> None:
     Path("mf.toml").write_text("keep = 3\n")
-    assert checks()["configuration"].message == "~/work/mf.toml"
+    assert checks()["configuration"].message == "~/models/mf.toml"
 
 
 def test_git_that_is_missing_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

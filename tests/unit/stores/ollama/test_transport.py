@@ -58,7 +58,7 @@ def test_eight_uploads_at_once_never_share_a_connection(fake: FakeOllama, tmp_pa
 
 
 def owned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let every connection, over http.client and httpx, note whether another thread uses it meanwhile."""
+    """Let every connection, over http.client and httpx, note whether two threads use it at once."""
     users: dict[int, int] = {}
     shared: list[str] = []
 
