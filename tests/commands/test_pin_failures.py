@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.ollama import FakeOllama
-from tests.support.building import LOCAL
+from tests.support.building import LOCAL, edit
 from tests.support.cli import mf
+
+from modelfile.pinning.check import check_pins
+from modelfile.project.project import Project
 
 BROKEN = "FROM ./weights.gguf\nPARAMETER temprature 1\n"
 
@@ -89,6 +92,51 @@ def test_models_upon_a_bad_base_of_the_project_are_not_pinned(models: Path, fake
         for options in ((), ("--check",)):
             ran = mf("pin", *options, "Modelfile")
             assert ran.err.startswith("error: `base.Modelfile` is binary, not a Modelfile\nhelp: to build from weights")
+
+
+def test_a_base_without_its_weights_keeps_no_other_from_being_checked(models: Path, fake: FakeOllama) -> None:
+    (models / "base.gguf").write_bytes((models / "weights.gguf").read_bytes())
+    (models / "base.Modelfile").write_text("# The base.\nFROM ./base.gguf\n")
+    (models / "other.Modelfile").write_text(LOCAL)
+    assert mf("pin").code == 0
+    (models / "base.gguf").unlink()
+    found = (
+        "base.Modelfile:2:6: error MF207 missing-file: file not found: `./base.gguf`\n"
+        "2 | FROM ./base.gguf\n  |      ^^^^^^^^^^^\n"
+        "  = help: paths are relative to the Modelfile's folder; Ollama reads this one as a model name\n"
+    )
+    for options in ((), ("--frozen",), ("Modelfile",), ("Modelfile", "--json")):
+        ran = mf("pin", "--check", *options)
+        assert (ran.code, ran.err) == (1, found), options
+    edit(models / "other.Modelfile", "0.5", "0.6")
+    ran = mf("pin", "--check")
+    assert (ran.code, ran.out) == (1, "other.Modelfile: has changed since `mf pin`\n")
+    before = (models / "mf.lock").read_bytes()
+    ran = mf("pin")
+    assert ran.code == 1
+    assert ran.err == f"{found}error: `Modelfile` was skipped: its base `base.Modelfile` cannot be pinned\n"
+    assert ran.out.startswith("other.Modelfile: pinned weights.gguf")
+    ran = mf("pin", "Modelfile")  # not from the server, which could have another base:v1
+    assert (ran.code, ran.out, ran.err) == (1, "", found)
+    assert not any(logged.path == "/api/pull" for logged in fake.requests)
+    assert (models / "mf.lock").read_bytes() != before
+
+
+def test_an_unreadable_base_keeps_no_other_from_being_checked(models: Path) -> None:
+    (models / "other.Modelfile").write_text(LOCAL)
+    assert mf("pin").code == 0
+    (models / "base.Modelfile").write_text("GGUF\0binary")
+    edit(models / "other.Modelfile", "0.5", "0.6")
+    ran = mf("pin", "--check")
+    assert (ran.code, ran.out) == (1, "other.Modelfile: has changed since `mf pin`\n")
+    assert ran.err.startswith("error: `base.Modelfile` is binary, not a Modelfile\n")
+
+
+def test_the_library_names_the_modelfile_of_a_base_that_is_a_missing_file(models: Path) -> None:
+    assert mf("pin").code == 0
+    (models / "weights.gguf").unlink()
+    (error,) = check_pins(Project().modelfiles(), None).unread
+    assert error.message == "`base.Modelfile`: invalid model name `./weights.gguf`"
 
 
 def test_a_modelfile_outside_of_the_lock_is_named(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +18,8 @@ from modelfile.report.progress import progress
 from modelfile.report.terminal import current
 
 if TYPE_CHECKING:
-    from modelfile.pinning.check import PinCheck
+    from modelfile.diagnostics import Diagnostic
+    from modelfile.pinning.check import Check, PinCheck
     from modelfile.pinning.pin import PinChange
     from modelfile.stores.protocol import Store
 
@@ -50,11 +51,10 @@ def pin(
     if frozen and not check_only:
         raise UsageError("--frozen needs --check", hint="leave out --frozen: pinning needs a server")
     terminal = current.get()
-    targets, failures = _targets(paths or ["."])
+    targets, failures, check_target = _targets(paths or ["."])
     if check_only:
-        readable = [target for target in targets if str(target.path) not in failures]
-        check = _check(readable, host, frozen=frozen, whole=paths is None)
-        check = replace(check, unread=(*failures.values(), *check.unread))
+        needs_store = not frozen and any(target.lock for target in targets if str(target.path) not in failures)
+        check = _check(targets, host, check_target, needs_store=needs_store, whole=paths is None)
         if as_json:
             print_json(check_as_json(check, host), terminal)
         print_check(check, terminal, host=host, findings=not as_json)
@@ -62,9 +62,10 @@ def pin(
             raise typer.Exit(ExitCode.FINDINGS)
         codes = {error.exit_code for error in (*check.unread, *(base.error() for base in check.undecided))}
     else:
-        changes = _pin(targets, failures, host, pull=pull)
+        changes = _pin(targets, failures, check_target, host, pull=pull)
         print_json(pins_as_json(changes, failures), terminal) if as_json else print_pins(changes, terminal)
         print_failures(failures.values(), terminal)
+        _print_skipped(targets, failures)
         codes = {error.exit_code for error in failures.values()}
     if codes:
         raise typer.Exit(max(codes))
@@ -72,14 +73,36 @@ def pin(
         terminal.print_note("bases were not checked: --frozen asks no server")
 
 
-def _targets(paths: list[str]) -> tuple[tuple[Target, ...], dict[str, InputError]]:
-    """Return the Modelfiles, and the errors of those that cannot be read or have errors by their paths."""
+def _targets(paths: list[str]) -> tuple[tuple[Target, ...], dict[str, InputError], Check]:
+    """Return the Modelfiles, the errors of those that cannot be read or have errors by their paths, and their check.
+
+    The check also lints bases that are not among the Modelfiles, of which only the errors are printed.
+    """
+    from modelfile.diagnostics import Severity
     from modelfile.linter.api import reject_errors
     from modelfile.linter.settings import resolve_settings
 
     project = load_project()
     settings = resolve_settings(project)
     targets = project.modelfiles(paths)
+    named = {project.real_path(target.path) for target in targets}
+    checked: dict[Path, InputError | None] = {}
+
+    def print_found(target: Target, found: tuple[Diagnostic, ...]) -> None:
+        is_named = project.real_path(target.path) in named
+        print_for_build(target, tuple(item for item in found if is_named or item.severity is Severity.ERROR))
+
+    def check(target: Target) -> None:
+        path = project.real_path(target.path)
+        if path not in checked:
+            checked[path] = None
+            try:
+                reject_errors(target, settings, print_found)
+            except InputError as error:
+                checked[path] = error
+        if found := checked[path]:
+            raise found
+
     failures: dict[str, InputError] = {}
     for target in targets:
         if target.is_stdin:
@@ -87,23 +110,19 @@ def _targets(paths: list[str]) -> tuple[tuple[Target, ...], dict[str, InputError
         if target.lock:
             _ = target.lock.newer  # a damaged lock is an error of all of them
         try:
-            reject_errors(target, settings, print_for_build)
+            check(target)
         except InputError as error:
             failures[str(target.path)] = error
-    return targets, failures
+    return targets, failures, check
 
 
 def _pin(
-    targets: Sequence[Target], failures: dict[str, InputError], host: str | None, *, pull: bool
+    targets: Sequence[Target], failures: dict[str, InputError], check: Check, host: str | None, *, pull: bool
 ) -> tuple[PinChange, ...]:
     from modelfile.pinning.pin import pin as pin_all
 
     def on_failure(target: Target, error: InputError) -> None:
         failures[str(target.path)] = error
-
-    def check(target: Target) -> None:
-        if error := failures.get(str(target.path)):
-            raise error
 
     if len(failures) == len(targets):
         return ()
@@ -111,10 +130,18 @@ def _pin(
         return pin_all(targets, store, pull=pull, check=check, on_failure=on_failure, events=events)
 
 
-def _check(targets: Sequence[Target], host: str | None, *, frozen: bool, whole: bool) -> PinCheck:
+def _print_skipped(targets: Sequence[Target], failures: Mapping[str, InputError]) -> None:
+    """Name the Modelfiles that have no error of their own, but that of their base."""
+    for target in targets:
+        error, base = failures.get(str(target.path)), target.project.base_of(target)
+        cause = failures.get(str(base.path)) if base else None
+        if base and error and cause and error.message == cause.message:
+            current.get().print_error(f"`{target.path}` was skipped: its base `{base.path}` cannot be pinned", None)
+
+
+def _check(targets: Sequence[Target], host: str | None, check: Check, *, needs_store: bool, whole: bool) -> PinCheck:
     from modelfile.pinning.check import check_pins
 
-    locked = any(target.lock for target in targets)
-    opened: AbstractContextManager[Store | None] = open_store(host) if locked and not frozen else nullcontext()
+    opened: AbstractContextManager[Store | None] = open_store(host) if needs_store else nullcontext()
     with opened as store, progress("checking", current.get()) as events:
-        return check_pins(targets, store, whole=whole, events=events)
+        return check_pins(targets, store, whole=whole, check=check, events=events)

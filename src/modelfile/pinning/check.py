@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
+from typing import TypeAlias
 
 from modelfile.catalog.versions import release
-from modelfile.errors import InputError, NotFound
+from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.events import Events, ignore
 from modelfile.lockfile.drift import Drift, Reason, base_drift, describe_change, file_drift
 from modelfile.lockfile.file import LockFile
@@ -18,6 +20,9 @@ from modelfile.names import ModelName
 from modelfile.project.target import Target
 from modelfile.recipe.model import fingerprint
 from modelfile.stores.protocol import Store, StoreLocation
+
+Check: TypeAlias = Callable[[Target], object]
+"""Is given each target first, and raises an InputError if it cannot be pinned or checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +60,12 @@ class PinCheck:
 
 
 def check_pins(
-    targets: Sequence[Target], store: Store | None, *, whole: bool = False, events: Events = ignore
+    targets: Sequence[Target],
+    store: Store | None,
+    *,
+    whole: bool = False,
+    check: Check = lambda _: None,
+    events: Events = ignore,
 ) -> PinCheck:
     r"""Compare Modelfiles, their files and their bases with the lock; nothing is written.
 
@@ -72,6 +82,7 @@ def check_pins(
         targets: The Modelfiles; those without a lock are stale.
         store: The store of the bases; None: do not check them.
         whole: Whether these are all Modelfiles of the project, so that entries of missing ones are reported.
+        check: Called with each target and each base of the project first; raises an InputError if it cannot be checked.
         events: Receives progress.
 
     Raises:
@@ -85,6 +96,7 @@ def check_pins(
         _ = lock.lock  # a damaged lock is an error of all of them
         for target in _with_bases(group, lock):
             try:
+                check(target)
                 drifts += stale_reasons(target, lock, events)
                 checked = _store_drift(target, store) if store and target in group else None
             except InputError as error:
@@ -161,6 +173,18 @@ def project_base(target: Target) -> Target | None:
     return maker if maker.key and lock is target.project.lock_to_write(target.folder) else None
 
 
+def base_name(target: Target, written: str) -> ModelName:
+    """Return the name of the base of a Modelfile.
+
+    Raises:
+        InputError: FROM has an invalid name, such as that of a missing file.
+    """
+    try:
+        return ModelName.parse(written)
+    except UsageError as error:
+        raise InputError(f"`{target.path}`: {error.message}", hint=error.hint) from error
+
+
 def _is_in_cycle(target: Target) -> bool:
     """Return whether a Modelfile is, by way of others, FROM what is built of it; one base is then the server's."""
     seen: set[str] = set()
@@ -177,9 +201,11 @@ def _with_bases(targets: Sequence[Target], lock: LockFile) -> list[Target]:
     for target in (found := [*targets]):
         entry = lock.lock.modelfiles.get(target.key)
         pinned = lock.path.parent / entry.base.modelfile if entry and entry.base and entry.base.modelfile else None
-        makers = (Target(target.project, pinned) if pinned and not is_gone(pinned) else None, project_base(target))
+        makers = [Target(target.project, pinned)] if pinned and not is_gone(pinned) else []
+        with contextlib.suppress(InputError):  # the base cannot be read, which is reported of the target
+            makers += filter(None, [project_base(target)])
         for maker in makers:
-            if maker and maker.key not in known:
+            if maker.key not in known:
                 known[maker.key] = maker
                 found.append(maker)
     return found
@@ -201,7 +227,7 @@ def changed_files(
     files, quantizations = target.portable_digests(version, events), target.project.quantizations(target)
     yield from file_drift(target.key, entry, target.text_digest, files, quantizations)
     written = target.recipe(version).base or None
-    expected = (written, ModelName.parse(written).full) if written else None
+    expected = (written, base_name(target, written).full) if written else None
     if entry.text == target.text_digest and expected != (entry.base and (entry.base.written, entry.base.name)):
         pinned = entry.base.name if entry.base else None
         message = f"its base {written} is not the one in the lock" if written else "has no base, but one in the lock"

@@ -12,8 +12,8 @@ from modelfile.errors import InputError
 from modelfile.events import Events, ignore
 from modelfile.lockfile.file import LockFile
 from modelfile.lockfile.lock import Lock, Pin
-from modelfile.pinning.check import group_by_lock, is_gone
-from modelfile.pinning.pinner import Check, Pinner
+from modelfile.pinning.check import Check, group_by_lock, is_gone
+from modelfile.pinning.pinner import Pinner
 from modelfile.project.target import Target
 from modelfile.stores.protocol import Store
 
@@ -72,7 +72,7 @@ def pin(
         targets: The Modelfiles.
         store: The store to ask for bases; it also makes models of local weights, to see what it makes of them.
         pull: Whether to pull a base that the store does not have.
-        check: Called with each target first; raises an InputError if it cannot be pinned.
+        check: Called with each target and each base of the project first; raises an InputError if it cannot be pinned.
         on_failure: Called with each Modelfile that cannot be pinned because of its files or those of its base, whose
             entry then stays as it is; raises the error by default, and then nothing is pinned.
         events: Receives progress.

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TypeAlias
 
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, ModelfileError, NotFound, VerificationError
@@ -16,16 +15,13 @@ from modelfile.lockfile.drift import describe_change, quantized
 from modelfile.lockfile.lock import Base, Pin
 from modelfile.locks import name_lock
 from modelfile.names import ModelName
-from modelfile.pinning.check import changed_files, is_utf_8, key_of, project_base
+from modelfile.pinning.check import Check, base_name, changed_files, is_utf_8, key_of, project_base
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.protocol import Store, missing_after
 from modelfile.stores.staging import staging_name
 from modelfile.stores.uploads import pull_base, upload_all
-
-Check: TypeAlias = Callable[[Target], object]
-"""Is given each target first, and raises an InputError if it cannot be pinned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +77,8 @@ class Pinner:
             store: The store to ask for bases.
             events: Receives progress.
             pull: Whether to pull a base that the store does not have.
-            check: Called with each target first; raises an InputError if it cannot be pinned.
+            check: Called with each target and each base of the project first; raises an InputError if it cannot be
+                pinned.
         """
         self._targets = {target.key: target for target in targets}
         self._pins = pins
@@ -123,7 +120,10 @@ class Pinner:
             now = self.pin(self._targets[maker.key])
             return _ProjectBase(now, quantized=bool(maker.quantize)) if now else None
         entry = self._entry_of(maker)
-        if entry is None or any(changed_files(maker, entry, self._events)):
+        if entry is None:
+            return None
+        self._check(maker)
+        if any(changed_files(maker, entry, self._events)):
             return None
         now = self.pin(maker)
         same = now and now.pin.fingerprint == entry.fingerprint
@@ -148,7 +148,7 @@ class Pinner:
         return PinnedTarget(target=target, pin=self._entry(target, recorded, model), model=model)
 
     def _upon_store(self, target: Target, written: str, previous: Pin | None, kept: Pin | None) -> PinnedTarget:
-        recorded, found = self._find_base(written)
+        recorded, found = self._find_base(base_name(target, written), written)
         if previous and previous.base and replace(recorded, digest=previous.base.digest) == previous.base:
             recorded = previous.base
         model = partial(self._apply, target, lambda: found)
@@ -200,8 +200,8 @@ class Pinner:
             raise VerificationError(describe_change(what, str(recorded.fingerprint), made), hint=hint)
         return model
 
-    def _find_base(self, written: str) -> tuple[Base, Model]:
-        name, store = ModelName.parse(written), self._store
+    def _find_base(self, name: ModelName, written: str) -> tuple[Base, Model]:
+        store = self._store
         found = store.find(name)
         if found is None and self._pull:
             pull_base(name, store, self._events)
