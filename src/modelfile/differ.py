@@ -30,6 +30,8 @@ class Aspect(StrEnum):
     RENDERER = "renderer"
     PARSER = "parser"
     REQUIRES = "requires"
+    FINGERPRINT = "fingerprint"
+    """Of the whole model, where it is known to differ, but not in which part."""
 
 
 TEXTS = frozenset({Aspect.TEMPLATE, Aspect.SYSTEM, Aspect.MESSAGES, Aspect.LICENSE})

@@ -4,31 +4,50 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modelfile.builder.forecast import expected_model
-from modelfile.differ import Change, compare_models, compare_recipes
+from modelfile.builder.constraints import constraints
+from modelfile.builder.forecast import expected_model, is_opaque, predict, undecided
+from modelfile.builder.snapshot import recall_observation
+from modelfile.catalog.versions import release
+from modelfile.differ import Aspect, Change, compare_models, compare_recipes
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.library.lookup import show
 from modelfile.names import ModelName, digest_start
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model
+from modelfile.recipe.recipe import Recipe
 from modelfile.stores.backups import is_internal
-from modelfile.stores.protocol import ListedModel, Store, find_listed
+from modelfile.stores.protocol import ListedModel, Store, StoredModel, find_listed
 
 
-def diff(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Expected:
+    """The model that a build of a Modelfile would create."""
+
+    model: Model
+    fingerprint: str | None = None
+    """The fingerprint in the lock, if a part of the model is undecided."""
+    undecided: tuple[str, ...] = ()
+    """Parts that only the server knows, taken from the model that it is compared with."""
+
+
+def diff(  # noqa: PLR0913  # each is a choice of its own
     a: str,
     b: str,
     project: Project,
     store: Store,
     check: Callable[[Target], object] = lambda _: None,
     on_note: Callable[[str], object] = lambda _: None,
+    *,
+    on_undecided: Callable[[Target, tuple[str, ...]], object] = lambda *_: None,
 ) -> tuple[Change, ...]:
     r"""Return the changes between two models, by meaning.
 
-    Two Modelfiles are compared as written, without the store.
+    Two Modelfiles are compared as written, without the store. What a server adds to the local weights of a Modelfile is
+    known to the cache after a build; otherwise the lock says whether it is the same, or it is not compared.
 
     >>> from pathlib import Path
     >>> import modelfile
@@ -45,6 +64,7 @@ def diff(
         store: The store of the models.
         check: Called with each Modelfile; raises an error if it cannot be used.
         on_note: Receives a note if a tag belongs to a model that the project does not know.
+        on_undecided: Receives a Modelfile, and the parts that are not compared, as titles of changes.
 
     Raises:
         InputError: A Modelfile does not exist or is rejected.
@@ -57,11 +77,17 @@ def diff(
     if old and new:
         return compare_recipes(old.recipe(), new.recipe(), {**old.digests(), **new.digests()})
     found = find_models([text for text, side in ((a, old), (b, new)) if side is None], project, store, on_note)
-    if old:
-        model = _stored(b, found, project, store)
-        return compare_models(_expected(old, model, store), model)
-    model = _stored(a, found, project, store)
-    return compare_models(model, _expected(new, model, store) if new else _stored(b, found, project, store))
+    models = [None if side else _stored(text, found, project, store) for text, side in ((a, old), (b, new))]
+    if not (target := old or new):
+        return compare_models(*(stored.model for stored in models if stored))
+    (other,) = filter(None, models)
+    expected = _expected(target, other, store)
+    if expected.undecided:
+        on_undecided(target, expected.undecided)
+    changes = compare_models(expected.model, other.model)
+    if not changes and expected.fingerprint:
+        changes = (Change(aspect=Aspect.FINGERPRINT, old=expected.fingerprint, new=other.fingerprint),)
+    return changes if old else tuple(replace(change, old=change.new, new=change.old) for change in changes)
 
 
 def _target(text: str, project: Project) -> Target | None:
@@ -75,9 +101,9 @@ def _target(text: str, project: Project) -> Target | None:
     return None
 
 
-def _expected(target: Target, other: Model, store: Store) -> Model:
-    """Return the model that a build would create now; parts that only the store knows are taken from `other`."""
-    recipe, base = target.recipe(), None
+def _expected(target: Target, other: StoredModel, store: Store) -> _Expected:
+    version = release(store.ollama)
+    recipe, digests, base = target.recipe(version), target.digests(version), None
     if recipe.base:
         name = ModelName.parse(recipe.base)
         base = store.find(name)
@@ -85,15 +111,29 @@ def _expected(target: Target, other: Model, store: Store) -> Model:
             hint = f"run `mf pull {name}`; two Modelfiles can be compared without a server"
             raise NotFound(f"base {name} of `{target.path}` not found on {store.location}", hint=hint)
     base_model = base.model if base else None
-    return expected_model(recipe, target.digests(), base=base_model, created=other, version=store.ollama)
+    observed = recall_observation(recipe, digests, base, store) if is_opaque(recipe) else None
+    if known := predict(recipe, digests, base_model, observed):
+        return _Expected(model=known)
+    locked = _locked_fingerprint(target, recipe, store)
+    if locked == other.fingerprint:
+        return _Expected(model=other.model)
+    expected = expected_model(recipe, digests, base=base_model, created=other.model, version=store.ollama)
+    parts = undecided(recipe, digests, created=other.model, version=store.ollama)
+    return _Expected(model=expected, fingerprint=locked if parts else None, undecided=parts)
 
 
-def _stored(text: str, found: Mapping[str, ModelName], project: Project, store: Store) -> Model:
+def _locked_fingerprint(target: Target, recipe: Recipe, store: Store) -> str | None:
+    with contextlib.suppress(InputError):  # a damaged lock decides nothing
+        return constraints(target, recipe).locked_fingerprint(store.ollama)
+    return None
+
+
+def _stored(text: str, found: Mapping[str, ModelName], project: Project, store: Store) -> StoredModel:
     if text in found:
-        return show(str(found[text]), store).model
+        return show(str(found[text]), store)
     if digest_start(text):
         with contextlib.suppress(NotFound):
-            return show(text, store).model
+            return show(text, store)
     raise _missing(text, project, store)
 
 

@@ -143,6 +143,22 @@ def test_a_build_that_fails_says_why_and_the_next_one_succeeds(
     held.goes_on()
 
 
+def test_a_parameter_that_was_not_asked_for_is_a_failure(
+    held: Project, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = fake.store.create
+    with monkeypatch.context() as patched:
+        added = {"top_k": 1, "stop": ["<e>"]}  # weights may bring a stop
+        patched.setattr(
+            fake.store, "create", lambda asked: create({**asked, "parameters": {**asked["parameters"], **added}})
+        )
+        failed = held.build()
+    assert (failed.code, failed.out) == (3, ""), failed
+    assert re.findall(r"^  parameter.*", failed.err, re.MULTILINE) == ["  parameter top_k: expected none, created 1"]
+    held.is_as_before()
+    held.goes_on()
+
+
 @pytest.mark.parametrize("where", ["", "/api/tags", "HEAD /api/blobs", "/api/show", "/api/create", "/api/copy"])
 def test_a_first_build_that_fails(new: Project, fake: FakeOllama, where: str) -> None:
     fake.fault(where, Status(500, BOOM), times=ALWAYS)

@@ -26,7 +26,7 @@ from modelfile.builder.plan import (
     plan,
 )
 from modelfile.builder.scheduler import GRACE
-from modelfile.builder.snapshot import Snapshot, manifest_key, observation_key, recall_model, remember_model
+from modelfile.builder.snapshot import Snapshot, manifest_key, observation_key, recall_observation, remember_model
 from modelfile.catalog.versions import release
 from modelfile.errors import ModelfileError, NotFound, VerificationError
 from modelfile.events import Events, Progress, ignore
@@ -36,7 +36,7 @@ from modelfile.names import ModelName
 from modelfile.recipe.model import fingerprint
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.backups import back_up, replace_tag
-from modelfile.stores.protocol import ListedModel, Store, StoredModel, StoreLocation, missing_after
+from modelfile.stores.protocol import ListedModel, Store, StoredModel, missing_after
 from modelfile.stores.staging import STALE_AGE_AFTER_WAIT, earlier_builds, staging_name, stale_staging
 from modelfile.stores.uploads import pull_base, upload_all
 from modelfile.weights.checks import check_weights
@@ -138,9 +138,7 @@ def prepare(request: BuildRequest, store: Store, snapshot: Snapshot) -> Plan:
         base = _pending_base(request.base)
     else:
         base = snapshot.find(ModelName.parse(recipe.base)) if recipe.base else None
-    observed = None
-    if is_opaque(recipe) and (known := recall_model(_observation_key(recipe, digests, base, store.location, version))):
-        observed = known[0]
+    observed = recall_observation(recipe, digests, base, store) if is_opaque(recipe) else None
     state = StoreState(
         location=store.location,
         version=version,
@@ -173,12 +171,6 @@ def prepare(request: BuildRequest, store: Store, snapshot: Snapshot) -> Plan:
 
 def _pending_base(base: Plan) -> StoredModel | None:
     return StoredModel(name=base.name, digest="", model=base.expected) if base.expected else None
-
-
-def _observation_key(
-    recipe: Recipe, digests: Mapping[Path, str], base: StoredModel | None, location: StoreLocation, version: str
-) -> str:
-    return observation_key(location, version, recipe, digests, base.fingerprint if base else None)
 
 
 def build(
@@ -352,7 +344,8 @@ def _verify_created(request: BuildRequest, planned: Plan, created: StoredModel |
         check_pin(str(request.name), request.needed, created.fingerprint)
     remember_model(manifest_key(store.location, planned.version, created.digest), created.model, created.fingerprint)
     if is_opaque(recipe):
-        key = _observation_key(recipe, digests, planned.base, store.location, planned.version)
+        base = planned.base.fingerprint if planned.base else None
+        key = observation_key(store.location, planned.version, recipe, digests, base)
         observed = observe(created.model, recipe)
         remember_model(key, observed, fingerprint(observed))
     return created

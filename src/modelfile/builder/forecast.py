@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from modelfile.catalog.behaviors import REWRITES_GGUF
-from modelfile.catalog.versions import release
+from modelfile.catalog.behaviors import PARAMETERS_OF_WEIGHTS, REWRITES_GGUF, SETS_RENDERERS
+from modelfile.catalog.versions import NEWEST, Version, release
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe
 
@@ -81,17 +81,61 @@ def expected_model(
 def _inherited(created: Model, recipe: Recipe, digests: Mapping[Path, str], version: str) -> Model:
     """Return what a model has from its local weights.
 
-    Ollama adds the template and the parameters that it knows for a GGUF. It also decides what it converts safetensors
-    to and, from 0.30 on, a GGUF. Everything else must be what was sent.
+    Ollama adds the template and the `stop` that it knows for a GGUF and, from 0.20 on, a renderer and a parser. It also
+    decides what it converts safetensors to and, from 0.30 on, a GGUF. Everything else must be what was sent.
     """
     sent = tuple(dict.fromkeys(digests[path] for path in recipe.files))
-    known = release(version)
-    converted = any(path.suffix != ".gguf" for path in recipe.files)
-    rewritten = known is None or known >= REWRITES_GGUF
+    sets_renderers = _may(SETS_RENDERERS, version)
     return Model(
-        weights=created.weights if converted or rewritten or {*created.weights} == {*sent} else sent,
+        weights=created.weights if _rewrites(recipe, version) or {*created.weights} == {*sent} else sent,
         template=created.template,
-        parameters=created.parameters,
-        renderer=created.renderer,
-        parser=created.parser,
+        parameters={
+            name: value
+            for name, value in created.parameters.items()
+            if name in PARAMETERS_OF_WEIGHTS or not _is_known(version)
+        },
+        renderer=created.renderer if sets_renderers else "",
+        parser=created.parser if sets_renderers else "",
     )
+
+
+def undecided(recipe: Recipe, digests: Mapping[Path, str], *, created: Model, version: str) -> tuple[str, ...]:
+    """Return the parts of a model that `expected_model` has to take from a created one, as titles of changes.
+
+    Args:
+        recipe: The recipe.
+        digests: `sha256:…` of every local file.
+        created: The model that they are taken from.
+        version: The server's version.
+    """
+    parts = {
+        "weights": (bool(recipe.quantize) or (bool(recipe.files) and _rewrites(recipe, version)))
+        and {*created.weights} != {digests[path] for path in recipe.files},
+        "adapter": bool(recipe.adapters) and _converts_adapters(recipe),
+        "draft": bool(recipe.drafts) and _converts_adapters(recipe),
+    }
+    if not recipe.base:
+        renderers = _may(SETS_RENDERERS, version)
+        stops = [f"parameter {name}" for name in sorted(PARAMETERS_OF_WEIGHTS - recipe.parameters.keys())]
+        parts |= dict.fromkeys(stops if _is_known(version) else ["parameters"], True)
+        parts |= {
+            "template": not recipe.template,
+            "renderer": renderers and not recipe.renderer,
+            "parser": renderers and not recipe.parser,
+        }
+    return tuple(title for title, is_undecided in parts.items() if is_undecided)
+
+
+def _rewrites(recipe: Recipe, version: str) -> bool:
+    return _may(REWRITES_GGUF, version) or any(path.suffix != ".gguf" for path in recipe.files)
+
+
+def _may(since: Version, version: str) -> bool:
+    """Return whether a server may do what Ollama does since a release; one of an unknown version may."""
+    known = release(version)
+    return known is None or known >= since
+
+
+def _is_known(version: str) -> bool:
+    known = release(version)
+    return known is not None and known <= NEWEST

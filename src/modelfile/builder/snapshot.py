@@ -83,6 +83,15 @@ def observation_key(
     return _key({"place": str(location), "version": version, "files": files, "says": says, "base": base})
 
 
+def recall_observation(
+    recipe: Recipe, digests: Mapping[Path, str], base: StoredModel | None, store: Store
+) -> Model | None:
+    """Return what a server created from the files of a recipe in an earlier build from this machine, or None."""
+    fingerprint = base.fingerprint if base else None
+    known = recall_model(observation_key(store.location, store.ollama, recipe, digests, fingerprint))
+    return known[0] if known else None
+
+
 def recall_model(key: str) -> tuple[Model, str] | None:
     """Return the model in the cache under a key, and its fingerprint, or None."""
     try:

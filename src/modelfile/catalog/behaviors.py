@@ -27,5 +27,12 @@ DETECTS_PROJECTORS: Final = Version(0, 30, 10)
 
 Source: v0.30.10 server/create.go.
 """
+SETS_RENDERERS: Final = Version(0, 20, 0)
+"""The first release whose server gives weights of some architectures a renderer and a parser (server/create.go)."""
+PARAMETERS_OF_WEIGHTS: Final = frozenset({"stop"})
+"""Parameters that a server adds to local weights: those of a detected template, or of the architecture.
+
+Source: template/template.go, whose struct of parameters has only `Stop`, and server/create.go; v0.9.3 to v0.33.0-rc2.
+"""
 CONVERTS_NO_SAFETENSORS: Final = Version(0, 34, 1)
 """The first release whose server no longer converts safetensors (ollama/ollama#14969: issue tracker, not source)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from modelfile.errors import ExitCode
 from modelfile.report.differences import print_changes
 from modelfile.report.json_output import changes_as_json, print_json
 from modelfile.report.terminal import current
+
+if TYPE_CHECKING:
+    from modelfile.project.target import Target
 
 
 def diff(
@@ -26,13 +29,28 @@ def diff(
     that the Modelfile here builds: as mf.toml lists it, as it was last built here, or as its folder is called; or else
     one of the only model on the server that has it.
 
-    With --json: {"a", "b", "same", "changes": [{"aspect", "name", "old", "new"}, ...]}.
+    What the server adds to local weights is compared if a build from here or mf.lock has recorded it; otherwise a note
+    names the parts that are not compared.
+
+    With --json: {"a", "b", "same", "changes": [{"aspect", "name", "old", "new"}, ...], "undecided"}; undecided lists
+    the parts that are not compared, and same is null if no other part differs.
     """
     from modelfile.linter.api import reject_errors
     from modelfile.linter.settings import resolve_settings
     from modelfile.sides import diff as compare
 
-    project = load_project()
+    project, terminal, undecided = load_project(), current.get(), list[str]()
+
+    def note_undecided(target: Target, parts: tuple[str, ...]) -> None:
+        undecided.extend(parts)
+        if not as_json:
+            *others, last = parts
+            named = f"{', '.join(others)} and {last}" if others else last
+            terminal.print_note(
+                f"not compared: {named}, which the server decides for the files of `{target.path}`; "
+                "they are known once it is built from here"
+            )
+
     settings = resolve_settings(project)
     with open_store(host) as store:
         changes = compare(
@@ -41,11 +59,14 @@ def diff(
             project,
             store,
             lambda target: reject_errors(target, settings, print_for_build),
-            current.get().print_note,
+            terminal.print_note,
+            on_undecided=note_undecided,
         )
     if as_json:
-        print_json({"a": a, "b": b, "same": not changes, "changes": changes_as_json(changes)}, current.get())
+        same = None if undecided and not changes else not changes
+        answer = {"a": a, "b": b, "same": same, "changes": changes_as_json(changes), "undecided": undecided}
+        print_json(answer, terminal)
     else:
-        print_changes(changes, current.get())
+        print_changes(changes, terminal)
     if changes:
         raise typer.Exit(ExitCode.FINDINGS)

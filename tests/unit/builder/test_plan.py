@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from modelfile.builder.constraints import PinConstraints
-from modelfile.builder.forecast import is_opaque, observe, predict
+from modelfile.builder.forecast import expected_model, is_opaque, observe, predict, undecided
 from modelfile.builder.plan import (
     Backup,
     Create,
@@ -204,3 +205,48 @@ def test_converted_adapters_are_the_servers_affair() -> None:
 )
 def test_releases(text: str, version: Version | None) -> None:
     assert release(text) == version
+
+
+BROUGHT = Model(
+    weights=("sha256:made",),
+    template="t",
+    parameters={"stop": ("<e>",), "top_k": 1, "temperature": 0.9},
+    renderer="r",
+    parser="p",
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "brought", "parts"),
+    [
+        ("0.9.3", {"weights": (DIGEST,)}, "parameter stop, template"),
+        (
+            "0.20.0",
+            {"weights": (DIGEST,), "renderer": "r", "parser": "p"},
+            "parameter stop, template, renderer, parser",
+        ),
+        ("0.30.0", {"renderer": "r", "parser": "p"}, "weights, parameter stop, template, renderer, parser"),
+        (
+            "0.99.0",
+            {"renderer": "r", "parser": "p", "parameters": {**BROUGHT.parameters, "temperature": 0.5}},
+            "weights, parameters, template, renderer, parser",
+        ),
+    ],
+)
+def test_only_what_weights_can_bring_is_taken_from_a_created_model(
+    version: str, brought: dict[str, Any], parts: str
+) -> None:
+    digests = {WEIGHTS: DIGEST}
+    made = expected_model(LOCAL, digests, base=None, created=BROUGHT, version=version)
+    known = {"weights": BROUGHT.weights, "parameters": {"stop": ("<e>",), "temperature": 0.5}}
+    assert made == Model(template="t", **{**known, **brought})
+    assert ", ".join(undecided(LOCAL, digests, created=BROUGHT, version=version)) == parts
+
+
+def test_a_recipe_decides_what_it_says() -> None:
+    says = replace(LOCAL, template="x", renderer="x", parser="x", parameters={"stop": ("x",)})
+    made = replace(BROUGHT, weights=(DIGEST,))
+    assert undecided(says, {WEIGHTS: DIGEST}, created=made, version="0.30.0") == ()
+    assert undecided(UPON, {}, created=BROUGHT, version="0.30.0") == ()
+    quantized = replace(UPON, quantize="q8_0", adapters=(Path("a"),))
+    assert undecided(quantized, {}, created=BROUGHT, version="0.9.3") == ("weights", "adapter")
