@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,7 @@ from modelfile.syntax.nodes import (
     WORDS,
     Comment,
     Incomplete,
+    Instruction,
     Message,
     Node,
     Parameter,
@@ -31,7 +33,8 @@ _UNCLOSABLE: Final = "\x01"
 _TRIPLE_START: Final = re.compile(r'"\0*+"\0*+"')
 _TRIPLE_END: Final = re.compile(r'"\0*+"\0*+"[ \t\0]*+(?![^\r\n])')
 _DOUBLE_END: Final = re.compile(r'"[ \t\0]*+(?![^\r\n])')
-_FIRST_WORD: Final = re.compile(r"[A-Za-z0-9_]+|[^ \t\r\n]")
+_LINE: Final = re.compile(r"([A-Za-z0-9_]++|[^ \t\r\n])(?:[^\r\n]*[^ \t\r\n])?")
+"""A line without the whitespace around it, and its first word."""
 
 
 @cache
@@ -43,7 +46,7 @@ def parse_nodes(text: str) -> tuple[Node, ...]:
     """Parse a text into nodes, in the order of the text. Never fails: text that Ollama rejects becomes a node too."""
     masked = mask(text)
     tree = _grammar().parse(_mark_unclosable(masked))
-    return tuple(map(_Builder(text, masked).node, tree.children))  # type: ignore[arg-type]  # only rules there
+    return tuple(_Builder(text, masked).nodes(tree.children))  # type: ignore[arg-type]  # only rules there
 
 
 def _mark_unclosable(text: str) -> str:
@@ -63,48 +66,55 @@ class _Builder:
         self._original = original
         self._masked = masked
 
-    def node(self, tree: Tree[Token]) -> Node:
-        tokens: list[Token] = tree.children  # type: ignore[assignment]  # the grammar nests one level deep
-        if tree.data == "comment":
-            return self._comment(tokens[0])
-        if tree.data == "unknown":
-            return self._unknown(tokens[0])
-        first = self._word(tokens[0])
-        if tree.data == "incomplete":
+    def nodes(self, trees: Iterable[Tree[Token]]) -> Iterator[Node]:
+        """Yield the nodes of all lines."""
+        for tree in trees:
+            tokens: list[Token] = tree.children  # type: ignore[assignment]  # the grammar nests one level deep
+            if tree.data == "comments":
+                yield from map(self._comment, self._lines(tokens[0]))
+            elif tree.data == "unknown":
+                yield from map(self._unknown, self._lines(tokens[0]))
+            else:
+                yield self._instruction(tree.data, tokens)
+
+    def _instruction(self, rule: str, tokens: list[Token]) -> Incomplete | Instruction:
+        first = self._word(tokens[0], len(tokens[0]) - len(tokens[0].lstrip(" \t\r\n")))
+        if rule == "incomplete":
             end = first.span.end
             rest = self._word(tokens[1]) if len(tokens) > 1 else Word("", Span(end, end))
             return Incomplete(keyword=first, rest=rest, span=Span(first.span.start, rest.span.end))
-        if tree.data == "instruction":
+        if rule == "instruction":
             value = self._value(tokens[1:], tokens[0])
             kind = WORDS[self._masked[first.span.start : first.span.end].lstrip(NUL).upper()]
             return kind(keyword=first, value=value, span=Span(first.span.start, value.span.end))
         head, value = self._word(tokens[1]), self._value(tokens[2:], tokens[1])
         span = Span(first.span.start, value.span.end)
-        if tree.data == "parameter":
+        if rule == "parameter":
             return Parameter(keyword=first, name=head, value=value, span=span)
         return Message(keyword=first, role=head, value=value, span=span)
 
-    def _comment(self, token: Token) -> Comment:
-        span = self._span(token, " \t")
-        return Comment(text=self._original[span.start + 1 : span.end].strip(), span=span)
+    def _lines(self, token: Token) -> Iterator[re.Match[str]]:
+        return _LINE.finditer(self._masked, token.start_pos or 0, token.end_pos or 0)
 
-    def _span(self, token: Token, whitespace: str = _WHITESPACE) -> Span:
-        """Return the span of a token without trailing whitespace and unprintable characters."""
+    def _comment(self, line: re.Match[str]) -> Comment:
+        start, end = line.span()
+        return Comment(text=self._original[start + 1 : end].strip(), span=Span(start, end))
+
+    def _span(self, token: Token, before: int = 0) -> Span:
+        """Return the span of a token without the whitespace before it, and that and unprintable characters after it."""
         start = token.start_pos or 0
-        return Span(start, start + len(token.rstrip(whitespace)))
+        return Span(start + before, start + len(token.rstrip(_WHITESPACE)))
 
-    def _word(self, token: Token) -> Word:
-        span = self._span(token)
+    def _word(self, token: Token, before: int = 0) -> Word:
+        span = self._span(token, before)
         return Word(self._original[span.start : span.end], span)
 
-    def _unknown(self, token: Token) -> Unknown:
-        span = self._span(token, " \t")
-        word = _FIRST_WORD.match(self._original, span.start)
-        split = word.end() if word else span.end
+    def _unknown(self, line: re.Match[str]) -> Unknown:
+        (start, end), split = line.span(), line.end(1)
         return Unknown(
-            word=Word(self._original[span.start : split], Span(span.start, split)),
-            rest=Word(self._original[split : span.end].strip(), Span(split, span.end)),
-            span=span,
+            word=Word(self._original[start:split], Span(start, split)),
+            rest=Word(self._original[split:end].strip(), Span(split, end)),
+            span=Span(start, end),
         )
 
     def _value(self, tokens: list[Token], before: Token) -> Value:
