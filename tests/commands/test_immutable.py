@@ -62,6 +62,8 @@ def test_a_build_replaces_a_different_model_only_if_asked_to(folder: Path, fake:
     assert digests(fake) == before
     assert mf("build", "bot:vision").code == 0
     assert fingerprint("bot:vision").startswith("mf1:2e664b311f51")
+    agreed = "  immutable    replaces the model of bot:v1.2 (--replace)\n"
+    assert agreed in mf("build", "bot:v1.2", "--dry-run", "--replace").out
     done = json.loads(mf("build", "bot:v1.2", "--replace", "--json").out)
     assert done["replaced"] == old
     assert fingerprint(done["backup"]) == old
@@ -77,6 +79,8 @@ def test_a_terminal_is_asked(folder: Path, fake: FakeOllama, answer: str, *, rep
     assert f"bot:v1 on {fake.url} is an immutable tag and has another model: " in ran.err
     assert "; replace it? [y/N] " in ran.err
     assert ran.code == (0 if replaced else 3)
+    assert ("  immutable    replaces the model of bot:v1 (--replace)\n" in ran.err) is replaced
+    assert "needs --replace" not in ran.err
     assert (digests(fake)["bot:v1"] != before["bot:v1"]) is replaced
     edit(folder, "PARAMETER top_k 1\n")
     quiet = mf("build", "bot:v1", "--json", stdin=b"y\n", terminal=True)
@@ -91,6 +95,8 @@ def test_a_model_of_unknown_fingerprint_is_compared_before_it_is_published(folde
     shutil.rmtree(os.environ["XDG_CACHE_HOME"])
     planned = mf("build", "bot:v1", "--dry-run").out
     assert "  immutable    may replace the model of bot:v1: needs --replace\n" in planned
+    agreed = mf("build", "bot:v1", "--dry-run", "--replace").out
+    assert "  immutable    may replace the model of bot:v1 (--replace)\n" in agreed
     assert mf("build", "bot:v1").code == 0  # it is the same model
     assert digests(fake) == before
     shutil.rmtree(os.environ["XDG_CACHE_HOME"])
@@ -170,7 +176,7 @@ def test_a_pull_gives_the_tag_its_model_back(fake: FakeOllama) -> None:
     assert digests(fake) == before
     pulled = mf("pull", "team/base:1.2", stdin=b"y\n", terminal=True)
     assert (pulled.code, pulled.out.splitlines()[0].endswith("  (changed)")) == (0, True)
-    assert "; `mf rollback team/base:1.2` restores it" in pulled.out
+    assert "; `mf rollback team/base:1.2 --replace` restores it" in pulled.out
     assert mf("rollback", "team/base:1.2", "--replace").code == 0
     assert fingerprint("team/base:1.2") == old
     fake.registry["team/base:1.2"] = published(b"GGUF", system="c")
@@ -198,12 +204,15 @@ def test_a_rollback_and_a_copy_ask_too(folder: Path, fake: FakeOllama) -> None:
     second = fingerprint("bot:v1")
     assert is_refused(mf("rollback", "bot:v1"), fake, "bot:v1", second, first)
     assert fingerprint("bot:v1") == second
-    assert mf("rollback", "bot:v1", stdin=b"y\n", terminal=True).code == 0
+    restored = mf("rollback", "bot:v1", stdin=b"y\n", terminal=True)
+    assert (restored.code, restored.out.endswith("; `mf rollback bot:v1 --replace` restores that\n")) == (0, True)
     assert fingerprint("bot:v1") == first
+    assert mf("rollback", "bot:v1", "--replace").code == 0
+    assert fingerprint("bot:v1") == second
     assert mf("cp", "base:latest", "bot:v1").code == 3
     copied = mf("cp", "base:latest", "bot:v1", stdin=b"y\n", terminal=True)
     assert copied.out.splitlines()[0] == "base:latest -> bot:v1"
-    assert copied.out.splitlines()[1].endswith("; `mf rollback bot:v1` restores it")
+    assert copied.out.splitlines()[1].endswith("; `mf rollback bot:v1 --replace` restores it")
     assert fingerprint("bot:v1") == fingerprint("base:latest")
 
 

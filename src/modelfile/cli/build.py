@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from threading import Lock
@@ -251,7 +252,7 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
     if request.as_json:
         _print_json(outcomes, plan_as_json, request)
     else:
-        print_plans(outcomes, terminal)
+        print_plans(outcomes, terminal, replace=request.replace)
     if not complete:
         if out is not None:
             hint = "fix the error, or name a single model to plan"
@@ -271,12 +272,12 @@ def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> N
     terminal = current.get()
     printing = Lock()  # models are built in parallel
 
-    def on_plan(plan: Plan) -> None:
+    def on_plan(plan: Plan, *, replace: bool) -> None:
         with printing:
             print_stale(plan, terminal)
         if not request.as_json and not terminal.quiet and not plan.nothing_to_do:
             with printing:
-                print_plan(plan, terminal, err=True)
+                print_plan(plan, terminal, replace=replace, err=True)
 
     def build_all(*, replace: bool) -> tuple[Outcome[Built], ...]:
         title = "building" if request.several else f"building {request.targets[0].named}"
@@ -290,7 +291,7 @@ def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> N
                 replace=replace,
                 check=_checker(project),
                 plan_file=plan_file,
-                on_plan=on_plan,
+                on_plan=partial(on_plan, replace=replace),
                 events=events,
             )
 

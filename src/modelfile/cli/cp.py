@@ -28,10 +28,10 @@ def cp(
     With --json: {"source", "destination", "digest", "copied", "backup"}; backup is the alias of the model that was
     replaced, or null.
     """
-    keep = load_project().config.keep
+    config = load_project().config
     with open_store(host) as store:
         done = with_consent(
-            lambda agreed: copy(source, destination, store, replace=agreed, keep=keep),
+            lambda agreed: copy(source, destination, store, replace=agreed, keep=config.keep),
             replace=replace,
             as_json=as_json,
         )
@@ -42,6 +42,6 @@ def cp(
     elif done.copied:
         terminal.print(f"{done.source} -> {done.destination}")
         if done.backup:
-            terminal.print(f"  {describe_backup(done.destination, done.backup)}")
+            terminal.print(f"  {describe_backup(done.destination, done.backup, config.immutable)}")
     else:
         terminal.print(f"{done.destination} is already the same as {done.source}")

@@ -55,7 +55,7 @@ def pull(
             if not as_json:
                 terminal.print(f"{done.name}  {done.digest}  ({_change(done.previous, done.digest)})")
                 if done.backup:
-                    terminal.print(f"  {describe_backup(done.name, done.backup)}")
+                    terminal.print(f"  {describe_backup(done.name, done.backup, config.immutable)}")
     if as_json:
         print_json(answers, terminal)
     if any("error" in answer for answer in answers):

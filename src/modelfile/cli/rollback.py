@@ -12,7 +12,7 @@ from modelfile.library.history import backups
 from modelfile.library.history import rollback as roll_back
 from modelfile.names import ModelName
 from modelfile.report.json_output import backup_as_json, print_json
-from modelfile.report.models import age, print_backups
+from modelfile.report.models import age, print_backups, rollback_command
 from modelfile.report.terminal import current
 
 
@@ -67,4 +67,4 @@ def rollback(
     if details := ", ".join(filter(None, (done.fingerprint, restored))):
         terminal.print(f"  {details}")
     if done.previous:
-        terminal.print(f"  it was {done.previous}; `mf rollback {done.name}` restores that")
+        terminal.print(f"  it was {done.previous}; `{rollback_command(done.name, immutable)}` restores that")

@@ -88,9 +88,22 @@ def shortened(table: Sequence[Row]) -> Iterator[Sequence[Row]]:
     yield [(*row[:-1], shorten_digest(row[-1]) if ":" in row[-1] else row[-1]) for row in table]
 
 
-def describe_backup(name: ModelName, backup: ModelName) -> str:
+def describe_backup(name: ModelName, backup: ModelName, immutable: Iterable[str]) -> str:
     """Return where the model is that a tag had before, and how to restore it."""
-    return f"backed up the replaced model as {short_name(backup)}; `mf rollback {name}` restores it"
+    command = rollback_command(name, immutable)
+    return f"backed up the replaced model as {short_name(backup)}; `{command}` restores it"
+
+
+def rollback_command(name: ModelName, immutable: Iterable[str]) -> str:
+    """Return the command that restores the previous model of a tag, also where nobody can be asked.
+
+    Args:
+        name: The tag.
+        immutable: The patterns of immutable tags.
+    """
+    from modelfile.library.replacement import is_immutable
+
+    return f"mf rollback {name}{' --replace' if is_immutable(name, immutable) else ''}"
 
 
 def short_name(name: object) -> str:

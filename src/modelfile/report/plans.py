@@ -21,10 +21,17 @@ _WIDTH = 11
 _FEW = 3
 
 
-def print_plan(plan: Plan, terminal: Terminal, *, err: bool = False) -> None:
-    """Print the current model, the steps of a plan, and the changes to the model."""
+def print_plan(plan: Plan, terminal: Terminal, *, replace: bool, err: bool = False) -> None:
+    """Print the current model, the steps of a plan, and the changes to the model.
+
+    Args:
+        plan: The plan.
+        terminal: The output.
+        replace: Whether the user has agreed to replace the model of an immutable tag.
+        err: Whether to print to standard error.
+    """
     terminal.write([(f"{plan.name}", "bold"), (f" on {plan.location}, Ollama {plan.version}", "")], err=err)
-    for title, text in _rows(plan):
+    for title, text in _rows(plan, replace=replace):
         terminal.write(_row(title, text), err=err)
     if plan.changes:
         terminal.write(_row("changes", ""), err=err)
@@ -99,12 +106,15 @@ def _has_notes(built: Built) -> bool:
     return bool(built.unchanged or built.replaced or built.backup or built.concurrent_build or built.rewritten[0])
 
 
-def print_plans(outcomes: Collection[Outcome[Plan]], terminal: Terminal) -> None:
-    """Print the plan per model and server, then errors."""
+def print_plans(outcomes: Collection[Outcome[Plan]], terminal: Terminal, *, replace: bool) -> None:
+    """Print the plan per model and server, then errors; `replace` as in `print_plan`."""
     for outcome in outcomes:
         match outcome:
             case Succeeded(result=plan):
-                (print_plan if plan.steps else print_up_to_date)(plan, terminal)
+                if plan.steps:
+                    print_plan(plan, terminal, replace=replace)
+                else:
+                    print_up_to_date(plan, terminal)
             case Skipped(because=because):
                 terminal.write([(f"{outcome.name}", "bold"), (f" on {outcome.store}", "")])
                 terminal.write(_row("skipped", f"{because} cannot be built"))
@@ -140,7 +150,7 @@ def _row(title: str, text: str) -> list[Piece]:
     return [(f"  {title:<{_WIDTH}}  {text}".rstrip(), "")]
 
 
-def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
+def _rows(plan: Plan, *, replace: bool) -> Iterator[tuple[str, str]]:
     yield "current", _short(plan.existing) if plan.existing else "none"
     if plan.base:
         yield "base", f"{plan.base.name}, {_short(plan.base)}" + ("" if plan.base.digest else " once it is built")
@@ -149,8 +159,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
         if isinstance(step, Backup) and step.evicted:
             yield "evict", ", ".join(map(short_name, step.evicted))
     if plan.replaces is not False:
-        word = "would" if plan.replaces else "may"
-        yield "immutable", f"{word} replace the model of {plan.name}: needs --replace"
+        yield "immutable", _describe_replacement(plan, replace=replace)
     if plan.nothing_to_do:
         yield "build", "nothing to do"
     if plan.expected_fingerprint:
@@ -158,6 +167,13 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.changes is None or not plan.expected_fingerprint:
         known = (("fingerprint", plan.expected_fingerprint is not None), ("changes", plan.changes is not None))
         yield "unknown", f"{' and '.join(what for what, is_known in known if not is_known)}, until {plan.pending}"
+
+
+def _describe_replacement(plan: Plan, *, replace: bool) -> str:
+    model = f"the model of {plan.name}"
+    if replace:
+        return f"{'replaces' if plan.replaces else 'may replace'} {model} (--replace)"
+    return f"{'would' if plan.replaces else 'may'} replace {model}: needs --replace"
 
 
 def _short(stored: StoredModel) -> str:
