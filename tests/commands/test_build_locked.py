@@ -8,6 +8,7 @@ import pytest
 from tests.fakes.ollama import FakeOllama
 from tests.support.building import BASE, LOCAL, UPON, asked, digests, edit
 from tests.support.cli import mf
+from tests.support.tiny_gguf import bare_gguf
 
 CHANGED = "{key}: has changed since `mf pin`"
 DOES_NOT_RECORD = "error: mf.lock does not record what is to be built\n"
@@ -94,6 +95,7 @@ def test_locked_refuses_what_is_not_in_a_lock(project: Path) -> None:
     ran = mf("build", "bot:v1", "--locked", "--quantize", "q8_0")
     assert "  Modelfile: is to be quantized to q8_0, which is not in the lock\n" in ran.err
     (project / "mf.toml").write_text('[models.bot]\nmodelfile = "Modelfile"\ntag = "v1"\nquantize = "q8_0"\n')
+    (project / "weights.gguf").write_bytes(bare_gguf("F16"))
     assert mf("pin").code == 0
     ran = mf("build", "other:v1", "-f", "Modelfile", "--locked")
     assert "  Modelfile: is to be built without quantization, which is not in the lock\n" in ran.err

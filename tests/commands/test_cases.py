@@ -1,10 +1,12 @@
 """The cases in tests/commands/cases: files and commands, and exactly what the commands print.
 
-A case is a `##` heading and fenced blocks, taken in order: `modelfile NAME` (or `text NAME`) writes a file, `console`
-runs each line that begins with `$ mf`. Beside the files stands weights.gguf; at OLLAMA_HOST answers a fake server that
-has llama3.2:3b. `make cases` writes what the commands print now; look at the difference before you commit it.
+A case is a `##` heading and fenced blocks, taken in order: `modelfile NAME` (or `text NAME`) writes a file, `gguf NAME`
+the file of `bare_gguf` that its JSON describes, and `console` runs each line that begins with `$ mf`. Beside the files
+stands weights.gguf; at OLLAMA_HOST answers a fake server that has llama3.2:3b. `make cases` writes what the commands
+print now; look at the difference before you commit it.
 """
 
+import json
 import re
 import shlex
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ import pytest
 from tests.fakes.ollama import FakeOllama
 from tests.support.cli import mf
 from tests.support.server import connect
+from tests.support.tiny_gguf import bare_gguf
 
 CASES = Path(__file__).parent / "cases"
 CASE = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -36,7 +39,7 @@ def play(body: str, folder: Path, url: str) -> str:
         fence, kind, name, text = match.groups()
         if kind != "console":
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(text.encode())
+            (folder / name).write_bytes(bare_gguf(**json.loads(text)) if kind == "gguf" else text.encode())
             return match[0]
         printed = ""
         for line in text.splitlines():

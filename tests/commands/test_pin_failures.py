@@ -139,6 +139,19 @@ def test_the_library_names_the_modelfile_of_a_base_that_is_a_missing_file(models
     assert error.message == "`base.Modelfile`: invalid model name `./weights.gguf`"
 
 
+def test_the_type_of_a_base_on_the_server_is_checked(project: Path) -> None:
+    assert mf("build", "base:v1").code == 0
+    (project / "Modelfile").write_text("# For tests.\nFROM base:v1\n")
+    (project / "mf.toml").write_text('[models.bot]\nmodelfile = "Modelfile"\ntag = "v1"\nquantize = "q4_K_S"\n')
+    ran = mf("pin")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == (
+        "error: `Modelfile`: cannot quantize the base base:v1: the type of its weights is unknown\n"
+        "help: Ollama 0.9.3 quantizes only F16, F32, and cannot recognize a file that is all F32\n"
+    )
+    assert not (project / "mf.lock").exists()
+
+
 def test_a_modelfile_outside_of_the_lock_is_named(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     outside = tmp_path_factory.mktemp("outside") / "Modelfile"
     outside.write_text("FROM x:y\n")

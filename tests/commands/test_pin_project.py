@@ -13,6 +13,7 @@ import pytest
 from tests.fakes.ollama import FakeOllama
 from tests.support.building import BASE, digests, edit
 from tests.support.cli import Ran, mf
+from tests.support.tiny_gguf import bare_gguf
 
 from modelfile.events import Events, ignore
 from modelfile.names import ModelName
@@ -144,6 +145,7 @@ QUANTIZED = '[models.base]\nquantize = "q8_0"\n'
 
 def test_quantized_base_is_pinned_before_it_is_built(models: Path, fake: FakeOllama) -> None:
     edit(models / "mf.toml", "[models.base]\n", QUANTIZED)
+    (models / "weights.gguf").write_bytes(bare_gguf("F16"))
     ran = mf("pin")
     assert ran.code == 0, ran
     assert ran.out == (
@@ -217,13 +219,14 @@ def test_pin_and_build_agree_on_a_quantized_base(models: Path, tiny: Path) -> No
 
 def test_a_change_of_quantization_is_stale_until_it_is_pinned(models: Path) -> None:
     listed = (models / "mf.toml").read_text()
+    (models / "weights.gguf").write_bytes(bare_gguf("F16"))
     seen: set[bytes] = set()
     was = ""
     for text, types in (
         (listed, "none"),
         (listed.replace("[models.base]\n", QUANTIZED), "q8_0"),
-        (listed.replace("[models.base]\n", QUANTIZED.replace("q8_0", "q4_0")), "q4_0"),
-        (f'{listed}\n[models.small]\nmodelfile = "base.Modelfile"\ntag = "v1"\nquantize = "q4_0"\n', "none, q4_0"),
+        (listed.replace("[models.base]\n", QUANTIZED.replace("q8_0", "q4_K_M")), "q4_K_M"),
+        (f'{listed}\n[models.small]\nmodelfile = "base.Modelfile"\ntag = "v1"\nquantize = "q4_K_M"\n', "none, q4_K_M"),
         (listed, "none"),
     ):
         (models / "mf.toml").write_text(text)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.tiny_gguf import bare_gguf
 
 from modelfile.pinning.check import check_pins
 from modelfile.pinning.pin import pin
@@ -16,10 +17,10 @@ FILES = {
     "base.Modelfile": ("FROM ./w.gguf\n", "FROM llama3.2:3b\n", "FROM ./w.gguf\nSYSTEM Be brief.\n"),
     "Modelfile": ("FROM base:v1\n", "FROM BASE:v1\nPARAMETER seed 1\n", "FROM ./w.gguf\n"),
     "top.Modelfile": ("FROM bot:v1\nSYSTEM hi\n", "FROM llama3.2:3b\n", "FROM base:v1\nADAPTER ./a.gguf\n"),
-    "w.gguf": ("GGUF one", "GGUF two"),
-    "a.gguf": ("GGUF three", "GGUF four"),
+    "w.gguf": (bare_gguf("one").decode(), bare_gguf("two").decode()),
+    "a.gguf": (bare_gguf("three", kind="adapter").decode(), bare_gguf("four", kind="adapter").decode()),
 }
-LISTED = ("", 'quantize = "q8_0"\n', 'quantize = "q4_0"\n', None)
+LISTED = ("", 'quantize = "q8_0"\n', 'quantize = "q4_K_M"\n', None)
 
 
 def configure(folder: Path, chance: random.Random) -> None:

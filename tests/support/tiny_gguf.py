@@ -1,6 +1,25 @@
-"""A GGUF file that Ollama accepts and that need not be downloaded."""
+"""GGUF files that need not be downloaded."""
 
+import struct
 from pathlib import Path
+
+
+def bare_gguf(name: str, *, file_type: int = 1, kind: str = "model") -> bytes:
+    """Return a GGUF file without tensors, which `mf` takes for whole weights and the fake server accepts.
+
+    Args:
+        name: The name of the model, so that the bytes differ.
+        file_type: The number of the type of most weights: 1 is F16, 15 is Q4_K_M.
+        kind: `model` or `adapter`.
+    """
+
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    texts = {"general.name": name, "general.type": kind}
+    pairs = [text(key) + struct.pack("<I", 8) + text(value) for key, value in texts.items()]
+    pairs.append(text("general.file_type") + struct.pack("<II", 4, file_type))
+    return b"".join((b"GGUF", struct.pack("<IQQ", 3, 0, len(pairs)), *pairs))
 
 
 def write_tiny_gguf(path: Path, seed: int = 0, chat_template: str | None = None) -> Path:

@@ -41,7 +41,8 @@ def pin(
     it is not built yet. An entry that still holds stays to the byte, whichever server and version of Ollama is asked;
     to pin what another version makes of local weights, remove the entry first. `--check` is for CI.
 
-    A Modelfile that cannot be read, or has errors, is skipped, and the others are pinned or checked.
+    A Modelfile that cannot be read, has errors, or is FROM weights that a build would reject is skipped, and the others
+    are pinned or checked.
 
     With --json: a list of {"modelfile", "base", "fingerprint", "change"}; change is "new", "changed", "removed" or
     null, and fingerprint is null if only a server can tell it; {"modelfile", "error"} for failures. With --check:

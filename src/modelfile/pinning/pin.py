@@ -78,7 +78,8 @@ def pin(
         events: Receives progress.
 
     Raises:
-        InputError: The lock is damaged, or of a newer format, or a FROM is empty, or a file cannot be read.
+        InputError: The lock is damaged, or of a newer format, or a FROM is empty, a file cannot be read, or the server
+            could not use the weights or quantize them as configured.
         NotFound: The store does not have a base, and `pull` is false.
         ServerError: The store cannot answer, or cannot pull.
     """

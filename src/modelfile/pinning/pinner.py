@@ -9,7 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from modelfile.catalog.versions import release
-from modelfile.errors import InputError, ModelfileError, NotFound, VerificationError
+from modelfile.errors import InputError, ModelfileError, NotFound, UsageError, VerificationError
 from modelfile.events import Events
 from modelfile.lockfile.drift import describe_change, quantized
 from modelfile.lockfile.lock import Base, Pin
@@ -19,9 +19,10 @@ from modelfile.pinning.check import Check, base_name, changed_files, is_utf_8, k
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Recipe
-from modelfile.stores.protocol import Store, missing_after
+from modelfile.stores.protocol import Store, StoredModel, missing_after
 from modelfile.stores.staging import staging_name
 from modelfile.stores.uploads import pull_base, upload_all
+from modelfile.weights.checks import check_quantization, check_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +135,24 @@ class Pinner:
         for path in recipe.local_files:
             if not is_utf_8(str(path)):
                 raise InputError(f"the name of `{path}` is not UTF-8, so that no lock can have it", hint="rename it")
+        check_weights(recipe.model_files, recipe.adapters, recipe.drafts, self._version)
         kept = previous if previous and not any(changed_files(target, previous, self._events)) else None
         if not recipe.base:
+            self._check_quantizations(target)
             return self._upon_files(target, recipe, kept)
         if base := self._base_of(target):
+            self._check_quantizations(target)
             return self._upon_project(target, base, base.written_as(recipe.base), kept)
         return self._upon_store(target, recipe.base, previous, kept)
+
+    def _check_quantizations(self, target: Target, base_type: str = "") -> None:
+        """Reject a quantization in mf.toml that a build would reject."""
+        recipe = target.recipe(self._version)
+        for kind in quantized(target.project.quantizations(target)):
+            try:
+                check_quantization(recipe.files, kind, self._version, base=recipe.base, base_type=base_type)
+            except UsageError as error:
+                raise InputError(f"`{target.path}`: {error.message}", hint=error.hint) from error
 
     def _upon_project(self, target: Target, base: _ProjectBase, recorded: Base, kept: Pin | None) -> PinnedTarget:
         model = partial(self._apply, target, lambda: self._model_of(base.pinned, recorded))
@@ -149,9 +162,10 @@ class Pinner:
 
     def _upon_store(self, target: Target, written: str, previous: Pin | None, kept: Pin | None) -> PinnedTarget:
         recorded, found = self._find_base(base_name(target, written), written)
+        self._check_quantizations(target, found.quantization)
         if previous and previous.base and replace(recorded, digest=previous.base.digest) == previous.base:
             recorded = previous.base
-        model = partial(self._apply, target, lambda: found)
+        model = partial(self._apply, target, lambda: found.model)
         entry = self._entry(target, recorded, model)
         same = kept and (kept.base, kept.fingerprint) == (recorded, entry.fingerprint)
         return PinnedTarget(target=target, pin=kept if kept and same else entry, model=model)
@@ -200,7 +214,7 @@ class Pinner:
             raise VerificationError(describe_change(what, str(recorded.fingerprint), made), hint=hint)
         return model
 
-    def _find_base(self, name: ModelName, written: str) -> tuple[Base, Model]:
+    def _find_base(self, name: ModelName, written: str) -> tuple[Base, StoredModel]:
         store = self._store
         found = store.find(name)
         if found is None and self._pull:
@@ -210,7 +224,7 @@ class Pinner:
             raise missing_after("pulled", name, store.location)
         if found is None:
             raise NotFound(f"base {name} not found on {store.location}", hint="leave out --no-pull, to pull it")
-        return Base(written=written, name=name.full, digest=found.digest, fingerprint=found.fingerprint), found.model
+        return Base(written=written, name=name.full, digest=found.digest, fingerprint=found.fingerprint), found
 
 
 def _probe(recipe: Recipe, digests: Mapping[Path, str], store: Store, events: Events) -> Model:

@@ -28,7 +28,7 @@ def print_pins(changes: Iterable[PinChange], terminal: Terminal) -> None:
 
 def _inputs(pin: Pin) -> str:
     """Return the base, or the local weights, each with the start of its fingerprint or digest."""
-    base = {pin.base.written: pin.base.fingerprint} if pin.base else pin.files
+    base = {pin.base.written: pin.base.fingerprint} if pin.base else dict(sorted(pin.files.items()))
     return ", ".join(f"{name} ({shorten_digest(digest)})" if digest else name for name, digest in base.items())
 
 
