@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,13 +141,17 @@ def _missing(text: str, project: Project, store: Store) -> NotFound:
     if digest_start(text) and "…" in text:
         tried = ["its digest"]
     else:
-        tried = [f"{model}:{text}" for model in project.models_here()] if _is_word(text) else []
-        tried = list(dict.fromkeys((*tried, str(ModelName.parse(text)))))
+        tried = list(dict.fromkeys((*tags_here(text, project), str(ModelName.parse(text)))))
     tagged = [f"`{model.name}`" for model in _visible(store) if model.name.tag == text]
     hint = (
         f"name the model: {' or '.join(tagged)}" if tagged else "name a Modelfile, a model, or a tag of the model here"
     )
     return NotFound(f"no file or model `{text}` (looked for {' or '.join(tried)} on {store.location})", hint=hint)
+
+
+def tags_here(text: str, project: Project) -> tuple[str, ...]:
+    """Return the names that a text means as a tag of the models here; none if it cannot be a tag alone."""
+    return tuple(f"{model}:{text}" for model in project.models_here()) if _is_word(text) else ()
 
 
 def _is_word(text: str) -> bool:
@@ -170,12 +174,14 @@ def find_models(
         texts: Names, or tags alone.
         project: The project whose models the tags may belong to.
         store: The store of the models.
-        on_note: Receives a note if the tags are those of a model that the project does not know.
+        on_note: Receives a note if the tags are those of a model that the project does not know, or of one of several
+            that the configuration lists here.
 
     Returns:
         The models by text; without those that are not found.
 
     Raises:
+        InputError: Several models that the configuration lists here have the tags, or each a different one.
         ServerError: The store cannot answer.
     """
     texts = tuple(dict.fromkeys(texts))
@@ -183,27 +189,44 @@ def find_models(
         return {}
     listed, words = _visible(store), [*filter(_is_word, texts)]
     here = project.models_here() if words else ()
-    for name in here:
-        if len(tags := _tags_of(name, words, listed)) == len(words):
-            return _by_themselves(texts, listed) | tags
-    found = _by_themselves(texts, listed) | _tags_here(here, words, listed)
+    if words and (complete := _having_all(here, words, listed)):
+        configured = {target.named.untagged for target in project.targets} & {*here}
+        if len(rivals := [name for name in complete if name in configured]) > 1:
+            tags = [f"`{name}:{word}`" for word in words for name in rivals]
+            raise InputError(f"{_tags(words)} of several models", hint=f"name the model: {' or '.join(tags)}")
+        if len(configured) > 1:
+            on_note(f"{_tags(words)} of {complete[0]}")
+        return _by_themselves(texts, listed) | _tags_of(complete[0], words, listed)
+    found = _by_themselves(texts, listed) | _tags_of_one(here, words, listed)
     unknown = [word for word in words if word not in found]
     for wanted in (words, unknown) if unknown else ():
         names = dict.fromkeys(model.name.untagged for model in listed if model.name.tag in wanted)
-        found_by_name = {name: _tags_of(name, wanted, listed) for name in names}
-        complete = [name for name, tags in found_by_name.items() if len(tags) == len(wanted)]
-        if len(complete) == 1:
-            what = " and ".join(f"`{word}`" for word in wanted)
-            on_note(f"{what} {'are tags' if len(wanted) > 1 else 'is a tag'} of {complete[0]}")
-            return found | found_by_name[complete[0]]
+        if len(complete := _having_all(names, wanted, listed)) == 1:
+            on_note(f"{_tags(wanted)} of {complete[0]}")
+            return found | _tags_of(complete[0], wanted, listed)
+    others = {word: name for model in reversed(here) for word, name in _tags_of(model, words, listed).items()}
+    if len(others) > 1 and not found.keys() & others.keys():
+        by_word = {word: f"`{others[word]}`" for word in words if word in others}
+        hint = f"name the models: {' and '.join(by_word.values())}"
+        raise InputError(f"{_tags(by_word)} of different models", hint=hint)
     return found
+
+
+def _having_all(names: Iterable[str], words: Sequence[str], listed: Sequence[ListedModel]) -> list[str]:
+    """Return the models that have all words as tags."""
+    return [name for name in names if len(_tags_of(name, words, listed)) == len(words)]
+
+
+def _tags(words: Collection[str]) -> str:
+    """Return the subject and the verb of a message on tags."""
+    return f"{' and '.join(f'`{word}`' for word in words)} {'are tags' if len(words) > 1 else 'is a tag'}"
 
 
 def _by_themselves(texts: Iterable[str], listed: Sequence[ListedModel]) -> dict[str, ModelName]:
     return {text: found for text in texts if (found := _listed(text, listed))}
 
 
-def _tags_here(here: Sequence[str], words: Sequence[str], listed: Sequence[ListedModel]) -> dict[str, ModelName]:
+def _tags_of_one(here: Sequence[str], words: Sequence[str], listed: Sequence[ListedModel]) -> dict[str, ModelName]:
     """Return the models of which words are a tag each; none if they were tags of different models."""
     tags: dict[str, ModelName] = {}
     for name in reversed(here):

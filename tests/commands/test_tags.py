@@ -112,3 +112,53 @@ def test_a_failed_build_and_a_modelfile_from_standard_input_are_not_recorded(fak
     assert models_here() == ("my-bot", "x")
     assert json.loads(mf("build", "again:v1", "--dry-run", "--json").out)["name"] == "again:v1"
     assert models_here() == ("my-bot", "x")
+
+
+BOTH = """[models.q-bot]
+modelfile = "x/Modelfile"
+tag = "dev"
+[models.q-small]
+modelfile = "x/Modelfile"
+tag = "dev"
+"""
+
+
+def test_a_tag_of_several_configured_models_is_an_error(x: Path) -> None:
+    root = x.parent
+    (root / "Modelfile").unlink()
+    (root / "mf.toml").write_text(BOTH)
+    for name in ("q-bot:dev", "q-bot:v1"):
+        assert mf("cp", "my-bot:v1.0", name).code == 0
+    only = mf("show", "dev", cwd=root)
+    assert (only.code, only.out.splitlines()[0], only.err) == (0, "q-bot:dev", "`dev` is a tag of q-bot\n")
+    assert mf("cp", "my-bot:v1.1", "q-small:dev").code == 0
+    error = "error: `dev` is a tag of several models\nhelp: name the model: `q-bot:dev` or `q-small:dev`\n"
+    for folder in (root, x):
+        for words in (("show", "dev"), ("diff", "dev", "q-bot:v1")):
+            ran = mf(*words, cwd=folder)
+            assert (ran.code, ran.out, ran.err) == (3, "", error)
+    both = mf("diff", "dev", "v1", cwd=root)  # only q-bot has both
+    assert (both.code, both.out, both.err) == (0, "", "`dev` and `v1` are tags of q-bot\n")
+
+
+def test_tags_of_different_models_are_named(x: Path) -> None:
+    root = x.parent
+    (root / "Modelfile").unlink()
+    (root / "mf.toml").write_text(BOTH)
+    for source, name in (("my-bot:v1.0", "q-bot:v1"), ("my-bot:v1.1", "q-small:v2")):
+        assert mf("cp", source, name).code == 0
+    assert mf("show", "v1", cwd=root).code == 0
+    ran = mf("diff", "v1", "v2", cwd=root)
+    assert (ran.code, ran.out, ran.err.splitlines()) == (
+        *(3, ""),
+        [
+            "error: `v1` and `v2` are tags of different models",
+            "help: name the models: `q-bot:v1` and `q-small:v2`",
+        ],
+    )
+
+
+def test_show_names_all_that_it_looked_for(fake: FakeOllama) -> None:
+    ran = mf("show", "v1.9")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.splitlines()[0] == f"error: v1.9:latest not found on {fake.url}, nor my-bot:v1.9 or x:v1.9"

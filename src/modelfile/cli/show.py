@@ -49,10 +49,13 @@ def _find(name: str, store: Store) -> StoredModel:
     """Return a model of the server, or where there is none, the tag of the model here that a word means."""
     try:
         return find_model(name, store)
-    except NotFound:
-        from modelfile.sides import find_models
+    except NotFound as error:
+        from modelfile.sides import find_models, tags_here
 
-        found = find_models([name], load_project(), store, current.get().print_note)
+        project = load_project()
+        found = find_models([name], project, store, current.get().print_note)
         if name in found and (stored := store.find(found[name])):
             return stored
+        if name not in found and (tried := tags_here(name, project)):
+            raise NotFound(f"{error.message}, nor {' or '.join(tried)}", hint=error.hint) from error
         raise
