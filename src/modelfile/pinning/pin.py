@@ -115,6 +115,8 @@ def _pin_group(
                 failures.append((target, error))
         for failed in failures:
             on_failure(*failed)
+        if failures and not pins and not lock.exists:
+            return
         try:
             before, after = lock.update(partial(_merge, pins, pinner.read, lock.path.parent), events)
         except _EntryMovedError:
