@@ -76,6 +76,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
         An outcome for each store and target: `Succeeded` with a plan as its `result`, `Failed`, or `Skipped`.
 
     Raises:
+        InputError: The lock is damaged.
         StaleLock: `locked` is given, and the lock does not record what is to be built.
         UsageError: Models are based on one another in a circle, or two have one name.
     """
@@ -113,6 +114,8 @@ class _Batch:
                 check(target)
             except InputError as error:
                 self.errors[name] = error
+        for target in (target for name, target in self.targets.items() if name not in self.errors):
+            _ = target.pin  # a damaged lock is an error of all models
         if locked:
             check_locked((target for name, target in self.targets.items() if name not in self.errors), events)
         # a single model may be FROM its own name, as with `ollama create`: it is then built from its current contents
@@ -246,6 +249,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         `Skipped`.
 
     Raises:
+        InputError: The lock is damaged.
         StaleLock: `locked` is given, and the lock does not record what is to be built.
         UsageError: Models are based on one another in a circle, or two have one name.
         VerificationError: A plan differs from the plan file.

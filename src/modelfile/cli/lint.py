@@ -144,7 +144,9 @@ def _lint(paths: Sequence[str], project: Project, settings: Settings) -> tuple[l
     unread: dict[str, InputError] = {}
     for target in track(project.modelfiles(paths), "checked", current.get()):
         try:
-            results.append(lint_target(target, settings))
+            results.append(result := lint_target(target, settings))
+            if result.lock_error:
+                unread.setdefault(result.lock_error.message, result.lock_error)
         except InputError as error:
             unread.setdefault(error.message, error)
     for problem in check_models(paths, project, settings):

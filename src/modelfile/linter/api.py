@@ -21,6 +21,8 @@ from modelfile.project.target import Target
 from modelfile.syntax.modelfile import Modelfile, parse
 
 _ON_LOCK: Final = ("missing-from-lock", "stale-lock")
+_DEPENDENT_ON_LOCK: Final = (*_ON_LOCK, "unpinned-base")
+"""Rules that cannot decide if the lock cannot be read."""
 _CHECKED_BY_BUILD: Final = ("unusable-weights",)
 """Rules that a build does not need: it checks the same by the version of its server."""
 
@@ -33,6 +35,8 @@ class LintResult:
     diagnostics: tuple[Diagnostic, ...]
     undecided: Callable[[], Iterable[tuple[Rule, str]]]
     """Returns the rules that could not decide, and why."""
+    lock_error: InputError | None = None
+    """Why the lock cannot be read, so that the rules that depend on it did not run."""
 
     @property
     def has_errors(self) -> bool:
@@ -73,7 +77,10 @@ def lint(
     project = Project(isolated=True)
     overrides = Config(select=chosen, ignore=unwanted, severities=severities or {}, ollama=ollama)
     target = Target(project, Path(path) if path is not None else Path("-"), modelfile=parsed)
-    return lint_target(target, resolve_settings(project, overrides), has_folder=path is not None).diagnostics
+    result = lint_target(target, resolve_settings(project, overrides), has_folder=path is not None)
+    if result.lock_error:
+        raise result.lock_error
+    return result.diagnostics
 
 
 def lint_target(target: Target, settings: Settings, *, has_folder: bool | None = None) -> LintResult:
@@ -85,14 +92,17 @@ def lint_target(target: Target, settings: Settings, *, has_folder: bool | None =
         has_folder: Whether its paths can be looked up; by default those of standard input cannot.
 
     Raises:
-        InputError: It cannot be read, or the lock is damaged.
+        InputError: It cannot be read.
     """
     context = context_of(target, settings.ollama, has_folder=not target.is_stdin if has_folder is None else has_folder)
     rules = settings.rules_for(target.path)
+    if context.lock_error:
+        rules = tuple(rule for rule in rules if rule.name not in _DEPENDENT_ON_LOCK)
     return LintResult(
         target=target,
         diagnostics=run_rules(context, rules, settings.severities),
         undecided=lambda: undecided(context, rules),
+        lock_error=context.lock_error,
     )
 
 
@@ -113,19 +123,24 @@ def lint_paths(
         settings: The lint settings (default: those of the project's configuration).
 
     Yields:
-        The findings of each Modelfile, or the error that kept it from being read.
+        The findings of each Modelfile, or the error that kept it from being read; each error of a lock once.
 
     Raises:
         InputError: A folder has no Modelfile.
         UsageError: The configuration is invalid.
     """
     project, paths = project or Project(), tuple(paths)
-    settings = settings or resolve_settings(project)
+    settings, lock_errors = settings or resolve_settings(project), set[str]()
     for target in project.modelfiles(paths):
         try:
-            yield lint_target(target, settings)
+            result = lint_target(target, settings)
         except InputError as error:
             yield error
+            continue
+        yield result
+        if result.lock_error and result.lock_error.message not in lock_errors:
+            lock_errors.add(result.lock_error.message)
+            yield result.lock_error
     yield from check_models(paths, project, settings)
 
 
@@ -159,9 +174,6 @@ def fix(result: LintResult, settings: Settings, *, unsafe: bool = False) -> tupl
 
     Returns:
         The fixed Modelfile with the findings that remain, and the number of fixes applied.
-
-    Raises:
-        InputError: The lock is damaged.
     """
     from modelfile.linter.fixes import apply_fixes
 

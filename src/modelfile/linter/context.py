@@ -27,13 +27,18 @@ def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
         has_folder: Whether its paths can be looked up; those of standard input cannot.
 
     Raises:
-        InputError: The lock is damaged, or of a later version.
+        InputError: The Modelfile cannot be read.
     """
     registries = target.project.config.registries
     if not has_folder:
         return Context(modelfile=target.modelfile, ollama=ollama, registries=registries, formatter=_formatted)
+    modelfile, lock_status, lock_error = target.modelfile, None, None
+    try:
+        lock_status = _lock_status(target)
+    except InputError as error:
+        lock_error = error
     return Context(
-        modelfile=target.modelfile,
+        modelfile=modelfile,
         ollama=ollama,
         registries=registries,
         formatter=_formatted,
@@ -41,7 +46,8 @@ def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
         lacks_weights=cache(partial(_lacks_weights, target, ollama)),
         find_escape=partial(_find_escape, target),
         rejected_files=partial(_rejected_files, target, ollama),
-        lock_status=_lock_status(target),
+        lock_status=lock_status,
+        lock_error=lock_error,
     )
 
 

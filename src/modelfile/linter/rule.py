@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from modelfile.catalog.catalog import Catalog, catalog
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
-from modelfile.errors import Speller, UsageError
+from modelfile.errors import InputError, Speller, UsageError
 from modelfile.linter.suppressions import Suppression
 from modelfile.names import DEFAULT_HOST, ModelName
 from modelfile.source import Span
@@ -77,7 +77,9 @@ class Context:
     rejected_files: Callable[[], Iterable[RejectedFile]] | None = None
     """Return the local files that Ollama cannot use; None if there is no folder to look in."""
     lock_status: LockStatus | None = None
-    """None if there is no lock."""
+    """None if there is no lock, or a damaged one."""
+    lock_error: InputError | None = None
+    """Why the lock cannot be read; rules that depend on it do not run then."""
     registries: tuple[str, ...] | None = None
     """Hosts that bases may come from; None allows all."""
     formatter: Callable[[Modelfile], str] | None = None

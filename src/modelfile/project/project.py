@@ -183,7 +183,10 @@ class Project:
         if path.is_file():
             return Target(self, path)
         lock = self.find_lock(self.start)
-        keys = [*lock.lock.modelfiles] if lock else []
+        try:
+            keys = [*lock.lock.modelfiles] if lock else []
+        except InputError:  # a command on models needs no lock
+            return None
         return Target(self, lock.path.parent / keys[0]) if lock and len(keys) == 1 else None
 
     def modelfiles(self, paths: Iterable[str] = (".",)) -> tuple[Target, ...]:
