@@ -82,7 +82,7 @@ def command_line() -> str:
     codes = attribute_docs(ExitCode)
     return _page(
         "Command line",
-        "`mf`, `modelfile` and `python -m modelfile` are one program. `mf COMMAND --help` prints what is here.",
+        "`mf`, `modelfile` and `python -P -m modelfile` are one program. `mf COMMAND --help` prints what is here.",
         _table(
             ("command", ""),
             ((f"[`mf {name}`](#mf-{name})", command.get_short_help_str(200)) for name, command in commands.items()),

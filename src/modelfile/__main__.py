@@ -1,4 +1,4 @@
-"""The program: `mf`, `modelfile` and `python -m modelfile`.
+"""The program: `mf`, `modelfile` and `python -P -m modelfile`.
 
 SIGTERM and SIGHUP end it at once, as they end most programs: files are written whole or not at all, and the next build
 prunes the staging tag.
@@ -164,4 +164,6 @@ def _drop_unwritten() -> None:
 
 
 if __name__ == "__main__":
+    if __spec__ and not sys.flags.safe_path:  # as of `python -m`
+        del sys.path[0]  # the current folder, whose modules are those of a foreign repository
     main()

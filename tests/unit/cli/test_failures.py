@@ -132,3 +132,12 @@ def test_full_standard_output_is_named(tmp_path: Path, arguments: str, code: int
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == code
     assert ran.stderr.endswith(f"error: cannot write to standard output: no space left on device\n{hint}")
+
+
+def test_modules_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("open('imported', 'w')\n")
+    command = [sys.executable, "-m", "modelfile", "--version"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("mf ")
+    assert not (tmp_path / "imported").exists()
