@@ -25,7 +25,7 @@ _FORMS: Final = (
     (
         "a private key",  # with its last lines, which are shorter, if there is an end
         (
-            r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----(?:\s|\\n)+[A-Za-z0-9+/=]{40}"
+            r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----(?:\s|\\n)+[A-Za-z0-9+/=]{40,}+"
             r"(?:(?:[A-Za-z0-9+/=\s]|\\n)*-----END|(?:(?:\s|\\n)*[A-Za-z0-9+/=]{20,})*)"
         ),
     ),

@@ -304,6 +304,16 @@ def test_the_difference_of_the_requests_is_printed(
     assert not fake.models
 
 
+def test_errors_about_a_plan_redact_secrets(project: Path) -> None:
+    assert mf("build", "bot:v1", "--plan-out", "plan.json").code == 0
+    with (project / "Modelfile").open("a") as file:
+        file.write("SYSTEM my key sk-ant-Zq9mT4vLx82NbWc7RtYpQe31HsKdJf end\n")
+    ran = mf("build", "--plan", "plan.json", "--json")
+    difference = f'steps[1].request.system: nothing then, "my key sk-a{"*" * 33} end" now'
+    assert f"\n  {difference}\n" in ran.err
+    assert json.loads(ran.out)["error"]["message"].endswith(f"\n  {difference}")
+
+
 def test_the_difference_of_the_weights_is_printed(project: Path) -> None:
     assert mf("build", "bot:v1", "--plan-out", "plan.json").code == 0
     (project / "weights.gguf").write_bytes(b"GGUF" + bytes(60) + b"others")

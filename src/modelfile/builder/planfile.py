@@ -20,6 +20,7 @@ from modelfile.names import ModelName
 from modelfile.project.discovery import is_stream
 from modelfile.project.project import Project
 from modelfile.project.target import Target
+from modelfile.redaction import redact
 from modelfile.stores.ollama.wire import create_request
 from modelfile.stores.protocol import StoredModel, StoreLocation
 
@@ -279,15 +280,20 @@ def _inside(then: Any, now: Any, place: str) -> Iterator[str]:
             items = ([*differing(old, new, f"{place}[{number}]")] for number, (old, new) in pairs)
             yield from next(filter(None, items), [])
         case (str(), str()) if "\n" in then + now:
-            pairs = enumerate(zip_longest(then.splitlines(keepends=True), now.splitlines(keepends=True)), start=1)
+            redacted = zip_longest(*map(_lines, map(redact, (then, now))))  # a key may have several lines
+            written = zip_longest(_lines(then), _lines(now))
             lines = (
-                f"{place}, line {number}: {_short(old, new)} then, {_short(new, old)} now"
-                for number, (old, new) in pairs
+                f"{place}, line {number}: {_short(*shown)} then, {_short(*reversed(shown))} now"
+                for number, ((old, new), shown) in enumerate(zip(written, redacted, strict=True), start=1)
                 if old != new
             )
             yield from islice(lines, 1)
         case _:
             pass
+
+
+def _lines(text: str) -> list[str]:
+    return re.findall("[^\n]*\n|[^\n]+", text)
 
 
 def _same(then: Any, now: Any) -> bool:
@@ -302,15 +308,19 @@ def _same(then: Any, now: Any) -> bool:
 
 
 def _short(value: Any, other: Any) -> str:
-    """Return a value as JSON; of a long text, the part around the first difference from the other value."""
+    """Return a value as JSON; of a long text, the part around the first difference from the other value.
+
+    Secrets are redacted here, because a part of one cannot be recognized.
+    """
     if value is None:
         return "nothing"
     if not isinstance(value, str):
-        text = json.dumps(value, ensure_ascii=False)
+        text = redact(json.dumps(value, ensure_ascii=False))
         return f"{text[:_WIDTH]}…" if len(text) > _WIDTH else text
+    redacted = redact(value)
     if len(value) <= _WIDTH:
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(redacted, ensure_ascii=False)
     same = takewhile(lambda pair: pair[0] == pair[1], zip(value, other if isinstance(other, str) else "", strict=False))
     start = min(max(len([*same]) - _WIDTH // 2, 0), len(value) - _WIDTH)
-    shown = json.dumps(value[start : start + _WIDTH], ensure_ascii=False)
+    shown = json.dumps(redacted[start : start + _WIDTH], ensure_ascii=False)
     return f"{'…' if start else ''}{shown}{'…' if start + _WIDTH < len(value) else ''}"

@@ -18,6 +18,7 @@ from modelfile.git import walk_up
 from modelfile.names import ModelName
 from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
 from modelfile.project.discovery import is_stream
+from modelfile.redaction import redact
 
 if TYPE_CHECKING:
     from modelfile.project.gitignore import Rules
@@ -175,6 +176,7 @@ def _shown(value: object) -> str:
 
 
 def _shortened(text: str) -> str:
+    text = redact(text)  # before a secret is cut, which could not be recognized any more
     return escape_controls(text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…")
 
 

@@ -103,8 +103,8 @@ def error_as_json(error: ModelfileError) -> dict[str, Any]:
 
 
 def failure_as_json(message: str, hint: str | None, code: str) -> dict[str, Any]:
-    """Return a failure in the shape of `error_as_json`; a secret that it quotes is redacted."""
-    return {"error": {"message": redact(message), "hint": hint, "code": code}}
+    """Return a failure in the shape of `error_as_json`; secrets that it quotes are redacted."""
+    return {"error": {"message": redact(message), "hint": hint and redact(hint), "code": code}}
 
 
 def listed_as_json(model: ListedModel) -> dict[str, Any]:

@@ -179,30 +179,29 @@ class Terminal:
         return _COMMAND.sub(_escape_last, line) if self.has_command(line) else line
 
     def print_error(self, message: str, hint: str | None, details: Iterable[str] = ()) -> None:
-        """Print an error, its details and its hint on standard error; a secret that it quotes is redacted."""
-        from modelfile.redaction import redact  # 1 ms that only an error pays
+        """Print an error, its details and its hint on standard error; secrets that they quote are redacted."""
+        self._report([("error: ", "bold red"), (message, "")], hint, details)
 
-        self.write([("error: ", "bold red"), (redact(message), "")], err=True)
-        self._print_rest(hint, details)
+    def _report(self, pieces: Iterable[Piece], hint: str | None = None, details: Iterable[str] = ()) -> None:
+        """Print a line, details and a hint on standard error, without secrets."""
+        from modelfile.redaction import redact  # 1 ms that not every command pays
 
-    def _print_rest(self, hint: str | None, details: Iterable[str]) -> None:
-        for line in details:
-            self.write([(f"  {line}", "")], err=True)
+        lines = [pieces, *([(f"  {line}", "")] for line in details)]
         if hint:
-            self.write([("help: ", "bold cyan"), (hint, "")], err=True)
+            lines.append([("help: ", "bold cyan"), (hint, "")])
+        self.write_lines(([(redact(text), style) for text, style in line] for line in lines), err=True)
 
     def print_warning(self, message: str, hint: str | None = None, details: Iterable[str] = ()) -> None:
-        """Print a warning, its details and its hint on standard error, each warning only once."""
+        """Print a warning as `print_error` does an error, each warning only once."""
         if self.quiet or message in self._warnings:
             return
         self._warnings.add(message)
-        self.write([("warning: ", "bold yellow"), (message, "")], err=True)
-        self._print_rest(hint, details)
+        self._report([("warning: ", "bold yellow"), (message, "")], hint, details)
 
     def print_note(self, message: str) -> None:
-        """Print a note on standard error."""
+        """Print a note on standard error; secrets that it quotes are redacted."""
         if not self.quiet:
-            self.write([(message, "dim")], err=True)
+            self._report([(message, "dim")])
 
     def confirm(self, question: str) -> bool:
         """Ask a question on standard error; return whether the answer is yes."""

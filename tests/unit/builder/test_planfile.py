@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from modelfile.builder.planfile import differing
 
+KEY = "sk-ant-Zq9mT4vLx82NbWc7RtYpQe31HsKdJf"
+PEM = [f"{'aB3xY7qLmN0pRsTuVwZk' * 2}{end}" for end in range(9)]
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.booleans() | st.integers() | st.text("a\n", max_size=200),
     lambda inner: (
@@ -41,6 +43,30 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 def test_difference_of_two_values(then: Any, now: Any, lines: list[str]) -> None:
     assert [*differing(then, now, "x")] == lines
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "line"),
+    [
+        (f"{'a ' * 50}{KEY}", "b", f'x: "{"a " * 40}"… then, "b" now'),
+        (KEY, f"{KEY[:-1]}g", f'x: "sk-a{"*" * 33}" then, "sk-a{"*" * 33}" now'),
+        (
+            f"{'a' * 80} {KEY}",
+            f"{'a' * 80} {KEY}b",
+            f'x: …"{"a" * 42} sk-a{"*" * 33}" then, …"{"a" * 41} sk-a{"*" * 34}" now',
+        ),
+        (f"{KEY} {'a' * 70}", f"{KEY} {'a' * 69}b", f'x: …"{"*" * 9} {"a" * 70}" then, …"{"*" * 9} {"a" * 69}b" now'),
+        (f"a\n{KEY}\n", f"a\n{KEY}b\n", f'x, line 2: "sk-a{"*" * 33}\\n" then, "sk-a{"*" * 34}\\n" now'),
+        ([{"a": KEY}], 1, f'x: [{{"a": "sk-a{"*" * 33}"}}] then, 1 now'),
+        (
+            "\n".join(["-----BEGIN PRIVATE KEY-----", *PEM]),
+            "\n".join(["-----BEGIN PRIVATE KEY-----", *PEM[:4], PEM[3], *PEM[5:]]),
+            f'x, line 6: "{"*" * 41}\\n" then, "{"*" * 41}\\n" now',
+        ),
+    ],
+)
+def test_secrets_in_differences_are_redacted_before_they_are_cut(then: Any, now: Any, line: str) -> None:
+    assert [*differing(then, now, "x")] == [line]
 
 
 @given(VALUES, VALUES)

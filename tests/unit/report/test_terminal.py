@@ -159,3 +159,13 @@ def test_closed_standard_error_is_ignored() -> None:
 def test_visible() -> None:
     assert visible("a\tb\n\u202e") == "a b<U+000A><U+202E>"
     assert visible("a\tb\n", keep="\n\t") == "a\tb\n"
+
+
+def test_errors_warnings_and_notes_redact_secrets_everywhere() -> None:
+    stderr, secret, safe = io.StringIO(), "sk-ant-Zq9mT4vLx82NbWc7RtYpQe31HsKdJf", f"sk-a{'*' * 33}"
+    shown = terminal(io.StringIO(), stderr)
+    shown.print_error(f"a {secret}", f"b {secret}", [f"c {secret}", "d"])
+    shown.print_warning(f"e {secret}", f"f {secret}", [f"g {secret}"])
+    shown.print_note(f"h {secret}")
+    lines = ("error: a", "  c", "  d", "help: b", "warning: e", "  g", "help: f", "h")
+    assert stderr.getvalue() == "".join(f"{line} {safe}\n".replace(f"d {safe}", "d") for line in lines)
