@@ -93,12 +93,23 @@ def test_locked_refuses_what_is_not_in_a_lock(project: Path) -> None:
     ran = mf("build", "new:v1", "-f", "-", "--locked", stdin=LOCAL.encode())
     assert ran.code == 3
     ran = mf("build", "bot:v1", "--locked", "--quantize", "q8_0")
-    assert "  Modelfile: is to be quantized to q8_0, which is not in the lock\n" in ran.err
-    (project / "mf.toml").write_text('[models.bot]\nmodelfile = "Modelfile"\ntag = "v1"\nquantize = "q8_0"\n')
+    quantized = (
+        'Modelfile: is to be quantized to q8_0, which is not in the lock; first write `quantize = "q8_0"` in mf.toml'
+    )
+    assert (ran.code, ran.err) == (3, f"{DOES_NOT_RECORD}  {quantized}\n{RENEW}")
+    warning = f"warning: mf.lock is out of date for bot:v1\n  {quantized}\nhelp: run `mf pin` if that is intended\n"
     (project / "weights.gguf").write_bytes(bare_gguf("F16"))
     assert mf("pin").code == 0
+    ran = mf("build", "bot:v1", "--quantize", "q8_0", "--dry-run")
+    assert (ran.code, ran.err) == (0, warning)
+    (project / "mf.toml").write_text('[models.bot]\nmodelfile = "Modelfile"\ntag = "v1"\nquantize = "q8_0"\n')
+    assert mf("pin").code == 0
+    ran = mf("build", "bot:v1", "--locked", "--quantize", "q8_0", "--dry-run")
+    assert (ran.code, ran.err) == (0, "")
     ran = mf("build", "other:v1", "-f", "Modelfile", "--locked")
-    assert "  Modelfile: is to be built without quantization, which is not in the lock\n" in ran.err
+    hint = "first write a model without `quantize` in mf.toml"
+    plain = f"is to be built without quantization, which is not in the lock; {hint}"
+    assert (ran.code, ran.err) == (3, f"{DOES_NOT_RECORD}  Modelfile: {plain}\n{RENEW}")
 
 
 def test_locked_refuses_a_plan_of_a_stale_lock(project: Path) -> None:

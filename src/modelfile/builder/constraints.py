@@ -71,7 +71,7 @@ def constraints(target: Target, recipe: Recipe, events: Events = ignore, *, lock
         model=entry.fingerprint if own and not target.quantize else None,
         version=entry.ollama,
         strict=locked,
-        stale=stale,
+        stale=(*stale, *_unlisted_quantization(target)),
     )
     if (base := entry.base) is None:
         return required
@@ -94,15 +94,24 @@ def check_locked(targets: Iterable[Target], events: Events = ignore) -> None:
 
 
 def _unrecorded(target: Target, events: Events) -> Iterator[Drift]:
-    from modelfile.lockfile.drift import Drift, Reason
     from modelfile.pinning.check import stale_reasons
 
     yield from stale_reasons(target, target.project.lock_to_write(target.folder), events)
+    yield from _unlisted_quantization(target)
+
+
+def _unlisted_quantization(target: Target) -> Iterator[Drift]:
+    """Yield that the lock records other quantizations of a Modelfile than that of the model to build."""
+    from modelfile.lockfile.drift import Drift, Reason
+
     if (entry := target.pin) is None or target.quantize in (entry.quantize or ("",)):
         return
     if target.quantize or entry.fingerprint is None:
         what = f"quantized to {target.quantize}" if target.quantize else "built without quantization"
         message = f"is to be {what}, which is not in the lock"
+        if target.quantize not in target.project.quantizations(target):  # `mf pin` goes by mf.toml alone
+            setting = f'`quantize = "{target.quantize}"`' if target.quantize else "a model without `quantize`"
+            message += f"; first write {setting} in mf.toml"
         yield Drift(key=target.key, reason=Reason.QUANTIZE, message=message, current=target.quantize)
 
 
