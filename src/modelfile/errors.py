@@ -3,7 +3,7 @@
 ModelfileError
 ├── UsageError              wrong arguments or a wrong configuration              exit 2
 ├── InputError              a file cannot be read or is invalid                   exit 3
-│   ├── ModelfileHasErrors  a Modelfile has errors                                exit 1
+│   ├── ModelfileHasErrors  a Modelfile has errors, of which mf lint exits 1      exit 3
 │   └── StaleLock           the lock does not record what --locked is to build    exit 3
 ├── ServerError             the Ollama server failed or rejected a request        exit 3
 │   ├── ServerUnreachable   the server does not answer
@@ -37,7 +37,8 @@ class ExitCode(IntEnum):
     USAGE = 2
     """Invalid arguments or configuration."""
     FAILED = 3
-    """Not done: a server did not answer or rejected a request, or a file could not be read or written."""
+    """Not done: a server did not answer or rejected a request, a Modelfile has errors, or a file could not be read or
+    written."""
     INTERNAL = 70
     """A bug in `mf`; the traceback is in a file that the message names (EX_SOFTWARE of sysexits.h)."""
     INTERRUPTED = 130
@@ -99,9 +100,7 @@ class InputError(ModelfileError):
 
 
 class ModelfileHasErrors(InputError):
-    """A Modelfile with errors, which were already reported one by one."""
-
-    exit_code = ExitCode.FINDINGS
+    """A Modelfile with errors, which were already reported one by one, and which stop a build, a pin or a diff."""
 
 
 class StaleLock(InputError):

@@ -101,7 +101,7 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
 def test_a_file_missing_for_a_modelfile_from_standard_input_is_reported(project: Path) -> None:
     assert project.exists()
     ran = mf("build", "bot:v1", "-f", "-", stdin=b"# For tests.\nFROM ./missing.gguf\n")
-    assert ran.code == 1
+    assert ran.code == 3
     assert ":2:6: error MF207 missing-file: file not found: `./missing.gguf`" in ran.err
 
 

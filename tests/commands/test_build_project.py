@@ -195,11 +195,12 @@ def test_a_dry_run_names_the_server_that_does_not_answer(project: Path, fake: Fa
     assert fine["steps"]
 
 
-def test_errors_of_a_single_model_are_findings(broken: Path, fake: FakeOllama) -> None:
+def test_errors_of_a_single_model_exit_as_those_of_several(broken: Path, fake: FakeOllama) -> None:
     (broken / "bots" / "Modelfile").write_text(BAD)
     ran = mf("build", "base:v1")
-    assert (ran.code, ran.out) == (1, "")
-    assert "has errors" not in ran.err
+    assert (ran.code, ran.out) == (mf("build", "base:v1", "bot:v1").code, "") == (3, "")
+    assert ran.err.startswith("bots/Modelfile:2:6: error MF207")
+    assert ran.err.endswith(f"error: `bots/Modelfile` has errors\nhelp: {HINT}\n")
     assert not fake.models
 
 

@@ -102,7 +102,7 @@ from tests.support.cli import mf
         ),
         (
             ("build", "bot:v1", "-f", "bad.Modelfile"),
-            1,
+            3,
             (
                 "`bad.Modelfile` has errors",
                 "`mf lint bad.Modelfile` shows them, and --fix fixes what it safely can",

@@ -43,27 +43,27 @@ def test_a_missing_file_is_named(project: Path, options: tuple[str, ...], *, loc
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "error"),
+    ("content", "error"),
     [
-        (b"GGUF\0binary", 3, "error: `bad.Modelfile` is binary, not a Modelfile\n"),
-        (b"FROM \xff\n", 1, "bad.Modelfile:1:6: error MF113 invalid-utf-8"),
-        (BROKEN.encode(), 1, "bad.Modelfile:2:11: error MF301 unknown-parameter"),
-        (b"FROM ./gone.gguf\n", 1, "bad.Modelfile:1:6: error MF207 missing-file"),
-        (b"FROM\n", 1, "bad.Modelfile:1:"),
+        (b"GGUF\0binary", "error: `bad.Modelfile` is binary, not a Modelfile\n"),
+        (b"FROM \xff\n", "bad.Modelfile:1:6: error MF113 invalid-utf-8"),
+        (BROKEN.encode(), "bad.Modelfile:2:11: error MF301 unknown-parameter"),
+        (b"FROM ./gone.gguf\n", "bad.Modelfile:1:6: error MF207 missing-file"),
+        (b"FROM\n", "bad.Modelfile:1:"),
     ],
 )
-def test_one_bad_file_keeps_no_other_from_being_pinned(project: Path, content: bytes, code: int, error: str) -> None:
+def test_one_bad_file_keeps_no_other_from_being_pinned(project: Path, content: bytes, error: str) -> None:
     (project / "bad.Modelfile").write_bytes(content)
     (project / "sub").mkdir()
     (project / "sub" / "Modelfile").write_text(LOCAL.replace("./", "../"))
     ran = mf("pin")
-    assert (ran.code, keys(project)) == (code, {"Modelfile", "sub/Modelfile"}), ran
+    assert (ran.code, keys(project)) == (3, {"Modelfile", "sub/Modelfile"}), ran
     assert error in ran.err
     assert ran.out.count("  (new)\n") == 2
     written = json.loads(mf("pin", "--json").out)
     assert [item["modelfile"] for item in written if "error" in item] == ["bad.Modelfile"]
     checked = mf("pin", "--check")
-    assert (checked.code, checked.out) == (code, ""), checked
+    assert (checked.code, checked.out) == (3, ""), checked
     assert error in checked.err
     (project / "bad.Modelfile").write_text(LOCAL)
     assert mf("pin", "--check").code == 1
@@ -74,7 +74,7 @@ def test_the_entry_of_a_bad_file_stays(project: Path) -> None:
     assert mf("pin").code == 0
     written = (project / "mf.lock").read_bytes()
     (project / "bad.Modelfile").write_text(BROKEN)
-    assert mf("pin").code == 1
+    assert mf("pin").code == 3
     assert (project / "mf.lock").read_bytes() == written
 
 
@@ -104,20 +104,22 @@ def test_a_base_without_its_weights_keeps_no_other_from_being_checked(models: Pa
         "base.Modelfile:2:6: error MF207 missing-file: file not found: `./base.gguf`\n"
         "2 | FROM ./base.gguf\n  |      ^^^^^^^^^^^\n"
         "  = help: paths are relative to the Modelfile's folder; Ollama reads this one as a model name\n"
+        "error: `base.Modelfile` has errors\n"
+        "help: `mf lint base.Modelfile` shows them, and --fix fixes what it safely can\n"
     )
     for options in ((), ("--frozen",), ("Modelfile",), ("Modelfile", "--json")):
         ran = mf("pin", "--check", *options)
-        assert (ran.code, ran.err) == (1, found), options
+        assert (ran.code, ran.err) == (3, found), options
     edit(models / "other.Modelfile", "0.5", "0.6")
     ran = mf("pin", "--check")
     assert (ran.code, ran.out) == (1, "other.Modelfile: has changed since `mf pin`\n")
     before = (models / "mf.lock").read_bytes()
     ran = mf("pin")
-    assert ran.code == 1
+    assert ran.code == 3
     assert ran.err == f"{found}error: `Modelfile` was skipped: its base `base.Modelfile` cannot be pinned\n"
     assert ran.out.startswith("other.Modelfile: pinned weights.gguf")
     ran = mf("pin", "Modelfile")  # not from the server, which could have another base:v1
-    assert (ran.code, ran.out, ran.err) == (1, "", found)
+    assert (ran.code, ran.out, ran.err) == (3, "", found)
     assert not any(logged.path == "/api/pull" for logged in fake.requests)
     assert (models / "mf.lock").read_bytes() != before
 

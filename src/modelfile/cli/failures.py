@@ -10,7 +10,7 @@ from typing import Final
 from typer._click.exceptions import BadOptionUsage, ClickException, NoArgsIsHelpError, NoSuchOption, UsageError
 
 from modelfile.cli.help import print_help
-from modelfile.errors import ExitCode, ModelfileError, ModelfileHasErrors, reason_of
+from modelfile.errors import ExitCode, ModelfileError, reason_of
 from modelfile.report.terminal import ReaderGone, Terminal
 
 ISSUES: Final = "https://github.com/modelfile/modelfile/issues"
@@ -86,8 +86,7 @@ def _report(error: BaseException, terminal: Terminal, is_json: Callable[[], bool
         print_help(error.format_message(), terminal, err=True)
         return error.exit_code
     failure = describe(error, terminal)
-    if not isinstance(error, ModelfileHasErrors):  # already printed
-        terminal.print_error(failure.message, failure.hint, failure.details)
+    terminal.print_error(failure.message, failure.hint, failure.details)
     if is_json():
         from modelfile.report.json_output import failure_as_json, print_json
 

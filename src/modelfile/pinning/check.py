@@ -203,7 +203,7 @@ def _with_bases(targets: Sequence[Target], lock: LockFile) -> list[Target]:
         pinned = lock.path.parent / entry.base.modelfile if entry and entry.base and entry.base.modelfile else None
         makers = [Target(target.project, pinned)] if pinned and not is_gone(pinned) else []
         with contextlib.suppress(InputError):  # the base cannot be read, which is reported of the target
-            makers += filter(None, [project_base(target)])
+            makers = [*filter(None, [project_base(target)]), *makers]
         for maker in makers:
             if maker.key not in known:
                 known[maker.key] = maker

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from modelfile.errors import ModelfileError, ModelfileHasErrors
+from modelfile.errors import ModelfileError
 from modelfile.lockfile.drift import Reason
 from modelfile.names import shorten_digest
 from modelfile.report.terminal import Terminal
@@ -53,7 +53,7 @@ def print_check(check: PinCheck, terminal: Terminal, *, host: str | None, findin
 
 
 def print_failures(errors: Iterable[ModelfileError], terminal: Terminal) -> None:
-    """Print errors, each once; those of Modelfiles with errors were printed before, one by one."""
-    distinct = {error.message: error for error in errors if not isinstance(error, ModelfileHasErrors)}
+    """Print errors, each once."""
+    distinct = {error.message: error for error in errors}
     for error in distinct.values():
         terminal.print_error(error.message, error.hint)

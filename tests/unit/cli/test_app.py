@@ -54,7 +54,7 @@ def test_every_command_takes_quiet(command: str) -> None:
 def test_quiet_prints_results_and_errors_only(project: Path) -> None:
     (project / "Modelfile").write_text("# For tests.\nFROM llama3.2\nPARAMETER num_ctx many\n")
     rejected = mf("build", "bot:v1", "-q")
-    assert (rejected.code, rejected.out) == (1, "")
+    assert (rejected.code, rejected.out) == (3, "")
     assert rejected.err.startswith("Modelfile:3:19: error MF302 invalid-parameter-value: ")
     assert "unpinned-base" not in rejected.err
     (project / "Modelfile").write_text("# For tests.\nFROM ./weights.gguf\n")

@@ -132,7 +132,7 @@ def test_no_findings_give_an_empty_report() -> None:
     [
         ("lint", 1, "Modelfile:3:11: error MF301"),
         ("fmt --check", 0, ""),
-        ("build bot:v1 --dry-run", 1, ""),
+        ("build bot:v1 --dry-run", 3, ""),
         ("build bot:v1 -f Good", 0, "bot:v1\n  fingerprint"),
         ("pin Good", 0, "Good: pinned weights.gguf (sha256:"),
         ("lnt", 2, ""),
