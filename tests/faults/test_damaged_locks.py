@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable
 from copy import deepcopy
+from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,38 @@ def test_commands_survive_damaged_locks(project: Path, rounds: int) -> None:
             ran = mf(*command)
             assert ran.code in (0, 1, 3), (command, data, ran)
             assert "Traceback" not in ran.err
+
+
+def test_no_lock_without_some_of_its_facts_accepts_another_base(project: Path) -> None:
+    (project / "other.Modelfile").write_text("FROM ./weights.gguf\nPARAMETER top_k 3\n")
+    for name, file in (("base:v1", "Modelfile"), ("other:v1", "other.Modelfile")):
+        assert mf("build", name, "-f", file).code == 0
+    (project / "other.Modelfile").unlink()
+    (project / "Modelfile").write_text("# The bot.\nFROM base:v1\n")
+    assert mf("pin").code == 0
+    assert mf("cp", "other:v1", "base:v1", "--replace").code == 0
+    lock = json.loads((project / "mf.lock").read_text())
+    checks: list[tuple[str, ...]] = [("pin", "--check"), ("build", "bot:v1", "--locked")]
+    facts = [path for path in places(lock["modelfiles"]["Modelfile"]) if path]
+    for missing in combinations_with_replacement(facts, 2):
+        changed = deepcopy(lock)
+        for *above, last in missing:
+            parent = changed["modelfiles"]["Modelfile"]
+            for key in above:
+                parent = parent.get(key, {})
+            parent.pop(last, None)
+        (project / "mf.lock").write_text(json.dumps(changed))
+        for command in checks:
+            assert mf(*command).code != 0, (missing, command)
+    (project / "mf.lock").write_text(json.dumps(lock | {"modelfiles": {"Modelfile": without_fingerprints(lock)}}))
+    problem = f"`{project / 'mf.lock'}` is damaged: `modelfiles.Modelfile.base.fingerprint` is missing"
+    for command in (*checks, ("lint",), ("pin", "--check", "--frozen")):
+        ran = mf(*command)
+        assert ran.code == 3, command
+        assert ran.err.startswith(f"error: {problem}\nhelp: restore it from version control, or delete it and"), ran
+
+
+def without_fingerprints(lock: dict[str, Any]) -> dict[str, Any]:
+    pin = deepcopy(lock["modelfiles"]["Modelfile"])
+    del pin["fingerprint"], pin["base"]["fingerprint"]
+    return dict(pin)

@@ -32,7 +32,8 @@ def found(*arguments: str) -> list[str]:
 
 
 def lock(project: Path, **texts: str) -> None:
-    pins = {path: Pin(text=text_digest(Modelfile.parse(Source(text=text)))) for path, text in texts.items()}
+    digests = {path: text_digest(Modelfile.parse(Source(text=text))) for path, text in texts.items()}
+    pins = {path: Pin(text=digest, fingerprint=f"mf1:{'0' * 64}") for path, digest in digests.items()}
     (project / "mf.lock").write_text(Lock(modelfiles=pins).dumps())
 
 

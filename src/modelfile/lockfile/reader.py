@@ -116,7 +116,9 @@ def summarize(content: Mapping[str, Any], path: str) -> dict[str, PinSummary]:
     Raises:
         InputError: The lock is damaged anywhere.
     """
-    if not _conforms(content, Lock):
+    if _conforms(content, Lock):
+        _reject_missing_fingerprints(content, path)
+    else:
         validate(content, path)
     return {key: _summary(pin) for key, pin in content.get("modelfiles", {}).items()}
 
@@ -167,9 +169,26 @@ def validate(content: Mapping[str, Any], path: str) -> Lock:
     from pydantic import ValidationError
 
     try:
-        return adapter().validate_python(content)
+        lock = adapter().validate_python(content)
     except ValidationError as error:
         raise _damaged(path, _describe(error.errors(include_url=False)[0])) from error
+    _reject_missing_fingerprints(content, path)
+    return lock
+
+
+def _reject_missing_fingerprints(content: Mapping[str, Any], path: str) -> None:
+    """Reject a pin that any base or any build would satisfy.
+
+    Only a server can tell what it makes of quantized weights: so the fingerprint of a base may be missing if the
+    project builds the base, and that of a Modelfile upon such a base or if each build of it is quantized.
+    """
+    for key, pin in content.get("modelfiles", {}).items():
+        base = pin.get("base") or {}
+        unknown_base = bool(base) and base.get("fingerprint") is None
+        if unknown_base and base.get("modelfile") is None:
+            raise _damaged(path, f"`modelfiles.{key}.base.fingerprint` is missing")
+        if pin.get("fingerprint") is None and not unknown_base and not pin.get("quantize"):
+            raise _damaged(path, f"`modelfiles.{key}.fingerprint` is missing")
 
 
 _PROBLEMS: Final = {

@@ -81,6 +81,7 @@ def pinned(**changes: object) -> str:
 
 
 BASE = {"written": "x", "name": "x", "fingerprint": PIN.fingerprint}
+UNKNOWN = {"written": "x", "name": "x"}
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,12 @@ BASE = {"written": "x", "name": "x", "fingerprint": PIN.fingerprint}
             (pinned().replace('"bot"', json.dumps(key)), f"`modelfiles.{key}` is not valid: not a path below the")
             for key in ("/etc/x", "../x", "a/../x", "a//x", "C:/x", "a\0b")
         ),
+        (pinned(base=UNKNOWN), "`modelfiles.bot.base.fingerprint` is missing"),
+        (pinned(base=UNKNOWN, fingerprint=None), "`modelfiles.bot.base.fingerprint` is missing"),
+        (pinned(base=UNKNOWN | {"digest": DIGEST}), "`modelfiles.bot.base.fingerprint` is missing"),
+        (pinned(base=BASE, fingerprint=None), "`modelfiles.bot.fingerprint` is missing"),
+        (pinned(base=BASE, fingerprint=None, quantize=[]), "`modelfiles.bot.fingerprint` is missing"),
+        (pinned(fingerprint=None), "`modelfiles.bot.fingerprint` is missing"),
         (pinned(text="\ud83d"), "it has half of a surrogate pair"),
         (pinned(text="\N{GRINNING FACE}"), "`modelfiles.bot.text` is not a digest"),
         (pinned(base={**BASE, "modelfile": "../x"}), "`modelfiles.bot.base.modelfile` is not valid: not a path below"),
@@ -129,6 +136,21 @@ def test_damage_is_named_with_its_location(tmp_path: Path, text: str | bytes, pr
             getattr(LockFile(path), read)
         assert raised.value.message.startswith(f"`{path}` is damaged: {problem}")
         assert raised.value.hint == "restore it from version control, or delete it and run `mf pin`"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pinned(fingerprint=None, quantize=["q8_0"]),
+        pinned(base=BASE, fingerprint=None, quantize=["q8_0"]),
+        pinned(base=UNKNOWN | {"modelfile": "base"}, fingerprint=None),
+        pinned(base=UNKNOWN | {"modelfile": "base"}, fingerprint=None, quantize=["q8_0"]),
+    ],
+)
+def test_a_fingerprint_may_be_missing_if_only_a_server_can_tell_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / LOCK_FILE).write_text(text)
+    assert LockFile(tmp_path / LOCK_FILE).lock.modelfiles["bot"].fingerprint is None
+    assert LockFile(tmp_path / LOCK_FILE).summaries["bot"].text == DIGEST
 
 
 @pytest.mark.parametrize(("version", "hint"), [("2.0", "upgrade mf"), ("0.9", "restore it from version control")])
