@@ -98,8 +98,11 @@ class Source:
     def position(self, offset: int) -> Position:
         """Return the position of a code point offset."""
         line = self.line_of(offset)
-        block = offset // _BLOCK
-        byte = self._block_bytes[block] + len(self._encoded(block * _BLOCK, offset))
+        if self.text.isascii() and self.encoding == "utf-8":
+            byte = len(self.bom) + offset
+        else:
+            block = offset // _BLOCK
+            byte = self._block_bytes[block] + len(self._encoded(block * _BLOCK, offset))
         return Position(line=line, column=offset - self._line_starts[line - 1] + 1, byte=byte)
 
     def line_of(self, offset: int) -> int:

@@ -157,6 +157,7 @@ _REST_OF_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)?")
 _COMMENT: Final = re.compile(r"\s#.*", re.DOTALL)
 
 
+@lru_cache(maxsize=1 << 14)
 def looks_like_path(text: str) -> bool:
     """Return True if a FROM is written like a path. Ollama itself only asks if the path exists."""
     drive = text[1:3] in (":\\", ":/")

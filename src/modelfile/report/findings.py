@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Safety, Severity
@@ -37,9 +37,8 @@ def print_findings(
         fixes: The summary's part on fixes (default: those that could be applied).
     """
     findings = list(findings)
-    for source, diagnostics in redact_findings(findings):
-        for found in diagnostics:
-            _print_finding(source, found, terminal, err=err)
+    redacted = ((source, found) for source, diagnostics in redact_findings(findings) for found in diagnostics)
+    terminal.write_lines((line for source, found in redacted for line in _lines(source, found)), err=err)
     if not summary:
         return
     counts = Counter(found.severity for _, diagnostics in findings for found in diagnostics)
@@ -87,29 +86,29 @@ def _count_fixes(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]) -> C
     return Counter(found.fix.safety for _, diagnostics in findings for found in diagnostics if found.fix)
 
 
-def _print_finding(source: Source, found: Diagnostic, terminal: Terminal, *, err: bool) -> None:
-    start, end = source.position(found.span.start), source.position(found.span.end)
+def _lines(source: Source, found: Diagnostic) -> Iterator[list[Piece]]:
+    start = source.position(found.span.start)
     style = _STYLES[found.severity]
-    lines: list[list[Piece]] = [
-        [
-            (f"{source.path}:{start.line}:{start.column}: ", "bold"),
-            (f"{found.severity} {found.code} {found.name}{_MARK * _is_safe(found)}: ", style),
-            (found.message, ""),
-        ]
+    yield [
+        (f"{source.path}:{start.line}:{start.column}: ", "bold"),
+        (f"{found.severity} {found.code} {found.name}{_MARK * _is_safe(found)}: ", style),
+        (found.message, ""),
     ]
-    gutter, margin = str(start.line), " " * len(str(start.line))
-    first = max(start.column - 1 - _WINDOW // 2, 0) if source.line(start.line, _WINDOW, 1) else 0
+    gutter = str(start.line)
+    margin = " " * len(gutter)
+    first = max(start.column - 1 - _WINDOW // 2, 0)
+    if first and not source.line(start.line, _WINDOW, 1):
+        first = 0
     window = source.line(start.line, first, _WINDOW + 1)
     shown, column = window[:_WINDOW], start.column - 1 - first
     if shown.strip():
-        marked = shown[column : end.column - 1 - first if end.line == start.line else _WINDOW]
+        marked = shown[column : column + found.span.end - found.span.start]
         cut = ("…" if first else ""), ("…" if len(window) > _WINDOW else "")
         before = " " * (_width(visible(shown[:column])) + len(cut[0]))
-        lines.append([(f"{gutter} | ", "dim"), (f"{cut[0]}{visible(shown)}{cut[1]}", "")])
-        lines.append([(f"{margin} | ", "dim"), (f"{before}{'^' * max(_width(visible(marked)), 1)}", style)])
+        yield [(f"{gutter} | ", "dim"), (f"{cut[0]}{visible(shown)}{cut[1]}", "")]
+        yield [(f"{margin} | ", "dim"), (f"{before}{'^' * max(_width(visible(marked)), 1)}", style)]
     if found.hint:
-        lines.append([(f"{margin} = ", "dim"), ("help: ", "bold cyan"), (found.hint, "")])
-    terminal.write_lines(lines, err=err)
+        yield [(f"{margin} = ", "dim"), ("help: ", "bold cyan"), (found.hint, "")]
 
 
 def _is_safe(found: Diagnostic) -> bool:

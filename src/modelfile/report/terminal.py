@@ -48,36 +48,37 @@ class SafeStream:
         Raises:
             ReaderGone: The reader of the stream closed it, and `stop_without_reader` is set.
         """
-        with self._survive():
+        try:  # without a context manager, which takes longer than the rest
             self._stream.write(text)
+        except (OSError, ValueError) as error:
+            self._handle(error)
         return len(text)
 
     def write_bytes(self, content: bytes) -> None:
         """Write bytes and flush; raise as `write` does."""
-        with self._survive():
+        try:
             self._stream.flush()
             self._stream.buffer.write(content)
             self._stream.buffer.flush()
+        except (OSError, ValueError) as error:
+            self._handle(error)
 
     def flush(self) -> None:
         """Flush the stream; raise as `write` does."""
-        with self._survive():
+        try:
             self._stream.flush()
+        except (OSError, ValueError) as error:
+            self._handle(error)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    @contextlib.contextmanager
-    def _survive(self) -> Iterator[None]:
-        try:
-            yield
-        except BrokenPipeError as error:
+    def _handle(self, error: OSError | ValueError) -> None:
+        if isinstance(error, BrokenPipeError):
             if self._stop:
                 raise ReaderGone(*error.args) from None
-        except OSError as error:
+        elif isinstance(error, OSError):  # a closed stream raises ValueError
             self.failure = self.failure or error
-        except ValueError:  # a closed stream raises it
-            pass
 
 
 class Terminal:
@@ -142,8 +143,9 @@ class Terminal:
         stream = self._stream(err=err)
         console = self._drawing if stream.isatty() else None
         if console is None and not self.is_styled(err=err):
-            texts = ("".join(visible(text) for text, _ in pieces) for pieces in lines)
-            stream.write("".join(f"{self._without_commands(text)}{end}" for text in texts))
+            escape = self._without_commands if self._is_read_for_commands() else str
+            for pieces in lines:
+                stream.write(escape(visible("".join([text for text, _ in pieces]))) + end)
             return
         from rich.text import Text
 
@@ -159,8 +161,8 @@ class Terminal:
 
     def print_lines(self, text: str, *, err: bool = False) -> None:
         """Print a text for people of several lines."""
-        for line in text.removesuffix("\n").split("\n"):
-            self.print(line, err=err)
+        self.write_lines(([(line, "")] for line in text.removesuffix("\n").split("\n")), err=err)
+        self._stream(err=err).flush()
 
     def write_content(self, content: str | bytes) -> None:
         """Write content for programs to standard output: byte for byte, but escaped on a terminal."""
@@ -173,7 +175,10 @@ class Terminal:
 
     def has_command(self, line: str) -> bool:
         """Return whether a CI system would obey a line of output, as `::error::` on GitHub."""
-        return any(map(self.environ.get, _READ_FOR_COMMANDS)) and _COMMAND.search(line) is not None
+        return self._is_read_for_commands() and _COMMAND.search(line) is not None
+
+    def _is_read_for_commands(self) -> bool:
+        return any(map(self.environ.get, _READ_FOR_COMMANDS))
 
     def _without_commands(self, line: str) -> str:
         return _COMMAND.sub(_escape_last, line) if self.has_command(line) else line
