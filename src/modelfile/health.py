@@ -120,7 +120,14 @@ def _programs() -> Iterator[Check]:
 
 
 def _configuration(project: Project) -> Check:
+    from modelfile.catalog.versions import release
+
     file = project.config.file
+    errors = [*project.errors(release(project.config.ollama or ""))]
+    if errors:
+        others = f"{len(errors) - 1} more" if errors[1:] else ""
+        hint = "; ".join(filter(None, [errors[0].hint, others and f"`mf lint` also reports {others}"]))
+        return Check(name="configuration", status=Status.ERROR, message=errors[0].message, hint=hint or None)
     message = _shown(file) if file else "no file, only defaults"
     return Check(name="configuration", status=Status.OK, message=message)
 

@@ -68,6 +68,23 @@ def checks(
     return {check.name: check for check in made}
 
 
+def test_models_that_cannot_be_built_are_an_error_of_the_configuration() -> None:
+    Path("mf.toml").write_text('[models.base]\nmodelfile = "gone"\ntag = "v1"\n')
+    found = checks()["configuration"]
+    message = "`mf.toml`: `models.base.modelfile`: cannot read `gone`: no such file or directory"
+    assert (found.status, found.message) == (Status.ERROR, message)
+    hint = "correct the path, which is relative to the configuration, or delete the table"
+    assert found.hint == hint
+    with Path("mf.toml").open("a") as file:
+        file.write('[models.small]\nmodelfile = "small"\ntag = "v1"\nquantize = "q9"\n')
+    Path("small").write_text("FROM llama3.2:3b\n")
+    found = checks()["configuration"]
+    assert (found.message, found.hint) == (message, f"{hint}; `mf lint` also reports 1 more")
+    Path("gone").write_text("FROM llama3.2:3b\n")
+    found = checks()["configuration"]
+    assert found.message.startswith("`mf.toml`: `models.small.quantize`: Ollama ")
+
+
 def test_a_healthy_machine_has_no_warnings(fake: FakeOllama, registry: str) -> None:
     with connect(fake.url) as client:
         made = checks(lambda: nullcontext(ServerStore(client)), registry=registry, OLLAMA_MODELS=".")
