@@ -85,6 +85,24 @@ def test_diff_is_a_patch_and_exits_1_if_it_is_not_empty(tmp_path: Path, text: st
     assert mf("lint", "--select", "MF3", "--diff", "Modelfile", cwd=tmp_path).code == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "given"),
+    [
+        (("--json",), "--json"),
+        (("--format", "sarif"), "--format sarif"),
+        (("--format", "json"), "--format json"),
+        (("--output-file", "found.txt"), "--output-file"),
+    ],
+)
+def test_diff_has_no_other_format(tmp_path: Path, options: tuple[str, ...], given: str) -> None:
+    ran = mf("lint", "--diff", *options, "Modelfile", cwd=_with(tmp_path, "FROM a:b\n" + SAFE))
+    error = f"error: {given} cannot be used with --diff\nhelp: leave it out, or lint without --diff\n"
+    assert (ran.code, ran.err) == (2, error)
+    assert ran.out.startswith('{\n  "error": {' if "json" in given else "")
+    assert bool(ran.out) is ("json" in given)
+    assert not (tmp_path / "found.txt").exists()
+
+
 def test_suppression_that_depends_on_the_machine_is_never_unused(tmp_path: Path) -> None:
     text = "# mf: ignore[missing-file] not in git\nFROM ./w.gguf\n"
     assert mf("lint", "Modelfile", cwd=_with(tmp_path, text)).code == 0

@@ -74,10 +74,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
     With --json: {"version", "files", "unread", "undecided", "findings"}, as docs/schema/lint.schema.json has it;
     with --statistics, a list of {"code", "name", "count"}.
     """
-    if as_json:
-        if output_format not in ("text", "json"):
-            raise UsageError(f"--json cannot be used with --format {output_format}")
-        output_format = "json"
+    output_format = _resolve_format(output_format, output_file, as_json=as_json, diff=diff)
     if unsafe_fixes and not (fix or diff):
         raise UsageError("--unsafe-fixes needs --fix or --diff")
     if add_ignore and (fix or diff or STDIN in (paths or ())):
@@ -152,6 +149,16 @@ def _lint(paths: Sequence[str], project: Project, settings: Settings) -> tuple[l
     for problem in check_models(paths, project, settings):
         unread.setdefault(problem.message, problem)
     return results, list(unread.values())
+
+
+def _resolve_format(output_format: Format, output_file: str | None, *, as_json: bool, diff: bool) -> Format:
+    """Return the format of the findings, and reject options that exclude each other."""
+    if as_json and output_format not in ("text", "json"):
+        raise UsageError(f"--json cannot be used with --format {output_format}")
+    if diff and (as_json or output_format != "text" or output_file is not None):
+        given = "--json" if as_json else "--output-file" if output_format == "text" else f"--format {output_format}"
+        raise UsageError(f"{given} cannot be used with --diff", hint="leave it out, or lint without --diff")
+    return "json" if as_json else output_format
 
 
 def _split(given: list[str] | None) -> tuple[str, ...]:
