@@ -17,7 +17,7 @@ from tests.fakes.faults import DropParameter, Slow
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.show import shown
 from tests.fakes.store import published
-from tests.support.building import LOCAL, MUTABLE, asked, digests, edit
+from tests.support.building import BASE, LOCAL, MUTABLE, UPON, asked, digests, edit
 from tests.support.builds import build_request
 from tests.support.cli import mf
 from tests.support.disturbed import end
@@ -67,6 +67,19 @@ def test_incompatible_options_are_a_usage_error(project: Path, arguments: tuple[
     ran = mf("build", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(f"error: {error}")
+
+
+def test_a_plan_whose_models_are_built_is_up_to_date(project: Path, fake: FakeOllama) -> None:
+    (project / "base.Modelfile").write_text(BASE)
+    (project / "Modelfile").write_text(UPON)
+    assert mf("build", "base:v1", "-f", "base.Modelfile").code == 0
+    assert mf("build", "bot:v1", "--plan-out", "plan.json").code == 0
+    assert mf("build", "--plan", "plan.json").code == 0
+    before = digests(fake)
+    again = mf("build", "bot:v1", "--plan", "plan.json")
+    assert (again.code, again.out[:22], again.err, digests(fake)) == (0, "bot:v1 is up to date: ", "", before)
+    (project / "Modelfile").write_text(UPON + "LICENSE MIT\n")
+    assert mf("build", "--plan", "plan.json").code == 3
 
 
 def test_a_pipe_as_weights_is_rejected(project: Path) -> None:

@@ -213,7 +213,7 @@ class PlanFile:
         return expected_fingerprint if isinstance(expected_fingerprint, str) else None
 
     def check(self, plan: Plan) -> None:
-        """Compare a plan with the saved one.
+        """Compare a plan with the saved one; a model that is already what the saved plan builds needs nothing.
 
         The cache of another machine may predict more or less, so a prediction is compared only if both plans have it.
 
@@ -225,6 +225,8 @@ class PlanFile:
         saved = self._plans.get((now["name"], now["host"]))
         if saved is None:
             raise self._missing(f"{plan.name} on {plan.location}")
+        if plan.nothing_to_do and saved.get("expected_fingerprint") == plan.expected_fingerprint:
+            return
         try:
             changed = [*differing(_comparable(saved, now), _comparable(now, saved))]
         except RecursionError as error:
@@ -233,7 +235,7 @@ class PlanFile:
             raise VerificationError(
                 f"the plan for {plan.name} in `{self._path}` is out of date:",
                 details=changed,
-                hint="nothing was changed; print the current plan with --dry-run",
+                hint=f"nothing was changed; {_AGAIN}, or print it with --dry-run instead of --plan",
             )
 
     def _missing(self, what: str) -> VerificationError:
