@@ -144,12 +144,18 @@ def _arguments() -> list[str]:
 
 
 def _prepare_streams() -> None:
-    """Open what is closed (`>&-`), so that no file opened gets its number; spell out what cannot be encoded."""
-    from pathlib import Path
+    """Open what is closed (`>&-`), so that no file opened gets its number; spell out what cannot be encoded.
 
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+    Standard output is opened for reading only, so that a command that prints to it fails, as if it were still closed.
+    """
+    for name, mode, access in (
+        ("stdin", "r", os.O_RDONLY),
+        ("stdout", "w", os.O_RDONLY),
+        ("stderr", "w", os.O_WRONLY),
+    ):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # open to the end
+            number = os.open(os.devnull, access)
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  # open to the end
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # opened above
 
