@@ -17,6 +17,9 @@ ISSUES: Final = "https://github.com/modelfile/modelfile/issues"
 
 _CLOSE: Final = 0.7
 """Ratio from which on an option is suggested, as difflib computes it."""
+_TYPES: Final = {"float": "number", "float range": "number", "integer": "whole number", "int range": "whole number"}
+"""Names of the types of options in words."""
+_NOT_OF_TYPE: Final = re.compile(rf" is not a valid ({'|'.join(_TYPES)})$")
 _QUOTED: Final = re.compile(r"'([^'`]*)'")
 
 
@@ -130,6 +133,7 @@ def _describe_usage(error: ClickException) -> tuple[str, str]:
             return f"{name} needs a value", hint
         case _:
             text = _QUOTED.sub(r"`\1`", error.format_message().removesuffix("."))
+            text = _NOT_OF_TYPE.sub(lambda found: f" is not a {_TYPES[found[1]]}", text)
             return text[:1].lower() + text[1:], hint
 
 

@@ -107,7 +107,7 @@ def test_an_error_in_the_report_is_reported() -> None:
         (("lint", "--config"), "--config needs a value", "run `mf lint --help`"),
         (
             ("build", "--keep", "x\x1b"),
-            "invalid value for `--keep`: `x\\x1b` is not a valid int range",
+            "invalid value for `--keep`: `x\\x1b` is not a whole number",
             "run `mf build --help`",
         ),
         (("ls", "a", "b"), "got unexpected extra argument(s) (b)", "run `mf ls --help`"),
@@ -141,3 +141,16 @@ def test_modules_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("mf ")
     assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("ls", "--timeout", "abc"), "invalid value for `--timeout`: `abc` is not a number"),
+        (("ls", "--idle-timeout="), "invalid value for `--idle-timeout`: `` is not a number"),
+        (("build", "--keep", "1.5"), "invalid value for `--keep`: `1.5` is not a whole number"),
+    ],
+)
+def test_a_number_is_named_in_words(arguments: tuple[str, ...], message: str) -> None:
+    ran = mf(*arguments)
+    assert (ran.code, ran.err.splitlines()[0]) == (2, f"error: {message}")
