@@ -82,6 +82,22 @@ def test_a_plan_whose_models_are_built_is_up_to_date(project: Path, fake: FakeOl
     assert mf("build", "--plan", "plan.json").code == 3
 
 
+@pytest.mark.parametrize("path", ["bot/Modelfile", "./bot/Modelfile", "bot", "bot/", "bot/prod.Modelfile"])
+def test_a_path_as_the_name_of_a_model_is_a_usage_error(project: Path, path: str) -> None:
+    (project / "bot").mkdir()
+    for name in ("Modelfile", "prod.Modelfile"):
+        (project / "bot" / name).write_text(LOCAL)
+    file = path.removeprefix("./") if path.endswith("file") else "bot/Modelfile"
+    model = "prod" if "prod" in path else "bot"
+    ran = mf("build", path)
+    hint = f"help: name the model, as in `mf build {model}:v1 -f {file}`\n"
+    assert (ran.code, ran.out, ran.err) == (2, "", f"error: `{path}` is a path, not a model\n{hint}")
+    (project / "mf.toml").write_text(f'[models.q-bot]\nmodelfile = "{file}"\ntag = "dev"\n')
+    assert mf("build", path).err.endswith("\nhelp: name the model, as in `mf build q-bot:dev`\n")
+    long = mf("build", f"./{'x' * 5000}")
+    assert (long.code, long.err.startswith("error: invalid model name `./xxx")) == (2, True)
+
+
 def test_a_pipe_as_weights_is_rejected(project: Path) -> None:
     os.mkfifo(project / "pipe")
     edit(project / "Modelfile", "weights.gguf", "pipe")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modelfile.errors import InputError, UsageError
@@ -138,11 +140,16 @@ class Project:
             UsageError: The name is not valid, or has no tag.
             InputError: Nothing says which Modelfile is meant, and there is no `./Modelfile`.
         """
-        model = ModelName.parse(name)
+        try:
+            model = ModelName.parse(name)
+        except UsageError:
+            self._reject_path(name)
+            raise
         found = [target for target in self.targets if model.same_model_as(target.named)]
         listed = next((target for target in found if model.same_as(target.named)), found[0] if found else None)
         if not model.tagged and not latest:
             if listed is None:
+                self._reject_path(name)
                 hint = f"write {name}:v1, or --latest if `latest` is meant: it changes for everybody who calls {name}"
                 raise UsageError(f"`{name}` has no tag", hint=hint)
             model = replace(model, tag=listed.named.tag, tagged=True)
@@ -159,6 +166,16 @@ class Project:
             hint += f"; `mf build` alone builds {others}" if others else ""
             raise InputError(error.message, hint=hint) from error
         return target
+
+    def _reject_path(self, name: str) -> None:
+        """Raise an error if a name is the path of a Modelfile, or of a folder that has one."""
+        with suppress(OSError):  # no file can have such a name
+            path = next((path for path in (Path(name), Path(name, "Modelfile")) if path.is_file()), None)
+            if path is None:
+                return
+            listed = [str(other.named) for other in self.targets if self.real_path(other.path) == self.real_path(path)]
+            words = listed[0] if listed else f"{model_for(path)}:v1 -f {quote(str(path))}"
+            raise UsageError(f"`{name}` is a path, not a model", hint=f"name the model, as in `mf build {words}`")
 
     def at(self, path: Path, name: ModelName, *, quantize: str = "") -> Target:
         """Return the target of a model whose Modelfile is known."""
