@@ -23,13 +23,13 @@ print(json.dumps([[(ran := mf(*command.split())).code, ran.err] for command in s
 """
 
 
-def run(folder: Path, *commands: str) -> list[tuple[int, str]]:
+def run(folder: Path, *commands: str, stdin: int = subprocess.DEVNULL) -> list[tuple[int, str]]:
     """Run commands of `mf` in another process, which may hang; return their exit codes and what they report."""
     ran = subprocess.run(
         [sys.executable, "-c", RUN_ALL, *commands],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         capture_output=True,
         text=True,
         timeout=TIMEOUT,
@@ -112,10 +112,43 @@ def test_the_output_of_a_program_is_a_modelfile(tmp_path: Path) -> None:
         ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT, check=True
     )
     assert (ran.stdout, ran.stderr) == ("FROM a:b\n", "")
-    (tmp_path / "mf.toml").write_text('[models.x]\nmodelfile = "/dev/stdin"\ntag = "v1"\n')
-    ((code, error),) = run(tmp_path, "build")
-    assert code == 2
-    assert "invalid value of `models.x.modelfile`" in error
+
+
+STREAMS = (
+    "-",
+    "./-",
+    "/dev/stdin",
+    "/dev//stdin",
+    "/dev/./stdin",
+    "/dev/../dev/stdin",
+    "/dev/fd/./0",
+    "/proc//self/fd/0",
+    "../../../../../../../../../../dev/stdin",
+)
+"""Paths that mean an open stream, or would if they were shortened."""
+LINKS = ("link", "folder/stdin", "//dev/stdin")
+PLAN = {"version": 1, "keep": 0, "replace": False, "plans": [{"name": "x:v1", "host": "http://127.0.0.1:1"}]}
+
+
+@pytest.mark.parametrize("path", [*STREAMS, *LINKS])
+def test_no_file_makes_a_command_read_standard_input(tmp_path: Path, path: str) -> None:
+    (tmp_path / "link").symlink_to("/dev/stdin")
+    (tmp_path / "folder").symlink_to("/dev")
+    (tmp_path / "Modelfile").write_text("# A bot.\nFROM a:b\n")
+    (tmp_path / "plan").write_text(json.dumps(PLAN | {"models": [{"name": "x:v1", "modelfile": path, "quantize": ""}]}))
+    input_, output = os.pipe()  # nothing is written to it: a command that reads it hangs
+    try:
+        ((code, error),) = run(tmp_path, "build --plan plan", stdin=input_)
+        assert code == 3
+        assert error.startswith("error: `plan` is not a plan" if path in STREAMS else "error: cannot read")
+        (tmp_path / "mf.toml").write_text(f'[models.x]\nmodelfile = "{path}"\ntag = "v1"\n')
+        commands = ("lint .", "lint . --config mf.toml", "build", "pin --check")
+        for code, error in run(tmp_path, *commands, stdin=input_):
+            assert code in ((2,) if path in STREAMS else (1, 3)), error
+            assert path in LINKS or "invalid value of `models.x.modelfile`" in error
+    finally:
+        os.close(input_)
+        os.close(output)
 
 
 COMMANDS = ("lint", "lint Modelfile", "lint -", "fmt", "parse x", "build", "build a:v1", "pin", "diff a b", "config")

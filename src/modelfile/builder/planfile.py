@@ -17,7 +17,7 @@ from modelfile.catalog.versions import release
 from modelfile.errors import InputError, UsageError, VerificationError
 from modelfile.filesystem import MAX_JSON, read_file, real_path
 from modelfile.names import ModelName
-from modelfile.project.discovery import is_stream
+from modelfile.project.discovery import may_mean_stream
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.redaction import redact
@@ -137,7 +137,7 @@ def _model(item: Any, folder: Path) -> _Model:
         case {"name": str(name), "modelfile": str(path), "quantize": str(kind)} if "\0" not in path:
             os.fsencode(path)  # raises a ValueError if no file can have that name
             at = Path(os.path.normpath(real_path(folder) / path))
-            if is_stream(str(at)):
+            if may_mean_stream(at):
                 raise ValueError
             return _Model(name=ModelName.parse(name), path=at, quantize=kind)
         case _:

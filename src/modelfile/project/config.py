@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from modelfile.characters import escape_controls
 from modelfile.diagnostics import Severity
 from modelfile.errors import InputError, UsageError
-from modelfile.filesystem import read_file, relative_to
+from modelfile.filesystem import absolute_path, read_file, relative_to
 from modelfile.git import walk_up
 from modelfile.names import ModelName
 from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
-from modelfile.project.discovery import is_stream
+from modelfile.project.discovery import may_mean_stream
 from modelfile.redaction import redact
 
 if TYPE_CHECKING:
@@ -187,7 +187,8 @@ def _models(path: Path, tables: Mapping[str, Mapping[str, Any]]) -> tuple[Projec
         for key, value in table.items():
             if key not in MODEL_SHAPES:
                 raise _unknown(path, key, MODEL_SHAPES, prefix)
-            if not isinstance(value, str) or not value or "\0" in value or (key == "modelfile" and is_stream(value)):
+            valid = isinstance(value, str) and value and "\0" not in value
+            if not valid or (key == "modelfile" and may_mean_stream(absolute_path(path.parent / value))):
                 raise _invalid(path, f"{prefix}{key}", value, MODEL_SHAPES[key])
         for key in ("modelfile", "tag"):
             if key not in table:

@@ -121,6 +121,14 @@ def is_stream(path: str) -> bool:
     return path == STDIN or bool(_DESCRIPTOR.fullmatch(path))
 
 
+def may_mean_stream(path: Path) -> bool:
+    """Return whether a path, written in any form, may mean an open stream: only paths of the command line may.
+
+    A file that another person wrote must not make a command wait for standard input.
+    """
+    return path.name == STDIN or is_stream(os.path.normpath(path))
+
+
 def read_source(path: str, stdin: BinaryIO) -> Source:
     """Return a Modelfile's text.
 
