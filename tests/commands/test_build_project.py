@@ -130,7 +130,7 @@ def test_an_error_in_one_modelfile_fails_that_model_alone(fake: FakeOllama) -> N
         ["bot:v1", "skipped: base:v1 failed"],
     ]
     assert ran.err.startswith("bots/Modelfile:3:19: error MF302")
-    assert ran.err.endswith(f"error: base:v1 on {fake.url}: `bots/Modelfile` has errors\nhelp: {HINT}\n")
+    assert ran.err.endswith(f"error: base:v1: `bots/Modelfile` has errors\nhelp: {HINT}\n")
     assert [*fake.models] == ["other:v1"]
     again = mf("build", "--json")
     failed, fine, skipped = json.loads(again.out)
@@ -162,13 +162,29 @@ def test_an_unusable_modelfile_fails_that_model_alone(
     assert [*fake.models] == ["other:v1"]
 
 
+def test_an_error_of_local_files_is_printed_once_for_all_models_and_servers(broken: Path, fake: FakeOllama) -> None:
+    (broken / "bots" / "Modelfile").unlink()
+    (broken / "weights.gguf").write_bytes(b"GGUF")
+    with (broken / "mf.toml").open("a") as file:
+        file.write('[models.last]\nmodelfile = "other.Modelfile"\ntag = "v1"\n')
+    with FakeOllama() as other:
+        ran = mf("build", "--host", fake.url, "--host", other.url)
+    assert ran.code == 3
+    assert ran.err == (
+        "error: base:v1: `mf.toml`: `models.base.modelfile`: cannot read `bots/Modelfile`: no such file or directory\n"
+        "help: correct the path, which is relative to the configuration, or delete the table\n"
+        "error: other:v1, last:v1: `weights.gguf` is truncated: it has 4 bytes, its header alone is longer\n"
+        "help: download it again\n"
+    )
+
+
 def test_a_plan_with_a_failed_model_is_printed_and_not_written(broken: Path, fake: FakeOllama) -> None:
     ran = mf("build", "--plan-out", "plan.json", "--dry-run", "--exit-code")
     assert ran.code == 3
     assert ran.out.startswith(f"other:v1 on {fake.url}, Ollama 0.9.3\n")
     assert ran.out.endswith(f"bot:v1 on {fake.url}\n  skipped      base:v1 cannot be built\n")
     assert ran.err.endswith(
-        f"error: base:v1 on {fake.url}: `bots/Modelfile` has errors\nhelp: {HINT}\n"
+        f"error: base:v1: `bots/Modelfile` has errors\nhelp: {HINT}\n"
         "error: `plan.json` was not written: a model could not be planned\n"
         "help: fix the error, or name a single model to plan\n"
     )

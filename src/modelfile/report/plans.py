@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from modelfile.builder.constraints import RENEW
 from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded
+from modelfile.errors import InputError, ModelfileError
 from modelfile.names import short_digest, shorten_digest
 from modelfile.report.differences import print_changes
 from modelfile.report.models import print_table, short_name, shortened, size
@@ -126,11 +127,19 @@ def print_plans(outcomes: Collection[Outcome[Plan]], terminal: Terminal, *, repl
 
 
 def _print_failures(outcomes: Collection[Outcome[Any]], terminal: Terminal) -> None:
+    """Print the errors: one of local files once, with the models that it fails, whatever the number of servers."""
+    failures: dict[tuple[str, ...], tuple[ModelfileError, list[str]]] = {}
     for outcome in outcomes:
         if isinstance(outcome, Failed):
-            what, error = f"{outcome.name} on {outcome.store}", outcome.error
-            message = error.message if error.message.startswith(what) else f"{what}: {error.message}"
-            terminal.print_error(message, error.hint, error.details)
+            error, name = outcome.error, str(outcome.name)
+            is_local = isinstance(error, InputError)
+            key = (error.message, error.hint or "", *error.details) if is_local else (name, str(outcome.store))
+            _, models = failures.setdefault(key, (error, []))
+            models.append(name if is_local else f"{name} on {outcome.store}")
+    for error, models in failures.values():
+        what = ", ".join(dict.fromkeys(models))
+        message = error.message if error.message.startswith(what) else f"{what}: {error.message}"
+        terminal.print_error(message, error.hint, error.details)
 
 
 def _result(outcome: Outcome[Built]) -> tuple[str, str]:
