@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -29,6 +30,8 @@ CHUNK = 100
 RAW = re.compile(f"(?!\n)[{CONTROLS}]")
 COMMAND = re.compile(r"^\s*::([\w-]+)[^:]*::(.*)|##\w*\[\w+[^\]]*\]")
 OUR_COMMAND = re.compile(r"::(error|warning|notice) file=[^:]*::")
+CI = ("GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
+"""Variables of CI systems that read output for commands."""
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -99,8 +102,13 @@ class Failing(MemoryStore):
         raise ServerError(self.answer, hint=self.answer, details=[self.answer])
 
 
-def obeyed(output: str) -> list[str]:
-    """Return the commands in an output that GitHub's runner would obey (src/Runner.Worker/ActionCommandManager.cs)."""
+def obeyed(output: str, ci: str) -> list[str]:
+    """Return the commands in an output that a CI system would obey.
+
+    An output can stop GitHub's runner (src/Runner.Worker/ActionCommandManager.cs), the others cannot.
+    """
+    if ci != "GITHUB_ACTIONS":
+        return [line for line in re.split(r"[\r\n]", output) if re.search(r"##\w*\[", line)]
     found, token = [], ""
     for line in re.split(r"\r\n|\r|\n", output):
         command = COMMAND.search(line)
@@ -113,14 +121,15 @@ def obeyed(output: str) -> list[str]:
     return found
 
 
-def check(ran: Ran, arguments: tuple[str, ...], *, is_content: bool) -> None:
+def check(ran: Ran, arguments: tuple[str, ...], *, is_content: bool, ci: str = "GITHUB_ACTIONS") -> None:
     out = COLOR.sub("", ran.out) if "always" in arguments else ran.out
     err = COLOR.sub("", ran.err) if "always" in arguments else ran.err
     assert ran.code in (0, 1, 2, 3), (arguments, ran.err[-3000:])
     if not is_content:
         assert not (raw := RAW.search(out)), (arguments, raw, out[raw.start() - 50 : raw.end()])
     assert not (raw := RAW.search(err)), (arguments, raw, err[raw.start() - 50 : raw.end()])
-    commands = [line for line in obeyed(out) + obeyed(err) if not ("github" in arguments and OUR_COMMAND.match(line))]
+    commands = obeyed(out, ci) + obeyed(err, ci)
+    commands = [line for line in commands if not ("github" in arguments and OUR_COMMAND.match(line))]
     assert not (commands and arguments != ("show", "m:v1", "--modelfile")), (arguments, commands)
     if {"--json", "json", "sarif", "gitlab"} & {*arguments} and out:
         json.loads(out)
@@ -171,16 +180,16 @@ def commands(text: Hostile, good: str, bad: str) -> Iterator[tuple[str, ...]]:
 
 
 def test_hostile_text(tmp_path: Path, rounds: int) -> None:
-    for seed in range(rounds):
-        folder = tmp_path / str(seed)
+    for seed, ci in product(range(rounds), CI):
+        folder = tmp_path / f"{seed}{ci}"
         folder.mkdir()
-        text = Hostile(seed)
+        text, environ = Hostile(seed), {**dict.fromkeys(CI, ""), ci: "true"}
         good, bad = text.fill(folder)
         (folder / "plan.json").write_text(json.dumps({"version": 1, "plans": [{"name": text.text}], text.text: 1}))
         for arguments in commands(text, good, bad):
-            ran = mf(*arguments, cwd=folder, environ={"GITHUB_ACTIONS": "true"}, open_store=text.open)
+            ran = mf(*arguments, cwd=folder, environ=environ, open_store=text.open)
             is_content = "--modelfile" in arguments or ("--diff" in arguments and "always" not in arguments)
-            check(ran, arguments, is_content=is_content)
+            check(ran, arguments, is_content=is_content, ci=ci)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ def print_line_diff(old: str, new: str, path: str, terminal: Terminal) -> None:
     """Print a unified diff of a file's old and new text: escaped on a terminal, otherwise as `patch` can apply it.
 
     Secrets are redacted; a note is printed if `patch` cannot apply the diff because of one. Where GitHub
-    would obey a line of the diff, commands turn that off around it: `patch` ignores these two lines.
+    would obey a line of the diff, commands turn that off around it: `patch` ignores these two lines. Other CI systems
+    have no such commands, so what they would obey is escaped.
     """
     path = escape_controls(path)
     splits = (text.split("\n") for text in (old, new))
@@ -58,9 +59,16 @@ def print_line_diff(old: str, new: str, path: str, terminal: Terminal) -> None:
             terminal.write([(line, _STYLES.get(line[:1], ""))])
         return
     text = "".join(f"{line}\n" for line in diff)
-    terminal.write_content(_without_commands(text) if any(map(terminal.has_command, diff)) else text)
+    has_command = any(map(terminal.has_command, text.splitlines()))
+    if has_command and terminal.can_stop_commands:
+        text = _stop_commands(text)
+    elif has_command:
+        text = "".join(map(terminal.escape_commands, text.splitlines(keepends=True)))
+    terminal.write_content(text)
     if terminal.is_tty():
         return
+    if has_command and not terminal.can_stop_commands:
+        terminal.print_note(f"{path}: commands to the CI system are escaped in the diff, so `patch` cannot apply it")
     if redacted.keys() & {line[1:].removesuffix("\n") for line in lines}:
         terminal.print_note(f"{path}: a secret is redacted in the diff, so `patch` cannot apply it")
     if any(line.startswith("-") and line.endswith("\r\n") for line in lines):
@@ -119,7 +127,7 @@ def _range(start: int, end: int) -> str:
     return f"{start + 1}" if length == 1 else f"{start + (length > 0)},{length}"
 
 
-def _without_commands(text: str) -> str:
+def _stop_commands(text: str) -> str:
     """Enclose a text in the commands that make GitHub obey none of its lines ("Stopping workflow commands")."""
     from secrets import token_hex
 

@@ -23,8 +23,10 @@ _DUMB: Final = ("dumb", "unknown")
 _WIDTH: Final = 80
 """Width in columns if the stream has none."""
 
-_READ_FOR_COMMANDS: Final = ("GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
-"""Variables that are set where a CI system reads output for commands: GitHub and Gitea, Azure Pipelines, TeamCity."""
+_CAN_STOP_COMMANDS: Final = ("GITHUB_ACTIONS",)
+"""Variables that are set where a CI system reads output for commands until an output stops it: GitHub and Gitea."""
+_ALWAYS_READS_COMMANDS: Final = ("TF_BUILD", "TEAMCITY_VERSION")
+"""Variables that are set where a CI system always reads output for commands: Azure Pipelines and TeamCity."""
 _COMMAND: Final = re.compile(r"^\s*:(?=:)|##(?=\w*\[)")
 """Start of a command to a CI system: `::` at the start of a line, `##[` anywhere (src/Runner.Common/ActionCommand.cs of
 actions/runner 2.3), `##vso[` (Azure Pipelines), `##teamcity[`."""
@@ -143,7 +145,7 @@ class Terminal:
         stream = self._stream(err=err)
         console = self._drawing if stream.isatty() else None
         if console is None and not self.is_styled(err=err):
-            escape = self._without_commands if self._is_read_for_commands() else str
+            escape = self.escape_commands if self._is_read_for_commands() else str
             for pieces in lines:
                 stream.write(escape(visible("".join([text for text, _ in pieces]))) + end)
             return
@@ -151,7 +153,7 @@ class Terminal:
 
         console = console or self.console(err=err)
         for pieces in lines:
-            escaped = ((self._without_commands(visible(text)), style) for text, style in pieces)
+            escaped = ((self.escape_commands(visible(text)), style) for text, style in pieces)
             console.print(Text.assemble(*escaped), soft_wrap=True, highlight=False, end=end)
 
     def print(self, text: str = "", *, err: bool = False, end: str = "\n") -> None:
@@ -178,9 +180,15 @@ class Terminal:
         return self._is_read_for_commands() and _COMMAND.search(line) is not None
 
     def _is_read_for_commands(self) -> bool:
-        return any(map(self.environ.get, _READ_FOR_COMMANDS))
+        return any(map(self.environ.get, (*_CAN_STOP_COMMANDS, *_ALWAYS_READS_COMMANDS)))
 
-    def _without_commands(self, line: str) -> str:
+    @property
+    def can_stop_commands(self) -> bool:
+        """True if `::stop-commands::` makes every CI system that reads the output ignore commands."""
+        return not any(map(self.environ.get, _ALWAYS_READS_COMMANDS))
+
+    def escape_commands(self, line: str) -> str:
+        """Return a line of output in which a CI system finds no command."""
         return _COMMAND.sub(_escape_last, line) if self.has_command(line) else line
 
     def print_error(self, message: str, hint: str | None, details: Iterable[str] = ()) -> None:

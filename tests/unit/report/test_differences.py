@@ -49,6 +49,27 @@ def test_github_obeys_no_line_of_a_diff() -> None:
     assert diff(CI)[0] != diff(CI)[0]  # nobody can guess the token
 
 
+@pytest.mark.parametrize("variable", ["TF_BUILD", "TEAMCITY_VERSION"])
+@pytest.mark.parametrize("others", [{}, CI])
+def test_ci_that_cannot_stop_commands_finds_none_in_a_diff(variable: str, others: Mapping[str, str]) -> None:
+    out, err = diff({variable: "1", **others}, path="##vso[task]Modelfile")
+    assert out == (
+        "--- #<U+0023>vso[task]Modelfile\n+++ #<U+0023>vso[task]Modelfile\n@@ -1,5 +1,5 @@\n # a\n <U+003A>:error::b\n"
+        "-#  #<U+0023>[add-mask]c\r\n-FROM   x:1\n+#  #<U+0023>[add-mask]c\n+FROM x:1\n SYSTEM \x1b[31m\n"
+    )
+    note = "commands to the CI system are escaped in the diff, so `patch` cannot apply it"
+    assert err.startswith(f"#<U+0023>vso[task]Modelfile: {note}\n")
+
+
+@pytest.mark.parametrize("separator", ["\r", "\v", "\u2028"])
+def test_a_command_after_any_line_separator_is_a_command(separator: str) -> None:
+    out, err = io.BytesIO(), io.StringIO()
+    stream = io.TextIOWrapper(out, encoding="utf-8", newline="")
+    print_line_diff("a", f"a{separator}::error::b", "Modelfile", Terminal(io.StringIO(), stream, err, CI))
+    stream.detach()
+    assert out.getvalue().startswith(b"::stop-commands::")
+
+
 def test_a_diff_with_color_is_escaped() -> None:
     out, _ = diff({"FORCE_COLOR": "1", **CI})
     assert " <U+003A>:error::b\n" in out
