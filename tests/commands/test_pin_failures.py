@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -217,3 +218,54 @@ def test_a_symlink_loop_is_named(project: Path, options: tuple[str, ...]) -> Non
         ran = mf("pin", *options, path)
         assert (ran.code, ran.out) == (3, "")
         assert ran.err.startswith(f"error: cannot read `{path}`: too many levels of symbolic links\n"), ran
+
+
+@pytest.fixture
+def nested(project: Path) -> Path:
+    """Return a repository with two pinned Modelfiles, of which that in `sub` has changed since."""
+    (project / ".git").rmdir()
+    subprocess.run(["git", "init", "-q", project], check=True)
+    (project / "sub").mkdir()
+    (project / "sub" / "weights.gguf").write_bytes((project / "weights.gguf").read_bytes())
+    (project / "sub" / "Modelfile").write_text(LOCAL)
+    assert mf("pin").code == 0
+    assert keys(project) == {"Modelfile", "sub/Modelfile"}
+    assert mf("pin", "--check", "--frozen").code == 0
+    edit(project / "sub" / "Modelfile", "0.5", "0.6")
+    return project
+
+
+@pytest.mark.parametrize(("file", "text"), [(".gitignore", "sub/\n"), ("mf.toml", 'exclude = ["sub/"]\n')])
+def test_an_entry_is_checked_and_pinned_although_its_modelfile_is_ignored_now(
+    nested: Path, file: str, text: str
+) -> None:
+    (nested / file).write_text(text)
+    ran = mf("pin", "--check", "--frozen")
+    assert (ran.code, ran.out) == (1, "sub/Modelfile: has changed since `mf pin`\n")
+    assert mf("pin", "--check", "--frozen", cwd=nested / "sub").code != 0
+    (nested / "other").mkdir()
+    (nested / "other" / "Modelfile").write_bytes((nested / "Modelfile").read_bytes().replace(b"./", b"../"))
+    assert mf("pin", "other/Modelfile").code == 0
+    assert mf("pin", "--check", "--frozen", cwd=nested / "other").code == 0  # it is the default for its folder alone
+    targets = Project().modelfiles()
+    assert [drift.key for drift in check_pins(targets, None, whole=True).drifts] == ["sub/Modelfile"]
+    assert not check_pins(targets, None).drifts
+    ran = mf("pin")
+    assert (ran.code, [line for line in ran.out.splitlines() if "(changed)" in line]) == (0, [ran.out.splitlines()[-1]])
+    assert ran.out.splitlines()[-1].startswith("sub/Modelfile: pinned weights.gguf (sha256:")
+    assert mf("pin", "--check", "--frozen").code == 0
+
+
+@pytest.mark.parametrize("is_repository", [True, False])
+def test_an_entry_that_belongs_in_another_lock_is_reported(nested: Path, *, is_repository: bool) -> None:
+    if is_repository:
+        subprocess.run(["git", "init", "-q", nested / "sub"], check=True)
+    else:
+        (nested / "sub" / "mf.lock").write_text('{"version": "1.0", "modelfiles": {}}')
+        (nested / ".gitignore").write_text("sub/\n")
+    ran = mf("pin", "--check", "--frozen")
+    message = "sub/Modelfile: belongs in `sub/mf.lock`: remove its entry from this lock\n"
+    assert (ran.code, ran.out) == (1, message)
+    written = (nested / "mf.lock").read_bytes()
+    assert mf("pin").code == 0
+    assert (nested / "mf.lock").read_bytes() == written

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from modelfile.diagnostics import Diagnostic
     from modelfile.pinning.check import Check, PinCheck
     from modelfile.pinning.pin import PinChange
+    from modelfile.project.project import Project
     from modelfile.stores.protocol import Store
 
 
@@ -37,9 +38,10 @@ def pin(
 ) -> None:
     """Record in mf.lock each Modelfile's base and the fingerprint that a build must have.
 
-    Default: the current folder. A base that mf.toml lists as a model is pinned as its own Modelfile builds it, even if
-    it is not built yet. An entry that still holds stays to the byte, whichever server and version of Ollama is asked;
-    to pin what another version makes of local weights, remove the entry first. `--check` is for CI.
+    Default: the current folder, and what mf.lock has of it even if git ignores it now. A base that mf.toml lists as a
+    model is pinned as its own Modelfile builds it, even if it is not built yet. An entry that still holds stays to the
+    byte, whichever server and version of Ollama is asked; to pin what another version makes of local weights, remove
+    the entry first. `--check` is for CI.
 
     A Modelfile that cannot be read, has errors, or is FROM weights that a build would reject is skipped, and the others
     are pinned or checked.
@@ -52,7 +54,7 @@ def pin(
     if frozen and not check_only:
         raise UsageError("--frozen needs --check", hint="leave out --frozen: pinning needs a server")
     terminal = current.get()
-    targets, failures, check_target = _targets(paths or ["."])
+    targets, failures, check_target = _targets(paths)
     if check_only:
         needs_store = not frozen and any(target.lock for target in targets if str(target.path) not in failures)
         check = _check(targets, host, check_target, needs_store=needs_store, whole=paths is None)
@@ -74,7 +76,7 @@ def pin(
         terminal.print_note("bases were not checked: --frozen asks no server")
 
 
-def _targets(paths: list[str]) -> tuple[tuple[Target, ...], dict[str, InputError], Check]:
+def _targets(paths: list[str] | None) -> tuple[tuple[Target, ...], dict[str, InputError], Check]:
     """Return the Modelfiles, the errors of those that cannot be read or have errors by their paths, and their check.
 
     The check also lints bases that are not among the Modelfiles, of which only the errors are printed.
@@ -85,7 +87,7 @@ def _targets(paths: list[str]) -> tuple[tuple[Target, ...], dict[str, InputError
 
     project = load_project()
     settings = resolve_settings(project)
-    targets = project.modelfiles(paths)
+    targets = _modelfiles(project, paths)
     named = {project.real_path(target.path) for target in targets}
     checked: dict[Path, InputError | None] = {}
 
@@ -115,6 +117,13 @@ def _targets(paths: list[str]) -> tuple[tuple[Target, ...], dict[str, InputError
         except InputError as error:
             failures[str(target.path)] = error
     return targets, failures, check
+
+
+def _modelfiles(project: Project, paths: list[str] | None) -> tuple[Target, ...]:
+    from modelfile.pinning.check import with_locked
+
+    found = project.modelfiles(paths or ["."])
+    return with_locked(found) if paths is None else found
 
 
 def _pin(

@@ -81,7 +81,8 @@ def check_pins(
     Args:
         targets: The Modelfiles; those without a lock are stale.
         store: The store of the bases; None: do not check them.
-        whole: Whether these are all Modelfiles of the project, so that entries of missing ones are reported.
+        whole: Whether these are all Modelfiles of the project, so that all entries of the lock are checked: also those
+            of Modelfiles that git or the configuration now ignores, that are missing, or that belong in another lock.
         check: Called with each target and each base of the project first; raises an InputError if it cannot be checked.
         events: Receives progress.
 
@@ -92,7 +93,7 @@ def check_pins(
     drifts: list[Drift] = []
     undecided: list[UncheckedBase] = []
     unread: dict[str, InputError] = {}
-    for lock, group in group_by_lock(targets).items():
+    for lock, group in group_by_lock(with_locked(targets) if whole else targets).items():
         _ = lock.lock  # a damaged lock is an error of all of them
         for target in _with_bases(group, lock):
             try:
@@ -109,9 +110,7 @@ def check_pins(
                     undecided.append(unchecked)
                 case None:
                     pass
-        gone = (key for key in lock.lock.modelfiles if whole and is_gone(lock.path.parent / key))
-        message = "is in the lock, but does not exist"
-        drifts += (Drift(key=key, reason=Reason.GONE, message=message) for key in sorted(gone))
+        drifts += _unused_entries(lock, group) if whole else ()
     return PinCheck(drifts=tuple(drifts), undecided=tuple(undecided), unread=tuple(unread.values()))
 
 
@@ -121,6 +120,38 @@ def group_by_lock(targets: Iterable[Target]) -> dict[LockFile, list[Target]]:
     for target in targets:
         groups.setdefault(target.project.lock_to_write(target.folder), []).append(target)
     return groups
+
+
+def with_locked(targets: Sequence[Target]) -> tuple[Target, ...]:
+    """Return Modelfiles, and those below the project's folder that their locks have besides.
+
+    Raises:
+        InputError: A lock is damaged.
+    """
+    found = [*targets]
+    for lock, group in group_by_lock(targets).items():
+        project = group[0].project
+        paths = (lock.path.parent / key for key in _others(lock, group))
+        folder = project.real_path(project.start)
+        inside = (path for path in paths if path.is_relative_to(folder) and not is_gone(path))
+        found += (project.at(path) for path in inside if project.lock_to_write(path.parent) is lock)
+    return tuple(found)
+
+
+def _others(lock: LockFile, group: Iterable[Target]) -> list[str]:
+    """Return the keys in a lock that are none of these Modelfiles'."""
+    return sorted(lock.lock.modelfiles.keys() - {target.key for target in group})
+
+
+def _unused_entries(lock: LockFile, group: Sequence[Target]) -> Iterator[Drift]:
+    for key in _others(lock, group):
+        path = lock.path.parent / key
+        own = group[0].project.lock_to_write(path.parent).path
+        if is_gone(path):
+            yield Drift(key=key, reason=Reason.GONE, message="is in the lock, but does not exist")
+        elif own != lock.path:
+            name = own.relative_to(lock.path.parent).as_posix()
+            yield Drift(key=key, reason=Reason.GONE, message=f"belongs in `{name}`: remove its entry from this lock")
 
 
 def stale_reasons(target: Target, lock: LockFile, events: Events = ignore) -> Iterator[Drift]:

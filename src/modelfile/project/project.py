@@ -177,8 +177,8 @@ class Project:
             words = listed[0] if listed else f"{model_for(path)}:v1 -f {quote(str(path))}"
             raise UsageError(f"`{name}` is a path, not a model", hint=f"name the model, as in `mf build {words}`")
 
-    def at(self, path: Path, name: ModelName, *, quantize: str = "") -> Target:
-        """Return the target of a model whose Modelfile is known."""
+    def at(self, path: Path, name: ModelName | None = None, *, quantize: str = "") -> Target:
+        """Return the target of a Modelfile, and of a model if it has a name."""
         return Target(self, _shortest(path), name=name, quantize=quantize)
 
     def models_here(self) -> tuple[str, ...]:
