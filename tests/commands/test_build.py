@@ -69,17 +69,21 @@ def test_incompatible_options_are_a_usage_error(project: Path, arguments: tuple[
     assert ran.err.startswith(f"error: {error}")
 
 
-def test_a_plan_whose_models_are_built_is_up_to_date(project: Path, fake: FakeOllama) -> None:
+@pytest.mark.parametrize("text", [UPON, LOCAL])
+def test_a_plan_whose_models_are_built_is_up_to_date(project: Path, fake: FakeOllama, text: str) -> None:
     (project / "base.Modelfile").write_text(BASE)
-    (project / "Modelfile").write_text(UPON)
+    (project / "Modelfile").write_text(text)
     assert mf("build", "base:v1", "-f", "base.Modelfile").code == 0
+    assert mf("build", "bot:v1").code == 0  # from now on it is known what comes of the weights
+    (project / "Modelfile").write_text(f"{text}LICENSE MIT\n")
     assert mf("build", "bot:v1", "--plan-out", "plan.json").code == 0
     assert mf("build", "--plan", "plan.json").code == 0
     before = digests(fake)
     again = mf("build", "bot:v1", "--plan", "plan.json")
     assert (again.code, again.out[:22], again.err, digests(fake)) == (0, "bot:v1 is up to date: ", "", before)
-    (project / "Modelfile").write_text(UPON + "LICENSE MIT\n")
-    assert mf("build", "--plan", "plan.json").code == 3
+    (project / "Modelfile").write_text(f"{text}LICENSE BSD\n")
+    changed = mf("build", "--plan", "plan.json")
+    assert (changed.code, "is out of date" in changed.err, digests(fake)) == (3, True, before)
 
 
 @pytest.mark.parametrize("path", ["bot/Modelfile", "./bot/Modelfile", "bot", "bot/", "bot/prod.Modelfile"])

@@ -62,8 +62,11 @@ def test_a_build_does_what_was_planned(project: Path, real: str) -> None:
     assert built["backup"] in tags(real)
     after = tags(real)
     again = mf("build", "planned:main", "--plan", "plan.json")
-    assert again.code == 3
-    assert '  existing.fingerprint: "mf1:' in again.err
+    assert (again.code, again.out) == (0, f"planned:main is up to date: {built['fingerprint']}\n")
+    (project / "Modelfile").write_text(TEXT.replace("0.5", "0.9"))
+    changed = mf("build", "planned:main", "--plan", "plan.json")
+    assert changed.code == 3
+    assert '  existing.fingerprint: "mf1:' in changed.err
     assert tags(real) == after
 
 

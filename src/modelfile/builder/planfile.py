@@ -225,7 +225,8 @@ class PlanFile:
         saved = self._plans.get((now["name"], now["host"]))
         if saved is None:
             raise self._missing(f"{plan.name} on {plan.location}")
-        if plan.nothing_to_do and saved.get("expected_fingerprint") == plan.expected_fingerprint:
+        is_saved = saved.get("expected_fingerprint") == plan.expected_fingerprint
+        if plan.nothing_to_do and plan.expected and is_saved:  # without a prediction, the fingerprint is the saved one
             return
         try:
             changed = [*differing(_comparable(saved, now), _comparable(now, saved))]
