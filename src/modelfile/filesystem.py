@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
-from errno import EISDIR, ENOSPC
+from errno import EISDIR, ENOSPC, ENXIO
 from io import FileIO
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
@@ -78,6 +79,12 @@ MAX_TEXT: Final = 10_000_000
 MAX_JSON: Final = 32_000_000
 """Largest size, in bytes, of a file that programs write: a lock, a plan, an index of weights."""
 _READ: Final = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
+_NONBLOCKING: Final = getattr(os, "O_NONBLOCK", 0)
+_WRITE: Final = os.O_WRONLY | _NONBLOCKING | sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
+_DESCRIPTOR: Final = re.compile(r"/dev/(?:std(out|err)|fd/([0-9]{1,9}))|/proc/self/fd/([0-9]{1,9})")
+"""A path that means an open descriptor of this process."""
+_TEMPORARY: Final = ".mf-"
+"""Start of the names of temporary files; short, because a name that grew with the file's could be too long."""
 _KINDS: Final = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
 
 
@@ -176,19 +183,22 @@ def write_atomic(path: Path, data: bytes) -> None:
 
     Symlinks are followed. The file keeps its mode, its owner and group as far as this user may set them (root may), and
     its extended attributes, such as access control lists. It becomes a file of its own: other hard links to it keep the
-    old content, so that nothing outside of its folder changes. A device or a pipe is written to directly.
+    old content, so that nothing outside of its folder changes. A device, a pipe or an open descriptor, such as
+    /dev/stdout, is written to directly.
 
     Raises:
-        InputError: It cannot be written; the file is unchanged, and no temporary file remains.
+        InputError: It cannot be written, or it is a pipe without a reader; the file is unchanged, and no temporary file
+            remains.
     """
     import tempfile  # 3 ms that only a write needs
 
     real = real_path(path)
     try:
-        if real.exists() and not real.is_file():
-            real.write_bytes(data)
+        if (stream := _open_stream(path)) is not None:
+            with os.fdopen(stream, "wb") as file:
+                file.write(data)
             return
-        descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
+        descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=_TEMPORARY)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
@@ -203,6 +213,25 @@ def write_atomic(path: Path, data: bytes) -> None:
     except OSError as error:
         hint = "it is unchanged; free some disk space, then run the command again" if error.errno == ENOSPC else None
         raise cannot_write(path, error, hint=hint) from error
+
+
+def _open_stream(path: Path) -> int | None:
+    """Open a device, a pipe or an open descriptor for writing, and never wait for a reader; None for other files."""
+    if found := _DESCRIPTOR.fullmatch(str(path)):
+        name, *numbers = found.groups()
+        return os.dup(("out", "err").index(name) + 1 if name else int(numbers[0] or numbers[1]))
+    if not path.exists() or path.is_file():
+        return None
+    try:
+        descriptor = os.open(path, _WRITE)
+    except OSError as error:
+        if error.errno == ENXIO and path.is_fifo():
+            hint = "start the program that reads from it first"
+            raise InputError(f"cannot write `{path}`: no program reads from this pipe", hint=hint) from error
+        raise
+    if _NONBLOCKING:
+        os.set_blocking(descriptor, True)  # a reader that is there may be slow
+    return descriptor
 
 
 def _copy_metadata(old: Path, new: Path, descriptor: int) -> None:

@@ -3,7 +3,9 @@
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from errno import EIO, EPERM
 from pathlib import Path
 
@@ -157,6 +159,48 @@ def test_a_failed_write_leaves_the_old_content_and_no_temporary_file(
 def test_a_device_is_written_to() -> None:
     write_atomic(Path(os.devnull), b"x")
     assert not Path(os.devnull).is_file()
+
+
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_a_pipe_without_a_reader_is_not_waited_for(irregular: dict[str, Path], name: str) -> None:
+    with pytest.raises(InputError) as raised:
+        write_atomic(irregular[name], b"x")
+    assert raised.value.message == f"cannot write `{irregular[name]}`: no program reads from this pipe"
+    assert raised.value.hint == "start the program that reads from it first"
+
+
+def test_a_slow_reader_of_a_pipe_gets_everything(irregular: dict[str, Path]) -> None:
+    reader = os.open(irregular["pipe"], os.O_RDONLY | os.O_NONBLOCK)
+    content = bytes(1_000_000)
+    with ThreadPoolExecutor() as pool, os.fdopen(reader, "rb") as file:
+        written = pool.submit(write_atomic, irregular["link"], content)
+        time.sleep(0.1)
+        os.set_blocking(reader, True)
+        assert file.read() == content
+        written.result()
+
+
+@pytest.mark.parametrize("form", ["/dev/fd/{}", "/proc/self/fd/{}"])
+def test_an_open_descriptor_is_written_to_where_it_stands(tmp_path: Path, form: str) -> None:
+    (tmp_path / "log").write_text("before\n")
+    with (tmp_path / "log").open("a") as log:
+        write_atomic(Path(form.format(log.fileno())), b"x\n")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["before\nx\n"]
+    with pytest.raises(InputError, match="cannot write `/dev/fd/999999`: bad file descriptor"):
+        write_atomic(Path("/dev/fd/999999"), b"x")
+
+
+@pytest.mark.parametrize(("name", "number"), [("stdout", 1), ("stderr", 2)])
+def test_a_standard_stream_is_written_to(capfd: pytest.CaptureFixture[str], name: str, number: int) -> None:
+    write_atomic(Path(f"/dev/{name}"), b"x")
+    assert capfd.readouterr()[number - 1] == "x"
+
+
+def test_a_file_with_the_longest_name_is_written(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 255)
+    for content in (b"1", b"2"):
+        write_atomic(path, content)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"2"]
 
 
 def test_paths_expand_as_in_ollama(tmp_path: Path) -> None:
