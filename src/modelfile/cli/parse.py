@@ -53,7 +53,7 @@ def _answer(target: Target, *, request: bool) -> dict[str, Any]:
         "path": str(target.path),
         "ok": not modelfile.diagnostics,
         "commands": modelfile.commands,
-        "diagnostics": [diagnostic_as_json(modelfile.source, found) for found in modelfile.diagnostics],
+        "diagnostics": (diagnostic_as_json(modelfile.source, found) for found in modelfile.diagnostics),
     }
     return {**answer, **_request(target)} if request else answer
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
+from functools import cache
+from itertools import chain, islice
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 
 from modelfile.characters import CONTROLS
@@ -12,6 +15,8 @@ from modelfile.redaction import redact
 from modelfile.report.terminal import Terminal
 
 if TYPE_CHECKING:
+    from json import JSONEncoder
+
     from modelfile.builder.execute import Built
     from modelfile.builder.scheduler import Outcome
     from modelfile.diagnostics import Diagnostic
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     from modelfile.pinning.check import PinCheck
     from modelfile.pinning.pin import PinChange
     from modelfile.report.formats import Report
-    from modelfile.source import Source
+    from modelfile.source import Position, Source
     from modelfile.stores.protocol import ListedModel, StoredModel
 
 _Result = TypeVar("_Result")
@@ -35,17 +40,65 @@ _ESCAPED: Final = re.compile(f"(?!\n)[{CONTROLS}]|#(?=#\\w*\\[)")
 """Control characters, and the start of what CI systems take for a command, as `##[error]`."""
 
 
+_CONTAINERS: Final = (dict, list, tuple, GeneratorType)
+_PIECES: Final = 1_000
+"""Number of pieces of a document that are written at once."""
+_DEEP: Final = 2
+"""Depth from which on a document on one line contains no generator."""
+
+
 def dumps(document: Any, *, indent: int | None = 2) -> str:
     """Return a document as JSON that is safe in a terminal and in a log; other characters stay as they are."""
-    import json  # 1 ms that text does not need
-
-    text = json.dumps(document, indent=indent, ensure_ascii=False)
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return "".join(_chunks(_encode(document, indent)))
 
 
 def print_json(document: Any, terminal: Terminal, *, indent: int | None = 2) -> None:
-    """Print a document as JSON in UTF-8, on one line if `indent` is None."""
-    terminal.write_content(f"{dumps(document, indent=indent)}\n")
+    """Print a document as JSON in UTF-8, on one line if `indent` is None; a generator in it becomes a list."""
+    for chunk in _chunks(chain(_encode(document, indent), "\n")):
+        terminal.write_content(chunk)
+
+
+def _chunks(pieces: Iterator[str]) -> Iterator[str]:
+    """Yield escaped parts of a document, so that a long one is not in memory whole. No piece ends within a text."""
+    while chunk := "".join(islice(pieces, _PIECES)):
+        yield _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", chunk)
+
+
+def _encode(value: Any, indent: int | None, depth: int = 0) -> Iterator[str]:
+    """Yield the pieces of a document, as `json.dumps` writes it, which needs five times the memory."""
+    inner, outer = ("", "") if indent is None else (f"\n{' ' * indent * (depth + 1)}", f"\n{' ' * indent * depth}")
+    comma = ", " if indent is None else f",{inner}"
+    if _is_flat(value) or (indent is None and depth >= _DEEP):
+        text = _encoder(comma).encode(value)
+        is_empty = not isinstance(value, _CONTAINERS) or not value
+        yield text if is_empty else f"{text[0]}{inner}{text[1:-1]}{outer}{text[-1]}"
+        return
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    before = opening + inner
+    for item in value:
+        if isinstance(value, dict):
+            yield f"{before}{_encoder(comma).encode(item)}: "
+            yield from _encode(value[item], indent, depth + 1)
+        else:
+            yield before
+            yield from _encode(item, indent, depth + 1)
+        before = comma
+    yield opening + closing if before is not comma else outer + closing
+
+
+def _is_flat(value: Any) -> bool:
+    """Return whether a value contains neither lists nor objects."""
+    if not isinstance(value, _CONTAINERS):
+        return True
+    items = value.values() if isinstance(value, dict) else value
+    return not isinstance(value, GeneratorType) and not any(isinstance(item, _CONTAINERS) for item in items)
+
+
+@cache
+def _encoder(separator: str) -> JSONEncoder:
+    from json import JSONEncoder  # 1 ms that text does not need
+
+    return JSONEncoder(ensure_ascii=False, separators=(separator, ": "))
 
 
 def findings_as_json(report: Report) -> str:
@@ -63,7 +116,7 @@ def findings_as_json(report: Report) -> str:
                 for source, rules in report.undecided
                 for rule, reason in rules
             ],
-            "findings": [_finding(source, found) for source, diagnostics in report.findings for found in diagnostics],
+            "findings": (_finding(source, found) for source, diagnostics in report.findings for found in diagnostics),
         }
     )
 
@@ -84,7 +137,11 @@ def _finding(source: Source, found: Diagnostic) -> dict[str, Any]:
 def diagnostic_as_json(source: Source, found: Diagnostic) -> dict[str, Any]:
     """Return a diagnostic with its span."""
     start, end = source.position(found.span.start), source.position(found.span.end)
-    return {**_describe(found), "start": asdict(start), "end": asdict(end)}
+    return {**_describe(found), "start": _position(start), "end": _position(end)}
+
+
+def _position(position: Position) -> dict[str, int]:
+    return {"line": position.line, "column": position.column, "byte": position.byte}
 
 
 def _describe(found: Diagnostic) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.findings import Files, files, found
 from tests.support.paths import ROOT
 
@@ -12,13 +14,20 @@ from modelfile.diagnostics import Severity
 from modelfile.errors import InputError, ModelfileError
 from modelfile.linter.rules.structure.missing_from import missing_from
 from modelfile.report.formats import Report
-from modelfile.report.json_output import findings_as_json
+from modelfile.report.json_output import dumps, findings_as_json
 from modelfile.report.sarif import findings_as_sarif
 from modelfile.source import Source
 
 SARIF = json.loads((ROOT / "tests/data/schemas/sarif-2.1.0.json").read_text(encoding="utf-8"))
 LINT = json.loads((ROOT / "docs/schema/lint.schema.json").read_text(encoding="utf-8"))
 PAGES = {"MF301": "Ollama knows no {such} parameter.\n\nMore.", "MF999": "Not found here."}
+
+
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text('aé"\\\n/', max_size=5),
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text("abc"), inner),
+    max_leaves=12,
+)
 
 
 def sarif(files: Files, **options: str) -> Any:
@@ -111,3 +120,14 @@ def test_json_schema_rejects_other_types(field: str, value: object) -> None:
     told["findings"][0][field] = value
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(told, LINT)
+
+
+@given(DOCUMENTS, st.sampled_from([2, None]))
+def test_json_is_written_as_the_standard_library_writes_it(document: Any, indent: int | None) -> None:
+    assert dumps(document, indent=indent) == json.dumps(document, indent=indent, ensure_ascii=False)
+
+
+@given(st.lists(DOCUMENTS))
+def test_generator_is_written_as_a_list(items: list[Any]) -> None:
+    document = {"items": (item for item in items)}
+    assert dumps(document) == json.dumps({"items": items}, indent=2, ensure_ascii=False)
