@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.support.tiny_gguf import bare_gguf
 
+from modelfile.errors import InputError
+from modelfile.lockfile.reader import parse_lock, validate
 from modelfile.pinning.check import check_pins
 from modelfile.pinning.pin import pin
 from modelfile.project.project import Project
@@ -49,6 +51,15 @@ def tamper(folder: Path, chance: random.Random) -> None:
     (folder / "mf.lock").write_text(json.dumps(lock))
 
 
+def is_damaged(lock: Path) -> bool:
+    """Return whether a lock lacks a part that it must have, so that nothing may be made of it."""
+    try:
+        validate(parse_lock(lock.read_bytes(), "mf.lock"), "mf.lock")
+    except InputError:
+        return True
+    return False
+
+
 @pytest.fixture
 def stores() -> tuple[MemoryStore, ...]:
     """Return two servers whose models have other digests, and other versions of Ollama."""
@@ -67,7 +78,7 @@ def test_check_and_pin_agree(
     for name, texts in FILES.items():
         (tmp_path / name).write_text(texts[0])
     configure(tmp_path, chance)
-    clean = 0
+    clean, after = 0, b""
     for _ in range(25 * rounds):
         for _ in range(chance.randint(0, 2)):
             match chance.randrange(4):
@@ -80,6 +91,14 @@ def test_check_and_pin_agree(
                     (tmp_path / name).write_text(chance.choice(FILES[name]))
         store = chance.choice(stores)
         before = (tmp_path / "mf.lock").read_bytes() if (tmp_path / "mf.lock").exists() else b""
+        if before and is_damaged(tmp_path / "mf.lock"):
+            with pytest.raises(InputError, match="is damaged"):
+                check_pins(Project().modelfiles(["."]), store, whole=True)
+            with pytest.raises(InputError, match="is damaged"):
+                pin(Project().modelfiles(["."]), store, pull=False)
+            assert (tmp_path / "mf.lock").read_bytes() == before
+            (tmp_path / "mf.lock").write_bytes(after)
+            continue
         check = check_pins(Project().modelfiles(["."]), store, whole=True)
         pin(Project().modelfiles(["."]), store, pull=False)
         after = (tmp_path / "mf.lock").read_bytes()
