@@ -10,10 +10,14 @@ from tests.rules.test_pages import EXAMPLE, context_of, each_rule
 from tests.support.cli import mf
 from tests.support.operations import GROWTH, growth
 
-from modelfile import InputError, lint, parse, resolve
+from modelfile import InputError, NotFound, lint, parse, plan_removal, resolve, rollback
 from modelfile.formatter import print_modelfile
+from modelfile.library.removal import Removal
 from modelfile.linter.rule import Rule
+from modelfile.names import ModelName
 from modelfile.report.formats import FORMATS
+from modelfile.stores.backups import alias_of
+from modelfile.stores.memory import MemoryStore
 from modelfile.syntax.modelfile import Modelfile
 
 SIZE = 40
@@ -132,3 +136,39 @@ def test_command_takes_linear_time(command: tuple[str, ...], line: str, tmp_path
         return lambda: mf(*command, "Modelfile", cwd=tmp_path)
 
     assert growth(run, SIZE // 4) <= GROWTH
+
+
+def _store(n: int) -> MemoryStore:
+    """Return a store of n tags of a model, each with a backup, and as many of another without."""
+    tags = [f"bot:t{number}" for number in range(n)]
+    aliases = [str(alias_of(ModelName.parse(tag), f"sha256:{'0' * 64}")) for tag in tags]
+    return MemoryStore.with_models(*tags, *aliases, *(f"bald:t{number}" for number in range(n)))
+
+
+def _describe(removal: Removal) -> None:
+    for model in removal.models:
+        removal.sharing(model)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda store, _: rollback("bald:v0", store),
+        lambda store, _: rollback("bot:v0", store),
+        lambda store, _: rollback("bot:v0", store, "abcdef"),
+        lambda store, _: _describe(plan_removal(["*"], store, backups=True)),
+        lambda store, n: _describe(plan_removal([f"bot:t{number}" for number in range(n)], store)),
+    ],
+    ids=("rollback", "rollback-to-others", "rollback-to", "rm-pattern", "rm-names"),
+)
+def test_work_grows_with_the_models_of_a_server(work: Callable[[MemoryStore, int], object]) -> None:
+    def prepare(n: int) -> Callable[[], None]:
+        store = _store(n)
+
+        def run() -> None:
+            with suppress(NotFound):
+                work(store, n)
+
+        return run
+
+    assert growth(prepare, SIZE) <= GROWTH

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from modelfile.errors import NotFound, ServerError
-from modelfile.library.lookup import find, find_named, matches, name_in
+from modelfile.library.lookup import find_named, matches, name_in
 from modelfile.names import ModelName
-from modelfile.stores.backups import backups_of, is_internal
+from modelfile.stores.backups import Backups, is_internal
 from modelfile.stores.protocol import ListedModel, Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Removal:
     """The models that `remove` would remove."""
 
@@ -27,8 +28,17 @@ class Removal:
 
     def sharing(self, model: ListedModel) -> tuple[ModelName, ...]:
         """Return the remaining names of the same model, which keep its layers."""
-        others = [other.name for other in self.listed if other.digest == model.digest and other not in self.models]
+        others = self._remaining.get(model.digest, [])
         return tuple(name for name in others if not is_internal(name)) or tuple(others[:1])
+
+    @cached_property
+    def _remaining(self) -> dict[str, list[ModelName]]:
+        """The remaining names by digest."""
+        removed, remaining = {*self.models}, dict[str, list[ModelName]]()
+        for model in self.listed:
+            if model not in removed:
+                remaining.setdefault(model.digest, []).append(model.name)
+        return remaining
 
 
 def plan_removal(names: Iterable[str], store: Store, *, backups: bool = False) -> Removal:
@@ -52,16 +62,22 @@ def plan_removal(names: Iterable[str], store: Store, *, backups: bool = False) -
     listed = store.list()
     found: list[ListedModel] = []
     missing: list[tuple[str, NotFound]] = []
-    tags: list[ModelName] = []
+    old: list[ListedModel] = []
+    by_name = {model.name.full.lower(): model for model in reversed(listed)}
+    backups_of = Backups(listed).of
     for text in dict.fromkeys(names):
+        name = None if _is_pattern(text) else name_in(text)
         try:
-            for name in _names_to_remove(text, listed, store):
-                tags.append(name)
-                found += _models_to_remove(name, listed, store, backups=backups)
+            known = by_name.get(name.full.lower()) if name else None
+            named = [known] if known else _find_models(text, listed, store)
         except NotFound as error:
-            name_or_text = None if _is_pattern(text) else name_in(text)
-            missing.append((str(name_or_text or text), error))
-    old = [backup for name in tags for backup in backups_of(name, listed)]
+            orphans = backups_of(name) if name else ()
+            if not (orphans and backups):
+                missing.append((str(name or text), _with_backups(error, name, len(orphans)) if orphans else error))
+            old += orphans
+        else:
+            found += named
+            old += [backup for model in named for backup in backups_of(model.name)]
     models = tuple(dict.fromkeys((*found, *(old if backups else ()))))
     left = {backup.name for backup in old} - {model.name for model in models}
     return Removal(models=models, missing=tuple(missing), backups_left=len(left), listed=listed)
@@ -71,35 +87,20 @@ def _is_pattern(text: str) -> bool:
     return not {"*", "?", "["}.isdisjoint(text)  # no name contains them
 
 
-def _names_to_remove(text: str, listed: Sequence[ListedModel], store: Store) -> list[ModelName]:
-    if _is_pattern(text):
-        matching = [model.name for model in listed if not is_internal(model.name) and matches(model.name, text)]
-        if not matching:
-            raise NotFound(f"no model on {store.location} matches `{text}`", hint="run `mf ls` to list its models")
-        return matching
-    try:
-        return [find_named(text, listed, store, one_name=True).name]
-    except NotFound:
-        if name := name_in(text):
-            return [name]  # its backups may be left
-        raise
+def _find_models(text: str, listed: Sequence[ListedModel], store: Store) -> list[ListedModel]:
+    if not _is_pattern(text):
+        return [find_named(text, listed, store, one_name=True)]
+    matching = [model for model in listed if not is_internal(model.name) and matches(model.name, text)]
+    if not matching:
+        raise NotFound(f"no model on {store.location} matches `{text}`", hint="run `mf ls` to list its models")
+    return matching
 
 
-def _models_to_remove(
-    name: ModelName, listed: Sequence[ListedModel], store: Store, *, backups: bool
-) -> list[ListedModel]:
-    """Return the model of a name; nothing if only its backups are left, and they are to be removed."""
-    try:
-        return [find(name, listed, store)]
-    except NotFound as error:
-        old = backups_of(name, listed)
-        if not old:
-            raise
-        if backups:
-            return []
-        count = f"{len(old)} backup{'s' * (len(old) != 1)}"
-        hint = f"it has {count}: restore one with `mf rollback {name}`, or pass --backups to remove them"
-        raise NotFound(error.message, hint=hint) from error
+def _with_backups(error: NotFound, name: ModelName | None, count: int) -> NotFound:
+    """Return the error for a model of which only backups are left."""
+    backups = f"{count} backup{'s' * (count != 1)}"
+    hint = f"it has {backups}: restore one with `mf rollback {name}`, or pass --backups to remove them"
+    return NotFound(error.message, hint=hint)
 
 
 def remove(removal: Removal, store: Store) -> Iterator[tuple[ListedModel, ServerError | None]]:

@@ -57,15 +57,37 @@ def _suffix(name: ModelName) -> str:
     return f"-{tag}" if len(tag) <= _MAX_WRITTEN else f".{hashlib.sha256(tag.encode()).hexdigest()[:8]}"
 
 
+class Backups:
+    """The backups among listed models, found in one pass: a server may list thousands of tags."""
+
+    def __init__(self, listed: Iterable[ListedModel]) -> None:
+        """Find them.
+
+        Args:
+            listed: The models of a store.
+        """
+        self._found: dict[tuple[str, str], list[ListedModel]] = {}
+        for model in listed:
+            if match := _ALIAS.fullmatch(model.name.tag):
+                key = model.name.untagged.lower(), (match["suffix"] or "").lower()
+                self._found.setdefault(key, []).append(model)
+
+    def of(self, name: ModelName) -> tuple[ListedModel, ...]:
+        """Return the backups of a tag, the newest first."""
+        return self._with_suffix(name, _suffix(name))
+
+    def of_no_tag(self, name: ModelName) -> tuple[ListedModel, ...]:
+        """Return the aliases of a model that belong to none of its tags, such as a pin's, the newest first."""
+        return self._with_suffix(name, "")
+
+    def _with_suffix(self, name: ModelName, suffix: str) -> tuple[ListedModel, ...]:
+        found = self._found.get((name.untagged.lower(), suffix), ())
+        return tuple(sorted(found, key=lambda model: model.modified, reverse=True))
+
+
 def backups_of(name: ModelName, listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
-    """Return the backups of a tag, the newest first."""
-    return _aliases(name, _suffix(name), listed)
-
-
-def _aliases(name: ModelName, suffix: str, listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
-    aliases = ((model, _ALIAS.fullmatch(model.name.tag)) for model in listed if name.same_model_as(model.name))
-    found = (model for model, match in aliases if match and (match["suffix"] or "").lower() == suffix)
-    return tuple(sorted(found, key=lambda model: model.modified, reverse=True))
+    """Return the backups of a tag, the newest first; use `Backups` for those of many tags."""
+    return Backups(listed).of(name)
 
 
 def back_up(name: ModelName, store: Store, limit: int) -> ModelName | None:
@@ -265,7 +287,8 @@ def _newest_different(
 def _hint(name: ModelName, listed: tuple[ListedModel, ...]) -> str:
     """Return the hint of a missing backup: the other tags of the model that have some."""
     tags = (model.name for model in listed if name.same_model_as(model.name) and not model.name.same_as(name))
-    if others := sorted(str(tag) for tag in tags if backups_of(tag, listed)):
+    backups = Backups(listed)
+    if others := sorted(str(tag) for tag in tags if backups.of(tag)):
         return f"there are backups of {', '.join(others)}"
     return "`mf build` backs up a tag that it overwrites, unless --keep is 0"
 
@@ -273,7 +296,8 @@ def _hint(name: ModelName, listed: tuple[ListedModel, ...]) -> str:
 def _with_digest(name: ModelName, listed: tuple[ListedModel, ...], to: str, location: StoreLocation) -> ListedModel:
     """Return the backup with a digest that starts so: of this tag, or of no tag, such as a pin's alias."""
     start = to.lower().removeprefix("sha256:").removeprefix("sha256-")
-    models = {model.digest: model for model in (*_aliases(name, "", listed), *backups_of(name, listed))}
+    backups = Backups(listed)
+    models = {model.digest: model for model in (*backups.of_no_tag(name), *backups.of(name))}
     found = [model for digest, model in models.items() if digest.removeprefix("sha256:").startswith(start)]
     match found:
         case [one]:
