@@ -147,6 +147,13 @@ def test_a_pattern_with_many_wildcards_takes_no_time(folder: Path, pattern: str)
     assert time.monotonic() - start < LONGEST
 
 
+@pytest.mark.parametrize("pattern", ["[" * 200_000, f"[{'a' * 400_000}]", "[a]" * 150_000])
+def test_a_long_pattern_is_an_error(folder: Path, pattern: str) -> None:
+    for line in (f"exclude = ['{pattern}']", f"per-file-ignores = {{'{pattern}' = ['MF1']}}"):
+        (folder / "mf.toml").write_text(line)
+        check(folder, "it has more than 4,096 bytes", commands=COMMANDS[:1])
+
+
 PIECES = [
     *("keep = 3", "[models.bot]", "[[models]]", "[tool.mf]", "tag = 'v1'", "modelfile = 'Modelfile'", "exclude = ["),
     *("{a = ", "]", "}", "'", '"""', "'''", "\\", "\\u0000", "\\x", "\n", "\r", "\0", "\x1b[2J", "\ufeff", "\u202e"),

@@ -21,6 +21,10 @@ IGNORE_FILE: Final = ".gitignore"
 _EXCLUDE_FILE: Final = ".git/info/exclude"
 _MAX_IGNORE_FILE: Final = 1_000_000
 """Largest size, in bytes, of a file of patterns that is read."""
+_MAX_PATTERN: Final = 4096
+"""Largest length of a pattern, in bytes: that of a path on Linux."""
+_MAX_SHOWN: Final = 80
+"""Most characters of a pattern in a message."""
 _CLASSES: Final = {
     "alpha": "a-zA-Z",
     "digit": "0-9",
@@ -52,7 +56,7 @@ class Pattern:
         """Return the pattern in a line; None for a comment or an empty line.
 
         Raises:
-            ValueError: It can match nothing: it has no name, a `[` is not closed, or a backslash is last.
+            ValueError: It has no name, a `[` is not closed, a backslash is last, or it has more than 4,096 bytes.
         """
         text = _without_trailing_spaces(_as_bytes(line).rstrip("\r"))
         if not text or text.startswith("#"):
@@ -61,9 +65,11 @@ class Pattern:
         text = text[negated:]
         only_folders, anchored = text.endswith("/"), "/" in text[:-1]
         text = text.removesuffix("/").removeprefix("/")
-        if not text:
-            raise ValueError(f"invalid pattern `{line}`: it has no name")
-        return cls(tuple(map(_segment, text.split("/"))), anchored, only_folders, negated)
+        try:
+            return cls(_segments(text), anchored, only_folders, negated)
+        except ValueError as error:
+            shown = line if len(line) <= _MAX_SHOWN else f"{line[: _MAX_SHOWN - 1]}…"
+            raise ValueError(f"invalid pattern `{shown}`: {error}") from None
 
     def matches(self, parts: Sequence[str], *, is_folder: bool) -> bool:
         """Return whether it matches a path, given as the names from its own folder."""
@@ -92,17 +98,25 @@ def _fits(segment: _Segment, name: str) -> bool:
             return bool(segment.fullmatch(name))
 
 
+def _segments(text: str) -> tuple[_Segment, ...]:
+    if not text:
+        raise ValueError("it has no name")
+    if len(text) > _MAX_PATTERN:
+        raise ValueError(f"it has more than {_MAX_PATTERN:,} bytes")
+    return tuple(map(_segment, text.split("/")))
+
+
 def _segment(text: str) -> _Segment:
     """Return a pattern of names as a regular expression that never goes back over a `*`."""
     if text == "**":
         return None
     if not re.search(r"[*?\[\\]", text):
         return text
-    pieces, at = [""], 0
+    pieces, at = list[list[str]]([[]]), 0  # lists, since adding to a long string takes quadratic time
     while at < len(text):
         character, at = text[at], at + 1
         if character == "*":
-            pieces += [""] if pieces[-1] or len(pieces) == 1 else []
+            pieces += [[]] if pieces[-1] or len(pieces) == 1 else []
             continue
         if character == "[":
             one, at = _bracket(text, at)
@@ -112,10 +126,10 @@ def _segment(text: str) -> _Segment:
             if character == "\\":
                 character, at = text[at : at + 1], at + 1
                 if not character:
-                    raise ValueError(f"invalid pattern `{text}`: a backslash is last")
+                    raise ValueError("a backslash is last")
             one = re.escape(character)
-        pieces[-1] += one
-    first, *others = pieces
+        pieces[-1].append(one)
+    first, *others = map("".join, pieces)
     if others:
         *middle, last = others
         first += "".join(f"(?>.*?{piece})" for piece in middle) + f".*{last}"
@@ -136,12 +150,13 @@ def _as_bytes(text: str) -> str:
 
 def _bracket(text: str, start: int) -> tuple[str, int]:
     """Return the regular expression of a bracket expression, and where it ends."""
-    at, items = start, ""
+    at, items = start, list[str]()
     negated = text[at : at + 1] in {"!", "^"}
     at += negated
     while at < len(text) and (text[at] != "]" or not items):
         if posix := _POSIX_CLASS.match(text, at):
-            items, at = items + _CLASSES.get(posix[1], ""), posix.end()
+            items += [_CLASSES[posix[1]]] if posix[1] in _CLASSES else []
+            at = posix.end()
             continue
         if text[at] == "\\":
             at += 1
@@ -150,10 +165,10 @@ def _bracket(text: str, start: int) -> tuple[str, int]:
         if text[at : at + 1] == "-" and text[at + 1 : at + 2] not in {"", "]"}:
             at += 1 + (text[at + 1] == "\\")
             high, at = text[at : at + 1], at + 1
-        items += f"{re.escape(low)}-{re.escape(high)}" if low <= high else ""
+        items += [f"{re.escape(low)}-{re.escape(high)}"] if low <= high else []
     if at >= len(text):
-        raise ValueError(f"invalid pattern `{text}`: a `[` is not closed")
-    return f"[{'^' if negated else ''}{items}]", at + 1
+        raise ValueError("a `[` is not closed")
+    return f"[{'^' if negated else ''}{''.join(items)}]", at + 1
 
 
 class Rules:
