@@ -174,11 +174,16 @@ def changed_while_read(path: Path) -> InputError:
     )
 
 
+def changed_since_read(path: Path) -> InputError:
+    """Return the error for a file that another program changed after it was read, and that is not overwritten."""
+    return InputError(f"`{path}` changed since it was read", hint="run the command again")
+
+
 _PIECE: Final = 1 << 18
 """Bytes read at a time."""
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, *, expected: bytes | None = None) -> None:
     """Replace a file's content in one step: readers see the old or the new content, even after a crash.
 
     Symlinks are followed. The file keeps its mode, its owner and group as far as this user may set them (root may), and
@@ -186,9 +191,15 @@ def write_atomic(path: Path, data: bytes) -> None:
     old content, so that nothing outside of its folder changes. A device, a pipe or an open descriptor, such as
     /dev/stdout, is written to directly.
 
+    Args:
+        path: The file.
+        data: The new content.
+        expected: The content that is replaced; None for any. It is compared just before the file is replaced; a program
+            that writes between these two calls of the system is not noticed.
+
     Raises:
-        InputError: It cannot be written, or it is a pipe without a reader; the file is unchanged, and no temporary file
-            remains.
+        InputError: It cannot be written, it has not the expected content, or it is a pipe without a reader; the file is
+            unchanged, and no temporary file remains.
     """
     import tempfile  # 3 ms that only a write needs
 
@@ -205,6 +216,7 @@ def write_atomic(path: Path, data: bytes) -> None:
                 file.flush()
                 _copy_metadata(real, Path(temporary), descriptor)
                 os.fsync(descriptor)
+            _reject_change(path, expected)
             Path(temporary).replace(real)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -213,6 +225,11 @@ def write_atomic(path: Path, data: bytes) -> None:
     except OSError as error:
         hint = "it is unchanged; free some disk space, then run the command again" if error.errno == ENOSPC else None
         raise cannot_write(path, error, hint=hint) from error
+
+
+def _reject_change(path: Path, expected: bytes | None) -> None:
+    if expected is not None and read_file(path, limit=max(MAX_TEXT, len(expected))) != expected:
+        raise changed_since_read(path)
 
 
 def _open_stream(path: Path) -> int | None:

@@ -156,6 +156,25 @@ def test_a_failed_write_leaves_the_old_content_and_no_temporary_file(
     assert [*tmp_path.iterdir()] == [tmp_path / "file"]
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"edited", "changed since it was read"), (None, "no such file or directory"), (b"old", None)],
+)
+def test_only_the_expected_content_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, message: str | None
+) -> None:
+    def edit(_: int) -> None:
+        path.write_bytes(content) if content is not None else path.unlink()
+
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", edit)
+    with pytest.raises(InputError, match=message) if message else contextlib.nullcontext():
+        write_atomic(path, b"new", expected=b"old")
+    left = {path: content if message else b"new"} if content else {}
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == left
+
+
 def test_a_device_is_written_to() -> None:
     write_atomic(Path(os.devnull), b"x")
     assert not Path(os.devnull).is_file()

@@ -8,7 +8,6 @@ import typer
 
 from modelfile.cli.options import AsJson, Paths, load_project
 from modelfile.errors import ExitCode, InputError, UsageError
-from modelfile.filesystem import write_atomic
 from modelfile.formatter import format_modelfile
 from modelfile.report.differences import print_line_diff
 from modelfile.report.json_output import error_as_json, print_json
@@ -36,21 +35,20 @@ def fmt(  # noqa: C901  # four modes
         try:
             modelfile = target.modelfile
             text = format_modelfile(modelfile)
+            changed = text != modelfile.text
+            if changed and not (check or diff or target.is_stdin):
+                target.write(text)
         except InputError as error:
             terminal.print_error(error.message, error.hint)
             answers.append({"path": str(target.path), **error_as_json(error)})
             continue
-        changed = text != modelfile.text
         answers.append({"path": str(target.path), "changed": changed})
         if changed and diff:
             print_line_diff(modelfile.text, text, str(target.path), terminal)
         elif target.is_stdin and not check and not as_json:
             terminal.write_content(modelfile.source.encode(text))
-        elif changed:
-            if not check and not target.is_stdin:
-                write_atomic(target.path, modelfile.source.encode(text))
-            if not as_json:
-                terminal.print(str(target.path))
+        elif changed and not as_json:
+            terminal.print(str(target.path))
     if as_json:
         print_json(answers, terminal)
     if any("error" in answer for answer in answers):

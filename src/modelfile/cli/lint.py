@@ -19,6 +19,7 @@ from modelfile.linter.settings import Settings, resolve_settings
 from modelfile.project.config import Config
 from modelfile.project.discovery import STDIN
 from modelfile.project.project import Project
+from modelfile.project.target import Target
 from modelfile.report.differences import print_line_diff
 from modelfile.report.findings import describe_fixed, print_findings
 from modelfile.report.formats import FORMATS, Report, render
@@ -95,7 +96,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
         before = [result.target.modelfile.text for result in results]
         fixes = None
         if fix or diff:
-            outcomes = [_fix(result, settings, unsafe=unsafe_fixes, write=not diff) for result in results]
+            outcomes = [_fix(result, settings, unread, unsafe=unsafe_fixes, write=not diff) for result in results]
             results, fixed = [result for result, _ in outcomes], sum(count for _, count in outcomes)
             remaining = [(result.target.source, result.diagnostics) for result in results]
             fixes = describe_fixed(remaining, fixed, unsafe=unsafe_fixes, diff=diff)
@@ -103,7 +104,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
                 terminal.print_note(fixes)
         differs = before != [result.target.modelfile.text for result in results]
         if add_ignore:
-            results = [_suppress(result, settings) for result in results]
+            results = [_suppress(result, settings, unread) for result in results]
         findings = [(result.target.source, result.diagnostics) for result in results]
         if statistics:
             _print_statistics(results, as_json=output_format == "json")
@@ -196,29 +197,39 @@ def _write(text: str, output_format: Format, file: str | None) -> None:
         current.get().write_content(f"{text}\n")
 
 
-def _fix(result: LintResult, settings: Settings, *, unsafe: bool, write: bool) -> tuple[LintResult, int]:
+def _fix(
+    result: LintResult, settings: Settings, failures: list[InputError], *, unsafe: bool, write: bool
+) -> tuple[LintResult, int]:
     """Apply the fixes of a Modelfile, and write it or print the diff; return the result and the number of fixes."""
     from modelfile.linter.api import fix
 
-    before, path = result.target, result.target.path
-    result, count = fix(result, settings, unsafe=unsafe)
-    source = before.source
+    before = result.target
+    fixed, count = fix(result, settings, unsafe=unsafe)
+    text = fixed.target.modelfile.text
     if count and not write:
-        print_line_diff(source.text, result.target.modelfile.text, str(path), current.get())
+        print_line_diff(before.source.text, text, str(before.path), current.get())
     elif write and before.is_stdin:
-        current.get().write_content(source.encode(result.target.modelfile.text))
-    elif count and write:
-        write_atomic(path, source.encode(result.target.modelfile.text))
-        current.get().print_note(f"{path}: {count} fixed")
-    return result, count
+        current.get().write_content(before.source.encode(text))
+    elif count and not _overwrite(before, text, f"{count} fixed", failures):
+        return result, 0
+    return fixed, count
 
 
-def _suppress(result: LintResult, settings: Settings) -> LintResult:
+def _suppress(result: LintResult, settings: Settings, failures: list[InputError]) -> LintResult:
     from modelfile.linter.api import suppress
 
-    result, count = suppress(result, settings)
-    if count:
-        modelfile = result.target.modelfile
-        write_atomic(result.target.path, modelfile.source.encode(modelfile.text))
-        current.get().print_note(f"{result.target.path}: {count} suppressed")
-    return result
+    suppressed, count = suppress(result, settings)
+    if count and not _overwrite(result.target, suppressed.target.modelfile.text, f"{count} suppressed", failures):
+        return result
+    return suppressed
+
+
+def _overwrite(target: Target, text: str, done: str, failures: list[InputError]) -> bool:
+    """Write a Modelfile and print what was done; return whether it could be written, and record the error otherwise."""
+    try:
+        target.write(text)
+    except InputError as error:
+        failures.append(error)
+        return False
+    current.get().print_note(f"{target.path}: {done}")
+    return True

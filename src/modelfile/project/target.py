@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
 from modelfile.events import Events, ignore
-from modelfile.filesystem import expand, home_folder
+from modelfile.filesystem import changed_since_read, expand, home_folder, read_file, write_atomic
 from modelfile.names import ModelName, is_untagged
 from modelfile.project.discovery import is_stream
 from modelfile.source import Source
@@ -165,6 +165,21 @@ class Target:
     def with_modelfile(self, modelfile: Modelfile) -> Target:
         """Return the target with another Modelfile in the place of its own."""
         return Target(self.project, self.path, name=self.name, quantize=self.quantize, modelfile=modelfile)
+
+    def write(self, text: str) -> None:
+        """Replace the text of its file, which is locked against other processes that do the same.
+
+        Raises:
+            InputError: Another program changed the file since it was read, or it cannot be written; it is unchanged.
+        """
+        from modelfile.locks import folder_lock
+
+        before = self.source
+        with folder_lock(self.project.real_path(self.path).parent, ignore, "change of a Modelfile"):
+            current = read_file(self.path)
+            if Source.decode(current, before.path) != before:
+                raise changed_since_read(self.path)
+            write_atomic(self.path, before.encode(text), expected=current)
 
     @property
     def text_digest(self) -> str:
