@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from modelfile.filesystem import real_path
 
@@ -33,6 +33,8 @@ _ENVIRON: Final = {
 }
 _TIMEOUT: Final = 10.0
 """Time that git may take, in seconds; it waits for ever if a file that it reads is a pipe."""
+_SUBMODULE: Final = b"160000 "
+"""The mode of a submodule in the index."""
 _FOREIGN: Final = b"dubious ownership"
 
 
@@ -57,13 +59,21 @@ def is_repository(folder: Path) -> bool:
     return git.is_file() or os.path.lexists(git / "HEAD")
 
 
+class Listing(NamedTuple):
+    """The files of a repository that git tracks or does not ignore."""
+
+    files: list[Path]
+    nested: list[Path]
+    """Repositories inside of it, among them submodules: git lists none of their files."""
+
+
 class Refusal(str):
     """The reason why git does not list the files of a repository."""
 
     __slots__ = ()
 
 
-def list_files(folder: Path, root: Path) -> list[Path] | Refusal:
+def list_files(folder: Path, root: Path) -> Listing | Refusal:
     """Return the files below a folder that git tracks or does not ignore, or why git does not say.
 
     Args:
@@ -74,7 +84,7 @@ def list_files(folder: Path, root: Path) -> list[Path] | Refusal:
 
     try:
         where = ("-C", str(folder), f"--work-tree={root}")
-        listed = _run(*where, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        listed = _run(*where, "ls-files", "-z", "-t", "--stage", "--others", "--exclude-standard")
     except FileNotFoundError:
         return Refusal("git is not installed")
     except subprocess.TimeoutExpired:
@@ -84,7 +94,13 @@ def list_files(folder: Path, root: Path) -> list[Path] | Refusal:
         return Refusal("the repository belongs to another user" if foreign else "git does not accept the repository")
     except (OSError, ValueError) as error:
         return Refusal(f"git cannot be run: {error}")
-    return [folder / os.fsdecode(name) for name in listed.split(b"\0") if name]
+    found = Listing([], [])
+    for line in listed.split(b"\0")[:-1]:
+        is_new = line.startswith(b"? ")
+        name = line[2:] if is_new else line.partition(b"\t")[2]
+        is_nested = name.endswith(b"/") if is_new else line[2:].startswith(_SUBMODULE)
+        found[is_nested].append(folder / os.fsdecode(name))
+    return found
 
 
 def git_version() -> str | None:

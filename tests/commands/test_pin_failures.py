@@ -266,6 +266,12 @@ def test_an_entry_that_belongs_in_another_lock_is_reported(nested: Path, *, is_r
     ran = mf("pin", "--check", "--frozen")
     message = "sub/Modelfile: belongs in `sub/mf.lock`: remove its entry from this lock\n"
     assert (ran.code, ran.out) == (1, message)
+    skipped = "warning: skipped `sub`: it is a repository of its own; name it to search it\n" if is_repository else ""
+    help_text = "help: run `mf pin`, review the changes in mf.lock, and commit it\n"
+    assert ran.err == f"{skipped}error: mf.lock is out of date\n{help_text}"
+    assert mf("lint").err.startswith(skipped)
+    assert mf("fmt", "--check").err.startswith(skipped)
+    assert "skipped" not in mf("lint", "sub").err
     written = (nested / "mf.lock").read_bytes()
     assert mf("pin").code == 0
     assert (nested / "mf.lock").read_bytes() == written

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelfile.git import Refusal, find_repository, git_version, is_repository, list_files
+from modelfile.git import Listing, Refusal, find_repository, git_version, is_repository, list_files
 
 ANOTHER_USER = 12345
 
@@ -19,8 +19,8 @@ def git(folder: Path, *arguments: str) -> None:
 
 def names(folder: Path) -> set[str]:
     listed = list_files(folder, folder)
-    assert isinstance(listed, list), listed
-    return {path.relative_to(folder).as_posix() for path in listed}
+    assert isinstance(listed, Listing), listed
+    return {path.relative_to(folder).as_posix() for path in listed.files}
 
 
 @pytest.fixture
@@ -41,6 +41,23 @@ def test_tracked_and_new_files_but_not_ignored_ones(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("ignored\n")
     subprocess.run(["git", "-C", tmp_path, "add", "tracked"], check=True)
     assert names(tmp_path) == {".gitignore", "tracked", "new é"}
+
+
+def test_repositories_inside_of_another_and_submodules(tmp_path: Path, repository: Path) -> None:
+    for name in ("repository/new", "repository/in/deep", "repository/submodule", "repository/ignored"):
+        subprocess.run(["git", "init", "-q", tmp_path / name], check=True)
+        (tmp_path / name / "Modelfile").touch()
+    (repository / ".gitignore").write_text("ignored\n")
+    git(repository / "submodule", "add", ".")
+    git(repository / "submodule", "-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "x")
+    git(repository, "add", "submodule")
+    (repository / "160000 \tx").touch()
+    (repository / "? y\n").touch()
+    git(repository, "add", "? y\n")
+    listed = list_files(repository, repository)
+    assert isinstance(listed, Listing)
+    assert {*listed.nested} == {repository / name for name in ("new", "in/deep", "submodule")}
+    assert names(repository) == {"Modelfile", "new.Modelfile", ".gitignore", "160000 \tx", "? y\n"}
 
 
 def test_a_refusal_without_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,8 @@ STDIN: Final = "-"
 """The path that means standard input."""
 _PATTERNS: Final = ("Modelfile", "Modelfile.*", "*.Modelfile", "*.modelfile")
 _DESCRIPTOR: Final = re.compile(r"/dev/stdin|(?:/dev/fd|/proc/self/fd)/([0-9]{1,9})")
+_MAX_NESTED: Final = 100
+"""Number of nested repositories that git is asked for; each takes 5 ms."""
 _HEAD: Final = 8192
 """In bytes; enough to distinguish binary files from text."""
 
@@ -46,29 +48,34 @@ def find_modelfiles(
     Args:
         paths: Files and folders.
         is_excluded: Returns whether to skip a Modelfile in a folder.
-        warn: Receives a warning for each symlink that is skipped and each folder that cannot be read, and one if git
-            does not list a repository's files.
+        warn: Receives a warning for each symlink and each nested repository that is skipped and each folder that cannot
+            be read, and one if git does not list a repository's files.
 
     Raises:
         InputError: A folder has no Modelfile.
     """
     found: dict[str, str] = {}
+    paths = tuple(paths)
+    folders = {real_path(Path(path)) for path in paths if not is_stream(path)}
     for path in paths:
         if not is_stream(path) and Path(path).is_dir():
-            for real, file in _find_in(Path(path), is_excluded, warn).items():
+            for real, file in _find_in(Path(path), is_excluded, warn, folders).items():
                 found.setdefault(real, file)
         else:
             found.setdefault(path if is_stream(path) else str(real_path(Path(path))), path)
     return list(found.values())
 
 
-def _find_in(folder: Path, is_excluded: Callable[[Path], bool], warn: Callable[[str], None]) -> dict[str, str]:
-    """Return the Modelfiles in a folder by their real paths."""
+def _find_in(
+    folder: Path, is_excluded: Callable[[Path], bool], warn: Callable[[str], None], named: set[Path]
+) -> dict[str, str]:
+    """Return the Modelfiles in a folder by their real paths; a nested repository needs no warning if it is named."""
     hint = f"name a file, or a folder with {', '.join(_PATTERNS)} that git does not ignore"
     root = find_repository(folder)
     inside = root or real_path(folder)
     found: dict[str, str] = {}
-    for path in sorted(map(str, _walk(folder, root, warn))):
+    nested: list[Path] = []
+    for path in sorted(map(str, _walk(folder, root, warn, nested))):
         real = real_path(Path(path))
         if is_excluded(Path(path)):
             hint = "`exclude` in the configuration matches all of them"
@@ -76,12 +83,34 @@ def _find_in(folder: Path, is_excluded: Callable[[Path], bool], warn: Callable[[
             warn(f"skipped `{path}`: it is a symlink to `{real}`, outside of `{inside}`")
         else:
             found.setdefault(str(real), path)
+    for repository in _with_modelfiles(nested, inside, is_excluded):
+        if (real := real_path(repository)) not in named:
+            named.add(real)
+            warn(f"skipped `{repository}`: it is a repository of its own; name it to search it")
     if not found:
         raise InputError(f"no Modelfile in `{folder}`", hint=hint)
     return found
 
 
-def _walk(folder: Path, root: Path | None, warn: Callable[[str], None]) -> Iterator[Path]:
+def _with_modelfiles(nested: list[Path], inside: Path, is_excluded: Callable[[Path], bool]) -> Iterator[Path]:
+    """Yield the repositories inside of another that have Modelfiles, or may have: git is asked while it answers."""
+    answers = True
+    for number, repository in enumerate(nested):
+        real = real_path(repository)
+        if not real.is_relative_to(inside) or not is_repository(real):
+            continue
+        listed = list_files(repository, real) if answers and number < _MAX_NESTED else Refusal()
+        if isinstance(listed, Refusal):
+            answers = False
+            yield repository
+        elif all(is_excluded(path) for path in listed.files if _is_modelfile(path.name)):
+            nested += listed.nested
+        else:
+            yield repository
+
+
+def _walk(folder: Path, root: Path | None, warn: Callable[[str], None], nested: list[Path]) -> Iterator[Path]:
+    """Yield the Modelfiles in a folder, and add the repositories that are not searched to those that are nested."""
     paths: Iterable[Path]
     if root is None or not is_repository(root):
         paths = _all_files(folder, warn)
@@ -89,9 +118,10 @@ def _walk(folder: Path, root: Path | None, warn: Callable[[str], None]) -> Itera
         from modelfile.project.gitignore import walk_repository  # 1 ms that most folders save
 
         warn(f"{listed}: `{folder}` is searched without it, by the .gitignore files")
-        paths = walk_repository(folder, root, _is_modelfile)
+        paths = walk_repository(folder, root, _is_modelfile, nested.append)
     else:
-        paths = listed
+        paths = listed.files
+        nested += listed.nested
     yield from (path for path in paths if _is_modelfile(path.name) and _is_there(path))
 
 

@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from modelfile.errors import InputError
 from modelfile.filesystem import read_file, real_path
+from modelfile.git import is_repository
 
 IGNORE_FILE: Final = ".gitignore"
 _EXCLUDE_FILE: Final = ".git/info/exclude"
@@ -234,7 +235,9 @@ def _read_patterns(file: Path) -> list[Pattern]:
     return patterns
 
 
-def walk_repository(folder: Path, root: Path, is_wanted: Callable[[str], bool]) -> Iterator[Path]:
+def walk_repository(
+    folder: Path, root: Path, is_wanted: Callable[[str], bool], on_nested: Callable[[Path], None] = lambda _: None
+) -> Iterator[Path]:
     """Yield the files below a folder of a repository that git would not ignore, in the order of their paths.
 
     Unlike git, it does not know which files are tracked: those that are ignored all the same are not found.
@@ -243,6 +246,7 @@ def walk_repository(folder: Path, root: Path, is_wanted: Callable[[str], bool]) 
         folder: The folder.
         root: The root of the repository, absolute and without symlinks.
         is_wanted: Returns whether a file of this name is of interest.
+        on_nested: Receives each repository inside of it, whose files are not yielded.
     """
     names = real_path(folder).relative_to(root).parts
     parts = tuple(map(_as_bytes, names))
@@ -251,7 +255,7 @@ def walk_repository(folder: Path, root: Path, is_wanted: Callable[[str], bool]) 
         if rules.ignore(parts[:count], is_folder=True):
             return
         rules = _extend(rules, root.joinpath(*names[:count]), count)
-    yield from _walk(folder, parts, rules, is_wanted)
+    yield from _walk(folder, parts, rules, is_wanted, on_nested)
 
 
 def _extend(rules: Rules, folder: Path, depth: int) -> Rules:
@@ -259,7 +263,13 @@ def _extend(rules: Rules, folder: Path, depth: int) -> Rules:
     return Rules(patterns, rules, depth) if patterns else rules
 
 
-def _walk(folder: Path, parts: tuple[str, ...], rules: Rules, is_wanted: Callable[[str], bool]) -> Iterator[Path]:
+def _walk(
+    folder: Path,
+    parts: tuple[str, ...],
+    rules: Rules,
+    is_wanted: Callable[[str], bool],
+    on_nested: Callable[[Path], None],
+) -> Iterator[Path]:
     folders = [(folder, parts, rules)]
     while folders:
         folder, parts, rules = folders.pop()
@@ -275,8 +285,10 @@ def _walk(folder: Path, parts: tuple[str, ...], rules: Rules, is_wanted: Callabl
             if not entry.is_dir(follow_symlinks=False):
                 if is_wanted(entry.name) and not rules.ignore(names, is_folder=False):
                     yield path
-            elif (
-                not os.path.lexists(path / ".git") and entry.name != ".git" and not rules.ignore(names, is_folder=True)
-            ):
+            elif entry.name == ".git" or rules.ignore(names, is_folder=True):
+                continue
+            elif is_repository(path):
+                on_nested(path)
+            else:
                 inner.append((path, names, _extend(rules, path, len(names))))
         folders += reversed(inner)

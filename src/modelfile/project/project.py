@@ -210,7 +210,7 @@ class Project:
         """Return the Modelfiles that paths mean: a file is itself, a folder all below it and what mf.toml lists there.
 
         In folders, those that git ignores or the configuration excludes are skipped, as are symlinks that leave the
-        repository.
+        repository and, with a warning, repositories inside of it.
 
         Raises:
             InputError: A folder has none.

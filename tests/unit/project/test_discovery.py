@@ -133,6 +133,39 @@ def test_a_repository_that_git_rejects_is_searched_by_its_gitignore(
     assert warnings == ["git is not installed: `.` is searched without it, by the .gitignore files"]
 
 
+@pytest.mark.parametrize("has_git", [True, False])
+def test_nested_repositories_with_modelfiles_are_skipped_with_a_warning(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, has_git: bool
+) -> None:
+    for name in (".", "b", "c/in", "c/in/deep", "without", "ignored"):
+        subprocess.run(["git", "init", "-q", name], check=True)
+    (folder / "c" / "in" / "deep" / "Modelfile").touch()
+    (folder / "without" / "notes.md").touch()
+    (folder / "c" / "in" / "Modelfile").mkdir()
+    (folder / ".gitignore").write_text("ignored/\n")
+    (folder / "half" / ".git").mkdir(parents=True)
+    (folder / "half" / "Modelfile").touch()
+    if not has_git:
+        monkeypatch.setenv("PATH", "/nowhere")
+    warnings: list[str] = []
+
+    def skipped(*paths: str, excluded: str = "none") -> list[str]:
+        warnings.clear()
+        find_modelfiles(paths, lambda path: path.match(excluded), warnings.append)
+        return sorted(warning for warning in warnings if not warning.startswith("git is not installed"))
+
+    advice = "it is a repository of its own; name it to search it"
+    others = ["c/in/deep"] if has_git else ["c/in", "without"]  # the latter may have Modelfiles
+    assert skipped(".") == [f"skipped `{name}`: {advice}" for name in ("b", *others)]
+    assert skipped("b", ".", "c") == [f"skipped `{name}`: {advice}" for name in others]
+    unknown = [] if has_git else ["b"]  # nor what of it is excluded
+    assert skipped(".", excluded="b/*") == [f"skipped `{name}`: {advice}" for name in (*unknown, *others)]
+    monkeypatch.setattr("modelfile.project.discovery._MAX_NESTED", 1)
+    assert skipped(".") == [f"skipped `{name}`: {advice}" for name in ("b", "c/in", "without")]
+    assert find_modelfiles(["."]) == ["Modelfile", "c/x.modelfile", "half/Modelfile"]
+    assert find_modelfiles(["b", "c/in/deep"]) == ["b/Modelfile.bot", "b/bot.Modelfile", "c/in/deep/Modelfile"]
+
+
 def test_a_descriptor_that_is_named_is_read(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"FROM x:y\n")
