@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cache
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 
@@ -36,7 +36,8 @@ VERSION = 1
 """Version of the JSON; fields may be added, but none changes its meaning."""
 
 
-_ESCAPED: Final = re.compile(f"(?!\n)[{CONTROLS}]|#(?=#\\w*\\[)")
+_C0, _C0_BUT_NEWLINE = "\0-\x1f", "\0-\t\v-\x1f"
+_ESCAPED: Final = re.compile(f"[{CONTROLS.replace(_C0, _C0_BUT_NEWLINE)}#](?:(?<!#)|(?=#\\w*\\[))")
 """Control characters, and the start of what CI systems take for a command, as `##[error]`."""
 
 
@@ -68,20 +69,22 @@ def _encode(value: Any, indent: int | None, depth: int = 0) -> Iterator[str]:
     """Yield the pieces of a document, as `json.dumps` writes it, which needs five times the memory."""
     inner, outer = ("", "") if indent is None else (f"\n{' ' * indent * (depth + 1)}", f"\n{' ' * indent * depth}")
     comma = ", " if indent is None else f",{inner}"
+    encode = _encoder(comma).encode
     if _is_flat(value) or (indent is None and depth >= _DEEP):
-        text = _encoder(comma).encode(value)
+        text = encode(value)
         is_empty = not isinstance(value, _CONTAINERS) or not value
         yield text if is_empty else f"{text[0]}{inner}{text[1:-1]}{outer}{text[-1]}"
         return
     opening, closing = "{}" if isinstance(value, dict) else "[]"
     before = opening + inner
-    for item in value:
-        if isinstance(value, dict):
-            yield f"{before}{_encoder(comma).encode(item)}: "
-            yield from _encode(value[item], indent, depth + 1)
-        else:
+    for key, item in value.items() if isinstance(value, dict) else zip(repeat(None), value, strict=False):
+        if key is not None:
+            before += f"{encode(key)}: "
+        if isinstance(item, _CONTAINERS):
             yield before
             yield from _encode(item, indent, depth + 1)
+        else:
+            yield before + encode(item)
         before = comma
     yield opening + closing if before is not comma else outer + closing
 
