@@ -43,9 +43,9 @@ _PROSE: Final = re.compile(r"(?:[-*] +)?[^\W\d_][\w'-]*[,.:;]?(?:\s+\S+){2}|\{\{
 """The start of a prompt or a template."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _UnknownLine:
-    """A line without an instruction, in its context."""
+    """A line without an instruction, in its context; not frozen, because there can be many."""
 
     line: Unknown
     owner: Instruction | None
