@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from io import StringIO
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -51,14 +52,12 @@ def print_line_diff(old: str, new: str, path: str, terminal: Terminal) -> None:
     before, after = ([*(f"{line}\n" for line in split[:-1]), *filter(None, split[-1:])] for split in splits)
     lines = _unified(before, after, path)
     redacted = _redacted_lines(old, new)
-    diff = [line[:1] + redacted.get(line[1:].removesuffix("\n"), line[1:].removesuffix("\n")) for line in lines]
-    for number in reversed([number for number, line in enumerate(lines) if not line.endswith("\n")]):
-        diff.insert(number + 1, _NO_NEWLINE)
     if terminal.is_styled():
-        for line in diff:
-            terminal.write([(line, _STYLES.get(line[:1], ""))])
+        terminal.write_lines([(line, _STYLES.get(line[:1], ""))] for line in _redacted(lines, redacted))
         return
-    text = "".join(f"{line}\n" for line in diff)
+    written = StringIO(newline="")  # to join them would need all lines once more
+    written.writelines(f"{line}\n" for line in _redacted(lines, redacted))
+    text = written.getvalue()
     has_command = any(map(terminal.has_command, text.splitlines()))
     if has_command and terminal.can_stop_commands:
         text = _stop_commands(text)
@@ -73,6 +72,15 @@ def print_line_diff(old: str, new: str, path: str, terminal: Terminal) -> None:
         terminal.print_note(f"{path}: a secret is redacted in the diff, so `patch` cannot apply it")
     if any(line.startswith("-") and line.endswith("\r\n") for line in lines):
         terminal.print_note(f"{path}: lines that seem unchanged have CRLF line endings, which become LF")
+
+
+def _redacted(lines: Iterable[str], redacted: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines of a unified diff without their newlines, with a note after one that has none."""
+    for line in lines:
+        shown = line[1:].removesuffix("\n")
+        yield line[:1] + redacted.get(shown, shown)
+        if not line.endswith("\n"):
+            yield _NO_NEWLINE
 
 
 def _unified(old: list[str], new: list[str], path: str = "", lineterm: str = "\n") -> list[str]:
