@@ -106,6 +106,7 @@ def _shorten_tracebacks() -> None:
 
 def _report_uncaught(uncaught: Any) -> None:
     from modelfile.characters import escape_controls
+    from modelfile.redaction import redact
 
     if issubclass(uncaught.exc_type, KeyboardInterrupt):  # it must not be lost
         import _thread
@@ -116,7 +117,7 @@ def _report_uncaught(uncaught: Any) -> None:
             return
     else:
         error = f"{uncaught.exc_type.__name__}: {uncaught.exc_value}"
-        _print_error(f"internal error in the background: {escape_controls(error)}")
+        _print_error(f"internal error in the background: {redact(escape_controls(error))}")
 
 
 def _interrupt_soon() -> None:

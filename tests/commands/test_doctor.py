@@ -80,3 +80,14 @@ def test_the_start_of_a_digest_names_a_model_of_a_real_server(real: str, tiny: P
     assert (ambiguous.code, "name one: digests:" in ambiguous.err) == (2, True)
     assert mf("rm", "digests:*", "--yes", "--host", real).code == 0
     assert mf("ls", "digests", "--json", "--host", real).out == "[]\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_secrets_in_checks_are_redacted(tmp_path: Path, options: list[str]) -> None:
+    key = "sk-ant-Zq9mT4vLx82NbWc7RtYpQe31HsKdJf"
+    (tmp_path / "mf.toml").write_text(f'[models.x]\nmodelfile = "{key}"\ntag = "v1"\n')
+    (tmp_path / "mf.lock").write_text(json.dumps({"version": "1.0", "modelfiles": {key: 1}}))
+    ran = mf("doctor", "--offline", *options, cwd=tmp_path)
+    assert f"cannot read `sk-a{'*' * 33}`: no such file or directory" in ran.out
+    assert f"`modelfiles.sk-a{'*' * 33}` is not an object" in ran.out
+    assert key not in ran.out + ran.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from modelfile.redaction import redact
 from modelfile.report.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -18,13 +19,14 @@ _NAME: Final = 15
 
 
 def print_checks(checks: Iterable[Check], terminal: Terminal) -> list[Check]:
-    """Print a line for each check as it is made, with its hint; return the checks."""
+    """Print a line for each check as it is made, with its hint; return the checks. Secrets are redacted."""
     made = []
     for check in checks:
         made.append(check)
         status = str(check.status)
-        line = [(f"{status:<{_STATUS}}  ", _STYLES[status]), (f"{check.name:<{_NAME}}  ", ""), (check.message, "")]
+        message, hint = redact(check.message), redact(check.hint or "")
+        line = [(f"{status:<{_STATUS}}  ", _STYLES[status]), (f"{check.name:<{_NAME}}  ", ""), (message, "")]
         terminal.write(line)
-        if check.hint:
-            terminal.write([(" " * (_STATUS + 2) + "help: ", "bold cyan"), (check.hint, "")])
+        if hint:
+            terminal.write([(" " * (_STATUS + 2) + "help: ", "bold cyan"), (hint, "")])
     return made

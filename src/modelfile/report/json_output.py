@@ -239,9 +239,14 @@ def built_as_json(built: Built) -> dict[str, Any]:
 
 
 def checks_as_json(checks: Iterable[Check]) -> dict[str, Any]:
-    """Return the checks of this machine."""
+    """Return the checks of this machine; secrets are redacted."""
     made = [
-        {"name": check.name, "status": str(check.status), "message": check.message, "help": check.hint}
+        {
+            "name": check.name,
+            "status": str(check.status),
+            "message": redact(check.message),
+            "help": check.hint and redact(check.hint),
+        }
         for check in checks
     ]
     return {"checks": made}
