@@ -40,7 +40,7 @@ finally:
     os.write(2, b"%d changes\\n" % seen)
 """
 """Runs `mf`, and sends itself a signal just before the nth time that it changes a file or speaks to a server."""
-_TEMPORARY = re.compile(r"\.[\w.-]+\.\w{8}")
+_TEMPORARY = re.compile(r"\.mf-\w{8}")
 
 Models = Mapping[str, str]
 """Digests by name."""
