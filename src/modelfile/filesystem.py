@@ -19,13 +19,14 @@ Stat: TypeAlias = Callable[[Path], os.stat_result]
 
 
 def real_path(path: Path) -> Path:
-    """Return the absolute path of a file without symlinks; a loop of symlinks stays as it is.
+    """Return the absolute path of a file without symlinks; a loop or a chain that is too long stays as it is.
 
     Raises:
         InputError: No file can have this path, or it is relative and the current folder was deleted.
     """
-    with _resolving(path):
+    with _resolving(path), contextlib.suppress(RecursionError):  # by 1,000 symlinks; the system follows 40
         return Path(os.path.realpath(path))
+    return absolute_path(path)
 
 
 def absolute_path(path: Path) -> Path:

@@ -135,12 +135,20 @@ def _is_there(path: Path) -> bool:
 
 
 def _all_files(folder: Path, warn: Callable[[str], None]) -> Iterator[Path]:
-    def on_error(error: OSError) -> None:
-        warn(cannot_read(error.filename, error).message)
-
-    for root, folders, files in os.walk(folder, onerror=on_error):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "node_modules")
-        yield from (Path(root, name) for name in files)
+    folders = [folder]  # os.walk calls itself for each level, until Python 3.12
+    while folders:
+        outer = folders.pop()
+        try:
+            with os.scandir(outer) as entries:
+                found = sorted(entries, key=lambda entry: entry.name, reverse=True)
+        except OSError as error:
+            warn(cannot_read(error.filename, error).message)
+            continue
+        for entry in found:
+            if not entry.is_dir(follow_symlinks=False):
+                yield outer / entry.name
+            elif not entry.name.startswith(".") and entry.name != "node_modules":
+                folders.append(outer / entry.name)
 
 
 def is_stream(path: str) -> bool:

@@ -183,9 +183,9 @@ class Rules:
             above: The rules of the folders above it.
             depth: The number of folders from the root to it.
         """
-        self._patterns = tuple(reversed(patterns))
-        self._above = above
-        self._depth = depth
+        self.patterns = tuple(reversed(patterns))
+        self.above = above
+        self.depth = depth
 
     def ignore(self, parts: Sequence[str], *, is_folder: bool) -> bool:
         """Return whether the last pattern that matches a path ignores it; the folders above it are not looked at.
@@ -194,11 +194,14 @@ class Rules:
             parts: The names from the root to it, with a character for each byte.
             is_folder: Whether it is a folder.
         """
-        below = parts[self._depth :]
-        for pattern in self._patterns:
-            if pattern.matches(below, is_folder=is_folder):
-                return not pattern.negated
-        return self._above.ignore(parts, is_folder=is_folder) if self._above else False
+        rules: Rules | None = self
+        while rules:
+            below = parts[rules.depth :]
+            for pattern in rules.patterns:
+                if pattern.matches(below, is_folder=is_folder):
+                    return not pattern.negated
+            rules = rules.above
+        return False
 
     def ignore_file(self, parts: Sequence[str]) -> bool:
         """Return whether a file, given as the names from the root, or a folder above it is ignored."""

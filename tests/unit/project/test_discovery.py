@@ -3,6 +3,8 @@
 import io
 import os
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -164,6 +166,47 @@ def test_nested_repositories_with_modelfiles_are_skipped_with_a_warning(
     assert skipped(".") == [f"skipped `{name}`: {advice}" for name in ("b", "c/in", "without")]
     assert find_modelfiles(["."]) == ["Modelfile", "c/x.modelfile", "half/Modelfile"]
     assert find_modelfiles(["b", "c/in/deep"]) == ["b/Modelfile.bot", "b/bot.Modelfile", "c/in/deep/Modelfile"]
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[list[Path]]:
+    """Folders nested more deeply than Python calls functions, each with patterns; removed again, as pytest cannot."""
+    folders = [tmp_path.joinpath("top", *["d"] * depth) for depth in range(1050)]
+    for folder in folders:
+        folder.mkdir()
+        (folder / ".gitignore").write_text("x\n")
+    yield folders
+    for folder in reversed(folders):
+        for file in (*folder.glob("Modelfile"), folder / ".gitignore", folder / ".git" / "HEAD"):
+            file.unlink(missing_ok=True)
+        for inner in (folder / ".git", folder):
+            if inner.exists():
+                inner.rmdir()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="paths are shorter elsewhere")
+@pytest.mark.parametrize("head", ["nothing", None], ids=["broken repository", "no repository"])
+def test_deep_folders_are_searched(deep: list[Path], head: str | None) -> None:
+    modelfiles = [deep[0] / "Modelfile", deep[-1] / "Modelfile"]
+    for path in modelfiles:
+        path.write_text("FROM a:b\n")
+    if head:
+        (deep[0] / ".git").mkdir()
+        (deep[0] / ".git" / "HEAD").write_text(head)
+    warnings: list[str] = []
+    assert {*map(Path, find_modelfiles([str(deep[0])], warn=warnings.append))} == {*modelfiles}
+    assert len(warnings) == bool(head)
+
+
+def test_a_long_chain_of_symlinks_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "0").touch()
+    for number in range(1, 1200):
+        (tmp_path / str(number)).symlink_to(str(number - 1))
+    (tmp_path / "Modelfile").symlink_to("1199")
+    for path in (tmp_path, tmp_path / "Modelfile"):
+        assert find_modelfiles([str(path)]) == [str(tmp_path / "Modelfile")]
+    with pytest.raises(InputError, match=r"[Tt]oo many levels of symbolic links"):
+        read_source(str(tmp_path / "Modelfile"), io.BytesIO())
 
 
 def test_a_descriptor_that_is_named_is_read(tmp_path: Path) -> None:
