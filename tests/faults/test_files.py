@@ -55,11 +55,21 @@ def loop(path: Path) -> None:
     path.symlink_to(path.name)
 
 
+def chain(path: Path) -> None:
+    """Make more symlinks in a row than Python calls functions; the system follows 40."""
+    links = path.parent / f"{path.name}.links"
+    links.mkdir()
+    for number in range(1200):
+        (links / str(number)).symlink_to(str(number + 1))
+    path.symlink_to(f"{links.name}/0")
+
+
 KINDS: dict[Callable[[Path], None], str] = {
     pipe: "it is a pipe, not a file",
     endless: "it is a device, not a file",
     listening: "it is a socket, not a file",
     loop: "too many levels of symbolic links",
+    chain: "too many levels of symbolic links",
 }
 
 
@@ -70,6 +80,14 @@ def test_a_named_file_that_is_none_is_an_error(tmp_path: Path, kind: Callable[[P
     commands = ("lint x.Modelfile", "fmt x.Modelfile", "parse x.Modelfile", "build x:v1 --file x.Modelfile")
     for command, (code, error) in zip(commands, run(tmp_path, *commands), strict=True):
         assert (code, error.partition("\n")[0]) == (3, f"error: cannot read `x.Modelfile`: {KINDS[kind]}"), command
+    (tmp_path / "y.Modelfile").write_text("# A bot.\nFROM ./w.gguf\n")
+    for code, error in run(tmp_path, "lint .", "pin", "pin --check"):
+        assert code == 3
+        assert KINDS[kind] in error or "it is a symlink to `/dev/zero`, outside of" in error
+        assert "internal error" not in error
+    (tmp_path / "mf.lock").unlink()
+    for code, error in run(tmp_path, "pin", "pin --check"):
+        assert code in (1, 3), error
     ((code, error),) = run(tmp_path, "build --plan plan")
     assert (code, error) == (3, f"error: cannot read `plan`: {KINDS[kind]}\n")
     (tmp_path / "mf.toml").symlink_to("plan")

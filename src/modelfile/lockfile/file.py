@@ -85,7 +85,7 @@ class LockFile:
         Raises:
             InputError: It is damaged, of a newer format, cannot be written, or another process does not release it.
         """
-        with folder_lock(Path(os.path.realpath(self.path)).parent, events, "change of mf.lock"):
+        with folder_lock(real_path(self.path).parent, events, "change of mf.lock"):
             self._forget()
             before = self.lock
             after = change(before)
@@ -140,5 +140,5 @@ class LockFile:
 
     def key(self, modelfile: Path) -> str:
         """Return a Modelfile's key; empty if the Modelfile, with symlinks resolved, is outside the lock's folder."""
-        path = Path(os.path.realpath(modelfile))
+        path = real_path(modelfile)
         return path.relative_to(self.path.parent).as_posix() if path.is_relative_to(self.path.parent) else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from modelfile.errors import InputError
-from modelfile.filesystem import MAX_JSON, changed_while_read, open_regular, read_file
+from modelfile.filesystem import MAX_JSON, changed_while_read, open_regular, read_file, real_path
 
 _MAX_HEADER: Final = 8 << 20
 """Size, in bytes, above which a header is not read; real ones have a few hundred kB."""
@@ -110,7 +110,7 @@ def _read_index(index: Path) -> dict[str, Path]:
     try:
         listed = _json(read_file(index, limit=MAX_JSON)).get("weight_map", {}).items()
         names = {name for _, name in listed if isinstance(name, str)}
-        paths = {name: Path(os.path.realpath(index.parent / name)) for name in names}
+        paths = {name: real_path(index.parent / name) for name in names}
         return {tensor: paths[name] for tensor, name in listed if isinstance(name, str)}
     except (InputError, AttributeError, ValueError):
         return {}  # Ollama does not read the index
