@@ -359,4 +359,4 @@ def test_a_folder_that_cannot_be_read_is_reported(tmp_path: Path, monkeypatch: p
         return scandir(path)
 
     monkeypatch.setattr("os.scandir", deny)
-    assert "warning: cannot read `./closed`: permission denied\n" in mf("lint", cwd=tmp_path).err
+    assert "warning: cannot read `closed`: permission denied\n" in mf("lint", cwd=tmp_path).err
