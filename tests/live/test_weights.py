@@ -62,6 +62,20 @@ def test_shards_of_safetensors_give_the_model_of_one_file(tmp_path: Path, store:
     assert len(models[0].weights) == 1
 
 
+def create_for_any_base(recipe: Recipe, store: ServerStore) -> Model:
+    """Create a model again where the server takes the projector for the base of an adapter to convert.
+
+    Ollama takes the first GGUF of a request, whose files it reads in random order (0.9.3, kvFromLayers in create.go).
+    """
+    for _ in range(20):
+        try:
+            return create(recipe, store)
+        except ServerError as error:
+            if "unsupported architecture" not in error.message:
+                raise
+    return create(recipe, store)
+
+
 def test_a_projector_and_adapters(tmp_path: Path, tiny: Path, store: ServerStore) -> None:
     write_gguf(tmp_path / "mmproj.gguf", {"general.type": "mmproj", "clip.vision.block_count": 1}, arch="clip")
     write_gguf(tmp_path / "lora.gguf", {"general.type": "adapter"})
@@ -69,7 +83,7 @@ def test_a_projector_and_adapters(tmp_path: Path, tiny: Path, store: ServerStore
     for adapter in ("lora.gguf", "lora"):
         recipe = recipe_of(tmp_path, f"FROM {tiny}\nFROM mmproj.gguf\nADAPTER {adapter}", store)
         check_weights(recipe.model_files, recipe.adapters, recipe.drafts, version(store))
-        model = create(recipe, store)
+        model = create_for_any_base(recipe, store)
         assert len(model.weights) == 2
         assert len(model.adapters) == 1
         assert (model.adapters[0] in digests_of(recipe.local_files).values()) == (adapter == "lora.gguf")
