@@ -228,16 +228,9 @@ def test_paths_in_a_plan_are_correct_across_symlinks(project: Path, fake: FakeOl
 def test_options_of_the_build_cannot_be_given_with_a_plan(project: Path, fake: FakeOllama) -> None:
     assert project.exists()
     assert mf("build", "bot:v1", "--plan-out", "plan.json").code == 0
-    for options in (
-        ("-f", "Modelfile"),
-        ("--quantize", "q4_K_M"),
-        ("--keep", "3"),
-        ("--keep", "0"),
-        ("--latest",),
-        ("--replace",),
-    ):
+    for options in ("-f Modelfile", "--quantize q4_K_M", "--keep 3", "--keep 0", "--latest", "--replace"):
         for named in ((), ("bot:v1",)):
-            ran = mf("build", *named, "--plan", "plan.json", *options)
+            ran = mf("build", *named, "--plan", "plan.json", *options.split())
             what = "--file, --quantize, --latest, --keep or --replace, which are part of the plan"
             assert (ran.code, ran.err.splitlines()[0]) == (2, f"error: --plan cannot be used with {what}")
     elsewhere = mf("build", "--plan", "plan.json", "--host", "127.0.0.1:9")
@@ -245,10 +238,8 @@ def test_options_of_the_build_cannot_be_given_with_a_plan(project: Path, fake: F
     hint = "help: leave out --host, or write a plan for that server with --plan-out"
     assert (elsewhere.code, elsewhere.err.splitlines()) == (2, [message, hint])
     other = mf("build", "bot:v2", "--plan", "plan.json")
-    assert (other.code, other.err) == (
-        3,
-        f"error: `plan.json` has no plan for bot:v2\nhelp: it has bot:v1 on {fake.url}\n",
-    )
+    lines = ["error: `plan.json` has no plan for bot:v2", f"help: it has bot:v1 on {fake.url}"]
+    assert (other.code, other.err.splitlines()) == (3, lines)
     assert not fake.models
     assert mf("build", "BOT:V1", "--plan", "plan.json", "--host", fake.url).code == 0
 
@@ -321,6 +312,17 @@ def test_the_difference_of_the_weights_is_printed(project: Path) -> None:
     (project / "weights.gguf").write_bytes(b"GGUF" + bytes(60) + b"others")
     lines = [line.split("sha256:")[0] for line in mf("build", "--plan", "plan.json").err.splitlines()]
     assert lines[1:3] == ['  steps[0].digest: "', "  steps[0].size: 71 then, 70 now"]
+
+
+@pytest.mark.parametrize("changed", ["Modelfile", "weights.gguf"])
+def test_a_plan_with_nothing_to_do_is_out_of_date_after_a_change(project: Path, changed: str) -> None:
+    assert mf("build", "bot:v1").code == 0
+    assert mf("build", "bot:v1", "--plan-out", "plan.json").code == 0
+    assert mf("build", "--plan", "plan.json").code == 0
+    content = LOCAL.encode() + b"LICENSE MIT\n" if changed == "Modelfile" else b"GGUF" + bytes(60) + b"others"
+    (project / changed).write_bytes(content)
+    ran = mf("build", "--plan", "plan.json")
+    assert (ran.code, "\n  steps[0].do: nothing then, " in ran.err) == (3, True)
 
 
 def test_the_command_to_execute_a_written_plan_is_printed(project: Path) -> None:

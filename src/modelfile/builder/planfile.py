@@ -208,9 +208,13 @@ class PlanFile:
         return tuple(project.at(model.path, model.name, quantize=model.quantize) for model in found)
 
     def expected(self, name: ModelName, location: StoreLocation) -> str | None:
-        """Return the fingerprint that a plan says a build must give."""
-        expected_fingerprint = self._plans.get((str(name), str(location)), {}).get("expected_fingerprint")
-        return expected_fingerprint if isinstance(expected_fingerprint, str) else None
+        """Return the fingerprint that a plan says a build must give.
+
+        None if there was nothing to do: such a plan has no request, so it does not say what the fingerprint is of.
+        """
+        plan = self._plans.get((str(name), str(location)), {})
+        fingerprint = None if plan.get("nothing_to_do") else plan.get("expected_fingerprint")
+        return fingerprint if isinstance(fingerprint, str) else None
 
     def check(self, plan: Plan) -> None:
         """Compare a plan with the saved one; a model that is already what the saved plan builds needs nothing.
