@@ -40,9 +40,10 @@ def fingerprint(name: str) -> str:
     return str(json.loads(mf("show", name, "--json").out)["fingerprint"])
 
 
-def is_refused(ran: Ran, fake: FakeOllama, name: str, old: str, new: str) -> bool:
+def is_refused(ran: Ran, fake: FakeOllama, name: str, old: str, new: str, *details: str) -> bool:
     message = f"{name} on {fake.url} is an immutable tag and has another model: {old[:16]}…, not {new[:16]}…"
-    return (ran.code, ran.out, ran.err.splitlines()[-2:]) == (3, "", [f"error: {message}", f"help: {HINT}"])
+    lines = [f"error: {message}", *(f"  {detail}" for detail in details), f"help: {HINT}"]
+    return (ran.code, ran.out, ran.err.splitlines()[-len(lines) :]) == (3, "", lines)
 
 
 def test_a_build_replaces_a_different_model_only_if_asked_to(folder: Path, fake: FakeOllama) -> None:
@@ -57,7 +58,7 @@ def test_a_build_replaces_a_different_model_only_if_asked_to(folder: Path, fake:
     assert json.loads(mf("build", "bot:v1.2", "--dry-run", "--json").out)["replaces"] is True
     since = len(fake.requests)
     assert mf("build", "BOT:V1.2").code == 3
-    assert is_refused(mf("build", "bot:v1.2"), fake, "bot:v1.2", old, "mf1:2e664b311f51")
+    assert is_refused(mf("build", "bot:v1.2"), fake, "bot:v1.2", old, "mf1:2e664b311f51", "changes: parameter seed")
     assert {logged.method for logged in fake.requests[since:]} == {"GET"}
     assert digests(fake) == before
     assert mf("build", "bot:vision").code == 0
@@ -70,6 +71,16 @@ def test_a_build_replaces_a_different_model_only_if_asked_to(folder: Path, fake:
     assert mf("build", "bot:v1.2").out.startswith("bot:v1.2 is up to date")
 
 
+@pytest.mark.usefixtures("fake")
+def test_a_refusal_says_that_the_lock_is_stale(folder: Path) -> None:
+    assert mf("build", "bot:v1").code == 0
+    assert mf("pin").code == 0
+    edit(folder, "PARAMETER seed 1\n")
+    ran = mf("build", "bot:v1")
+    lines = ["  changes: parameter seed", "  mf.lock is out of date for bot:v1: "]
+    assert (ran.code, [line[: len(lines[1])] for line in ran.err.splitlines()[-3:-1]]) == (3, lines)
+
+
 @pytest.mark.parametrize(("answer", "replaced"), [("y\n", True), ("n\n", False), ("\n", False), ("", False)])
 def test_a_terminal_is_asked(folder: Path, fake: FakeOllama, answer: str, *, replaced: bool) -> None:
     assert mf("build", "bot:v1").code == 0
@@ -77,7 +88,7 @@ def test_a_terminal_is_asked(folder: Path, fake: FakeOllama, answer: str, *, rep
     edit(folder, "PARAMETER seed 1\n")
     ran = mf("build", "bot:v1", stdin=answer.encode(), terminal=True)
     assert f"bot:v1 on {fake.url} is an immutable tag and has another model: " in ran.err
-    assert "; replace it? [y/N] " in ran.err
+    assert "\n  changes: parameter seed\nreplace it? [y/N] " in ran.err
     assert ran.code == (0 if replaced else 3)
     assert ("  immutable    replaces the model of bot:v1 (--replace)\n" in ran.err) is replaced
     assert "needs --replace" not in ran.err
@@ -136,13 +147,13 @@ def test_nothing_of_a_project_is_built_on_any_server_if_one_model_would_be_repla
         assert (new.models, digests(fake)) == ({}, before)
         error = f"error: bot:v1 on {fake.url} is an immutable tag and has another model: "
         assert [line for line in ran.err.splitlines() if line.startswith("error")] == []
-        assert [line.startswith(error) for line in mf("build", *both).err.splitlines()[-2:]] == [True, False]
+        assert [line.startswith(error) for line in mf("build", *both).err.splitlines()[-3:]] == [True, False, False]
         assert mf("build", *both, stdin=b"y\n", terminal=True).code == 0
         assert {*new.models} == {"base:v1", "bot:v1", "other:v1"}
     edit(folder, "SYSTEM again\n")
     (folder / "base.Modelfile").write_text(BASE + "SYSTEM again\n")
     asked = mf("build", stdin=b"y\n", terminal=True)
-    assert (asked.code, asked.err.count("is an immutable tag"), "; replace them? [y/N]" in asked.err) == (0, 2, True)
+    assert (asked.code, asked.err.count("is an immutable tag"), "\nreplace them? [y/N]" in asked.err) == (0, 2, True)
 
 
 def test_a_plan_that_replaces_has_to_be_made_with_the_option(folder: Path, fake: FakeOllama) -> None:

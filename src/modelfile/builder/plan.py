@@ -151,7 +151,9 @@ class Plan:
         old = self.existing.fingerprint if self.existing else self.previous_digest
         if self.replaces is False or not old or not new or old == new:
             return None
-        return would_replace(self.name, self.location, old, new)
+        details = [f"changes: {', '.join(change.title for change in self.changes)}"] if self.changes else []
+        details += (f"mf.lock is out of date for {self.name}: {drift}" for drift in self.stale)
+        return would_replace(self.name, self.location, old, new, details=details)
 
 
 def plan(  # noqa: PLR0913  # each is a choice of its own

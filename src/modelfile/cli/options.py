@@ -129,10 +129,10 @@ def agree(errors: Sequence[WouldReplace], *, as_json: bool) -> bool:
     terminal = current.get()
     if as_json or not terminal.stdin.isatty():
         return False
-    *others, last = (error.message for error in errors)
-    for message in others:
-        terminal.print(message, err=True)
-    return terminal.confirm(f"{last}; replace {'them' if others else 'it'}?")
+    for error in errors:
+        for line in (error.message, *(f"  {detail}" for detail in error.details)):
+            terminal.print(line, err=True)
+    return terminal.confirm(f"replace {'it' if len(errors) == 1 else 'them'}?")
 
 
 def print_for_build(target: Target, found: tuple[Diagnostic, ...]) -> None:

@@ -29,7 +29,13 @@ def is_immutable(name: ModelName, patterns: Iterable[str]) -> bool:
 
 
 def would_replace(
-    name: ModelName, location: StoreLocation, current: str, new: str, *, immutable: bool = True
+    name: ModelName,
+    location: StoreLocation,
+    current: str,
+    new: str,
+    *,
+    immutable: bool = True,
+    details: Iterable[str] = (),
 ) -> WouldReplace:
     """Return the error for a tag that has another model.
 
@@ -39,10 +45,11 @@ def would_replace(
         current: Fingerprint of the model that it has, or its digest.
         new: Fingerprint of the model that would replace it, or its digest.
         immutable: Whether the tag is immutable.
+        details: Lines on what would be different.
     """
     has = "is an immutable tag and has" if immutable else "already has"
     message = f"{name} on {location} {has} another model: {shorten_digest(current)}, not {shorten_digest(new)}"
-    return WouldReplace(message, hint="use a new tag, or pass --replace to replace the model")
+    return WouldReplace(message, hint="use a new tag, or pass --replace to replace the model", details=details)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
