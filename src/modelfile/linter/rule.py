@@ -24,6 +24,7 @@ from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction, Node, Template
 
 if TYPE_CHECKING:
+    from modelfile.catalog.families import Family
     from modelfile.gotemplate.parser import ParsedTemplate
 
 _Subject = TypeVar("_Subject", bound=Node | Modelfile)
@@ -181,6 +182,20 @@ def name_or_none(text: str) -> ModelName | None:
 def last_from(modelfile: Modelfile) -> From | None:
     """Return the last FROM, which wins if several name a model."""
     return modelfile.last(From)
+
+
+def base_family(modelfile: Modelfile, context: Context) -> Family | None:
+    """Return the family of the base; None if it is not known. Of several FROM, the last one with a family counts."""
+    written = [base.value.text for base in modelfile.of_type(From) if base.value.closed and base.value.text]
+    if not written:
+        return None
+    from modelfile.catalog.families import find_family  # reads a file, and few rules ask
+
+    for base in reversed(written):
+        is_folder = not base.lower().endswith(".gguf") and context.exists and context.exists(base)
+        if not is_folder and (family := find_family(base)):
+            return family
+    return None
 
 
 def existing_path(instruction: Instruction, context: Context) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from modelfile.linter.rule import last_template
@@ -11,6 +12,7 @@ from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Renderer, Template
 
 if TYPE_CHECKING:
+    from modelfile.catalog.families import TurnFormat
     from modelfile.gotemplate.parser import ParsedTemplate
 
 BRACED: Final = re.compile(
@@ -30,3 +32,21 @@ def effective_template(modelfile: Modelfile) -> tuple[Template, ParsedTemplate] 
 def locate_span(span: Span, template: Template, modelfile: Modelfile) -> Span:
     """Convert a span in the template to one in the Modelfile."""
     return Span(modelfile.locate(template.value, span.start), modelfile.locate(template.value, span.end))
+
+
+@lru_cache(maxsize=8)
+def template_turns(text: str) -> TurnFormat | None:
+    """Return the format of turns whose markers a template writes; None if it writes no known ones.
+
+    Several formats share markers: the one counts of which the template has the most, and lacks the fewest.
+    """
+    from modelfile.catalog.families import turn_formats  # reads a file, and many Modelfiles have no template
+
+    best: tuple[tuple[int, int], TurnFormat] | None = None
+    for turns in turn_formats().values():
+        has = [marker in text for marker in turns.markers]
+        present = sum(has) + sum(end in text for end in turns.ends if end not in turns.markers)
+        rank = (present - has.count(False), present)
+        if (sum(has) > 1 if turns.plain else any(has)) and (not best or rank > best[0]):
+            best = rank, turns
+    return best[1] if best else None

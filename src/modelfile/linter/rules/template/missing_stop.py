@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, rule
-from modelfile.linter.rules.parameters.foreign_stop import family_of
-from modelfile.linter.rules.template import effective_template
+from modelfile.linter.rule import Context, base_family, rule
+from modelfile.linter.rules.template import effective_template, template_turns
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parameter
 
-_ENDS: Final = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end_of_turn|>", "<|END_OF_TURN_TOKEN|>")
-_MARKERS: Final = (*_ENDS, "<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "<|START_OF_TURN_TOKEN|>")
+_SHARED: Final = frozenset({"</s>", "<|endoftext|>"})
+"""Ends of turns that end the text too, so that the weights name them."""
 
 
 @rule("MF411", "missing-stop", on=Modelfile, severity=Severity.INFO)
@@ -53,15 +52,18 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         return
     template, _ = found
     text = template.value.text
-    end = next((marker for marker in _ENDS if marker in text), None)
-    family = family_of(modelfile, context)
-    if end is None or (family and end in family[1]):
+    turns = template_turns(text)
+    end = next((end for end in turns.ends if end in text and end not in _SHARED), None) if turns else None
+    if turns is None or end is None:
+        return
+    family = base_family(modelfile, context)
+    if family and family.turns and end in (*family.turns.ends, *family.turns.markers):
         return
     parameters = [node for node in modelfile.of_type(Parameter) if node.name.text == "stop"]
     if any(not node.value.closed for node in parameters):
         return
     stops = [node.value.text.strip() for node in parameters if node.value.text.strip()]
-    markers = [marker for marker in _MARKERS if marker in text]
+    markers = [marker for marker in (*turns.markers, *turns.ends) if marker in text]
     if not stops or any(stop in marker or marker in stop for stop in stops for marker in markers):
         return
     yield Finding(
