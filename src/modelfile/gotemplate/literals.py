@@ -52,7 +52,7 @@ class NotGoError(ValueError):
 
 
 @dataclass(eq=False)
-class TemplateError(Exception):
+class TemplateSyntaxError(Exception):
     """A syntax error in a template: Go stops parsing here."""
 
     message: str
@@ -65,7 +65,7 @@ class TemplateError(Exception):
     code: str = "MF401"
 
 
-class TokenError(TemplateError):
+class TokenError(TemplateSyntaxError):
     """A syntax error in a token."""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.gotemplate.fields import FieldUse, find_fields, walk
-from modelfile.gotemplate.literals import TemplateError, TokenError, name_token, quote
+from modelfile.gotemplate.literals import TemplateSyntaxError, TokenError, name_token, quote
 from modelfile.gotemplate.nodes import (
     Action,
     Block,
@@ -75,7 +75,7 @@ def parse_template(text: str) -> ParsedTemplate:
     try:
         nodes = _parse(text)
         names = set(map(_lower, set(_identifiers(nodes))))
-    except TemplateError as error:
+    except TemplateSyntaxError as error:
         return ParsedTemplate(text=text, diagnostics=(_diagnostic(text, error),))
     if names.isdisjoint({"messages", "response"}):
         names.add("response")
@@ -95,7 +95,7 @@ def _parse(text: str) -> tuple[Node, ...]:
         return _follow(text, scope)
     except TokenError as error:
         if scope.previous and scope.previous.type == "COMMA":
-            raise TemplateError(*_NO_VARIABLE, error.span, error.span.start) from None
+            raise TemplateSyntaxError(*_NO_VARIABLE, error.span, error.span.start) from None
         if scope.action and (line := _line(text, scope.action.start_pos)) != _line(text, error.last_read):
             error.go += f"{'' if error.go.endswith(' action') else ' in action'} started at :{line}"
         raise
@@ -115,7 +115,7 @@ def _follow(text: str, scope: Scope) -> tuple[Node, ...]:
         nodes: tuple[Node, ...] = feed(Token("$END", "", len(text)), is_end=True)
     except UnexpectedToken as error:
         raise _unexpected(error.token, scope, tokens) from None
-    except TemplateError as error:
+    except TemplateSyntaxError as error:
         if error.last_read is None and token is not None:
             error.last_read = token.start_pos
         raise
@@ -123,7 +123,7 @@ def _follow(text: str, scope: Scope) -> tuple[Node, ...]:
     return nodes
 
 
-def _diagnostic(text: str, error: TemplateError) -> Diagnostic:
+def _diagnostic(text: str, error: TemplateSyntaxError) -> Diagnostic:
     location = "" if error.last_read is None else f"template: :{_line(text, error.last_read)}: "
     return Diagnostic(
         code=error.code,
@@ -139,11 +139,11 @@ def _line(text: str, offset: int | None) -> int:
     return 1 + text.count("\n", 0, offset)
 
 
-def _unexpected(token: Token, scope: Scope, following: Iterator[Token]) -> TemplateError:
+def _unexpected(token: Token, scope: Scope, following: Iterator[Token]) -> TemplateSyntaxError:
     """Return the error that Go reports for the first unexpected token."""
     if token.type == "$END":
         opening = scope.unclosed or token
-        return TemplateError(
+        return TemplateSyntaxError(
             f"`{_normalize(opening)}` has no `{{{{ end }}}}`", "unexpected EOF", span_of(opening), token.start_pos
         )
     if token.type in CLAUSES:
@@ -167,10 +167,10 @@ def _unexpected(token: Token, scope: Scope, following: Iterator[Token]) -> Templ
             return _out_of_place(next(following), "operand")
         case _:
             return _out_of_place(token, clause if before in _BEFORE_COMMAND else "operand")
-    return TemplateError(message, go, span_of(token), token.start_pos)
+    return TemplateSyntaxError(message, go, span_of(token), token.start_pos)
 
 
-def _unexpected_opening(token: Token, scope: Scope, following: Iterator[Token]) -> TemplateError:
+def _unexpected_opening(token: Token, scope: Scope, following: Iterator[Token]) -> TemplateSyntaxError:
     span, body = span_of(token), scope.body
     last_read = span.end - 1
     if token.type in {"END", "ELSE"}:  # Go has read the whole action by then
@@ -195,15 +195,15 @@ def _unexpected_opening(token: Token, scope: Scope, following: Iterator[Token]) 
             last_read = body.opened if body.opening.type == "BLOCK" else last_read
         case _:
             go = "unexpected {{else}}"
-    return TemplateError(message, go, span, last_read)
+    return TemplateSyntaxError(message, go, span, last_read)
 
 
-def _out_of_place(token: Token, where: str) -> TemplateError:
+def _out_of_place(token: Token, where: str) -> TemplateSyntaxError:
     text = "}}" if token.type == "RIGHT" else str(token)
     name = (
         f'"{text}"' if token.type.endswith("NUMBER") and text == "." else name_token(text)
     )  # Go reads a `.` at the end of the text as a number
-    return TemplateError(
+    return TemplateSyntaxError(
         f"unexpected `{_shorten(text)}`", f"unexpected {name} in {where}", span_of(token), token.start_pos
     )
 
@@ -244,7 +244,7 @@ def _identifiers(nodes: tuple[Node, ...]) -> Iterator[str]:
             case Define(body=body):
                 pending += body
             case TemplateCall(span=span):
-                raise TemplateError(
+                raise TemplateSyntaxError(
                     "missing value: Ollama requires one in every template call", "undefined template specified", span
                 )
             case _:

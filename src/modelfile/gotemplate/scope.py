@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from modelfile.characters import SPACES
-from modelfile.gotemplate.literals import TemplateError, quote, read_string
+from modelfile.gotemplate.literals import TemplateSyntaxError, quote, read_string
 from modelfile.gotemplate.transformer import span_of
 from modelfile.source import Span
 
@@ -74,7 +74,7 @@ class Body:
 
 
 class Scope:
-    """The open templates, blocks and variables at a token; raises TemplateError where Go stops."""
+    """The open templates, blocks and variables at a token; raises TemplateSyntaxError where Go stops."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -124,7 +124,7 @@ class Scope:
         """Check the template as a whole, at the end of the text.
 
         Raises:
-            TemplateError: A template of its name is already defined.
+            TemplateSyntaxError: A template of its name is already defined.
         """
         self._define(self.body, Span(0, 0), len(self._text))
 
@@ -136,7 +136,9 @@ class Scope:
         last_read = span.start
         if self.previous and self.previous.type in BEFORE_PIPELINE:
             last_read = len(self._text) - len(self._text[span.end :].lstrip(_WHITESPACE))
-        raise TemplateError(f"undefined variable `{token}`", f"undefined variable {quote(token)}", span, last_read)
+        raise TemplateSyntaxError(
+            f"undefined variable `{token}`", f"undefined variable {quote(token)}", span, last_read
+        )
 
     def _open_action(self, token: Token) -> None:
         body, self.opening = self.body, token
@@ -167,7 +169,7 @@ class Scope:
                 self._define(body, span_of(body.opening) if body.opening else Span(0, 0), start)
             case "BREAK" | "CONTINUE" if not self.body.loops:
                 go = CLAUSES[opening.type]
-                raise TemplateError(
+                raise TemplateSyntaxError(
                     f"`{go}` outside any `range`", f"{go} outside {{{{range}}}}", span_of(opening), start
                 )
         self.action = None
@@ -182,5 +184,5 @@ class Scope:
             return
         if body.name in self._templates:
             go = f"template: multiple definition of template {quote(body.name)}"
-            raise TemplateError(f"template {quote(body.name)} is defined twice", go, span, last_read)
+            raise TemplateSyntaxError(f"template {quote(body.name)} is defined twice", go, span, last_read)
         self._templates.add(body.name)

@@ -11,7 +11,7 @@ from modelfile.gotemplate import nodes
 from modelfile.gotemplate.literals import (
     FUNCTIONS,
     NotGoError,
-    TemplateError,
+    TemplateSyntaxError,
     quote,
     read_character,
     read_complex,
@@ -51,7 +51,7 @@ def _literal(node: Callable[..., _T], read: Callable[[str], Any]) -> Callable[[T
         try:
             return node(value=read(token), span=span_of(token))
         except NotGoError as error:
-            raise TemplateError(f"invalid literal `{token}`", str(error), span_of(token)) from error
+            raise TemplateSyntaxError(f"invalid literal `{token}`", str(error), span_of(token)) from error
 
     return build
 
@@ -66,7 +66,7 @@ def _target(token: Token) -> nodes.Variable:
 
 def _function(token: Token) -> nodes.Identifier:
     if token not in FUNCTIONS:
-        raise TemplateError(
+        raise TemplateSyntaxError(
             f"unknown function `{token}`", f"function {quote(token)} not defined", span_of(token), code="MF402"
         )
     return nodes.Identifier(name=str(token), span=span_of(token))
@@ -121,7 +121,7 @@ def _pipeline(parts: _Parts) -> nodes.Pipeline:
     for stage, command in enumerate(commands[1:], 2):
         if isinstance(command.operands[0], _VALUES):
             go = f"non executable command in pipeline stage {stage}"
-            raise TemplateError("this value cannot take an argument from `|`", go, command.operands[0].span)
+            raise TemplateSyntaxError("this value cannot take an argument from `|`", go, command.operands[0].span)
     return nodes.Pipeline(
         variables=variables,
         assigns=bool(variables) and getattr(parts[len(variables)], "type", "") == "ASSIGN",
