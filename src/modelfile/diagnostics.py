@@ -54,6 +54,8 @@ class Finding:
     hint: str | None = None
     """The way to fix it, in one sentence."""
     fix: Fix | None = None
+    severity: Severity | None = None
+    """The severity, if it is not that of the rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

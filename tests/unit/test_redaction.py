@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -52,6 +53,24 @@ def test_text_after_a_secret_stays() -> None:
 def test_start_of_a_secret_is_redacted_in_a_message(length: int, around: str) -> None:
     quoted = f"{around} `{KEY[:length]}…`"
     assert leaked(Redactor(f"SYSTEM {KEY}").redact(quoted)) == set()
+
+
+@pytest.mark.parametrize("secret", ["hunter2", "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00"])
+def test_short_secrets_and_those_with_spaces_are_redacted_in_a_message(secret: str) -> None:
+    redactor = Redactor(f"SYSTEM The password is {secret}")
+    assert redactor
+    for message in (f"`{secret}`", f"`{secret[:14]}…`"):
+        redacted = redactor.redact(message)
+        assert len(redacted) == len(message)
+        assert secret[4:9] not in redacted
+    assert redactor.redact("`hunter27`") == "`hunter27`"
+
+
+def test_words_that_only_contain_a_form_are_cheap() -> None:
+    text = "The token is a word: your password is never shown, key 1234 5678. " * 10_000
+    started = process_time()
+    assert find_secrets(text) == ()
+    assert process_time() - started < 2
 
 
 MODELFILE = f'''\

@@ -77,7 +77,7 @@ def _run(
             yield Diagnostic(
                 code=rule.code,
                 name=rule.name,
-                severity=severities.get(rule.name, rule.severity),
+                severity=severities.get(rule.name, finding.severity or rule.severity),
                 span=finding.span,
                 message=finding.message,
                 hint=finding.hint,

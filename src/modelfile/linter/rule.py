@@ -209,7 +209,7 @@ def parser_findings(modelfile: Modelfile, name: str) -> Iterator[Finding]:
     """Yield the parser's own diagnostics of one rule."""
     for found in modelfile.diagnostics:
         if found.name == name:
-            yield Finding(found.span, found.message, found.hint, found.fix)
+            yield Finding(found.span, found.message, found.hint, found.fix, found.severity)
 
 
 @lru_cache(maxsize=8)

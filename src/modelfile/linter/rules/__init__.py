@@ -31,6 +31,7 @@ from modelfile.linter.rules.references.path_outside_project import path_outside_
 from modelfile.linter.rules.references.requires_too_low import requires_too_low
 from modelfile.linter.rules.references.stale_lock import stale_lock
 from modelfile.linter.rules.references.unpinned_base import unpinned_base
+from modelfile.linter.rules.security.personal_data import personal_data
 from modelfile.linter.rules.security.secret_in_text import secret_in_text
 from modelfile.linter.rules.security.symlink_escape import symlink_escape
 from modelfile.linter.rules.structure.crlf_in_value import crlf_in_value
@@ -143,6 +144,7 @@ RULES: tuple[Rule, ...] = (
     unusable_weights,
     secret_in_text,
     symlink_escape,
+    personal_data,
     unformatted,
     unused_suppression,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
-from modelfile.redaction import SHOWN, find_secrets
+from modelfile.redaction import find_secrets
 from modelfile.syntax.modelfile import Modelfile
 
 
@@ -18,7 +18,9 @@ def secret_in_text(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     its prompt. A comment does not become part of the model, but it is in the repository. Remove the secret, and revoke
     it: others may have seen it.
 
-    Findings and diffs that `mf` prints show only the first four characters of it.
+    The rule knows the tokens of common services, private keys, passwords in URLs and after words such as "password is",
+    card numbers and IBANs with a valid checksum. Placeholders and numbers that the text calls an example are not
+    reported. Findings and diffs that `mf` prints show at most the first four characters of a secret.
 
     ## Bad
 
@@ -37,6 +39,6 @@ def secret_in_text(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     ```
     """
     for secret in find_secrets(modelfile.text):
-        start = modelfile.text[secret.span.start : secret.span.start + SHOWN]
+        start = modelfile.text[secret.span.start : secret.span.start + secret.shown]
         hint = "remove it from the file, and revoke it: others may have seen it"
         yield Finding(secret.span, f"this looks like {secret.kind}: `{start}…`", hint)

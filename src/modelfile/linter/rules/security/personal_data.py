@@ -1,0 +1,77 @@
+"""Rule MF703."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.linter.rule import Context, rule
+from modelfile.source import Span
+from modelfile.syntax.nodes import Instruction, Message, System, Template
+
+_MAIL: Final = r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,12}(?![\w-]|\.\w)"
+_SHARED: Final = (
+    r"(?:\S+@(?:\S+\.)?(?:example|test|domain|email|yourcompany|foo|bar|xyz|abc)\.\w+"
+    r"|\S+\.(?:example|test|invalid|local|png|jpg|svg)"
+    r"|(?:support|info|help|helpdesk|sales|contact|admin|hello|office|service|team|billing|security|noreply|no-reply|press"
+    r"|privacy|emergency|incidents?|ops|dev|devops|it|soc|alerts?|oncall|news|events|orders?|returns|legal|jobs|hr|careers|marketing|feedback|abuse|postmaster|webmaster|user|you|your|name|git|me|root"
+    r"|kontakt|someone|username|firstname\S*|john\.?doe|jane\.?doe|your\S*|example\S*|test\S*)@\S+)"
+)
+"""Addresses of no person: examples, and those of a company's departments."""
+_PHONE: Final = (
+    r"(?<![\w.+/-])(?:\+[1-9]\d{0,2}[ .-]?(?:\(\d{1,4}\)[ .-]?)?(?:\d{2,4}[ .-]?){2,4}\d{2,4}"
+    r"|(?:\+?1[ .-])?(?:\(\d{3}\) ?|[2-9]\d{2}[.-])\d{3}[.-]\d{4})(?![\w-]|\.\d)"
+)
+_FICTIONAL: Final = r"555|(\d)\1{4}|0{4}|1234|123[ .-]?456"
+"""Parts of telephone numbers of nobody."""
+_SECURITY_NUMBER: Final = r"(?i:\bssn|social security)\D{1,30}(?!000|666|9)(\d{3}-\d{2}-\d{4})\b"
+_FEWEST_DIGITS: Final = 9
+
+
+@rule("MF703", "personal-data", on=Instruction, severity=Severity.INFO)
+def personal_data(instruction: Instruction, context: Context) -> Iterator[Finding]:
+    r"""A text contains the mail address or telephone number of a person.
+
+    Anyone who talks to the model can make it repeat its prompt, and `ollama show` prints it. Name the address of a
+    department instead, or let the application look the person up. Addresses of departments such as `support@`, those of
+    example domains, and fictional numbers with 555 are not reported; nor are comments and licenses, which name authors.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM You answer questions on billing. Send complaints to anna.berg@meridian-energy.de.
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM You answer questions on billing. Send complaints to support@meridian-energy.de.
+    ```
+    """
+    value = instruction.value
+    if not isinstance(instruction, System | Message | Template) or not value.closed:
+        return
+    for kind, match in _people(value.text):
+        start, end = (context.modelfile.locate(value, at) for at in match.span(match.lastindex or 0))
+        hint = "remove it: the model can repeat it to anyone"
+        yield Finding(Span(start, end), f"this looks like a person's {kind}", hint)
+        return  # one of a text is enough for its author to see them all
+
+
+def _people(text: str) -> Iterator[tuple[str, re.Match[str]]]:
+    if "@" in text:
+        for match in re.finditer(_MAIL, text):
+            if not re.fullmatch(_SHARED, match[0], re.IGNORECASE):
+                yield "mail address", match
+    if "+" in text or "-" in text or "(" in text:
+        for match in re.finditer(_PHONE, text):
+            if sum(map(str.isdigit, match[0])) >= _FEWEST_DIGITS and not re.search(_FICTIONAL, match[0]):
+                yield "telephone number", match
+        for match in re.finditer(_SECURITY_NUMBER, text):
+            yield "social security number", match
