@@ -120,7 +120,7 @@ def test_suppression_that_depends_on_the_machine_is_never_unused(tmp_path: Path)
         ("mf: ignore[unpined-base]", "did you mean `unpinned-base`?"),
         ("MF: Ignore[mf201]", ""),
         ("mf: ignore[MF2]", ""),
-        ("mf: ignore[missing-license, MF201]", "`missing-license` suppresses nothing here"),
+        ("mf: ignore[empty-value, MF201]", "`empty-value` suppresses nothing here"),
     ],
 )
 def test_malformed_and_unused_suppressions_are_reported(tmp_path: Path, comment: str, words: str) -> None:

@@ -155,6 +155,7 @@ def test_every_error_rule_has_an_entry() -> None:
 
 @pytest.mark.parametrize("entry", PARAMETERS)
 def test_lint_agrees_with_the_verdict(entry: Entry, folder: Path) -> None:
+    (folder / ".git").mkdir()
     (folder / "Modelfile").write_bytes(entry.data)
     project = Project(isolated=True)
     settings = resolve_settings(project, Config(ollama=VERSION))

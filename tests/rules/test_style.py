@@ -12,7 +12,7 @@ from modelfile.linter.settings import select_rules
 
 def test_opt_in_rules_are_off_unless_selected() -> None:
     off = {rule.name for rule in RULES} - {rule.name for rule in select_rules(RULES, ["default"])}
-    assert off == {"missing-purpose", "unformatted"}
+    assert off == {"missing-license", "missing-purpose", "unformatted"}
     for selector in ("MF9", "MF901", "unformatted", "ALL", "all"):
         assert unformatted in select_rules(RULES, ["DEFAULT", selector])
     assert unformatted not in select_rules(RULES, ["MF9"], ignore=["ALL"])

@@ -26,6 +26,9 @@ _DEPENDENT_ON_LOCK: Final = (*_ON_LOCK, "unpinned-base")
 _CHECKED_BY_BUILD: Final = ("unusable-weights",)
 """Rules that a build does not need: it checks the same by the version of its server."""
 
+_NEEDED_BY_BUILD: Final = ("missing-file",)
+"""Rules whose findings are errors to a build, though a checkout may do without the file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintResult:
@@ -205,6 +208,13 @@ def _suppressed(
     return lint_target(result.target.with_text(text), settings)
 
 
+def settings_of_build(settings: Settings) -> Settings:
+    """Return settings by which a missing file is an error, without rules that a build checks itself."""
+    rules = tuple(rule for rule in settings.rules if rule.name not in _CHECKED_BY_BUILD)
+    severities = {**settings.severities, **dict.fromkeys(_NEEDED_BY_BUILD, Severity.ERROR)}
+    return replace(settings, rules=rules, severities=severities)
+
+
 def reject_errors(
     target: Target, settings: Settings, on_findings: Callable[[Target, tuple[Diagnostic, ...]], None]
 ) -> None:
@@ -219,8 +229,7 @@ def reject_errors(
         InputError: It cannot be read.
         ModelfileHasErrors: It has errors.
     """
-    rules = tuple(rule for rule in settings.rules if rule.name not in _CHECKED_BY_BUILD)
-    result = lint_target(target, replace(settings, rules=rules), has_folder=True)
+    result = lint_target(target, settings_of_build(settings), has_folder=True)
     found = tuple(
         found for found in result.diagnostics if found.severity is not Severity.INFO and found.name not in _ON_LOCK
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from errno import ENAMETOOLONG
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from modelfile.catalog.catalog import Catalog
 from modelfile.errors import InputError
@@ -16,6 +19,9 @@ from modelfile.linter.rule import Context, EscapedPath, LockStatus, RejectedFile
 from modelfile.project.target import Target
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Adapter, Draft, From
+
+_MOST_NEIGHBORS: Final = 1000
+"""Number of names in a folder that a missing file is compared with."""
 
 
 def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
@@ -43,6 +49,8 @@ def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
         registries=registries,
         formatter=_formatted,
         exists=cache(partial(_exists, target)),
+        neighbors=partial(_neighbors, target),
+        is_ignored=partial(_is_ignored, target),
         lacks_weights=cache(partial(_lacks_weights, target, ollama)),
         find_escape=partial(_find_escape, target),
         rejected_files=partial(_rejected_files, target, ollama),
@@ -71,6 +79,33 @@ def _exists(target: Target, written: str) -> bool:
     except OSError as error:
         return error.errno != ENAMETOOLONG  # other rules say more about it
     return True
+
+
+def _neighbors(target: Target, written: str) -> tuple[str, ...]:
+    """Return the names in the folder of a path, or the first of very many; none if it cannot be read."""
+    try:
+        with os.scandir(expand(written, target.folder).parent) as entries:
+            return tuple(sorted(entry.name for entry in islice(entries, _MOST_NEIGHBORS)))
+    except (InputError, OSError, ValueError):
+        return ()
+
+
+def _is_ignored(target: Target, written: str) -> bool | None:
+    """Return whether the repository's .gitignore files ignore a path, or for a folder weights in it.
+
+    Returns None outside of a repository.
+    """
+    from modelfile.project.gitignore import is_ignored  # only for files that are missing
+
+    folder = real_path(target.folder)
+    if not (root := find_repository(folder)):
+        return None
+    try:
+        path = expand(written, folder)
+    except InputError:
+        return False
+    examples = (path / "model.gguf", path / "model.safetensors") if _is_folder(target, path) else (path,)
+    return any(is_ignored(example, root) for example in examples)
 
 
 def _is_folder(target: Target, path: Path) -> bool:

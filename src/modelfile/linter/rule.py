@@ -71,6 +71,10 @@ class Context:
 
     Standard input has none.
     """
+    neighbors: Callable[[str], tuple[str, ...]] | None = None
+    """Return the names in the folder of a path; None if there is no folder to look in."""
+    is_ignored: Callable[[str], bool | None] | None = None
+    """Return True if git ignores a path, None outside of a repository; None if there is no folder to look in."""
     lacks_weights: Callable[[str], bool] | None = None
     """Return True if a path is a folder without weights; None if there is no folder to look in."""
     find_escape: Callable[[str], EscapedPath | None] | None = None

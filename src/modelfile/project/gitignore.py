@@ -261,6 +261,25 @@ def walk_repository(
     yield from _walk(folder, parts, rules, is_wanted, on_nested)
 
 
+def is_ignored(path: Path, root: Path) -> bool:
+    """Return whether the .gitignore files of a repository, and .git/info/exclude, ignore a file or folder.
+
+    Args:
+        path: An absolute path, which need not exist.
+        root: The root of the repository, absolute and without symlinks.
+    """
+    if path == root or not path.is_relative_to(root):
+        return False
+    *folders, _ = names = path.relative_to(root).parts
+    parts = tuple(map(_as_bytes, names))
+    rules = Rules(_read_patterns(root / IGNORE_FILE), Rules(_read_patterns(root / _EXCLUDE_FILE)))
+    for count in range(1, len(parts)):
+        if rules.ignore(parts[:count], is_folder=True):
+            return True
+        rules = _extend(rules, root.joinpath(*folders[:count]), count)
+    return rules.ignore(parts, is_folder=False) or rules.ignore(parts, is_folder=True)
+
+
 def _extend(rules: Rules, folder: Path, depth: int) -> Rules:
     patterns = _read_patterns(folder / IGNORE_FILE)
     return Rules(patterns, rules, depth) if patterns else rules

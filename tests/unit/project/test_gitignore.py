@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelfile.project.gitignore import Pattern, Rules, _segment, parse_patterns, walk_repository
+from modelfile.project.gitignore import Pattern, Rules, _segment, is_ignored, parse_patterns, walk_repository
 
 FILES = ("a", "b", "c", "foo", "x.Modelfile", "Modelfile", "fox", "-", "]", "é")
 FOLDERS = ("a", "b", "foo", "foo/a", "a/b", "a/b/c", "foo/b", "c d")
@@ -130,3 +130,14 @@ def test_matching_takes_no_exponential_time(text: str) -> None:
     parsed.matches(["a" * 250] * 100, is_folder=False)
     parsed.matches(["a"] * 2000, is_folder=False)
     assert time.process_time() - start < 3
+
+
+def test_missing_path_is_ignored_by_the_files_of_its_folders(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / ".git/info").mkdir(parents=True)
+    (tmp_path / ".git/info/exclude").write_text("*.bin\n")
+    (tmp_path / ".gitignore").write_text("*.gguf\nout/\n")
+    (tmp_path / "a/.gitignore").write_text("!keep.gguf\n/b\n")
+    paths = {"x.gguf": True, "x.bin": True, "a/keep.gguf": False, "a/b/c": True, "b/c": False, "out": True, ".": False}
+    assert {path: is_ignored(tmp_path / path, tmp_path) for path in paths} == paths
+    assert not is_ignored(tmp_path.parent / "x.gguf", tmp_path)

@@ -56,6 +56,8 @@ def absolute_path(instruction: Instruction, context: Context) -> Iterator[Findin
     written = instruction.value.text
     if not is_absolute(written) or " #" in written:
         return  # inline-comment
+    if context.exists and not context.exists(written):
+        return  # missing-file
     if _BLOB.search(written):
         message = f"`{written}` is a blob in the Ollama store of one machine"
     else:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
-from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, looks_like_path, no_folder, rule
+from modelfile.diagnostics import Edit, Finding, Fix, Severity
+from modelfile.linter.rule import Context, looks_like_path, no_folder, rule, strip_comment
 from modelfile.linter.rules.references.absolute_path import is_absolute, suggest_path
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
+
+_PLACEHOLDER: Final = (
+    r"path[/\\_-]to\b|path_to_|(?:\b|_)your[/\\_-]?(?:[a-z]+[/\\_-])*(?:path|file|model|gguf|weights|folder)|<[^<>]+>"
+)
+_CUTOFF: Final = 0.8
+"""Similarity from which on a neighbor is probably the file that is intended, from 0 to 1."""
 
 
 @rule("MF207", "missing-file", on=Instruction, severity=Severity.ERROR, cannot_decide=no_folder)
@@ -17,8 +25,10 @@ def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding
     Paths are relative to the Modelfile's folder. Ollama rejects an ADAPTER or DRAFT that does not exist, and every
     folder without weights. It reads a FROM that does not exist as a model name, and tries to pull it.
 
-    If the weights are not in git, as in CI, write `# mf: ignore[missing-file] reason` above the line. That comment is
-    not reported as unused on machines that have the file.
+    Weights are rarely in git, so it is only a note if git ignores the path, as in CI, or if the path is a placeholder
+    such as `/path/to/model.gguf`. Outside of a repository it is a warning, unless a file of a similar name is there.
+    `mf build` needs the file in any case. A comment `# mf: ignore[missing-file] reason` above the line is not reported
+    as unused on machines that have the file.
 
     ## Bad
 
@@ -45,13 +55,40 @@ def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding
     if context.lacks_weights and instruction.value.closed and context.lacks_weights(written):
         folder = f"`{written}`" if written else "the Modelfile's folder, which an empty FROM means"
         hint = "add *.safetensors, *.gguf or *.bin files, or name a model"
-        yield Finding(instruction.value.span, f"no weights in {folder}", hint)
-    elif is_path and context.exists and not context.exists(written):
-        message = f"file not found: `{written}`"
-        if is_absolute(written):
-            hint = suggest_path(instruction)
-        elif isinstance(instruction, From):
-            hint = "paths are relative to the Modelfile's folder; Ollama reads this one as a model name"
-        else:
-            hint = "paths are relative to the Modelfile's folder"
-        yield Finding(instruction.value.span, message, hint)
+        yield Finding(instruction.value.span, f"no weights in {folder}", hint, severity=_severity(written, context))
+    elif is_path and context.exists and not context.exists(written) and strip_comment(written) is None:
+        yield _missing(instruction, written, context)  # with a comment, it is inline-comment
+
+
+def _missing(instruction: Instruction, written: str, context: Context) -> Finding:
+    span, message, severity = instruction.value.span, f"file not found: `{written}`", _severity(written, context)
+    if intended := _intended(written, context):
+        whole = len(written) == instruction.value.content.end - instruction.value.content.start
+        fix = Fix(edits=(Edit(instruction.value.content, intended),)) if whole else None
+        return Finding(span, message, f"did you mean `{intended}`?", fix)
+    if re.search(_PLACEHOLDER, written, re.IGNORECASE):
+        return Finding(span, f"{message}, a placeholder", "write the path of your own file", severity=Severity.INFO)
+    if is_absolute(written):
+        message += "; an absolute path works on one machine only"
+        return Finding(span, message, suggest_path(instruction), severity=severity)
+    if severity is Severity.INFO:
+        message += "; git ignores it, so no checkout has it"
+        return Finding(span, message, "write in a comment where to get it", severity=severity)
+    reads = "; Ollama reads this one as a model name" if isinstance(instruction, From) else ""
+    return Finding(span, message, f"paths are relative to the Modelfile's folder{reads}", severity=severity)
+
+
+def _severity(written: str, context: Context) -> Severity:
+    ignored = context.is_ignored(written) if context.is_ignored else False
+    return Severity.WARNING if ignored is None else Severity.INFO if ignored else Severity.ERROR
+
+
+def _intended(written: str, context: Context) -> str | None:
+    """Return the path of a neighbor that was probably intended, in the spelling of the path as written."""
+    if context.exists and "\\" in written and context.exists(path := written.replace("\\", "/")):
+        return path
+    neighbors = context.neighbors(written) if context.neighbors else ()
+    folder, slash, name = written.rpartition("/")
+    same = next((other for other in neighbors if other.casefold() == name.casefold()), None)
+    closest = same or context.speller.closest(name, neighbors, _CUTOFF)
+    return f"{folder}{slash}{closest}" if closest else None

@@ -18,14 +18,15 @@ _FAMILIES: Final = (
 """Families whose licenses require a copy of their text, by the names of their files."""
 
 
-@rule("MF509", "missing-license", on=Modelfile, severity=Severity.INFO)
+@rule("MF509", "missing-license", on=Modelfile, severity=Severity.INFO, default=False)
 def missing_license(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r'''The weights' license requires a copy of its text, and there is no LICENSE.
 
     A base from a registry brings its licenses along, but weights from a file bring none: the model has only the LICENSE
     in the Modelfile, in `ollama show` and for anyone who pulls it. The licenses of Llama and Gemma require you to
     pass on a copy of their text with the weights, changed or not, so the rule looks at files with those names only.
-    LICENSE takes the text itself and not the name of a file; write the whole text into it.
+    LICENSE takes the text itself and not the name of a file; write the whole text into it. This rule is off
+    unless you select it, as with `extend-select = ["missing-license"]`.
 
     ## Bad
 
