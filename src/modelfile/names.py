@@ -140,6 +140,6 @@ def digest_start(text: str) -> str | None:
 def model_for(modelfile: Path) -> str:
     """Return the model name that a path suggests: `bot` for `bot/Modelfile`, `Modelfile.bot` and `bot.Modelfile`."""
     stem, _, suffix = modelfile.name.partition(".")
-    if stem == "Modelfile":
+    if stem.lower() == "modelfile":
         return suffix or real_path(modelfile).parent.name
     return modelfile.name.rpartition(".")[0]

@@ -55,7 +55,10 @@ def test_invalid_names(text: str, hint: str) -> None:
     assert (caught.value.hint or "").startswith(hint)
 
 
-@pytest.mark.parametrize("path", ["bot/Modelfile", "x/Modelfile.bot", "x/bot.Modelfile", "bot.modelfile"])
+@pytest.mark.parametrize(
+    "path",
+    ["bot/Modelfile", "x/Modelfile.bot", "x/bot.Modelfile", "bot.modelfile", "bot/ModelFile", "bot/modelfile"],
+)
 def test_model_name_of_a_path(path: str) -> None:
     assert model_for(Path(path)) == "bot"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,7 +22,7 @@ from modelfile.linter.suppressions import Suppression
 from modelfile.names import DEFAULT_HOST, ModelName
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Adapter, Draft, From, Instruction, Node, Template
+from modelfile.syntax.nodes import Adapter, Comment, Draft, From, Instruction, Node, Parameter, Template
 
 if TYPE_CHECKING:
     from modelfile.catalog.families import Family
@@ -159,6 +160,10 @@ def no_folder(context: Context) -> str | None:
 
 _PATH_ENDINGS: Final = (".gguf", ".safetensors", ".bin", ".pth")
 _REST_OF_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)?")
+_BREAK: Final = re.compile(r"[ \t]*(?:\r\n|\r|\n)")
+_ALONE: Final = re.compile(r"[ \t]*(?:[\r\n#]|\Z)")
+"""An empty line, a comment, or the end of the text."""
+_WORD: Final = re.compile(r"[a-z_]+")
 _COMMENT: Final = re.compile(r"\s#.*", re.DOTALL)
 
 
@@ -243,13 +248,34 @@ def template_findings(template: Template, context: Context, name: str) -> Iterat
 
 
 def deletion(instruction: Instruction, modelfile: Modelfile) -> Fix:
-    """Return a safe fix that deletes an instruction with its lines; only for one that the build does not need."""
-    text, start = modelfile.text, instruction.span.start
-    while start and text[start - 1] not in "\r\n":
-        start -= 1
-    rest = _REST_OF_LINE.match(text, instruction.span.end)
+    """Return a safe fix that deletes an instruction with its lines, and the comment that is only about it.
+
+    It is only for one that the build does not need.
+    """
+    rest = _REST_OF_LINE.match(modelfile.text, instruction.span.end)
     end = rest.end() if rest else instruction.span.end
+    start = modelfile.source.line_start(instruction.span.start)
+    start = _comment_start(instruction, start, end, modelfile)
     return Fix(edits=(Edit(Span(start, end), ""),), safety=Safety.SAFE)
+
+
+def _comment_start(instruction: Instruction, start: int, end: int, modelfile: Modelfile) -> int:
+    """Return where the comment begins that is only about an instruction; `start` if there is none.
+
+    It stands right above, and names the parameter and no other, or is followed by that instruction alone.
+    """
+    nodes, text = modelfile.nodes, modelfile.text
+    at = bisect_left(nodes, instruction.span.start, key=lambda node: node.span.start)
+    first = start
+    while at and isinstance(above := nodes[at - 1], Comment) and _BREAK.fullmatch(text, above.span.end, first):
+        at -= 1
+        first = modelfile.source.line_start(above.span.start)
+    words = frozenset(_WORD.findall(text[first:start].lower()))
+    name = (instruction.name if isinstance(instruction, Parameter) else instruction.keyword).text.lower()
+    if first == start or "ignore-file" in text[first:start] or words & (catalog().parameters.keys() - {name}):
+        return start
+    is_alone = first > 0 and _ALONE.match(text, end) is not None
+    return first if name in words or is_alone else start
 
 
 def strip_comment(text: str) -> str | None:

@@ -19,7 +19,8 @@ from modelfile.source import Source
 LOCK_FILE: Final = "mf.lock"
 STDIN: Final = "-"
 """The path that means standard input."""
-_PATTERNS: Final = ("Modelfile", "Modelfile.*", "*.Modelfile", "*.modelfile")
+_NAMES: Final = ("Modelfile", "ModelFile", "modelfile")
+_PATTERNS: Final = (*_NAMES, "Modelfile.*", "*.Modelfile", "*.modelfile")
 _DESCRIPTOR: Final = re.compile(r"/dev/stdin|(?:/dev/fd|/proc/self/fd)/([0-9]{1,9})")
 _MAX_NESTED: Final = 100
 """Number of nested repositories that git is asked for; each takes 5 ms."""

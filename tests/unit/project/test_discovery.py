@@ -35,6 +35,13 @@ def test_modelfiles_that_git_does_not_ignore(folder: Path) -> None:
     assert find(["ignored/Modelfile"]) == ["ignored/Modelfile"]
 
 
+def test_names_of_modelfiles(tmp_path: Path) -> None:
+    names = ("ModelFile", "Modelfile", "Modelfile.x", "modelfile", "x.Modelfile", "y.modelfile")
+    for name in (*names, "MODELFILE", "Modelfile_notes", "Modelfiles", "modelfile.py", "xModelfile"):
+        (tmp_path / name).touch()
+    assert find([str(tmp_path)]) == [str(tmp_path / name) for name in names]
+
+
 def test_hidden_folders_are_skipped_outside_of_a_repository(folder: Path) -> None:
     for name in (".hidden", "node_modules"):
         (folder / name).mkdir()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, rule
+from modelfile.linter.rule import Context, deletion, rule
 from modelfile.syntax.nodes import Parameter
 
 _IN_THE_WEIGHTS: Final = frozenset({"num_gqa", "rope_frequency_base", "rope_frequency_scale"})
@@ -38,4 +38,5 @@ def removed_parameter(parameter: Parameter, context: Context) -> Iterator[Findin
     since = context.ollama.removed(name)
     if since and name not in context.ollama.deprecated:
         hint = "delete the line: Ollama reads it from the weights" if name in _IN_THE_WEIGHTS else "delete the line"
-        yield Finding(parameter.name.span, f"unknown parameter `{name}`: removed in Ollama {since}", hint)
+        message = f"unknown parameter `{name}`: removed in Ollama {since}"
+        yield Finding(parameter.name.span, message, hint, deletion(parameter, context.modelfile))
