@@ -43,7 +43,7 @@ def config(
 def _as_toml(value: Any) -> str:
     if isinstance(value, dict):
         return f"{{{', '.join(f'{dumps(key)} = {_as_toml(item)}' for key, item in value.items())}}}"
-    return dumps(value, indent=None)
+    return dumps(value, one_line=True)
 
 
 def _plain(value: Any) -> Any:

@@ -38,7 +38,7 @@ def parse(
             terminal.print_error(error.message, error.hint)
             answers.append({"path": str(target.path), "ok": None, **error_as_json(error)})
         if not as_json:
-            print_json(answers[-1], terminal, indent=None)
+            print_json(answers[-1], terminal, one_line=True)
     if as_json:
         print_json(answers, terminal)
     if any(answer["ok"] is None for answer in answers):
@@ -52,7 +52,7 @@ def _answer(target: Target, *, request: bool) -> dict[str, Any]:
     answer = {
         "path": str(target.path),
         "ok": not modelfile.diagnostics,
-        "commands": modelfile.commands,
+        "commands": (command for command in modelfile.commands),
         "diagnostics": (diagnostic_as_json(modelfile.source, found) for found in modelfile.diagnostics),
     }
     return {**answer, **_request(target)} if request else answer

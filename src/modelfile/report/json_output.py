@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
-from functools import cache
 from itertools import chain, islice, repeat
+from json.encoder import JSONEncoder, encode_basestring
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 
@@ -15,8 +15,6 @@ from modelfile.redaction import redact
 from modelfile.report.terminal import Terminal
 
 if TYPE_CHECKING:
-    from json import JSONEncoder
-
     from modelfile.builder.execute import Built
     from modelfile.builder.scheduler import Outcome
     from modelfile.diagnostics import Diagnostic
@@ -37,71 +35,82 @@ VERSION = 1
 
 
 _C0, _C0_BUT_NEWLINE = "\0-\x1f", "\0-\t\v-\x1f"
-_ESCAPED: Final = re.compile(f"[{CONTROLS.replace(_C0, _C0_BUT_NEWLINE)}#](?:(?<!#)|(?=#\\w*\\[))")
-"""Control characters, and the start of what CI systems take for a command, as `##[error]`."""
+_CONTROL: Final = re.compile(f"[{CONTROLS.replace(_C0, _C0_BUT_NEWLINE)}]")
+_COMMAND: Final = re.compile(r"#(?=\w*\[)")
+"""The start of what CI systems take for a command, as `##[error]`."""
 
 
 _CONTAINERS: Final = (dict, list, tuple, GeneratorType)
+_SCALARS: Final = JSONEncoder(ensure_ascii=False)
 _PIECES: Final = 1_000
 """Number of pieces of a document that are written at once."""
-_DEEP: Final = 2
-"""Depth from which on a document on one line contains no generator."""
 
 
-def dumps(document: Any, *, indent: int | None = 2) -> str:
+def dumps(document: Any, *, one_line: bool = False) -> str:
     """Return a document as JSON that is safe in a terminal and in a log; other characters stay as they are."""
-    return "".join(_chunks(_encode(document, indent)))
+    return "".join(_chunks(_encode(document, "" if one_line else "\n")))
 
 
-def print_json(document: Any, terminal: Terminal, *, indent: int | None = 2) -> None:
-    """Print a document as JSON in UTF-8, on one line if `indent` is None; a generator in it becomes a list."""
-    for chunk in _chunks(chain(_encode(document, indent), "\n")):
+def print_json(document: Any, terminal: Terminal, *, one_line: bool = False) -> None:
+    """Print a document as JSON in UTF-8, with an indent unless `one_line`; a generator in it becomes a list."""
+    for chunk in _chunks(chain(_encode(document, "" if one_line else "\n"), "\n")):
         terminal.write_content(chunk)
 
 
 def _chunks(pieces: Iterator[str]) -> Iterator[str]:
     """Yield escaped parts of a document, so that a long one is not in memory whole. No piece ends within a text."""
     while chunk := "".join(islice(pieces, _PIECES)):
-        yield _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", chunk)
+        if not chunk.isascii() or "\x7f" in chunk:  # JSON escapes the other control characters of ASCII
+            chunk = _CONTROL.sub(_escape, chunk)
+        yield _COMMAND.sub(_escape, chunk)
 
 
-def _encode(value: Any, indent: int | None, depth: int = 0) -> Iterator[str]:
-    """Yield the pieces of a document, as `json.dumps` writes it, which needs five times the memory."""
-    inner, outer = ("", "") if indent is None else (f"\n{' ' * indent * (depth + 1)}", f"\n{' ' * indent * depth}")
-    comma = ", " if indent is None else f",{inner}"
-    encode = _encoder(comma).encode
-    if _is_flat(value) or (indent is None and depth >= _DEEP):
-        text = encode(value)
-        is_empty = not isinstance(value, _CONTAINERS) or not value
-        yield text if is_empty else f"{text[0]}{inner}{text[1:-1]}{outer}{text[-1]}"
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def _encode(value: Any, newline: str) -> Iterator[str]:
+    """Yield the pieces of a document: an item of a generator is one piece, and contains no generator itself."""
+    if not isinstance(value, _CONTAINERS):
+        yield _format(value, newline)
         return
     opening, closing = "{}" if isinstance(value, dict) else "[]"
+    inner, comma = _inside(newline)
     before = opening + inner
     for key, item in value.items() if isinstance(value, dict) else zip(repeat(None), value, strict=False):
-        if key is not None:
-            before += f"{encode(key)}: "
-        if isinstance(item, _CONTAINERS):
-            yield before
-            yield from _encode(item, indent, depth + 1)
+        yield before if key is None else f"{before}{_format(key, inner)}: "
+        if isinstance(value, GeneratorType):
+            yield _format(item, inner)
         else:
-            yield before + encode(item)
+            yield from _encode(item, inner)
         before = comma
-    yield opening + closing if before is not comma else outer + closing
+    yield newline + closing if before is comma else opening + closing
 
 
-def _is_flat(value: Any) -> bool:
-    """Return whether a value contains neither lists nor objects."""
+def _format(value: Any, newline: str) -> str:
+    """Return a value as JSON; with an indent, `json.dumps` takes three times the time."""
+    if (kind := type(value)) is str:
+        return encode_basestring(value)
+    if kind is int:
+        return repr(value)
     if not isinstance(value, _CONTAINERS):
-        return True
-    items = value.values() if isinstance(value, dict) else value
-    return not isinstance(value, GeneratorType) and not any(isinstance(item, _CONTAINERS) for item in items)
+        return _SCALARS.encode(value)
+    inner, comma = _inside(newline)
+    if isinstance(value, dict):
+        text = comma.join(
+            [
+                f"{encode_basestring(key)}: {encode_basestring(item) if type(item) is str else _format(item, inner)}"
+                for key, item in value.items()
+            ]
+        )
+        return f"{{{inner}{text}{newline}}}" if text else "{}"
+    text = comma.join([_format(item, inner) for item in value])
+    return f"[{inner}{text}{newline}]" if text else "[]"
 
 
-@cache
-def _encoder(separator: str) -> JSONEncoder:
-    from json import JSONEncoder  # 1 ms that text does not need
-
-    return JSONEncoder(ensure_ascii=False, separators=(separator, ": "))
+def _inside(newline: str) -> tuple[str, str]:
+    """Return what precedes the first and each further item of a container; `newline` is empty if all is on one line."""
+    return (inner := f"{newline}  ", f",{inner}") if newline else ("", ", ")
 
 
 def findings_as_json(report: Report) -> str:
