@@ -2,12 +2,32 @@
 
 import pytest
 
+from modelfile.catalog.catalog import catalog
+from modelfile.catalog.versions import Version
 from modelfile.linter.engine import lint
 from modelfile.linter.rule import Context
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
 
+COMPARING = {
+    "dead-template",
+    "foreign-stop",
+    "foreign-template",
+    "markerless-template",
+    "missing-stop",
+    "template-drops-capability",
+    "template-without-response",
+}
 CHATML = "<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n{{ .Response }}<|im_end|>\n"
+LLAMA_3 = (
+    "<|start_header_id|>user<|end_header_id|>\n\n{{ .Prompt }}<|eot_id|>"
+    "<|start_header_id|>assistant<|end_header_id|>\n\n{{ .Response }}<|eot_id|>"
+)
+ZEPHYR = "<|user|>\n{{ .Prompt }}</s>\n<|assistant|>\n{{ .Response }}</s>\n"
+PHI_3 = "<|user|>\n{{ .Prompt }}<|end|>\n<|assistant|>\n{{ .Response }}<|end|>\n"
+GEMMA = "<start_of_turn>user\n{{ .Prompt }}<end_of_turn>\n<start_of_turn>model\n{{ .Response }}<end_of_turn>\n"
+INST = "[INST] {{ .System }} {{ .Prompt }} [/INST]"
+ALPACA = "### Instruction:\n{{ .Prompt }}\n\n### Response:\n"
 
 
 def named(base: str, *lines: str, template: str = "") -> list[str]:
@@ -16,7 +36,7 @@ def named(base: str, *lines: str, template: str = "") -> list[str]:
         Source(text="\n".join(["# For tests.", f"FROM {base}", *lines, f'TEMPLATE """{template}"""' * bool(template)]))
     )
     found = [one.name for one in lint(Context(modelfile=modelfile))]
-    return [name for name in found if name in {"foreign-stop", "missing-stop"}]
+    return [name for name in found if name in COMPARING]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +87,6 @@ def test_stops_that_may_be_right_are_not_called_foreign(base: str, stop: str) ->
 @pytest.mark.parametrize(
     ("base", "template", "missing"),
     [
-        ("mistral:7b", CHATML, True),
         ("./model.gguf", CHATML, True),
         ("qwen3:8b", CHATML, False),
         ("./Qwen2.5-7B-Instruct-Q4_K_M.gguf", CHATML, False),
@@ -79,5 +98,128 @@ def test_stops_that_may_be_right_are_not_called_foreign(base: str, stop: str) ->
     ],
 )
 def test_missing_stop_knows_the_ends_of_all_formats(base: str, template: str, *, missing: bool) -> None:
-    assert named(base, "PARAMETER stop Customer:", template=template) == ["missing-stop"] * missing
+    found = named(base, "PARAMETER stop Customer:", template=template)
+    assert ("missing-stop" in found) is missing
+    assert "missing-stop" not in named(base, template=template)
+
+
+@pytest.mark.parametrize(
+    ("base", "template"),
+    [
+        ("gpt-oss:20b", CHATML),
+        ("phi4", PHI_3),
+        ("phi4", CHATML),
+        ("phi3", ZEPHYR),
+        ("gemma3:4b", ZEPHYR),
+        ("gemma2", INST),
+        ("mistral", GEMMA),
+        ("mistral:instruct", LLAMA_3),
+        ("llama3.1", INST),
+        ("llama3.1", ALPACA),
+        ("llama3.2", "{{ .System }}\nUSER: {{ .Prompt }}\nASSISTANT:"),
+        ("llama3.2", CHATML),
+        ("qwen3:8b", LLAMA_3),
+        ("qwen2.5", CHATML.replace("<|im_end|>", "<|im_sep|><|im_end|>")),
+        ("deepseek-r1:8b", CHATML),
+        ("command-r", CHATML),
+        ("granite3.3", LLAMA_3),
+        ("wizardlm2:7b", CHATML),
+        ("tinyllama", PHI_3),
+        ("exaone3.5:7.8b", CHATML),
+        ("./Qwen2.5-7B-Instruct-Q4_K_M.gguf", LLAMA_3),
+        ("hf.co/bartowski/Meta-Llama-3.1-8B-Instruct-GGUF", CHATML),
+        ("qwen3:8b", "[INST] {{ .Prompt }}"),
+        ("llama3", "{{ range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}"),
+    ],
+)
+def test_a_template_of_another_family_is_one_finding(base: str, template: str) -> None:
+    assert named(base, template=template) == ["foreign-template"]
+
+
+@pytest.mark.parametrize(
+    ("base", "template"),
+    [
+        ("dolphin-mistral", CHATML),
+        ("hermes3:8b", CHATML + "{{ .Tools }}{{ .Messages }}"),
+        ("nous-hermes2-mixtral", CHATML),
+        ("openthinker", CHATML),
+        ("./dolphin-2.9-llama3-8b-Q4_K_M.gguf", CHATML),
+        ("./hermes-triage-Q4_K_M.gguf", CHATML),
+        ("hf.co/unsloth/my-mistral-7b-instruct-chatml", CHATML),
+        ("somebody/mistral-chatml", CHATML),
+        ("mistral:7b-text", ALPACA),
+        ("codellama", INST),
+        ("mixtral", "[INST] <<SYS>>{{ .System }}<</SYS>>\n{{ .Prompt }} [/INST]"),
+        ("glm4", ZEPHYR.replace("</s>", "")),
+        ("llama2:7b", INST),
+        ("zephyr", ZEPHYR),
+        ("nomic-embed-text", "{{ .Prompt }}"),
+        ("qwen2.5-coder:7b-base", "<|fim_prefix|>{{ .Prompt }}<|fim_suffix|>{{ .Suffix }}<|fim_middle|>"),
+    ],
+)
+def test_a_template_that_fits_or_may_fit_is_clean(base: str, template: str) -> None:
     assert named(base, template=template) == []
+
+
+def test_an_adapter_may_have_been_trained_on_other_markers() -> None:
+    assert named("llama3", "ADAPTER ./lora.gguf", template=CHATML) == []
+    assert named("llama3", "ADAPTER ./lora.gguf", template="{{ .System }} {{ .Prompt }}") == []
+
+
+@pytest.mark.parametrize(
+    ("template", "reported"),
+    [
+        ("{{ .System }}\n{{ .Prompt }}", True),
+        ("User: {{ .Prompt }}\nAssistant: {{ .Response }}\n", True),
+        ("{{ range .Messages }}{{ .Role }}: {{ .Content }}\n{{ end }}", True),
+        ("{{ .Prompt }}", False),
+        ("{{- .Prompt }}{{ .Response }}", False),
+        ("<PRE> {{ .Prompt }} <SUF>{{ .Suffix }} <MID>", False),
+        ("<|custom|>{{ .Prompt }}", False),
+        ("no prompt", False),
+    ],
+)
+def test_a_template_without_markers_is_reported_for_bases_that_need_them(template: str, *, reported: bool) -> None:
+    assert named("llama3:8b", template=template) == ["markerless-template"] * reported
+    assert named("./model.gguf", template=template) == named("orca-mini", template=template) == []
+
+
+@pytest.mark.parametrize(
+    ("base", "template", "message"),
+    [
+        ("mistral", INST, "`mistral` supports tools, but this TEMPLATE has no `.Tools`: requests with tools fail"),
+        (
+            "qwen3:8b",
+            CHATML,
+            (
+                "`qwen3` supports tools and thinking, but this TEMPLATE has neither `.Tools` nor `.Thinking`:"
+                " requests with tools fail"
+            ),
+        ),
+        (
+            "qwen2.5-coder:7b",
+            "{{ .Tools }}{{ .Messages }}<|im_start|>",
+            "`qwen2.5-coder` supports insert, but this TEMPLATE has no `.Suffix`: requests with a suffix fail",
+        ),
+        ("gpt-oss", "{{ .Tools }}<|start|>user<|message|>{{ .Messages }}<|end|>", None),
+        ("qwen3:30b-a3b-instruct-2507-q4_K_M", "{{ .Tools }}{{ .Messages }}<|im_start|>", None),
+        ("gemma3:4b", GEMMA, None),
+        ("mistral:7b-instruct-v0.2-q4_0", INST, None),
+        ("./Qwen2.5-7B-Instruct-Q4_K_M.gguf", CHATML, None),
+    ],
+)
+def test_capabilities_of_the_base_are_missed(base: str, template: str, message: str | None) -> None:
+    modelfile = Modelfile.parse(Source(text=f'FROM {base}\nTEMPLATE """{template}"""\n'))
+    found = [one.message for one in lint(Context(modelfile=modelfile)) if one.code == "MF418"]
+    assert found == ([message] if message else [])
+    assert "template-drops-capability" not in named(base, "PARSER qwen3", template=template)
+
+
+def test_a_renderer_of_the_base_replaces_the_template() -> None:
+    assert named("gemma4:e4b", template="{{ .System }} {{ .Prompt }}") == ["dead-template"]
+    assert named("gemma4:e4b", template="{{ .Prompt }}") == []
+    old = Context(
+        modelfile=Modelfile.parse(Source(text="FROM gemma4:e4b\nTEMPLATE {{ .System }} {{ .Prompt }}\n")),
+        ollama=catalog(Version(0, 13, 0)),
+    )
+    assert "dead-template" not in {one.name for one in lint(old)}

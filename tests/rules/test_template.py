@@ -12,7 +12,7 @@ EACH = "{{ range .Messages }}{{ .Role }}: {{ .Content }} {{ end }}"
 
 
 def parsed(template: str, *more: str) -> Modelfile:
-    lines = ["# Answers questions on billing.", "FROM llama3.2:3b", f'TEMPLATE """{template}"""', *more, ""]
+    lines = ["# Answers questions on billing.", "FROM ./weights.gguf", f'TEMPLATE """{template}"""', *more, ""]
     return Modelfile.parse(Source(text="\n".join(lines)))
 
 

@@ -23,10 +23,13 @@ _UNTUNED: Final = frozenset({"base", "pt", "text"})
 """Parts of a tag that name weights which were not trained on conversations."""
 
 _NO_PARAMETERS: Final[Mapping[str, Any]] = MappingProxyType({})
-_EXTENSION: Final = re.compile(r"(?:[-.](?:gguf|ggml))*(?:-\d{5}-of-\d{5})?(?:\.gguf)?$")
+_LONGEST_NAME: Final = 255
+"""Characters of the longest file name."""
+_SHARD: Final = re.compile(r"-\d{5}-of-\d{5}$")
 _QUANTIZATION: Final = re.compile(
-    r"[-_.](?:i1-|ud-|imat-|mlx-)*(?:i?q\d\w*|tq\d\w*|b?f16|fp16|f32|ef16[.\w]*|mxfp4(?:[-_]moe)?|qat)(?:[-.]imatrix)?$"
+    r"i?q\d\w*|tq\d\w*|[be]?f16|fp16|f32|mxfp4(?:_moe)?|[kmsl]|xl|x?xs|nl|gguf|ggml|i1|ud|mlx|imat(?:rix)?|qat"
 )
+"""The parts at the end of a name that tell only how the weights are stored."""
 _MAKER: Final = re.compile(
     r"^(?:(?:allenai|coherelabs|cohereforai|deepseek-ai|google|ibm-granite|meta-llama|microsoft|mistralai|openai|qwen)_)?"
     r"(?:meta-(?=llama))?"
@@ -61,6 +64,8 @@ class Family:
     """True if the base is the library's build; False for weights that a file or a Hugging Face repository names."""
     turns: TurnFormat | None = None
     """None if it was not trained on conversations, or if the markers are not known."""
+    other_formats: tuple[str, ...] = ()
+    """The names of other formats of turns that it knows too."""
     roles: tuple[str, ...] = ()
     """The names of the roles that its turns have."""
     architecture: str | None = None
@@ -130,9 +135,11 @@ def find_family(base: str) -> Family | None:
 
 
 def _family_of_weights(name: str) -> Family | None:
-    stem = _EXTENSION.sub("", name)
-    while (shorter := _QUANTIZATION.sub("", stem)) != stem:
-        stem = shorter
+    if len(name) > _LONGEST_NAME:
+        return None
+    stem = _SHARD.sub("", name.removesuffix(".gguf"))
+    while (end := max(map(stem.rfind, ("-", ".", "_q", "_iq", "_f")))) > 0 and _QUANTIZATION.fullmatch(stem, end + 1):
+        stem = stem[:end]
     parts = _MAKER.sub("", stem, count=1).replace("_", "-").split("-")
     model = _facts().files.get("-".join(part for part in parts if not _SIZE.fullmatch(part)))
     return _family(model, frozenset(parts), library=False) if model else None
@@ -152,6 +159,7 @@ def _family(model: str, parts: frozenset[str], *, library: bool) -> Family:
         name=model,
         library=library,
         turns=turns,
+        other_formats=tuple(facts.get("other_formats", ())),
         roles=tuple(facts.get("roles") or (turns.roles if turns else ())),
         architecture=facts.get("architecture"),
         stops=None if stops is None else tuple(stops),

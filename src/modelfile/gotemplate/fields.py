@@ -27,11 +27,13 @@ from modelfile.source import Span
 
 FIELDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
-        "template": {"Messages": "message"}
-        | dict.fromkeys(("System", "Prompt", "Response", "Suffix", "Tools", "Think", "ThinkLevel", "IsThinkSet"), ""),
+        "template": {"Messages": "message", "Tools": "tool"}
+        | dict.fromkeys(("System", "Prompt", "Response", "Suffix", "Think", "ThinkLevel", "IsThinkSet"), ""),
         "message": {"ToolCalls": "tool call"}
         | dict.fromkeys(("Role", "Content", "Thinking", "Images", "ToolName", "ToolCallID"), ""),
         "tool call": {"Function": "function of a tool call", "ID": ""},
+        "tool": {"Function": "function of a tool"} | dict.fromkeys(("Type", "Items"), ""),
+        "function of a tool": dict.fromkeys(("Name", "Description", "Parameters"), ""),
         "function of a tool call": dict.fromkeys(("Index", "Name", "Arguments"), ""),
     }
 )

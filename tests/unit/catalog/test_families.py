@@ -22,6 +22,7 @@ KEYS = {
     "files",
     "format",
     "license",
+    "other_formats",
     "parameters",
     "parser",
     "renderer",

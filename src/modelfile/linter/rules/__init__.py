@@ -51,10 +51,18 @@ from modelfile.linter.rules.structure.unclosed_quote import unclosed_quote
 from modelfile.linter.rules.structure.unknown_instruction import unknown_instruction
 from modelfile.linter.rules.style.unformatted import unformatted
 from modelfile.linter.rules.style.unused_suppression import unused_suppression
+from modelfile.linter.rules.template.bos_in_template import bos_in_template
 from modelfile.linter.rules.template.date_in_template import date_in_template
 from modelfile.linter.rules.template.dead_template import dead_template
 from modelfile.linter.rules.template.failing_template import failing_template
+from modelfile.linter.rules.template.foreign_template import foreign_template
+from modelfile.linter.rules.template.markerless_template import markerless_template
 from modelfile.linter.rules.template.missing_stop import missing_stop
+from modelfile.linter.rules.template.misspelled_marker import misspelled_marker
+from modelfile.linter.rules.template.mixed_markers import mixed_markers
+from modelfile.linter.rules.template.response_cuts_prompt import response_cuts_prompt
+from modelfile.linter.rules.template.stop_not_in_template import stop_not_in_template
+from modelfile.linter.rules.template.template_drops_capability import template_drops_capability
 from modelfile.linter.rules.template.template_drops_thinking import template_drops_thinking
 from modelfile.linter.rules.template.template_drops_tools import template_drops_tools
 from modelfile.linter.rules.template.template_syntax_error import template_syntax_error
@@ -63,6 +71,7 @@ from modelfile.linter.rules.template.template_unknown_variable import template_u
 from modelfile.linter.rules.template.template_whitespace import template_whitespace
 from modelfile.linter.rules.template.template_without_prompt import template_without_prompt
 from modelfile.linter.rules.template.template_without_response import template_without_response
+from modelfile.linter.rules.template.tool_printed_as_struct import tool_printed_as_struct
 from modelfile.linter.rules.template.unused_system import unused_system
 from modelfile.linter.rules.text.contradictory_json import contradictory_json
 from modelfile.linter.rules.text.invisible_or_bidi_character import invisible_or_bidi_character
@@ -132,6 +141,15 @@ RULES: tuple[Rule, ...] = (
     missing_stop,
     template_whitespace,
     failing_template,
+    foreign_template,
+    markerless_template,
+    template_drops_capability,
+    bos_in_template,
+    stop_not_in_template,
+    tool_printed_as_struct,
+    response_cuts_prompt,
+    misspelled_marker,
+    mixed_markers,
     unprintable_character,
     invisible_or_bidi_character,
     unescaped_sequence,

@@ -34,7 +34,7 @@ def text_after_quote(instruction: Instruction, context: Context) -> Iterator[Fin
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     SYSTEM """You answer questions on billing.""" # be brief
     TEMPLATE """{{ .System }} {{ .Prompt }}"""
     ```
@@ -43,7 +43,7 @@ def text_after_quote(instruction: Instruction, context: Context) -> Iterator[Fin
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     # be brief
     SYSTEM """You answer questions on billing."""
     TEMPLATE """{{ .System }} {{ .Prompt }}"""

@@ -26,7 +26,7 @@ def date_in_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE Today is {{ currentDate }}. {{ range .Messages }}{{ .Role }}: {{ .Content }} {{ end }}
     ```
 
@@ -34,11 +34,11 @@ def date_in_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE Today is 2025-10-03. {{ range .Messages }}{{ .Role }}: {{ .Content }} {{ end }}
     ```
     """
-    if not (found := effective_template(modelfile)):
+    if not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
     if "messages" not in parsed.variables:  # failing-template

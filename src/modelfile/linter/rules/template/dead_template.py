@@ -7,6 +7,7 @@ from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, last_template, rule
+from modelfile.linter.rules.template import inherited_renderer
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Renderer
 
@@ -26,17 +27,18 @@ def dead_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     With a RENDERER, code inside Ollama makes the prompt and the template is not used: changing it changes nothing.
     Three variables in it still count, so a template with one of them is not reported: Ollama fills gaps in code with
     `.Suffix`, and decides by `.Tools` and `.Thinking` what the model can do. `{{ .Prompt }}` is not reported either:
-    `ollama show` prints it if there is no template.
+    `ollama show` prints it if there is no template. Some models of Ollama's library bring a RENDERER along, such as
+    gemma4 and qwen3.5, which models that are built from them inherit.
 
     Since 0.24, Ollama itself sets a RENDERER for weights of some architectures (gemma4, laguna, nemotron_h), and since
     0.30 a chat template inside the weights wins over a TEMPLATE with fewer capabilities. This rule does not read
-    weights, and reports only a RENDERER in the same file.
+    weights, and reports only a RENDERER in the same file or of a library model.
 
     ## Bad
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     RENDERER qwen3-coder
     REQUIRES 0.14.0
     TEMPLATE {{ .System }} {{ .Prompt }}
@@ -46,16 +48,19 @@ def dead_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     RENDERER qwen3-coder
     REQUIRES 0.14.0
     ```
     """
     renderer = modelfile.last(Renderer)
-    if renderer is None or not renderer.value.text or not (found := last_template(modelfile)):
+    if not (found := last_template(modelfile)) or (renderer and not renderer.value.text):
         return
     template, parsed = found
-    text = template.value.text
-    if _STILL_READ.isdisjoint(parsed.variables) and "".join(text.split()) != "{{.Prompt}}":
-        message = f"TEMPLATE has no effect: RENDERER `{renderer.value.text}` replaces it"
-        yield Finding(template.keyword.span, message, "delete one of the two")
+    if _STILL_READ.isdisjoint(parsed.variables) and "".join(template.value.text.split()) != "{{.Prompt}}":
+        if renderer:
+            message = f"TEMPLATE has no effect: RENDERER `{renderer.value.text}` replaces it"
+            yield Finding(template.keyword.span, message, "delete one of the two")
+        elif inherited := inherited_renderer(modelfile, context):
+            message = f"TEMPLATE has no effect: `{inherited[0]}` brings RENDERER `{inherited[1]}`, which replaces it"
+            yield Finding(template.keyword.span, message, "delete TEMPLATE, and put instructions in SYSTEM")

@@ -30,7 +30,7 @@ def failing_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE Today is {{ currentDate }}. {{ .System }} {{ .Prompt }}
     ```
 
@@ -38,11 +38,11 @@ def failing_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE Today is 2025-10-03. {{ .System }} {{ .Prompt }}
     ```
     """
-    if not (found := effective_template(modelfile)):
+    if not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
     if "messages" in parsed.variables:

@@ -8,6 +8,8 @@ from typing import Final
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, base_family, rule
 from modelfile.linter.rules.template import effective_template, template_turns
+from modelfile.linter.rules.template.misspelled_marker import misspelled
+from modelfile.linter.rules.template.stop_not_in_template import find_strange_stop
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parameter
 
@@ -33,7 +35,7 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
 
     ```
     # Answers questions on billing.
-    FROM mistral:7b
+    FROM ./weights.gguf
     TEMPLATE {{ .System }} {{ .Prompt }}<|im_end|>{{ .Response }}
     PARAMETER stop "Customer:"
     ```
@@ -42,13 +44,13 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
 
     ```
     # Answers questions on billing.
-    FROM mistral:7b
+    FROM ./weights.gguf
     TEMPLATE {{ .System }} {{ .Prompt }}<|im_end|>{{ .Response }}
     PARAMETER stop "Customer:"
     PARAMETER stop "<|im_end|>"
     ```
     """
-    if not (found := effective_template(modelfile)):
+    if not (found := effective_template(modelfile, context)):
         return
     template, _ = found
     text = template.value.text
@@ -65,6 +67,8 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     stops = [node.value.text.strip() for node in parameters if node.value.text.strip()]
     markers = [marker for marker in (*turns.markers, *turns.ends) if marker in text]
     if not stops or any(stop in marker or marker in stop for stop in stops for marker in markers):
+        return
+    if misspelled(text) or any(map(misspelled, stops)) or find_strange_stop(modelfile, context):  # reported there
         return
     yield Finding(
         template.keyword.span,

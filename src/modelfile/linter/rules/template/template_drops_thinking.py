@@ -35,7 +35,7 @@ def template_drops_thinking(modelfile: Modelfile, context: Context) -> Iterator[
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE """{{ range .Messages }}{{ .Role }}: {{ .Content }} {{ end }}
     {{- if .Think }}/think{{ end }}"""
     ```
@@ -44,13 +44,13 @@ def template_drops_thinking(modelfile: Modelfile, context: Context) -> Iterator[
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE """{{ range .Messages }}{{ .Role }}:
     {{- if .Thinking }}<think>{{ .Thinking }}</think>{{ end }} {{ .Content }} {{ end }}
     {{- if .Think }}/think{{ end }}"""
     ```
     '''
-    if modelfile.last(Parser) or not (found := effective_template(modelfile)):
+    if modelfile.last(Parser) or not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
     use = next((use for use in parsed.fields if use.name in _NAMES), None)

@@ -27,7 +27,7 @@ def template_drops_tools(modelfile: Modelfile, context: Context) -> Iterator[Fin
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE {{ range .Messages }}{{ .Role }}: {{ .Content }}{{ .ToolCalls }} {{ end }}
     ```
 
@@ -35,11 +35,11 @@ def template_drops_tools(modelfile: Modelfile, context: Context) -> Iterator[Fin
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE {{ .Tools }} {{ range .Messages }}{{ .Role }}: {{ .Content }}{{ .ToolCalls }} {{ end }}
     ```
     """
-    if modelfile.last(Parser) or not (found := effective_template(modelfile)):
+    if modelfile.last(Parser) or not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
     names = set(parsed.variables)

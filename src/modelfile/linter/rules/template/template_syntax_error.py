@@ -21,7 +21,7 @@ def template_syntax_error(template: Template, context: Context) -> Iterator[Find
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE {{ if .System }}{{ .System }} {{ .Prompt }}
     ```
 
@@ -29,7 +29,7 @@ def template_syntax_error(template: Template, context: Context) -> Iterator[Find
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE {{ if .System }}{{ .System }} {{ end }}{{ .Prompt }}
     ```
     """

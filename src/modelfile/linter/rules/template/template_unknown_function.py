@@ -33,7 +33,7 @@ def template_unknown_function(template: Template, context: Context) -> Iterator[
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE {{ Prompt }}
     ```
 
@@ -41,7 +41,7 @@ def template_unknown_function(template: Template, context: Context) -> Iterator[
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE {{ .Prompt }}
     ```
     """

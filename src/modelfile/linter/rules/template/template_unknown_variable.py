@@ -50,7 +50,7 @@ def template_unknown_variable(modelfile: Modelfile, context: Context) -> Iterato
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE {{ if .First }}{{ .System }}{{ end }} {{ .prompt }}
     ```
 
@@ -58,11 +58,11 @@ def template_unknown_variable(modelfile: Modelfile, context: Context) -> Iterato
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE {{ if .System }}{{ .System }}{{ end }} {{ .Prompt }}
     ```
     """
-    if not (found := effective_template(modelfile)):
+    if not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
     from modelfile.gotemplate.fields import FIELDS  # imported with the parser, for templates only

@@ -27,7 +27,7 @@ def template_whitespace(modelfile: Modelfile, context: Context) -> Iterator[Find
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE "
     [USER]{{ .System }} {{ .Prompt }}[MODEL]"
     ```
@@ -36,11 +36,11 @@ def template_whitespace(modelfile: Modelfile, context: Context) -> Iterator[Find
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE "[USER]{{ .System }} {{ .Prompt }}[MODEL]"
     ```
     """
-    if not (found := effective_template(modelfile)):
+    if not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
     from modelfile.gotemplate.nodes import Text  # imported with the parser, for templates only

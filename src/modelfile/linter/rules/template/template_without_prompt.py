@@ -22,7 +22,7 @@ def template_without_prompt(modelfile: Modelfile, context: Context) -> Iterator[
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE {{ .System }} Answer in one sentence.
     ```
 
@@ -30,11 +30,11 @@ def template_without_prompt(modelfile: Modelfile, context: Context) -> Iterator[
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE {{ .System }} {{ .Prompt }} Answer in one sentence.
     ```
     """
-    if not (found := effective_template(modelfile)):
+    if not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
     if not {"prompt", "messages"}.intersection(parsed.variables) and not BRACED.search(template.value.text):

@@ -35,7 +35,7 @@ def template_without_response(modelfile: Modelfile, context: Context) -> Iterato
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE [USER]{{ .System }} {{ .Prompt }}<|eot_id|>[MODEL]
     ```
 
@@ -43,11 +43,11 @@ def template_without_response(modelfile: Modelfile, context: Context) -> Iterato
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     TEMPLATE [USER]{{ .System }} {{ .Prompt }}<|eot_id|>[MODEL]{{ .Response }}<|eot_id|>
     ```
     """
-    if not (found := effective_template(modelfile)):
+    if not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
     text = template.value.text

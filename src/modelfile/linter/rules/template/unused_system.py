@@ -25,7 +25,7 @@ def unused_system(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     SYSTEM You answer questions on billing.
     TEMPLATE {{ .Prompt }}
     ```
@@ -34,7 +34,7 @@ def unused_system(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
 
     ```
     # Answers questions on billing.
-    FROM llama3.2:3b
+    FROM ./weights.gguf
     SYSTEM You answer questions on billing.
     TEMPLATE {{ .System }} {{ .Prompt }}
     ```
@@ -42,7 +42,7 @@ def unused_system(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     system = modelfile.last(System)
     if system is None or not system.value.closed or not system.value.text:
         return
-    if not (found := effective_template(modelfile)):
+    if not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
     # without a prompt, template-without-prompt is the worse defect

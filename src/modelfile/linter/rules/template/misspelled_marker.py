@@ -1,0 +1,152 @@
+"""Rule MF424."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Final
+
+from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
+from modelfile.linter.rule import Context, rule
+from modelfile.linter.rules.template import effective_template, locate_span
+from modelfile.source import Span
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Parameter
+
+if TYPE_CHECKING:
+    from modelfile.catalog.families import TurnFormat
+
+_BAR: Final = "\uff5c"
+"""The bar of DeepSeek's markers."""
+_CANDIDATE: Final = (
+    r"<[|\uff5c]? ?[^\s<>|\uff5c{}](?:[^<>|\uff5c{}\n]{0,38}[^\s<>|\uff5c{}])? ?[|\uff5c]?>|\[[/\\]? ?INST ?[/\\]?\]"
+)
+"""Texts in the form of a marker, or close to it."""
+_OTHERS: Final = frozenset(
+    {"<|begin_of_text|>", "<|end_of_text|>", "<|endoftext|>", "<|startoftext|>", "<|eom_id|>", "<|endofturn|>"}
+    | {"<|begin_of_sentence|>", "<|end_of_sentence|>", "<|im_user|>", "<|im_system|>", "<|im_middle|>", "<|user_end|>"}
+)
+"""Tokens of other formats that look like misspelled markers, but are not."""
+_LONG: Final = 6
+"""Letters from which a marker with one wrong letter is recognized."""
+
+
+@rule("MF424", "misspelled-marker", on=Modelfile, severity=Severity.WARNING)
+def misspelled_marker(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r'''A turn marker is misspelled.
+
+    A marker such as `<|im_start|>` is one token of the model, and only in exactly this spelling. With a letter
+    missing, two swapped, or a bar left out, it is ordinary text: in a TEMPLATE, the model does not see where a turn
+    begins or ends; as a stop, it never comes.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM ./weights.gguf
+    TEMPLATE """<|im_strat|>user
+    {{ .Prompt }}<|im_end|>
+    <|im_start|>assistant
+    {{ .Response }}<|im_end|>
+    """
+    PARAMETER stop <|im_end>
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM ./weights.gguf
+    TEMPLATE """<|im_start|>user
+    {{ .Prompt }}<|im_end|>
+    <|im_start|>assistant
+    {{ .Response }}<|im_end|>
+    """
+    PARAMETER stop <|im_end|>
+    ```
+    '''
+    if found := effective_template(modelfile, context):
+        template, parsed = found
+        for wrong, (right, starts) in misspelled(parsed.text).items():
+            places = [locate_span(Span(start, start + len(wrong)), template, modelfile) for start in starts]
+            yield _finding(wrong, right, places)
+    for node in modelfile.of_type(Parameter):
+        text = node.value.text.strip()
+        if node.name.text == "stop" and node.value.closed and (found_stop := misspelled(text).get(text)):
+            start = modelfile.locate(node.value, node.value.text.index(text))
+            yield _finding(text, found_stop[0], [Span(start, start + len(text))])
+
+
+def _finding(wrong: str, right: str, places: list[Span]) -> Finding:
+    fix = Fix(edits=tuple(Edit(place, right) for place in places), safety=Safety.UNSAFE)
+    return Finding(
+        places[0], f"`{wrong}` is not a turn marker: it is ordinary text to the model", f"write `{right}`", fix
+    )
+
+
+@lru_cache(maxsize=32)
+def misspelled(text: str) -> Mapping[str, tuple[str, list[int]]]:
+    """Return the misspelled markers in a text, with the intended marker and their offsets."""
+    known, wide = _known(), _BAR in text
+    found: dict[str, tuple[str, list[int]]] = {}
+    for match in re.finditer(_CANDIDATE, text):
+        wrong = match[0]
+        if wrong in found:
+            found[wrong][1].append(match.start())
+        elif wide and (right := wrong.replace("|", _BAR)) != wrong and right in known:
+            found[wrong] = right, [match.start()]
+        elif wrong not in known and wrong not in _OTHERS and (intended := _intended(wrong)):
+            found[wrong] = intended, [match.start()]
+    return found
+
+
+@lru_cache(maxsize=1 << 10)
+def _intended(wrong: str) -> str | None:
+    """Return the marker that a text is a misspelling of; None if it may be anything else, such as a tag of XML."""
+    letters = _letters(wrong)
+    if letters == "inst":
+        right = "[/INST]" if re.search(r"[/\\]", wrong) else "[INST]"
+        return None if wrong == right else right
+    if same := _by_letters().get(letters):
+        return same if "_" in same or "\u2581" in same else None
+    if "|" not in wrong and _BAR not in wrong:
+        return None
+    return next((right for own, right in _by_letters().items() if len(own) >= _LONG and _is_close(letters, own)), None)
+
+
+def _letters(marker: str) -> str:
+    return "".join(filter(str.isalnum, marker)).lower()
+
+
+def _is_close(one: str, other: str) -> bool:
+    """Return whether two texts differ by one letter, or by two that are swapped."""
+    if not one or abs(len(one) - len(other)) > 1 or one[0] != other[0]:
+        return False
+    start = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    one, other = one[start:], other[start:]
+    swapped = one[1:2] + one[:1] + one[2:] == other
+    return swapped or one[1:] == other[1:] or one[1:] == other or one == other[1:]
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(marker for each in _formats() for marker in (*each.markers, *each.ends))
+
+
+@cache
+def _by_letters() -> Mapping[str, str]:
+    """Return the markers by their letters: of several, the first in angle brackets and with ordinary bars."""
+    markers = [marker for each in _formats() for marker in (*each.markers, *each.ends)]
+    return {_letters(marker): marker for marker in sorted(markers, key=_is_rare)[::-1]}
+
+
+def _is_rare(marker: str) -> bool:
+    return _BAR in marker or marker.startswith("[")
+
+
+@cache
+def _formats() -> tuple[TurnFormat, ...]:
+    from modelfile.catalog.families import turn_formats
+
+    return tuple(each for each in turn_formats().values() if not each.plain)
