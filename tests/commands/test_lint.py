@@ -114,13 +114,13 @@ def test_suppression_that_depends_on_the_machine_is_never_unused(tmp_path: Path)
 @pytest.mark.parametrize(
     ("comment", "words"),
     [
-        ("mf: ignore", "this comment suppresses nothing"),
-        ("mf: ignore[]", "this comment suppresses nothing"),
-        ("mf: ignroe[MF201]", "this comment suppresses nothing"),
+        ("mf: ignore", "invalid suppression: this comment has no effect"),
+        ("mf: ignore[]", "invalid suppression: this comment has no effect"),
+        ("mf: ignroe[MF201]", "invalid suppression: this comment has no effect"),
         ("mf: ignore[unpined-base]", "did you mean `unpinned-base`?"),
         ("MF: Ignore[mf201]", ""),
         ("mf: ignore[MF2]", ""),
-        ("mf: ignore[empty-value, MF201]", "`empty-value` suppresses nothing here"),
+        ("mf: ignore[empty-value, MF201]", "`empty-value` has no effect: there is nothing to suppress"),
     ],
 )
 def test_malformed_and_unused_suppressions_are_reported(tmp_path: Path, comment: str, words: str) -> None:

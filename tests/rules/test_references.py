@@ -157,3 +157,19 @@ def test_without_a_repository_the_project_is_the_folder_of_the_configuration(tmp
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "Modelfile").write_text("# For tests.\nFROM ../outside.gguf\n")
     assert mf("lint", "../other", cwd=tmp_path / "project").out == ""
+
+
+@pytest.mark.parametrize(
+    ("base", "help_"),
+    [
+        ("llama3.2", "pin a tag, for example `llama3.2:3b`, or run `mf pin`"),
+        ("Gemma3:latest", "pin a tag, for example `Gemma3:4b`, or run `mf pin`"),
+        ("athene-v2", "pin a tag from https://ollama.com/library/athene-v2/tags, or run `mf pin`"),
+        ("billing-bot", "pin a tag, or run `mf pin`"),
+        ("anna/llama3.2", "pin a tag, or run `mf pin`"),
+        ("hf.co/a/b-GGUF", "pin a quantization, for example `hf.co/a/b-GGUF:Q4_K_M`, or run `mf pin`"),
+    ],
+)
+def test_help_names_a_tag_of_the_library(base: str, help_: str) -> None:
+    found = lint(Context(modelfile=Modelfile.parse(Source(text=f"FROM {base}\n"))))
+    assert [one.hint for one in found if one.code in {"MF201", "MF212"}] == [help_]

@@ -171,9 +171,9 @@ def test_hint_shows_the_text_without_the_unprintable_character(text: str, around
 @pytest.mark.parametrize(
     ("comment", "message"),
     [
-        ("", "no comment says what this model is for"),
-        ("# mf: ignore-file[MF201] newest\n", "no comment says what this model is for"),
-        ("# fmt: off\n", "no comment says what this model is for"),
+        ("", "missing comment on what this model is for"),
+        ("# mf: ignore-file[MF201] newest\n", "missing comment on what this model is for"),
+        ("# fmt: off\n", "missing comment on what this model is for"),
         ("# bot\n", "this comment says too little about what the model is for"),
         ("# my bot\n# 1.2.3-4.5.6\n", "this comment says too little about what the model is for"),
         ("# 社内\n", "this comment says too little about what the model is for"),

@@ -34,6 +34,7 @@ _MAKER: Final = re.compile(
     r"^(?:(?:allenai|coherelabs|cohereforai|deepseek-ai|google|ibm-granite|meta-llama|microsoft|mistralai|openai|qwen)_)?"
     r"(?:meta-(?=llama))?"
 )
+_USUAL_BILLIONS: Final = 9
 _SIZE: Final = re.compile(r"(?:[ae]?\d+(?:\.\d+)?[bm]|\d+x\d+b)")
 
 
@@ -74,6 +75,8 @@ class Family:
     """The stops of the library's build; None if not known."""
     capabilities: frozenset[str] = frozenset()
     """`tools`, `thinking`, `vision`, `insert`, `embedding` and `audio`."""
+    sizes: tuple[str, ...] = ()
+    """The library's tags that name its sizes, such as `3b`; empty if not known."""
     context: int | None = None
     """The longest context that it was trained on, in tokens; None if not known."""
     license: str | None = None
@@ -86,6 +89,17 @@ class Family:
     """The first release of Ollama that runs it, if it is known to be newer than 0.6."""
     verified: frozenset[str] = frozenset()
     """The fields whose bytes were compared with the layers of the library."""
+
+    @property
+    def usual_size(self) -> str | None:
+        """The tag of the largest size up to 9 billion parameters, or of the smallest; None if none is known."""
+        usual = [size for size in self.sizes if _billions(size) <= _USUAL_BILLIONS]
+        return max(usual, key=_billions) if usual else min(self.sizes, key=_billions, default=None)
+
+
+def _billions(size: str) -> float:
+    experts, _, each = size.rpartition("x")
+    return float(experts or 1) * float(each.strip("ebm")) / (1000 if size.endswith("m") else 1)
 
 
 class _Facts(NamedTuple):
@@ -164,6 +178,7 @@ def _family(model: str, parts: frozenset[str], *, library: bool) -> Family:
         architecture=facts.get("architecture"),
         stops=None if stops is None else tuple(stops),
         capabilities=frozenset(facts.get("capabilities", ())),
+        sizes=tuple(facts.get("sizes", ())),
         context=facts.get("context"),
         license=facts.get("license"),
         parameters=MappingProxyType(facts.get("parameters", {})),

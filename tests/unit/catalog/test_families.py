@@ -23,6 +23,7 @@ KEYS = {
     "format",
     "license",
     "other_formats",
+    "sizes",
     "parameters",
     "parser",
     "renderer",
@@ -154,3 +155,17 @@ def test_a_model_by_its_name() -> None:
     assert (family.context, family.license, family.parameters["top_k"]) == (131_072, "Gemma Terms of Use", 64)
     assert family.verified == {"format", "parameters", "stops"}
     assert family_of(ModelName.parse("nobody-knows-this")) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("llama3.2", "3b"), ("qwen2.5", "7b"), ("gemma3n", "e4b"), ("gpt-oss", "20b"), ("mixtral", "8x7b"), ("x", None)],
+)
+def test_usual_size_is_one_that_most_machines_run(name: str, size: str | None) -> None:
+    family = find_family(name)
+    assert (family.usual_size if family else None) == size
+
+
+def test_every_size_has_a_number_of_parameters() -> None:
+    families = [find_family(name) for name in FACTS["models"]]
+    assert sum(bool(family and family.usual_size) for family in families) > 120

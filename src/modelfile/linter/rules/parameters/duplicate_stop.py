@@ -45,5 +45,5 @@ def duplicate_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         earlier = first.setdefault((node.name.text, node.value.text), node)
         if earlier is not node:
             line = modelfile.source.line_of(earlier.span.start)
-            message = f"duplicate {node.name.text} `{node.value.text}`: line {line} has it already"
+            message = f"`{node.name.text} {node.value.text}` has no effect here: line {line} has it already"
             yield Finding(node.value.span, message, "delete the line", deletion(node, modelfile))

@@ -34,5 +34,5 @@ def digest_in_from(base: From, context: Context) -> Iterator[Finding]:
     if "@sha256:" not in written or " #" in written or not base.value.closed:  # inline-comment
         return
     if not looks_like_path(written) and not (context.exists and context.exists(written)):
-        message = f"FROM cannot name a model by digest: `{written}`"
-        yield Finding(base.value.span, message, "write a tag, and pin it with `mf pin`")
+        message = f"invalid model name `{written}`: Ollama reads no digests in FROM"
+        yield Finding(base.value.span, message, "write a tag instead of the digest, and pin it with `mf pin`")

@@ -45,5 +45,5 @@ def hf_without_quantization(base: From, context: Context) -> Iterator[Finding]:
         return
     name = name_or_none(written)
     if name and lacks_quantization(name):
-        hint = f"name the quantization, as in `{written}:Q4_K_M`, or run `mf pin`"
+        hint = f"pin a quantization, for example `{written}:Q4_K_M`, or run `mf pin`"
         yield Finding(base.value.span, f"`{written}` has no tag; Hugging Face chooses the quantization", hint)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, looks_like_path, name_or_none, rule
 from modelfile.linter.rules.references.hf_without_quantization import lacks_quantization
-from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE
+from modelfile.names import ModelName
 from modelfile.syntax.nodes import From
 
 
@@ -39,6 +39,16 @@ def unpinned_base(base: From, context: Context) -> Iterator[Finding]:
     name = name_or_none(written)
     if name and name.has_moving_tag and not lacks_quantization(name):
         problem = "can change" if name.tagged else "has no tag; it means `latest`, which can change"
-        in_library = (name.host, name.namespace) == (DEFAULT_HOST, DEFAULT_NAMESPACE)
-        listed = f" from https://ollama.com/library/{name.model}/tags" if in_library else ""
-        yield Finding(base.value.span, f"`{written}` {problem}", f"pin a tag{listed}, or run `mf pin`")
+        yield Finding(base.value.span, f"`{written}` {problem}", f"pin a tag{_example(name)}, or run `mf pin`")
+
+
+def _example(name: ModelName) -> str:
+    """Return an example for the hint, if the model is in Ollama's library, and else nothing."""
+    from modelfile.catalog.families import family_of  # 1 ms that a pinned base saves
+
+    family = family_of(name)
+    if family is None or not family.library:
+        return ""
+    if family.usual_size:
+        return f", for example `{name.model}:{family.usual_size}`"
+    return f" from https://ollama.com/library/{name.model}/tags"

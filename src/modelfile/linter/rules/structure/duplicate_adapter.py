@@ -37,4 +37,4 @@ def duplicate_adapter(modelfile: Modelfile, context: Context) -> Iterator[Findin
     for node in adapters[:-1]:
         line = modelfile.source.line_of(adapters[-1].span.start)
         message = f"`ADAPTER {node.value.text}` has no effect: line {line} has another, and the last one wins"
-        yield Finding(node.span, message, "delete the one that you do not want")
+        yield Finding(node.span, message, f"delete it, or line {line}")

@@ -55,7 +55,7 @@ def duplicate_instruction(modelfile: Modelfile, context: Context) -> Iterator[Fi
             line = modelfile.source.line_of(winner.span.start)
             message = f"{shown} has no effect here: line {line} has another, and the last one wins"
             end = node.name.span.end if isinstance(node, Parameter) else node.keyword.span.end
-            hint = "delete the one that you do not want"
+            hint = f"delete it, or line {line}"
             safety = Safety.SAFE if known else Safety.UNSAFE  # a text may be worth keeping
             fix = replace(deletion(node, modelfile), safety=safety)
             found.append(Finding(Span(node.keyword.span.start, end), message, hint, fix))

@@ -49,4 +49,4 @@ def multiple_from(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
             continue
         why = "the last name wins" if is_name else "a name wins over a file"
         message = f"`FROM {node.value.text}` has no effect: line {line} has `FROM {winner.value.text}`, and {why}"
-        yield Finding(node.span, message, "delete the one that you do not want")
+        yield Finding(node.span, message, f"delete it, or line {line}")

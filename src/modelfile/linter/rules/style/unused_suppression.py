@@ -41,8 +41,8 @@ def unused_suppression(modelfile: Modelfile, context: Context) -> Iterator[Findi
 def _explain(suppression: Suppression, known: Container[str], context: Context) -> tuple[str, str]:
     name = suppression.name
     if not name:
-        return "this comment suppresses nothing", "name the rule to suppress: `# mf: ignore[rule] reason`"
+        return "invalid suppression: this comment has no effect", "write `# mf: ignore[rule] reason`"
     if suppression.selector in known:
-        return f"`{name}` suppresses nothing here", "delete it from the comment"
+        return f"`{name}` has no effect: there is nothing to suppress", "delete it from the comment"
     close = context.speller.closest(name.lower(), [known for _, known in context.rule_names])
     return f"unknown rule `{name}`", f"did you mean `{close}`?" if close else "run `mf explain` to list all rules"

@@ -42,7 +42,7 @@ def missing_purpose(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     longest = max(comments, key=lambda comment: _letters(comment.text), default=None)
     hint = "write one above FROM, such as `# Answers questions on billing.`"
     if longest is None:
-        yield Finding(Span(0, 0), "no comment says what this model is for", hint)
+        yield Finding(Span(0, 0), "missing comment on what this model is for", hint)
     elif _letters(longest.text) < _FEWEST_LETTERS:
         yield Finding(longest.span, "this comment says too little about what the model is for", hint)
 

@@ -47,4 +47,4 @@ def single_quotes(instruction: Instruction, context: Context) -> Iterator[Findin
     fix = Fix(edits=(Edit(value.span, quote(inner)),)) if choose_quoting(inner) is not None else None
     first, *more = inner.split()
     message = f"the single quotes are part of the text: `'{first}{'…' if more else ''}'`"
-    yield Finding(value.span, message, "remove them, or write double quotes", fix)
+    yield Finding(value.span, message, "write double quotes instead, or none", fix)
