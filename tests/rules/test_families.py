@@ -161,6 +161,11 @@ def test_a_template_that_fits_or_may_fit_is_clean(base: str, template: str) -> N
     assert named(base, template=template) == []
 
 
+def test_foreign_markers_explain_that_turns_are_not_closed() -> None:
+    assert named("gemma2", template=CHATML.partition("{{ .Response")[0]) == ["foreign-template"]
+    assert named("./model.gguf", template=CHATML.partition("{{ .Response")[0]) == ["template-without-response"]
+
+
 def test_an_adapter_may_have_been_trained_on_other_markers() -> None:
     assert named("llama3", "ADAPTER ./lora.gguf", template=CHATML) == []
     assert named("llama3", "ADAPTER ./lora.gguf", template="{{ .System }} {{ .Prompt }}") == []

@@ -115,6 +115,22 @@ def test_each_defect_has_one_rule(template: str, names: list[str]) -> None:
     assert [name for name, _ in found(template)] == names
 
 
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{ if .First }}{{ .System }}{{ end }}{{ .Prompt }}", ": this block, with SYSTEM, is never sent"),
+        (
+            "{{ if and .First .System }}<s>{{ .System }}{{ end }}{{ .Prompt }}",
+            ": this block, with SYSTEM, is never sent",
+        ),
+        ("{{ if .First }}Hello {{ end }}{{ .System }} {{ .Prompt }}", ": this block is never sent"),
+    ],
+)
+def test_block_of_the_first_turn_is_never_sent(template: str, message: str) -> None:
+    (one,) = lint(Context(modelfile=parsed(template)))
+    assert one.message == f"`.First` is always empty since Ollama 0.1.25{message}"
+
+
 def test_next_to_a_renderer_only_dead_template_reports() -> None:
     more = ("RENDERER qwen3-coder", "REQUIRES 0.14.0")
     assert found("\n{{ .prompt }} {system}", *more) == [("dead-template", "TEMPLATE")]

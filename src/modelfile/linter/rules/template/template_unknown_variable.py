@@ -16,7 +16,8 @@ from modelfile.syntax.nodes import Template
 
 if TYPE_CHECKING:
     from modelfile.gotemplate.fields import FieldUse
-    from modelfile.gotemplate.nodes import Text
+    from modelfile.gotemplate.nodes import If, Text
+    from modelfile.gotemplate.parser import ParsedTemplate
 
 _JINJA: Final = re.compile(r"\{%[-+]?\s*(?:if|elif|else|endif|for|endfor|set|macro|endmacro|generation)\b[^%]*%\}")
 _VARIABLES: Final = {
@@ -77,6 +78,8 @@ def template_unknown_variable(modelfile: Modelfile, context: Context) -> Iterato
             yield Finding(locate_span(use.span, template, modelfile), _NO_PROMPT, _LAST)
     for same in unknown.values():
         message, hint, right = _unknown(same[0], context.speller)
+        if (same[0].of, same[0].name) == ("template", "First") and (block := _block_of(same[0].span, parsed)):
+            message = f"`.First` is always empty since Ollama 0.1.25: this block{_with_system(block)} is never sent"
         fix = None
         # not of a variable
         if right and (right[0] == "." or all(text[use.span.start - 1] in _BEFORE_FIELD for use in same)):
@@ -112,6 +115,21 @@ def _unknown(use: FieldUse, speller: Speller) -> tuple[str, str, str | None]:
         right = f".{known[close]}"
         return message, f"write `{right}`", right
     return message, f"known variables: {', '.join(f'`.{name}`' for name in known.values())}", None
+
+
+def _block_of(span: Span, parsed: ParsedTemplate) -> If | None:
+    """Return the block whose condition reads a field."""
+    from modelfile.gotemplate.nodes import If
+
+    blocks = (node for node in parsed.walked if isinstance(node, If))
+    return next((node for node in blocks if node.pipeline.span.start <= span.start < node.pipeline.span.end), None)
+
+
+def _with_system(block: If) -> str:
+    from modelfile.gotemplate.fields import walk
+    from modelfile.gotemplate.nodes import Field
+
+    return ", with SYSTEM," * any(isinstance(each, Field) and each.names == ("System",) for each in walk(block.body))
 
 
 def _foreign(node: Text, template: Template, modelfile: Modelfile) -> Iterator[Finding]:

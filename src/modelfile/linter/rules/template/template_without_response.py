@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
 from modelfile.linter.rule import Context, rule
-from modelfile.linter.rules.template import effective_template
+from modelfile.linter.rules.template import effective_template, template_turns
+from modelfile.linter.rules.template.foreign_template import uses_foreign_markers
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
-
-_END: Final = re.compile(
-    r"\{\{-?\s*\.Prompt\s*-?\}\}\s*"
-    r"(?P<end>(?P<marker><\|im_end\|>|<\|eot_id\|>|<\|end\|>|</s>|<end_of_turn>|<\|end_of_turn\|>|<\|END_OF_TURN_TOKEN\|>)"
-    r"(?:\r?\n)?)"
-)
 
 
 @rule("MF405", "template-without-response", on=Modelfile, severity=Severity.INFO)
@@ -47,11 +41,15 @@ def template_without_response(modelfile: Modelfile, context: Context) -> Iterato
     TEMPLATE [USER]{{ .System }} {{ .Prompt }}<|eot_id|>[MODEL]{{ .Response }}<|eot_id|>
     ```
     """
-    if not (found := effective_template(modelfile, context)):
+    if not (found := effective_template(modelfile, context)) or uses_foreign_markers(modelfile, context):
         return
     template, parsed = found
-    text = template.value.text
-    if "messages" in parsed.variables or ".response" in text.lower() or not (end := _END.search(text)):
+    text, turns = parsed.text, template_turns(parsed.text)
+    if "messages" in parsed.variables or ".response" in text.lower():
+        return
+    ends = "|".join(map(re.escape, turns.ends if turns and turns.ends else ("</s>",)))
+    end = re.search(rf"\{{\{{-?\s*\.Prompt\s*-?\}}\}}\s*(?P<end>(?P<marker>{ends})(?:\r?\n)?)", text)
+    if end is None:
         return
     place = modelfile.locate(template.value, len(text))
     fix = Fix(edits=(Edit(Span(place, place), f"{{{{ .Response }}}}{end['end']}"),), safety=Safety.UNSAFE)
