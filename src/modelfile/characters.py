@@ -80,3 +80,52 @@ def mask(text: str) -> str:
         return _UNPRINTABLE_ASCII.sub(NUL, text)
     unprintable = [character for character in set(text) if is_unprintable(character)]
     return text.translate(dict.fromkeys(map(ord, unprintable), NUL)) if unprintable else text
+
+
+_CONFUSABLE: Final = (
+    (
+        "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u051d\u04bb\u043a\u043c\u0442",
+        "aeopcyxijsdqwhkmt",
+    ),
+    (
+        "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405\u04ae",
+        "ABEKMHOPCTYXIJSY",
+    ),
+    ("\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7", "ABEZHIKMNOPTYX"),
+    ("\u03b1\u03bf\u03bd\u03c1\u03b9\u03ba\u03c5\u03c7\u0261\u0578\u057d\u0585", "aovpikuxgnuo"),
+)
+"""Letters of Cyrillic, Greek, Armenian and phonetic script, and the Latin letters that they look like."""
+_FULL_WIDTH: Final = range(0xFF01, 0xFF5F)
+_FULL_WIDTH_OFFSET: Final = 0xFEE0
+
+
+@cache
+def _latin_letters() -> dict[int, str]:
+    letters = {ord(one): other for ones, others in _CONFUSABLE for one, other in zip(ones, others, strict=True)}
+    return letters | {code: chr(code - _FULL_WIDTH_OFFSET) for code in _FULL_WIDTH}
+
+
+def is_homoglyph(text: str) -> bool:
+    """Return whether a text has letters that only look like Latin ones, and is plain ASCII with those."""
+    return not text.isascii() and to_latin(text).isascii()
+
+
+def to_latin(text: str) -> str:
+    r"""Return a text of the same length with the letters that look like Latin ones replaced by those.
+
+    >>> to_latin("FR\u041eM")
+    'FROM'
+    """
+    return text if text.isascii() else text.translate(_latin_letters())
+
+
+def describe_homoglyphs(text: str) -> str:
+    r"""Return the names of the letters in a text that only look like Latin ones; empty if there are none.
+
+    >>> describe_homoglyphs("FR\u041eM")
+    'CYRILLIC CAPITAL LETTER O (U+041E) instead of the Latin O'
+    """
+    from unicodedata import name  # a megabyte, and few Modelfiles have such letters
+
+    pairs = {one: other for one, other in zip(text, to_latin(text), strict=True) if one != other}
+    return ", ".join(f"{name(one)} (U+{ord(one):04X}) instead of the Latin {other}" for one, other in pairs.items())

@@ -36,6 +36,7 @@ from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.source import Source
 from modelfile.stores.ollama.client import Client
+from modelfile.syntax.syntax_errors import CODES
 
 VERSION = "0.9.3"
 FOLDER = DATA / "acceptance"
@@ -150,7 +151,8 @@ def test_every_entry_is_parsed() -> None:
 
 def test_every_error_rule_has_an_entry() -> None:
     tried = {code for found in ENTRIES.values() for entry in found for code in entry.codes}
-    assert tried == {rule.code for rule in RULES if rule.severity is Severity.ERROR}
+    sometimes = {CODES["unexpanded-reference"], CODES["typographic-quotes"]}  # where the text goes on below
+    assert tried == {rule.code for rule in RULES if rule.severity is Severity.ERROR} | sometimes
 
 
 @pytest.mark.parametrize("entry", PARAMETERS)

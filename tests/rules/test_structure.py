@@ -53,7 +53,7 @@ def test_each_mistake_is_reported_once(body: str, name: str, words: str) -> None
         ("PARAMETER top_k=3\n", "PARAMETER top_k 3\n"),
         ("PARAMETER max_tokens 3\n", "PARAMETER num_predict 3\n"),
         ("SYSTEM: hi\n", "SYSTEM hi\n"),
-        ("$ ollama create x\n", "# $ ollama create x\n"),
+        ("$ ollama create x\n", ""),
         (
             "SYSTEM Be brief.\n\n- Be kind.\n# Rules\n1. None.\n",
             'SYSTEM """Be brief.\n\n- Be kind.\n# Rules\n1. None."""\n',

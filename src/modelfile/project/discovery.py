@@ -24,6 +24,8 @@ _PATTERNS: Final = (*_NAMES, "Modelfile.*", "*.Modelfile", "*.modelfile")
 _DESCRIPTOR: Final = re.compile(r"/dev/stdin|(?:/dev/fd|/proc/self/fd)/([0-9]{1,9})")
 _MAX_NESTED: Final = 100
 """Number of nested repositories that git is asked for; each takes 5 ms."""
+_NUL_SHARE: Final = 3
+"""One NUL in fewer bytes than this marks a text as UTF-16."""
 _HEAD: Final = 8192
 """In bytes; enough to distinguish binary files from text."""
 
@@ -180,6 +182,9 @@ def read_source(path: str, stdin: BinaryIO) -> Source:
     with reading(path), _open(path, stdin) as file:
         head = file.read(_HEAD)
         if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            if head.count(b"\0") * _NUL_SHARE > len(head) and b"F\0R\0O\0M" in head:
+                problem = f"`{path}` is UTF-16 without a byte order mark, which Ollama cannot read"
+                raise InputError(problem, hint="save it as UTF-8; in PowerShell, use `Set-Content -Encoding utf8`")
             hint = "to build from weights, name them in FROM" if head.startswith(b"GGUF") else None
             raise InputError(f"`{path}` is binary, not a Modelfile", hint=hint)
         return Source.decode(read_up_to(MAX_TEXT, file, path, head), path)

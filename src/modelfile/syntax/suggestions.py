@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from modelfile.catalog.catalog import catalog
+from modelfile.characters import describe_homoglyphs, is_homoglyph, to_latin
 from modelfile.diagnostics import Edit, Finding, Fix
 from modelfile.errors import Speller
 from modelfile.source import Source, Span
@@ -23,6 +24,7 @@ from modelfile.syntax.nodes import (
     System,
     Template,
     Unknown,
+    Word,
 )
 from modelfile.syntax.quoting import can_hold
 
@@ -30,15 +32,30 @@ _TEXTS: Final = (System, Template, License, Message)
 _TEXT_WORDS: Final = frozenset(node.__name__.upper() for node in _TEXTS)
 _NO_FORMAT: Final = 'set `"format": "json"` in the request instead, and describe the format in SYSTEM'
 _ALL_WORDS: Final = f"the instructions are {', '.join(WORDS)}; a comment starts with #"
+TYPOGRAPHIC_QUOTES: Final = {
+    "\u201c": "\u201d\u201c",
+    "\u201e": "\u201c\u201d",
+    "\xab": "\xbb",
+    "\u2018": "\u2019\u2018",
+    "\u201d": "\u201d",
+    "\u2019": "\u2019",
+    "\xbb": "\xab",
+    "\u300c": "\u300d",
+    "\u2039": "\u203a",
+    "\uff02": "\uff02",
+    "\u2033": "\u2033",
+}
+"""Opening quotes that are none to Ollama, and the quotes that close them."""
 _ALIASES: Final = {"MODEL": "FROM", "BASE": "FROM", "BASE_MODEL": "FROM", "PROMPT": "SYSTEM", "SYSTEM_PROMPT": "SYSTEM"}
 _DOCKERFILE: Final = frozenset(
     "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE LABEL MAINTAINER RUN USER VOLUME WORKDIR".split()  # noqa: SIM905  # words
 )
-_SHELL: Final = frozenset({"$", "ollama", "docker", "curl", "sudo"})
-_FENCES: Final = ("```", "~~~")
+_NAMED: Final = re.compile(r"[A-Z_]{3,}[ \t]")
+"""The start of a line that is written like an instruction."""
+_HEADING: Final = re.compile(r"[A-Z_]{3,}[ \t]+(?:[A-Z]{2,}\b|&|[^\r\n]*:[ \t]*(?![^\r\n]))")
+"""A heading of a prompt, which continues a text that is reported already."""
 _LITERAL: Final = re.compile(r'[-+]?\.?\d|true\b|false\b|"')
 _SEPARATOR: Final = re.compile(r"[=: \t]*")
-_NEWLINE: Final = re.compile(r"\r\n|\r|\n")
 _PROSE: Final = re.compile(r"(?:[-*] +)?[^\W\d_][\w'-]*[,.:;]?(?:\s+\S+){2}|\{\{")
 """The start of a prompt or a template."""
 
@@ -77,15 +94,20 @@ def suggest(source: Source, nodes: Sequence[Node], speller: Speller) -> Iterator
     reported = False
     types = frozenset(map(type, nodes))
     ends = _block_ends(nodes)
+    remains = _remains(source, nodes)
     for number, node in enumerate(nodes):
-        if isinstance(node, Unknown):
+        if isinstance(node, Unknown) and node.span.start in remains:
+            if remain := remains[node.span.start]:
+                yield remain
+        elif isinstance(node, Unknown):
             block = Span(node.span.start, ends[number])
             unknown = _UnknownLine(node, owner, owner is not None or reported, source, block, types, speller)
-            if recognized := _instruction_without_value(unknown) or _recognize(unknown):
+            if recognized := _of_word(unknown) or _named(unknown, reported=reported):
                 yield recognized
                 reported = reported or recognized[0] == "missing-argument"  # the lines below were intended as its value
             elif not reported and (prose := _prose(unknown, above)):
-                yield "unknown-instruction", prose
+                is_typographic = source.text[prose.span.start : prose.span.end] in TYPOGRAPHIC_QUOTES
+                yield "typographic-quotes" if is_typographic else "unknown-instruction", prose
                 reported = True
             elif not reported:
                 message = f"unknown instruction `{node.word.text}`"
@@ -95,6 +117,14 @@ def suggest(source: Source, nodes: Sequence[Node], speller: Speller) -> Iterator
         if isinstance(node, Instruction | Incomplete):
             owner = node if isinstance(node, _TEXTS) else None
         above = node
+
+
+def _remains(source: Source, nodes: Sequence[Node]) -> dict[int, tuple[str, Finding] | None]:
+    if not any(isinstance(node, Unknown) for node in nodes):
+        return {}
+    from modelfile.syntax.remains import find_remains  # 1 ms that only a file with such lines pays
+
+    return find_remains(source, nodes)
 
 
 def _block_ends(nodes: Sequence[Node]) -> dict[int, int]:
@@ -108,6 +138,32 @@ def _block_ends(nodes: Sequence[Node]) -> dict[int, int]:
         elif not isinstance(node, Comment):
             end = None
     return ends
+
+
+def _of_word(unknown: _UnknownLine) -> tuple[str, Finding] | None:
+    return _homoglyph(unknown) or _instruction_without_value(unknown) or _recognize(unknown)
+
+
+def _homoglyph(unknown: _UnknownLine) -> tuple[str, Finding] | None:
+    written = latin_word(unknown.line, unknown.source)
+    return ("homoglyph", homoglyph(written)) if written else None
+
+
+def latin_word(line: Unknown, source: Source) -> Word | None:
+    """Return the first word of an unknown line if letters that look like Latin ones keep it from an instruction."""
+    if source.text.isascii():
+        return None
+    written = re.split(r"[ \t]", source.text[line.span.start : line.span.end], maxsplit=1)[0]
+    if not is_homoglyph(written) or to_latin(written).upper() not in WORDS:
+        return None
+    return Word(written, Span(line.span.start, line.span.start + len(written)))
+
+
+def homoglyph(word: Word) -> Finding:
+    """Return the finding on a word with letters that look like Latin ones, with the fix that replaces them."""
+    message = f"`{word.text}` has the letter {describe_homoglyphs(word.text)}"
+    fix = Fix(edits=(Edit(word.span, to_latin(word.text)),))
+    return Finding(word.span, message, f"write `{to_latin(word.text)}` in Latin letters", fix)
 
 
 def _instruction_without_value(unknown: _UnknownLine) -> tuple[str, Finding] | None:
@@ -133,25 +189,30 @@ def _recognize(unknown: _UnknownLine) -> tuple[str, Finding] | None:
         hint, replacement = f"write `{parameter}`", Edit(line.span, parameter) if unknown.rest else None
     elif unknown.in_text and not written.isupper():  # probably a word of the text
         return None
-    elif written.upper() == "FORMAT":
+    elif written.upper() in ("FORMAT", "RESPONSE_FORMAT"):
         hint = _NO_FORMAT
     elif word := _instruction(line, unknown.speller):
         hint = f"did you mean {word}?"
         replacement = Edit(Span(line.word.span.start, unknown.rest_start), f"{word} ") if unknown.rest else None
     elif written in _DOCKERFILE:
         hint = f"{written} is an instruction of Dockerfiles; Ollama has no equivalent"
-    elif written in _SHELL:
-        hint = "this looks like a shell command: delete it, or put # before it"
-        replacement = Edit(Span(line.span.start, line.span.start), "# ")
-    elif unknown.source.text.startswith(_FENCES, line.span.start):
-        end = _NEWLINE.match(unknown.source.text, line.span.end)
-        deletion = Fix(edits=(Edit(Span(line.span.start, end.end() if end else line.span.end), ""),))
-        message, hint = "unexpected Markdown fence", "delete it: the file must contain only the Modelfile"
-        return "unknown-instruction", Finding(line.span, message, hint, deletion)
     else:
         return None
     fix = Fix(edits=(replacement,)) if replacement else None
     return "unknown-instruction", Finding(line.word.span, f"unknown instruction `{written}`", hint, fix)
+
+
+def _named(unknown: _UnknownLine, *, reported: bool) -> tuple[str, Finding] | None:
+    """Return a finding for a line that is written like an instruction, wherever the text above it has ended."""
+    word, start = unknown.line.word, unknown.line.span.start
+    text = unknown.source.text
+    if not _NAMED.match(text, start) or (reported and _HEADING.match(text, start)):
+        return None
+    fix = Fix(edits=(Edit(Span(start, start), "# "),))
+    finding = Finding(
+        word.span, f"unknown instruction `{word.text}`", f"delete it, or put # before it; {_ALL_WORDS}", fix
+    )
+    return "unknown-instruction", finding
 
 
 def _parameter(unknown: _UnknownLine) -> str | None:
@@ -180,6 +241,8 @@ def _prose(unknown: _UnknownLine, above: Node | None) -> Finding | None:
         fix = Fix(edits=(Edit(Span(line.span.start, line.span.start), "# "),))
         hint = "if this line is part of it, start it with #"
         return Finding(line.span, "the comment ended on the previous line", hint, fix)
+    if (owner := unknown.owner) and owner.value.text[:1] in TYPOGRAPHIC_QUOTES:
+        return _typographic(owner, unknown)
     if owner := unknown.owner:
         word, quotes = owner.keyword.text.strip().upper(), owner.value.quoting
         if quotes is Quoting.NONE:
@@ -202,6 +265,17 @@ def _prose(unknown: _UnknownLine, above: Node | None) -> Finding | None:
         quoted = Fix(edits=edits) if can_hold(Quoting.TRIPLE, source.text[block.start : block.end]) else None
         return Finding(line.span, "text without an instruction", f'if it is the {what}, write {word} """…"""', quoted)
     return None
+
+
+def _typographic(owner: Instruction, unknown: _UnknownLine) -> Finding:
+    word, opening = owner.keyword.text.strip().upper(), owner.value.text[0]
+    message = f"the text of {word} ended on its first line, because `{opening}` is no quote to Ollama"
+    text, content, end = unknown.source.text, owner.value.content.start, unknown.block.end
+    closing = end - 1 if text[end - 1 : end] in TYPOGRAPHIC_QUOTES[opening] else end
+    fix = None
+    if can_hold(Quoting.TRIPLE, text[content + 1 : closing]):
+        fix = Fix(edits=(Edit(Span(content, content + 1), '"""'), Edit(Span(closing, end), '"""')))
+    return Finding(Span(content, content + 1), message, f'put the text in triple quotes: {word} """…"""', fix)
 
 
 def _in_quotes(owner: Instruction, unknown: _UnknownLine) -> Fix | None:

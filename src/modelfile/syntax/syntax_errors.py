@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from modelfile.characters import NUL, is_homoglyph
 from modelfile.diagnostics import Diagnostic, Edit, Finding, Fix, Safety, Severity
 from modelfile.errors import Speller
 from modelfile.source import Source, Span
@@ -20,9 +21,10 @@ from modelfile.syntax.nodes import (
     Quoting,
     Unknown,
     Value,
+    Word,
     command_name,
 )
-from modelfile.syntax.suggestions import looks_like_from, suggest
+from modelfile.syntax.suggestions import homoglyph, latin_word, looks_like_from, suggest
 
 CODES: Final = {
     "missing-from": "MF101",
@@ -31,6 +33,12 @@ CODES: Final = {
     "unclosed-quote": "MF104",
     "extra-space": "MF107",
     "invalid-role": "MF108",
+    "conflict-markers": "MF117",
+    "shell-remains": "MF118",
+    "unexpanded-reference": "MF512",
+    "mojibake": "MF514",
+    "typographic-quotes": "MF515",
+    "homoglyph": "MF516",
 }
 ROLES: Final = ("system", "user", "assistant")
 
@@ -38,6 +46,8 @@ _MODELPACK: Final = frozenset(
     "NAME ARCH FAMILY FORMAT PARAMSIZE PRECISION QUANTIZATION CONFIG MODEL CODE DOC DATASET".split()  # noqa: SIM905  # words
 )
 _MAX_NAMED: Final = 3
+_NUL_SHARE: Final = 4
+"""One NUL in so many characters marks a text as UTF-16."""
 _LETTERS: Final = re.compile(r"[A-Za-z]*")
 _PAIR: Final = re.compile(r"(\w++)[ \t]*+[=:][ \t]*+(.*+)")
 _ROLE_ALIASES: Final = {"human": "user", "bot": "assistant", "ai": "assistant", "model": "assistant"}
@@ -91,8 +101,8 @@ def _has_from(nodes: Sequence[Node]) -> bool:
 
 def diagnose(source: Source, nodes: Sequence[Node]) -> tuple[Diagnostic, ...]:
     """Return all syntax errors in the order of the text; none if and only if Ollama's parser accepts it."""
-    if not _has_from(nodes) and (modelpack := _modelpack(nodes)):
-        return (modelpack,)
+    if not _has_from(nodes) and (other := _utf_16(source) or _modelpack(nodes)):
+        return (other,)
     speller = Speller()
     found = [*_missing_from(source, nodes, speller)]
     found += (_diagnostic(name, finding) for name, finding in suggest(source, nodes, speller))
@@ -119,6 +129,15 @@ def _diagnostic(name: str, found: Finding) -> Diagnostic:
     )
 
 
+def _utf_16(source: Source) -> Diagnostic | None:
+    """Return the finding on a file in UTF-16 that Ollama reads as UTF-8, because it has no byte order mark."""
+    if source.text.count(NUL) * _NUL_SHARE < len(source.text) or NUL not in source.text:
+        return None
+    message = "the file is UTF-16 without a byte order mark: Ollama reads a NUL between its characters"
+    hint = "save it as UTF-8; in PowerShell, use `Set-Content -Encoding utf8` instead of `>`"
+    return _diagnostic("mojibake", Finding(Span(0, 0), message, hint))
+
+
 def _modelpack(nodes: Sequence[Node]) -> Diagnostic | None:
     words = [node.word for node in nodes if isinstance(node, Unknown) and node.word.text in _MODELPACK]
     if not words or all(word.text == "FORMAT" for word in words):
@@ -130,7 +149,8 @@ def _modelpack(nodes: Sequence[Node]) -> Diagnostic | None:
 
 
 def _missing_from(source: Source, nodes: Sequence[Node], speller: Speller) -> Iterator[Diagnostic]:
-    if _has_from(nodes) or any(isinstance(node, Unknown) and looks_like_from(node, speller) for node in nodes):
+    unknown = (node for node in nodes if isinstance(node, Unknown))
+    if _has_from(nodes) or any(looks_like_from(node, speller) or latin_word(node, source) for node in unknown):
         return
     message, hint = "missing FROM", "start with `FROM name:tag` or `FROM ./weights.gguf`"
     commented = next((node for node in nodes if isinstance(node, Comment) and node.text.startswith("FROM ")), None)
@@ -147,6 +167,9 @@ def _word(node: Instruction | Incomplete) -> str:
 
 def _incomplete(node: Incomplete) -> Diagnostic:
     word, rest = _word(node), node.rest
+    if rest.text and is_homoglyph(first := re.split(r"[ \t]", rest.text, maxsplit=1)[0]):
+        end = rest.span.start + len(first)
+        return _diagnostic("homoglyph", homoglyph(Word(first, Span(rest.span.start, end))))
     part, example = ("name", "PARAMETER temperature 0.7") if word == "PARAMETER" else ("role", "MESSAGE user Hello!")
     if not rest.text:
         return _diagnostic("missing-argument", Finding(node.span, f"missing {part} after {word}", f"write `{example}`"))

@@ -34,6 +34,7 @@ from modelfile.linter.rules.references.unpinned_base import unpinned_base
 from modelfile.linter.rules.security.personal_data import personal_data
 from modelfile.linter.rules.security.secret_in_text import secret_in_text
 from modelfile.linter.rules.security.symlink_escape import symlink_escape
+from modelfile.linter.rules.structure.conflict_markers import conflict_markers
 from modelfile.linter.rules.structure.crlf_in_value import crlf_in_value
 from modelfile.linter.rules.structure.duplicate_adapter import duplicate_adapter
 from modelfile.linter.rules.structure.duplicate_instruction import duplicate_instruction
@@ -45,6 +46,7 @@ from modelfile.linter.rules.structure.invalid_utf_8 import invalid_utf_8
 from modelfile.linter.rules.structure.missing_argument import missing_argument
 from modelfile.linter.rules.structure.missing_from import missing_from
 from modelfile.linter.rules.structure.multiple_from import multiple_from
+from modelfile.linter.rules.structure.shell_remains import shell_remains
 from modelfile.linter.rules.structure.swallowed_instruction import swallowed_instruction
 from modelfile.linter.rules.structure.text_after_quote import text_after_quote
 from modelfile.linter.rules.structure.unclosed_quote import unclosed_quote
@@ -74,12 +76,16 @@ from modelfile.linter.rules.template.template_without_response import template_w
 from modelfile.linter.rules.template.tool_printed_as_struct import tool_printed_as_struct
 from modelfile.linter.rules.template.unused_system import unused_system
 from modelfile.linter.rules.text.contradictory_json import contradictory_json
+from modelfile.linter.rules.text.homoglyph import homoglyph
 from modelfile.linter.rules.text.invisible_or_bidi_character import invisible_or_bidi_character
 from modelfile.linter.rules.text.long_system_prompt import long_system_prompt
 from modelfile.linter.rules.text.missing_license import missing_license
 from modelfile.linter.rules.text.missing_purpose import missing_purpose
+from modelfile.linter.rules.text.mojibake import mojibake
 from modelfile.linter.rules.text.single_quotes import single_quotes
+from modelfile.linter.rules.text.typographic_quotes import typographic_quotes
 from modelfile.linter.rules.text.unescaped_sequence import unescaped_sequence
+from modelfile.linter.rules.text.unexpanded_reference import unexpanded_reference
 from modelfile.linter.rules.text.unprintable_character import unprintable_character
 from modelfile.linter.rules.text.unusual_message_order import unusual_message_order
 from modelfile.linter.rules.weights.unusable_weights import unusable_weights
@@ -100,6 +106,8 @@ RULES: tuple[Rule, ...] = (
     crlf_in_value,
     empty_value,
     invalid_requires,
+    conflict_markers,
+    shell_remains,
     unpinned_base,
     missing_from_lock,
     stale_lock,
@@ -159,6 +167,10 @@ RULES: tuple[Rule, ...] = (
     contradictory_json,
     missing_purpose,
     missing_license,
+    unexpanded_reference,
+    mojibake,
+    typographic_quotes,
+    homoglyph,
     unusable_weights,
     secret_in_text,
     symlink_escape,

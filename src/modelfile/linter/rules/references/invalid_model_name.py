@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from modelfile.characters import is_homoglyph
 from modelfile.diagnostics import Finding, Severity
 from modelfile.errors import UsageError
 from modelfile.linter.rule import Context, looks_like_path, name_or_none, rule
@@ -44,7 +45,7 @@ def invalid_model_name(base: From, context: Context) -> Iterator[Finding]:
     try:
         ModelName.parse(written)
     except UsageError as error:
-        if " #" not in written and "@sha256:" not in written:  # inline-comment, digest-in-from
+        if " #" not in written and "@sha256:" not in written and not is_homoglyph(written):  # other rules report these
             yield Finding(base.value.span, error.message, _hint(written) or error.hint)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Message
+from modelfile.syntax.nodes import Incomplete, Message
 from modelfile.syntax.syntax_errors import ROLES
 
 
@@ -43,7 +43,7 @@ def unusual_message_order(modelfile: Modelfile, context: Context) -> Iterator[Fi
     ```
     """
     messages = modelfile.of_type(Message)
-    if any(node.role.text not in ROLES or not node.value.closed for node in messages):
+    if any(node.role.text not in ROLES or not node.value.closed for node in messages) or modelfile.of_type(Incomplete):
         return
     before = "system"
     for node in messages:
