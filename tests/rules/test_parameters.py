@@ -43,7 +43,7 @@ def test_stops_on_one_line_are_split(written: str, stops: list[str]) -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        "<|im_end|>", "[INST]", "[Summary End]", '"<|start|>user"', "### Response:", "User:", "END", "x", "->", "```",
+        "<|im_end|>", "[INST]", "[Summary End]", '"<|start|>user"', "### Response:", "User:", "END", "§", "->", "```",
         '"<|a|> <|b|>"', '"a, b"', '"<s> [INST]"', "Mit freundlichen Grüßen", "[1, 2]",
     ],
 )  # fmt: skip

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from modelfile.linter.rule import Rule
 from modelfile.linter.rules.parameters.changed_default import changed_default
+from modelfile.linter.rules.parameters.context_beyond_training import context_beyond_training
 from modelfile.linter.rules.parameters.deprecated_parameter import deprecated_parameter
 from modelfile.linter.rules.parameters.duplicate_stop import duplicate_stop
+from modelfile.linter.rules.parameters.empty_stop import empty_stop
 from modelfile.linter.rules.parameters.excessive_precision import excessive_precision
 from modelfile.linter.rules.parameters.foreign_stop import foreign_stop
+from modelfile.linter.rules.parameters.harmful_value import harmful_value
 from modelfile.linter.rules.parameters.ineffective_parameter import ineffective_parameter
 from modelfile.linter.rules.parameters.inline_comment import inline_comment
+from modelfile.linter.rules.parameters.instruction_as_parameter import instruction_as_parameter
 from modelfile.linter.rules.parameters.invalid_parameter_value import invalid_parameter_value
 from modelfile.linter.rules.parameters.non_finite_number import non_finite_number
 from modelfile.linter.rules.parameters.out_of_range import out_of_range
 from modelfile.linter.rules.parameters.removed_parameter import removed_parameter
 from modelfile.linter.rules.parameters.seed_without_temperature import seed_without_temperature
+from modelfile.linter.rules.parameters.stop_with_newline import stop_with_newline
+from modelfile.linter.rules.parameters.suspect_value import suspect_value
 from modelfile.linter.rules.parameters.suspicious_stop import suspicious_stop
 from modelfile.linter.rules.parameters.unknown_parameter import unknown_parameter
 from modelfile.linter.rules.references.absolute_path import absolute_path
@@ -136,6 +142,12 @@ RULES: tuple[Rule, ...] = (
     ineffective_parameter,
     suspicious_stop,
     foreign_stop,
+    harmful_value,
+    suspect_value,
+    context_beyond_training,
+    empty_stop,
+    stop_with_newline,
+    instruction_as_parameter,
     template_syntax_error,
     template_unknown_function,
     template_unknown_variable,

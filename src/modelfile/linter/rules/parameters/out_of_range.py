@@ -12,9 +12,11 @@ from modelfile.syntax.nodes import Parameter
 
 _BELOW: Final = {
     "num_ctx": "Ollama uses 4",
+    "num_batch": "before 0.30, the server never answers",
     "num_gpu": "it acts like -1 (as many layers as fit)",
     "num_predict": "it acts like -1",
     "num_thread": "it acts like 0 (the server decides)",
+    "repeat_last_n": "it acts like 0 (penalties off)",
     "temperature": "it acts like 0 (always the most likely token)",
     "top_k": "it acts like 0 (from all tokens)",
     "top_p": "only the most likely token is left",
