@@ -20,6 +20,8 @@ SHOWN: Final = 4
 _FEWEST_CHARACTERS: Final = 10
 """Number of different characters below which a token is none."""
 _CUT: Final = 12
+_MOST_COMPARED: Final = 10_000_000
+"""Characters of a text times the number of secrets, above which they are not compared."""
 """Number of characters from which on the start of a secret counts as that secret, as where a message is cut."""
 _HEAD: Final = 100
 """Number of characters of a secret in which a word marks it as a placeholder; long keys contain any word by chance."""
@@ -285,6 +287,12 @@ class Redactor:
     def __bool__(self) -> bool:
         """Return whether there is a secret."""
         return bool(self._secrets)
+
+    def is_in(self, text: str) -> bool:
+        """Return whether a text may contain a secret, of the other text or of its own."""
+        if len(text) * len(self._secrets) > _MOST_COMPARED:
+            return True
+        return any(start in text for start in self._secrets) or redact(text) != text
 
     def redact(self, message: str) -> str:
         """Return a message of the same length with the text's secrets redacted, and those of its own.

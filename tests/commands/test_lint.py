@@ -229,9 +229,8 @@ def test_unknown_command_gets_a_suggestion() -> None:
 def test_watch_runs_again_when_a_file_changes_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     path = _with(tmp_path, "FROM llama3.2\n") / "Modelfile"
     command = [sys.executable, "-m", "modelfile", "lint", "--watch", "--format", "concise", "Modelfile"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as running:
         assert running.stdout is not None
         lines = iter(running.stdout)

@@ -37,6 +37,7 @@ def repeat(once: Callable[[], object], files: Callable[[], list[str]], changes: 
             if not again:
                 raise
             terminal.print_error(error.message, error.hint)
+        terminal.stdout.flush()
         terminal.print_note("waiting for changes; press Ctrl-C to stop")
         if not any(now and now != seen for now in (_states(files) for _ in changes())):
             return

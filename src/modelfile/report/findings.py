@@ -39,6 +39,7 @@ def print_findings(
     findings = list(findings)
     redacted = ((source, found) for source, diagnostics in redact_findings(findings) for found in diagnostics)
     terminal.write_lines((line for source, found in redacted for line in _lines(source, found)), err=err)
+    terminal.stdout.flush()  # before the summary, also if both streams are one pipe
     if not summary:
         return
     counts = Counter(found.severity for _, diagnostics in findings for found in diagnostics)

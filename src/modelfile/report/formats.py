@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
+from modelfile.filesystem import real_path
+from modelfile.git import find_repository
+from modelfile.project.discovery import is_stream
 from modelfile.redaction import Redactor, redact
 
 if TYPE_CHECKING:
@@ -26,12 +30,18 @@ FORMATS: Final = {
 }
 """Module in this package and function from a Report to a text, by name of the format; imported on demand."""
 
+_IN_REPOSITORY: Final = frozenset({"sarif", "github", "gitlab"})
+"""The formats of programs that read paths from the root of a repository."""
+
+Findings: TypeAlias = "tuple[Source, tuple[Diagnostic, ...]]"
+"""A Modelfile and its findings."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The result of linting some Modelfiles."""
 
-    findings: Sequence[tuple[Source, tuple[Diagnostic, ...]]]
+    findings: Sequence[Findings]
     unread: Sequence[ModelfileError] = ()
     undecided: Iterable[tuple[Source, Iterable[tuple[Rule, str]]]] = ()
     """Rules that could not decide, with the reason; computed only if the format prints them."""
@@ -41,12 +51,25 @@ def render(report: Report, name: str) -> str:
     """Return a report in a format; secrets in Modelfiles are redacted."""
     module, _, function = FORMATS[name].partition(":")
     renderer = cast("Callable[[Report], str]", getattr(import_module(f"modelfile.report.{module}"), function))
-    return renderer(replace(report, findings=list(redact_findings(report.findings))))
+    findings = redact_findings(report.findings)
+    if name in _IN_REPOSITORY:
+        findings = _with_repository_paths(findings)
+    return renderer(replace(report, findings=list(findings)))
 
 
-def redact_findings(
-    findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]],
-) -> Iterator[tuple[Source, tuple[Diagnostic, ...]]]:
+def _with_repository_paths(findings: Iterable[Findings]) -> Iterator[Findings]:
+    """Yield findings with paths from the root of the repository of the current folder, as far as they are in it."""
+    root = find_repository(Path())
+    for source, diagnostics in findings:
+        if root and diagnostics and not is_stream(source.path):
+            path = real_path(Path(source.path).parent) / Path(source.path).name
+            inside = str(path.relative_to(root)) if path.is_relative_to(root) else source.path
+            yield replace(source, path=inside), diagnostics
+        else:
+            yield source, diagnostics
+
+
+def redact_findings(findings: Iterable[Findings]) -> Iterator[Findings]:
     """Redact the secrets in sources with findings, and in their messages; positions stay the same."""
     for source, diagnostics in findings:
         redactor = Redactor(source.text if diagnostics else "")
@@ -59,4 +82,7 @@ def redact_findings(
 
 def _redact_finding(found: Diagnostic, redactor: Redactor) -> Diagnostic:
     hint = redactor.redact(found.hint) if found.hint else found.hint
-    return replace(found, message=redactor.redact(found.message), hint=hint)
+    fix = found.fix
+    if fix and any(redactor.is_in(edit.text) for edit in fix.edits):
+        fix = replace(fix, edits=())
+    return replace(found, message=redactor.redact(found.message), hint=hint, fix=fix)

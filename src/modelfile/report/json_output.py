@@ -17,7 +17,7 @@ from modelfile.report.terminal import Terminal
 if TYPE_CHECKING:
     from modelfile.builder.execute import Built
     from modelfile.builder.scheduler import Outcome
-    from modelfile.diagnostics import Diagnostic
+    from modelfile.diagnostics import Diagnostic, Edit
     from modelfile.differ import Change
     from modelfile.errors import InputError, ModelfileError
     from modelfile.health import Check
@@ -143,6 +143,18 @@ def _finding(source: Source, found: Diagnostic) -> dict[str, Any]:
         "end_column": end.column,
         **_describe(found),
         "fix": str(found.fix.safety) if found.fix else None,
+        "edits": [_edit(source, edit) for edit in found.fix.edits] if found.fix else [],
+    }
+
+
+def _edit(source: Source, edit: Edit) -> dict[str, Any]:
+    start, end = source.position(edit.span.start), source.position(edit.span.end)
+    return {
+        "line": start.line,
+        "column": start.column,
+        "end_line": end.line,
+        "end_column": end.column,
+        "text": edit.text,
     }
 
 

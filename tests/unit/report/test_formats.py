@@ -85,7 +85,7 @@ def test_junit() -> None:
     text = findings_as_junit(Report(findings=files()))
     assert text.isascii()
     assert text.splitlines()[:3] == [
-        '<testsuites name="modelfile" tests="4" failures="3">',
+        '<testsuites name="modelfile" tests="4" failures="2">',
         '  <testsuite name="&#27169;&#22411;/100%, a:b/Modelfile" errors="0" tests="1" failures="1">',
         '    <testcase classname="&#27169;&#22411;/100%, a:b/Modelfile" name="MF301 unknown-parameter 2:4">',
     ]
@@ -97,8 +97,9 @@ def test_junit() -> None:
             "模型/100%, a:b/Modelfile:2:4: no `{{ .X }}` 50%<U+000A>or <U+001B>语\ndid you mean, `a:b`?",
         ),
         ({"type": "warning", "message": "untagged"}, "b:1:1: untagged"),
-        ({"type": "info", "message": "no purpose"}, "b:1:1: no purpose"),
     ]
+    assert [output.text for suite in suites for output in suite.iter("system-out")] == ["b:1:1: no purpose"]
+    assert [suite.get("failures") for suite in suites] == ["1", "0", "1"]
     assert [(case.get("name"), len(case)) for case in suites[1]] == [("lint", 0)]
     assert [suite.get("tests") for suite in suites] == ["1", "1", "2"]
 
