@@ -14,7 +14,7 @@ from modelfile.syntax.nodes import Comment, Incomplete, Instruction, Message, No
 from modelfile.syntax.quoting import choose_quoting
 
 
-def format_modelfile(modelfile: Modelfile) -> str:
+def format_modelfile(modelfile: Modelfile, *, unsafe_newlines: bool = False) -> str:
     r"""Return the canonical text of a Modelfile.
 
     >>> import modelfile
@@ -23,24 +23,50 @@ def format_modelfile(modelfile: Modelfile) -> str:
 
     Args:
         modelfile: The Modelfile.
+        unsafe_newlines: Whether to write LF for carriage returns inside values, too, which changes the model.
 
     Raises:
-        InputError: Ollama would reject the Modelfile, it is not UTF-8, or the proof failed, which is a bug in `mf`.
+        InputError: Ollama would reject the Modelfile, it is not UTF-8, a value has carriage returns and
+            `unsafe_newlines` is not given, or the proof failed, which is a bug in `mf`.
     """
+    source = modelfile.source
     if modelfile.diagnostics:
         first = modelfile.diagnostics[0]
-        line = modelfile.source.line_of(first.span.start)
         raise InputError(
-            f"cannot format `{modelfile.source.path}`: Ollama would reject it (line {line}: {first.message})",
-            hint=f"run `mf lint {modelfile.source.path}` for all errors",
+            f"cannot format `{source.path}`: Ollama would reject it "
+            f"(line {source.line_of(first.span.start)}: {first.message})",
+            hint=f"run `mf lint {source.path}` for all errors",
         )
-    if modelfile.source.malformed:
+    if source.malformed:
         hint = "save it as UTF-8; Ollama reads invalid bytes as U+FFFD"
-        raise InputError(f"cannot format `{modelfile.source.path}`: it is not UTF-8", hint=hint)
-    text = print_modelfile(modelfile)
+        raise InputError(f"cannot format `{source.path}`: it is not UTF-8", hint=hint)
+    before = modelfile
+    values = (node.value.content for node in modelfile.of_type(Instruction))
+    found = (source.text.find("\r", content.start, content.end) for content in values)
+    if (offset := next((offset for offset in found if offset >= 0), None)) is not None:
+        if not unsafe_newlines:
+            raise InputError(
+                f"cannot format `{source.path}`: line {source.line_of(offset)} has a carriage return "
+                "(CRLF line ending) that is part of a value",
+                hint="pass --unsafe-newlines to write LF line endings in values too, which changes the model",
+            )
+        before = Modelfile.parse(replace(source, text=normalize_newlines(source.text)))
+        if before.rejection or _newlines_merged(before) != _newlines_merged(modelfile):
+            raise _bug(modelfile, "it would mean something else to Ollama")
+    text = print_modelfile(before)
     if text != modelfile.text:
-        _prove(modelfile, text)
+        _prove(before, text)
     return text
+
+
+def normalize_newlines(text: str) -> str:
+    """Return a text with LF for every line ending."""
+    return _LINE_ENDINGS.sub("\n", text)
+
+
+def _newlines_merged(modelfile: Modelfile) -> list[tuple[str, str]]:
+    """Return the commands with one LF for line endings that have nothing else between them, as Ollama drops some."""
+    return [(name, re.sub("[\r\n]+", "\n", value)) for name, value in modelfile.commands]
 
 
 def _prove(before: Modelfile, text: str) -> None:
@@ -72,9 +98,9 @@ _ON: Final = "fmt: on"
 def print_modelfile(modelfile: Modelfile) -> str:
     """Return the canonical text without proof: comments and instructions in order, at most one empty line between them.
 
-    Lines end in LF, the last one too. Text between the comments `# fmt: off` and `# fmt: on` is not changed.
+    Lines end in LF, the last one too. Other text between the comments `# fmt: off` and `# fmt: on` is not changed.
     """
-    printed = "".join(_pieces(modelfile))
+    printed = normalize_newlines("".join(_pieces(modelfile)))
     return printed.strip("\n") + "\n" if printed.strip("\n") else ""
 
 
@@ -111,9 +137,9 @@ def _print_node(node: Node, text: str) -> str:
 
 
 def _print_value(value: Value, text: str) -> str:
-    """Return the content as written, in the simplest quoting that is possible."""
+    """Return the content as written, in its own quotes or stronger ones."""
     content = _slice(text, value.content)
-    quoting = choose_quoting(content)
+    quoting = choose_quoting(content, value.quoting)
     if quoting is None:
         return _slice(text, value.span)
     return f"{quoting}{content}{quoting}"

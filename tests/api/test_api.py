@@ -130,7 +130,7 @@ def test_quoted_text_is_read_back(text: str) -> None:
 
 
 @given(texts)
-def test_simplest_sufficient_quotes_are_chosen(text: str) -> None:
+def test_careful_sufficient_quotes_are_chosen(text: str) -> None:
     if not text or any(map(is_unprintable, text)):
         return
     reads = {
@@ -138,7 +138,9 @@ def test_simplest_sufficient_quotes_are_chosen(text: str) -> None:
         == (("system", text), ("license", "y"))
         for quotes in ("", '"', '"""')
     }
-    assert choose_quoting(text) == next((quotes for quotes, same in reads.items() if same), None)
+    is_fragile = "\n" in text or "\r" in text or text.rstrip(" \t").endswith('"')
+    order = ("", '"""', '"') if is_fragile else ("", '"', '"""')
+    assert choose_quoting(text) == next((quotes for quotes in order if reads[quotes]), None)
 
 
 @given(texts, st.sampled_from(["temperature", "stop", "x"]), st.lists(texts, max_size=2))

@@ -19,6 +19,7 @@ COMMANDS = {
     "lint --add-ignore": "# mf: ignore[excessive-precision]\n",
 }
 """Commands that write Modelfiles, and a part of what each makes of TEXT."""
+FORMATTED = re.compile(r"^reformatted (.+)$", re.MULTILINE)
 WRITTEN = re.compile(r"^(.+): \d+ (?:fixed|suppressed)$", re.MULTILINE)
 
 
@@ -123,7 +124,7 @@ def test_processes_at_once_lose_no_work_of_each_other(tmp_path: Path, rounds: in
         ]
         outputs = [process.communicate(timeout=60) for process in processes]
         for (out, err), command in zip(outputs, twice, strict=True):
-            done = out.splitlines() if command == "fmt" else WRITTEN.findall(err)
+            done = FORMATTED.findall(out) if command == "fmt" else WRITTEN.findall(err)
             lost = [name for name in done if COMMANDS[command] not in (tmp_path / name).read_text()]
             assert not lost, (command, err[-500:])
             total += len(done)

@@ -81,11 +81,11 @@ def test_intended_backslashes_are_not_reported(line: str) -> None:
 @pytest.mark.parametrize(
     ("bad", "good"),
     [
-        (r'SYSTEM "One.\n\n- Two.\n- Three."', 'SYSTEM "One.\n\n- Two.\n- Three."'),
+        (r'SYSTEM "One.\n\n- Two.\n- Three."', 'SYSTEM """One.\n\n- Two.\n- Three."""'),
         (r'SYSTEM "Say \"hi\" to all."', 'SYSTEM Say "hi" to all.'),
-        (r'SYSTEM "Say \"hi\".\nSay \"bye\"."', 'SYSTEM "Say "hi".\nSay "bye"."'),
-        (r'PARAMETER stop "\nUser:"', 'PARAMETER stop "\nUser:"'),
-        (r"TEMPLATE <|user|>\n{{ .System }}{{ .Prompt }}", 'TEMPLATE "<|user|>\n{{ .System }}{{ .Prompt }}"'),
+        (r'SYSTEM "Say \"hi\".\nSay \"bye\"."', 'SYSTEM """Say "hi".\nSay "bye"."""'),
+        (r'PARAMETER stop "\nUser:"', 'PARAMETER stop """\nUser:"""'),
+        (r"TEMPLATE <|user|>\n{{ .System }}{{ .Prompt }}", 'TEMPLATE """<|user|>\n{{ .System }}{{ .Prompt }}"""'),
     ],
 )
 def test_fix_replaces_an_escape_by_its_meaning(bad: str, good: str) -> None:

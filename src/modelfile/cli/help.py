@@ -23,6 +23,7 @@ _PANELS: Final = {
     "Rules": ("select", "ignore", "extend_select", "ollama"),
     "Fixes": ("fix", "unsafe_fixes", "diff", "add_ignore"),
     "Output": ("output_format", "output_file", "statistics", "verbose", "fail_level", "exit_zero"),
+    "Files": ("force_exclude", "stdin_filename"),
     "Plans": ("dry_run", "exit_code", "plan_out", "plan"),
     "Server": ("host", "timeout", "idle_timeout"),
     "Common options": ("config", "isolated", "as_json", "color", "quiet", "help"),

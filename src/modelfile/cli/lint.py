@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
-from modelfile.cli.options import AsJson, ConfigFile, Isolated, Paths, load_project
+from modelfile.cli.options import (
+    AsJson,
+    ConfigFile,
+    ForceExclude,
+    Isolated,
+    Paths,
+    StdinFilename,
+    load_project,
+    paths_or_stdin,
+)
 from modelfile.diagnostics import Severity
 from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.filesystem import write_atomic
 from modelfile.linter.api import LintResult, check_models, lint_target
-from modelfile.linter.settings import Settings, resolve_settings
+from modelfile.linter.settings import Settings, resolve_settings, settings_by_target
 from modelfile.project.config import Config
 from modelfile.project.discovery import STDIN
 from modelfile.project.project import Project
@@ -63,6 +72,8 @@ def lint(  # noqa: C901, PLR0913  # the command's options
         bool, typer.Option("--add-ignore", help="Write comments that suppress all findings but errors.")
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Lint again after each change, until Ctrl-C.")] = False,
+    force_exclude: ForceExclude = None,
+    stdin_filename: StdinFilename = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also print rules that could not decide.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -78,7 +89,8 @@ def lint(  # noqa: C901, PLR0913  # the command's options
     output_format = _resolve_format(output_format, output_file, as_json=as_json, diff=diff)
     if unsafe_fixes and not (fix or diff):
         raise UsageError("--unsafe-fixes needs --fix or --diff")
-    if add_ignore and (fix or diff or STDIN in (paths or ())):
+    searched = paths_or_stdin(paths, stdin_filename)
+    if add_ignore and (fix or diff or STDIN in searched):
         raise UsageError("--add-ignore cannot be used with --fix, --diff or standard input")
     terminal = current.get()
     overrides = Config(
@@ -89,14 +101,19 @@ def lint(  # noqa: C901, PLR0913  # the command's options
         fields_set=frozenset(name for name, given in (("select", select), ("ignore", ignore)) if _split(given)),
     )
 
+    def load() -> Project:
+        return load_project(config, isolated=isolated, force_exclude=force_exclude, stdin_filename=stdin_filename)
+
     def once() -> int:
-        project = load_project(config, isolated=isolated)
-        settings = resolve_settings(project, overrides)
-        results, unread = _lint(paths or ["."], project, settings)
+        project, settings_of = load(), settings_by_target(overrides)
+        results, unread = _lint(searched, project, settings_of, resolve_settings(project, overrides))
         before = [result.target.modelfile.text for result in results]
         fixes = None
         if fix or diff:
-            outcomes = [_fix(result, settings, unread, unsafe=unsafe_fixes, write=not diff) for result in results]
+            outcomes = [
+                _fix(result, settings_of(result.target), unread, unsafe=unsafe_fixes, write=not diff)
+                for result in results
+            ]
             results, fixed = [result for result, _ in outcomes], sum(count for _, count in outcomes)
             remaining = [(result.target.source, result.diagnostics) for result in results]
             fixes = describe_fixed(remaining, fixed, unsafe=unsafe_fixes, diff=diff)
@@ -104,7 +121,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
                 terminal.print_note(fixes)
         differs = before != [result.target.modelfile.text for result in results]
         if add_ignore:
-            results = [_suppress(result, settings, unread) for result in results]
+            results = [_suppress(result, settings_of(result.target), unread) for result in results]
         findings = [(result.target.source, result.diagnostics) for result in results]
         if statistics:
             _print_statistics(results, as_json=output_format == "json")
@@ -119,30 +136,35 @@ def lint(  # noqa: C901, PLR0913  # the command's options
             _print_undecided(results)
         for error in unread:
             terminal.print_error(error.message, error.hint)
-        worst = max((_RANK[found.severity] for _, diagnostics in findings for found in diagnostics), default=-1)
-        fails = worst >= _RANK[fail_level or project.config.fail_level] or (diff and differs)
+        fails = (diff and differs) or any(
+            _RANK[found.severity] >= _RANK[fail_level or result.target.config.fail_level]
+            for result in results
+            for found in result.diagnostics
+        )
         return ExitCode.FAILED if unread else ExitCode(fails and not exit_zero)
 
     if watch:
         from modelfile.cli.watch import repeat, watch_changes
 
         def watched() -> list[str]:
-            project = load_project(config, isolated=isolated)
-            files = [str(target.path) for target in project.modelfiles(paths or ["."])]
-            configured = Path(config) if config else None if isolated else project.find_config(project.start)
-            return [*files, *([str(configured)] if configured else [])]
+            project = load()
+            targets = project.modelfiles(searched)
+            configured = {project.config.file, *(target.config.file for target in targets)}
+            return [*(str(target.path) for target in targets), *(str(file) for file in configured if file)]
 
-        repeat(once, watched, lambda: watch_changes(paths or ["."], watched()))
+        repeat(once, watched, lambda: watch_changes(searched, watched()))
     raise typer.Exit(once())
 
 
-def _lint(paths: Sequence[str], project: Project, settings: Settings) -> tuple[list[LintResult], list[InputError]]:
+def _lint(
+    paths: Sequence[str], project: Project, settings_of: Callable[[Target], Settings], settings: Settings
+) -> tuple[list[LintResult], list[InputError]]:
     """Return the results by Modelfile, and the distinct errors of files that cannot be read."""
     results: list[LintResult] = []
     unread: dict[str, InputError] = {}
     for target in track(project.modelfiles(paths), "checked", current.get()):
         try:
-            results.append(result := lint_target(target, settings))
+            results.append(result := lint_target(target, settings_of(target)))
             if result.lock_error:
                 unread.setdefault(result.lock_error.message, result.lock_error)
         except InputError as error:

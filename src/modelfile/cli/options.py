@@ -34,6 +34,13 @@ Paths: TypeAlias = Annotated[
 ConfigFile: TypeAlias = Annotated[
     str | None, typer.Option("--config", metavar="FILE", help="Configuration file to read.")
 ]
+ForceExclude: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--force-exclude/--no-force-exclude", help="Skip excluded Modelfiles even if they are named."),
+]
+StdinFilename: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Path of the Modelfile that standard input has the text of.")
+]
 Isolated: TypeAlias = Annotated[bool, typer.Option("--isolated", help="Read no configuration.")]
 
 
@@ -63,12 +70,42 @@ opener: Final[ContextVar[OpenStore]] = ContextVar("opener", default=_open_server
 """Function that opens stores in this run; `modelfile.cli.app.main` may set another."""
 
 
-def load_project(config: str | None = None, *, isolated: bool | None = None) -> Project:
+def load_project(
+    config: str | None = None,
+    *,
+    isolated: bool | None = None,
+    force_exclude: bool | None = None,
+    stdin_filename: str | None = None,
+) -> Project:
     """Return the project of the current folder, without reading anything yet."""
     from modelfile.project.project import Project
 
     terminal, path = current.get(), Path(config) if config is not None else None
-    return Project(config=path, isolated=isolated, stdin=terminal.stdin.buffer, warn=terminal.print_warning)
+    return Project(
+        config=path,
+        isolated=isolated,
+        force_exclude=force_exclude,
+        stdin=terminal.stdin.buffer,
+        stdin_filename=stdin_filename,
+        warn=terminal.print_warning,
+    )
+
+
+def paths_or_stdin(paths: list[str] | None, stdin_filename: str | None) -> list[str]:
+    """Return the paths to work on: standard input if its file name is given, otherwise by default this folder.
+
+    Raises:
+        UsageError: A file name for standard input is given, and other paths.
+    """
+    from modelfile.project.discovery import STDIN, is_stream
+
+    if stdin_filename is None:
+        return paths or ["."]
+    if paths not in (None, [], [STDIN]):
+        raise UsageError("--stdin-filename can be used with standard input only", hint="leave out the paths, or pass -")
+    if not stdin_filename or is_stream(stdin_filename):
+        raise UsageError(f"invalid file name for standard input: `{stdin_filename}`", hint="write the path of a file")
+    return [STDIN]
 
 
 def address_of(host: str | None) -> ServerAddress:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.options import AsJson, Host, load_project, open_store, print_for_build
+from modelfile.cli.options import AsJson, ForceExclude, Host, load_project, open_store, print_for_build
 from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.project.target import Target
 from modelfile.report.json_output import check_as_json, pins_as_json, print_json
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from modelfile.stores.protocol import Store
 
 
-def pin(
+def pin(  # noqa: PLR0913  # the command's options
     paths: Annotated[list[str] | None, typer.Argument(help="Modelfiles, or folders to search.")] = None,
     host: Host = None,
     *,
@@ -33,6 +33,7 @@ def pin(
         bool, typer.Option("--check", help="Write nothing; exit 1 if mf.lock is out of date.")
     ] = False,
     frozen: Annotated[bool, typer.Option("--frozen", help="With --check: do not check bases on the server.")] = False,
+    force_exclude: ForceExclude = None,
     pull: Annotated[bool, typer.Option("--pull/--no-pull", help="Pull a base that the server does not have.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -54,7 +55,7 @@ def pin(
     if frozen and not check_only:
         raise UsageError("--frozen needs --check", hint="leave out --frozen: pinning needs a server")
     terminal = current.get()
-    targets, failures, check_target = _targets(paths)
+    targets, failures, check_target = _targets(paths, load_project(force_exclude=force_exclude))
     if check_only:
         needs_store = not frozen and any(target.lock for target in targets if str(target.path) not in failures)
         check = _check(targets, host, check_target, needs_store=needs_store, whole=paths is None)
@@ -76,17 +77,16 @@ def pin(
         terminal.print_note("bases were not checked: --frozen asks no server")
 
 
-def _targets(paths: list[str] | None) -> tuple[tuple[Target, ...], dict[str, InputError], Check]:
+def _targets(paths: list[str] | None, project: Project) -> tuple[tuple[Target, ...], dict[str, InputError], Check]:
     """Return the Modelfiles, the errors of those that cannot be read or have errors by their paths, and their check.
 
     The check also lints bases that are not among the Modelfiles, of which only the errors are printed.
     """
     from modelfile.diagnostics import Severity
     from modelfile.linter.api import reject_errors
-    from modelfile.linter.settings import resolve_settings
+    from modelfile.linter.settings import settings_by_target
 
-    project = load_project()
-    settings = resolve_settings(project)
+    settings_of = settings_by_target()
     targets = _modelfiles(project, paths)
     named = {project.real_path(target.path) for target in targets}
     checked: dict[Path, InputError | None] = {}
@@ -100,7 +100,7 @@ def _targets(paths: list[str] | None) -> tuple[tuple[Target, ...], dict[str, Inp
         if path not in checked:
             checked[path] = None
             try:
-                reject_errors(target, settings, print_found)
+                reject_errors(target, settings_of(target), print_found)
             except InputError as error:
                 checked[path] = error
         if found := checked[path]:

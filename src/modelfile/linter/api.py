@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from modelfile.catalog.catalog import catalog
+from modelfile.catalog.versions import Version
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.errors import InputError, ModelfileHasErrors
 from modelfile.linter.context import context_of
 from modelfile.linter.engine import lint as run_rules
 from modelfile.linter.engine import undecided
 from modelfile.linter.rule import Rule
-from modelfile.linter.settings import Settings, resolve_settings
+from modelfile.linter.settings import Settings, resolve_settings, settings_by_target
 from modelfile.project.config import DEFAULT_RULES, Config
 from modelfile.project.discovery import is_stream
 from modelfile.project.project import Project
@@ -97,7 +99,7 @@ def lint_target(target: Target, settings: Settings, *, has_folder: bool | None =
     Raises:
         InputError: It cannot be read.
     """
-    context = context_of(target, settings.ollama, has_folder=not target.is_stdin if has_folder is None else has_folder)
+    context = context_of(target, settings.ollama, has_folder=target.has_folder if has_folder is None else has_folder)
     rules = settings.rules_for(target.path)
     if context.lock_error:
         rules = tuple(rule for rule in rules if rule.name not in _DEPENDENT_ON_LOCK)
@@ -123,7 +125,7 @@ def lint_paths(
     Args:
         paths: Modelfiles, and folders in which to find them; `-` is standard input.
         project: The project (default: that of this folder).
-        settings: The lint settings (default: those of the project's configuration).
+        settings: The lint settings (default: those of the configuration nearest to each Modelfile).
 
     Yields:
         The findings of each Modelfile, or the error that kept it from being read; each error of a lock once.
@@ -133,10 +135,11 @@ def lint_paths(
         UsageError: The configuration is invalid.
     """
     project, paths = project or Project(), tuple(paths)
-    settings, lock_errors = settings or resolve_settings(project), set[str]()
+    given, by_target, lock_errors = settings, settings_by_target(), set[str]()
+    settings = settings or resolve_settings(project)
     for target in project.modelfiles(paths):
         try:
-            result = lint_target(target, settings)
+            result = lint_target(target, given or by_target(target))
         except InputError as error:
             yield error
             continue
@@ -216,7 +219,10 @@ def settings_of_build(settings: Settings) -> Settings:
 
 
 def reject_errors(
-    target: Target, settings: Settings, on_findings: Callable[[Target, tuple[Diagnostic, ...]], None]
+    target: Target,
+    settings: Settings,
+    on_findings: Callable[[Target, tuple[Diagnostic, ...]], None],
+    version: Version | None = None,
 ) -> None:
     """Reject a Modelfile with errors; findings about the lock do not count, because the command may write the lock.
 
@@ -224,17 +230,20 @@ def reject_errors(
         target: The Modelfile.
         settings: The rules in force.
         on_findings: Receives its errors and warnings, if there are any.
+        version: The version of the Ollama that will take it; None if it is not known, and the settings decide.
 
     Raises:
         InputError: It cannot be read.
         ModelfileHasErrors: It has errors.
     """
-    result = lint_target(target, settings_of_build(settings), has_folder=True)
+    ollama = catalog(version) if version else settings.ollama
+    result = lint_target(target, replace(settings_of_build(settings), ollama=ollama), has_folder=True)
     found = tuple(
         found for found in result.diagnostics if found.severity is not Severity.INFO and found.name not in _ON_LOCK
     )
     if found:
         on_findings(target, found)
     if result.has_errors:
-        hint = f"`mf lint {target.path}` shows them, and --fix fixes what it safely can"
+        option = f" --ollama {version}" if version and version != settings.ollama.version else ""
+        hint = f"`mf lint{option} {target.path}` shows them, and --fix fixes what it safely can"
         raise ModelfileHasErrors(f"`{target.path}` has errors", hint=hint)

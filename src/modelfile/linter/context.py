@@ -35,7 +35,7 @@ def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
     Raises:
         InputError: The Modelfile cannot be read.
     """
-    registries = target.project.config.registries
+    registries = target.config.registries
     if not has_folder:
         return Context(modelfile=target.modelfile, ollama=ollama, registries=registries, formatter=_formatted)
     modelfile, lock_status, lock_error = target.modelfile, None, None
@@ -131,7 +131,7 @@ def _lacks_weights(target: Target, ollama: Catalog, written: str) -> bool:
 def _find_escape(target: Target, written: str) -> EscapedPath | None:
     """Return where a path leads if it leaves the repository, or the project if there is no repository."""
     folder = real_path(target.folder)
-    file = target.project.config.file
+    file = target.config.file
     root = find_repository(folder) or (file and real_path(file.parent))
     try:
         path = expand(written, target.folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -16,6 +16,7 @@ from modelfile.linter.rule import Rule
 from modelfile.linter.rules import RULES
 from modelfile.project.config import DEFAULT_RULES, Config, matches
 from modelfile.project.project import Project
+from modelfile.project.target import Target
 
 ALL: Final = "ALL"
 """Selector of all rules."""
@@ -41,7 +42,7 @@ class Settings:
         return tuple(rule for rule in self.rules if rule in allowed)
 
 
-def resolve_settings(project: Project, overrides: Config | None = None) -> Settings:
+def resolve_settings(project: Project, overrides: Config | None = None, config: Config | None = None) -> Settings:
     """Return the lint settings in force in a project.
 
     >>> import modelfile
@@ -53,11 +54,12 @@ def resolve_settings(project: Project, overrides: Config | None = None) -> Setti
         project: The project.
         overrides: Settings from the command line; a field with its default is not one, unless
             `fields_set` names it; `extend_select` is added.
+        config: The configuration in force (default: that of the project's folder).
 
     Raises:
         UsageError: The configuration or the command line is invalid.
     """
-    config = project.config
+    config = config or project.config
     try:
         severities = _validate(config)
     except UsageError as error:
@@ -72,6 +74,23 @@ def resolve_settings(project: Project, overrides: Config | None = None) -> Setti
         severities={**severities, **given.severities},
         ollama=_catalog(config.ollama if given.ollama is None else given.ollama),
     )
+
+
+def settings_by_target(overrides: Config | None = None) -> Callable[[Target], Settings]:
+    """Return a function that returns the lint settings for a Modelfile, by the configuration that it is subject to.
+
+    Args:
+        overrides: Settings from the command line, as for `resolve_settings`.
+    """
+    resolved: dict[Path | None, Settings] = {}
+
+    def settings_of(target: Target) -> Settings:
+        config = target.config
+        if config.file not in resolved:
+            resolved[config.file] = resolve_settings(target.project, overrides, config)
+        return resolved[config.file]
+
+    return settings_of
 
 
 def _validate(config: Config) -> dict[str, Severity]:

@@ -76,6 +76,8 @@ class Config:
     """Rules not in force in some files, by pattern as in .gitignore, from the configuration's folder."""
     exclude: tuple[str, ...] = ()
     """Modelfiles to skip in folders: patterns as in .gitignore, from the configuration's folder."""
+    force_exclude: bool = False
+    """Whether to skip Modelfiles that `exclude` matches even if they are named, as pre-commit names them."""
     ollama: str | None = None
     """Ollama version that Modelfiles are for; default: the newest known."""
     registries: tuple[str, ...] | None = None
@@ -98,6 +100,8 @@ KEYS: Final = {
     item.name.replace("_", "-"): item.name for item in fields(Config) if item.name not in ("file", "fields_set")
 }
 """Fields of a configuration by their keys in TOML."""
+_RENAMED: Final = {"target": "ollama"}
+"""Keys of early configurations, and those that replaced them."""
 
 
 def find_config(folder: Path, read: Reader | None = None) -> Path | None:
@@ -158,6 +162,9 @@ def _compile(patterns: tuple[str, ...]) -> Rules:
 def _unknown(path: Path, key: str, known: Collection[str], table: str = "") -> UsageError:
     from difflib import get_close_matches
 
+    if known is KEYS and key in _RENAMED:
+        hint = f"write `{_RENAMED[key]}`, the Ollama version that Modelfiles are for"
+        return UsageError(f"`{path}`: unknown setting `{key}`", hint=hint)
     close = get_close_matches(key[:_MAX_SHOWN], known, n=1)
     hint = f"did you mean `{close[0]}`?" if close else f"use one of {', '.join(known)}"
     return UsageError(f"`{path}`: unknown setting `{_shortened(table + key)}`", hint=hint)
@@ -220,6 +227,7 @@ SHAPES: Final = {
     "severities": 'a table of error, warning and info, as in {unpinned-base = "error", MF5 = "info"}',
     "per_file_ignores": 'a table, as in {"drafts/*" = ["MF2"]}',
     "exclude": 'a list of patterns as in .gitignore, as in ["vendor/", "*.old.Modelfile"]',
+    "force_exclude": "true or false",
     "ollama": 'a version in quotes, as in "0.24.0"',
     "registries": 'a list of hosts, as in ["registry.ollama.ai", "hf.co"]',
     "fail_level": '"error", "warning" or "info"',
@@ -244,12 +252,20 @@ def _value(name: str, value: Any) -> Any:  # noqa: PLR0911  # one for each type
             return Severity(value)
         case "keep":
             return _count(value)
+        case "force_exclude":
+            return _flag(value)
         case _:
             return _text(value)
 
 
 def _count(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= _MAX_KEEP:
+        raise TypeError
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
         raise TypeError
     return value
 

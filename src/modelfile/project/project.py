@@ -17,7 +17,7 @@ from modelfile.filesystem import absolute_path, real_path
 from modelfile.git import find_repository
 from modelfile.names import ModelName, model_for
 from modelfile.project.config import Config, ProjectModel, find_config, load_config, matches, read_toml
-from modelfile.project.discovery import LOCK_FILE, find_lock, find_modelfiles, is_stream, read_source
+from modelfile.project.discovery import LOCK_FILE, STDIN, find_lock, find_modelfiles, is_stream, read_source
 from modelfile.project.target import Memo, Target
 from modelfile.source import Source
 
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 class Project:
     """A folder of Modelfiles with its configuration and its locks. Threads may share it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the options of commands
         self,
         start: Path = Path(),
         *,
         config: Path | None = None,
         isolated: bool | None = None,
+        force_exclude: bool | None = None,
         stdin: BinaryIO | None = None,
+        stdin_filename: str | None = None,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Read nothing yet.
@@ -44,20 +46,31 @@ class Project:
             start: The folder that the command runs in.
             config: The configuration file to read instead of the nearest one.
             isolated: Whether to read no configuration; None if the command has no such option.
+            force_exclude: Whether to skip excluded Modelfiles even if they are named; None: as the configuration says.
             stdin: The stream to read where a path is `-`; by default standard input.
+            stdin_filename: The path that the text of `-` belongs to: in messages, for its configuration, and for the
+                paths in it.
             warn: Receives warnings: symlinks that are skipped, repositories that git rejects, locks of a newer format.
         """
         self.start = start
         self._config_path = config
         self._isolated = isolated
+        self._force_exclude = force_exclude
         self._stdin = stdin
+        self._stdin_filename = stdin_filename
         self._warn = warn
         self._memo = Memo()
 
     def reread(self) -> Project:
         """Return the same project, of which nothing has been read yet."""
         return Project(
-            self.start, config=self._config_path, isolated=self._isolated, stdin=self._stdin, warn=self._warn
+            self.start,
+            config=self._config_path,
+            isolated=self._isolated,
+            force_exclude=self._force_exclude,
+            stdin=self._stdin,
+            stdin_filename=self._stdin_filename,
+            warn=self._warn,
         )
 
     @cached_property
@@ -77,6 +90,19 @@ class Project:
     def find_config(self, folder: Path) -> Path | None:
         """Return the configuration file nearest to a folder."""
         return self._memo.get(("find", real_path(folder)), lambda: find_config(folder, self._read_toml))
+
+    def config_for(self, folder: Path) -> Config:
+        """Return the configuration for the Modelfiles of a folder: the nearest one, unless the command names another.
+
+        Where there is none, it is that of the folder that the command runs in.
+
+        Raises:
+            UsageError: It cannot be read, or is not valid.
+        """
+        if self._isolated or self._config_path:
+            return self.config
+        path = self._memo.get(("nearest", folder), lambda: self.find_config(folder))
+        return self.load_config(path) if path else self.config
 
     def load_config(self, path: Path) -> Config:
         """Return the configuration in a file."""
@@ -209,8 +235,9 @@ class Project:
     def modelfiles(self, paths: Iterable[str] = (".",)) -> tuple[Target, ...]:
         """Return the Modelfiles that paths mean: a file is itself, a folder all below it and what mf.toml lists there.
 
-        In folders, those that git ignores or the configuration excludes are skipped, as are symlinks that leave the
-        repository and, with a warning, repositories inside of it.
+        In folders, those that git ignores or their configuration excludes are skipped, as are symlinks that leave the
+        repository and, with a warning, repositories inside of it. One that is named is only skipped if it is excluded
+        and `force_exclude` is set.
 
         Raises:
             InputError: A folder has none.
@@ -221,7 +248,24 @@ class Project:
         listed = {str(target.path): target.table for target in (self.targets if folders else ())}
         inside = [path for path in listed if any(self._is_listed_in(folder, Path(path)) for folder in folders)]
         found = find_modelfiles([*paths, *inside], self._is_excluded, self._warn)
-        return tuple(Target(self, Path(path), table=listed.get(path, "")) for path in found)
+        targets = [self._found(Path(path), listed.get(path, "")) for path in found]
+        left = tuple(target for target in targets if not self._is_force_excluded(target))
+        if targets and not left:
+            self._warn("no Modelfile left: `exclude` in the configuration matches all that are named")
+        return left
+
+    def _found(self, path: Path, table: str) -> Target:
+        if self._stdin_filename is not None and str(path) == STDIN:
+            return Target(self, Path(self._stdin_filename), is_stdin=True)
+        return Target(self, path, table=table)
+
+    def _is_force_excluded(self, target: Target) -> bool:
+        if is_stream(str(target.path)):
+            return False
+        force = self._force_exclude
+        if force is None:
+            force = self.config_for(target.folder).force_exclude
+        return force and self._is_excluded(target.path)
 
     def _is_listed_in(self, folder: Path, path: Path) -> bool:
         """Return whether a Modelfile that mf.toml lists is below a folder, and does not lead out of its repository."""
@@ -235,7 +279,7 @@ class Project:
         return True
 
     def _is_excluded(self, path: Path) -> bool:
-        config = self.config
+        config = self.config_for(path.parent)
         return bool(config.exclude and config.file and matches(path, config.exclude, config.file))
 
     def read(self, path: Path) -> Source:

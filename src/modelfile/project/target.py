@@ -16,13 +16,14 @@ from modelfile.errors import InputError, UsageError
 from modelfile.events import Events, ignore
 from modelfile.filesystem import changed_since_read, expand, home_folder, read_file, write_atomic
 from modelfile.names import ModelName, is_untagged
-from modelfile.project.discovery import is_stream
+from modelfile.project.discovery import STDIN, is_stream
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
 
 if TYPE_CHECKING:
     from modelfile.lockfile.file import LockFile
     from modelfile.lockfile.lock import Pin
+    from modelfile.project.config import Config
     from modelfile.project.project import Project
     from modelfile.recipe.recipe import Recipe
 
@@ -58,7 +59,7 @@ class Memo:
 class Target:
     """One Modelfile of a project and, if it is to be built, the name of its model."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a fact of its own
         self,
         project: Project,
         path: Path,
@@ -67,6 +68,7 @@ class Target:
         quantize: str = "",
         modelfile: Modelfile | None = None,
         table: str = "",
+        is_stdin: bool = False,
     ) -> None:
         """Read nothing yet.
 
@@ -77,12 +79,14 @@ class Target:
             quantize: The type to quantize the weights to.
             modelfile: The content of the Modelfile, or what is to be written, if that is known.
             table: The table of the configuration that lists it, as in `models.my-bot`; empty if there is none.
+            is_stdin: Whether its text is read from standard input, whatever is at its path.
         """
         self.project = project
         self.path = path
         self.name = name
         self.quantize = quantize
         self.table = table
+        self._reads_stdin = is_stdin
         self._given = modelfile
         self._memo = project.memo(path) if modelfile is None else Memo()
 
@@ -100,12 +104,26 @@ class Target:
     @property
     def is_stdin(self) -> bool:
         """True for standard input, and for the output of a program that a shell passes as a path."""
-        return is_stream(str(self.path))
+        return self._reads_stdin or is_stream(str(self.path))
+
+    @property
+    def has_folder(self) -> bool:
+        """True if it is known where its text belongs, so that the paths in it can be looked up."""
+        return not is_stream(str(self.path))
 
     @property
     def folder(self) -> Path:
-        """The folder that paths in the Modelfile are relative to; that of the command for standard input."""
-        return Path() if self.is_stdin else self.path.parent
+        """The folder that paths in the Modelfile are relative to; that of the command for a stream without a path."""
+        return self.path.parent if self.has_folder else Path()
+
+    @property
+    def config(self) -> Config:
+        """The configuration that it is subject to.
+
+        Raises:
+            UsageError: It cannot be read, or is not valid.
+        """
+        return self.project.config_for(self.folder)
 
     @property
     def source(self) -> Source:
@@ -117,12 +135,17 @@ class Target:
         if self._given:
             return self._given.source
         try:
-            return self._memo.get("source", lambda: self.project.read(self.path))
+            return self._memo.get("source", self._read)
         except InputError as error:
             if not self.table or os.path.lexists(self.path):
                 raise
             hint = "correct the path, which is relative to the configuration, or delete the table"
             raise InputError(f"{self.setting('modelfile')}: {error.message}", hint=hint) from error
+
+    def _read(self) -> Source:
+        if self._reads_stdin:
+            return replace(self.project.read(Path(STDIN)), path=str(self.path))
+        return self.project.read(self.path)
 
     @property
     def modelfile(self) -> Modelfile:
@@ -164,7 +187,14 @@ class Target:
 
     def with_modelfile(self, modelfile: Modelfile) -> Target:
         """Return the target with another Modelfile in the place of its own."""
-        return Target(self.project, self.path, name=self.name, quantize=self.quantize, modelfile=modelfile)
+        return Target(
+            self.project,
+            self.path,
+            name=self.name,
+            quantize=self.quantize,
+            modelfile=modelfile,
+            is_stdin=self._reads_stdin,
+        )
 
     def write(self, text: str) -> None:
         """Replace the text of its file, which is locked against other processes that do the same.

@@ -10,6 +10,7 @@ from modelfile.errors import InputError
 from modelfile.syntax.nodes import Quoting
 
 _NEWLINE: Final = re.compile(r"[\r\n]")
+_ENDS_WITH_QUOTE: Final = re.compile(r'"[ \t]*\Z')
 _EARLY_DOUBLE: Final = re.compile(r'"[ \t]*[\r\n]')
 _EARLY_TRIPLE: Final = re.compile(r'"""[ \t]*[\r\n]')
 
@@ -35,9 +36,20 @@ def can_hold(quoting: Quoting, text: str) -> bool:
             return not _EARLY_TRIPLE.search(printable)
 
 
-def choose_quoting(text: str) -> Quoting | None:
-    """Return the simplest quoting that can hold a text; None if no Modelfile can express it."""
-    return next((quoting for quoting in Quoting if can_hold(quoting, text)), None)
+def choose_quoting(text: str, written: Quoting = Quoting.NONE) -> Quoting | None:
+    """Return the quoting of a text that a careful author writes; None if no Modelfile can express it.
+
+    It is the simplest that can hold the text and is not weaker than `written`. A text of several lines, or with a quote
+    at its end, is put between triple quotes if these can hold it: between `"`, one more line could end it early.
+
+    Args:
+        text: The text.
+        written: The quotes that it has now.
+    """
+    candidates = [quoting for quoting in Quoting if quoting >= written]
+    if _NEWLINE.search(text) or _ENDS_WITH_QUOTE.search(text):
+        candidates.sort(key=lambda quoting: quoting is Quoting.DOUBLE)
+    return next((quoting for quoting in candidates if can_hold(quoting, text)), None)
 
 
 def quote(text: str) -> str:

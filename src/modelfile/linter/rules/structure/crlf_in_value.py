@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelfile.diagnostics import Finding, Severity
+from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
 from modelfile.linter.rule import Context, rule
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
@@ -18,7 +18,7 @@ def crlf_in_value(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     Inside quotes, Ollama keeps line endings as they are. In a file with Windows line endings (CRLF), each line of a
     SYSTEM or TEMPLATE therefore ends with an extra character, which the model receives too; in a template it stands
     between the turn markers. Git may check out the same file with or without it, and then two people build different
-    models.
+    models. The fix writes LF everywhere; it is unsafe, because it changes what the model receives.
 
     ## Bad
 
@@ -44,7 +44,9 @@ def crlf_in_value(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         words = ", ".join(dict.fromkeys(node.keyword.text.strip().upper() for node in affected))
         message = f"carriage returns (CRLF line endings) in {words} become part of the model"
         hint = "save the file with LF line endings, and put `*Modelfile* text eol=lf` in .gitattributes"
-        yield Finding(Span(offset, offset + 1), message, hint)
+        text = modelfile.text.replace("\r\n", "\n").replace("\r", "\n")
+        fix = Fix(edits=(Edit(Span(0, len(modelfile.text)), text),), safety=Safety.UNSAFE)
+        yield Finding(Span(offset, offset + 1), message, hint, fix)
 
 
 def _text(node: Instruction) -> str:

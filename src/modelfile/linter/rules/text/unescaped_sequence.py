@@ -25,7 +25,7 @@ _NEWLINE: Final = re.compile(r"[\r\n]")
 
 @rule("MF503", "unescaped-sequence", on=Instruction, severity=Severity.WARNING)
 def unescaped_sequence(instruction: Instruction, context: Context) -> Iterator[Finding]:
-    r"""`\n`, `\t` or `\"` stays two characters.
+    r'''`\n`, `\t` or `\"` stays two characters.
 
     Ollama knows no escapes in a Modelfile. The model receives a backslash and an n instead of a newline, and a `stop`
     with one never stops. Inside quotes, break the line itself, and write a quote as it is. Go reads escapes only in the
@@ -47,10 +47,10 @@ def unescaped_sequence(instruction: Instruction, context: Context) -> Iterator[F
     ```
     # Answers questions on billing.
     FROM llama3.2:3b
-    SYSTEM "You answer questions on billing.
-    Be brief."
+    SYSTEM """You answer questions on billing.
+    Be brief."""
     ```
-    """
+    '''
     value, text = instruction.value, instruction.value.text
     if not value.closed or "\\" not in text:
         return
