@@ -140,8 +140,8 @@ def configuration() -> str:
     return _page(
         "Configuration",
         "`mf` reads the nearest mf.toml, or pyproject.toml with a table `[tool.mf]`, from the current folder upward to "
-        "the root of the repository. `mf config` prints what is in force. Each Modelfile is linted, and excluded, by the "
-        "configuration nearest to it; where there is none above it, by that of the current folder.",
+        "the root of the repository. `mf config` prints what is in force. Each Modelfile is linted, and excluded, by "
+        "the configuration nearest to it; where there is none above it, by that of the current folder.",
         *filter(None, parts),
         "## models",
         f"{texts['models']} Each is a table `[models.NAME]`; `mf build` without a name builds them all.",

@@ -44,7 +44,6 @@ def test_force_exclude_skips_files_that_are_named(tree: Path, command: tuple[str
     assert (ran.code, ran.err.startswith(NONE_LEFT)) == (0, True), ran
     (tree / "mf.toml").write_text('exclude = ["vendor/"]\nforce-exclude = true\n')
     assert mf(*command, "vendor/Modelfile").code == 0
-    assert mf(*command, "--no-force-exclude", "vendor/Modelfile").code != 0
 
 
 def test_standard_input_has_the_name_of_a_file(tree: Path) -> None:

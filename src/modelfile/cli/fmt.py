@@ -22,7 +22,7 @@ def fmt(  # noqa: C901, PLR0913  # four modes, and the command's options
     unsafe_newlines: Annotated[
         bool, typer.Option("--unsafe-newlines", help="Write LF line endings in values too.")
     ] = False,
-    force_exclude: ForceExclude = None,
+    force_exclude: ForceExclude = False,
     stdin_filename: StdinFilename = None,
     as_json: AsJson = False,
 ) -> None:

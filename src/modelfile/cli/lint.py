@@ -72,7 +72,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
         bool, typer.Option("--add-ignore", help="Write comments that suppress all findings but errors.")
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Lint again after each change, until Ctrl-C.")] = False,
-    force_exclude: ForceExclude = None,
+    force_exclude: ForceExclude = False,
     stdin_filename: StdinFilename = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also print rules that could not decide.")] = False,
     as_json: AsJson = False,

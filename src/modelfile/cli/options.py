@@ -35,8 +35,7 @@ ConfigFile: TypeAlias = Annotated[
     str | None, typer.Option("--config", metavar="FILE", help="Configuration file to read.")
 ]
 ForceExclude: TypeAlias = Annotated[
-    bool | None,
-    typer.Option("--force-exclude/--no-force-exclude", help="Skip excluded Modelfiles even if they are named."),
+    bool, typer.Option("--force-exclude", help="Skip excluded Modelfiles even if they are named.")
 ]
 StdinFilename: TypeAlias = Annotated[
     str | None, typer.Option(metavar="PATH", help="Path of the Modelfile that standard input has the text of.")
@@ -74,7 +73,7 @@ def load_project(
     config: str | None = None,
     *,
     isolated: bool | None = None,
-    force_exclude: bool | None = None,
+    force_exclude: bool = False,
     stdin_filename: str | None = None,
 ) -> Project:
     """Return the project of the current folder, without reading anything yet."""
@@ -84,7 +83,7 @@ def load_project(
     return Project(
         config=path,
         isolated=isolated,
-        force_exclude=force_exclude,
+        force_exclude=force_exclude or None,
         stdin=terminal.stdin.buffer,
         stdin_filename=stdin_filename,
         warn=terminal.print_warning,

@@ -33,7 +33,7 @@ def pin(  # noqa: PLR0913  # the command's options
         bool, typer.Option("--check", help="Write nothing; exit 1 if mf.lock is out of date.")
     ] = False,
     frozen: Annotated[bool, typer.Option("--frozen", help="With --check: do not check bases on the server.")] = False,
-    force_exclude: ForceExclude = None,
+    force_exclude: ForceExclude = False,
     pull: Annotated[bool, typer.Option("--pull/--no-pull", help="Pull a base that the server does not have.")] = True,
     as_json: AsJson = False,
 ) -> None:

@@ -77,7 +77,7 @@ class Config:
     exclude: tuple[str, ...] = ()
     """Modelfiles to skip in folders: patterns as in .gitignore, from the configuration's folder."""
     force_exclude: bool = False
-    """Whether to skip Modelfiles that `exclude` matches even if they are named, as pre-commit names them."""
+    """True to skip what `exclude` matches even if it is named, as pre-commit names files."""
     ollama: str | None = None
     """Ollama version that Modelfiles are for; default: the newest known."""
     registries: tuple[str, ...] | None = None

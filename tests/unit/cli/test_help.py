@@ -23,9 +23,10 @@ def test_commands_are_in_groups_with_their_whole_description() -> None:
 
 
 def test_options_are_in_panels() -> None:
-    assert headings(mf("lint", "--help").out) == ["Arguments", "Options", "Rules", "Fixes", "Output", "Common options"]
+    panels = ["Arguments", "Options", "Rules", "Fixes", "Output", "Files", "Common options"]
+    assert headings(mf("lint", "--help").out) == panels
     assert headings(mf("build", "--help").out) == ["Arguments", "Options", "Plans", "Server", "Common options"]
-    assert headings(mf("fmt", "--help").out) == ["Arguments", "Options", "Common options"]
+    assert headings(mf("fmt", "--help").out) == ["Arguments", "Options", "Files", "Common options"]
 
 
 @pytest.mark.parametrize("width", [50, 80, 200])
