@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
-from modelfile.source import Span
+from modelfile.source import Span, record
 
 
 class Severity(StrEnum):
@@ -28,7 +27,7 @@ class Safety(StrEnum):
     """The model changes, probably to what is intended."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Edit:
     """The replacement of a span by a text."""
 
@@ -36,7 +35,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Fix:
     """The edits that fix a finding."""
 
@@ -45,7 +44,7 @@ class Fix:
     safety: Safety = Safety.UNSAFE
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Finding:
     """A span and a message, as a rule yields them; the engine adds the rest."""
 
@@ -58,7 +57,7 @@ class Finding:
     """The severity, if it is not that of the rule."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Diagnostic:
     """A finding with the code, name and severity of its rule."""
 

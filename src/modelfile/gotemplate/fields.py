@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -23,7 +22,7 @@ from modelfile.gotemplate.nodes import (
     Variable,
     With,
 )
-from modelfile.source import Span
+from modelfile.source import Span, record
 
 FIELDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
@@ -40,7 +39,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 """The fields of each known type, and the type of each field or of its items; "" is any other type."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class FieldUse:
     """A field of a known type that a template reads."""
 

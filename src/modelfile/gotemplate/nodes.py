@@ -5,13 +5,12 @@ Every node has its span; between the leaves there are only delimiters, keywords 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
-from modelfile.source import Span
+from modelfile.source import Span, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Text:
     """Text that is printed verbatim, without the whitespace that a trim marker removes."""
 
@@ -19,7 +18,7 @@ class Text:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class TemplateComment:
     """`{{/* … */}}`: a comment."""
 
@@ -28,21 +27,21 @@ class TemplateComment:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Dot:
     """`.`: the cursor, called dot."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Nil:
     """The constant `nil`."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Bool:
     """The constant `true` or `false`."""
 
@@ -50,7 +49,7 @@ class Bool:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Number:
     """A number in any of Go's notations."""
 
@@ -58,7 +57,7 @@ class Number:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Char:
     """A character constant, `'x'`, which Go reads as a number."""
 
@@ -66,7 +65,7 @@ class Char:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class String:
     """A string in double quotes."""
 
@@ -75,7 +74,7 @@ class String:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class RawString:
     """A string in backquotes."""
 
@@ -83,7 +82,7 @@ class RawString:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Identifier:
     """The name of a function."""
 
@@ -91,7 +90,7 @@ class Identifier:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Field:
     """`.A.B`: fields of dot."""
 
@@ -99,7 +98,7 @@ class Field:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Variable:
     """`$x` or `$x.A.B`: a variable and fields of it."""
 
@@ -109,7 +108,7 @@ class Variable:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Chain:
     """`(…).A.B` or `f.A.B`: fields of the value of an operand."""
 
@@ -118,7 +117,7 @@ class Chain:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Command:
     """Operands separated by whitespace: a value, or a function with its arguments."""
 
@@ -126,7 +125,7 @@ class Command:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Pipeline:
     """Commands separated by `|`, and the variables that the result is assigned to."""
 
@@ -138,7 +137,7 @@ class Pipeline:
     """Its span; with the parentheses if it is an operand."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Action:
     """`{{ pipeline }}`: an action that prints, declares or assigns."""
 
@@ -146,7 +145,7 @@ class Action:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class If:
     """`{{ if }}`; an `{{ else if }}` is the only node of `orelse` and ends with the whole."""
 
@@ -156,7 +155,7 @@ class If:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class With:
     """`{{ with }}`; an `{{ else with }}` is the only node of `orelse` and ends with the whole."""
 
@@ -166,7 +165,7 @@ class With:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Range:
     """`{{ range }}`: a loop."""
 
@@ -176,21 +175,21 @@ class Range:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Break:
     """`{{ break }}`: the end of a loop."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Continue:
     """`{{ continue }}`: the next pass of a loop."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class TemplateCall:
     """`{{ template "name" pipeline }}`: a call of a template."""
 
@@ -199,7 +198,7 @@ class TemplateCall:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Block:
     """`{{ block "name" pipeline }}`: a template that is defined and called."""
 
@@ -209,7 +208,7 @@ class Block:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Define:
     """`{{ define "name" }}`: a template that is defined."""
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from modelfile.source import Span
+from modelfile.source import Span, record
 
 
 class Quoting(StrEnum):
@@ -17,7 +16,7 @@ class Quoting(StrEnum):
     TRIPLE = '"""'
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Word:
     """An instruction word, the name of a parameter or the role of a message, as written."""
 
@@ -25,7 +24,7 @@ class Word:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Value:
     """The argument of an instruction."""
 
@@ -40,7 +39,7 @@ class Value:
     """False if the quotes are never closed; `text` then extends to the next instruction."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Comment:
     """A line that starts with `#`, apart from whitespace."""
 
@@ -49,7 +48,7 @@ class Comment:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Unknown:
     """A line that does not start with an instruction word and whitespace."""
 
@@ -58,7 +57,7 @@ class Unknown:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Incomplete:
     """A PARAMETER or MESSAGE without a name or role that whitespace follows; Ollama stops here."""
 
@@ -67,7 +66,7 @@ class Incomplete:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Instruction:
     """An instruction word and its value."""
 
@@ -130,14 +129,14 @@ class Requires(Instruction):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Parameter(Instruction):
     """PARAMETER: the name and value of a parameter."""
 
     name: Word
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Message(Instruction):
     """MESSAGE: a message at the start of every conversation."""
 

@@ -35,6 +35,10 @@ _TRIPLE_END: Final = re.compile(r'"\0*+"\0*+"[ \t\0]*+(?![^\r\n])')
 _DOUBLE_END: Final = re.compile(r'"[ \t\0]*+(?![^\r\n])')
 _LINE: Final = re.compile(r"([A-Za-z0-9_]++|[^ \t\r\n])(?:[^\r\n]*[^ \t\r\n])?")
 """A line without the whitespace around it, and its first word."""
+_BARE: Final = re.compile(
+    r"(\0?(?:(?ai:(parameter|message))|[A-Za-z]++))[ \t](?(2)([A-Za-z0-9_]*)[ \t])[ \t\0]*+((?:[^\r\n]*[^ \t\r\n\0])?)"
+)
+"""An instruction without quotes: its keyword, after PARAMETER or MESSAGE the name or role, and its value."""
 
 
 @cache
@@ -70,61 +74,73 @@ class _Builder:
         """Yield the nodes of all lines."""
         for tree in trees:
             tokens: list[Token] = tree.children  # type: ignore[assignment]  # the grammar nests one level deep
-            if tree.data == "comments":
-                yield from map(self._comment, self._lines(tokens[0]))
-            elif tree.data == "unknown":
-                yield from map(self._unknown, self._lines(tokens[0]))
-            else:
-                yield self._instruction(tree.data, tokens)
+            match tree.data:
+                case "bare":
+                    yield from map(self._bare, self._lines(_BARE, tokens[0]))
+                case "quoted":
+                    yield self._quoted(tokens)
+                case "incomplete":
+                    yield self._incomplete(tokens)
+                case "comments":
+                    yield from map(self._comment, self._lines(_LINE, tokens[0]))
+                case _:
+                    yield from map(self._unknown, self._lines(_LINE, tokens[0]))
 
-    def _instruction(self, rule: str, tokens: list[Token]) -> Incomplete | Instruction:
-        first = self._word(tokens[0], len(tokens[0]) - len(tokens[0].lstrip(" \t\r\n")))
-        if rule == "incomplete":
-            end = first.span.end
-            rest = self._word(tokens[1]) if len(tokens) > 1 else Word("", Span(end, end))
-            return Incomplete(keyword=first, rest=rest, span=Span(first.span.start, rest.span.end))
-        if rule == "instruction":
-            value = self._value(tokens[1:], tokens[0])
-            kind = WORDS[self._masked[first.span.start : first.span.end].lstrip(NUL).upper()]
-            return kind(keyword=first, value=value, span=Span(first.span.start, value.span.end))
-        head, value = self._word(tokens[1]), self._value(tokens[2:], tokens[1])
-        span = Span(first.span.start, value.span.end)
-        if rule == "parameter":
-            return Parameter(keyword=first, name=head, value=value, span=span)
-        return Message(keyword=first, role=head, value=value, span=span)
+    def _lines(self, pattern: re.Pattern[str], token: Token) -> Iterator[re.Match[str]]:
+        return pattern.finditer(self._masked, token.start_pos or 0, token.end_pos or 0)
 
-    def _lines(self, token: Token) -> Iterator[re.Match[str]]:
-        return _LINE.finditer(self._masked, token.start_pos or 0, token.end_pos or 0)
+    def _bare(self, line: re.Match[str]) -> Instruction:
+        content = Span(*line.span(4))
+        value = Value(text=self._read(content), span=content, content=content)
+        head = self._word(*line.span(3)) if line[2] else None
+        return self._instruction(self._word(*line.span(1)), head, value)
+
+    def _quoted(self, tokens: list[Token]) -> Instruction:
+        head = self._word(*self._edges(tokens[1])) if tokens[2:] else None
+        return self._instruction(self._keyword(tokens[0]), head, self._value(tokens[-1]))
+
+    def _instruction(self, keyword: Word, head: Word | None, value: Value) -> Instruction:
+        """Return an instruction; only PARAMETER and MESSAGE have a `head`, their name or role."""
+        span = Span(keyword.span.start, value.span.end)
+        kind = WORDS[self._masked[keyword.span.start : keyword.span.end].lstrip(NUL).upper()]
+        if head is None:
+            return kind(keyword=keyword, value=value, span=span)
+        if kind is Parameter:
+            return Parameter(keyword=keyword, name=head, value=value, span=span)
+        return Message(keyword=keyword, role=head, value=value, span=span)
+
+    def _incomplete(self, tokens: list[Token]) -> Incomplete:
+        keyword = self._keyword(tokens[0])
+        end = keyword.span.end
+        rest = self._word(*self._edges(tokens[1])) if len(tokens) > 1 else Word("", Span(end, end))
+        return Incomplete(keyword=keyword, rest=rest, span=Span(keyword.span.start, rest.span.end))
+
+    def _keyword(self, token: Token) -> Word:
+        start, end = self._edges(token)
+        return self._word(start + len(token) - len(token.lstrip(" \t\r\n")), end)
 
     def _comment(self, line: re.Match[str]) -> Comment:
         start, end = line.span()
         return Comment(text=self._original[start + 1 : end].strip(), span=Span(start, end))
 
-    def _span(self, token: Token, before: int = 0) -> Span:
-        """Return the span of a token without the whitespace before it, and that and unprintable characters after it."""
+    def _edges(self, token: Token) -> tuple[int, int]:
+        """Return the offsets of a token without the whitespace and unprintable characters after it."""
         start = token.start_pos or 0
-        return Span(start + before, start + len(token.rstrip(_WHITESPACE)))
+        return start, start + len(token.rstrip(_WHITESPACE))
 
-    def _word(self, token: Token, before: int = 0) -> Word:
-        span = self._span(token, before)
-        return Word(self._original[span.start : span.end], span)
+    def _word(self, start: int, end: int) -> Word:
+        return Word(self._original[start:end], Span(start, end))
 
     def _unknown(self, line: re.Match[str]) -> Unknown:
         (start, end), split = line.span(), line.end(1)
         return Unknown(
-            word=Word(self._original[start:split], Span(start, split)),
+            word=self._word(start, split),
             rest=Word(self._original[split:end].strip(), Span(split, end)),
             span=Span(start, end),
         )
 
-    def _value(self, tokens: list[Token], before: Token) -> Value:
-        if not tokens:
-            end = before.end_pos or 0
-            return Value(text="", span=Span(end, end), content=Span(end, end))
-        (token,) = tokens
-        span = self._span(token)
-        if token.type == "BARE":
-            return Value(text=self._read(span), span=span, content=span)
+    def _value(self, token: Token) -> Value:
+        span = Span(*self._edges(token))
         opening = _TRIPLE_START.match(self._masked, span.start)
         quoting = Quoting.TRIPLE if opening else Quoting.DOUBLE
         start = opening.end() if opening else span.start + 1
