@@ -85,10 +85,13 @@ from modelfile.linter.rules.text.contradictory_json import contradictory_json
 from modelfile.linter.rules.text.homoglyph import homoglyph
 from modelfile.linter.rules.text.invisible_or_bidi_character import invisible_or_bidi_character
 from modelfile.linter.rules.text.long_system_prompt import long_system_prompt
+from modelfile.linter.rules.text.markers_in_system import markers_in_system
 from modelfile.linter.rules.text.missing_license import missing_license
 from modelfile.linter.rules.text.missing_purpose import missing_purpose
 from modelfile.linter.rules.text.mojibake import mojibake
+from modelfile.linter.rules.text.placeholder import placeholder
 from modelfile.linter.rules.text.single_quotes import single_quotes
+from modelfile.linter.rules.text.template_in_system import template_in_system
 from modelfile.linter.rules.text.typographic_quotes import typographic_quotes
 from modelfile.linter.rules.text.unescaped_sequence import unescaped_sequence
 from modelfile.linter.rules.text.unexpanded_reference import unexpanded_reference
@@ -179,7 +182,10 @@ RULES: tuple[Rule, ...] = (
     contradictory_json,
     missing_purpose,
     missing_license,
+    template_in_system,
+    placeholder,
     unexpanded_reference,
+    markers_in_system,
     mojibake,
     typographic_quotes,
     homoglyph,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, looks_like_path, name_or_none, rule
 from modelfile.linter.rules.references.hf_without_quantization import lacks_quantization
+from modelfile.linter.rules.text.placeholder import is_placeholder
 from modelfile.names import ModelName
 from modelfile.syntax.nodes import From
 
@@ -37,7 +38,7 @@ def unpinned_base(base: From, context: Context) -> Iterator[Finding]:
     if looks_like_path(written) or (context.exists and context.exists(written)) or written == context.pinned_base:
         return
     name = name_or_none(written)
-    if name and name.has_moving_tag and not lacks_quantization(name):
+    if name and name.has_moving_tag and not lacks_quantization(name) and not is_placeholder(written):
         problem = "can change" if name.tagged else "has no tag; it means `latest`, which can change"
         yield Finding(base.value.span, f"`{written}` {problem}", f"pin a tag{_example(name)}, or run `mf pin`")
 

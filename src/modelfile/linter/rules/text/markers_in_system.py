@@ -1,0 +1,86 @@
+"""Rule MF513."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.linter.prose import hide_code
+from modelfile.linter.rule import Context, rule
+from modelfile.linter.rules.text.template_in_system import find_action
+from modelfile.source import Span
+from modelfile.syntax.nodes import Instruction, Message, System, Template
+
+# Compiled on use: few texts have a sign of a marker.
+_MARKER: Final = (
+    r"(?:<[|\uff5c](?:im_(?:start|end|sep)|start_header_id|end_header_id|eot_id|eom_id|begin_of_text|end_of_text|endoftext"
+    r"|startoftext|system|user|assistant|prompter|end|start|channel|message|return|START_OF_TURN_TOKEN"
+    r"|END_OF_TURN_TOKEN|(?:SYSTEM|USER|CHATBOT)_TOKEN|end_of_turn|begin\u2581of\u2581sentence|end\u2581of\u2581sentence|User|Assistant|EOT"
+    r"|start_of_role|end_of_role)[|\uff5c]>|<(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>|\[/?(?:SYSTEM_PROMPT|AVAILABLE_TOOLS)\]"
+    r"|<(?:bos|eos|s)>(?=\s*(?:\[INST\]|<))|</s>(?=\s*(?:\Z|<s>|\[INST\])))"
+)
+_AT_EDGE: Final = rf"(?m:^[ \t]*({_MARKER})|({_MARKER})[ \t]*$|({_MARKER})(?:system|user|assistant|model)\b)"
+_SLOT: Final = (
+    r"(?<![{$\w])\{(?:system_?(?:message|prompt)?|(?:user_?)?(?:prompt|message|input|query|question)|(?:chat_?)?history"
+    r"|instructions?|context|tools|bos_token|eos_token|user|assistant)\}(?!\})"
+)
+_ABOUT_SLOTS: Final = r"\b(?:placeholders?|f-strings?|format strings?|templates?|str\.format|langchain|json)\b"
+
+
+@rule("MF513", "markers-in-system", on=Instruction, severity=Severity.WARNING)
+def markers_in_system(instruction: Instruction, context: Context) -> Iterator[Finding]:
+    r"""SYSTEM or MESSAGE contains turn markers.
+
+    The TEMPLATE, or the one that the base brings, writes the markers around each text. With a second marker inside the
+    text, the model sees a turn that ends early or an empty one. A slot such as `{system_message}` is filled by other
+    programs only; Ollama sends it as it is.
+
+    Markers in backquotes, or in the middle of a sentence, are about markers, and are not reported.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM <|start_header_id|>system<|end_header_id|> You answer questions on billing.<|eot_id|>
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM You answer questions on billing.
+    ```
+    """
+    value = instruction.value
+    if not isinstance(instruction, System | Message) or not value.closed or find_action(instruction):
+        return
+    word = instruction.keyword.text.strip().upper()
+    if match := _find_marker(value.text):
+        group = match.lastindex or 0
+        by = "the TEMPLATE writes" if context.modelfile.of_type(Template) else "the template of the base writes"
+        message, hint = f"{by} `{match[group]}` itself", f"delete the markers from {word}, and the roles beside them"
+        message = f"turn marker in {word}: {message}"
+    elif match := _find_slot(value.text):
+        group = 0
+        message = f"Ollama does not fill `{match[0]}` in {word}: the model sees these characters"
+        hint = "write the text itself, or delete it"
+    else:
+        return
+    start, end = (context.modelfile.locate(value, offset) for offset in match.span(group))
+    yield Finding(Span(start, end), message, hint)
+
+
+def _find_marker(text: str) -> re.Match[str] | None:
+    if "<" not in text and "[" not in text:
+        return None
+    return re.search(_AT_EDGE, hide_code(text))
+
+
+def _find_slot(text: str) -> re.Match[str] | None:
+    if "{" not in text or re.search(_ABOUT_SLOTS, text, re.IGNORECASE):
+        return None
+    return re.search(_SLOT, hide_code(text), re.IGNORECASE)

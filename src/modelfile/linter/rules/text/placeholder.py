@@ -1,0 +1,160 @@
+"""Rule MF511."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.linter.prose import hide_code
+from modelfile.linter.rule import Context, looks_like_path, rule
+from modelfile.source import Span
+from modelfile.syntax.nodes import From, Instruction, License, Message, Parameter, System, Template
+
+# Compiled on use.
+_WHAT: Final = (
+    r"(?:your|the|a|an|my|some|any)?[ _-]*(?:own[ _-]*)?(?:full[ _-]*)?(?:custom[ _-]*)?(?:text of[ _-]*the[ _-]*)?"
+    r"(?:licen[cs]e|copyright|system|prompt|instructions?|template|persona|role|company|organi[sz]ation|product"
+    r"|team|assistant|bot|model|base[ _-]*model|user|author|brand|industry|domain|topic|language|name|title|project"
+    r"|website|url|path|file|directory|api|email|e-mail|phone|address|date|year|content|details?|description|text"
+    r"|answer|example|question)"
+)
+_ORDER: Final = (
+    r"(?:insert|add|enter|replace|put|fill[ -]*in|paste|write|describe|specify|define|provide|type|choose|select|set)"
+)
+_UNQUOTED: Final = r"(?<![\w\"'\u201c\u2018])"
+_IN_ANGLES: Final = (
+    rf"{_UNQUOTED}<(?:{_ORDER}[ -][^<>\r\n]{{2,60}}|your[ _-][^<>\r\n]{{2,60}}|[^<>\r\n]{{2,60}}[ _-]here"
+    rf"|(?:{_WHAT})(?:[ _-]+(?:{_WHAT}|here|goes here)){{1,3}}"
+    rf"|TODO\b[^<>\r\n]{{0,60}}|license|placeholder|path[ _-]?to[^<>\r\n]{{0,60}})>"
+)
+_IN_BRACKETS: Final = (
+    rf"{_UNQUOTED}\[(?:YOUR[ _-][^\[\]\r\n]{{2,60}}|(?:{_ORDER.upper()})[ _-][^\[\]\r\n]{{2,60}}"
+    rf"|TODO\b[^\[\]\r\n]{{0,60}}|PLACEHOLDER|(?:{_WHAT.upper()})(?:[ _-]+(?:{_WHAT.upper()}))(?:[ _-]HERE)?"
+    rf"|(?:COMPANY|PRODUCT|BOT|LICENSE TEXT)|(?i:{_ORDER}[ _-][^\[\]\r\n]{{2,60}}[ _-]here)"
+    r"|(?i:your[ _-](?:company|bot|product|team|assistant|organi[sz]ation|business)(?:'s)?(?:[ _-]name)?))\](?!\()"
+)
+_AS_WHOLE: Final = (
+    rf"(?i:(?:todo|fixme|tbd|xxx+|changeme|change me|placeholder|fill me in)(?:\b.{{0,80}})?|\.\.\.+|\u2026|_+|-+|\?+"
+    rf"|(?:{_ORDER})[ _-](?:{_WHAT}).{{0,60}}?here\.{{0,3}}"
+    rf"|(?:{_WHAT})(?:[ _-](?:{_WHAT}|text))*[ _-](?:goes[ _-])?here\.{{0,3}}"
+    rf"|your[ _-](?:system[ _-])?(?:prompt|message|instructions?|text|license|template)"
+    r"|<[^<>|/\r\n]{2,80}>|\[[^\[\]\r\n]{3,80}\])"
+)
+_LOREM: Final = r"(?i:\blorem ipsum\b)"
+_YOURS: Final = r"\b(?:YOUR|MY|INSERT|REPLACE)_[A-Z][A-Z_]+\b"
+_FIRST_LINE: Final = r"\A(?:TODO|FIXME|TBD)\b[: ]"
+_NAME: Final = (
+    r"(?i:(?:[\w.-]+/)*(?:your|my)[-_]?(?:base|model|org|user|username|name|namespace|company|llm)[\w./:-]*"
+    r"|(?:[\w.-]+/)*(?:model|base)[-_]?(?:model)?[-_]?(?:name|here)(?:[-_]here)?(?::[\w.-]+)?"
+    r"|base[-_]model(?::[\w.-]+)?|placeholder)"
+)
+_NAME_SIGN: Final = re.compile(r"(?i:your|my|base|model|placeholder)")
+_OWN_NAME: Final = r"(?i:my[-_]?(?:model|llm|base)\b.*)"
+"""Names such as my-model, which can be a model of the author."""
+_SHORT_LICENSE: Final = 3000
+"""Length of a license in characters below which it is not one that ends with instructions, as Apache's and the GPL."""
+_COPYRIGHT: Final = (
+    r"(?i:copyright.{0,20}?([<\[{](?:year|yyyy|date|full ?name|name|owner|holders?|copyright)[^\]>}\r\n]{0,60}[>\]}]))"
+)
+_SIGNS: Final = re.compile(r"[<\[]|TODO|FIXME|TBD|YOUR_|MY_|INSERT_|REPLACE_|(?i:lorem ipsum)")
+_SHORT: Final = 120
+
+
+@rule("MF511", "placeholder", on=Instruction, severity=Severity.WARNING)
+def placeholder(instruction: Instruction, context: Context) -> Iterator[Finding]:
+    r"""A placeholder of a tutorial or template was not replaced.
+
+    `<license text>`, `[YOUR COMPANY]`, `TODO`, `your-model-name` and "lorem ipsum" stand for something that only the
+    author knows. The model receives a placeholder in SYSTEM or MESSAGE as it is, and FROM finds no model. The rule
+    missing-file reports paths such as `/path/to/model.gguf`.
+
+    Formats that a prompt describes, such as `[summary in one sentence]` or `<answer>`, and code, are not reported.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM You answer questions on the bills of [YOUR COMPANY].
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM You answer questions on billing.
+    ```
+    """
+    value = instruction.value
+    if not value.closed or not value.text:
+        return
+    if found := _find(instruction):
+        start, end = (context.modelfile.locate(value, offset) for offset in found)
+        word = instruction.keyword.text.strip().upper()
+        shown = value.text[found[0] : found[1]]
+        message = f"placeholder `{shown[:_SHORT]}` in {word} was not replaced"
+        yield Finding(Span(start, end), message, _hint(instruction))
+
+
+def is_placeholder(reference: str) -> bool:
+    """Return whether a model name is the placeholder of a tutorial."""
+    if not _NAME_SIGN.search(reference):
+        return False
+    return re.fullmatch(_NAME, reference) is not None and not re.fullmatch(_OWN_NAME, reference)
+
+
+def _hint(instruction: Instruction) -> str:
+    match instruction:
+        case From():
+            return "write the name of the model, as in `FROM llama3.2:3b`"
+        case License():
+            return "write the text of the license, or delete LICENSE"
+        case _:
+            return "write what it stands for, or delete it"
+
+
+def _find(instruction: Instruction) -> tuple[int, int] | None:
+    """Return the span of the first placeholder in a value."""
+    text = instruction.value.text
+    match instruction:
+        case From():  # missing-file reports paths
+            return (0, len(text)) if not looks_like_path(text) and is_placeholder(text) else None
+        case License():
+            return _in_license(text)
+        case Parameter() if instruction.name.text == "stop":
+            return (0, len(text)) if re.fullmatch(_IN_ANGLES, text, re.IGNORECASE) else None
+        case System() | Message() | Template():
+            return _in_text(instruction, text)
+        case _:
+            return None
+
+
+def _in_license(text: str) -> tuple[int, int] | None:
+    if len(text) < _SHORT and _is_whole(text):
+        return 0, len(text)
+    if len(text) < _SHORT_LICENSE and (match := re.search(_COPYRIGHT, text)):
+        return match.span(1)
+    return None
+
+
+def _is_whole(text: str) -> bool:
+    return re.fullmatch(_AS_WHOLE, text) is not None and not re.fullmatch(r"<\|.*\|>", text)
+
+
+def _in_text(instruction: Instruction, text: str) -> tuple[int, int] | None:
+    is_message = isinstance(instruction, Message)
+    if len(text) < _SHORT and not is_message and _is_whole(text):
+        return 0, len(text)
+    if not _SIGNS.search(text) or isinstance(instruction, Template):
+        return None
+    prose = hide_code(text)
+    patterns = [_LOREM, rf"(?i:{_IN_ANGLES})", _IN_BRACKETS]
+    if isinstance(instruction, System):
+        patterns += [_FIRST_LINE, rf"(?<![=\"'/ ] )(?<![=\"'/])(?<!Bearer ){_YOURS}"]
+    for pattern in patterns:
+        if match := re.search(pattern, prose):
+            return match.span()
+    return None

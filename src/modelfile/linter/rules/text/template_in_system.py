@@ -1,0 +1,65 @@
+"""Rule MF510."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.linter.prose import hide_code
+from modelfile.linter.rule import Context, rule
+from modelfile.linter.rules.text.unexpanded_reference import reference
+from modelfile.source import Span
+from modelfile.syntax.nodes import Instruction, Message, System
+
+# Compiled on use: few texts have two braces.
+_ACTION: Final = (
+    r"(?<![\w}\\^$])\{\{[-#/]?\s*(?!c\d+::)(?:\.[A-Za-z]|\$|[A-Za-z_])[^{}\r\n\"]{0,100}(?:\"[^{}\r\n]{0,100})?\}\}"
+)
+_ABOUT_TEMPLATES: Final = (
+    r"\b(?:jinja2?|handlebars|mustache|liquid|vue(?:\.?js)?|angular|helm|ansible|django|twig|blade|nunjucks|svelte|hugo"
+    r"|text/template|go templates?|templat(?:e|ing) (?:engines?|languages?|syntax|variables?)|placeholders?"
+    r"|(?:double|curly) (?:curly )?braces|cloze|wikitext|mediawiki|n8n|latex|modelfiles?|prompt templates?)\b"
+)
+
+
+@rule("MF510", "template-in-system", on=Instruction, severity=Severity.WARNING)
+def template_in_system(instruction: Instruction, context: Context) -> Iterator[Finding]:
+    r"""SYSTEM or MESSAGE contains an action of a template.
+
+    Ollama evaluates `{{ … }}` in TEMPLATE alone. In SYSTEM and MESSAGE the model sees these characters, whether they
+    are written for Go, Jinja or another engine. Write the text itself, or let the application send the system prompt
+    with its values filled in. Texts on templates, and code in fences or backquotes, are not reported.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM You answer questions on billing. Today is {{ currentDate }}.
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    SYSTEM You answer questions on billing.
+    ```
+    """
+    if match := find_action(instruction):
+        value, word = instruction.value, instruction.keyword.text.strip().upper()
+        start, end = (context.modelfile.locate(value, offset) for offset in match.span())
+        message = f"Ollama does not evaluate `{match[0]}` in {word}: the model sees these characters"
+        yield Finding(Span(start, end), message, "write the text itself; only TEMPLATE is evaluated")
+
+
+def find_action(instruction: Instruction) -> re.Match[str] | None:
+    """Return the first action of a template in a SYSTEM or MESSAGE, unless the text is about templates."""
+    value = instruction.value
+    if not isinstance(instruction, System | Message) or not value.closed or "{{" not in value.text:
+        return None
+    if reference(instruction) or re.search(_ABOUT_TEMPLATES, value.text, re.IGNORECASE):
+        return None
+    return re.search(_ACTION, hide_code(value.text))

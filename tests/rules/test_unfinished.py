@@ -1,0 +1,145 @@
+"""Rules on texts that a program should have filled in, and on markers that the TEMPLATE writes."""
+
+import pytest
+
+from modelfile.linter.engine import lint
+from modelfile.linter.rule import Context
+from modelfile.source import Source
+from modelfile.syntax.modelfile import Modelfile
+
+HEAD = "# For tests.\nFROM x:y\n"
+
+
+def names(lines: str) -> list[str]:
+    modelfile = Modelfile.parse(Source(text=f"{HEAD}{lines}\n" if "FROM" not in lines else f"# For tests.\n{lines}\n"))
+    ignored = {"unusual-message-order", "invalid-model-name"}
+    return [one.name for one in lint(Context(modelfile=modelfile)) if one.name not in ignored]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SYSTEM You are {{ .System }}",
+        "SYSTEM Answer: {{ .Prompt }}",
+        "SYSTEM Today is {{ currentDate }}.",
+        "SYSTEM You help {{user}}.",
+        "SYSTEM You help {{ user.name | default('you') }}.",
+        'SYSTEM """{{ if .Tools }}Use tools.{{ end }}"""',
+        "MESSAGE user Hello {{name}}!",
+    ],
+)
+def test_action_outside_of_template_is_not_evaluated(line: str) -> None:
+    assert names(line) == ["template-in-system"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SYSTEM You write Jinja templates such as {{ name }}.",
+        "SYSTEM Write `{{ name }}` for the name.",
+        'SYSTEM """Write\n```\n{{ name }}\n```"""',
+        'SYSTEM Answer {"a": {"b": 1}}',
+        'SYSTEM Answer {{"a": 1}}',
+        "SYSTEM Use ${{ github.ref }} in workflows.",
+        r"SYSTEM Write \frac{{a}}{{b}} in formulas.",
+        "SYSTEM Write {{c1::Paris}} for cards.",
+        "TEMPLATE {{ .Prompt }}",
+    ],
+)
+def test_braces_of_other_kinds_are_no_action(line: str) -> None:
+    assert names(line) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SYSTEM You work for [YOUR COMPANY].",
+        "SYSTEM You work for [COMPANY NAME].",
+        "SYSTEM You work for [Your Company Name].",
+        "SYSTEM You work for <your company>.",
+        "SYSTEM You are <insert role here>.",
+        "SYSTEM You know [insert the topic here].",
+        "SYSTEM <system prompt>",
+        "SYSTEM Your system prompt here",
+        "SYSTEM Insert your prompt here...",
+        "SYSTEM TODO",
+        "SYSTEM TODO: write the prompt",
+        "SYSTEM You are a bot. [TODO: add rules]",
+        "SYSTEM ...",
+        "SYSTEM Lorem ipsum dolor sit amet.",
+        "SYSTEM You work for YOUR_COMPANY.",
+        "MESSAGE user Hello <your name>",
+        "LICENSE <license text>",
+        "LICENSE TODO",
+        "LICENSE [LICENSE]",
+        "LICENSE MIT License. Copyright (c) [year] [fullname]",
+        "LICENSE Copyright <YEAR> <COPYRIGHT HOLDER>",
+        "PARAMETER stop <your stop token>",
+        "FROM your-model-name",
+        "FROM your-username/your-model:latest",
+        "FROM base_model",
+        "FROM model-name:tag",
+    ],
+)
+def test_placeholder_is_reported_once(line: str) -> None:
+    assert names(line) == ["placeholder"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SYSTEM Answer in this form: [Summary in one sentence] [Steps]",
+        "SYSTEM Put the answer into <answer> and </answer>, and the tool into <write_to_file>.",
+        "SYSTEM You make TODO lists, and never leave a TODO in code.",
+        "SYSTEM Never write fields such as '<Your Name>' or \"[YOUR NAME]\".",
+        "SYSTEM Write `[YOUR NAME]` at the end.",
+        "SYSTEM Follow [the guide](https://example.com).",
+        "MESSAGE user How do I sign?\nMESSAGE assistant client = OpenAI(api_key=YOUR_API_KEY)",
+        "MESSAGE user ...\nMESSAGE assistant Yes?",
+        "LICENSE Licensed under the Apache License. " + "word " * 700 + "Copyright [yyyy] [name of copyright owner]",
+        "LICENSE MIT",
+        "FROM my-model:v1",
+        "FROM basemodelr:v1",
+        "SYSTEM You are a model of an assistant.",
+        "PARAMETER stop <|end|>",
+        "PARAMETER stop <end_of_turn>",
+    ],
+)
+def test_format_of_an_answer_is_no_placeholder(line: str) -> None:
+    assert names(line) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'SYSTEM """<|im_start|>system\nBe brief.<|im_end|>"""',
+        "SYSTEM Be brief.<|eot_id|>",
+        "SYSTEM [INST] <<SYS>> Be brief. <</SYS>> [/INST]",
+        "SYSTEM <start_of_turn>user Be brief.",
+        "SYSTEM <|system|> Be brief.",
+        "SYSTEM Be brief.</s>",
+        "SYSTEM <\uff5cUser\uff5c>Be brief.",
+        "MESSAGE user Hi<|im_end|>\nMESSAGE assistant Hello",
+        "SYSTEM Answer. {system_message}",
+        "SYSTEM Answer this: {question}",
+    ],
+)
+def test_markers_outside_of_template_are_reported(line: str) -> None:
+    assert names(line) == ["markers-in-system"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SYSTEM Never write <|im_end|> in an answer.",
+        "SYSTEM Never write `<|im_end|>`",
+        "SYSTEM Think in <think> and </think>.",
+        "SYSTEM Strike words with <s>word</s>.",
+        "SYSTEM Answer in JSON: {question}",
+        "SYSTEM Fill the placeholder {prompt}.",
+        "SYSTEM Use f{prompt} and ${input} and {{input}}}.",
+        "SYSTEM /no_think",
+    ],
+)
+def test_talk_of_markers_is_not_reported(line: str) -> None:
+    assert "markers-in-system" not in names(line)
