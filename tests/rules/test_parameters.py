@@ -121,12 +121,84 @@ def test_changed_default_of_the_penalty_is_reported(lines: list[str], ollama: st
         ("num_ctx 0x10", "write digits only, as in 4096"),
         ("top_k 40.5", "write digits only, as in 4096"),
         ("seed 99999999999999999999", "write digits only, as in 4096"),
-        ("num_gpu all", "write digits only, as in 4096; -1 means: as many as fit; 0 means: CPU only"),
+        ("num_gpu all", "write `-1` (as many as fit) or `0` (CPU only)"),
+        ("num_gpu CPU", "write `-1` (as many as fit) or `0` (CPU only)"),
+        ("num_gpu some", "write digits only, as in 4096; -1 means: as many as fit; 0 means: CPU only"),
+        ("num_thread auto", "write `0` (the server decides)"),
     ],
 )
 def test_hint_repeats_the_only_number_of_a_value(line: str, hint: str) -> None:
     found = [item.hint for item in lint(context_of(f"PARAMETER {line}")) if item.name == "invalid-parameter-value"]
     assert found == [hint]
+
+
+@pytest.mark.parametrize(
+    ("name", "intended"),
+    [
+        ("ctx_size", "num_ctx"), ("max_tokens", "num_predict"), ("max_new_tokens", "num_predict"), ("ngl", "num_gpu"),
+        ("n_gpu_layers", "num_gpu"), ("gpu_layers", "num_gpu"), ("stop_sequence", "stop"), ("stop_sequences", "stop"),
+        ("n_ctx", "num_ctx"), ("context_length", "num_ctx"), ("topK", "top_k"), ("Top_P", "top_p"), ("minP", "min_p"),
+        ("maxTokens", "num_predict"), ("repetition_penalty", "repeat_penalty"), ("temp", "temperature"),
+        ("temprature", "temperature"), ("num_threads", "num_thread"), ("batch_size", "num_batch"),
+    ],
+)  # fmt: skip
+def test_name_of_another_program_is_replaced(name: str, intended: str) -> None:
+    (one,) = lint(context_of(f"PARAMETER {name} 1"))
+    assert one.fix
+    assert (one.name, one.fix.edits[0].text) == ("unknown-parameter", intended)
+    assert f"`{intended}`" in (one.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("written", "fixed"),
+    [
+        ("top-k 40", "top_k 40"), ("frequency-penalty 0.5", "frequency_penalty 0.5"), ("--temp 1", "temperature 1"),
+        ('"num_ctx" 4096', "num_ctx 4096"), ("num_ctx=4096", "num_ctx 4096"), ("max-tokens: 9", "num_predict 9"),
+        ("foo=3", "foo 3"),
+    ],
+)  # fmt: skip
+def test_name_with_other_characters_is_replaced(written: str, fixed: str) -> None:
+    (one,) = lint(context_of(f"PARAMETER {written}"))
+    assert one.fix
+    assert (one.name, one.fix.edits[0].text) == ("missing-argument", fixed)
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("ctx_size 4096", "write `PARAMETER num_ctx 4096`"),
+        ("max_tokens: 512", "write `PARAMETER num_predict 512`"),
+        ("temp = 0.7", "write `PARAMETER temperature 0.7`"),
+    ],
+)
+def test_name_of_another_program_alone_on_a_line_is_a_parameter(line: str, hint: str) -> None:
+    (one,) = lint(context_of(line))
+    assert (one.name, one.hint) == ("unknown-instruction", hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("think", "field of each request"), ("keep_alive", "OLLAMA_KEEP_ALIVE"), ("format", '"format": "json"'),
+        ("reasoning_effort", "`ollama run --think`"), ("keep-alive", "OLLAMA_KEEP_ALIVE"),
+        ("flash_attention", "OLLAMA_FLASH_ATTENTION=1"), ("cache_type_k", "OLLAMA_KV_CACHE_TYPE"),
+        ("learning_rate", "Ollama does not train"), ("rope_scaling", "from the weights"),
+        ("description", "make it a comment"), ("zzz", "Ollama has no such parameter"),
+    ],
+)  # fmt: skip
+def test_setting_that_is_no_parameter_is_explained(name: str, where: str) -> None:
+    (one,) = lint(context_of(f"PARAMETER {name} 1"))
+    assert f"unknown parameter `{name}`" == one.message
+    assert where in (one.hint or "")
+    assert one.fix is None
+    assert len(one.hint or "") < 150
+
+
+@pytest.mark.parametrize(("name", "word"), [("system_prompt", "SYSTEM"), ("SYSTEM", "SYSTEM"), ("lora", "ADAPTER")])
+def test_instruction_in_other_words_is_no_parameter(name: str, word: str) -> None:
+    (one,) = lint(context_of(f"PARAMETER {name} x"))
+    assert one.fix
+    assert (one.name, one.fix.edits[0].text) == ("unknown-parameter", word)
 
 
 def test_hint_names_a_stop_that_marks_a_turn() -> None:

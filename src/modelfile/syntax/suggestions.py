@@ -55,6 +55,7 @@ _NAMED: Final = re.compile(r"[A-Z_]{3,}[ \t]")
 _HEADING: Final = re.compile(r"[A-Z_]{3,}[ \t]+(?:[A-Z]{2,}\b|&|[^\r\n]*:[ \t]*(?![^\r\n]))")
 """A heading of a prompt, which continues a text that is reported already."""
 _LITERAL: Final = re.compile(r'[-+]?\.?\d|true\b|false\b|"')
+_NUMBER: Final = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _SEPARATOR: Final = re.compile(r"[=: \t]*")
 _PROSE: Final = re.compile(r"(?:[-*] +)?[^\W\d_][\w'-]*[,.:;]?(?:\s+\S+){2}|\{\{")
 """The start of a prompt or a template."""
@@ -218,7 +219,12 @@ def _named(unknown: _UnknownLine, *, reported: bool) -> tuple[str, Finding] | No
 def _parameter(unknown: _UnknownLine) -> str | None:
     name = unknown.line.word.text.lower()
     if name not in catalog().parameters and name not in catalog().deprecated:
-        return None
+        if not re.fullmatch(_NUMBER, unknown.rest):
+            return None
+        from modelfile.catalog.parameters.aliases import find_parameter  # few Modelfiles need it
+
+        intended = find_parameter(name)
+        return f"PARAMETER {intended} {unknown.rest}" if intended else None
     if unknown.in_text and not _LITERAL.match(unknown.rest):
         return None
     return f"PARAMETER {name} {unknown.rest or '…'}"

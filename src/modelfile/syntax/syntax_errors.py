@@ -49,7 +49,8 @@ _MAX_NAMED: Final = 3
 _NUL_SHARE: Final = 4
 """One NUL in so many characters marks a text as UTF-16."""
 _LETTERS: Final = re.compile(r"[A-Za-z]*")
-_PAIR: Final = re.compile(r"(\w++)[ \t]*+[=:][ \t]*+(.*+)")
+_MISSPELLED: Final = r"""["'`]?(-{0,2}[A-Za-z][\w-]{0,39})["'`]?[ \t]*[=:]?[ \t]*"""
+"""The name of a parameter or role, with other characters than Ollama allows in it or after it."""
 _ROLE_ALIASES: Final = {"human": "user", "bot": "assistant", "ai": "assistant", "model": "assistant"}
 _NEWLINE: Final = re.compile(r"[\r\n]")
 
@@ -176,11 +177,19 @@ def _incomplete(node: Incomplete) -> Diagnostic:
     if rest.text.isidentifier():
         hint = f"write `{word} {rest.text} …` on one line"
         return _diagnostic("missing-argument", Finding(node.span, f"missing value for {word} {rest.text}", hint))
-    fix = None
-    if (pair := _PAIR.fullmatch(rest.text)) and pair[2]:
-        fix = Fix(edits=(Edit(rest.span, f"{pair[1]} {pair[2]}"),))
-        example = f"{word} {pair[1]} {pair[2]}"
-    hint = f"write a space after the {part}, and nothing else: `{example}`"
+    fix, hint = None, f"write a space after the {part}, and nothing else: `{example}`"
+    if named := re.match(_MISSPELLED, rest.text):
+        written, value = named[1], rest.text[named.end() :]
+        name = written if value and "-" not in written else None
+        if word == "PARAMETER":
+            from modelfile.catalog.parameters.aliases import explain_absence, find_parameter  # few Modelfiles need it
+
+            name = find_parameter(written) or name
+            if name in (None, written) and (absence := explain_absence(written)):
+                return _diagnostic("missing-argument", Finding(rest.span, f"unknown parameter `{written}`", absence))
+        if name:
+            fix = Fix(edits=(Edit(rest.span, f"{name} {value}"),)) if value else None
+            hint = f"write `{word} {name} {value or '…'}`"
     message = f"invalid {word.lower()} {part} in `{rest.text}`"
     return _diagnostic("missing-argument", Finding(rest.span, message, hint, fix))
 

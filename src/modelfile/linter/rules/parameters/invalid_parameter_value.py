@@ -20,6 +20,13 @@ _EXAMPLES: Final = {
 }
 _NUMBER: Final = r"(?<![\w.])[+-]?[0-9]+(?:[.,][0-9]+)?(?![\w.])"
 _THOUSANDS: Final = r"([0-9]{1,4}) ?[kK]"
+_WORDS: Final = {
+    "num_gpu": (("all", "auto", "max", "true", "yes", "gpu"), ("none", "off", "cpu", "false", "no")),
+    "num_thread": (("auto", "all", "max", "default"),),
+    "num_predict": (("unlimited", "infinite", "infinity", "max", "none", "all"),),
+    "seed": (("random", "none", "auto"),),
+}
+"""Words for a number with a special meaning, in whose place people write them."""
 
 
 def _suggest(known: ParameterSpec, text: str) -> str:
@@ -28,6 +35,8 @@ def _suggest(known: ParameterSpec, text: str) -> str:
         return _EXAMPLES[known.kind]
     if known.kind is Kind.INT and (thousands := re.fullmatch(_THOUSANDS, text)):
         return f"write `{int(thousands[1]) * 1024}`"
+    if any(text.lower() in words for words in _WORDS.get(known.name, ())):
+        return "write " + " or ".join(f"`{number}` ({meaning})" for number, meaning in known.special)
     numbers = [number.replace(",", ".") for number in re.findall(_NUMBER, text)]
     number = numbers[0] if len(numbers) == 1 else ""
     if known.kind is Kind.INT:

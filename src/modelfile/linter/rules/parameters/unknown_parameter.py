@@ -8,36 +8,23 @@ from modelfile.catalog.catalog import Catalog
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.errors import Speller
 from modelfile.linter.rule import Context, rule
-from modelfile.syntax.nodes import WORDS, Parameter
-
-_COMMANDS = frozenset({*map(str.lower, WORDS), "model"} - {"from", "parameter"})
-"""To Ollama, `PARAMETER system x` is a SYSTEM."""
-_ELSEWHERE = {
-    "max_tokens": "num_predict",
-    "max_length": "num_predict",
-    "context_length": "num_ctx",
-    "n_ctx": "num_ctx",
-    "temp": "temperature",
-    "batch_size": "num_batch",
-    "threads": "num_thread",
-}
-
-_TRAINING = frozenset({"num_epoch", "num_epochs", "epochs", "learning_rate", "train_batch_size", "weight_decay"})
-_IN_THE_WEIGHTS = frozenset({"rope_scale", "rope_scaling", "rope_freq_base", "rope_freq_scale"})
+from modelfile.linter.rules.parameters.instruction_as_parameter import INSTRUCTIONS
+from modelfile.source import Span
+from modelfile.syntax.nodes import Parameter
 
 
 def _suggest(name: str, ollama: Catalog, speller: Speller) -> tuple[str, str | None]:
     """Return the hint, and the intended name if there is one: first by other programs' names, then by spelling."""
-    if name.lower() in _ELSEWHERE:
-        own_name = _ELSEWHERE[name.lower()]
+    from modelfile.catalog.parameters.aliases import explain_absence, find_parameter  # few Modelfiles need it
+
+    own_name = find_parameter(name)
+    if own_name in ollama.parameters and own_name != name.lower():
         return f"write `{own_name}`, as Ollama calls it", own_name
-    if name.lower() in _TRAINING:
-        return "delete the line: it is for training, and Ollama does not train", None
-    if name.lower() in _IN_THE_WEIGHTS:
-        return "delete the line: Ollama reads it from the weights", None
+    if absence := explain_absence(name):
+        return absence, None
     if close := speller.closest(name.lower(), ollama.parameters):
         return f"did you mean `{close}`?", close
-    return f"known parameters: {', '.join(sorted(ollama.parameters))}", None
+    return "delete the line: Ollama has no such parameter", None
 
 
 @rule("MF301", "unknown-parameter", on=Parameter, severity=Severity.ERROR)
@@ -63,9 +50,18 @@ def unknown_parameter(parameter: Parameter, context: Context) -> Iterator[Findin
     ```
     """
     name, ollama = parameter.name.text, context.ollama
-    if name in ollama.parameters or name in ollama.deprecated or name in _COMMANDS:
+    if name in ollama.parameters or name in ollama.deprecated or name in INSTRUCTIONS or name == "from":
         return
-    if name and not ollama.removed(name):  # otherwise extra-space or removed-parameter
-        hint, intended = _suggest(name, ollama, context.speller)
-        fix = Fix(edits=(Edit(parameter.name.span, intended),)) if intended else None
-        yield Finding(parameter.name.span, f"unknown parameter `{name}`", hint, fix)
+    if not name or ollama.removed(name):
+        return  # extra-space, removed-parameter
+    from modelfile.catalog.parameters.aliases import find_instruction
+
+    message = f"unknown parameter `{name}`"
+    if word := find_instruction(name):
+        edit = Edit(Span(parameter.keyword.span.start, parameter.name.span.end), word)
+        fix = Fix(edits=(edit,)) if word != "MESSAGE" else None
+        yield Finding(parameter.name.span, message, f"write `{word} …`, an instruction of its own", fix)
+        return
+    hint, intended = _suggest(name, ollama, context.speller)
+    fix = Fix(edits=(Edit(parameter.name.span, intended),)) if intended else None
+    yield Finding(parameter.name.span, message, hint, fix)
