@@ -188,3 +188,26 @@ def test_hint_shows_the_text_without_the_unprintable_character(text: str, around
 def test_comment_says_enough_in_any_script(comment: str, message: str | None) -> None:
     reported = found(f"{comment}FROM x:y\n", "missing-purpose")
     assert [one.message for one in reported] == ([message] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [
+        ("Price: 10\u00a0000", "error"),
+        ("your\u00a0name", "error"),
+        ("a\x07b", "error"),
+        ("a\ue000b", "error"),
+        ("Bonjour\u00a0! 100\u202f%, 20\u00a0km", "info"),
+        ("です。\u3000次は", "info"),
+        ("a\ufeff b\u200bc\u00add\u2060", "info"),
+        ("👨\u200d💻 🏳\ufe0f\u200d🌈 👩🏽\u200d🍳", "info"),
+        ("می\u200cروم", "warning"),
+        ("क्\u200dष", "warning"),
+        ("! \u00a0x, but a\u00a0b", "error"),
+    ],
+)
+def test_severity_of_a_dropped_character_depends_on_its_harm(text: str, severity: str) -> None:
+    for place in ("SYSTEM {}.", "MESSAGE user {}.", 'LICENSE """{}."""'):
+        assert {one.severity for one in found(HEAD + place.format(text), "unprintable-character")} == {severity}
+    for place in ("TEMPLATE {}.", "PARAMETER stop {}."):
+        assert {one.severity for one in found(HEAD + place.format(text), "unprintable-character")} == {"error"}
