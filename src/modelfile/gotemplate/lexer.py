@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Final
+from typing import Final, Self
 
 from lark import Token
 from lark.common import LexerConf
@@ -25,6 +25,18 @@ _OPERANDS: Final = frozenset(
     | {"NUMBER", "COMPLEX", "CHARACTER", "STRING", "RAW_STRING"}
 )
 _OPERAND_ENDS: Final = _OPERANDS | {"CHAIN", "RPAREN"}
+
+
+class TemplateToken(Token):
+    """A token without the attributes that Lark only prints; to set them all would take most of the lexer's time."""
+
+    __slots__ = ()
+
+    def __new__(cls, kind: str, value: str, start: int) -> Self:
+        """Return a token of a type at an offset."""
+        token = str.__new__(cls, value)
+        token.type, token.start_pos = kind, start
+        return token
 
 
 class TemplateLexer(Lexer):
@@ -51,11 +63,11 @@ class TemplateLexer(Lexer):
             if _LEFT_TRIMMED.match(text, braces):
                 printed = printed.rstrip(" \t\r\n")
             if printed:
-                yield Token("TEXT", printed, position)
+                yield TemplateToken("TEXT", printed, position)
             found = self._outside(shadow, braces)
             if found is None:
                 raise _bad_comment(text, braces)
-            token = Token(found.lastgroup or "", text[braces : found.end()], braces)
+            token = TemplateToken(found.lastgroup or "", text[braces : found.end()], braces)
             yield token
             position = found.end()
             if token.type != "COMMENT":
@@ -63,7 +75,7 @@ class TemplateLexer(Lexer):
             elif token.endswith("-}}"):
                 position = _skip_whitespace(text, position)
         if position < len(text):
-            yield Token("TEXT", text[position:], position)
+            yield TemplateToken("TEXT", text[position:], position)
 
     def _lex_action(self, text: str, shadow: str, opening: Token) -> Generator[Token, None, int]:
         """Yield the tokens after `opening` up to the end of the action; return the offset where the text continues."""
@@ -79,7 +91,7 @@ class TemplateLexer(Lexer):
                     raise TokenError(
                         "this `(` is never closed", "unclosed left paren", unclosed, start - (value[0] == "-")
                     )
-                yield Token(kind, value, start)
+                yield TemplateToken(kind, value, start)
                 return _skip_whitespace(text, end) if value[0] == "-" else end
             if kind in _OPERANDS:
                 if kind in {"NUMBER", "COMPLEX"}:
@@ -93,7 +105,7 @@ class TemplateLexer(Lexer):
                 if not parentheses:
                     raise TokenError("this `)` has no matching `(`", "unexpected right paren", Span(start, end), start)
                 parentheses.pop()
-            yield Token(kind, value, start)
+            yield TemplateToken(kind, value, start)
             before, position = kind, end
         yield _unexpected_character(text, shadow, _skip_whitespace(text, position), opening)
         return position
@@ -164,7 +176,7 @@ def _unexpected_character(text: str, shadow: str, position: int, opening: Token)
             position,
         )
     if "!" <= character <= "~":
-        return Token("UNEXPECTED", character, position)
+        return TemplateToken("UNEXPECTED", character, position)
     raise TokenError(
         f"unexpected character `{character}` in an action",
         f"unrecognized character in action: {format_code_point(character)}",

@@ -103,7 +103,9 @@ def _parse(text: str) -> tuple[Node, ...]:
 
 def _follow(text: str, scope: Scope) -> tuple[Node, ...]:
     """Pass each token to the grammar, then to the scope, so that the first error is the one that Go reports."""
-    from lark import Token, UnexpectedToken
+    from lark import UnexpectedToken
+
+    from modelfile.gotemplate.lexer import TemplateToken
 
     parser, token = _grammar().parse_interactive(text), None
     feed = parser.parser_state.feed_token
@@ -112,9 +114,9 @@ def _follow(text: str, scope: Scope) -> tuple[Node, ...]:
         for token in tokens:
             feed(token)
             scope.take(token)
-        nodes: tuple[Node, ...] = feed(Token("$END", "", len(text)), is_end=True)
+        nodes: tuple[Node, ...] = feed(TemplateToken("$END", "", len(text)), is_end=True)
     except UnexpectedToken as error:
-        raise _unexpected(error.token, scope, tokens) from None
+        raise _unexpected(_first_field(error.token), scope, map(_first_field, tokens)) from None
     except TemplateSyntaxError as error:
         if error.last_read is None and token is not None:
             error.last_read = token.start_pos
@@ -137,6 +139,15 @@ def _diagnostic(text: str, error: TemplateSyntaxError) -> Diagnostic:
 
 def _line(text: str, offset: int | None) -> int:
     return 1 + text.count("\n", 0, offset)
+
+
+def _first_field(token: Token) -> Token:
+    """Return a token as Go's lexer has it: `.A.B` is two."""
+    from modelfile.gotemplate.lexer import TemplateToken
+
+    if token.type not in {"FIELD", "CHAIN"}:
+        return token
+    return TemplateToken(token.type, "." + token.split(".")[1], token.start_pos or 0)
 
 
 def _unexpected(token: Token, scope: Scope, following: Iterator[Token]) -> TemplateSyntaxError:

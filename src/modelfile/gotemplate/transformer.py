@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -83,21 +84,22 @@ _raw_string = _literal(nodes.RawString, read_string)
 # Operands, commands, pipelines
 
 
-def _fields(tokens: list[Token]) -> tuple[str, ...]:
-    return tuple(token[1:] for token in tokens)
+def _names(fields: Token) -> tuple[str, ...]:
+    return tuple(fields[1:].split("."))
 
 
-def _field(parts: _Parts) -> nodes.Field:
-    return nodes.Field(names=_fields(parts), span=_span(parts[0], parts[-1]))
+def _field(token: Token) -> nodes.Field:
+    return nodes.Field(names=_names(token), span=span_of(token))
 
 
 def _variable(parts: _Parts) -> nodes.Variable:
-    return nodes.Variable(name=str(parts[0]), fields=_fields(parts[1:]), span=_span(parts[0], parts[-1]))
+    fields = _names(parts[1]) if parts[1:] else ()
+    return nodes.Variable(name=str(parts[0]), fields=fields, span=_span(parts[0], parts[-1]))
 
 
 def _chain(parts: _Parts) -> nodes.Chain:
-    operand, *fields = parts
-    return nodes.Chain(operand=operand, fields=_fields(fields), span=Span(operand.span.start, span_of(parts[-1]).end))
+    operand, fields = parts
+    return nodes.Chain(operand=operand, fields=_names(fields), span=Span(operand.span.start, span_of(fields).end))
 
 
 def _parenthesized(parts: _Parts) -> nodes.Pipeline:
@@ -106,18 +108,28 @@ def _parenthesized(parts: _Parts) -> nodes.Pipeline:
     return operand
 
 
-def _command(parts: _Parts) -> nodes.Command:
-    return nodes.Command(operands=tuple(parts), span=Span(parts[0].span.start, parts[-1].span.end))
+def _list(parts: _Parts) -> _Parts:
+    """Append the last part to the list before it, in linear time; what follows makes a tuple of it."""
+    if len(parts) < len(("list", "part")):
+        return parts
+    found: _Parts
+    found, part = parts
+    found.append(part)
+    return found
 
 
-def _reading(parts: _Parts) -> nodes.Command:
-    variable, *rest = parts
-    return _command([variable, *(operand for command in rest for operand in command.operands)])
+def _command(operands: _Parts) -> nodes.Command:
+    return nodes.Command(operands=tuple(operands), span=Span(operands[0].span.start, operands[-1].span.end))
+
+
+def _reading(parts: _Parts) -> _Parts:
+    variable, *operands = parts
+    return [variable, *chain.from_iterable(operands)]
 
 
 def _pipeline(parts: _Parts) -> nodes.Pipeline:
     variables = tuple(part for part in parts if isinstance(part, nodes.Variable))
-    commands = tuple(part for part in parts if isinstance(part, nodes.Command))
+    commands = tuple(_command(part) for part in parts if isinstance(part, list))
     for stage, command in enumerate(commands[1:], 2):
         if isinstance(command.operands[0], _VALUES):
             go = f"non executable command in pipeline stage {stage}"
@@ -126,7 +138,7 @@ def _pipeline(parts: _Parts) -> nodes.Pipeline:
         variables=variables,
         assigns=bool(variables) and getattr(parts[len(variables)], "type", "") == "ASSIGN",
         commands=commands,
-        span=Span(parts[0].span.start, commands[-1].span.end),
+        span=Span((variables or commands)[0].span.start, commands[-1].span.end),
     )
 
 
@@ -134,7 +146,7 @@ def _pipeline(parts: _Parts) -> nodes.Pipeline:
 
 
 def _start(parts: _Parts) -> tuple[Node, ...]:
-    return tuple(node for part in parts for node in (part if isinstance(part, tuple) else (part,)))
+    return tuple(node for part in parts for node in (part if isinstance(part, list) else (part,)))
 
 
 def _text(parts: _Parts) -> nodes.Text:
@@ -153,12 +165,12 @@ def _template(parts: _Parts) -> nodes.TemplateCall:
 
 def _block(parts: _Parts) -> nodes.Block:
     left, name, pipeline, _, body, _, right = parts
-    return nodes.Block(name=name, pipeline=pipeline, body=body, span=_span(left, right))
+    return nodes.Block(name=name, pipeline=pipeline, body=tuple(body), span=_span(left, right))
 
 
 def _define(parts: _Parts) -> nodes.Define:
     left, name, _, body, _, right = parts
-    return nodes.Define(name=name, body=body, span=_span(left, right))
+    return nodes.Define(name=name, body=tuple(body), span=_span(left, right))
 
 
 def _break(parts: _Parts) -> nodes.Break:
@@ -175,13 +187,13 @@ def _end(parts: _Parts) -> _Tail:
 
 def _else(parts: _Parts) -> _Tail:
     _, _, body, _, right = parts
-    return body, right
+    return tuple(body), right
 
 
 def _branch(node: Callable[..., _T]) -> Callable[[_Parts], _T]:
     def build(parts: _Parts) -> _T:
         left, pipeline, _, body, (orelse, right) = parts
-        return node(pipeline=pipeline, body=body, orelse=orelse, span=_span(left, right))
+        return node(pipeline=pipeline, body=tuple(body), orelse=orelse, span=_span(left, right))
 
     return build
 
@@ -195,6 +207,7 @@ def _nested(node: Callable[..., Node]) -> Callable[[_Parts], _Tail]:
 
 CALLBACKS: Final = SimpleNamespace(
     COMMENT=_comment,
+    FIELD=_field,
     TARGET=_target,
     FUNCTION=_function,
     NAME=_name,
@@ -206,15 +219,14 @@ CALLBACKS: Final = SimpleNamespace(
     BOOL=_literal(nodes.Bool, "true".__eq__),
     NIL=lambda token: nodes.Nil(span=span_of(token)),
     DOT=lambda token: nodes.Dot(span=span_of(token)),
-    field=_field,
     variable=_variable,
     chain=_chain,
     parenthesized=_parenthesized,
-    command=_command,
+    command=_list,
     reading=_reading,
     pipeline=_pipeline,
     start=_start,
-    list=tuple,
+    list=_list,
     text=_text,
     action=_action,
     template=_template,
