@@ -35,6 +35,7 @@ EXISTING = frozenset(
     {
         "./weights.gguf",
         "./truncated.gguf",
+        "./tools.gguf",
         "./llama-3.2-3b.gguf",
         "/home/anna/models/weights.gguf",
         "billing",
@@ -67,6 +68,7 @@ def context_of(text: str, rule: Rule) -> Context:
         modelfile=modelfile,
         exists=EXISTING.__contains__,
         find_escape=ESCAPES.get,
+        chat_template=lambda path: "{% if tools %}" if "tools" in path else "",
         rejected_files=lambda: [
             RejectedFile(instruction=base, message="`truncated.gguf` is truncated", hint="download it again")
             for base in named

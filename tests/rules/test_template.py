@@ -91,10 +91,10 @@ def test_fixes_write_the_intended_name(template: str, right: str) -> None:
         (EACH, []),
         # thinking
         ("{{ .Prompt }}{{ if .Think }}/think{{ end }}", ["template-drops-thinking"]),
-        ("{{ range .Messages }}<think>{{ .Thinking }}</think>{{ end }}", []),
+        (EACH + "{{ range .Messages }}<think>{{ .Thinking }}</think>{{ end }}", []),
         ("{{ range .Messages }}{{ .Content }}<t>{{ .Thinking }}</t>{{ end }}", ["template-drops-thinking"]),
-        ("{{ range $.Messages }}<t>{{ .Thinking }}</t>{{ end }}", ["template-drops-thinking"]),
-        ("{{ range .Messages }}{{ if .Role }}x{{ else }}<t>{{ .Thinking }}</t>{{/**/}}{{ end }}{{ end }}", []),
+        (EACH + "{{ range $.Messages }}<t>{{ .Thinking }}</t>{{ end }}", ["template-drops-thinking"]),
+        (EACH + "{{ range .Messages }}{{ if .Role }}x{{ else }}<t>{{ .Thinking }}</t>{{/**/}}{{ end }}{{ end }}", []),
         # newlines
         ("\n" + EACH, ["template-whitespace"]),
         (EACH + "\n\n", ["template-whitespace"]),

@@ -27,6 +27,12 @@ DETECTS_PROJECTORS: Final = Version(0, 30, 10)
 
 Source: v0.30.10 server/create.go.
 """
+PREFERS_CHAT_TEMPLATES: Final = Version(0, 30, 0)
+"""The first release that uses the chat template of the weights if it can do more than TEMPLATE.
+
+Source: `shouldPreferChatTemplate` in server/images.go, v0.33.0-rc2; OLLAMA_GO_TEMPLATE in the server's environment
+switches it off.
+"""
 SETS_RENDERERS: Final = Version(0, 20, 0)
 """The first release whose server gives weights of some architectures a renderer and a parser (server/create.go)."""
 PARAMETERS_OF_WEIGHTS: Final = frozenset({"stop"})

@@ -47,6 +47,8 @@ class TurnFormat:
     """Its name in messages, such as `ChatML`."""
     markers: tuple[str, ...]
     """The texts that mark turns, in the order in which a turn has them."""
+    opens: tuple[str, ...] = ()
+    """The markers that a turn begins with; empty if turns have no headers."""
     ends: tuple[str, ...] = ()
     """The texts that end a turn; empty if the next turn's marker does."""
     roles: tuple[str, ...] = ()
@@ -202,6 +204,7 @@ def _format(name: str, facts: Mapping[str, Any]) -> TurnFormat:
         name=name,
         title=facts["title"],
         markers=tuple(facts["markers"]),
+        opens=tuple(facts.get("opens", ())),
         ends=tuple(facts["ends"]),
         roles=tuple(facts["roles"]),
         plain=facts.get("plain", False),

@@ -53,6 +53,7 @@ def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
         is_ignored=partial(_is_ignored, target),
         lacks_weights=cache(partial(_lacks_weights, target, ollama)),
         find_escape=partial(_find_escape, target),
+        chat_template=cache(partial(_chat_template, target)),
         rejected_files=partial(_rejected_files, target, ollama),
         lock_status=lock_status,
         lock_error=lock_error,
@@ -126,6 +127,15 @@ def _lacks_weights(target: Target, ollama: Catalog, written: str) -> bool:
     except InputError:
         return True
     return False
+
+
+def _chat_template(target: Target, written: str) -> str:
+    from modelfile.weights.gguf import read_header  # most Modelfiles name no file
+
+    try:
+        return read_header(expand(written, target.folder)).chat_template
+    except (InputError, OSError, ValueError):
+        return ""  # unusable-weights reports it
 
 
 def _find_escape(target: Target, written: str) -> EscapedPath | None:

@@ -82,6 +82,8 @@ class Context:
     """Return the target of an existing path that leaves the project; None if there is no folder to look in."""
     rejected_files: Callable[[], Iterable[RejectedFile]] | None = None
     """Return the local files that Ollama cannot use; None if there is no folder to look in."""
+    chat_template: Callable[[str], str] | None = None
+    """Return the chat template of a GGUF file, in Jinja, or an empty text; None if there is no folder to look in."""
     lock_status: LockStatus | None = None
     """None if there is no lock, or a damaged one."""
     lock_error: InputError | None = None

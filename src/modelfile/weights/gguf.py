@@ -27,7 +27,10 @@ _MAX_HEADER: Final = 64 << 20
 """Maximum size of a header, in bytes; a quarter of a million tokens with their merges need 15 MB."""
 _MAX_STRING: Final = 10 << 20
 _MAX_TEXT: Final = 1 << 10
-"""Size, in bytes, of the longest text that is kept: longer ones, such as chat templates, are of no use here."""
+"""Size, in bytes, of the longest text that is kept, but for the chat template."""
+_MAX_CHAT_TEMPLATE: Final = 1 << 18
+"""Size, in bytes, of the longest chat template that is kept; the longest known ones have 20 kB."""
+_CHAT_TEMPLATE: Final = "tokenizer.chat_template"
 _MAX_PAIRS: Final = 1 << 16
 _MAX_TENSORS: Final = 1 << 18
 """Maximum number of tensors; the largest known models have some thousands."""
@@ -57,6 +60,8 @@ class GGUFHeader:
     """Size that its tensors require at least, in bytes."""
     blocks: int
     """Number of blocks (such as `blk.0`) that have tensors in the file."""
+    chat_template: str = ""
+    """Its chat template, in Jinja; empty if there is none, or only a list of several."""
 
     @property
     def architecture(self) -> str:
@@ -130,9 +135,11 @@ class _Cursor:
         if not isinstance(alignment, int) or alignment < 1:
             raise ValueError("its alignment is not a positive number")
         start = -(-self._at // alignment) * alignment
+        template = metadata.pop(_CHAT_TEMPLATE, None)
         scalars = {key: value for key, value in metadata.items() if value is not None}
         end = self._at if needed is None else start + needed
-        return GGUFHeader(metadata=scalars, size=size, needed=end, blocks=len(blocks))
+        chat_template = template if isinstance(template, str) else ""
+        return GGUFHeader(metadata=scalars, size=size, needed=end, blocks=len(blocks), chat_template=chat_template)
 
     def _reject_count(self, count: int, smallest: int, limit: int = 1 << 64, what: str = "") -> None:
         """Reject a number of entries that cannot fit in the rest of the header, each of at least `smallest` bytes."""
@@ -166,12 +173,12 @@ class _Cursor:
     def _number(self, code: str) -> int:
         return int(self._unpack(code))
 
-    def _string(self) -> str | None:
+    def _string(self, longest: int = _MAX_TEXT) -> str | None:
         """Return a text; None if it is too long to be kept."""
         length = self._number(self._size)
         if length > _MAX_STRING:
             raise ValueError(f"a string of {length:,} bytes")
-        if length > _MAX_TEXT:
+        if length > longest:
             self._skip(length)
             return None
         return str(self._bytes(length), "utf-8", "replace")
@@ -182,7 +189,10 @@ class _Cursor:
             raise EOFError
 
     def _pair(self) -> tuple[str, Scalar | None]:
-        return self._string() or "", self._value(self._number("I"))
+        key, kind = self._string() or "", self._number("I")
+        if key == _CHAT_TEMPLATE and kind == _STRING:
+            return key, self._string(_MAX_CHAT_TEMPLATE)
+        return key, self._value(kind)
 
     def _value(self, kind: int, depth: int = 0) -> Scalar | None:
         if kind == _STRING:

@@ -70,9 +70,11 @@ from modelfile.linter.rules.template.misspelled_marker import misspelled_marker
 from modelfile.linter.rules.template.mixed_markers import mixed_markers
 from modelfile.linter.rules.template.response_cuts_prompt import response_cuts_prompt
 from modelfile.linter.rules.template.stop_not_in_template import stop_not_in_template
+from modelfile.linter.rules.template.system_unguarded import system_unguarded
 from modelfile.linter.rules.template.template_drops_capability import template_drops_capability
 from modelfile.linter.rules.template.template_drops_thinking import template_drops_thinking
 from modelfile.linter.rules.template.template_drops_tools import template_drops_tools
+from modelfile.linter.rules.template.template_ignored import template_ignored
 from modelfile.linter.rules.template.template_syntax_error import template_syntax_error
 from modelfile.linter.rules.template.template_unknown_function import template_unknown_function
 from modelfile.linter.rules.template.template_unknown_variable import template_unknown_variable
@@ -166,6 +168,7 @@ RULES: tuple[Rule, ...] = (
     failing_template,
     foreign_template,
     markerless_template,
+    system_unguarded,
     template_drops_capability,
     bos_in_template,
     stop_not_in_template,
@@ -173,6 +176,7 @@ RULES: tuple[Rule, ...] = (
     response_cuts_prompt,
     misspelled_marker,
     mixed_markers,
+    template_ignored,
     unprintable_character,
     invisible_or_bidi_character,
     unescaped_sequence,

@@ -23,9 +23,16 @@ BRACED: Final = re.compile(
 
 
 def effective_template(modelfile: Modelfile, context: Context) -> tuple[Template, ParsedTemplate] | None:
-    """Return the TEMPLATE that Ollama uses; None if a RENDERER, of the file or the base, replaces it."""
+    """Return the TEMPLATE that Ollama uses.
+
+    None if a RENDERER, of the file or the base, or a chat template inside the weights replaces it.
+    """
     found = None if modelfile.last(Renderer) else last_template(modelfile)
-    return None if found and inherited_renderer(modelfile, context) else found
+    if not found or inherited_renderer(modelfile, context):
+        return None
+    from modelfile.linter.rules.template.template_ignored import find_preferred  # it imports this package
+
+    return None if find_preferred(modelfile, context) else found
 
 
 def inherited_renderer(modelfile: Modelfile, context: Context) -> tuple[str, str] | None:
@@ -62,3 +69,26 @@ def template_turns(text: str) -> TurnFormat | None:
         if (sum(has) > 1 if turns.plain else any(has)) and (not best or rank > best[0]):
             best = rank, turns
     return best[1] if best else None
+
+
+def printed_field(parsed: ParsedTemplate, *names: str, last: bool = False) -> Span | None:
+    """Return the span of the first field with one of these names that is printed, or of the last one."""
+    spans = [use.span for use in parsed.fields if use.printed and use.name in names]
+    return (spans[-1] if last else spans[0]) if spans else None
+
+
+def judged_turns(modelfile: Modelfile, context: Context) -> tuple[Template, ParsedTemplate, TurnFormat] | None:
+    """Return the TEMPLATE and the format of its turns, for the rules that judge how it writes them.
+
+    None if the markers are ordinary words, or if other rules report the markers themselves.
+    """
+    from modelfile.linter.rules.template.foreign_template import uses_foreign_markers
+    from modelfile.linter.rules.template.misspelled_marker import misspelled
+    from modelfile.linter.rules.template.mixed_markers import strange_marker
+
+    if not (found := effective_template(modelfile, context)) or misspelled(found[1].text):
+        return None
+    turns = template_turns(found[1].text)
+    if turns is None or turns.plain or strange_marker(found[1].text, turns):
+        return None
+    return None if uses_foreign_markers(modelfile, context) else (*found, turns)

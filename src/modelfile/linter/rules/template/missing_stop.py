@@ -19,7 +19,7 @@ _SHARED: Final = frozenset({"</s>", "<|endoftext|>"})
 
 @rule("MF411", "missing-stop", on=Modelfile, severity=Severity.INFO)
 def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""No `stop` names the template's end of turn.
+    r'''No `stop` names the template's end of turn.
 
     A `stop` replaces all those of the base, so one of them must name the end of a turn. If none does, and the weights
     do not say which token ends a turn, the model does not stop there: it writes the marker, then the user's next
@@ -36,7 +36,11 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     ```
     # Answers questions on billing.
     FROM ./weights.gguf
-    TEMPLATE {{ .System }} {{ .Prompt }}<|im_end|>{{ .Response }}
+    TEMPLATE """<|im_start|>user
+    {{ .Prompt }}<|im_end|>
+    <|im_start|>assistant
+    {{ .Response }}<|im_end|>
+    """
     PARAMETER stop "Customer:"
     ```
 
@@ -45,11 +49,15 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     ```
     # Answers questions on billing.
     FROM ./weights.gguf
-    TEMPLATE {{ .System }} {{ .Prompt }}<|im_end|>{{ .Response }}
+    TEMPLATE """<|im_start|>user
+    {{ .Prompt }}<|im_end|>
+    <|im_start|>assistant
+    {{ .Response }}<|im_end|>
+    """
     PARAMETER stop "Customer:"
     PARAMETER stop "<|im_end|>"
     ```
-    """
+    '''
     if not (found := effective_template(modelfile, context)):
         return
     template, _ = found

@@ -56,7 +56,7 @@ def mixed_markers(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         return
     template, parsed = found
     turns = template_turns(parsed.text)
-    if turns and (strange := _strange_marker(parsed.text, turns)):
+    if turns and (strange := strange_marker(parsed.text, turns)):
         marker, other = strange
         own = next(each for each in turns.markers if each in parsed.text)
         start = parsed.text.index(marker)
@@ -65,7 +65,7 @@ def mixed_markers(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         yield Finding(locate_span(Span(start, start + len(marker)), template, modelfile), message, hint)
 
 
-def _strange_marker(text: str, turns: TurnFormat) -> tuple[str, TurnFormat] | None:
+def strange_marker(text: str, turns: TurnFormat) -> tuple[str, TurnFormat] | None:
     """Return the first marker that only formats of other families have, and one of these formats."""
     from modelfile.catalog.families import turn_formats
 

@@ -54,13 +54,13 @@ def template_drops_thinking(modelfile: Modelfile, context: Context) -> Iterator[
         return
     template, parsed = found
     use = next((use for use in parsed.fields if use.name in _NAMES), None)
-    if use and _HARMONY not in template.value.text and not all(_thinking_tags(parsed.nodes)):
+    if use and _HARMONY not in template.value.text and not all(thinking_tags(parsed.nodes)):
         message = f"`.{use.name}` has no effect: without tags around `.Thinking`, Ollama rejects requests with thinking"
         hint = "inside `{{ range .Messages }}`, write `{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}`"
         yield Finding(locate_span(use.span, template, modelfile), message, hint)
 
 
-def _thinking_tags(nodes: Iterable[Node]) -> tuple[str, str]:
+def thinking_tags(nodes: Iterable[Node]) -> tuple[str, str]:
     """Return the tags that Ollama finds (thinking.InferTags)."""
     from modelfile.gotemplate.fields import walk
     from modelfile.gotemplate.nodes import Action, Field, If, Range, TemplateCall, Text, With
