@@ -133,11 +133,10 @@ class _Builder:
 
     def _unknown(self, line: re.Match[str]) -> Unknown:
         (start, end), split = line.span(), line.end(1)
-        return Unknown(
-            word=self._word(start, split),
-            rest=Word(self._original[split:end].strip(), Span(split, end)),
-            span=Span(start, end),
-        )
+        word = self._word(start, split)
+        if split == end:
+            return Unknown(word=word, rest=Word("", Span(end, end)), span=word.span)
+        return Unknown(word=word, rest=Word(self._original[split:end].strip(), Span(split, end)), span=Span(start, end))
 
     def _value(self, token: Token) -> Value:
         span = Span(*self._edges(token))

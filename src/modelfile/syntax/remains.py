@@ -58,6 +58,8 @@ _EDITORS: Final = r"(?::w?q!?|:x|~|-- INSERT --|\^[XOGKC](?:\s.*)?)$"
 _TAGS: Final = r"(?:_?EO[FMLTD]_?|HEREDOC|MODELFILE|_?END_?(?:OF_?(?:FILE|MODELFILE))?)$"
 _PREFIX: Final = rf"(>|[$%]|\d{{1,4}}[:.|)]?|[+-]|\*|•)\s*(?:{'|'.join(WORDS)})\s"
 _KINDS: Final = (
+    ("end of a heredoc", _TAGS),
+    ("prefix", _PREFIX),
     ("shell prompt", _PROMPTS),
     ("shell command", _COMMANDS),
     ("log line of a console", _LOGS),
@@ -255,12 +257,12 @@ def _skip_space(text: str, offset: int) -> int:
 
 
 @cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return (("prefix", re.compile(_PREFIX)), *((kind, re.compile(pattern)) for kind, pattern in _KINDS))
+def _any_kind() -> re.Pattern[str]:
+    """Return one pattern of all kinds, whose last group is named `k` and the number of the kind."""
+    return re.compile("|".join(f"(?P<k{number}>{pattern})" for number, (_, pattern) in enumerate(_KINDS)))
 
 
 def _kind(line: str) -> str:
     """Return the kind of a line that another program wrote; empty if none did."""
-    if re.match(_TAGS, line):
-        return "end of a heredoc"
-    return next((kind for kind, pattern in _patterns() if pattern.match(line)), "")
+    match = _any_kind().match(line)
+    return _KINDS[int(match.lastgroup[1:])][0] if match and match.lastgroup else ""

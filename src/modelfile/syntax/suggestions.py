@@ -217,8 +217,8 @@ def _named(unknown: _UnknownLine, *, reported: bool) -> tuple[str, Finding] | No
 
 
 def _parameter(unknown: _UnknownLine) -> str | None:
-    name = unknown.line.word.text.lower()
-    if name not in catalog().parameters and name not in catalog().deprecated:
+    name, ollama = unknown.line.word.text.lower(), catalog()
+    if name not in ollama.parameters and name not in ollama.deprecated:
         if not re.fullmatch(_NUMBER, unknown.rest):
             return None
         from modelfile.catalog.parameters.aliases import find_parameter  # few Modelfiles need it
