@@ -30,8 +30,7 @@ def format_modelfile(modelfile: Modelfile, *, unsafe_newlines: bool = False) -> 
             `unsafe_newlines` is not given, or the proof failed, which is a bug in `mf`.
     """
     source = modelfile.source
-    if modelfile.diagnostics:
-        first = modelfile.diagnostics[0]
+    if first := modelfile.first_error:
         raise InputError(
             f"cannot format `{source.path}`: Ollama would reject it "
             f"(line {source.line_of(first.span.start)}: {first.message})",

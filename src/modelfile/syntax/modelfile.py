@@ -23,7 +23,7 @@ from modelfile.syntax.nodes import (
 )
 from modelfile.syntax.parser import parse_nodes
 from modelfile.syntax.quoting import quote
-from modelfile.syntax.syntax_errors import ROLES, Rejection, diagnose, find_rejection
+from modelfile.syntax.syntax_errors import ROLES, Rejection, find_errors, find_rejection
 
 AnyNode = TypeVar("AnyNode", bound=Node)
 
@@ -79,7 +79,12 @@ class Modelfile:
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """All syntax errors, with their spans; empty if and only if Ollama's parser accepts the file."""
-        return diagnose(self.source, self.nodes)
+        return tuple(sorted(find_errors(self.source, self.nodes), key=_start_of))
+
+    @cached_property
+    def first_error(self) -> Diagnostic | None:
+        """The first of `diagnostics`, found without a list of all; None if there is none."""
+        return min(find_errors(self.source, self.nodes), key=_start_of, default=None)
 
     @cached_property
     def rejection(self) -> Rejection | None:
@@ -159,6 +164,10 @@ class Modelfile:
     def _edited(self, span: Span, text: str) -> Self:
         edited = self.text[: span.start] + text + self.text[span.end :]
         return self.parse(replace(self.source, text=edited))
+
+
+def _start_of(error: Diagnostic) -> int:
+    return error.span.start
 
 
 def parse(text: str | bytes) -> Modelfile:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Final, TypeAlias
 
@@ -66,14 +65,6 @@ _KINDS: Final = (
     ("line of a patch", _PATCHES),
     ("line of an editor", _EDITORS),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """An unknown line, and its kind if another program wrote it."""
-
-    node: Unknown
-    kind: str
 
 
 def find_remains(source: Source, nodes: Sequence[Node]) -> dict[int, Named | None]:
@@ -212,19 +203,18 @@ def _heredoc(source: Source, owner: Instruction | None, block: Sequence[Unknown]
 
 
 def _foreign_lines(source: Source, owner: Instruction | None, block: Sequence[Unknown]) -> dict[int, Named | None]:
-    lines = [_Line(node, _kind(_written(source, node))) for node in block]
-    foreign = [line for line in lines if line.kind]
-    if not foreign or (isinstance(owner, _TEXTS) and len(foreign) < len(lines)):  # a text that continues
+    kinds = [_kind(_written(source, node)) for node in block]
+    if not any(kinds) or (isinstance(owner, _TEXTS) and not all(kinds)):  # a text that continues
         return {}
     found: dict[int, Named | None] = {}
     run: list[Unknown] = []
     kind = ""
-    for line in lines:
-        if line.kind == kind or (kind == "shell command" and line.kind == "log line of a console"):
-            run.append(line.node)
+    for node, own in zip(block, kinds, strict=True):
+        if own == kind or (kind == "shell command" and own == "log line of a console"):
+            run.append(node)
             continue
         found |= _run(source, run, kind)
-        run, kind = [line.node], line.kind
+        run, kind = [node], own
     return found | _run(source, run, kind)
 
 

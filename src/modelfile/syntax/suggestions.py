@@ -128,9 +128,9 @@ def _remains(source: Source, nodes: Sequence[Node]) -> dict[int, tuple[str, Find
     return find_remains(source, nodes)
 
 
-def _block_ends(nodes: Sequence[Node]) -> dict[int, int]:
-    """Return the end of the block of each unknown line, by the number of its node."""
-    ends: dict[int, int] = {}
+def _block_ends(nodes: Sequence[Node]) -> list[int]:
+    """Return the end of the block of each unknown line, by the number of its node; 0 for other nodes."""
+    ends = [0] * len(nodes)
     end: int | None = None
     for number in range(len(nodes) - 1, -1, -1):
         node = nodes[number]

@@ -100,22 +100,22 @@ def _has_from(nodes: Sequence[Node]) -> bool:
     return any(isinstance(node, Instruction) and command_name(node) == "model" for node in nodes)
 
 
-def diagnose(source: Source, nodes: Sequence[Node]) -> tuple[Diagnostic, ...]:
-    """Return all syntax errors in the order of the text; none if and only if Ollama's parser accepts it."""
+def find_errors(source: Source, nodes: Sequence[Node]) -> Iterator[Diagnostic]:
+    """Yield all syntax errors, in any order; none if and only if Ollama's parser accepts the text."""
     if not _has_from(nodes) and (other := _utf_16(source) or _modelpack(nodes)):
-        return (other,)
+        yield other
+        return
     speller = Speller()
-    found = [*_missing_from(source, nodes, speller)]
-    found += (_diagnostic(name, finding) for name, finding in suggest(source, nodes, speller))
+    yield from _missing_from(source, nodes, speller)
+    yield from (_diagnostic(name, finding) for name, finding in suggest(source, nodes, speller))
     instructions = [node for node in nodes if isinstance(node, Instruction)]
     for number, node in enumerate(instructions, 1):
         if isinstance(node, Message) and node.role.text not in ROLES:
-            found.append(_invalid_role(node))
+            yield _invalid_role(node)
         if not node.value.closed:
             shown = instructions[number : number + _MAX_NAMED]
-            found.append(_unclosed_quote(source, node, shown, more=len(instructions) - number - len(shown)))
-    found += (_incomplete(node) for node in nodes if isinstance(node, Incomplete))
-    return tuple(sorted(found, key=lambda diagnostic: diagnostic.span.start))
+            yield _unclosed_quote(source, node, shown, more=len(instructions) - number - len(shown))
+    yield from (_incomplete(node) for node in nodes if isinstance(node, Incomplete))
 
 
 def _diagnostic(name: str, found: Finding) -> Diagnostic:
