@@ -10,11 +10,12 @@ from pathlib import Path
 from modelfile.builder.constraints import constraints
 from modelfile.builder.forecast import expected_model, is_opaque, predict, undecided
 from modelfile.builder.snapshot import recall_observation
-from modelfile.catalog.versions import release
+from modelfile.catalog.versions import Version, release
 from modelfile.differ import Aspect, Change, compare_models, compare_recipes
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.library.lookup import show
 from modelfile.names import ModelName, digest_start
+from modelfile.pinning.check import version_of
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model
@@ -39,7 +40,7 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     b: str,
     project: Project,
     store: Store,
-    check: Callable[[Target], object] = lambda _: None,
+    check: Callable[[Target, Version | None], object] = lambda *_: None,
     on_note: Callable[[str], object] = lambda _: None,
     *,
     on_undecided: Callable[[Target, tuple[str, ...]], object] = lambda *_: None,
@@ -62,7 +63,8 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
         b: The same.
         project: The project that tags and paths belong to.
         store: The store of the models.
-        check: Called with each Modelfile; raises an error if it cannot be used.
+        check: Called with each Modelfile and the version of the store's Ollama, None if there are two Modelfiles or it
+            is not known; raises an error if it cannot be used.
         on_note: Receives a note if a tag belongs to a model that the project does not know.
         on_undecided: Receives a Modelfile, and the parts that are not compared, as titles of changes.
 
@@ -72,8 +74,9 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
         ServerError: The store cannot answer.
     """
     old, new = _target(a, project), _target(b, project)
+    version = None if old and new else version_of(store)
     for side in filter(None, (old, new)):
-        check(side)
+        check(side, version)
     if old and new:
         return compare_recipes(old.recipe(), new.recipe(), {**old.digests(), **new.digests()})
     found = find_models([text for text, side in ((a, old), (b, new)) if side is None], project, store, on_note)

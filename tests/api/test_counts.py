@@ -105,7 +105,7 @@ def nothing_to_do(
 
 def test_a_build_with_nothing_to_do(tmp_path: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> None:
     counts, requests = nothing_to_do(tmp_path, 2, fake, monkeypatch)
-    assert requests == ["GET /api/tags", "GET /api/version"]
+    assert requests == ["GET /api/version", "GET /api/tags"]
     once = ("load_config", "read_toml", "parse lock", "open_store", "stat weights.gguf")
     assert {name: counts[name] for name in once if counts[name] > 1} == {}
     assert (counts["open mf.lock"], counts["open mf.toml"], counts["open weights.gguf"]) == (1, 1, 0)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from modelfile.catalog.versions import Version
 from modelfile.differ import Aspect
 from modelfile.errors import InputError, NotFound
 from modelfile.events import ignore
@@ -61,9 +62,14 @@ def test_a_side_may_be_the_start_of_a_digest(store: MemoryStore) -> None:
 
 
 def test_each_modelfile_is_checked(store: MemoryStore) -> None:
-    checked: list[Target] = []
-    diff("Modelfile", "bot:v1", Project(), store, checked.append)
-    assert [str(target.path) for target in checked] == ["Modelfile"]
+    checked: list[tuple[str, str]] = []
+
+    def check(target: Target, version: Version | None) -> None:
+        checked.append((str(target.path), str(version)))
+
+    diff("Modelfile", "bot:v1", Project(), store, check)
+    diff("Modelfile", "Modelfile", Project(), store, check)
+    assert checked == [("Modelfile", store.ollama), ("Modelfile", "None"), ("Modelfile", "None")]
 
 
 def test_missing_files_models_and_bases_are_errors(store: MemoryStore) -> None:

@@ -17,7 +17,7 @@ from modelfile.builder.forecast import is_opaque
 from modelfile.builder.plan import Plan
 from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded, build_all, refused
 from modelfile.builder.snapshot import Snapshot
-from modelfile.catalog.versions import release
+from modelfile.catalog.versions import Version, release
 from modelfile.errors import InputError, ModelfileError, ServerError, VerificationError, WouldReplace
 from modelfile.events import Events, Progress, ignore
 from modelfile.names import ModelName
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 OnPlan: TypeAlias = Callable[[Plan], None]
 """Is shown a plan before it is executed, and may refuse it by an exception."""
-Check: TypeAlias = Callable[[Target], object]
-"""Is given each target first, and raises an InputError if it cannot be built."""
+Check: TypeAlias = Callable[[Target, Version | None], object]
+"""Is given each target and a store's version of Ollama first, and raises an InputError if it cannot be built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
     keep: int = DEFAULT_KEEP,
     locked: bool = False,
     immutable: Collection[str] = DEFAULT_IMMUTABLE,
-    check: Check = lambda _: None,
+    check: Check = lambda *_: None,
     events: Events = ignore,
 ) -> tuple[Outcome[Plan], ...]:
     r"""Return the steps that builds would take now, bases first; nothing is done.
@@ -69,7 +69,8 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
         keep: The number of backups that a tag may have.
         locked: Whether the lock has to record all that the builds depend on.
         immutable: The patterns of immutable tags.
-        check: Called with each target first; raises an InputError if it cannot be built.
+        check: Called with each target and the version of each store's Ollama, None if it is not known, before anything
+            is sent; raises an InputError if it cannot be built.
         events: Receives progress.
 
     Returns:
@@ -107,17 +108,15 @@ class _Batch:
         plan_file: PlanFile | None = None,
     ) -> None:
         self.targets = {target.named: target for target in targets}
-        self.errors: dict[ModelName, InputError] = {}
-        for name, target in self.targets.items():
-            try:
+        self._check = check
+        self._errors: dict[Version | None, dict[ModelName, InputError]] = {}
+        for target in self.targets.values():
+            with contextlib.suppress(InputError):  # reported for each store
                 target.start_hashing()
-                check(target)
-            except InputError as error:
-                self.errors[name] = error
-        for target in (target for name, target in self.targets.items() if name not in self.errors):
+        for target in self.targets.values():
             _ = target.pin  # a damaged lock is an error of all models
         if locked:
-            check_locked((target for name, target in self.targets.items() if name not in self.errors), events)
+            check_locked(self.targets.values(), events)
         # a single model may be FROM its own name, as with `ollama create`: it is then built from its current contents
         single = len(self.targets) == 1
         self.graph = Graph(dict.fromkeys(self.targets)) if single else graph_of(self.targets.values())
@@ -128,19 +127,33 @@ class _Batch:
         self.events = events
         self.plan_file = plan_file
 
+    def errors(self, version: Version | None) -> dict[ModelName, InputError]:
+        """Return why targets cannot be built with a version of Ollama; None if it is not known."""
+        if version not in self._errors:
+            found: dict[ModelName, InputError] = {}
+            for name, target in self.targets.items():
+                try:
+                    self._check(target, version)
+                except InputError as error:
+                    found[name] = error
+            self._errors[version] = found
+        return self._errors[version]
+
 
 def _prepare_all(batch: _Batch, store: Store) -> dict[ModelName, Outcome[_Prepared]]:
     graph, outcomes = batch.graph, dict[ModelName, Outcome[_Prepared]]()
     snapshot: Snapshot | ServerError | None = None
+    errors: dict[ModelName, InputError] | None = None
     try:
-        if batch.errors.keys() != batch.targets.keys():
+        errors = batch.errors(release(store.ollama))
+        if errors.keys() != batch.targets.keys():
             snapshot = Snapshot(store)
     except ServerError as error:
-        snapshot = error
+        errors, snapshot = batch.errors(None) if errors is None else errors, error
     for name in (name for layer in graph.layers() for name in layer):
         base = outcomes.get(graph.base[name]) if name in graph.base else None
-        if name in batch.errors:
-            outcomes[name] = Failed(name=name, store=store.location, error=batch.errors[name])
+        if name in errors:
+            outcomes[name] = Failed(name=name, store=store.location, error=errors[name])
         elif isinstance(snapshot, ServerError):
             outcomes[name] = Failed(name=name, store=store.location, error=snapshot)
         elif isinstance(base, Failed | Skipped):
@@ -212,7 +225,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
     locked: bool = False,
     immutable: Collection[str] = DEFAULT_IMMUTABLE,
     replace: bool = False,
-    check: Check = lambda _: None,
+    check: Check = lambda *_: None,
     plan_file: PlanFile | None = None,
     on_plan: OnPlan = lambda _: None,
     events: Events = ignore,
@@ -239,7 +252,8 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         locked: Whether the lock has to record all that the builds depend on.
         immutable: The patterns of immutable tags.
         replace: Whether to replace a different model under an immutable tag; it is backed up unless `keep` is 0.
-        check: Called with each target first; raises an InputError if it cannot be built.
+        check: Called with each target and the version of each store's Ollama, None if it is not known, before anything
+            is sent; raises an InputError if it cannot be built.
         plan_file: The plan that the builds have to follow.
         on_plan: Called with each plan before it is executed; an exception from it stops that build.
         events: Receives progress.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from modelfile.errors import StaleLock, VerificationError
+from modelfile.errors import InputError, StaleLock, VerificationError
 from modelfile.events import Events, ignore
 from modelfile.names import ModelName
 from modelfile.project.target import Target
@@ -84,10 +85,13 @@ def check_locked(targets: Iterable[Target], events: Events = ignore) -> None:
     """Check that the lock records all that builds depend on, so that it is the same on every machine.
 
     Raises:
-        InputError: The lock is damaged, or a file cannot be read.
+        InputError: The lock is damaged.
         StaleLock: It does not; the message has all reasons.
     """
-    reasons = dict.fromkeys(str(drift) for target in targets for drift in _unrecorded(target, events))
+    reasons: dict[str, None] = {}
+    for target in targets:
+        with contextlib.suppress(InputError):  # reported for the server's version, which may read it
+            reasons |= dict.fromkeys(str(drift) for drift in _unrecorded(target, events))
     if reasons:
         hint = "run `mf pin`, review the changes in mf.lock, and commit it"
         raise StaleLock("mf.lock does not record what is to be built", hint=hint, details=tuple(reasons))

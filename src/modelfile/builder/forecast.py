@@ -14,11 +14,7 @@ from modelfile.recipe.recipe import Recipe
 
 def is_opaque(recipe: Recipe) -> bool:
     """Return whether only a server can tell what it creates from the files of a recipe."""
-    return recipe.base is None or bool(recipe.quantize) or _converts_adapters(recipe)
-
-
-def _converts_adapters(recipe: Recipe) -> bool:
-    return any(path.suffix != ".gguf" for path in (*recipe.adapters, *recipe.drafts))
+    return recipe.base is None or bool(recipe.quantize) or recipe.converts_adapters
 
 
 def observe(created: Model, recipe: Recipe) -> Model:
@@ -73,7 +69,7 @@ def expected_model(
     if recipe.quantize:
         inherited = replace(inherited, weights=created.weights)
     expected = inherited.with_recipe(recipe, digests)
-    if _converts_adapters(recipe):
+    if recipe.converts_adapters:
         return replace(expected, adapters=created.adapters, drafts=created.drafts)
     return expected
 
@@ -111,8 +107,8 @@ def undecided(recipe: Recipe, digests: Mapping[Path, str], *, created: Model, ve
     parts = {
         "weights": (bool(recipe.quantize) or (bool(recipe.files) and _rewrites(recipe, version)))
         and {*created.weights} != {digests[path] for path in recipe.files},
-        "adapter": bool(recipe.adapters) and _converts_adapters(recipe),
-        "draft": bool(recipe.drafts) and _converts_adapters(recipe),
+        "adapter": bool(recipe.adapters) and recipe.converts_adapters,
+        "draft": bool(recipe.drafts) and recipe.converts_adapters,
     }
     if not recipe.base:
         renderers = _may(SETS_RENDERERS, version)

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from modelfile.builder.plan import Plan
     from modelfile.builder.planfile import PlanFile
     from modelfile.builder.scheduler import Outcome
+    from modelfile.catalog.versions import Version
+    from modelfile.diagnostics import Diagnostic
     from modelfile.stores.protocol import Store
 
 _Result = TypeVar("_Result")
@@ -83,6 +85,8 @@ def build(  # noqa: PLR0913  # the command's options
 ) -> None:
     """Build models from Modelfiles on an Ollama server, and verify them.
 
+    Each Modelfile is judged by the version of the server, before anything is sent to it.
+
     Does nothing if the model is already up to date. Without NAME, builds all models that mf.toml lists; without TAG,
     the tag that mf.toml lists. Each model is built after its base. If one fails, the others are still built, except
     those based on it. If mf.lock rules one out beforehand, nothing is built. A Modelfile that has changed since
@@ -116,6 +120,7 @@ def build(  # noqa: PLR0913  # the command's options
         targets,
         addresses,
         keep,
+        check=_checker(),
         locked=locked,
         replace=replace,
         as_json=as_json,
@@ -143,6 +148,8 @@ class _Options:
     """True to print a list of results."""
     confirmed: bool
     """True if the user has named the servers, not only a plan."""
+    check: Callable[[Target, Version | None], None]
+    """Rejects a Modelfile that a version of Ollama would reject, and prints its findings."""
     locked: bool
     """True if mf.lock has to record what is to be built."""
 
@@ -211,12 +218,20 @@ def _stores(request: _Options, title: str) -> Iterator[tuple[list[Store], Events
         yield [closing.enter_context(open_store(address)) for address in request.addresses], events
 
 
-def _checker(project: Project) -> Callable[[Target], None]:
+def _checker() -> Callable[[Target, Version | None], None]:
     from modelfile.linter.api import reject_errors
-    from modelfile.linter.settings import resolve_settings
+    from modelfile.linter.settings import settings_by_target
 
-    settings = resolve_settings(project)
-    return lambda target: reject_errors(target, settings, print_for_build)
+    settings_of, printed = settings_by_target(), set[tuple[Path, str, int, str]]()
+
+    def print_new(target: Target, found: tuple[Diagnostic, ...]) -> None:
+        """Print findings once, also if several servers have them."""
+        keys = {(target.path, item.code, item.span.start, item.message): item for item in found}
+        new = tuple(item for key, item in keys.items() if key not in printed)
+        printed.update(keys)
+        print_for_build(target, new)
+
+    return lambda target, version: reject_errors(target, settings_of(target), print_new, version)
 
 
 def _plan(request: _Options, project: Project, out: str | None) -> bool:
@@ -236,7 +251,7 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
             keep=request.keep,
             locked=request.locked,
             immutable=project.config.immutable,
-            check=_checker(project),
+            check=request.check,
             events=events,
         )
     if out is not None and not request.replace:
@@ -289,7 +304,7 @@ def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> N
                 locked=request.locked,
                 immutable=project.config.immutable,
                 replace=replace,
-                check=_checker(project),
+                check=request.check,
                 plan_file=plan_file,
                 on_plan=partial(on_plan, replace=replace),
                 events=events,

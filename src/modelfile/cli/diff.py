@@ -36,7 +36,7 @@ def diff(
     the parts that are not compared, and same is null if no other part differs.
     """
     from modelfile.linter.api import reject_errors
-    from modelfile.linter.settings import resolve_settings
+    from modelfile.linter.settings import settings_by_target
     from modelfile.sides import diff as compare
 
     project, terminal, undecided = load_project(), current.get(), list[str]()
@@ -51,14 +51,14 @@ def diff(
                 "they are known once it is built from here"
             )
 
-    settings = resolve_settings(project)
+    settings_of = settings_by_target()
     with open_store(host) as store:
         changes = compare(
             a,
             b,
             project,
             store,
-            lambda target: reject_errors(target, settings, print_for_build),
+            lambda target, version: reject_errors(target, settings_of(target), print_for_build, version),
             terminal.print_note,
             on_undecided=note_undecided,
         )

@@ -18,6 +18,7 @@ from modelfile.report.progress import progress
 from modelfile.report.terminal import current
 
 if TYPE_CHECKING:
+    from modelfile.catalog.versions import Version
     from modelfile.diagnostics import Diagnostic
     from modelfile.pinning.check import Check, PinCheck
     from modelfile.pinning.pin import PinChange
@@ -55,18 +56,24 @@ def pin(  # noqa: PLR0913  # the command's options
     if frozen and not check_only:
         raise UsageError("--frozen needs --check", hint="leave out --frozen: pinning needs a server")
     terminal = current.get()
-    targets, failures, check_target = _targets(paths, load_project(force_exclude=force_exclude))
+    targets, check = _targets(paths, load_project(force_exclude=force_exclude))
+    needs_store = not check_only or (not frozen and any(target.lock for target in targets))
+    opened: AbstractContextManager[Store | None] = open_store(host) if needs_store else nullcontext()
+    with opened as store:
+        failures = _failures(targets, check, store)
+        if check_only:
+            used = store if any(target.lock for target in targets if str(target.path) not in failures) else None
+            checked = _check(targets, used, check, whole=paths is None)
+        elif store:
+            changes = _pin(targets, failures, check, store, pull=pull)
     if check_only:
-        needs_store = not frozen and any(target.lock for target in targets if str(target.path) not in failures)
-        check = _check(targets, host, check_target, needs_store=needs_store, whole=paths is None)
         if as_json:
-            print_json(check_as_json(check, host), terminal)
-        print_check(check, terminal, host=host, findings=not as_json)
-        if check.drifts:
+            print_json(check_as_json(checked, host), terminal)
+        print_check(checked, terminal, host=host, findings=not as_json)
+        if checked.drifts:
             raise typer.Exit(ExitCode.FINDINGS)
-        codes = {error.exit_code for error in (*check.unread, *(base.error() for base in check.undecided))}
+        codes = {error.exit_code for error in (*checked.unread, *(base.error() for base in checked.undecided))}
     else:
-        changes = _pin(targets, failures, check_target, host, pull=pull)
         print_json(pins_as_json(changes, failures), terminal) if as_json else print_pins(changes, terminal)
         print_failures(failures.values(), terminal)
         _print_skipped(targets, failures)
@@ -77,8 +84,8 @@ def pin(  # noqa: PLR0913  # the command's options
         terminal.print_note("bases were not checked: --frozen asks no server")
 
 
-def _targets(paths: list[str] | None, project: Project) -> tuple[tuple[Target, ...], dict[str, InputError], Check]:
-    """Return the Modelfiles, the errors of those that cannot be read or have errors by their paths, and their check.
+def _targets(paths: list[str] | None, project: Project) -> tuple[tuple[Target, ...], Check]:
+    """Return the Modelfiles, and their check.
 
     The check also lints bases that are not among the Modelfiles, of which only the errors are printed.
     """
@@ -95,16 +102,23 @@ def _targets(paths: list[str] | None, project: Project) -> tuple[tuple[Target, .
         is_named = project.real_path(target.path) in named
         print_for_build(target, tuple(item for item in found if is_named or item.severity is Severity.ERROR))
 
-    def check(target: Target) -> None:
+    def check(target: Target, version: Version | None) -> None:
         path = project.real_path(target.path)
         if path not in checked:
             checked[path] = None
             try:
-                reject_errors(target, settings_of(target), print_found)
+                reject_errors(target, settings_of(target), print_found, version)
             except InputError as error:
                 checked[path] = error
         if found := checked[path]:
             raise found
+
+    return targets, check
+
+
+def _failures(targets: Sequence[Target], check: Check, store: Store | None) -> dict[str, InputError]:
+    """Return the errors of Modelfiles that cannot be read or have errors by their paths."""
+    from modelfile.pinning.check import version_of
 
     failures: dict[str, InputError] = {}
     for target in targets:
@@ -112,11 +126,13 @@ def _targets(paths: list[str] | None, project: Project) -> tuple[tuple[Target, .
             raise UsageError("standard input cannot be pinned", hint="name a file")
         if target.lock:
             _ = target.lock.newer  # a damaged lock is an error of all of them
+    version = version_of(store)
+    for target in targets:
         try:
-            check(target)
+            check(target, version)
         except InputError as error:
             failures[str(target.path)] = error
-    return targets, failures, check
+    return failures
 
 
 def _modelfiles(project: Project, paths: list[str] | None) -> tuple[Target, ...]:
@@ -127,7 +143,7 @@ def _modelfiles(project: Project, paths: list[str] | None) -> tuple[Target, ...]
 
 
 def _pin(
-    targets: Sequence[Target], failures: dict[str, InputError], check: Check, host: str | None, *, pull: bool
+    targets: Sequence[Target], failures: dict[str, InputError], check: Check, store: Store, *, pull: bool
 ) -> tuple[PinChange, ...]:
     from modelfile.pinning.pin import pin as pin_all
 
@@ -136,7 +152,7 @@ def _pin(
 
     if len(failures) == len(targets):
         return ()
-    with open_store(host) as store, progress("pinning", current.get()) as events:
+    with progress("pinning", current.get()) as events:
         return pin_all(targets, store, pull=pull, check=check, on_failure=on_failure, events=events)
 
 
@@ -149,9 +165,8 @@ def _print_skipped(targets: Sequence[Target], failures: Mapping[str, InputError]
             current.get().print_error(f"`{target.path}` was skipped: its base `{base.path}` cannot be pinned", None)
 
 
-def _check(targets: Sequence[Target], host: str | None, check: Check, *, needs_store: bool, whole: bool) -> PinCheck:
+def _check(targets: Sequence[Target], store: Store | None, check: Check, *, whole: bool) -> PinCheck:
     from modelfile.pinning.check import check_pins
 
-    opened: AbstractContextManager[Store | None] = open_store(host) if needs_store else nullcontext()
-    with opened as store, progress("checking", current.get()) as events:
+    with progress("checking", current.get()) as events:
         return check_pins(targets, store, whole=whole, check=check, events=events)

@@ -244,6 +244,12 @@ def reject_errors(
     if found:
         on_findings(target, found)
     if result.has_errors:
-        option = f" --ollama {version}" if version and version != settings.ollama.version else ""
+        usual = lint_target(target, settings_of_build(settings), has_folder=True)
+        option = f" --ollama {version}" if _errors(result) - _errors(usual) else ""
         hint = f"`mf lint{option} {target.path}` shows them, and --fix fixes what it safely can"
-        raise ModelfileHasErrors(f"`{target.path}` has errors", hint=hint)
+        what = f"has errors for Ollama {version}" if option else "has errors"
+        raise ModelfileHasErrors(f"`{target.path}` {what}", hint=hint)
+
+
+def _errors(result: LintResult) -> set[tuple[str, int]]:
+    return {(found.name, found.span.start) for found in result.diagnostics if found.severity is Severity.ERROR}

@@ -51,7 +51,7 @@ def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
         exists=cache(partial(_exists, target)),
         neighbors=partial(_neighbors, target),
         is_ignored=partial(_is_ignored, target),
-        lacks_weights=cache(partial(_lacks_weights, target, ollama)),
+        missing_weights=cache(partial(_missing_weights, target, ollama)),
         find_escape=partial(_find_escape, target),
         chat_template=cache(partial(_chat_template, target)),
         rejected_files=partial(_rejected_files, target, ollama),
@@ -116,17 +116,17 @@ def _is_folder(target: Target, path: Path) -> bool:
         return False
 
 
-def _lacks_weights(target: Target, ollama: Catalog, written: str) -> bool:
+def _missing_weights(target: Target, ollama: Catalog, written: str) -> str:
     path = expand(written, target.folder) if _exists(target, written) else None
     if path is None or not _is_folder(target, path):
-        return False
+        return ""
     from modelfile.weights.folder import find_weights
 
     try:
         find_weights(path, ollama.version)
-    except InputError:
-        return True
-    return False
+    except InputError as error:
+        return error.hint or error.message
+    return ""
 
 
 def _chat_template(target: Target, written: str) -> str:
@@ -161,7 +161,7 @@ def _rejected_files(target: Target, ollama: Catalog) -> Iterator[RejectedFile]:
         and node.keyword.text.upper() in ollama.instructions  # otherwise unknown-instruction
         and node.value.closed
         and _exists(target, node.value.text)
-        and not _lacks_weights(target, ollama, node.value.text)
+        and not _missing_weights(target, ollama, node.value.text)
     ]
     if named:
         from modelfile.linter.local_files import rejected_files  # most Modelfiles name no file

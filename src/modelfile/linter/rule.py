@@ -76,8 +76,8 @@ class Context:
     """Return the names in the folder of a path; None if there is no folder to look in."""
     is_ignored: Callable[[str], bool | None] | None = None
     """Return True if git ignores a path, None outside of a repository; None if there is no folder to look in."""
-    lacks_weights: Callable[[str], bool] | None = None
-    """Return True if a path is a folder without weights; None if there is no folder to look in."""
+    missing_weights: Callable[[str], str] | None = None
+    """Return what Ollama looks for if a path is a folder without weights; None if there is no folder to look in."""
     find_escape: Callable[[str], EscapedPath | None] | None = None
     """Return the target of an existing path that leaves the project; None if there is no folder to look in."""
     rejected_files: Callable[[], Iterable[RejectedFile]] | None = None

@@ -10,8 +10,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TypeAlias
 
-from modelfile.catalog.versions import release
-from modelfile.errors import InputError, NotFound, UsageError
+from modelfile.catalog.versions import Version, release
+from modelfile.errors import InputError, NotFound, ServerError, UsageError
 from modelfile.events import Events, ignore
 from modelfile.lockfile.drift import Drift, Reason, base_drift, describe_change, file_drift
 from modelfile.lockfile.file import LockFile
@@ -21,8 +21,11 @@ from modelfile.project.target import Target
 from modelfile.recipe.model import fingerprint
 from modelfile.stores.protocol import Store, StoreLocation
 
-Check: TypeAlias = Callable[[Target], object]
-"""Is given each target first, and raises an InputError if it cannot be pinned or checked."""
+Check: TypeAlias = Callable[[Target, Version | None], object]
+"""Is given each target and the version of the store's Ollama first, None if that is not known.
+
+It raises an InputError if the target cannot be pinned or checked.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,7 @@ def check_pins(
     store: Store | None,
     *,
     whole: bool = False,
-    check: Check = lambda _: None,
+    check: Check = lambda *_: None,
     events: Events = ignore,
 ) -> PinCheck:
     r"""Compare Modelfiles, their files and their bases with the lock; nothing is written.
@@ -83,7 +86,8 @@ def check_pins(
         store: The store of the bases; None: do not check them.
         whole: Whether these are all Modelfiles of the project, so that all entries of the lock are checked: also those
             of Modelfiles that git or the configuration now ignores, that are missing, or that belong in another lock.
-        check: Called with each target and each base of the project first; raises an InputError if it cannot be checked.
+        check: Called with each target and each base of the project first, and the store's version; raises an InputError
+            if it cannot be checked.
         events: Receives progress.
 
     Raises:
@@ -92,12 +96,13 @@ def check_pins(
     """
     drifts: list[Drift] = []
     undecided: list[UncheckedBase] = []
+    version = version_of(store)
     unread: dict[str, InputError] = {}
     for lock, group in group_by_lock(with_locked(targets) if whole else targets).items():
         _ = lock.lock  # a damaged lock is an error of all of them
         for target in _with_bases(group, lock):
             try:
-                check(target)
+                check(target, version)
                 drifts += stale_reasons(target, lock, events)
                 checked = _store_drift(target, store) if store and target in group else None
             except InputError as error:
@@ -112,6 +117,13 @@ def check_pins(
                     pass
         drifts += _unused_entries(lock, group) if whole else ()
     return PinCheck(drifts=tuple(drifts), undecided=tuple(undecided), unread=tuple(unread.values()))
+
+
+def version_of(store: Store | None) -> Version | None:
+    """Return the version of a store's Ollama; None if there is no store, or it cannot answer now."""
+    with contextlib.suppress(ServerError):  # reported if it is asked for more
+        return release(store.ollama) if store else None
+    return None
 
 
 def group_by_lock(targets: Iterable[Target]) -> dict[LockFile, list[Target]]:
@@ -282,6 +294,8 @@ def _store_drift(target: Target, store: Store) -> Drift | UncheckedBase | None:
     what = f"its base {base.written} on {store.location}"
     if pinned == current and entry.fingerprint and entry.text == target.text_digest:
         version = release(store.ollama)
+        if target.recipe(version).converts_adapters:
+            return None  # only a build tells what the server makes of them
         current = fingerprint(found.model.with_recipe(target.recipe(version), target.digests(version)))
         what, pinned, reason = "its fingerprint", entry.fingerprint, Reason.FINGERPRINT
     if pinned is None or pinned == current:

@@ -52,7 +52,7 @@ def pin(
     store: Store,
     *,
     pull: bool = True,
-    check: Check = lambda _: None,
+    check: Check = lambda *_: None,
     on_failure: OnFailure = _reject,
     events: Events = ignore,
 ) -> tuple[PinChange, ...]:
@@ -72,7 +72,8 @@ def pin(
         targets: The Modelfiles.
         store: The store to ask for bases; it also makes models of local weights, to see what it makes of them.
         pull: Whether to pull a base that the store does not have.
-        check: Called with each target and each base of the project first; raises an InputError if it cannot be pinned.
+        check: Called with each target and each base of the project first, and the store's version; raises an InputError
+            if it cannot be pinned.
         on_failure: Called with each Modelfile that cannot be pinned because of its files or those of its base, whose
             entry then stays as it is; raises the error by default, and then nothing is pinned.
         events: Receives progress.

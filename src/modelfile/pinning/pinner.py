@@ -102,7 +102,7 @@ class Pinner:
         if key not in self._done:
             self._done[key] = None
             try:
-                self._check(target)
+                self._check(target, self._version)
                 self._done[key] = self._compute(target)
             except InputError as error:
                 self._done[key] = error
@@ -123,7 +123,7 @@ class Pinner:
         entry = self._entry_of(maker)
         if entry is None:
             return None
-        self._check(maker)
+        self._check(maker, self._version)
         if any(changed_files(maker, entry, self._events)):
             return None
         now = self.pin(maker)
@@ -165,8 +165,16 @@ class Pinner:
         self._check_quantizations(target, found.quantization)
         if previous and previous.base and replace(recorded, digest=previous.base.digest) == previous.base:
             recorded = previous.base
-        model = partial(self._apply, target, lambda: found.model)
-        entry = self._entry(target, recorded, model)
+        recipe, digests = target.recipe(self._version), target.digests(self._version, self._events)
+        if recipe.converts_adapters:
+            bare = Recipe(base=str(found.name), adapters=recipe.adapters, drafts=recipe.drafts)
+            model = partial(self._apply, target, cache(partial(_probe, bare, digests, self._store, self._events)))
+            if kept and kept.base == recorded:
+                return PinnedTarget(target=target, pin=kept, model=model)
+            entry = replace(self._entry(target, recorded, model), ollama=self._store.ollama)
+        else:
+            model = partial(self._apply, target, lambda: found.model)
+            entry = self._entry(target, recorded, model)
         same = kept and (kept.base, kept.fingerprint) == (recorded, entry.fingerprint)
         return PinnedTarget(target=target, pin=kept if kept and same else entry, model=model)
 
@@ -174,7 +182,10 @@ class Pinner:
         if not recipe.files:
             raise InputError(f"`{target.key}`: FROM is empty", hint="name a model, or weights in a file or folder")
         digests = target.digests(self._version, self._events)
-        probe = cache(partial(_probe, recipe, digests, self._store, self._events))
+        bare = Recipe(files=recipe.files)
+        if recipe.converts_adapters:
+            bare = replace(bare, adapters=recipe.adapters, drafts=recipe.drafts)
+        probe = cache(partial(_probe, bare, digests, self._store, self._events))
         model = partial(self._apply, target, probe)
         if kept and kept.base is None:
             return PinnedTarget(target=target, pin=kept, model=model)
@@ -185,7 +196,11 @@ class Pinner:
         return PinnedTarget(target=target, pin=entry, model=model)
 
     def _apply(self, target: Target, inherited: Callable[[], Model]) -> Model:
-        return inherited().with_recipe(target.recipe(self._version), target.digests(self._version, self._events))
+        """Return the model of a Modelfile; of what is inherited, a probe has the adapters that the server converts."""
+        recipe = target.recipe(self._version)
+        if recipe.converts_adapters and not self._base_of(target):
+            recipe = replace(recipe, adapters=(), drafts=())
+        return inherited().with_recipe(recipe, target.digests(self._version, self._events))
 
     def _entry(self, target: Target, base: Base | None, model: Callable[[], Model]) -> Pin:
         quantizations = target.project.quantizations(target)
@@ -227,14 +242,12 @@ class Pinner:
         return Base(written=written, name=name.full, digest=found.digest, fingerprint=found.fingerprint), found
 
 
-def _probe(recipe: Recipe, digests: Mapping[Path, str], store: Store, events: Events) -> Model:
-    """Create a model from the local weights alone: the store may add a template and parameters, or rewrite weights."""
-    bare = Recipe(files=recipe.files)
-    name = staging_name(ModelName(model="mf-probe", tag=digests[recipe.files[0]].replace(":", "-")))
-    with name_lock(
-        name.full, str(store.location), events, f"pin of {recipe.files[0].name}"
-    ):  # deleting it deletes its blobs
-        upload_all({path: digests[path] for path in recipe.files}, store, events)
+def _probe(bare: Recipe, digests: Mapping[Path, str], store: Store, events: Events) -> Model:
+    """Create a model from local files alone: the store may add a template and parameters, rewrite or convert files."""
+    first = bare.local_files[0]
+    name = staging_name(ModelName(model="mf-probe", tag=digests[first].replace(":", "-")))
+    with name_lock(name.full, str(store.location), events, f"pin of {first.name}"):  # deleting it deletes its blobs
+        upload_all({path: digests[path] for path in bare.local_files}, store, events)
         try:
             store.create(name, bare, digests, events)
             found = store.find(name)

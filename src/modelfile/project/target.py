@@ -226,14 +226,15 @@ class Target:
         """
         from modelfile.recipe.recipe import resolve
 
-        by_version = version if self._names_folder else None  # all else means the same to every version
+        by_version = version if self.names_folder else None  # all else means the same to every version
         recipe = self._memo.get(
             ("recipe", by_version), lambda: resolve(self.modelfile, self.folder, by_version, self.project.stat)
         )
         return replace(recipe, quantize=self.quantize) if self.quantize else recipe
 
     @property
-    def _names_folder(self) -> bool:
+    def names_folder(self) -> bool:
+        """True if it names a folder of weights, from which versions of Ollama take different files."""
         return self._memo.get("folder", lambda: any(map(self._is_folder, self.modelfile.commands)))
 
     def _is_folder(self, command: tuple[str, str]) -> bool:
@@ -273,9 +274,14 @@ class Target:
     def base(self) -> ModelName | None:
         """The name in its FROM; None for local files, and where the Modelfile cannot say."""
         with contextlib.suppress(InputError, UsageError):
-            written = self.recipe().base
+            written = self._written_base() if self.names_folder else self.recipe().base
             return ModelName.parse(written) if written else None
         return None
+
+    def _written_base(self) -> str | None:
+        """Return the model that FROM names; folders are not searched, in which not every version finds weights."""
+        written = (value for name, value in reversed(self.modelfile.commands) if name == "model")
+        return next((value for value in written if not os.path.lexists(expand(value, self.folder))), None)
 
     @property
     def lock(self) -> LockFile | None:

@@ -58,6 +58,11 @@ class Recipe:
         """All local files that the Modelfile names."""
         return tuple(dict.fromkeys((*self.files, *self.adapters, *self.drafts)))
 
+    @property
+    def converts_adapters(self) -> bool:
+        """True if the server makes other files of adapters or drafts, whose digests only it can tell."""
+        return any(path.suffix != ".gguf" for path in (*self.adapters, *self.drafts))
+
 
 def resolve(modelfile: Modelfile, folder: Path, version: Version | None = None, stat: Stat = Path.stat) -> Recipe:
     r"""Return the recipe of a Modelfile.

@@ -15,12 +15,11 @@ from modelfile.catalog.behaviors import CONVERTS_NO_SAFETENSORS, DETECTS_PROJECT
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
-from modelfile.weights.content_type import read_head
+from modelfile.weights.content_type import LFS_POINTER, read_head
 from modelfile.weights.gguf import MAGICS, GGUFHeader, read_header
 from modelfile.weights.safetensors import check_shards, list_names, list_shards, read_tensor_names
 
 _SHARD: Final = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})\.gguf")
-_LFS_POINTER: Final = b"version https://git-lfs"
 
 
 def check_weights(
@@ -137,7 +136,7 @@ def _check_adapter(files: tuple[Path, ...], version: Version) -> None:
 def _read_headers(word: str, files: tuple[Path, ...], version: Version) -> Mapping[Path, GGUFHeader]:
     """Return the headers of the GGUF files, after checking that all files are complete and go together."""
     for path in files:
-        if read_head(path).startswith(_LFS_POINTER):
+        if read_head(path).startswith(LFS_POINTER):
             raise InputError(f"`{path}` is a git-lfs pointer, not the weights", hint="run `git lfs pull`")
     safetensors = [path for path in files if path.suffix == ".safetensors"]
     ggufs = _ggufs(files)

@@ -11,6 +11,8 @@ from modelfile.filesystem import open_regular
 BINARY: Final = "application/octet-stream"
 TEXT: Final = "text/plain"
 ZIP: Final = "application/zip"
+LFS_POINTER: Final = b"version https://git-lfs"
+"""Start of a file that git-lfs leaves in the place of the content."""
 
 _HEAD: Final = 512
 _MARKUP: Final = re.compile(

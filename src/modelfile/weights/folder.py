@@ -12,7 +12,7 @@ from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError
 from modelfile.filesystem import real_path
-from modelfile.weights.content_type import BINARY, TEXT, ZIP, detect_content_type, read_head
+from modelfile.weights.content_type import BINARY, LFS_POINTER, TEXT, ZIP, detect_content_type, read_head
 
 _ANY: Final = ""
 _SAFETENSORS: Final = (
@@ -24,6 +24,10 @@ _SAFETENSORS: Final = (
     (Version(0, 11, 11), (("*.safetensors", _ANY),)),
     (Version(0, 12, 11), (("model*.safetensors", _ANY), ("consolidated*.safetensors", _ANY))),
 )
+_SUFFIXES: Final = frozenset({".safetensors", ".gguf", ".ggml", ".bin", ".pth", ".pt", ".onnx", ".h5", ".msgpack"})
+"""Suffixes of files that people take for weights."""
+_MOST_NAMED: Final = 10
+"""Number of files that a hint names."""
 _OTHERS: Final = (
     ("pytorch_model*.bin", ZIP),
     ("consolidated*.pth", ZIP),
@@ -81,15 +85,42 @@ def find_weights(folder: Path, version: Version) -> list[Path]:
         if weights := _try(folder, pattern, kind):
             nested = version >= SENDS_NESTED_SAFETENSORS and pattern == "model*.safetensors"
             return weights + (_glob(folder, f"*/{pattern}", kind) if nested else [])
-    skipped = [file for file in _children(folder) if file.suffix in {".safetensors", ".gguf", ".bin", ".pth"}]
-    for file in skipped:
-        read_head(file)  # one that cannot be read is what to report
-    patterns = ", ".join(pattern for pattern, _ in (*safetensors, *_OTHERS))
-    hint = f"Ollama {version} looks for {patterns}"
-    if skipped:
-        names = ", ".join(file.name for file in skipped)
-        hint += f", and not for {names}: rename the file, or run `git lfs pull` if it is a pointer"
+    hint = f"Ollama {version} looks for {', '.join(pattern for pattern, _ in (*safetensors, *_OTHERS))}"
+    ignored = [file for file in _children(folder) if file.suffix.lower() in _SUFFIXES and file.is_file()]
+    reasons = [f"`{file.name}` ({_why_ignored(file, version)})" for file in ignored]
+    if reasons:
+        more = f" and {len(reasons) - _MOST_NAMED} more" if len(reasons) > _MOST_NAMED else ""
+        hint += f", and ignores {', '.join(reasons[:_MOST_NAMED])}{more}"
     raise InputError(f"no weights in the folder `{folder}`", hint=hint)
+
+
+def _why_ignored(file: Path, version: Version) -> str:
+    """Return why Ollama does not take a file of a folder for weights.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    head = read_head(file)  # one that cannot be read is what to report
+    if head.startswith(LFS_POINTER):
+        return "a git-lfs pointer: run `git lfs pull`"
+    others = [kind for pattern, kind in _OTHERS if fnmatchcase(file.name, pattern)]
+    matching = {
+        since: [*(kind for pattern, kind in patterns if fnmatchcase(file.name, pattern)), *others]
+        for since, patterns in _SAFETENSORS
+    }
+    current = next((kinds for since, kinds in reversed(matching.items()) if since <= version), others)
+    found = detect_content_type(head)
+    if current and found not in current and _ANY not in current:
+        return f"its content is {found}, not {current[-1]}"
+    if current:
+        return "other files of that pattern are no weights"
+    accepting = [since for since, kinds in matching.items() if kinds]
+    if later := [since for since in accepting if since > version]:
+        return f"only since {later[0]}"
+    if accepting:
+        until = next(since for since in matching if since > accepting[-1])
+        return f"not since {until}: rename it, as in `model.safetensors`"
+    return "its name fits none of them"
 
 
 def _try(folder: Path, pattern: str, kind: str) -> list[Path]:

@@ -66,7 +66,45 @@ def test_error_without_weights_names_the_patterns(tmp_path: Path) -> None:
         resolve_folder(folder)
     assert raised.value.hint is not None
     assert "looks for model*.safetensors, consolidated*.safetensors" in raised.value.hint
-    assert "not for adapter_model.safetensors" in raised.value.hint
+    assert raised.value.hint.endswith(
+        "and ignores `adapter_model.safetensors` (not since 0.12.11: rename it, as in `model.safetensors`)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "version", "reason"),
+    [
+        ("adapter.safetensors", "binary", "0.32.0", "not since 0.12.11: rename it, as in `model.safetensors`"),
+        ("adapter.safetensors", "binary", "0.6.4", "only since 0.6.5"),
+        ("adapter.safetensors", "text", "0.9.3", "its content is text/plain, not application/octet-stream"),
+        ("weights.bin", "text", "0.32.0", "its content is text/plain, not application/octet-stream"),
+        ("weights.pt", "binary", "0.32.0", "its name fits none of them"),
+        ("MODEL.GGUF", "binary", "0.32.0", "its name fits none of them"),
+    ],
+)
+def test_error_without_weights_says_why_each_file_is_ignored(
+    tmp_path: Path, name: str, content: str, version: str, reason: str
+) -> None:
+    folder = plant(tmp_path / "m", {name: content, "config.json": "text"})
+    with pytest.raises(InputError) as raised:
+        resolve_folder(folder, Version.parse(version))
+    assert (raised.value.hint or "").endswith(f"and ignores `{name}` ({reason})")
+
+
+def test_error_without_weights_names_pointers_and_their_neighbors(tmp_path: Path) -> None:
+    folder = plant(tmp_path / "m", {"b.gguf": "binary"})
+    (folder / "a.gguf").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(InputError) as raised:
+        resolve_folder(folder)
+    assert (raised.value.hint or "").endswith(
+        "and ignores `a.gguf` (a git-lfs pointer: run `git lfs pull`), "
+        "`b.gguf` (other files of that pattern are no weights)"
+    )
+    for number in range(20):
+        (folder / f"{number:02}.pt").write_bytes(b"\0")
+    with pytest.raises(InputError, match="no weights") as raised:
+        resolve_folder(folder)
+    assert (raised.value.hint or "").endswith("`09.pt` (its name fits none of them) and 12 more")
 
 
 def test_symlink_out_of_the_folder_is_rejected_and_symlink_to_the_folder_is_accepted(tmp_path: Path) -> None:

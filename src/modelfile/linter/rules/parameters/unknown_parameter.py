@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelfile.catalog.catalog import Catalog
+from modelfile.catalog.parameters import PARAMETERS
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.errors import Speller
 from modelfile.linter.rule import Context, rule
@@ -61,6 +62,10 @@ def unknown_parameter(parameter: Parameter, context: Context) -> Iterator[Findin
         edit = Edit(Span(parameter.keyword.span.start, parameter.name.span.end), word)
         fix = Fix(edits=(edit,)) if word != "MESSAGE" else None
         yield Finding(parameter.name.span, message, f"write `{word} …`, an instruction of its own", fix)
+        return
+    if known := PARAMETERS.get(name):
+        message += f" in Ollama {ollama.version}: added in {known.since}"
+        yield Finding(parameter.name.span, message, f"use Ollama {known.since} or later, or delete the line")
         return
     hint, intended = _suggest(name, ollama, context.speller)
     fix = Fix(edits=(Edit(parameter.name.span, intended),)) if intended else None

@@ -52,10 +52,9 @@ def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding
             is_path = True
         case _:
             return
-    if context.lacks_weights and instruction.value.closed and context.lacks_weights(written):
+    if context.missing_weights and instruction.value.closed and (ignored := context.missing_weights(written)):
         folder = f"`{written}`" if written else "the Modelfile's folder, which an empty FROM means"
-        hint = "add *.safetensors, *.gguf or *.bin files, or name a model"
-        yield Finding(instruction.value.span, f"no weights in {folder}", hint, severity=_severity(written, context))
+        yield Finding(instruction.value.span, f"no weights in {folder}", ignored, severity=_severity(written, context))
     elif is_path and context.exists and not context.exists(written) and strip_comment(written) is None:
         yield _missing(instruction, written, context)  # with a comment, it is inline-comment
 

@@ -36,7 +36,7 @@ def empty_value(instruction: Instruction, context: Context) -> Iterator[Finding]
     if value.text or not value.closed:
         return
     if isinstance(instruction, From):
-        if context.lacks_weights and context.lacks_weights(""):
+        if context.missing_weights and context.missing_weights(""):
             return  # missing-file
         hint = "name a model, as in `FROM llama3.2:3b`, or a file; for the folder, write `FROM .`"
         yield Finding(value.span, "FROM is empty: Ollama looks for weights in the Modelfile's folder", hint)
