@@ -150,7 +150,7 @@ def _reads(pipeline: Pipeline, dot: str, variables: _Variables, *, printed: bool
     is_printed = (
         printed and not pipeline.variables and len(pipeline.commands) == len(pipeline.commands[0].operands) == 1
     )
-    for operand in walk([pipeline]):
+    for operand in walk(operand for command in pipeline.commands for operand in command.operands):
         names, kind, start = _read(operand, dot, variables)
         for index, name in enumerate(names):
             if not kind:

@@ -101,6 +101,8 @@ class Scope:
     def take(self, token: Token) -> None:
         """Advance by a token that the grammar has accepted."""
         match token.type:
+            case "FIELD" | "CHAIN" | "DOT" | "FUNCTION" | "PIPE":
+                pass
             case "VARIABLE":
                 self.check_variable(token)
             case "TARGET":

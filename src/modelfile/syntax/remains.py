@@ -88,6 +88,8 @@ def _written(source: Source, node: Node) -> str:
 
 def _conflicts(source: Source, unknown: Sequence[Unknown]) -> dict[int, Named | None]:
     """Return one finding for each merge conflict, at its first marker."""
+    if not any(marker in source.text for marker in _MARKERS):
+        return {}
     found: dict[int, Named | None] = {}
     markers: list[Unknown] = []
     for node in unknown:
