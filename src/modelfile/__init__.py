@@ -8,9 +8,18 @@ if TYPE_CHECKING:
 
     from modelfile.addresses import ServerAddress
     from modelfile.builder.api import build, plan
-    from modelfile.errors import InputError, ModelfileError, NotFound, ServerError, UsageError, VerificationError
+    from modelfile.errors import (
+        InputError,
+        ModelfileError,
+        NotFound,
+        ServerError,
+        TemplateError,
+        UsageError,
+        VerificationError,
+    )
     from modelfile.formatter import format_modelfile as format  # noqa: A004  # the verb of `mf fmt`
     from modelfile.gotemplate.parser import ParsedTemplate, parse_template
+    from modelfile.gotemplate.render import render
     from modelfile.health import diagnose
     from modelfile.library.history import backups, rollback
     from modelfile.library.lookup import list_models, show
@@ -39,6 +48,7 @@ MODULES: Final = {
     "ServerAddress": "addresses",
     "ServerError": "errors",
     "Target": "project.target",
+    "TemplateError": "errors",
     "UsageError": "errors",
     "VerificationError": "errors",
     "backups": "library.history",
@@ -62,6 +72,7 @@ MODULES: Final = {
     "plan_removal": "library.removal",
     "pull": "library.replacement",
     "remove": "library.removal",
+    "render": "gotemplate.render",
     "resolve": "recipe.recipe",
     "resolve_settings": "linter.settings",
     "rollback": "library.history",
@@ -80,6 +91,7 @@ __all__ = [
     "ServerAddress",
     "ServerError",
     "Target",
+    "TemplateError",
     "UsageError",
     "VerificationError",
     "backups",
@@ -103,6 +115,7 @@ __all__ = [
     "plan_removal",
     "pull",
     "remove",
+    "render",
     "resolve",
     "resolve_settings",
     "rollback",

@@ -4,6 +4,7 @@ ModelfileError
 ├── UsageError              wrong arguments or a wrong configuration              exit 2
 ├── InputError              a file cannot be read or is invalid                   exit 3
 │   ├── ModelfileHasErrors  a Modelfile has errors, of which mf lint exits 1      exit 3
+│   ├── TemplateError       a template cannot be rendered, in Ollama neither      exit 3
 │   └── StaleLock           the lock does not record what --locked is to build    exit 3
 ├── ServerError             the Ollama server failed or rejected a request        exit 3
 │   ├── ServerUnreachable   the server does not answer
@@ -20,7 +21,10 @@ import re
 from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
+
+if TYPE_CHECKING:
+    from modelfile.source import Span
 
 _MOST_SUGGESTIONS: Final = 500
 """Number of distinct misspelled words of a text for which a suggestion is looked for."""
@@ -101,6 +105,15 @@ class InputError(ModelfileError):
 
 class ModelfileHasErrors(InputError):
     """A Modelfile with errors, which were already reported one by one, and which stop a build, a pin or a diff."""
+
+
+class TemplateError(InputError):
+    """A template that Ollama rejects, or that Go cannot execute with the given values."""
+
+    def __init__(self, message: str, *, span: Span | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.span = span
+        """The location in the template."""
 
 
 class StaleLock(InputError):

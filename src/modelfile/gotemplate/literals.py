@@ -91,6 +91,11 @@ def format_code_point(character: str) -> str:
     return name if is_unprintable(character) else f"{name} '{character}'"
 
 
+def to_lower(text: str) -> str:
+    """Lower the case of each letter alone, as Go's strings.ToLower does."""
+    return "".join(character.lower()[0] for character in text)
+
+
 def name_token(text: str) -> str:
     """Return the name of a token in the messages of Go's parser."""
     if text in KEYWORDS:
@@ -100,19 +105,25 @@ def name_token(text: str) -> str:
 
 
 def read_string(literal: str) -> str:
-    """Return the value of a string in double quotes or backquotes."""
+    """Return the value of a string in double quotes or backquotes, without bytes that are not UTF-8."""
     content = literal[1:-1]
     if literal[0] == "`":
         return content.replace("\r", "")
-    if "\\" not in content:
-        return content
+    return read_bytes(literal).decode("utf-8", "replace") if "\\" in content else content
+
+
+def read_bytes(literal: str) -> bytes:
+    """Return the bytes of a string in double quotes or backquotes."""
+    content = literal[1:-1]
+    if literal[0] == "`":
+        return content.replace("\r", "").encode("utf-8", "replace")
     value, position = bytearray(), 0
     while (backslash := content.find("\\", position)) >= 0:
         escape, position_after = _escape(content, backslash, '"')
         value += content[position:backslash].encode("utf-8", "replace") + escape
         position = position_after
     value += content[position:].encode("utf-8", "replace")
-    return value.decode("utf-8", "replace")
+    return bytes(value)
 
 
 def read_character(literal: str) -> str:

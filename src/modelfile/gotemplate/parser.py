@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.gotemplate.fields import FieldUse, find_fields, walk
-from modelfile.gotemplate.literals import TemplateSyntaxError, TokenError, name_token, quote
+from modelfile.gotemplate.literals import TemplateSyntaxError, TokenError, name_token, quote, to_lower
 from modelfile.gotemplate.nodes import (
     Action,
     Block,
@@ -50,6 +50,8 @@ class ParsedTemplate:
 
     They include "response" if neither that nor "messages" is used, because Ollama then appends `{{ .Response }}`.
     """
+    appends_response: bool = False
+    """True if Ollama appends `{{ .Response }}`."""
     diagnostics: tuple[Diagnostic, ...] = ()
 
     @cached_property
@@ -74,12 +76,12 @@ def parse_template(text: str) -> ParsedTemplate:
     """
     try:
         nodes = _parse(text)
-        names = set(map(_lower, set(_identifiers(nodes))))
+        names = set(map(to_lower, set(_identifiers(nodes))))
     except TemplateSyntaxError as error:
         return ParsedTemplate(text=text, diagnostics=(_diagnostic(text, error),))
-    if names.isdisjoint({"messages", "response"}):
-        names.add("response")
-    return ParsedTemplate(text=text, nodes=nodes, variables=tuple(sorted(names)))
+    appends_response = names.isdisjoint({"messages", "response"})
+    names |= {"response"} if appends_response else set()
+    return ParsedTemplate(text=text, nodes=nodes, variables=tuple(sorted(names)), appends_response=appends_response)
 
 
 @cache
@@ -227,11 +229,6 @@ def _shorten(text: str) -> str:
 def _normalize(opening: Token) -> str:
     """Return an opening without trim marker and newlines."""
     return " ".join(opening.replace("{{-", "{{").replace("{{", "{{ ").split())
-
-
-def _lower(name: str) -> str:
-    """Lower the case of each letter alone, as Go's strings.ToLower does."""
-    return "".join(character.lower()[0] for character in name)
 
 
 def _identifiers(nodes: tuple[Node, ...]) -> Iterator[str]:

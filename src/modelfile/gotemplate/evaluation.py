@@ -1,0 +1,305 @@
+"""Pipelines of templates as Go 1.26 evaluates them (text/template/exec.go)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from modelfile.gotemplate.functions import BUILTINS, REFLECT, GoFunction, MaybeValue
+from modelfile.gotemplate.govalues import (
+    ANY,
+    BOOL,
+    COMPLEX,
+    FLOAT,
+    INT,
+    STRING,
+    GoError,
+    GoKind,
+    GoType,
+    GoValue,
+    find_method,
+    indirect,
+    is_true,
+    string,
+    to_bytes,
+    zero,
+)
+from modelfile.gotemplate.literals import read_bytes
+from modelfile.gotemplate.nodes import (
+    Bool,
+    Chain,
+    Char,
+    Command,
+    Dot,
+    Field,
+    Identifier,
+    Nil,
+    Node,
+    Number,
+    Operand,
+    Pipeline,
+    RawString,
+    String,
+    Variable,
+)
+from modelfile.source import Span
+
+MOST_STEPS: Final = 1_000_000
+"""Number of nodes, operands and passes of loops that one rendering may take; Go has no limit."""
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""Number of bytes that a rendering may print, in its output and in its functions."""
+DEEPEST_PIPELINE: Final = 100
+"""Number of pipelines in parentheses within each other; Go allows 10,000."""
+_LARGEST_INT: Final = 2**63 - 1
+
+
+class _Missing:
+    """The value that no earlier command of the pipeline has passed on."""
+
+
+_MISSING: Final = _Missing()
+_Final: TypeAlias = GoValue | _Missing | None
+
+
+@dataclass(slots=True)
+class Budget:
+    """The steps and bytes that a rendering has left."""
+
+    steps: int = MOST_STEPS
+    bytes: int = MOST_BYTES
+
+    def spend(self, printed: int = 0) -> None:
+        """Spend a step and the bytes that it printed.
+
+        Raises:
+            GoError: Nothing is left.
+        """
+        self.steps -= 1
+        self.bytes -= printed
+        if self.steps < 0:
+            raise GoError(f"the template takes more than {MOST_STEPS:,} steps")
+        if self.bytes < 0:
+            raise GoError(f"the template prints more than {MOST_BYTES:,} bytes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A template that can be executed: its nodes, the templates it can call, and its functions."""
+
+    text: str
+    nodes: Sequence[Node]
+    templates: Mapping[str, Sequence[Node]]
+    functions: Mapping[str, GoFunction]
+    missing_is_zero: bool = True
+    """True if a missing key of a map has the zero value of the map's type; False if it has no value at all."""
+
+
+class Evaluator:
+    """The variables of the current template, and the values of its pipelines."""
+
+    def __init__(self, program: Program, budget: Budget, data: GoValue) -> None:
+        self._program = program
+        self._budget = budget
+        self.variables: list[tuple[str, MaybeValue]] = [("$", data)]
+        """The variables in scope, innermost last."""
+        self.at = Span(0, 0)
+        """The node or operand that is being executed."""
+        self._depth = 0
+
+    def assign(self, name: str, value: MaybeValue) -> None:
+        """Assign to the innermost variable of a name."""
+        self.variables[self._find(name)] = (name, value)
+
+    def _find(self, name: str) -> int:
+        for index in range(len(self.variables) - 1, -1, -1):
+            if self.variables[index][0] == name:
+                return index
+        raise GoError(f"undefined variable: {name}")
+
+    def pipeline(self, pipeline: Pipeline, dot: MaybeValue) -> MaybeValue:
+        """Evaluate a pipeline, and declare or assign its variables."""
+        self._depth += 1
+        if self._depth > DEEPEST_PIPELINE:
+            raise GoError(f"more than {DEEPEST_PIPELINE} pipelines in parentheses within each other")
+        value: _Final = _MISSING
+        for command in pipeline.commands:
+            value = self._command(command, dot, value)
+            if value is not None and value.type is ANY:
+                value = value.data
+        self._depth -= 1
+        result = None if isinstance(value, _Missing) else value
+        for variable in pipeline.variables:
+            if pipeline.assigns:
+                self.assign(variable.name, result)
+            else:
+                self.variables.append((variable.name, result))
+        return result
+
+    def _command(  # noqa: PLR0911  # one for each kind of operand
+        self, command: Command, dot: MaybeValue, final: _Final
+    ) -> MaybeValue:
+        self._budget.spend()
+        first, *arguments = command.operands
+        self.at = first.span
+        match first:
+            case Field():
+                return self._fields(dot, first.names, arguments, final)
+            case Chain():
+                return self._fields(self._argument(first.operand, dot, None), first.fields, arguments, final)
+            case Identifier():
+                return self._function(first, arguments, dot, final)
+            case Variable():
+                return self._variable(first, arguments, final)
+            case _:
+                pass
+        self._reject_arguments(arguments, final)
+        if isinstance(first, Pipeline):
+            return self.pipeline(first, dot)
+        if isinstance(first, Dot):
+            return dot
+        if isinstance(first, Nil):
+            raise GoError("nil is not a command")
+        return self._constant(first)
+
+    def _reject_arguments(self, arguments: Sequence[Operand], final: _Final) -> None:
+        if arguments or not isinstance(final, _Missing):
+            raise GoError("can't give an argument to something that is no function")
+
+    def _constant(self, operand: Bool | Number | Char | String | RawString) -> GoValue:
+        match operand:
+            case Bool():
+                return GoValue(BOOL, operand.value)
+            case Char():
+                return GoValue(INT, ord(operand.value))
+            case String() | RawString():
+                text = self._program.text[operand.span.start : operand.span.end]
+                return string(read_bytes(text))
+            case Number(value=int() as number):
+                if number > _LARGEST_INT:
+                    raise GoError(f"{number} overflows int")
+                return GoValue(INT, number)
+            case Number(value=float() as number):
+                return GoValue(FLOAT, number)
+            case _:
+                return GoValue(COMPLEX, operand.value)
+
+    def _variable(self, variable: Variable, arguments: Sequence[Operand], final: _Final) -> MaybeValue:
+        value = self.variables[self._find(variable.name)][1]
+        if variable.fields:
+            return self._fields(value, variable.fields, arguments, final)
+        self._reject_arguments(arguments, final)
+        return value
+
+    def _fields(
+        self, receiver: MaybeValue, names: Sequence[str], arguments: Sequence[Operand], final: _Final
+    ) -> MaybeValue:
+        *inner, last = names
+        for name in inner:
+            receiver = self._field(receiver, name, has_arguments=False)
+        return self._field(receiver, last, has_arguments=bool(arguments) or not isinstance(final, _Missing))
+
+    def _field(self, receiver: MaybeValue, name: str, *, has_arguments: bool) -> MaybeValue:
+        self._budget.spend()
+        if receiver is None:
+            return None
+        target, is_nil = indirect(receiver)
+        if target is None or (is_nil and target.kind is GoKind.INTERFACE):
+            raise GoError(f"nil pointer evaluating {receiver.type.name}.{name}")
+        if method := find_method(target, name):
+            if has_arguments:
+                raise GoError(f"wrong number of args for {name}")
+            return method()
+        if target.kind is GoKind.STRUCT and (index := target.type.field(name)) is not None:
+            if has_arguments:
+                raise GoError(f"{name} has arguments but cannot be invoked as function")
+            return GoValue(target.type.fields[index].type, target.data[index], addressable=target.addressable)
+        if target.kind is GoKind.MAP:
+            if has_arguments:
+                raise GoError(f"{name} is not a method but has arguments")
+            return self._entry(target, to_bytes(name))
+        if is_nil:
+            raise GoError(f"nil pointer evaluating {receiver.type.name}.{name}")
+        raise GoError(f"can't evaluate field {name} in type {receiver.type.name}")
+
+    def _entry(self, target: GoValue, key: bytes) -> MaybeValue:
+        of = target.type.item
+        if target.data and key in target.data:
+            return GoValue(of, target.data[key])
+        return GoValue(of, zero(of)) if self._program.missing_is_zero else None
+
+    def _function(
+        self, identifier: Identifier, arguments: Sequence[Operand], dot: MaybeValue, final: _Final
+    ) -> MaybeValue:
+        name = identifier.name
+        function = self._program.functions.get(name) or BUILTINS.get(name)
+        if function is None:
+            raise GoError(f'"{name}" is not a defined function')
+        count = len(arguments) + (not isinstance(final, _Missing))
+        fixed = len(function.parameters)
+        if count < fixed or (count > fixed and function.rest is None):
+            raise GoError(
+                f"wrong number of args for {name}: want {'at least ' if function.rest else ''}{fixed} got {count}"
+            )
+        if name in {"and", "or"}:
+            return self._and_or(name, arguments, dot, final)
+        types = [*function.parameters, *[function.rest or ANY] * (count - fixed)]
+        values = [self._argument(each, dot, of) for each, of in zip(arguments, types, strict=False)]
+        if not isinstance(final, _Missing):
+            values.append(_check(final, types[-1]))
+        self.at = identifier.span
+        result = function.call(*values)
+        self._budget.spend(len(result.data) if result is not None and result.kind is GoKind.STRING else 0)
+        return result
+
+    def _and_or(self, name: str, arguments: Sequence[Operand], dot: MaybeValue, final: _Final) -> MaybeValue:
+        value: MaybeValue = None
+        for argument in arguments:
+            value = self._argument(argument, dot, REFLECT)
+            if is_true(value) == (name == "or"):
+                return value
+        return value if isinstance(final, _Missing) else final
+
+    def _argument(  # noqa: C901  # one case for each kind of operand
+        self, operand: Operand, dot: MaybeValue, of: GoType | None
+    ) -> MaybeValue:
+        """Evaluate an argument for a parameter of a type; None for the operand of a chain, which may have any."""
+        self._budget.spend()
+        self.at = operand.span
+        match operand:
+            case Nil():
+                if of is STRING:
+                    raise GoError("cannot assign nil to string")
+                return None
+            case Dot():
+                value = dot
+            case Field():
+                value = self._fields(dot, operand.names, (), _MISSING)
+            case Variable():
+                value = self._variable(operand, (), _MISSING)
+            case Pipeline():
+                value = self.pipeline(operand, dot)
+            case Identifier():
+                value = self._function(operand, (), dot, _MISSING)
+            case Chain():
+                value = self._fields(self._argument(operand.operand, dot, None), operand.fields, (), _MISSING)
+            case String() | RawString():
+                return self._constant(operand)
+            case _:
+                if of is STRING:
+                    raise GoError(f"expected string; found {self._program.text[operand.span.start : operand.span.end]}")
+                return self._constant(operand)
+        return value if of is None else _check(value, of)
+
+
+def _check(value: MaybeValue, of: GoType) -> MaybeValue:
+    """Return a value as an argument for a parameter of a type; None is nil."""
+    if of is REFLECT:
+        return value
+    if of is ANY:
+        return value.data if value is not None and value.type is ANY else value
+    if value is not None and value.type is ANY and value.data is not None:
+        value = value.data
+    if value is None or value.type is not STRING:
+        raise GoError(f"wrong type for value; expected string; got {value.type.name if value else 'nil'}")
+    return value

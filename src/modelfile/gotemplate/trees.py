@@ -1,0 +1,167 @@
+"""The trees that Ollama executes: the templates of a text, and the part of one up to its `.Response`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from modelfile.characters import SPACES
+from modelfile.gotemplate.govalues import GoError
+from modelfile.gotemplate.nodes import (
+    Action,
+    Block,
+    Command,
+    Define,
+    Field,
+    If,
+    Node,
+    Operand,
+    Pipeline,
+    Range,
+    TemplateComment,
+    Text,
+    With,
+)
+from modelfile.source import Span
+
+_RESPONSE: Final = "Response"
+_DEEPEST: Final = 100
+"""Number of pipelines in parentheses within each other."""
+
+
+def find_templates(nodes: Sequence[Node]) -> dict[str, Sequence[Node]]:
+    """Return the templates that a text defines; its own is named "".
+
+    A template that prints nothing is replaced by a later one of its name, as in Go.
+    """
+    templates: dict[str, Sequence[Node]] = {}
+    for name, body in [*_bodies(nodes), ("", nodes)]:
+        if _is_empty(templates.get(name, ())):
+            templates[name] = body
+    return templates
+
+
+def _bodies(nodes: Iterable[Node]) -> Iterator[tuple[str, Sequence[Node]]]:
+    """Yield the definitions and blocks in the order in which they end."""
+    pending: list[tuple[Node, bool]] = [(node, False) for node in nodes][::-1]
+    while pending:
+        node, is_visited = pending.pop()
+        match node:
+            case Define() | Block() if is_visited:
+                yield node.name.value, node.body
+            case Define() | Block():
+                pending.append((node, True))
+                pending += [(each, False) for each in node.body][::-1]
+            case If() | With() | Range():
+                pending += [(each, False) for each in (*node.body, *node.orelse)][::-1]
+            case _:
+                pass
+
+
+def _is_empty(nodes: Iterable[Node]) -> bool:
+    return all(
+        isinstance(node, TemplateComment | Define) or (isinstance(node, Text) and not node.text.strip(SPACES))
+        for node in nodes
+    )
+
+
+def append_response(nodes: Sequence[Node], end: int) -> Sequence[Node]:
+    """Return nodes with `{{ .Response }}` after them."""
+    span = Span(end, end)
+    field = Field(names=(_RESPONSE,), span=span)
+    pipeline = Pipeline(commands=(Command(operands=(field,), span=span),), span=span)
+    return (*nodes, Action(pipeline=pipeline, span=span))
+
+
+@dataclass(frozen=True, slots=True)
+class _Location:
+    """A node in its list, and the branch that the list belongs to."""
+
+    nodes: Sequence[Node]
+    index: int
+    owner: _Location | None = None
+    branch: If | With | Range | None = None
+    """The node of the owner, which has the list as its body or its `else`."""
+    is_else: bool = False
+
+
+def cut_after_response(nodes: Sequence[Node], text: str) -> Sequence[Node]:
+    """Return the nodes up to the first `.Response` that an action reads; all nodes if there is none.
+
+    Raises:
+        GoError: It is in a branch that has an `else`: Ollama panics.
+    """
+    pending = [_Location(nodes, index) for index in range(len(nodes))][::-1]
+    while pending:
+        location = pending.pop()
+        node = location.nodes[location.index]
+        match node:
+            case Action(pipeline=pipeline) if _finds_response(pipeline):
+                cut = _cut_pipeline(pipeline, 0)
+                return _rebuild(location, () if cut is None else (replace(node, pipeline=cut),), text)
+            case If() | With() | Range():
+                pending += [
+                    _Location(node.orelse, index, location, node, is_else=True) for index in range(len(node.orelse))
+                ][::-1]
+                pending += [_Location(node.body, index, location, node) for index in range(len(node.body))][::-1]
+            case _:
+                pass
+    return nodes
+
+
+def _rebuild(location: _Location, last: tuple[Node, ...], text: str) -> Sequence[Node]:
+    """Return the nodes of the root with everything after a node removed, and the node replaced."""
+    while True:
+        kept = (*location.nodes[: location.index], *last)
+        branch = location.branch
+        if location.owner is None or branch is None:
+            return kept
+        if location.is_else:
+            last = (replace(branch, orelse=kept),)
+        elif branch.orelse or "else" in text[max(location.nodes[-1].span.end, 0) : branch.span.end]:
+            raise GoError("Ollama panics at a `.Response` in a branch that has an `else`, and answers with an error")
+        else:
+            last = (replace(branch, body=kept),)
+        location = location.owner
+
+
+def _finds_response(pipeline: Pipeline) -> bool:
+    pending: list[Operand] = [pipeline]
+    while pending:
+        match pending.pop():
+            case Field(names=names) if _RESPONSE in names:
+                return True
+            case Pipeline(commands=commands):
+                pending += (operand for command in commands for operand in command.operands)
+            case _:
+                pass
+    return False
+
+
+def _cut_pipeline(pipeline: Pipeline, depth: int) -> Pipeline | None:
+    """Return a pipeline up to its first `.Response`; None if a command comes after that."""
+    if depth > _DEEPEST:
+        raise GoError(f"more than {_DEEPEST} pipelines in parentheses within each other")
+    commands: list[Command] = []
+    for command in pipeline.commands:
+        kept: list[Operand] = []
+        is_cut = False
+        for operand in command.operands:
+            if isinstance(operand, Field) and _RESPONSE in operand.names:
+                kept.append(operand)
+                is_cut = True
+            elif isinstance(operand, Pipeline) and _finds_response(operand):
+                inner = _cut_pipeline(operand, depth + 1)
+                kept += () if inner is None else (inner,)
+                is_cut = True
+            else:
+                kept.append(operand)
+            if is_cut:
+                break
+        if not kept:
+            return None
+        commands.append(replace(command, operands=tuple(kept)))
+        if is_cut:
+            break
+    return None if len(commands) < len(pipeline.commands) else replace(pipeline, commands=tuple(commands))
