@@ -44,7 +44,7 @@ def fixed(template: str) -> str:
         ("<|IM_START|>", "<|im_start|>"),
         ("<|im_stat|>", "<|im_start|>"),
         ("<|eot_id>", "<|eot_id|>"),
-        ("<|start_header|>", None),
+        ("<|start_header|>", "<|start_header_id|>"),
         ("<|start_header_id>", "<|start_header_id|>"),
         ("<|end_headr_id|>", "<|end_header_id|>"),
         ("<start_of_turn|>", "<start_of_turn>"),
@@ -81,6 +81,8 @@ def test_misspelled_markers_are_reported_with_the_right_one(wrong: str, right: s
 def test_deepseek_bars_are_wide() -> None:
     assert marked("misspelled-marker", "<\uff5cUser\uff5c>{{ .Prompt }}<|Assistant|>") == ["<|Assistant|>"]
     assert marked("misspelled-marker", "<|User|>{{ .Prompt }}<|Assistant|>") == []
+    by_base = marked("misspelled-marker", "<|User|>{{ .Prompt }}<|Assistant|>", base="deepseek-r1:7b")
+    assert by_base == ["<|User|>", "<|Assistant|>"]
 
 
 @pytest.mark.parametrize(("stop", "reported"), [("<|im_end>", True), ('"<|eot_id>"', True), ("<|im_end|>", False)])
@@ -97,6 +99,7 @@ def test_misspelled_stop_is_the_only_finding_about_stops(stop: str, *, reported:
         (CHATML + "[INST]", "[INST]"),
         ("<start_of_turn>user\n{{ .Prompt }}<|im_end|>\n<start_of_turn>model\n", "<|im_end|>"),
         (CHATML + "<|endoftext|><|end_of_text|></s>", None),
+        ("<|start_of_role|>user<|end_of_role|><start_of_turn>{{ .Prompt }}<end_of_turn><|end_of_text|>", None),
         (CHATML, None),
         ("<|user|>\n{{ .Prompt }}<|end|>\n<|assistant|>\n", None),
         ("[INST] {{ .Prompt }} [/INST]</s>", None),

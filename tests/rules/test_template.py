@@ -84,6 +84,10 @@ def test_fixes_write_the_intended_name(template: str, right: str) -> None:
         ("{{ .Prompt }}<|im_end|>", ["template-without-response"]),
         ("{{ .Prompt }}<|im_end|>{{ .response }}", ["template-unknown-variable"]),
         ("[INST] {{ .Prompt }} [/INST]", []),
+        # a header that is missing too is another rule's
+        ("<|im_start|>user\n{{ .Prompt }}<|im_end|>", ["unopened-turn"]),
+        # an unknown variable explains that there is no prompt
+        ("Question: {{ .Query }}", ["template-unknown-variable"]),
         # single braces are one finding, not two
         ("### {prompt}", ["template-unknown-variable"]),
         # tools

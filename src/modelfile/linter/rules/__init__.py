@@ -62,14 +62,18 @@ from modelfile.linter.rules.style.unused_suppression import unused_suppression
 from modelfile.linter.rules.template.bos_in_template import bos_in_template
 from modelfile.linter.rules.template.date_in_template import date_in_template
 from modelfile.linter.rules.template.dead_template import dead_template
+from modelfile.linter.rules.template.dropped_messages import dropped_messages
 from modelfile.linter.rules.template.failing_template import failing_template
+from modelfile.linter.rules.template.field_outside_guard import field_outside_guard
 from modelfile.linter.rules.template.foreign_template import foreign_template
 from modelfile.linter.rules.template.markerless_template import markerless_template
+from modelfile.linter.rules.template.missing_newline import missing_newline
 from modelfile.linter.rules.template.missing_stop import missing_stop
 from modelfile.linter.rules.template.misspelled_marker import misspelled_marker
 from modelfile.linter.rules.template.mixed_markers import mixed_markers
 from modelfile.linter.rules.template.response_cuts_prompt import response_cuts_prompt
 from modelfile.linter.rules.template.stop_not_in_template import stop_not_in_template
+from modelfile.linter.rules.template.system_twice import system_twice
 from modelfile.linter.rules.template.system_unguarded import system_unguarded
 from modelfile.linter.rules.template.template_drops_capability import template_drops_capability
 from modelfile.linter.rules.template.template_drops_thinking import template_drops_thinking
@@ -82,6 +86,9 @@ from modelfile.linter.rules.template.template_whitespace import template_whitesp
 from modelfile.linter.rules.template.template_without_prompt import template_without_prompt
 from modelfile.linter.rules.template.template_without_response import template_without_response
 from modelfile.linter.rules.template.tool_printed_as_struct import tool_printed_as_struct
+from modelfile.linter.rules.template.unclosed_turn import unclosed_turn
+from modelfile.linter.rules.template.unknown_role import unknown_role
+from modelfile.linter.rules.template.unopened_turn import unopened_turn
 from modelfile.linter.rules.template.unused_system import unused_system
 from modelfile.linter.rules.text.contradictory_json import contradictory_json
 from modelfile.linter.rules.text.homoglyph import homoglyph
@@ -169,7 +176,9 @@ RULES: tuple[Rule, ...] = (
     foreign_template,
     markerless_template,
     system_unguarded,
+    system_twice,
     template_drops_capability,
+    unknown_role,
     bos_in_template,
     stop_not_in_template,
     tool_printed_as_struct,
@@ -177,6 +186,11 @@ RULES: tuple[Rule, ...] = (
     misspelled_marker,
     mixed_markers,
     template_ignored,
+    unclosed_turn,
+    unopened_turn,
+    missing_newline,
+    dropped_messages,
+    field_outside_guard,
     unprintable_character,
     invisible_or_bidi_character,
     unescaped_sequence,

@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
-from modelfile.linter.rule import Context, rule
+from modelfile.linter.rule import Context, base_family, rule
 from modelfile.linter.rules.template import effective_template, locate_span
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
@@ -30,6 +30,11 @@ _OTHERS: Final = frozenset(
 """Tokens of other formats that look like misspelled markers, but are not."""
 _LONG: Final = 6
 """Letters from which a marker with one wrong letter is recognized."""
+_VERY_LONG: Final = 9
+"""Letters from which a marker with several wrong letters is recognized, if it is similar enough."""
+_SIMILAR: Final = 0.85
+_MOST_MISSING: Final = 2
+"""Letters that may be missing, or be there in addition."""
 
 
 @rule("MF424", "misspelled-marker", on=Modelfile, severity=Severity.WARNING)
@@ -68,7 +73,9 @@ def misspelled_marker(modelfile: Modelfile, context: Context) -> Iterator[Findin
     '''
     if found := effective_template(modelfile, context):
         template, parsed = found
-        for wrong, (right, starts) in misspelled(parsed.text).items():
+        family = base_family(modelfile, context)
+        wide = family is not None and family.turns is not None and _BAR in family.turns.markers[0]
+        for wrong, (right, starts) in misspelled(parsed.text, wide=wide).items():
             places = [locate_span(Span(start, start + len(wrong)), template, modelfile) for start in starts]
             yield _finding(wrong, right, places)
     for node in modelfile.of_type(Parameter):
@@ -86,9 +93,14 @@ def _finding(wrong: str, right: str, places: list[Span]) -> Finding:
 
 
 @lru_cache(maxsize=32)
-def misspelled(text: str) -> Mapping[str, tuple[str, list[int]]]:
-    """Return the misspelled markers in a text, with the intended marker and their offsets."""
-    known, wide = _known(), _BAR in text
+def misspelled(text: str, *, wide: bool = False) -> Mapping[str, tuple[str, list[int]]]:
+    """Return the misspelled markers in a text, with the intended marker and their offsets.
+
+    Args:
+        text: The text.
+        wide: Whether the base has the wide bars of DeepSeek; a text that has some is of that family, too.
+    """
+    known, wide = _known(), wide or _BAR in text
     found: dict[str, tuple[str, list[int]]] = {}
     for match in re.finditer(_CANDIDATE, text):
         wrong = match[0]
@@ -120,9 +132,13 @@ def _letters(marker: str) -> str:
 
 
 def _is_close(one: str, other: str) -> bool:
-    """Return whether two texts differ by one letter, or by two that are swapped."""
-    if not one or abs(len(one) - len(other)) > 1 or one[0] != other[0]:
+    """Return whether two texts differ by one letter or by two that are swapped, or long ones by a few."""
+    if not one or abs(len(one) - len(other)) > _MOST_MISSING or one[0] != other[0]:
         return False
+    if min(len(one), len(other)) >= _VERY_LONG:
+        from difflib import SequenceMatcher
+
+        return SequenceMatcher(None, one, other).ratio() >= _SIMILAR
     start = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     one, other = one[start:], other[start:]
     swapped = one[1:2] + one[:1] + one[2:] == other

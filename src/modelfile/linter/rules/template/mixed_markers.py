@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _SHARED: Final = frozenset({"</s>", "<|endoftext|>", "<|end_of_text|>"})
 """Ends of the text in several families."""
+_EMBEDDING: Final = "granite"
+"""A family whose templates have markers of others inside turns (granite3-guardian, granite3.2-vision)."""
 
 
 @rule("MF425", "mixed-markers", on=Modelfile, severity=Severity.WARNING)
@@ -69,9 +71,11 @@ def strange_marker(text: str, turns: TurnFormat) -> tuple[str, TurnFormat] | Non
     """Return the first marker that only formats of other families have, and one of these formats."""
     from modelfile.catalog.families import turn_formats
 
+    if turns.name == _EMBEDDING:
+        return None
     own = {*turns.markers, *turns.ends, *_SHARED}
     for other in turn_formats().values():
-        if not other.plain and own.isdisjoint({*other.markers} - _SHARED):
+        if not other.plain and other.name != _EMBEDDING and own.isdisjoint({*other.markers} - _SHARED):
             for marker in (*other.markers, *other.ends):
                 if marker in text and marker not in own:
                     return marker, other

@@ -37,6 +37,10 @@ def template_without_prompt(modelfile: Modelfile, context: Context) -> Iterator[
     if not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
+    from modelfile.gotemplate.fields import FIELDS  # imported with the parser, for templates only
+
+    if any(use.printed and use.of == "template" and use.name not in FIELDS["template"] for use in parsed.fields):
+        return  # template-unknown-variable
     if not {"prompt", "messages"}.intersection(parsed.variables) and not BRACED.search(template.value.text):
         message = "the user's message is never sent: this TEMPLATE uses neither `.Prompt` nor `.Messages`"
         yield Finding(template.keyword.span, message, "write `{{ .Prompt }}` where the user's message belongs")

@@ -51,6 +51,9 @@ def template_without_response(modelfile: Modelfile, context: Context) -> Iterato
     end = re.search(rf"\{{\{{-?\s*\.Prompt\s*-?\}}\}}\s*(?P<end>(?P<marker>{ends})(?:\r?\n)?)", text)
     if end is None:
         return
+    opens = turns.opens if turns else ()
+    if any(each in text for each in opens) and not any(each in text[end.start() :] for each in opens):  # unopened-turn
+        return
     place = modelfile.locate(template.value, len(text))
     fix = Fix(edits=(Edit(Span(place, place), f"{{{{ .Response }}}}{end['end']}"),), safety=Safety.UNSAFE)
     message = f"TEMPLATE never closes the assistant's turn: after each earlier answer `{end['marker']}` is missing"

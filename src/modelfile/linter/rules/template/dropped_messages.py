@@ -1,0 +1,81 @@
+"""Rule MF430."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.linter.prompts import render_conversation
+from modelfile.linter.rule import Context, rule
+from modelfile.linter.rules.template import effective_template, locate_span
+from modelfile.linter.rules.template.unknown_role import compared_role
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import System
+
+if TYPE_CHECKING:
+    from modelfile.catalog.versions import Version
+    from modelfile.gotemplate.parser import ParsedTemplate
+
+
+@rule("MF430", "dropped-messages", on=Modelfile, severity=Severity.WARNING)
+def dropped_messages(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r'''The TEMPLATE leaves messages of the conversation out.
+
+    A template with `.Messages` has to print them all. If it prints the user's turns only, the model never sees what it
+    answered; if it prints only the last message, it forgets the conversation; if it prints no results of tools, it
+    calls the tool again and again.
+
+    The rule renders small conversations and looks for each message. It looks for the system prompt only if the
+    Modelfile has one, and for results of tools only if the TEMPLATE uses `.Tools`.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM ./weights.gguf
+    TEMPLATE """{{ range .Messages }}{{ if eq .Role "user" }}User: {{ .Content }}
+    {{ end }}{{ end }}AI:"""
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM ./weights.gguf
+    TEMPLATE """{{ range .Messages }}{{ if eq .Role "user" }}User: {{ .Content }}
+    {{ else if eq .Role "assistant" }}AI: {{ .Content }}
+    {{ end }}{{ end }}AI:"""
+    ```
+    '''
+    if not (found := effective_template(modelfile, context)) or "messages" not in found[1].variables:
+        return
+    template, parsed = found
+    if compared_role(parsed):  # unknown-role
+        return
+    version, use = context.ollama.version, next((use for use in parsed.fields if use.name == "Messages"), None)
+    place = locate_span(use.span, template, modelfile) if use else template.keyword.span
+    if dropped := _dropped(parsed, version):
+        yield Finding(place, f"{dropped[0]} never sent: this TEMPLATE leaves them out", dropped[1])
+        return
+    system = modelfile.last(System)
+    prompt = render_conversation(parsed.text, "SU", version) if system and system.value.text else None
+    if system and prompt and not prompt.sends(0):
+        line = modelfile.source.line_of(template.span.start)
+        message = f"SYSTEM is never sent: the TEMPLATE in line {line} leaves out messages of the role `system`"
+        yield Finding(system.keyword.span, message, 'print `.System`, or `.Content` of the role "system" too')
+
+
+def _dropped(parsed: ParsedTemplate, version: Version) -> tuple[str, str] | None:
+    """Return the messages that are left out, and the hint."""
+    prompt = render_conversation(parsed.text, "UAU", version)
+    if prompt and not prompt.sends(2):
+        return "the user's messages are", 'print `.Content` of the role "user"'
+    if prompt and not prompt.sends(1):
+        return "the model's earlier answers are", 'print `.Content` of the role "assistant" too'
+    if prompt and not prompt.sends(0):
+        return "earlier messages are", "print all of `.Messages`, not only the last one"
+    prompt = render_conversation(parsed.text, "UAT", version) if "tools" in parsed.variables else None
+    if prompt and not prompt.sends(2):
+        return "the results of tools are", 'print `.Content` of the role "tool" too'
+    return None
