@@ -76,6 +76,7 @@ def test_braces_of_other_kinds_are_no_action(line: str) -> None:
         "LICENSE Copyright <YEAR> <COPYRIGHT HOLDER>",
         "PARAMETER stop <your stop token>",
         "FROM your-model-name",
+        "FROM gguf_path_here",
         "FROM your-username/your-model:latest",
         "FROM base_model",
         "FROM model-name:tag",

@@ -48,9 +48,9 @@ _FIRST_LINE: Final = r"\A(?:TODO|FIXME|TBD)\b[: ]"
 _NAME: Final = (
     r"(?i:(?:[\w.-]+/)*(?:your|my)[-_]?(?:base|model|org|user|username|name|namespace|company|llm)[\w./:-]*"
     r"|(?:[\w.-]+/)*(?:model|base)[-_]?(?:model)?[-_]?(?:name|here)(?:[-_]here)?(?::[\w.-]+)?"
-    r"|base[-_]model(?::[\w.-]+)?|placeholder)"
+    r"|base[-_]model(?::[\w.-]+)?|placeholder|[\w.-]*(?:path|name|file)[-_]here(?::[\w.-]+)?)"
 )
-_NAME_SIGN: Final = re.compile(r"(?i:your|my|base|model|placeholder)")
+_NAME_SIGN: Final = re.compile(r"(?i:your|my|base|model|placeholder|here)")
 _OWN_NAME: Final = r"(?i:my[-_]?(?:model|llm|base)\b.*)"
 """Names such as my-model, which can be a model of the author."""
 _SHORT_LICENSE: Final = 3000
