@@ -139,7 +139,7 @@ def test_roles_must_alternate(roles: str, messages: list[str]) -> None:
 )
 def test_only_an_unconditional_demand_for_json_counts(system: str, answer: str, many: int) -> None:
     text = f"{HEAD}SYSTEM {system}\nMESSAGE user x\nMESSAGE assistant {answer}\n"
-    assert len(found(text, "contradictory-json")) == many
+    assert len(found(text, "contradiction")) == many
 
 
 @pytest.mark.parametrize(

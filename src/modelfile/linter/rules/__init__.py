@@ -90,7 +90,7 @@ from modelfile.linter.rules.template.unclosed_turn import unclosed_turn
 from modelfile.linter.rules.template.unknown_role import unknown_role
 from modelfile.linter.rules.template.unopened_turn import unopened_turn
 from modelfile.linter.rules.template.unused_system import unused_system
-from modelfile.linter.rules.text.contradictory_json import contradictory_json
+from modelfile.linter.rules.text.contradiction import contradiction
 from modelfile.linter.rules.text.homoglyph import homoglyph
 from modelfile.linter.rules.text.invisible_or_bidi_character import invisible_or_bidi_character
 from modelfile.linter.rules.text.long_system_prompt import long_system_prompt
@@ -197,7 +197,7 @@ RULES: tuple[Rule, ...] = (
     single_quotes,
     long_system_prompt,
     unusual_message_order,
-    contradictory_json,
+    contradiction,
     missing_purpose,
     missing_license,
     template_in_system,

@@ -9,6 +9,7 @@ from typing import Final
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.prose import hide_code
 from modelfile.linter.rule import Context, rule
+from modelfile.linter.rules.structure.swallowed_instruction import swallowed_line
 from modelfile.linter.rules.text.template_in_system import find_action
 from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, Message, System, Template
@@ -69,6 +70,8 @@ def markers_in_system(instruction: Instruction, context: Context) -> Iterator[Fi
         message = f"Ollama does not fill `{match[0]}` in {word}: the model sees these characters"
         hint = "write the text itself, or delete it"
     else:
+        return
+    if swallowed_line(instruction, context):
         return
     start, end = (context.modelfile.locate(value, offset) for offset in match.span(group))
     yield Finding(Span(start, end), message, hint)

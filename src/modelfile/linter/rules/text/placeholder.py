@@ -40,7 +40,7 @@ _AS_WHOLE: Final = (
     rf"|(?:{_ORDER})[ _-](?:{_WHAT}).{{0,60}}?here\.{{0,3}}"
     rf"|(?:{_WHAT})(?:[ _-](?:{_WHAT}|text))*[ _-](?:goes[ _-])?here\.{{0,3}}"
     rf"|your[ _-](?:system[ _-])?(?:prompt|message|instructions?|text|license|template)"
-    r"|<[^<>|/\r\n]{2,80}>|\[[^\[\]\r\n]{3,80}\])"
+    r"|<[^<>|/%\r\n]{2,80}>|\[[^\[\]\r\n]{3,80}\])"
 )
 _LOREM: Final = r"(?i:\blorem ipsum\b)"
 _YOURS: Final = r"\b(?:YOUR|MY|INSERT|REPLACE)_[A-Z][A-Z_]+\b"

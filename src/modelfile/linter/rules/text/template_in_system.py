@@ -9,6 +9,7 @@ from typing import Final
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.prose import hide_code
 from modelfile.linter.rule import Context, rule
+from modelfile.linter.rules.structure.swallowed_instruction import swallowed_line
 from modelfile.linter.rules.text.unexpanded_reference import reference
 from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, Message, System
@@ -48,7 +49,7 @@ def template_in_system(instruction: Instruction, context: Context) -> Iterator[F
     SYSTEM You answer questions on billing.
     ```
     """
-    if match := find_action(instruction):
+    if (match := find_action(instruction)) and not swallowed_line(instruction, context):
         value, word = instruction.value, instruction.keyword.text.strip().upper()
         start, end = (context.modelfile.locate(value, offset) for offset in match.span())
         message = f"Ollama does not evaluate `{match[0]}` in {word}: the model sees these characters"

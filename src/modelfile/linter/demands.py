@@ -1,0 +1,191 @@
+"""Demands of a system prompt: the format, length and style of answers that it asks for without a condition."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from modelfile.linter.prose import hide_code
+
+_SENTENCE: Final = r"[^.!?;\r\n]+"
+_CONDITION: Final = (
+    r"\b(?:if|when|whenever|unless|except|where|for|during|while|not|never|avoid|once|after|tools?)\b|n't\b"
+)
+_NEGATION: Final = r"\b(?:not|never|avoid|without|no)\b|n't\b"
+_MODES: Final = r"\b(?:if|when)\s+(?:you\s+are\s+)?(?:asked|requested|the\s+user)\b|\bmodes?\b"
+_JSON_ONLY: Final = (
+    r"\b(?:respond|reply|answer|output|return|write)s?\b(?:\W+\w+){0,4}?\W+"
+    r"(?:(?:only|exclusively|strictly)\b(?:\W+\w+){0,4}?\W+json\b"
+    r"|json\b(?:\W+\w+){0,1}?\W+(?:only|exclusively)\b)"
+    r"|\b(?:only|always)\W+(?:respond|reply|answer|output|return|write)\b(?:\W+\w+){0,4}?\W+json\b"
+    r"|\b(?:response|answer|output|reply)s?\W+must\W+(?:always\W+)?be\b(?:\W+\w+){0,3}?\W+json\b"
+)
+_JSON: Final = (
+    rf"{_JSON_ONLY}|\b(?:respond|reply|answer|output|return|write|produce|generate|emit)s?\b(?:\W+\w+){{0,6}}?\W+json\b"
+    r"|\bjson\W+(?:object|array|format|output|response)s?\b"
+)
+_ONE_LINE: Final = r"\b(?:(?:one|single|1)[- ]lines?|minified|compact|jsonl|ndjson|per line)\b"
+_ORDER: Final = (
+    r"\b(?:be|stay|remain|respond|answer|reply|output|produce|give|return|provide|generate|ensure"
+    r"|must|should|keep|always|are)\b"
+)
+_SAME: Final = (
+    rf"{_ORDER}[^.]{{0,80}}?\b(?:deterministic(?:ally)?|reproducibl[ey]|(?:exactly |exact )?the (?:exact(?:ly)? )?same"
+    r" (?:answer|output|response|result|reply)|identical (?:answer|output|response|result|repl))"
+)
+_FACTUAL: Final = (
+    r"\b(?:strictly factual|only facts|never (?:invent|make up|improvise|speculate|hallucinate|be creative)"
+    r"|(?:do not|don't) (?:invent|make up|improvise|speculate|hallucinate|be creative)|no creativity|no speculation)\b"
+)
+_VARIED: Final = (
+    r"\b(?:be (?:very |highly |wildly |extremely |as )?(?:creative|imaginative|unpredictable|surprising)"
+    r"|different (?:answer |story |reply |response |result )?(?:every|each) time"
+    r"|never repeat yourself|vary your (?:answers|wording)"
+    r"|maximum creativity|surprise the (?:user|reader))\b"
+)
+_LONG: Final = (
+    r"\b(?:long|lengthy|detailed|comprehensive|in-depth|exhaustive|extensive|elaborate"
+    r"|full-length)\b,?\s+(?:\w+,?\s+){0,3}?"
+    r"(?:answers?|responses?|repl(?:y|ies)|explanations?|essays?|articles?|stor(?:y|ies)|reports?"
+    r"|analys[ie]s|descriptions?"
+    r"|guides?|documents?|texts?|posts?|chapters?)\b"
+    r"|\b(?:explain|answer|respond|reply|describe|write"
+    r"|elaborate)\b(?:\W+\w+){0,5}?\W+(?:in (?:great |full |much )?(?:detail|depth)"
+    r"|at length|at great length|thoroughly|comprehensively|extensively|exhaustively)\b"
+)
+_AT_LEAST: Final = (
+    r"\b(?:at least|minimum(?: of)?|no less than|not less than|no fewer than|more than|over)\s+(\d[\d,]{1,6})\s+words\b"
+    r"|\b(\d[\d,]{2,6})[- ]words?\s+(?:essays?|articles?|stor(?:y|ies)|posts?|reports?|answers?|responses?|texts?)\b"
+    r"|\b(?:of|in|with)\s+(?:about\s+|around\s+|roughly\s+)?(\d[\d,]{2,6})\s+words\b"
+)
+_NUMBERS: Final = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "single": 1}
+_AT_MOST: Final = (
+    r"\b(?:under|at most|no more than|not more than|never more than|maximum(?: of)?|max\.?|fewer than"
+    r"|less than|within|up to"
+    r"|limit(?:ed)? (?:\w+ ){0,3}to|exceed|in|with|using|is|of)\s+(?:exactly |only |just )?(?:a )?"
+    r"(\d{1,4}|one|two|three|four|five|single)[- ](word|sentence|character|line)s?\b"
+    r"|\b(?:only|just)\s+(one|a single|1)\s+(word|sentence|line)\b"
+)
+_PART: Final = (
+    r"\b(?:summar\w+|titles?|headlines?|headings?|first|each|every|per|bullets?|steps?|intro\w*"
+    r"|questions?|begin|start|end|finish"
+    r"|then|after|before|comments?|commit|subject|description|reason|explain\w*|paragraphs?|examples?|least)\b"
+)
+_YES_OR_NO: Final = (
+    r"\b(?:only|just|exclusively|always)\b(?:\W+\w+){0,4}?\W+[\"'`]?yes[\"'`]?\s+or\s+[\"'`]?no\b"
+    r"|\byes[\"'`]?\s+or\s+[\"'`]?no[\"'`]?\s+only\b"
+)
+_BRIEF: Final = (
+    r"\b(?:be|stay|remain|keep (?:it|them|(?:your |all |the )?(?:answers?|responses?|repl(?:y|ies)))"
+    r"|(?:answers?|responses?|repl(?:y|ies))"
+    r"(?: must be| should be| are)?|answer|respond|reply)\s+(?:very |extremely |always "
+    r"|as )?(?:brief(?:ly)?|short|concise(?:ly)?|terse(?:ly)?"
+    r"|succinct(?:ly)?)\b|\b(?:one|a)[- ]word answers?\b"
+)
+_TOOLS: Final = r"\b(?:use|call|invoke|using)\b(?:\W+\w+){0,4}?\W+(?:tools?|functions?)\b"
+_OWN_PROTOCOL: Final = r"action:|<tool|tool_call|```|\{\s*\"|function_call|\bjson\b|\bxml\b|\breact\b|observation:"
+_NO_EMOJI: Final = r"\b(?:no|never use|do not use|don't use|without|avoid)\s+(?:any\s+)?(?:emojis?|emoticons?)\b"
+_NO_MARKDOWN: Final = (
+    r"\b(?:no|never use|do not use|don't use|without|avoid)\s+(?:any\s+)?markdown\b"
+    r"|\bplain text only\b|\bonly plain text\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The length that answers may have at most."""
+
+    number: int
+    unit: str
+    """`word`, `sentence`, `line` or `character`."""
+
+
+@lru_cache(maxsize=4)
+def _sentences(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(_SENTENCE, hide_code(text)))
+
+
+def _find(pattern: str, text: str, excluded: str) -> Iterator[re.Match[str]]:
+    """Yield the matches in sentences that have none of the excluded words."""
+    compiled, without = re.compile(pattern, re.IGNORECASE), re.compile(excluded, re.IGNORECASE)
+    for sentence in _sentences(text):
+        match = compiled.search(sentence)
+        if match and not without.search(sentence):
+            yield match
+
+
+def demands_json(text: str, *, only: bool) -> bool:
+    """Return whether a prompt asks for JSON: with `only`, for nothing else."""
+    if "json" not in text.lower() or re.search(_MODES, text, re.IGNORECASE):
+        return False
+    return any(_find(_JSON_ONLY if only else _JSON, text, _CONDITION))
+
+
+def demands_one_line(text: str) -> bool:
+    """Return whether a prompt asks for answers on one line."""
+    return re.search(_ONE_LINE, text, re.IGNORECASE) is not None
+
+
+def demands_same_answers(text: str) -> bool:
+    """Return whether a prompt asks for the same answer each time."""
+    return any(_find(_SAME, text, _CONDITION))
+
+
+def demands_facts(text: str) -> bool:
+    """Return whether a prompt forbids inventions."""
+    return any(_find(_FACTUAL, text, r"\b(?:if|when|unless)\b"))
+
+
+def demands_variety(text: str) -> bool:
+    """Return whether a prompt asks for creative answers, or other ones each time."""
+    return any(_find(_VARIED, text, _CONDITION.replace("not|never|", "not|")))
+
+
+def fewest_words(text: str) -> int | None:
+    """Return the number of words that a prompt asks for at least; None if it names none."""
+    numbers = (
+        int(next(filter(None, match.groups())).replace(",", ""))
+        for match in _find(_AT_LEAST, text, r"\b(?:if|when|unless|most|under|maximum|fewer|less|up to)\b")
+    )
+    return max(numbers, default=None)
+
+
+def demands_long_answers(text: str) -> bool:
+    """Return whether a prompt asks for long texts, without a number."""
+    return any(_find(_LONG, text, f"{_CONDITION}|\\b(?:short|brief|concise|input|given|read|rather)\\b"))
+
+
+def answer_limit(text: str) -> Limit | None:
+    """Return the length of answers that a prompt allows; None if it names none."""
+    for match in _find(_AT_MOST, text, f"{_PART}|\\b(?:if|when|unless|for)\\b"):
+        number, unit = (part for part in match.groups() if part)
+        return Limit(_NUMBERS.get(number.lower().removeprefix("a "), 0) or int(number), unit.lower())
+    return None
+
+
+def demands_yes_or_no(text: str) -> bool:
+    """Return whether a prompt allows no answer but yes and no."""
+    return any(_find(_YES_OR_NO, text, _CONDITION))
+
+
+def demands_brief_answers(text: str) -> bool:
+    """Return whether a prompt asks for short answers, without a number."""
+    return any(_find(_BRIEF, text, f"{_CONDITION}|\\bbut\\b"))
+
+
+def demands_tools(text: str) -> bool:
+    """Return whether a prompt orders the use of tools that are not described in it."""
+    return any(_find(_TOOLS, text, _NEGATION)) and not re.search(_OWN_PROTOCOL, text, re.IGNORECASE)
+
+
+def forbids_emoji(text: str) -> bool:
+    """Return whether a prompt forbids emoji."""
+    return any(_find(_NO_EMOJI, text, r"\b(?:if|when|unless)\b"))
+
+
+def forbids_markdown(text: str) -> bool:
+    """Return whether a prompt forbids Markdown."""
+    return any(_find(_NO_MARKDOWN, text, r"\b(?:if|when|unless)\b"))

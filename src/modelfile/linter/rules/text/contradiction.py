@@ -1,0 +1,220 @@
+"""Rule MF507."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.linter.rule import Context, base_family, last_template, rule
+from modelfile.linter.rules.parameters import effective_numbers
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Message, Parameter, Renderer, System
+
+if TYPE_CHECKING:
+    from modelfile.linter.demands import Limit
+
+_FENCED: Final = r"```\w*\s(.*)```"
+_CUTS_JSON: Final = re.compile(r"\s*[{}\[\]]\s*|(?:\r\n|\n|\r)")
+_HIGH_TEMPERATURE: Final = 0.7
+_VERY_HIGH_TEMPERATURE: Final = 1.1
+_LOW_TEMPERATURE: Final = 0.1
+_TOKENS_PER_WORD: Final = 1.2
+"""A lower bound for English."""
+_FEW_TOKENS: Final = 150
+"""Number of tokens that hold no long text."""
+_MANY_WORDS: Final = 120
+"""Number of words from which on no answer is brief."""
+_TOLERANCE: Final = 1.3
+_LONGEST_YES: Final = 4
+"""Number of words after which an answer is more than yes or no."""
+_EMOJI: Final = r"[\U0001f300-\U0001faff\u2600-\u27bf]"
+_MARKDOWN: Final = r"(?m:^#{1,6} \S|^ {0,3}[*-] \S|^```)|\*\*\S.*?\S\*\*"
+_COUNTS: Final = {
+    "word": r"[\w'\u2019-]+",
+    "sentence": r"[^.!?]*\w[^.!?]*(?:[.!?]+(?=\s|\Z)|\Z)",
+    "line": r"[^\r\n]*\S[^\r\n]*",
+    "character": r"(?s:.)",
+}
+"""The patterns of the units in which prompts limit the length of answers."""
+
+
+@rule("MF507", "contradiction", on=Modelfile, severity=Severity.WARNING)
+def contradiction(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r"""SYSTEM asks for one kind of answer, and an example or a parameter for another.
+
+    A model follows examples before instructions: one MESSAGE of the assistant that is not JSON teaches it that there
+    are exceptions, and programs that read its answers fail on them. Parameters cut answers, whatever SYSTEM asks for.
+    The rule looks for
+
+    - JSON only, and an answer that is none, or a `stop` that cuts JSON,
+    - the same answer each time, and a high `temperature`; creative answers, and a `temperature` of almost 0,
+    - long texts, and a small `num_predict`,
+    - tools, and a TEMPLATE without `.Tools`,
+    - a language, a length, no emoji or no Markdown, and an example with another.
+
+    It only looks at demands of SYSTEM that have no condition.
+
+    ## Bad
+
+    ```
+    # Sorts mail.
+    FROM llama3.2:3b
+    SYSTEM Sort the mail that you are given. Respond only in JSON.
+    MESSAGE user My bill is wrong.
+    MESSAGE assistant This is about billing.
+    ```
+
+    ## Good
+
+    ```
+    # Sorts mail.
+    FROM llama3.2:3b
+    SYSTEM Sort the mail that you are given. Respond only in JSON.
+    MESSAGE user My bill is wrong.
+    MESSAGE assistant {"topic": "billing"}
+    ```
+    """
+    system = modelfile.last(System)
+    if system is None or not system.value.closed or not system.value.text:
+        return
+    messages = modelfile.of_type(Message)
+    answers = [node for node in messages if node.role.text == "assistant" and node.value.closed and node.value.text]
+    line = f"SYSTEM in line {modelfile.source.line_of(system.span.start)}"
+    if answers:
+        yield from _answers(system.value.text, answers, line)
+    if modelfile.of_type(Parameter):
+        yield from _stops(system.value.text, modelfile, line)
+        yield from _numbers(system.value.text, modelfile, context, line)
+    yield from _tools(system.value.text, modelfile, context, line)
+
+
+def _answers(prompt: str, answers: list[Message], line: str) -> Iterator[Finding]:
+    from modelfile.linter import demands  # its expressions are for files with examples or parameters
+    from modelfile.linter.languages import asked_language, language_of
+
+    only_json = demands.demands_json(prompt, only=True)
+    language = asked_language(prompt)
+    for node in answers:
+        text = node.value.text
+        if only_json and not _is_json(text):
+            message = f"this answer is not JSON, but {line} asks for JSON only"
+            yield Finding(node.value.span, message, "write the answer as the JSON that the model should return")
+        elif not only_json and language and (other := language_of(text)) and other != language:
+            message = f"this answer is in {other}, but {line} asks for {language}"
+            yield Finding(node.value.span, message, f"write the answer in {language}")
+    if not only_json:
+        yield from _style(prompt, answers, line)
+
+
+def _style(prompt: str, answers: list[Message], line: str) -> Iterator[Finding]:
+    """Yield findings on the length and the characters of answers."""
+    from modelfile.linter import demands
+
+    limit = demands.answer_limit(prompt)
+    yes_or_no = demands.demands_yes_or_no(prompt)
+    brief = demands.demands_brief_answers(prompt)
+    no_emoji, no_markdown = demands.forbids_emoji(prompt), demands.forbids_markdown(prompt)
+    hint = "write the answer as SYSTEM asks for it, or change SYSTEM"
+    for node in answers:
+        text, message, severity = node.value.text, None, None
+        words = len(re.findall(_COUNTS["word"], text)) if limit or yes_or_no or brief else 0
+        if yes_or_no and words > _LONGEST_YES:
+            message = f"this answer has {words} words, but {line} asks for yes or no only"
+        elif limit and (count := _excess(text, limit)):
+            many = f"{limit.number} {limit.unit}{'s' if limit.number > 1 else ''}"
+            message = f"this answer has {count} {limit.unit}s, but {line} asks for at most {many}"
+        elif brief and words > _MANY_WORDS:
+            message = f"this answer has {words} words, but {line} asks for short answers"
+            severity = Severity.INFO
+        elif no_emoji and (match := re.search(_EMOJI, text)):
+            message = f"this answer has the emoji {match[0]}, but {line} asks for none"
+        elif no_markdown and re.search(_MARKDOWN, text):
+            message = f"this answer has Markdown, but {line} asks for none"
+        if message:
+            yield Finding(node.value.span, message, hint, severity=severity)
+
+
+def _excess(text: str, limit: Limit) -> int:
+    """Return the length of an answer in the unit of a limit if it is clearly above it; else 0."""
+    count = len(re.findall(_COUNTS[limit.unit], text))
+    return count if count > max(limit.number * _TOLERANCE, limit.number + 1) else 0
+
+
+def _stops(prompt: str, modelfile: Modelfile, line: str) -> Iterator[Finding]:
+    from modelfile.linter import demands
+
+    stops = [node for node in modelfile.of_type(Parameter) if node.name.text == "stop" and node.value.closed]
+    cutting = [node for node in stops if _CUTS_JSON.fullmatch(node.value.text)]
+    if not cutting or not demands.demands_json(prompt, only=False):
+        return
+    for node in cutting:
+        text = node.value.text.strip()
+        if text or not demands.demands_one_line(prompt):
+            shown = f"`{text}`" if text else "newline"
+            message = f"this stop cuts each answer at the first {shown}, but {line} asks for JSON"
+            yield Finding(node.value.span, message, "delete the line: a model ends its turn by itself")
+
+
+def _numbers(prompt: str, modelfile: Modelfile, context: Context, line: str) -> Iterator[Finding]:
+    from modelfile.linter import demands
+
+    numbers = effective_numbers(modelfile, context.ollama)
+    if "temperature" in numbers:
+        temperature, node = numbers["temperature"]
+        is_repeatable = "seed" in numbers or numbers.get("top_k", (0, node))[0] == 1
+        problem, hint = "", "lower it to 0, or set `seed` too, for repeatable answers"
+        if temperature >= _HIGH_TEMPERATURE and not is_repeatable and demands.demands_same_answers(prompt):
+            problem = "deterministic answers"
+        elif temperature >= _VERY_HIGH_TEMPERATURE and demands.demands_facts(prompt):
+            problem, hint = "facts only", "lower it to 0.7 or less: above 1, unlikely words become likely"
+        elif temperature <= _LOW_TEMPERATURE and demands.demands_variety(prompt):
+            problem, hint = "creative answers", "raise it to 0.7 or more: near 0, the likeliest word is always chosen"
+        if problem:
+            message = f"`temperature {node.value.text}`, but {line} asks for {problem}"
+            yield Finding(node.value.span, message, hint)
+    if "num_predict" in numbers and numbers["num_predict"][0] > 0:
+        most, node = numbers["num_predict"]
+        fewest = demands.fewest_words(prompt)
+        problem = ""
+        if fewest and fewest * _TOKENS_PER_WORD > most:
+            problem = f"at least {fewest} words"
+        elif not fewest and most <= _FEW_TOKENS and demands.demands_long_answers(prompt):
+            problem = "long texts"
+        if problem:
+            message = f"`num_predict {node.value.text}` cuts answers off, but {line} asks for {problem}"
+            yield Finding(node.value.span, message, "raise it, or delete the line: by default there is no limit")
+
+
+def _tools(prompt: str, modelfile: Modelfile, context: Context, line: str) -> Iterator[Finding]:
+    """Yield a finding if SYSTEM orders tools that the TEMPLATE never names; not for a base that has them anyway."""
+    if "tool" not in prompt.lower() and "function" not in prompt.lower():
+        return
+    template = last_template(modelfile)
+    if template is None or ".Tools" in template[0].value.text or modelfile.of_type(Renderer):
+        return
+    from modelfile.linter import demands
+
+    if not demands.demands_tools(prompt):
+        return
+    family = base_family(modelfile, context)
+    if family is None or "tools" not in family.capabilities:  # otherwise template-drops-capability
+        message = f"this TEMPLATE has no `.Tools`, but {line} asks to use tools: requests with tools are rejected"
+        yield Finding(template[0].keyword.span, message, "add `.Tools` to the TEMPLATE, or drop the tools from SYSTEM")
+
+
+def _is_json(text: str) -> bool:
+    """Return True if a text, its Markdown fence or each of its lines is JSON."""
+    from json import loads  # 5 ms, for few files
+
+    fenced = re.search(_FENCED, text, re.DOTALL)
+    body = (fenced[1] if fenced else text).strip()
+    for parts in ([body], body.splitlines()):
+        try:
+            for part in filter(str.strip, parts):
+                loads(part)
+        except (ValueError, RecursionError):  # of nesting that no program reads either
+            continue
+        return True
+    return False

@@ -1,0 +1,114 @@
+"""Contradictions between SYSTEM and the parameters and examples below it."""
+
+import pytest
+
+from modelfile.linter.engine import lint
+from modelfile.linter.rule import Context
+from modelfile.source import Source
+from modelfile.syntax.modelfile import Modelfile
+
+LONG = "word " * 130
+
+
+def found(system: str, more: str) -> list[str]:
+    modelfile = Modelfile.parse(Source(text=f"# For tests.\nFROM x:y\nSYSTEM {system}\n{more}\n"))
+    return [one.message for one in lint(Context(modelfile=modelfile)) if one.name == "contradiction"]
+
+
+def answer(text: str) -> str:
+    return f"MESSAGE user x\nMESSAGE assistant {text}"
+
+
+@pytest.mark.parametrize(
+    ("system", "more", "message"),
+    [
+        (
+            "Respond in JSON.",
+            "PARAMETER stop }",
+            "this stop cuts each answer at the first `}`, but SYSTEM asks for JSON",
+        ),
+        (
+            "Return a JSON object.",
+            'PARAMETER stop "\n"',
+            "this stop cuts each answer at the first newline, but SYSTEM asks for JSON",
+        ),
+        (
+            "Be deterministic.",
+            "PARAMETER temperature 1.2",
+            "`temperature 1.2`, but SYSTEM asks for deterministic answers",
+        ),
+        ("Never make up facts.", "PARAMETER temperature 1.5", "`temperature 1.5`, but SYSTEM asks for facts only"),
+        ("Be very creative.", "PARAMETER temperature 0", "`temperature 0`, but SYSTEM asks for creative answers"),
+        (
+            "Write at least 500 words.",
+            "PARAMETER num_predict 200",
+            "`num_predict 200` cuts answers off, but SYSTEM asks for at least 500 words",
+        ),
+        (
+            "Write long, detailed answers.",
+            "PARAMETER num_predict 64",
+            "`num_predict 64` cuts answers off, but SYSTEM asks for long texts",
+        ),
+        (
+            "Always use the tools.",
+            "TEMPLATE {{ .System }}{{ .Prompt }}",
+            "this TEMPLATE has no `.Tools`, but SYSTEM asks to use tools: requests with tools are rejected",
+        ),
+        (
+            "Always answer in German.",
+            answer("The bill is due on the first of the month."),
+            "this answer is in English, but SYSTEM asks for German",
+        ),
+        (
+            "Answer only yes or no.",
+            answer("It depends on many factors."),
+            "this answer has 5 words, but SYSTEM asks for yes or no only",
+        ),
+        (
+            "Answer in one sentence.",
+            answer("One. Two. Three."),
+            "this answer has 3 sentences, but SYSTEM asks for at most 1 sentence",
+        ),
+        (
+            "Answer in at most 5 words.",
+            answer("It is due on the first of May."),
+            "this answer has 8 words, but SYSTEM asks for at most 5 words",
+        ),
+        ("Keep your answers short.", answer(LONG), "this answer has 130 words, but SYSTEM asks for short answers"),
+        (
+            "Do not use emojis.",
+            answer("Sure \U0001f600"),
+            "this answer has the emoji \U0001f600, but SYSTEM asks for none",
+        ),
+        ("Never use Markdown.", answer("It is **due**."), "this answer has Markdown, but SYSTEM asks for none"),
+    ],
+)
+def test_both_lines_are_named(system: str, more: str, message: str) -> None:
+    assert found(system, more) == [message.replace("SYSTEM asks", "SYSTEM in line 3 asks")]
+
+
+@pytest.mark.parametrize(
+    ("system", "more"),
+    [
+        ("Return one JSON object per line.", 'PARAMETER stop "\n"'),
+        ("Never return JSON.", "PARAMETER stop }"),
+        ("Be deterministic.", "PARAMETER temperature 0.2"),
+        ("Be deterministic.", "PARAMETER temperature 0.8\nPARAMETER seed 7"),
+        ("You explain deterministic automata.", "PARAMETER temperature 1"),
+        ("Be very creative.", "PARAMETER temperature 0.9"),
+        ("Write at least 500 words.", "PARAMETER num_predict 2000"),
+        ("Write at least 500 words.", "PARAMETER num_predict -1"),
+        ("Write short answers.", "PARAMETER num_predict 64"),
+        ("Always use the tools.", "TEMPLATE {{ .System }}{{ .Tools }}{{ .Prompt }}"),
+        ("Always use the tools.", ""),
+        ("Always answer in German.", answer("Die Rechnung ist am Ersten des Monats und nicht sp\xe4ter.")),
+        ("Always answer in German.", answer("OK")),
+        ("Translate into German. Answer in German.", answer("Das ist gut und nicht zu teuer.")),
+        ("Answer only yes or no.", answer("Yes, it is.")),
+        ("Answer in one sentence.", answer("It costs 3.50 euros. Yes.")),
+        ("Start with a title in one sentence.", answer("One. Two. Three.")),
+        ("Keep your answers short.", answer("It is due on the first.")),
+    ],
+)
+def test_what_agrees_is_not_reported(system: str, more: str) -> None:
+    assert found(system, more) == []
