@@ -141,6 +141,21 @@ class Plan:
         """The pull that it begins with; after it, the build is planned again."""
         return next((step for step in self.steps if isinstance(step, Pull)), None)
 
+    @property
+    def dropped_capabilities(self) -> tuple[tuple[str, str], ...]:
+        """The capabilities that the base's template gives and that of the new model does not, each with its variable.
+
+        Empty if one of them is not known, or a PARSER may give them.
+        """
+        old, new = self.base and self.base.model, self.expected
+        if self.nothing_to_do or not old or not new or old.template == new.template or new.parser or new.renderer:
+            return ()
+        from modelfile.gotemplate.capabilities import FIELDS_OF_CAPABILITIES, template_capabilities
+        from modelfile.gotemplate.parser import parse_template
+
+        had, has = (template_capabilities(parse_template(model.template)) for model in (old, new))
+        return tuple((name, field) for name, field in FIELDS_OF_CAPABILITIES.items() if name in had - has)
+
     def replacement(self, created: str | None = None) -> WouldReplace | None:
         """Return the error if the build replaces a different model under an immutable tag, and that is known.
 

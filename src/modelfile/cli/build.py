@@ -239,7 +239,7 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
     from modelfile.builder.api import plan, reject_replacements
     from modelfile.builder.planfile import check_replaceable, dumps, plan_as_json
     from modelfile.builder.scheduler import Succeeded
-    from modelfile.report.plans import print_plans, print_stale
+    from modelfile.report.plans import print_dropped_capabilities, print_plans, print_stale
 
     terminal = current.get()
     if out is not None:
@@ -260,6 +260,7 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
     plans = [outcome.result for outcome in outcomes if isinstance(outcome, Succeeded)]
     for planned in plans:
         print_stale(planned, terminal)
+        print_dropped_capabilities(planned, terminal)
     complete = len(plans) == len(outcomes)
     if out is not None and complete:
         text = dumps(request.targets, plans, Path(out).parent, keep=request.keep, replace=request.replace)
@@ -282,7 +283,7 @@ def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> N
     from modelfile.builder.api import build
     from modelfile.builder.scheduler import Failed, Succeeded
     from modelfile.report.json_output import built_as_json
-    from modelfile.report.plans import print_built, print_outcomes, print_plan, print_stale
+    from modelfile.report.plans import print_built, print_dropped_capabilities, print_outcomes, print_plan, print_stale
 
     terminal = current.get()
     printing = Lock()  # models are built in parallel
@@ -290,6 +291,7 @@ def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> N
     def on_plan(plan: Plan, *, replace: bool) -> None:
         with printing:
             print_stale(plan, terminal)
+            print_dropped_capabilities(plan, terminal)
         if not request.as_json and not terminal.quiet and not plan.nothing_to_do:
             with printing:
                 print_plan(plan, terminal, replace=replace, err=True)

@@ -46,6 +46,16 @@ def print_stale(plan: Plan, terminal: Terminal) -> None:
         terminal.print_warning(f"mf.lock is out of date for {plan.name}", RENEW, details)
 
 
+def print_dropped_capabilities(plan: Plan, terminal: Terminal) -> None:
+    """Print a warning if the TEMPLATE takes capabilities away that the base has."""
+    if dropped := plan.dropped_capabilities:
+        names = " and ".join(name for name, _ in dropped)
+        fields = " and ".join(f"`.{field}`" for _, field in dropped)
+        base = plan.base.name if plan.base else ""
+        message = f"the TEMPLATE of {plan.name} drops {names} that {base} supports: it has no {fields}"
+        terminal.print_warning(message, "delete TEMPLATE, or start from the one that `mf show` prints for the base")
+
+
 def print_up_to_date(plan: Plan, terminal: Terminal) -> None:
     """Print that there is nothing to do."""
     terminal.write([(f"{plan.name} is up to date: {plan.expected_fingerprint}", "")])

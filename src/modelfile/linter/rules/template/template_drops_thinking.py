@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
 from modelfile.linter.rules.template import effective_template, locate_span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parser
-
-if TYPE_CHECKING:
-    from modelfile.gotemplate.nodes import Node
 
 _NAMES: Final = frozenset({"Think", "ThinkLevel", "IsThinkSet", "Thinking"})
 _HARMONY: Final = "<|channel|>"
@@ -53,42 +50,10 @@ def template_drops_thinking(modelfile: Modelfile, context: Context) -> Iterator[
     if modelfile.last(Parser) or not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
+    from modelfile.gotemplate.capabilities import thinking_tags  # imported with the parser, for templates only
+
     use = next((use for use in parsed.fields if use.name in _NAMES), None)
     if use and _HARMONY not in template.value.text and not all(thinking_tags(parsed.nodes)):
         message = f"`.{use.name}` has no effect: without tags around `.Thinking`, Ollama rejects requests with thinking"
         hint = "inside `{{ range .Messages }}`, write `{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}`"
         yield Finding(locate_span(use.span, template, modelfile), message, hint)
-
-
-def thinking_tags(nodes: Iterable[Node]) -> tuple[str, str]:
-    """Return the tags that Ollama finds (thinking.InferTags)."""
-    from modelfile.gotemplate.fields import walk
-    from modelfile.gotemplate.nodes import Action, Field, If, Range, TemplateCall, Text, With
-
-    def reads(node: Node, name: str) -> bool:
-        match node:
-            case If() | Range() | With() | Action() | TemplateCall():
-                operands = walk([node.pipeline] if node.pipeline else [])
-                return any(isinstance(operand, Field) and operand.names[0] == name for operand in operands)
-            case _:
-                return False
-
-    opening = closing = ""
-    left = _members(nodes, in_messages=False)
-    while left:
-        node, siblings, in_messages = left.pop()
-        if in_messages and reads(node, "Thinking"):
-            opening = siblings[0].text if isinstance(siblings[0], Text) else opening
-            closing = siblings[-1].text if isinstance(siblings[-1], Text) else closing
-        if isinstance(node, If | Range | With):
-            within = reads(node, "Messages") if isinstance(node, Range) else in_messages
-            left += _members(node.orelse, in_messages=within) + _members(node.body, in_messages=within)
-    return opening.strip(), closing.strip()
-
-
-def _members(nodes: Iterable[Node], *, in_messages: bool) -> list[tuple[Node, tuple[Node, ...], bool]]:
-    """Return nodes with all their siblings, the last first, and without comments, which are no nodes to Go."""
-    from modelfile.gotemplate.nodes import TemplateComment
-
-    siblings: tuple[Node, ...] = tuple(node for node in nodes if not isinstance(node, TemplateComment))
-    return [(node, siblings, in_messages) for node in siblings][::-1]

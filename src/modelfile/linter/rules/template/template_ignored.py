@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from modelfile.catalog.behaviors import PREFERS_CHAT_TEMPLATES
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, existing_path, last_template, no_folder, rule
-from modelfile.linter.rules.template.template_drops_thinking import thinking_tags
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import From, Parser, Renderer, Template
 
@@ -77,10 +76,10 @@ def find_preferred(modelfile: Modelfile, context: Context) -> str | None:
 
 def _preferred_for(chat: str, parsed: ParsedTemplate) -> str | None:
     """Return what makes Ollama prefer a chat template (`shouldPreferChatTemplate` in server/images.go, 0.33)."""
+    from modelfile.gotemplate.capabilities import template_capabilities  # imported with the parser
+
     theirs = {name for name, has in (("tools", _has_tools(chat)), ("thinking", _has_thinking(chat))) if has}
-    ours = {name for name, variable in (("tools", "tools"), ("insert", "suffix")) if variable in parsed.variables}
-    if all(thinking_tags(parsed.nodes)):
-        ours.add("thinking")
+    ours = template_capabilities(parsed)
     returns = _has_tools(chat) and any(each in chat for each in _CALLS) and any(each in chat for each in _RESULTS)
     we_return = {"tools", "toolcalls"} <= {*parsed.variables} and any(
         each in parsed.text for each in ('eq .Role "tool"', "tool_response", "TOOL_RESULTS")
