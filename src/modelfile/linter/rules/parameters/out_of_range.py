@@ -72,4 +72,6 @@ def out_of_range(parameter: Parameter, context: Context) -> Iterator[Finding]:
         return
     message = f"`{name} {parameter.value.text}` is out of range{f': {effect}' if effect else ''}"
     special = "".join(f"; {number} means: {meaning}" for number, meaning in known.special)
-    yield Finding(parameter.value.span, message, f"`{name}` must be {known.range}{special}")
+    yield Finding(
+        parameter.value.span, message, f"write a number {'of ' * (known.maximum is None)}{known.range}{special}"
+    )

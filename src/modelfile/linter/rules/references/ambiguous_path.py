@@ -37,6 +37,6 @@ def ambiguous_path(base: From, context: Context) -> Iterator[Finding]:
         return
     if context.exists(written):
         fix = Fix(edits=(Edit(Span(start, start), "./"),), safety=Safety.SAFE)
-        message = f"`{written}` exists as a path here, so Ollama does not read it as a model name"
+        message = f"`{written}` is read as a path, not as a model name: it exists here"
         hint = f"write `./{written}`, or rename the file to use the model of that name"
         yield Finding(base.value.span, message, hint, fix)

@@ -46,7 +46,8 @@ def invalid_model_name(base: From, context: Context) -> Iterator[Finding]:
         ModelName.parse(written)
     except UsageError as error:
         if " #" not in written and "@sha256:" not in written and not is_homoglyph(written):  # other rules report these
-            yield Finding(base.value.span, error.message, _hint(written) or error.hint)
+            shape = (error.hint or "").removeprefix(f"invalid model `{written}`: ")
+            yield Finding(base.value.span, error.message, _hint(written) or shape)
 
 
 def _hint(written: str) -> str | None:

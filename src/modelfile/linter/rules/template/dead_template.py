@@ -60,7 +60,7 @@ def dead_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     if _STILL_READ.isdisjoint(parsed.variables) and "".join(template.value.text.split()) != "{{.Prompt}}":
         if renderer:
             message = f"TEMPLATE has no effect: RENDERER `{renderer.value.text}` replaces it"
-            yield Finding(template.keyword.span, message, "delete one of the two")
+            yield Finding(template.keyword.span, message, "delete TEMPLATE, or else RENDERER")
         elif inherited := inherited_renderer(modelfile, context):
             message = f"TEMPLATE has no effect: `{inherited[0]}` brings RENDERER `{inherited[1]}`, which replaces it"
             yield Finding(template.keyword.span, message, "delete TEMPLATE, and put instructions in SYSTEM")

@@ -73,6 +73,6 @@ def field_outside_guard(modelfile: Modelfile, context: Context) -> Iterator[Find
                 if isinstance(each, Field) and each.span.start in starts:
                     name = each.names[0]
                     message = f"`.{name}` is printed outside of `{{{{ if .{name} }}}}`, which covers only its head"
-                    hint = "move `{{ end }}` behind the end of the turn"
+                    hint = "move `{{ end }}` after the end of the turn"
                     yield Finding(locate_span(each.span, template, modelfile), message, hint)
                     return

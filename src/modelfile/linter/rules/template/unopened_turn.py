@@ -60,7 +60,7 @@ def unopened_turn(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     span = printed_field(parsed, "Prompt", "Content")
     place = locate_span(span, template, modelfile) if span else template.keyword.span
     if opened < 0:
-        message = f"the prompt ends without `{_head(opens, turns.roles)}`: the model does not know that it shall answer"
+        message = f"the prompt ends without `{_head(opens, turns.roles)}`: the model may go on with the user's turn"
         yield Finding(place, message, "begin the assistant's turn at the end of the TEMPLATE")
     elif closing := next((end for end in turns.ends if opens and tail.find(end, opened) >= 0), None):
         message = f"the prompt ends with `{closing}`: the assistant's turn is closed before the answer"
