@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from errno import EISDIR, ENOSPC, ENXIO
 from io import FileIO
 from pathlib import Path
@@ -184,7 +184,7 @@ _PIECE: Final = 1 << 18
 """Bytes read at a time."""
 
 
-def write_atomic(path: Path, data: bytes, *, expected: bytes | None = None) -> None:
+def write_atomic(path: Path, data: bytes | Iterable[bytes], *, expected: bytes | None = None) -> None:
     """Replace a file's content in one step: readers see the old or the new content, even after a crash.
 
     Symlinks are followed. The file keeps its mode, its owner and group as far as this user may set them (root may), and
@@ -194,7 +194,7 @@ def write_atomic(path: Path, data: bytes, *, expected: bytes | None = None) -> N
 
     Args:
         path: The file.
-        data: The new content.
+        data: The new content, or its parts.
         expected: The content that is replaced; None for any. It is compared just before the file is replaced; a program
             that writes between these two calls of the system is not noticed.
 
@@ -204,16 +204,16 @@ def write_atomic(path: Path, data: bytes, *, expected: bytes | None = None) -> N
     """
     import tempfile  # 3 ms that only a write needs
 
-    real = real_path(path)
+    real, parts = real_path(path), [data] if isinstance(data, bytes) else data
     try:
         if (stream := _open_stream(path)) is not None:
             with os.fdopen(stream, "wb") as file:
-                file.write(data)
+                file.writelines(parts)
             return
         descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=_TEMPORARY)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                file.writelines(parts)
                 file.flush()
                 _copy_metadata(real, Path(temporary), descriptor)
                 os.fsync(descriptor)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
@@ -210,13 +211,14 @@ def _print_statistics(results: Sequence[LintResult], *, as_json: bool) -> None:
             current.get().print(f"{count:6} {code} {name}")
 
 
-def _write(text: str, output_format: Format, file: str | None) -> None:
+def _write(pieces: Iterator[str], output_format: Format, file: str | None) -> None:
     if file is not None:
-        write_atomic(Path(file), f"{text.rstrip()}\n".encode())
-    elif text and output_format in ("text", "concise"):
-        current.get().print_lines(text)
-    elif text:
-        current.get().write_content(f"{text}\n")
+        write_atomic(Path(file), (piece.encode() for piece in chain([next(pieces, "\n")], pieces)))
+    for piece in pieces:
+        if output_format in ("text", "concise"):
+            current.get().print_lines(piece)
+        else:
+            current.get().write_content(piece)
 
 
 def _fix(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from errno import ENAMETOOLONG
 from functools import cache, partial
 from itertools import islice
@@ -43,18 +43,20 @@ def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
         lock_status = _lock_status(target)
     except InputError as error:
         lock_error = error
+    exists = cache(partial(_exists, target))
+    missing_weights = cache(partial(_missing_weights, target, ollama, exists))
     return Context(
         modelfile=modelfile,
         ollama=ollama,
         registries=registries,
         formatter=_formatted,
-        exists=cache(partial(_exists, target)),
+        exists=exists,
         neighbors=partial(_neighbors, target),
         is_ignored=partial(_is_ignored, target),
-        missing_weights=cache(partial(_missing_weights, target, ollama)),
+        missing_weights=missing_weights,
         find_escape=partial(_find_escape, target),
         chat_template=cache(partial(_chat_template, target)),
-        rejected_files=partial(_rejected_files, target, ollama),
+        rejected_files=partial(_rejected_files, target, ollama, exists, missing_weights),
         lock_status=lock_status,
         lock_error=lock_error,
     )
@@ -116,8 +118,8 @@ def _is_folder(target: Target, path: Path) -> bool:
         return False
 
 
-def _missing_weights(target: Target, ollama: Catalog, written: str) -> str:
-    path = expand(written, target.folder) if _exists(target, written) else None
+def _missing_weights(target: Target, ollama: Catalog, exists: Callable[[str], bool], written: str) -> str:
+    path = expand(written, target.folder) if exists(written) else None
     if path is None or not _is_folder(target, path):
         return ""
     from modelfile.weights.folder import find_weights
@@ -153,15 +155,17 @@ def _find_escape(target: Target, written: str) -> EscapedPath | None:
         return None
 
 
-def _rejected_files(target: Target, ollama: Catalog) -> Iterator[RejectedFile]:
+def _rejected_files(
+    target: Target, ollama: Catalog, exists: Callable[[str], bool], missing_weights: Callable[[str], str]
+) -> Iterator[RejectedFile]:
     named = [
         node
         for node in target.modelfile.nodes
         if isinstance(node, From | Adapter | Draft)
         and node.keyword.text.upper() in ollama.instructions  # otherwise unknown-instruction
         and node.value.closed
-        and _exists(target, node.value.text)
-        and not _missing_weights(target, ollama, node.value.text)
+        and exists(node.value.text)
+        and not missing_weights(node.value.text)
     ]
     if named:
         from modelfile.linter.local_files import rejected_files  # most Modelfiles name no file

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
+from operator import attrgetter
 
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.linter.rule import Context, Rule
@@ -36,7 +37,7 @@ def lint(
         rule_names = tuple((rule.code, rule.name) for rule in RULES)
         context = replace(context, unused_suppressions=unused, rule_names=rule_names)
         remaining = (*remaining, *_run(unused_suppression, (context.modelfile,), context, severities))
-    return tuple(sorted(remaining, key=lambda diagnostic: (diagnostic.span.start, diagnostic.code)))
+    return tuple(sorted(sorted(remaining, key=attrgetter("code")), key=attrgetter("span.start")))
 
 
 def undecided(context: Context, rules: Iterable[Rule] = RULES) -> Iterator[tuple[Rule, str]]:
@@ -72,12 +73,13 @@ def _subjects(context: Context) -> Callable[[type], tuple[Node | Modelfile, ...]
 def _run(
     rule: Rule, subjects: Iterable[Node | Modelfile], context: Context, severities: Mapping[str, Severity]
 ) -> Iterator[Diagnostic]:
+    severity = severities.get(rule.name)
     for subject in subjects:
         for finding in rule.check(subject, context):
             yield Diagnostic(
                 code=rule.code,
                 name=rule.name,
-                severity=severities.get(rule.name, finding.severity or rule.severity),
+                severity=severity or finding.severity or rule.severity,
                 span=finding.span,
                 message=finding.message,
                 hint=finding.hint,

@@ -28,13 +28,16 @@ FORMATS: Final = {
     "gitlab": "gitlab:findings_as_gitlab",
     "junit": "junit:findings_as_junit",
 }
-"""Module in this package and function from a Report to a text, by name of the format; imported on demand."""
+"""Module in this package and function from a Report to the parts of a text, by name of the format; import on demand."""
 
 _IN_REPOSITORY: Final = frozenset({"sarif", "github", "gitlab"})
 """The formats of programs that read paths from the root of a repository."""
 
 Findings: TypeAlias = "tuple[Source, tuple[Diagnostic, ...]]"
 """A Modelfile and its findings."""
+
+_CHUNK: Final = 100_000
+"""About the length of a part of a report, in code points."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +50,22 @@ class Report:
     """Rules that could not decide, with the reason; computed only if the format prints them."""
 
 
-def render(report: Report, name: str) -> str:
-    """Return a report in a format; secrets in Modelfiles are redacted."""
+def render(report: Report, name: str) -> Iterator[str]:
+    """Yield the parts of a report in a format, so that a long one is not in memory whole; secrets are redacted."""
     module, _, function = FORMATS[name].partition(":")
-    renderer = cast("Callable[[Report], str]", getattr(import_module(f"modelfile.report.{module}"), function))
+    renderer = cast("Callable[[Report], Iterator[str]]", getattr(import_module(f"modelfile.report.{module}"), function))
     findings = redact_findings(report.findings)
     if name in _IN_REPOSITORY:
         findings = _with_repository_paths(findings)
-    return renderer(replace(report, findings=list(findings)))
+    pieces = renderer(replace(report, findings=list(findings)))
+    chunk: list[str] = []
+    for piece in pieces:
+        chunk.append(piece)
+        if len(chunk) * len(piece) >= _CHUNK:
+            yield "".join(chunk)
+            chunk.clear()
+    if chunk:
+        yield "".join(chunk)
 
 
 def _with_repository_paths(findings: Iterable[Findings]) -> Iterator[Findings]:

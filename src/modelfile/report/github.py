@@ -7,6 +7,8 @@ Commands: GitHub Docs, "Workflow commands for GitHub Actions", "Setting an error
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Final
 
@@ -21,17 +23,19 @@ _DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY: Final = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
-def findings_as_github(report: Report) -> str:
-    """Return one workflow command for each finding and each error, each on a line; empty if there are none."""
-    errors = (f"::error title=mf lint::{_message(error.message, error.hint)}" for error in report.unread)
-    commands = (_command(source, found) for source, diagnostics in report.findings for found in diagnostics)
-    return "\n".join((*commands, *errors))
+def findings_as_github(report: Report) -> Iterator[str]:
+    """Yield one workflow command for each finding and each error, each as a line."""
+    for source, diagnostics in report.findings:
+        for found in diagnostics:
+            yield _command(source, found) + "\n"
+    for error in report.unread:
+        yield f"::error title=mf lint::{_message(error.message, error.hint)}\n"
 
 
 def _command(source: Source, found: Diagnostic) -> str:
     start, end = source.position(found.span.start), source.position(found.span.end)
     properties: dict[str, object] = {
-        "file": escape_controls(os.fsencode(PurePath(source.path).as_posix()).decode(errors="replace"), keep="\r\n"),
+        "file": _file(source.path),
         "line": start.line,
         "col": start.column,
         "endLine": end.line,
@@ -42,6 +46,11 @@ def _command(source: Source, found: Diagnostic) -> str:
         del properties["col"], properties["endColumn"]
     written = ",".join(f"{key}={str(value).translate(_PROPERTY)}" for key, value in properties.items())
     return f"::{_COMMANDS[found.severity]} {written}::{_message(found.message, found.hint)}"
+
+
+@lru_cache
+def _file(path: str) -> str:
+    return escape_controls(os.fsencode(PurePath(path).as_posix()).decode(errors="replace"), keep="\r\n")
 
 
 def _message(message: str, hint: str | None) -> str:

@@ -51,14 +51,19 @@ def dumps(document: Any, *, one_line: bool = False) -> str:
     return "".join(_chunks(_encode(document, "" if one_line else "\n")))
 
 
+def json_pieces(document: Any, *, one_line: bool = False) -> Iterator[str]:
+    """Return the parts of a document as `dumps` writes it, and a newline, so that a long one is not in memory whole."""
+    return _chunks(chain(_encode(document, "" if one_line else "\n"), "\n"))
+
+
 def print_json(document: Any, terminal: Terminal, *, one_line: bool = False) -> None:
     """Print a document as JSON in UTF-8, with an indent unless `one_line`; a generator in it becomes a list."""
-    for chunk in _chunks(chain(_encode(document, "" if one_line else "\n"), "\n")):
+    for chunk in json_pieces(document, one_line=one_line):
         terminal.write_content(chunk)
 
 
 def _chunks(pieces: Iterator[str]) -> Iterator[str]:
-    """Yield escaped parts of a document, so that a long one is not in memory whole. No piece ends within a text."""
+    """Yield escaped parts of a document. No piece ends within a text."""
     while chunk := "".join(islice(pieces, _PIECES)):
         if not chunk.isascii() or "\x7f" in chunk:  # JSON escapes the other control characters of ASCII
             chunk = _CONTROL.sub(_escape, chunk)
@@ -113,12 +118,12 @@ def _inside(newline: str) -> tuple[str, str]:
     return (inner := f"{newline}  ", f",{inner}") if newline else ("", ", ")
 
 
-def findings_as_json(report: Report) -> str:
-    """Return an object of version, number of files, errors, undecided rules, and findings in the order of the text.
+def findings_as_json(report: Report) -> Iterator[str]:
+    """Return the parts of an object of version, number of files, errors, undecided rules, and findings.
 
-    Lines and columns count from 1.
+    Findings are in the order of the text. Lines and columns count from 1.
     """
-    return dumps(
+    return json_pieces(
         {
             "version": VERSION,
             "files": len(report.findings),

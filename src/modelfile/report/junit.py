@@ -3,49 +3,66 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from modelfile.characters import escape_controls
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.report.formats import Report
+from modelfile.source import Source
 
-_COMMAND: Final = re.compile(r"##(?=\w*\[)")
-"""Start of what a CI system takes for a command, as `##[error]`."""
+_COMMAND: Final = r"(?<=#)#(?=\w*\[)"
+"""Second character of what CI systems take for a command, as `##[error]`."""
 _ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 does not allow (2.2, Char)."""
+_IN_TEXT: Final = re.compile(f"[&<>]|[^\\0-\\x7f]|{_COMMAND}")
+_IN_ATTRIBUTE: Final = re.compile(f'[&<>"\r\n\t]|[^\\0-\\x7f]|{_COMMAND}')
+_NAMED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
-def findings_as_junit(report: Report) -> str:
-    """Return a test suite per file: each finding is a failed test case, a clean file one passed test case.
+def findings_as_junit(report: Report) -> Iterator[str]:
+    """Yield a test suite per file: each finding is a failed test case, a clean file one passed test case.
 
     An info is a passed test case with its text as output. What could not be checked is a test case with an error, in a
-    suite of its own.
+    suite of its own. All is ASCII: other characters are references.
     """
-    root = _add(None, "testsuites", name="modelfile", **_counts([diagnostics for _, diagnostics in report.findings]))
+    root = _tag("testsuites", {"name": "modelfile"} | _counts([diagnostics for _, diagnostics in report.findings]))
+    if not report.findings and not report.unread:
+        yield f"{root} />\n"
+        return
+    yield f"{root}>\n"
     for source, diagnostics in report.findings:
-        suite = _add(root, "testsuite", name=source.path, errors="0", **_counts([diagnostics]))
+        yield f"  {_tag('testsuite', {'name': source.path, 'errors': '0'} | _counts([diagnostics]))}>\n"
+        path = _escape(source.path, _IN_ATTRIBUTE)
         for found in diagnostics:
-            start = source.position(found.span.start)
-            position = f"{start.line}:{start.column}"
-            case = _add(suite, "testcase", classname=source.path, name=f"{found.code} {found.name} {position}")
-            lines = f"{source.path}:{position}: {found.message}", *filter(None, [found.hint])
-            if found.severity is Severity.INFO:
-                result = _add(case, "system-out")
-            else:
-                result = _add(case, "failure", type=str(found.severity), message=found.message)
-            result.text = "\n".join(map(_legal, lines))
+            yield _case(source, path, found)
         if not diagnostics:
-            _add(suite, "testcase", classname=source.path, name="lint")
+            yield f'    <testcase classname="{path}" name="lint" />\n'
+        yield "  </testsuite>\n"
     if report.unread:
         number = str(len(report.unread))
-        suite = _add(root, "testsuite", name="mf lint", tests=number, failures="0", errors=number)
+        yield f"  {_tag('testsuite', {'name': 'mf lint', 'tests': number, 'failures': '0', 'errors': number})}>\n"
         for count, error in enumerate(report.unread, 1):
-            case = _add(suite, "testcase", classname="mf lint", name=f"unread {count}")
-            _add(case, "error", type=error.code, message=error.message).text = _legal(error.hint or "")
-    indent(root)
-    return _COMMAND.sub("#&#35;", tostring(root).decode())  # ASCII; other characters are references
+            yield f'    <testcase classname="mf lint" name="unread {count}">\n'
+            hint = _escape(error.hint or "", _IN_TEXT)
+            yield f"      {_tag('error', {'type': error.code, 'message': error.message})}"
+            yield f">{hint}</error>\n    </testcase>\n" if hint else " />\n    </testcase>\n"
+        yield "  </testsuite>\n"
+    yield "</testsuites>\n"
+
+
+def _case(source: Source, path: str, found: Diagnostic) -> str:
+    start = source.position(found.span.start)
+    position = f"{start.line}:{start.column}"
+    lines = f"{source.path}:{position}: {found.message}", *filter(None, [found.hint])
+    name, attributes = "system-out", ""
+    if found.severity is not Severity.INFO:
+        name, attributes = "failure", f' type="{found.severity}" message="{_escape(found.message, _IN_ATTRIBUTE)}"'
+    text = "\n".join(_escape(line, _IN_TEXT) for line in lines)
+    return (
+        f'    <testcase classname="{path}" name="{found.code} {found.name} {position}">\n'
+        f"      <{name}{attributes}>{text}</{name}>\n    </testcase>\n"
+    )
 
 
 def _counts(files: Sequence[Sequence[Diagnostic]]) -> dict[str, str]:
@@ -53,10 +70,14 @@ def _counts(files: Sequence[Sequence[Diagnostic]]) -> dict[str, str]:
     return {"tests": str(sum(max(len(diagnostics), 1) for diagnostics in files)), "failures": str(failures)}
 
 
-def _add(parent: Element | None, tag: str, **attributes: str) -> Element:
-    legal = {key: _legal(value) for key, value in attributes.items()}
-    return Element(tag, legal) if parent is None else SubElement(parent, tag, legal)
+def _tag(name: str, attributes: Mapping[str, str]) -> str:
+    """Return a tag with its attributes, without its end."""
+    return "".join([f"<{name}", *(f' {key}="{_escape(text, _IN_ATTRIBUTE)}"' for key, text in attributes.items())])
 
 
-def _legal(text: str) -> str:
-    return _ILLEGAL.sub("", escape_controls(text))
+def _escape(text: str, special: re.Pattern[str]) -> str:
+    return special.sub(_reference, _ILLEGAL.sub("", escape_controls(text)))
+
+
+def _reference(found: re.Match[str]) -> str:
+    return _NAMED.get(found[0]) or f"&#{ord(found[0]):02};"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any, Final
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from modelfile.errors import ModelfileError
 from modelfile.linter.rules import RULES
 from modelfile.report.formats import Report
 from modelfile.report.gitlab import fingerprinted
-from modelfile.report.json_output import dumps
+from modelfile.report.json_output import json_pieces
 from modelfile.source import Source, Span
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -26,8 +27,8 @@ def findings_as_sarif(
     version: str | None = None,
     pages: Mapping[str, str] | None = None,
     help_uri: str | None = None,
-) -> str:
-    """Return a log of one run, with the rules of its findings.
+) -> Iterator[str]:
+    """Return the parts of a log of one run, with the rules of its findings.
 
     Args:
         report: The findings.
@@ -41,15 +42,15 @@ def findings_as_sarif(
         version = version_of("modelfile")
     if pages is None:
         pages = {rule.code: rule.page for rule in RULES}
-    found = list(fingerprinted(report.findings))
-    names = dict(sorted((diagnostic.code, diagnostic.name) for _, diagnostic, _ in found))
+    found = {(diagnostic.code, diagnostic.name) for _, diagnostics in report.findings for diagnostic in diagnostics}
+    names = dict(sorted(found))
     rules = [_rule(code, name, pages.get(code), help_uri) for code, name in names.items()]
     index = {code: number for number, code in enumerate(names)}
     run: dict[str, Any] = {
         "tool": {"driver": {"name": "modelfile", "version": version, "rules": rules}},
         "columnKind": "unicodeCodePoints",
         "newlineSequences": ["\r\n", "\r", "\n"],
-        "results": [
+        "results": (
             {
                 "ruleId": diagnostic.code,
                 "ruleIndex": index[diagnostic.code],
@@ -58,12 +59,12 @@ def findings_as_sarif(
                 "locations": [_location(source, diagnostic.span)],
                 "partialFingerprints": {"modelfile/v1": fingerprint},
             }
-            for source, diagnostic, fingerprint in found
-        ],
+            for source, diagnostic, fingerprint in fingerprinted(report.findings)
+        ),
     }
     if report.unread:
         run["invocations"] = [_failed_invocation(report.unread)]
-    return dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
+    return json_pieces({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _failed_invocation(errors: Iterable[ModelfileError]) -> dict[str, Any]:
@@ -101,6 +102,7 @@ def _location(source: Source, span: Span) -> dict[str, Any]:
     }
 
 
+@lru_cache
 def _uri(path: str) -> str:
     """Return the URI of a path; a relative path stays relative (3.4.3)."""
     pure = PurePath(path)

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, TypeAlias, cast
 
 from modelfile.characters import code_point, escape_controls
@@ -22,6 +23,8 @@ Piece: TypeAlias = tuple[str, str]
 _DUMB: Final = ("dumb", "unknown")
 _WIDTH: Final = 80
 """Width in columns if the stream has none."""
+_LINES: Final = 1_000
+"""Number of lines that are written at once."""
 
 _CAN_STOP_COMMANDS: Final = ("GITHUB_ACTIONS",)
 """Variables that are set where a CI system reads output for commands until an output stops it: GitHub and Gitea."""
@@ -145,9 +148,13 @@ class Terminal:
         stream = self._stream(err=err)
         console = self._drawing if stream.isatty() else None
         if console is None and not self.is_styled(err=err):
-            escape = self.escape_commands if self._is_read_for_commands() else str
-            for pieces in lines:
-                stream.write(escape(visible("".join([text for text, _ in pieces]))) + end)
+            is_read_for_commands, rest = self._is_read_for_commands(), iter(lines)
+            while texts := ["".join([text for text, _ in pieces]) for pieces in islice(rest, _LINES)]:
+                if not "".join(texts).isprintable():
+                    texts = [*map(visible, texts)]
+                if is_read_for_commands:
+                    texts = [*map(self.escape_commands, texts)]
+                stream.write(end.join(texts) + end)
             return
         from rich.text import Text
 

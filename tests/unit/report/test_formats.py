@@ -20,7 +20,7 @@ from modelfile.source import Source
 
 
 def test_concise() -> None:
-    assert findings_as_concise(Report(findings=files())).splitlines() == [
+    assert "".join(findings_as_concise(Report(findings=files()))).splitlines() == [
         "模型/100%, a:b/Modelfile:2:4: error MF301 no `{{ .X }}` 50%<U+000A>or <U+001B>语",
         "b:1:1: warning MF201 untagged",
         "b:1:1: info MF505 no purpose",
@@ -28,7 +28,7 @@ def test_concise() -> None:
 
 
 def test_github() -> None:
-    assert findings_as_github(Report(findings=files())).splitlines() == [
+    assert "".join(findings_as_github(Report(findings=files()))).splitlines() == [
         (
             "::error file=模型/100%25%2C a%3Ab/Modelfile,line=2,col=4,endLine=2,endColumn=8,"
             "title=MF301 unknown-parameter"
@@ -40,7 +40,7 @@ def test_github() -> None:
 
 
 def test_gitlab() -> None:
-    report = json.loads(findings_as_gitlab(Report(findings=files())))
+    report = json.loads("".join(findings_as_gitlab(Report(findings=files()))))
     assert [issue.pop("fingerprint").isalnum() for issue in report] == [True] * 3
     assert report == [
         {
@@ -68,7 +68,9 @@ def fingerprints(text: str, *starts: int, path: str = "a") -> list[str]:
     diagnostics = tuple(found(start, start + 1, "untagged", Severity.WARNING) for start in starts)
     return [
         issue["fingerprint"]
-        for issue in json.loads(findings_as_gitlab(Report(findings=[(Source(text=text, path=path), diagnostics)])))
+        for issue in json.loads(
+            "".join(findings_as_gitlab(Report(findings=[(Source(text=text, path=path), diagnostics)])))
+        )
     ]
 
 
@@ -82,7 +84,7 @@ def test_gitlab_fingerprints_survive_moved_lines() -> None:
 
 
 def test_junit() -> None:
-    text = findings_as_junit(Report(findings=files()))
+    text = "".join(findings_as_junit(Report(findings=files())))
     assert text.isascii()
     assert text.splitlines()[:3] == [
         '<testsuites name="modelfile" tests="4" failures="2">',
@@ -110,20 +112,26 @@ def test_junit() -> None:
 )
 def test_junit_escapes_control_characters_and_omits_what_xml_forbids(character: str, shown: str) -> None:
     source = Source(text="x", path=f"a{character}b")
-    (suite,) = ET.fromstring(findings_as_junit(Report(findings=[(source, ())])))  # noqa: S314  # what has just been written
+    (suite,) = ET.fromstring("".join(findings_as_junit(Report(findings=[(source, ())]))))  # noqa: S314  # what has just been written
     assert suite.get("name") == f"a{shown}b"
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_a_function_of_a_report(name: str) -> None:
     report = Report(findings=files())
-    assert "MF301" in render(report, name)
+    assert "MF301" in "".join(render(report, name))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_long_report_is_not_in_memory_whole(name: str) -> None:
+    source = Source(text="FROM x\n", path="Modelfile")
+    assert len([*render(Report(findings=[(source, (found(0, 4, "untagged", Severity.WARNING),) * 5_000)]), name)]) > 1
 
 
 def test_no_findings_give_an_empty_report() -> None:
     clean = Report(findings=[(Source(text="FROM y:1\n"), ())])
-    assert findings_as_concise(clean) == findings_as_github(clean) == ""
-    assert json.loads(findings_as_gitlab(clean)) == []
+    assert "".join(findings_as_concise(clean)) == "".join(findings_as_github(clean)) == ""
+    assert json.loads("".join(findings_as_gitlab(clean))) == []
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")

@@ -31,7 +31,7 @@ DOCUMENTS = st.recursive(
 
 
 def sarif(files: Files, **options: str) -> Any:
-    log = json.loads(findings_as_sarif(Report(findings=files), version="1.2.3", pages=PAGES, **options))
+    log = json.loads("".join(findings_as_sarif(Report(findings=files), version="1.2.3", pages=PAGES, **options)))
     jsonschema.validate(log, SARIF, format_checker=jsonschema.FormatChecker())
     return log["runs"][0]
 
@@ -86,7 +86,7 @@ def test_sarif_without_findings() -> None:
 
 def test_sarif_says_what_could_not_be_read() -> None:
     unread = [InputError("cannot read `{a}`", hint="Look."), InputError("b")]
-    log = json.loads(findings_as_sarif(Report(findings=files(), unread=unread), version="1", pages=PAGES))
+    log = json.loads("".join(findings_as_sarif(Report(findings=files(), unread=unread), version="1", pages=PAGES)))
     jsonschema.validate(log, SARIF, format_checker=jsonschema.FormatChecker())
     (invocation,) = log["runs"][0]["invocations"]
     assert invocation["executionSuccessful"] is False
@@ -97,7 +97,7 @@ def test_sarif_says_what_could_not_be_read() -> None:
 
 
 def test_sarif_schema_rejects_invalid_reports() -> None:
-    log = json.loads(findings_as_sarif(Report(findings=files()), version="1", pages=PAGES))
+    log = json.loads("".join(findings_as_sarif(Report(findings=files()), version="1", pages=PAGES)))
     log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] = 0
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(log, SARIF)
@@ -106,7 +106,7 @@ def test_sarif_schema_rejects_invalid_reports() -> None:
 def test_json_matches_its_schema() -> None:
     unread = [ModelfileError("cannot read a", hint="Look."), ModelfileError("b")]
     undecided = [(Source(text="", path="-"), [(missing_from, "no folder")])]
-    told = json.loads(findings_as_json(Report(findings=files(), unread=unread, undecided=undecided)))
+    told = json.loads("".join(findings_as_json(Report(findings=files(), unread=unread, undecided=undecided))))
     jsonschema.Draft202012Validator.check_schema(LINT)
     jsonschema.validate(told, LINT)
     assert told.keys() == LINT["properties"].keys()
@@ -116,7 +116,7 @@ def test_json_matches_its_schema() -> None:
 
 @pytest.mark.parametrize(("field", "value"), [("severity", "note"), ("line", 0), ("code", "301"), ("help", 1)])
 def test_json_schema_rejects_other_types(field: str, value: object) -> None:
-    told = json.loads(findings_as_json(Report(findings=files())))
+    told = json.loads("".join(findings_as_json(Report(findings=files()))))
     told["findings"][0][field] = value
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(told, LINT)
