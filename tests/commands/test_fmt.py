@@ -131,3 +131,21 @@ def test_an_early_key_points_to_its_successor(tree: Path) -> None:
         f"error: `{tree / 'mf.toml'}`: unknown setting `target`\n"
         "help: write `ollama`, the Ollama version that Modelfiles are for\n"
     )
+
+
+def test_lint_writes_lf_everywhere_for_carriage_returns_in_values_as_an_unsafe_fix(tree: Path) -> None:
+    path = tree / "Modelfile"
+    mixed = b'# For tests.\r\nFROM llama3.2:3b\r\nSYSTEM """Be brief.\r\nBe kind.\n"""\nPARAMETER seed 1\r\n'
+    path.write_bytes(mixed)
+    select = ("lint", "--select", "crlf-in-value", "Modelfile")
+    assert mf(*select, "--fix").code == 1
+    assert path.read_bytes() == mixed
+    assert mf(*select, "--fix", "--unsafe-fixes").code == 0
+    assert path.read_bytes() == mixed.replace(b"\r\n", b"\n")
+
+
+def test_line_endings_between_fmt_off_and_fmt_on_are_those_of_the_rest(tree: Path) -> None:
+    path = tree / "Modelfile"
+    path.write_bytes(b"from x:1\r\n# fmt: off\r\nPARAMETER  seed 1\r\n# fmt: on\r\n")
+    assert mf("fmt", "Modelfile").code == 0
+    assert path.read_bytes() == b"FROM x:1\n# fmt: off\nPARAMETER  seed 1\n# fmt: on\n"
