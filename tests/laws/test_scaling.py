@@ -56,6 +56,14 @@ INPUTS: dict[str, Callable[[int], str]] = {
     "characters that Ollama drops": lambda n: "FROM x\nSYSTEM x" + "".join(map(chr, range(0xE000, 0xE000 + n))),
     "fields": lambda n: TEMPLATE.format("".join(f"{{{{.Prompt{number}}}}}" for number in range(n))),
     "placeholders in braces": lambda n: TEMPLATE.format("{prompt}" * n),
+    "turns of a template": lambda n: TEMPLATE.format(
+        "{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>{{ end }}<|im_start|>user\n{{ .Prompt }}" * n
+    ),
+    "turns in a range": lambda n: TEMPLATE.format(
+        "{{ range .Messages }}{{ if eq .Role `user` }}<|im_strat|>user{{ .Content }}[\\INST]<|eot_id>{{ end }}{{ end }}"
+        * n
+    ),
+    "tools of a template": lambda n: TEMPLATE.format("{{ range .Tools }}{{ . }}{{ .Function }}{{ end }}" * n),
     "nested branches": lambda n: TEMPLATE.format("{{if .Prompt}}" * n + "{{end}}" * n),
     "a chain of branches": lambda n: TEMPLATE.format("{{if .A}}" + "{{else if .A}}" * n + "{{end}}"),
     "parentheses": lambda n: TEMPLATE.format("{{" + "(" * n + ".A" + ")" * n + "}}"),

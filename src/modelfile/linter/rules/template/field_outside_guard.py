@@ -57,6 +57,7 @@ def field_outside_guard(modelfile: Modelfile, context: Context) -> Iterator[Find
     from modelfile.gotemplate.nodes import Field, If, Text
 
     guarded: set[str] = set()
+    printed = {use.span.start: use.name for use in parsed.fields if use.printed and use.always}
     for node in parsed.nodes:
         if isinstance(node, If):
             condition = [each for each in walk([node.pipeline]) if isinstance(each, Field)]
@@ -68,11 +69,9 @@ def field_outside_guard(modelfile: Modelfile, context: Context) -> Iterator[Find
             elif condition and condition[0].names in reads:
                 guarded.discard(condition[0].names[0])
         else:
-            starts = {use.span.start for use in parsed.fields if use.printed and use.always and use.name in guarded}
             for each in walk([node]):
-                if isinstance(each, Field) and each.span.start in starts:
-                    name = each.names[0]
+                if isinstance(each, Field) and (name := printed.get(each.span.start)) in guarded:
                     message = f"`.{name}` is printed outside of `{{{{ if .{name} }}}}`, which covers only its head"
-                    hint = "move `{{ end }}` after the end of the turn"
+                    hint = "move `{{ end }}` behind the end of the turn"
                     yield Finding(locate_span(each.span, template, modelfile), message, hint)
                     return
