@@ -110,8 +110,10 @@ class ModelfileHasErrors(InputError):
 class TemplateError(InputError):
     """A template that Ollama rejects, or that Go cannot execute with the given values."""
 
-    def __init__(self, message: str, *, span: Span | None = None, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, reason: str, *, where: str, span: Span, hint: str | None = None) -> None:
+        super().__init__(f"{where}: {reason}", hint=hint)
+        self.reason = reason
+        """The message without the location."""
         self.span = span
         """The location in the template."""
 

@@ -33,6 +33,8 @@ PREFERS_CHAT_TEMPLATES: Final = Version(0, 30, 0)
 Source: `shouldPreferChatTemplate` in server/images.go, v0.33.0-rc2; OLLAMA_GO_TEMPLATE in the server's environment
 switches it off.
 """
+THINKS_BY_DEFAULT: Final = Version(0, 12, 4, 7)
+"""The first release that lets a model think that can, unless the request says otherwise (server/routes.go)."""
 SETS_RENDERERS: Final = Version(0, 20, 0)
 """The first release whose server gives weights of some architectures a renderer and a parser (server/create.go)."""
 PARAMETERS_OF_WEIGHTS: Final = frozenset({"stop"})

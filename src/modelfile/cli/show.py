@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modelfile.cli.options import AsJson, Host, load_project, open_store
-from modelfile.errors import NotFound, UsageError
+from modelfile.errors import InputError, NotFound, TemplateError, UsageError
 from modelfile.library.lookup import show as find_model
 from modelfile.report.json_output import model_as_json, print_json
 from modelfile.report.models import print_model
 from modelfile.report.terminal import current
 from modelfile.stores.protocol import Store, StoredModel
+
+if TYPE_CHECKING:  # a plain `mf show` does not need them
+    from modelfile.catalog.versions import Version
+    from modelfile.project.target import Target
+    from modelfile.recipe.model import Model
+    from modelfile.recipe.recipe import Recipe
 
 
 def show(
@@ -24,15 +32,33 @@ def show(
     modelfile: Annotated[
         bool, typer.Option("--modelfile", help="Print a Modelfile that builds the same model from this one.")
     ] = False,
+    prompt: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Print the prompt that Ollama makes of TEXT.")
+    ] = None,
+    messages: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Print the prompt of the messages, or /api/chat request, in FILE."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the contents of a model.
+    """Print the contents of a model, or the exact prompt that its template makes of a request.
+
+    For a prompt, NAME may be a Modelfile or its folder too: it is rendered as the configured version of Ollama does,
+    by default the newest, and what it does not say is taken from its base on the server. A model is rendered as the
+    server's version does. Ollama then drops messages if they do not fit num_ctx, which is not shown.
+
+    With --prompt or --messages and --json: {"prompt", "ollama"}, the version that it is rendered for.
 
     With --json: {"name", "fingerprint", "digest", "weights", "adapters", "drafts", "parameters", "template", "system",
     "messages", "license", "renderer", "parser", "requires"}; all keys are always there.
     """
     if modelfile and as_json:
         raise UsageError("--modelfile cannot be used with --json")
+    if prompt is not None or messages is not None:
+        if modelfile or (prompt is not None and messages is not None):
+            raise UsageError("--prompt, --messages and --modelfile cannot be used together")
+        _show_prompt(name, host, prompt=prompt, messages=messages, as_json=as_json)
+        return
     with open_store(host) as store:
         stored = _find(name, store)
     if as_json:
@@ -43,6 +69,87 @@ def show(
         current.get().write_content(export(stored))
     else:
         print_model(stored, current.get())
+
+
+def _show_prompt(name: str, host: str | None, *, prompt: str | None, messages: str | None, as_json: bool) -> None:
+    from modelfile.library.requests import prompt_of, read_chat
+
+    request = read_chat(Path(messages)) if messages is not None else prompt or ""
+    path = _modelfile_at(name)
+    target = load_project().at(path) if path else None
+    if target:
+        model, version = _model_of(target, host)
+    else:
+        with open_store(host) as store:
+            model, version = _find(name, store).model, _rendered_version(store)
+    try:
+        text = prompt_of(model, request, version)
+    except TemplateError as error:
+        where, reason = _locate(error, target) if target else (name, error.message)
+        raise TemplateError(reason, where=where, span=error.span, hint=error.hint) from error
+    except InputError as error:
+        raise InputError(f"`{messages}`: {error.message}", hint=error.hint) from error
+    except UsageError as error:
+        raise UsageError(f"{name}: {error.message}", hint=error.hint) from error
+    if as_json:
+        print_json({"prompt": text, "ollama": str(version)}, current.get())
+    else:
+        ends_line = text.endswith("\n") or not current.get().is_tty()
+        current.get().write_content(text if ends_line else f"{text}\n")
+
+
+def _locate(error: TemplateError, target: Target) -> tuple[str, str]:
+    """Return the location of an error in a Modelfile, and its reason; the path alone if the base has the template."""
+    from modelfile.syntax.nodes import Template
+
+    template = target.modelfile.last(Template)
+    if template is None or not template.value.text:
+        return str(target.path), error.message
+    position = target.source.position(target.modelfile.locate(template.value, error.span.start))
+    return f"{target.path}:{position.line}:{position.column}", error.reason
+
+
+def _modelfile_at(name: str) -> Path | None:
+    """Return the Modelfile that an argument names; None if it is the name of a model."""
+    path = Path(name)
+    if path.is_dir() and (path / "Modelfile").is_file():
+        return path / "Modelfile"
+    if path.is_file():
+        return path
+    if name.startswith((".", "/", "~")):
+        raise InputError(f"file not found: `{name}`")
+    return None
+
+
+def _model_of(target: Target, host: str | None) -> tuple[Model, Version]:
+    """Return the texts of the model that a Modelfile makes, and the version to render it for."""
+    from modelfile.catalog.versions import NEWEST, Version
+    from modelfile.recipe.model import Model
+
+    configured = target.config.ollama
+    version = Version.parse(configured) if configured else None
+    recipe = target.recipe(version)
+    if recipe.template:
+        return Model().with_recipe(_texts_of(recipe), {}), version or NEWEST
+    if recipe.base is None:
+        raise UsageError(
+            f"`{target.path}` has no TEMPLATE: Ollama takes one from the weights when it creates the model",
+            hint="build it, and pass the name of the model",
+        )
+    with open_store(host) as store:
+        base = find_model(recipe.base, store).model
+        return base.with_recipe(_texts_of(recipe), {}), version or _rendered_version(store)
+
+
+def _texts_of(recipe: Recipe) -> Recipe:
+    """Return a recipe without its files, which are not in the prompt."""
+    return replace(recipe, files=(), adapters=(), drafts=())
+
+
+def _rendered_version(store: Store) -> Version:
+    from modelfile.catalog.versions import NEWEST, release
+
+    return release(store.ollama) or NEWEST
 
 
 def _find(name: str, store: Store) -> StoredModel:

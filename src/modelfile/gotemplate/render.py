@@ -142,7 +142,7 @@ def _check(parsed: ParsedTemplate, version: Version) -> None:
 def _error(text: str, reason: str, span: Span, hint: str | None = None) -> TemplateError:
     position = Source(text=text).position(span.start)
     where = f"line {position.line}, column {position.column} of the template"
-    return TemplateError(f"{where}: {reason}", span=span, hint=hint)
+    return TemplateError(reason, where=where, span=span, hint=hint)
 
 
 def _decode_messages(

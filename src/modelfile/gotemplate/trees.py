@@ -127,16 +127,20 @@ def _rebuild(location: _Location, last: tuple[Node, ...], text: str) -> Sequence
 
 
 def _finds_response(pipeline: Pipeline) -> bool:
+    return any(_RESPONSE in names for names in _fields_in(pipeline))
+
+
+def _fields_in(pipeline: Pipeline) -> Iterator[tuple[str, ...]]:
+    """Yield the names of each field that a pipeline reads."""
     pending: list[Operand] = [pipeline]
     while pending:
         match pending.pop():
-            case Field(names=names) if _RESPONSE in names:
-                return True
+            case Field(names=names):
+                yield names
             case Pipeline(commands=commands):
                 pending += (operand for command in commands for operand in command.operands)
             case _:
                 pass
-    return False
 
 
 def _cut_pipeline(pipeline: Pipeline, depth: int) -> Pipeline | None:
@@ -165,3 +169,27 @@ def _cut_pipeline(pipeline: Pipeline, depth: int) -> Pipeline | None:
         if is_cut:
             break
     return None if len(commands) < len(pipeline.commands) else replace(pipeline, commands=tuple(commands))
+
+
+def thinking_tags(nodes: Sequence[Node]) -> tuple[str, str]:
+    """Return the tags around the thoughts in a template, empty if there are none (thinking/template.go).
+
+    Ollama takes a model whose template has both for one that can think: the texts at the start and at the end of the
+    list in which a loop over `.Messages` reads `.Thinking`.
+    """
+    opening = closing = ""
+    pending: list[tuple[Node, Sequence[Node], bool]] = [(node, nodes, False) for node in nodes][::-1]
+    while pending:
+        node, siblings, is_in_loop = pending.pop()
+        pipeline = getattr(node, "pipeline", None)
+        names = {first for first, *_ in _fields_in(pipeline)} if isinstance(pipeline, Pipeline) else set()
+        if isinstance(node, Range):
+            is_in_loop = "Messages" in names
+        if is_in_loop and "Thinking" in names:
+            texts = [each for each in siblings if not isinstance(each, TemplateComment | Define)]
+            opening = texts[0].text.strip(SPACES) if isinstance(texts[0], Text) else opening
+            closing = texts[-1].text.strip(SPACES) if isinstance(texts[-1], Text) else closing
+        if isinstance(node, If | With | Range):
+            for children in (node.orelse, node.body):
+                pending += [(each, children, is_in_loop) for each in children][::-1]
+    return opening, closing

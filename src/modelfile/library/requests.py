@@ -1,0 +1,119 @@
+"""The prompts that Ollama's server makes of a model and a request (server/routes.go, server/prompt.go)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from modelfile.catalog.behaviors import THINKS_BY_DEFAULT
+from modelfile.catalog.versions import NEWEST, Version
+from modelfile.errors import InputError, UsageError
+from modelfile.filesystem import read_file
+from modelfile.gotemplate.parser import parse_template
+from modelfile.gotemplate.render import render
+from modelfile.gotemplate.trees import thinking_tags
+from modelfile.recipe.model import Model
+
+_IMAGE: Final = "[img]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """The parts of a request to /api/chat that go into the prompt."""
+
+    messages: Sequence[Mapping[str, Any]]
+    tools: Sequence[Mapping[str, Any]] | None = None
+    think: bool | str | None = None
+
+
+def read_chat(path: Path) -> ChatRequest:
+    """Read a list of messages, or an object as for /api/chat, whose messages, tools and think are used.
+
+    Raises:
+        InputError: The file cannot be read, or is neither.
+    """
+    try:
+        data = json.loads(read_file(path))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"invalid JSON in `{path}`: {error}") from None
+    request = {"messages": data} if isinstance(data, list) else data
+    if not isinstance(request, dict) or not isinstance(request.get("messages"), list) or not request["messages"]:
+        raise InputError(
+            f"invalid messages in `{path}`: a list of messages is needed, or a request for /api/chat",
+            hint='write [{"role": "user", "content": "…"}]',
+        )
+    if not all(isinstance(message, dict) for message in request["messages"]):
+        raise InputError(f"invalid messages in `{path}`: each message must be an object with role and content")
+    return ChatRequest(messages=request["messages"], tools=request.get("tools"), think=request.get("think"))
+
+
+def prompt_of(model: Model, request: str | ChatRequest, version: Version | None = None) -> str:
+    """Return the prompt that Ollama sends to the weights of a model, before it drops messages to fit `num_ctx`.
+
+    As in /api/generate, or in /api/chat for messages: SYSTEM unless the request begins with a system message, then the
+    MESSAGEs of the model, then the request; images become `[img-0]`, `[img-1]`; models that can think do so by default
+    since 0.12.4.
+
+    Args:
+        model: The model; its template, system prompt and messages are used.
+        request: The prompt, or a chat.
+        version: The version of Ollama (default: the newest known).
+
+    Raises:
+        UsageError: The model is rendered by code in Ollama, not by a template.
+        TemplateError: Ollama cannot render it.
+        InputError: Ollama rejects the messages.
+
+    >>> from modelfile.recipe.model import Model
+    >>> model = Model(template="{{ .System }}/{{ .Prompt }}", system="Be brief.")
+    >>> prompt_of(model, "Why?")
+    'Be brief./Why?'
+    """
+    if model.renderer:
+        raise UsageError(
+            f"this model has RENDERER {model.renderer}: Ollama renders its prompts in code, not by its template",
+            hint='send the request to the server with "_debug_render_only": true, and it answers with the prompt',
+        )
+    version = version or NEWEST
+    template = parse_template(model.template)
+    own = [{"role": message.role, "content": message.content} for message in model.messages]
+    if isinstance(request, str):
+        chat = ChatRequest(
+            messages=[{"role": "user", "content": request}], tools=[] if version >= _TOOLS_EMPTY else None
+        )
+        messages = [*_system(model), *own, *chat.messages]
+    else:
+        chat = request
+        starts_with_system = str(chat.messages[0].get("role", "")).lower() == "system"
+        messages = [*([] if starts_with_system else _system(model)), *own, *chat.messages]
+    think = chat.think
+    if think is None and version >= THINKS_BY_DEFAULT and all(thinking_tags(template.nodes)):
+        think = True
+    return render(template, messages=[*_tag_images(messages)], tools=chat.tools, think=think, ollama=version)
+
+
+_TOOLS_EMPTY: Final = Version(0, 12, 6, 0)
+"""The first release whose /api/generate passes an empty list of tools, not none (server/routes.go)."""
+
+
+def _system(model: Model) -> list[dict[str, Any]]:
+    return [{"role": "system", "content": model.system}] if model.system else []
+
+
+def _tag_images(messages: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    """Yield messages with a mark for each image: in the place of `[img]`, or else at the start."""
+    number = 0
+    for message in messages:
+        images, content = message.get("images"), message.get("content")
+        if not isinstance(images, list) or not isinstance(content, str | None):
+            yield message
+            continue
+        prefix, text = "", content or ""
+        for _ in images:
+            tag = f"[img-{number}]"
+            prefix, text = (prefix, text.replace(_IMAGE, tag, 1)) if _IMAGE in text else (prefix + tag, text)
+            number += 1
+        yield {**message, "content": prefix + text}
