@@ -9,7 +9,7 @@ from errno import ENAMETOOLONG
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from modelfile.catalog.catalog import Catalog
 from modelfile.errors import InputError
@@ -20,6 +20,11 @@ from modelfile.project.target import Target
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Adapter, Draft, From
 
+if TYPE_CHECKING:
+    from modelfile.project.gitignore import Ignored
+
+_MOST_ASKED: Final = 20
+"""Number of missing files that are compared with the names around them."""
 _MOST_NEIGHBORS: Final = 1000
 """Number of names in a folder that a missing file is compared with."""
 
@@ -51,8 +56,8 @@ def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
         registries=registries,
         formatter=_formatted,
         exists=exists,
-        neighbors=partial(_neighbors, target),
-        is_ignored=partial(_is_ignored, target),
+        neighbors=_find_neighbors(target),
+        is_ignored=_find_ignored(target),
         missing_weights=missing_weights,
         find_escape=partial(_find_escape, target),
         chat_template=cache(partial(_chat_template, target)),
@@ -84,31 +89,52 @@ def _exists(target: Target, written: str) -> bool:
     return True
 
 
-def _neighbors(target: Target, written: str) -> tuple[str, ...]:
-    """Return the names in the folder of a path, or the first of very many; none if it cannot be read."""
-    try:
-        with os.scandir(expand(written, target.folder).parent) as entries:
-            return tuple(sorted(entry.name for entry in islice(entries, _MOST_NEIGHBORS)))
-    except (InputError, OSError, ValueError):
-        return ()
+def _find_neighbors(target: Target) -> Callable[[str], tuple[str, ...]]:
+    """Return a function that lists the names in the folder of a path, for the first paths that it is asked about.
 
-
-def _is_ignored(target: Target, written: str) -> bool | None:
-    """Return whether the repository's .gitignore files ignore a path, or for a folder weights in it.
-
-    Returns None outside of a repository.
+    It lists the first of very many names, and none of a folder that cannot be read.
     """
-    from modelfile.project.gitignore import is_ignored  # only for files that are missing
+    asked = set[str]()
 
-    folder = real_path(target.folder)
-    if not (root := find_repository(folder)):
-        return None
-    try:
-        path = expand(written, folder)
-    except InputError:
-        return False
-    examples = (path / "model.gguf", path / "model.safetensors") if _is_folder(target, path) else (path,)
-    return any(is_ignored(example, root) for example in examples)
+    def neighbors(written: str) -> tuple[str, ...]:
+        asked.add(written)
+        if len(asked) > _MOST_ASKED:
+            return ()
+        try:
+            with os.scandir(expand(written, target.folder).parent) as entries:
+                return tuple(sorted(entry.name for entry in islice(entries, _MOST_NEIGHBORS)))
+        except (InputError, OSError, ValueError):
+            return ()
+
+    return neighbors
+
+
+def _find_ignored(target: Target) -> Callable[[str], bool | None]:
+    """Return a function that says whether git ignores a path, or for a folder weights in it.
+
+    It returns None outside of a repository.
+    """
+
+    @cache
+    def repository() -> tuple[Path, Ignored] | None:
+        from modelfile.project.gitignore import Ignored  # only for files that are missing
+
+        folder = real_path(target.folder)
+        root = find_repository(folder)
+        return (folder, Ignored(root)) if root else None
+
+    def is_ignored(written: str) -> bool | None:
+        if (found := repository()) is None:
+            return None
+        folder, ignored = found
+        try:
+            path = expand(written, folder)
+        except InputError:
+            return False
+        examples = (path / "model.gguf", path / "model.safetensors") if _is_folder(target, path) else (path,)
+        return any(example in ignored for example in examples)
+
+    return is_ignored
 
 
 def _is_folder(target: Target, path: Path) -> bool:

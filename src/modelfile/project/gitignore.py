@@ -261,23 +261,38 @@ def walk_repository(
     yield from _walk(folder, parts, rules, is_wanted, on_nested)
 
 
-def is_ignored(path: Path, root: Path) -> bool:
-    """Return whether the .gitignore files of a repository, and .git/info/exclude, ignore a file or folder.
+class Ignored:
+    """The paths that a repository's .gitignore files and .git/info/exclude ignore; each file is read once."""
 
-    Args:
-        path: An absolute path, which need not exist.
-        root: The root of the repository, absolute and without symlinks.
-    """
-    if path == root or not path.is_relative_to(root):
-        return False
-    *folders, _ = names = path.relative_to(root).parts
-    parts = tuple(map(_as_bytes, names))
-    rules = Rules(_read_patterns(root / IGNORE_FILE), Rules(_read_patterns(root / _EXCLUDE_FILE)))
-    for count in range(1, len(parts)):
-        if rules.ignore(parts[:count], is_folder=True):
-            return True
-        rules = _extend(rules, root.joinpath(*folders[:count]), count)
-    return rules.ignore(parts, is_folder=False) or rules.ignore(parts, is_folder=True)
+    def __init__(self, root: Path) -> None:
+        """Take the root of the repository, absolute and without symlinks."""
+        self._root = root
+        self._rules: dict[tuple[str, ...], Rules | None] = {}
+        """Rules by folder; None for a folder that is ignored."""
+
+    def __contains__(self, path: Path) -> bool:
+        """Return whether a file or folder is ignored; the path must be absolute, and need not exist."""
+        if path == self._root or not path.is_relative_to(self._root):
+            return False
+        names = path.relative_to(self._root).parts
+        rules = self._rules_of(names[:-1])
+        parts = tuple(map(_as_bytes, names))
+        return rules is None or rules.ignore(parts, is_folder=False) or rules.ignore(parts, is_folder=True)
+
+    def _rules_of(self, folder: tuple[str, ...]) -> Rules | None:
+        for count in range(len(folder) + 1):
+            if folder[:count] not in self._rules:
+                self._rules[folder[:count]] = self._read(folder[:count])
+        return self._rules[folder]
+
+    def _read(self, folder: tuple[str, ...]) -> Rules | None:
+        """Return the rules of a folder, given those of the one above it."""
+        if not folder:
+            return Rules(_read_patterns(self._root / IGNORE_FILE), Rules(_read_patterns(self._root / _EXCLUDE_FILE)))
+        above, parts = self._rules[folder[:-1]], tuple(map(_as_bytes, folder))
+        if above is None or above.ignore(parts, is_folder=True):
+            return None
+        return _extend(above, self._root.joinpath(*folder), len(folder))
 
 
 def _extend(rules: Rules, folder: Path, depth: int) -> Rules:

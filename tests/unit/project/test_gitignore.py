@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelfile.project.gitignore import Pattern, Rules, _segment, is_ignored, parse_patterns, walk_repository
+from modelfile.project.gitignore import Ignored, Pattern, Rules, _segment, parse_patterns, walk_repository
 
 FILES = ("a", "b", "c", "foo", "x.Modelfile", "Modelfile", "fox", "-", "]", "é")
 FOLDERS = ("a", "b", "foo", "foo/a", "a/b", "a/b/c", "foo/b", "c d")
@@ -139,5 +139,6 @@ def test_missing_path_is_ignored_by_the_files_of_its_folders(tmp_path: Path) -> 
     (tmp_path / ".gitignore").write_text("*.gguf\nout/\n")
     (tmp_path / "a/.gitignore").write_text("!keep.gguf\n/b\n")
     paths = {"x.gguf": True, "x.bin": True, "a/keep.gguf": False, "a/b/c": True, "b/c": False, "out": True, ".": False}
-    assert {path: is_ignored(tmp_path / path, tmp_path) for path in paths} == paths
-    assert not is_ignored(tmp_path.parent / "x.gguf", tmp_path)
+    ignored = Ignored(tmp_path)
+    assert {path: tmp_path / path in ignored for path in paths} == paths
+    assert tmp_path.parent / "x.gguf" not in ignored
