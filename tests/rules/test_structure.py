@@ -100,3 +100,23 @@ def test_ten_thousand_lines_of_prose_are_one_finding() -> None:
 def test_empty_system_does_not_clear_that_of_the_base(base: str, more: str) -> None:
     (one,) = diagnose(Modelfile.parse(Source(text=f'# For tests.\nFROM {base}\nSYSTEM ""\n')))
     assert one.message == f"empty SYSTEM has no effect{more}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'SYSTEM """You write Modelfiles, such as\nFROM ./x.gguf\nPARAMETER temperature 0.2\n"""',
+        'SYSTEM """You help. An example:\nPARAMETER temperature 0.2\nIt makes answers sober."""',
+    ],
+)
+def test_closed_text_may_show_instructions(text: str) -> None:
+    modelfile = Modelfile.parse(Source(text=f"# For tests.\nFROM x:y\n{text}\n"))
+    assert [one.name for one in lint(Context(modelfile=modelfile))] == []
+
+
+def test_quotes_are_added_after_the_text_and_before_the_comment() -> None:
+    text = '# For tests.\nFROM x:y\nSYSTEM "Be brief.\n\n# Sober.\nPARAMETER temperature 0.2\nPARAMETER stop "END"\n'
+    modelfile = Modelfile.parse(Source(text=text))
+    (one,) = (one for one in lint(Context(modelfile=modelfile)) if one.name == "swallowed-instruction")
+    assert one.fix is not None
+    assert text[: one.fix.edits[0].span.start].endswith("Be brief.")

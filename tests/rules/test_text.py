@@ -211,3 +211,22 @@ def test_severity_of_a_dropped_character_depends_on_its_harm(text: str, severity
         assert {one.severity for one in found(HEAD + place.format(text), "unprintable-character")} == {severity}
     for place in ("TEMPLATE {}.", "PARAMETER stop {}."):
         assert {one.severity for one in found(HEAD + place.format(text), "unprintable-character")} == {"error"}
+
+
+def test_messages_count_for_the_length_of_the_prompt() -> None:
+    text = f"{HEAD}PARAMETER num_ctx 64\nSYSTEM {'word ' * 50}\nMESSAGE user {'word ' * 50}\nMESSAGE assistant x\n"
+    (one,) = found(text, "long-system-prompt")
+    assert one.message.startswith("SYSTEM and MESSAGE have at least 8")
+
+
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        (r"SYSTEM You work at the caf\u00e9.", "SYSTEM You work at the caf\u00e9."),
+        (r'SYSTEM "Smile \ud83d\ude00 always."', "SYSTEM Smile \U0001f600 always."),
+        (r"SYSTEM Write the escape \u00e9 in JSON.", r"SYSTEM Write the escape \u00e9 in JSON."),
+        (r"SYSTEM The folder is C:\users.", r"SYSTEM The folder is C:\users."),
+    ],
+)
+def test_escape_of_json_is_read_as_its_character(line: str, after: str) -> None:
+    assert fixed(f"{HEAD}{line}\n") == f"{HEAD}{after}\n"

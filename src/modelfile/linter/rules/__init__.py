@@ -93,6 +93,7 @@ from modelfile.linter.rules.template.unused_system import unused_system
 from modelfile.linter.rules.text.contradiction import contradiction
 from modelfile.linter.rules.text.homoglyph import homoglyph
 from modelfile.linter.rules.text.invisible_or_bidi_character import invisible_or_bidi_character
+from modelfile.linter.rules.text.license_mismatch import license_mismatch
 from modelfile.linter.rules.text.long_system_prompt import long_system_prompt
 from modelfile.linter.rules.text.markers_in_system import markers_in_system
 from modelfile.linter.rules.text.missing_license import missing_license
@@ -207,6 +208,7 @@ RULES: tuple[Rule, ...] = (
     mojibake,
     typographic_quotes,
     homoglyph,
+    license_mismatch,
     unusable_weights,
     secret_in_text,
     symlink_escape,

@@ -63,9 +63,17 @@ def swallowed_instruction(instruction: Instruction, context: Context) -> Iterato
     message = f"missing closing quotes: line {swallowed} was read as part of {word} in line {first}"
     hint = f"write {quotes} at the end of the text of {word}"
     start = instruction.value.content.start
-    end = start + len(context.modelfile.text[start : line.start()].rstrip())
+    end = start + len(_without_comments(context.modelfile.text[start : line.start()]))
     fix = Fix(edits=(Edit(Span(end, end), str(quotes)),))
     yield Finding(Span(line.start(), line.start() + len(line[0].rstrip())), message, hint, fix)
+
+
+def _without_comments(text: str) -> str:
+    """Return a text without the comments and empty lines at its end, which belong to the instruction below."""
+    lines = text.splitlines(keepends=True)
+    while len(lines) > 1 and lines[-1].lstrip()[:1] in ("", "#"):
+        lines.pop()
+    return "".join(lines).rstrip()
 
 
 def swallowed_line(instruction: Instruction, context: Context) -> re.Match[str] | None:
@@ -79,8 +87,25 @@ def swallowed_line(instruction: Instruction, context: Context) -> re.Match[str] 
             fenced = not fenced
         last = line.end() == value.content.end
         if line.start() > value.content.start and not fenced and _is_instruction(line[0], context, last=last):
-            return line
+            return None if _is_about_modelfiles(instruction, context, line.start()) else line
     return None
+
+
+def _is_about_modelfiles(instruction: Instruction, context: Context, start: int) -> bool:
+    """Return whether a text is properly closed, so that the instructions in it are part of what it says.
+
+    Then no other quotes stand in it, and it goes on after them, or names Modelfiles.
+    """
+    value = instruction.value
+    if value.quoting is not Quoting.TRIPLE or str(Quoting.TRIPLE) in value.text:
+        return False
+    lines = [line[0] for line in _LINE.finditer(context.modelfile.text, start, value.content.end)]
+    if any(_LAST.fullmatch(line) for line in lines[-1:]):
+        return False
+    prose = (
+        line for line in lines if not line.lstrip().startswith("#") and not _is_instruction(line, context, last=False)
+    )
+    return "modelfile" in value.text.lower() or any(map(str.strip, prose))
 
 
 def _is_instruction(line: str, context: Context, *, last: bool) -> bool:

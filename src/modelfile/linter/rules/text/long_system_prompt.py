@@ -11,7 +11,7 @@ from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, looks_like_path, rule
 from modelfile.recipe.values import parse_value
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import From, Parameter, System
+from modelfile.syntax.nodes import From, Message, Parameter, System
 
 _CHARACTERS_PER_TOKEN: Final = 6
 """An upper bound: English has 4 to 5, other languages and code have fewer."""
@@ -20,17 +20,17 @@ _REPEATED: Final = re.compile(r"([\W_])\1+")
 
 @rule("MF505", "long-system-prompt", on=Modelfile, severity=Severity.WARNING)
 def long_system_prompt(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""The system prompt alone fills the context.
+    r"""The system prompt and the examples fill the context.
 
     Ollama cuts a prompt that is longer than `num_ctx`, without a warning. It first removes older messages, never the
     system prompt. If the prompt is still too long, it keeps the first `num_keep` tokens (4, if nothing is set) and the
     last ones, and removes everything in between: most of the instructions. Since 0.30.11 it keeps only about half a
     context, to leave room for the answer; since 0.30.9 it rejects the request if the model cannot shift its context.
 
-    The rule does not count tokens. It takes 6 characters as one token, and a run of one space or sign as one character.
-    That gives fewer tokens than any tokenizer makes of a text, so a prompt that is reported is certainly too long.
-    Nothing is reported if neither the file nor the version of Ollama determines `num_ctx`, or if a base may set its
-    own.
+    The rule counts SYSTEM and each MESSAGE, and no exact tokens. It takes 6 characters as one token, and a run of one
+    space or sign as one character. That gives fewer tokens than any tokenizer makes of a text, so a prompt that is
+    reported is certainly too long. Nothing is reported if neither the file nor the version of Ollama determines
+    `num_ctx`, or if a base may set its own.
 
     ## Bad
 
@@ -52,16 +52,21 @@ def long_system_prompt(modelfile: Modelfile, context: Context) -> Iterator[Findi
     """
     system = modelfile.last(System)
     context_length = _context_length(modelfile, context)
-    if system is None or not system.value.closed or context_length is None:
+    messages = [node for node in modelfile.of_type(Message) if node.value.closed]
+    texts = [*([system] if system and system.value.closed else ()), *messages]
+    if not texts or context_length is None:
         return
-    text = system.value.text
+    text = "\n".join(node.value.text for node in texts)
     if len(text) < context_length * _CHARACTERS_PER_TOKEN:
         return
     tokens = len(_REPEATED.sub(r"\1", text)) // _CHARACTERS_PER_TOKEN
     if tokens >= context_length:
-        message = f"SYSTEM has at least {tokens} tokens, but `num_ctx` is {context_length}: Ollama cuts most of it"
+        words = dict.fromkeys(node.keyword.text.strip().upper() for node in texts)
+        verb = "have" if len(words) > 1 else "has"
+        counted = f"{' and '.join(words)} {verb} at least {tokens} tokens"
+        message = f"{counted}, but `num_ctx` is {context_length}: Ollama cuts most of it"
         hint = f"write `PARAMETER num_ctx {2 * tokens}` or more, or shorten the prompt"
-        yield Finding(system.keyword.span, message, hint)
+        yield Finding(texts[0].keyword.span, message, hint)
 
 
 def _context_length(modelfile: Modelfile, context: Context) -> int | None:

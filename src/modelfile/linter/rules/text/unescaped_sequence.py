@@ -21,6 +21,8 @@ _TURN: Final = re.compile(
 )
 _WINDOWS: Final = re.compile(r"[A-Za-z]:\\")
 _NEWLINE: Final = re.compile(r"[\r\n]")
+_JSON: Final = r"(?<!\\)(?:\\u(?!0000)[0-9a-fA-F]{4})+"
+_ABOUT_ESCAPES: Final = r"\b(?:unicode|escape\w*|json|regex\w*|code ?points?|python|javascript|java)\b"
 
 
 @rule("MF503", "unescaped-sequence", on=Instruction, severity=Severity.WARNING)
@@ -59,12 +61,16 @@ def unescaped_sequence(instruction: Instruction, context: Context) -> Iterator[F
         return
     first = places[0]
     at = context.modelfile.locate(value, first.start())
-    written = text[first.start() : first.start() + 2]
-    times = sum(len(place[0]) // 2 for place in places)
+    length = 6 if first[0].startswith(r"\u") else 2
+    written = text[first.start() : first.start() + length]
+    times = sum(len(place[0]) // length for place in places)
     hint = "write the quote alone" if written == r"\"" else "break the line there, and put the text in quotes"
+    if length > 2:  # noqa: PLR2004  # an escape of JSON
+        hint = f"write the character itself: `{_plain(first[0])}`"
     more = f" ({times} times)" if times > 1 else ""
-    message = f"`{written}` is sent as two characters{more}: Ollama knows no escapes"
-    yield Finding(Span(at, at + 2), message, hint, _fix(instruction, places))
+    number = "two" if length == 2 else "six"  # noqa: PLR2004  # characters of an escape
+    message = f"`{written}` is sent as {number} characters{more}: Ollama knows no escapes"
+    yield Finding(Span(at, at + length), message, hint, _fix(instruction, places))
 
 
 def _places(instruction: Instruction) -> Iterator[re.Match[str]]:
@@ -77,8 +83,26 @@ def _places(instruction: Instruction) -> Iterator[re.Match[str]]:
             for match in _TURN.finditer(text):
                 if not span_around(match.start(), actions):
                     yield match
+        case System() | Message() if r"\u" in text and (found := _json_escapes(text)):
+            yield from found
         case System() | Message() if not _NEWLINE.search(text) and not _WINDOWS.search(text):
             yield from _breaks(instruction)
+
+
+def _json_escapes(text: str) -> list[re.Match[str]]:
+    r"""Return the escapes of JSON, such as `\u00e9`, in a text that is not about escapes."""
+    if re.search(_ABOUT_ESCAPES, text, re.IGNORECASE):
+        return []
+    found = re.finditer(_JSON, text)
+    return [match for match in found if _plain(match[0]).isprintable()]
+
+
+def _plain(escapes: str) -> str:
+    """Return the characters that escapes stand for; those of JSON may be halves of one."""
+    if escapes.startswith(r"\u"):
+        units = bytes.fromhex("".join(escapes.split(r"\u")))
+        return units.decode("utf-16-be", "replace")
+    return "".join(_INTENDED[escapes[at : at + 2]] for at in range(0, len(escapes), 2))
 
 
 def _actions(text: str) -> list[Span]:
@@ -110,8 +134,7 @@ def _fix(instruction: Instruction, places: list[re.Match[str]]) -> Fix | None:
     value, end = instruction.value, 0
     pieces: list[str] = []
     for place in places:
-        plain = "".join(_INTENDED[place[0][at : at + 2]] for at in range(0, len(place[0]), 2))
-        pieces += value.text[end : place.start()], plain
+        pieces += value.text[end : place.start()], _plain(place[0])
         end = place.end()
     intended = "".join((*pieces, value.text[end:]))
     has_unprintable = len(value.text) != value.content.end - value.content.start

@@ -1,0 +1,76 @@
+"""Rule MF517."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.linter.rule import Context, base_family, rule
+from modelfile.linter.rules.text.unexpanded_reference import reference
+from modelfile.syntax.nodes import License
+
+_HEAD: Final = 600
+"""Number of characters at the start of a license that name it."""
+_LICENSES: Final = {
+    "Apache-2.0": r"apache(?:[ -]license)?\W{0,40}(?:version\W{0,3})?2|\bapache[- ]2|apache license",
+    "MIT": r"\bmit\b(?! non)",
+    "Llama": r"\bllama\W{1,3}\d?(?:\.\d)?\W{0,3}.{0,20}?(?:community|license)|\bllama[\d. -]{1,5}license",
+    "Gemma": r"\bgemma\W.{0,20}?(?:terms|license)|gemma terms",
+    "CC-BY-NC-4.0": r"cc[- ]by[- ]nc|creative commons.{0,30}noncommercial",
+    "GPL": r"\b(?:a?gpl)(?:v|-)?\d|gnu .{0,20}general public",
+    "BSD": r"\bbsd[- ]?\d|redistribution and use in source and binary",
+    "Mistral Research License": r"mistral(?: ai)? (?:research|non-production)",
+    "DeepSeek": r"deepseek license",
+    "Qwen": r"(?:qwen|tongyi qianwen) (?:research )?license",
+}
+"""The names by which licenses are recognized, in lower case."""
+
+_FREE: Final = frozenset({"Apache-2.0", "MIT", "BSD"})
+"""Licenses that ask for little: a prompt under one fits weights under another."""
+
+
+@rule("MF517", "license-mismatch", on=License, severity=Severity.WARNING)
+def license_mismatch(node: License, context: Context) -> Iterator[Finding]:
+    r'''LICENSE names another license than that of the base.
+
+    Weights that are changed or packed anew stay under the license of their family. Llama, Gemma and others require it
+    to be passed on; MIT or Apache-2.0 cannot replace it. Ollama adds a LICENSE to those of the base and shows both, so
+    whoever pulls the model cannot know which one holds.
+
+    The rule knows the families of Ollama's library, and says nothing of a license or base that it does not recognize,
+    nor of a file that also names the license of its base.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    LICENSE MIT
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    LICENSE """LLAMA 3.2 COMMUNITY LICENSE AGREEMENT
+    … all of its text …"""
+    ```
+    '''
+    modelfile = context.modelfile
+    if node is not modelfile.of_type(License)[0] or not node.value.closed or reference(node):
+        return
+    texts = [one.value.text[:_HEAD].lower() for one in modelfile.of_type(License)]
+    named = {name for name, pattern in _LICENSES.items() if any(re.search(pattern, text) for text in texts)}
+    family = base_family(modelfile, context) if named else None
+    if family is None or family.license is None:
+        return
+    required = family.license.lower()
+    of_base = {name for name, pattern in _LICENSES.items() if re.search(pattern, required)}
+    if of_base and not of_base & named and not of_base | named <= _FREE:
+        shown = " and ".join(sorted(named))
+        message = f"LICENSE names {shown}, but `{family.name}` is under the {family.license}"
+        hint = "write the text of the license of the base, or delete LICENSE: the base brings its own"
+        yield Finding(node.value.span, message, hint)

@@ -1,0 +1,31 @@
+"""LICENSE and the license of the base."""
+
+import pytest
+
+from modelfile.linter.engine import lint
+from modelfile.linter.rule import Context
+from modelfile.source import Source
+from modelfile.syntax.modelfile import Modelfile
+
+
+@pytest.mark.parametrize(
+    ("base", "text", "named"),
+    [
+        ("llama3.2:3b", "MIT", "MIT"),
+        ("llama3.1:8b", "Apache License 2.0", "Apache-2.0"),
+        ("gemma2:9b", '"""MIT License\n\nCopyright (c) 2024 Anna Berg"""', "MIT"),
+        ("qwen2.5:7b", "Llama 3.2 Community License", "Llama"),
+        ("llama3.2:3b", "LLAMA 3.2 COMMUNITY LICENSE AGREEMENT", None),
+        ("gemma2:9b", "Gemma Terms of Use", None),
+        ("qwen2.5:7b", "Apache-2.0", None),
+        ("llama3.2:3b", "Built with Llama. See the text below.", None),
+        ("llama3.2:3b", "MIT for the prompts\nLICENSE Llama 3.2 Community License for the weights", None),
+        ("x:y", "MIT", None),
+        ("qwen2.5:7b", "MIT", None),
+        ("llama3.2:3b", "Permission is granted to submit transmit limits.", None),
+    ],
+)
+def test_license_of_another_family_is_named(base: str, text: str, named: str | None) -> None:
+    modelfile = Modelfile.parse(Source(text=f"# For tests.\nFROM {base}\nLICENSE {text}\n"))
+    found = [one for one in lint(Context(modelfile=modelfile)) if one.name == "license-mismatch"]
+    assert [one.message.split(",")[0] for one in found] == ([f"LICENSE names {named}"] if named else [])
