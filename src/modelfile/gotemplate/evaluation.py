@@ -43,14 +43,15 @@ from modelfile.gotemplate.nodes import (
     String,
     Variable,
 )
+from modelfile.gotemplate.printing import MOST_BYTES
 from modelfile.source import Span
 
 MOST_STEPS: Final = 1_000_000
 """Number of nodes, operands and passes of loops that one rendering may take; Go has no limit."""
-MOST_BYTES: Final = 64 * 1024 * 1024
-"""Number of bytes that a rendering may print, in its output and in its functions."""
 DEEPEST_PIPELINE: Final = 100
 """Number of pipelines in parentheses within each other; Go allows 10,000."""
+_VARIABLES_PER_STEP: Final = 8
+"""Number of variables that a search for one passes in the time of a step."""
 _LARGEST_INT: Final = 2**63 - 1
 
 
@@ -69,13 +70,13 @@ class Budget:
     steps: int = MOST_STEPS
     bytes: int = MOST_BYTES
 
-    def spend(self, printed: int = 0) -> None:
-        """Spend a step and the bytes that it printed.
+    def spend(self, printed: int = 0, *, steps: int = 1) -> None:
+        """Spend a step, or several, and the bytes that it printed.
 
         Raises:
             GoError: Nothing is left.
         """
-        self.steps -= 1
+        self.steps -= steps
         self.bytes -= printed
         if self.steps < 0:
             raise GoError(f"the template takes more than {MOST_STEPS:,} steps")
@@ -112,9 +113,10 @@ class Evaluator:
         self.variables[self._find(name)] = (name, value)
 
     def _find(self, name: str) -> int:
-        for index in range(len(self.variables) - 1, -1, -1):
-            if self.variables[index][0] == name:
-                return index
+        for distance, (declared, _) in enumerate(reversed(self.variables)):
+            if declared == name:
+                self._budget.spend(steps=distance // _VARIABLES_PER_STEP)
+                return len(self.variables) - 1 - distance
         raise GoError(f"undefined variable: {name}")
 
     def pipeline(self, pipeline: Pipeline, dot: MaybeValue) -> MaybeValue:

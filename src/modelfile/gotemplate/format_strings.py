@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from modelfile.gotemplate.govalues import GoKind
+from modelfile.gotemplate.govalues import GoError, GoKind
 from modelfile.gotemplate.numbers import Flags
-from modelfile.gotemplate.printing import Argument, Printer
+from modelfile.gotemplate.printing import MOST_BYTES, Argument, Printer
 
 _LARGEST: Final = 1_000_000
 """The largest width and precision."""
@@ -46,6 +46,8 @@ class _Format:
             )
             if not self._print_verb(out):
                 return bytes(out)
+            if len(out) > MOST_BYTES:
+                raise GoError(f"the template prints more than {MOST_BYTES:,} bytes")
         out += self._format[self._position :]
         self._print_extra(out)
         return bytes(out)

@@ -9,6 +9,9 @@ from modelfile.gotemplate.govalues import ANY, BYTES, GoError, GoKind, GoType, G
 from modelfile.gotemplate.literals import quote
 from modelfile.gotemplate.numbers import SHORTEST, Flags, character, count_runes, print_float, print_integer
 
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Number of bytes that a rendering may print, in its output and in its functions."""
+
 Argument: TypeAlias = GoValue | None
 """An argument of type interface{}: a value of another type, or nil."""
 

@@ -10,7 +10,8 @@ import pytest
 from tests.support.paths import VECTORS
 
 import modelfile
-from modelfile.gotemplate.evaluation import DEEPEST_PIPELINE, MOST_BYTES, MOST_STEPS
+from modelfile.gotemplate.evaluation import DEEPEST_PIPELINE, MOST_STEPS
+from modelfile.gotemplate.printing import MOST_BYTES
 
 CASES = [json.loads(line) for line in (VECTORS / "render.jsonl").read_text(encoding="utf-8").splitlines()]
 VERSION = "0.33.0"
@@ -138,6 +139,8 @@ def test_dates_are_those_of_the_server() -> None:
     [
         "{{ range 1000000000 }}x{{ end }}",
         '{{ range 9999 }}{{ printf "%1000000d" 1 }}{{ end }}',
+        '{{ len (printf "' + "%1000000[1]d" * 1000 + '" 1) }}',
+        "{{ $x := 1 }}" * 9000 + "{{ range 9000 }}{{ $ }}{{ end }}",
         "{{ " + "(" * (DEEPEST_PIPELINE + 1) + "1" + ")" * (DEEPEST_PIPELINE + 1) + " }}",
         '{{ define "t" }}{{ template "t" . }}{{ end }}{{ template "t" . }}{{ .Messages }}',
         "{{ range .Messages }}{{ end }}{{ .Messages }}",  # an address
