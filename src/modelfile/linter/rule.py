@@ -161,6 +161,7 @@ def no_folder(context: Context) -> str | None:
 
 
 _PATH_ENDINGS: Final = (".gguf", ".safetensors", ".bin", ".pth")
+_HUGGING_FACE: Final = ("hf.co/", "huggingface.co/", "www.huggingface.co/")
 _REST_OF_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)?")
 _BREAK: Final = re.compile(r"[ \t]*(?:\r\n|\r|\n)")
 _ALONE: Final = re.compile(r"[ \t]*(?:[\r\n#]|\Z)")
@@ -175,7 +176,7 @@ def looks_like_path(text: str) -> bool:
     drive = text[1:3] in (":\\", ":/")
     if drive or text in (".", "..") or text.startswith(("/", "./", "../", "~", ".\\", "..\\", "\\")):
         return True
-    if not text.endswith(_PATH_ENDINGS):
+    if not text.endswith(_PATH_ENDINGS) or "://" in text or text.startswith(_HUGGING_FACE):
         return False
     name = name_or_none(text)
     return not (name and (name.tagged or name.host != DEFAULT_HOST))

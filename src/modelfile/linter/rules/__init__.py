@@ -25,18 +25,22 @@ from modelfile.linter.rules.parameters.suspicious_stop import suspicious_stop
 from modelfile.linter.rules.parameters.unknown_parameter import unknown_parameter
 from modelfile.linter.rules.references.absolute_path import absolute_path
 from modelfile.linter.rules.references.ambiguous_path import ambiguous_path
+from modelfile.linter.rules.references.digest_as_from import digest_as_from
 from modelfile.linter.rules.references.digest_in_from import digest_in_from
 from modelfile.linter.rules.references.disallowed_registry import disallowed_registry
 from modelfile.linter.rules.references.hf_without_host import hf_without_host
 from modelfile.linter.rules.references.hf_without_quantization import hf_without_quantization
 from modelfile.linter.rules.references.insecure_registry import insecure_registry
 from modelfile.linter.rules.references.invalid_model_name import invalid_model_name
+from modelfile.linter.rules.references.missing_end_of_name import missing_end_of_name
 from modelfile.linter.rules.references.missing_file import missing_file
 from modelfile.linter.rules.references.missing_from_lock import missing_from_lock
 from modelfile.linter.rules.references.path_outside_project import path_outside_project
+from modelfile.linter.rules.references.prompt_for_embedding import prompt_for_embedding
 from modelfile.linter.rules.references.requires_too_low import requires_too_low
 from modelfile.linter.rules.references.stale_lock import stale_lock
 from modelfile.linter.rules.references.unpinned_base import unpinned_base
+from modelfile.linter.rules.references.wrong_file import wrong_file
 from modelfile.linter.rules.security.personal_data import personal_data
 from modelfile.linter.rules.security.secret_in_text import secret_in_text
 from modelfile.linter.rules.security.symlink_escape import symlink_escape
@@ -141,6 +145,10 @@ RULES: tuple[Rule, ...] = (
     hf_without_quantization,
     requires_too_low,
     hf_without_host,
+    digest_as_from,
+    missing_end_of_name,
+    wrong_file,
+    prompt_for_embedding,
     unknown_parameter,
     invalid_parameter_value,
     non_finite_number,

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from modelfile.diagnostics import Finding, Severity
+from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context, rule
+from modelfile.linter.rules.references import is_blob, original_name
+from modelfile.linter.rules.references.wrong_file import wrong_part
+from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
 
-_BLOB: Final = re.compile(r"[/\\]blobs[/\\]sha256[-:][0-9a-f]{64}\Z")
 _ABSOLUTE: Final = re.compile(r"[/~\\]|[A-Za-z]:[/\\]")
 
 
@@ -19,14 +21,17 @@ def is_absolute(path: str) -> bool:
     return _ABSOLUTE.match(path) is not None
 
 
-def suggest_path(instruction: Instruction) -> str:
-    """Return what to write instead of a path that works on one machine only."""
-    path = instruction.value.text
-    if _BLOB.search(path):
-        return "name the model it belongs to; `ollama show --modelfile` prints it in a comment at the top"
+def suggest_path(instruction: Instruction, modelfile: Modelfile) -> tuple[str, Fix | None]:
+    """Return what to write instead of a path that works on one machine only, and the fix if the file itself says it."""
+    path, value = instruction.value.text, instruction.value
+    if isinstance(instruction, From) and (name := original_name(instruction, modelfile)):
+        is_only = len(modelfile.of_type(From)) == 1
+        return f"write `FROM {name}`", Fix(edits=(Edit(value.span, name),)) if is_only else None
+    if is_blob(path):
+        return "name the model it belongs to; `ollama show --modelfile` prints it in a comment at the top", None
     name = re.split(r"[/\\]", path)[-1].strip("~. ") or "weights"
     hint = f"put it next to the Modelfile and write `./{name}`"
-    return f"{hint}, or name the model that it came from" if isinstance(instruction, From) else hint
+    return (f"{hint}, or name the model that it came from" if isinstance(instruction, From) else hint), None
 
 
 @rule("MF208", "absolute-path", on=Instruction, severity=Severity.WARNING)
@@ -56,10 +61,10 @@ def absolute_path(instruction: Instruction, context: Context) -> Iterator[Findin
     written = instruction.value.text
     if not is_absolute(written) or " #" in written:
         return  # inline-comment
-    if context.exists and not context.exists(written):
-        return  # missing-file
-    if _BLOB.search(written):
+    if (context.exists and not context.exists(written)) or wrong_part(instruction):
+        return  # missing-file, wrong-file
+    if is_blob(written):
         message = f"`{written}` is a blob in the Ollama store of one machine"
     else:
         message = f"`{written}` works on one machine only"
-    yield Finding(instruction.value.span, message, suggest_path(instruction))
+    yield Finding(instruction.value.span, message, *suggest_path(instruction, context.modelfile))

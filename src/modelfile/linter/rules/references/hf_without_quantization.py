@@ -7,6 +7,7 @@ from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, looks_like_path, name_or_none, rule
+from modelfile.linter.rules.references.hf_without_host import find_repository
 from modelfile.names import ModelName
 from modelfile.syntax.nodes import From
 
@@ -44,6 +45,6 @@ def hf_without_quantization(base: From, context: Context) -> Iterator[Finding]:
     if looks_like_path(written) or (context.exists and context.exists(written)) or written == context.pinned_base:
         return
     name = name_or_none(written)
-    if name and lacks_quantization(name):
+    if name and lacks_quantization(name) and not find_repository(written):
         hint = f"pin a quantization, for example `{written}:Q4_K_M`, or run `mf pin`"
         yield Finding(base.value.span, f"`{written}` has no tag; Hugging Face chooses the quantization", hint)

@@ -8,6 +8,7 @@ from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, name_or_none, rule
+from modelfile.linter.rules.references import is_download
 from modelfile.syntax.nodes import From
 
 _LOOPBACK: Final = re.compile(r"(?:localhost|127\.[0-9.]+)(?::[0-9]+)?", re.IGNORECASE)
@@ -37,7 +38,7 @@ def insecure_registry(base: From, context: Context) -> Iterator[Finding]:
     written = base.value.text
     if not written.lower().startswith("http://") or (context.exists and context.exists(written)):
         return
-    name = name_or_none(written)
+    name = None if is_download(written) else name_or_none(written)
     if name and not _LOOPBACK.fullmatch(name.host):
         hint = "remove `http://`, so that Ollama uses https"
         yield Finding(base.value.span, f"`{written}` is pulled over http: anyone in between can change it", hint)

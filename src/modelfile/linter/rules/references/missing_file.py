@@ -8,12 +8,15 @@ from typing import Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context, looks_like_path, no_folder, rule, strip_comment
+from modelfile.linter.rules.references import original_name
 from modelfile.linter.rules.references.absolute_path import is_absolute, suggest_path
+from modelfile.linter.rules.references.wrong_file import is_lone_projector, wrong_part
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
 
 _PLACEHOLDER: Final = (
     r"path[/\\_-]to\b|path_to_|(?:\b|_)your[/\\_-]?(?:[a-z]+[/\\_-])*(?:path|file|model|gguf|weights|folder)|<[^<>]+>"
 )
+_QUOTES: Final = "'`\u2018\u2019\u201c\u201d"
 _CUTOFF: Final = 0.8
 """Similarity from which on a neighbor is probably the file that is intended, from 0 to 1."""
 
@@ -52,6 +55,8 @@ def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding
             is_path = True
         case _:
             return
+    if wrong_part(instruction) or is_lone_projector(instruction, context):
+        return  # wrong-file
     if context.missing_weights and instruction.value.closed and (ignored := context.missing_weights(written)):
         folder = f"`{written}`" if written else "the Modelfile's folder, which an empty FROM means"
         yield Finding(instruction.value.span, f"no weights in {folder}", ignored, severity=_severity(written, context))
@@ -69,7 +74,9 @@ def _missing(instruction: Instruction, written: str, context: Context) -> Findin
         return Finding(span, f"{message}, a placeholder", "write the path of your own file", severity=Severity.INFO)
     if is_absolute(written):
         message += "; an absolute path works on one machine only"
-        return Finding(span, message, suggest_path(instruction), severity=severity)
+        return Finding(span, message, *suggest_path(instruction, context.modelfile), severity=severity)
+    if isinstance(instruction, From) and (name := original_name(instruction, context.modelfile)):
+        return Finding(span, message, f"write `FROM {name}`", Fix(edits=(Edit(span, name),)), severity)
     if severity is Severity.INFO:
         message += "; git ignores it, so no checkout has it"
         return Finding(span, message, "write in a comment where to get it", severity=severity)
@@ -86,6 +93,8 @@ def _intended(written: str, context: Context) -> str | None:
     """Return the path of a neighbor that was probably intended, in the spelling of the path as written."""
     if context.exists and "\\" in written and context.exists(path := written.replace("\\", "/")):
         return path
+    if (bare := written.strip(_QUOTES)) != written and bare:
+        return bare
     neighbors = context.neighbors(written) if context.neighbors else ()
     folder, slash, name = written.rpartition("/")
     same = next((other for other in neighbors if other.casefold() == name.casefold()), None)

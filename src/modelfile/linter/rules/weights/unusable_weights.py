@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, no_folder, rule
+from modelfile.linter.rules.references.wrong_file import wrong_part
 from modelfile.syntax.modelfile import Modelfile
 
 
@@ -35,4 +36,6 @@ def unusable_weights(modelfile: Modelfile, context: Context) -> Iterator[Finding
     ```
     """
     for rejected in context.rejected_files() if context.rejected_files else ():
+        if wrong_part(rejected.instruction):
+            continue  # wrong-file
         yield Finding(rejected.instruction.value.span, rejected.message, rejected.hint)
