@@ -16,6 +16,8 @@ from modelfile.gotemplate.printing import MOST_BYTES
 CASES = [json.loads(line) for line in (VECTORS / "render.jsonl").read_text(encoding="utf-8").splitlines()]
 VERSION = "0.33.0"
 """The version that the vectors were measured on."""
+BY_VERSION = [json.loads(line) for line in (VECTORS / "render_versions.jsonl").read_text(encoding="utf-8").splitlines()]
+"""Generated templates, each measured with the template package of its `ollama` version (Go 1.24, and 1.26 for 0.33)."""
 TOOL = {
     "type": "function",
     "function": {"name": "f", "description": "<d>", "parameters": {"type": "object", "properties": {}}},
@@ -27,13 +29,14 @@ CALL = {
 }
 
 
-@pytest.mark.parametrize("vector", CASES, ids=map(str, range(len(CASES))))
+@pytest.mark.parametrize("vector", [*CASES, *BY_VERSION], ids=map(str, range(len(CASES) + len(BY_VERSION))))
 def test_prompts_match_ollama(vector: dict[str, Any]) -> None:
+    version = vector.get("ollama", VERSION)
     if vector["ok"]:
-        assert modelfile.render(vector["template"], ollama=VERSION, **vector["values"]) == vector["output"]
+        assert modelfile.render(vector["template"], ollama=version, **vector["values"]) == vector["output"]
     else:
         with pytest.raises(modelfile.TemplateError):
-            modelfile.render(vector["template"], ollama=VERSION, **vector["values"])
+            modelfile.render(vector["template"], ollama=version, **vector["values"])
 
 
 @pytest.mark.parametrize(
