@@ -34,23 +34,17 @@ def findings_as_github(report: Report) -> Iterator[str]:
 
 def _command(source: Source, found: Diagnostic) -> str:
     start, end = source.position(found.span.start), source.position(found.span.end)
-    properties: dict[str, object] = {
-        "file": _file(source.path),
-        "line": start.line,
-        "col": start.column,
-        "endLine": end.line,
-        "endColumn": end.column,
-        "title": f"{found.code} {found.name}",
-    }
-    if start.line != end.line:  # GitHub accepts columns only within one line
-        del properties["col"], properties["endColumn"]
-    written = ",".join(f"{key}={str(value).translate(_PROPERTY)}" for key, value in properties.items())
-    return f"::{_COMMANDS[found.severity]} {written}::{_message(found.message, found.hint)}"
+    place = f"line={start.line},endLine={end.line}"
+    if start.line == end.line:  # GitHub accepts columns only within one line
+        place = f"line={start.line},col={start.column},endLine={end.line},endColumn={end.column}"
+    command = f"{_COMMANDS[found.severity]} file={_file(source.path)},{place},title={found.code} {found.name}"
+    return f"::{command}::{_message(found.message, found.hint)}"
 
 
 @lru_cache
 def _file(path: str) -> str:
-    return escape_controls(os.fsencode(PurePath(path).as_posix()).decode(errors="replace"), keep="\r\n")
+    decoded = os.fsencode(PurePath(path).as_posix()).decode(errors="replace")
+    return escape_controls(decoded, keep="\r\n").translate(_PROPERTY)
 
 
 def _message(message: str, hint: str | None) -> str:

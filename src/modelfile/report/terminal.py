@@ -269,7 +269,7 @@ def visible(text: str, *, keep: str = "") -> str:
     """Return a text that is safe on a terminal: tabs as spaces, control and format characters as their code."""
     if "\t" not in keep:
         text = text.replace("\t", " ")
-    if text.isprintable():
+    if text.isprintable() or (keep and all(map(str.isprintable, text.split(keep)))):
         return text
     return "".join(
         character if character.isprintable() or character in keep else code_point(character) for character in text
