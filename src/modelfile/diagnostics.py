@@ -58,13 +58,9 @@ class Finding:
 
 
 @record(kw_only=True)
-class Diagnostic:
+class Diagnostic(Finding):
     """A finding with the code, name and severity of its rule."""
 
     code: str
     name: str
     severity: Severity
-    span: Span
-    message: str
-    hint: str | None = None
-    fix: Fix | None = None

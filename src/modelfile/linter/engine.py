@@ -76,6 +76,9 @@ def _run(
     severity = severities.get(rule.name)
     for subject in subjects:
         for finding in rule.check(subject, context):
+            if isinstance(finding, Diagnostic):  # the parser's own
+                yield replace(finding, severity=severity) if severity else finding
+                continue
             yield Diagnostic(
                 code=rule.code,
                 name=rule.name,

@@ -218,10 +218,8 @@ def existing_path(instruction: Instruction, context: Context) -> str | None:
 
 
 def parser_findings(modelfile: Modelfile, name: str) -> Iterator[Finding]:
-    """Yield the parser's own diagnostics of one rule."""
-    for found in modelfile.diagnostics:
-        if found.name == name:
-            yield Finding(found.span, found.message, found.hint, found.fix, found.severity)
+    """Return the parser's own diagnostics of one rule."""
+    return (found for found in modelfile.diagnostics if found.name == name)
 
 
 @lru_cache(maxsize=8)

@@ -56,8 +56,10 @@ def template_drops_capability(modelfile: Modelfile, context: Context) -> Iterato
     SYSTEM Answer in one sentence.
     ```
     '''
-    found, family = effective_template(modelfile, context), base_family(modelfile, context)
-    if not found or family is None or not family.library or modelfile.last(Parser):
+    if not (found := effective_template(modelfile, context)) or modelfile.last(Parser):
+        return
+    family = base_family(modelfile, context)  # 2 ms that a Modelfile without TEMPLATE does not pay
+    if family is None or not family.library:
         return
     template, parsed = found
     turns = template_turns(parsed.text)

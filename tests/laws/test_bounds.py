@@ -1,0 +1,67 @@
+"""A command takes at most 3 s of CPU time and 210 MB of memory for 1 MB of Modelfile: measured only in `make fuzz`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bench.harness import RSS_UNIT, STARTER
+
+LENGTH = 1_000_000
+"""The length of each Modelfile, in bytes."""
+MOST_SECONDS = 3.0
+MOST_MEMORY = 210_000_000
+"""The most memory of a command, in bytes."""
+TRIES = 3
+"""Runs of each command, of which the best counts: other programs slow it down."""
+
+OVER = {"triple quotes": 6.5, "a template": 6.0, "unclosed quotes": 5.0, "names in FROM": 4.5}
+"""Bounds in seconds of inputs that are not within the common one yet."""
+
+INPUTS: dict[str, str] = {
+    "comments": "# words of a comment\n",
+    "names in FROM": "FROM a:1\n",
+    "parameters": "PARAMETER temperature 0.123456789\n",
+    "messages": "MESSAGE user hello\nMESSAGE assistant hi\n",
+    "messages of an unknown role": "MESSAGE human x\n",
+    "suppressions": "# mf: ignore[MF3]\nPARAMETER nought 1\n",
+    "triple quotes": '"""\n',
+    "unclosed quotes": 'SYSTEM "x\n',
+    "a template": "{{.A}}",
+}
+COMMANDS = {
+    "lint": ("lint", "--isolated"),
+    "lint to JSON": ("lint", "--isolated", "--format", "json"),
+    "lint to SARIF": ("lint", "--isolated", "--format", "sarif"),
+    "lint and fix": ("lint", "--isolated", "--fix", "--diff"),
+    "parse": ("parse", "--json"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("name", INPUTS)
+def test_command_is_bounded_in_time_and_memory(name: str, command: str, rounds: int, tmp_path: Path) -> None:
+    if rounds == 1:
+        pytest.skip("`make fuzz` measures time")
+    unit = INPUTS[name]
+    text = unit * (LENGTH // len(unit))
+    (tmp_path / "Modelfile").write_text(f'FROM x\nTEMPLATE """{text}"""\n' if name == "a template" else text)
+    figures = [_measure(*COMMANDS[command], folder=tmp_path) for _ in range(TRIES)]
+    assert min(seconds for seconds, _ in figures) <= OVER.get(name, MOST_SECONDS)
+    assert min(memory for _, memory in figures) <= MOST_MEMORY
+
+
+def _measure(*command: str, folder: Path) -> tuple[float, int]:
+    """Return the CPU time of a command in seconds, and its memory in bytes."""
+    program = (sys.executable, "-P", "-m", "modelfile", *command, "Modelfile")
+    run = subprocess.run(
+        [sys.executable, "-c", STARTER, *program],
+        cwd=folder,
+        env=os.environ | {"NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    figures = run.stdout.split("\n")[-2].split()
+    return float(figures[2]), int(figures[3]) * RSS_UNIT
