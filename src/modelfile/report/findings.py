@@ -105,9 +105,9 @@ def _lines(source: Source, found: Diagnostic) -> Iterator[list[Piece]]:
     if shown.strip():
         marked = shown[column : column + found.span.end - found.span.start]
         cut = ("…" if first else ""), ("…" if len(window) > _WINDOW else "")
-        before = " " * (_width(visible(shown[:column])) + len(cut[0]))
-        yield [(f"{gutter} | ", "dim"), (f"{cut[0]}{visible(shown)}{cut[1]}", "")]
-        yield [(f"{margin} | ", "dim"), (f"{before}{'^' * max(_width(visible(marked)), 1)}", style)]
+        before = " " * (_width(shown[:column]) + len(cut[0]))
+        yield [(f"{gutter} | ", "dim"), (f"{cut[0]}{shown}{cut[1]}", "")]
+        yield [(f"{margin} | ", "dim"), (f"{before}{'^' * max(_width(marked), 1)}", style)]
     if found.hint:
         yield [(f"{margin} = ", "dim"), ("help: ", "bold cyan"), (found.hint, "")]
 
@@ -117,8 +117,9 @@ def _is_safe(found: Diagnostic) -> bool:
 
 
 def _width(text: str) -> int:
-    """Return the width of a text on a terminal in columns."""
-    if text.isascii():
+    """Return the width of a text on a terminal in columns, as the terminal escapes it."""
+    if text.isascii() and text.isprintable():
         return len(text)
+    text = visible(text)
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     return len(text) + wide - sum(unicodedata.combining(character) != 0 for character in text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from modelfile.catalog.catalog import catalog
@@ -84,6 +85,8 @@ class _UnknownLine:
 
     @property
     def rest_start(self) -> int:
+        if self.line.word.span.end == self.line.span.end:
+            return self.line.span.end
         match = _SEPARATOR.match(self.source.text, self.line.word.span.end, self.line.span.end)
         return match.end() if match else self.line.span.end
 
@@ -216,10 +219,16 @@ def _named(unknown: _UnknownLine, *, reported: bool) -> tuple[str, Finding] | No
     return "unknown-instruction", finding
 
 
+@cache
+def _parameters() -> frozenset[str]:
+    """Return the names of all parameters, also of deprecated ones."""
+    return frozenset((*catalog().parameters, *catalog().deprecated))
+
+
 def _parameter(unknown: _UnknownLine) -> str | None:
-    name, ollama = unknown.line.word.text.lower(), catalog()
-    if name not in ollama.parameters and name not in ollama.deprecated:
-        if not re.fullmatch(_NUMBER, unknown.rest):
+    name = unknown.line.word.text.lower()
+    if name not in _parameters():
+        if not (rest := unknown.rest) or not re.fullmatch(_NUMBER, rest):
             return None
         from modelfile.catalog.parameters.aliases import find_parameter  # few Modelfiles need it
 
