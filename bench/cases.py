@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 
 MODELFILE = '''\
 # Answers the questions that come in by mail.
-FROM llama3.2:3b
+FROM llama3:8b
 
 PARAMETER temperature 0.3
 PARAMETER top_p 0.9
@@ -40,7 +40,7 @@ TEMPLATE """{{ if .System }}<|start_header_id|>system<|end_header_id|>
 
 MESSAGE user My chain squeaks.
 MESSAGE assistant Clean it, dry it, and put one drop of oil on each link.
-LICENSE """MIT"""
+LICENSE """Meta Llama 3 is licensed under the Meta Llama 3 Community License, Copyright © Meta Platforms, Inc."""
 '''
 
 
@@ -60,7 +60,7 @@ def _folder(text: str) -> Iterator[Sandbox]:
 @contextmanager
 def _empty_server() -> Iterator[Sandbox]:
     """Start a server with no model, beside a Modelfile that builds from Gemma's local weights."""
-    text = MODELFILE.replace("llama3.2:3b", str(real_ollama.gemma()))
+    text = MODELFILE.replace("llama3:8b", str(real_ollama.gemma()))
     with _folder(text) as sandbox, real_ollama.serve() as url:
         yield replace(sandbox, environment={**sandbox.environment, "OLLAMA_HOST": url})
 
@@ -92,14 +92,14 @@ def _sparse_weights() -> Iterator[Sandbox]:
             with (sandbox.folder / f"{name}.gguf").open("wb") as file:
                 file.write(b"GGUF")
                 file.truncate(size)
-            (sandbox.folder / f"{name}.Modelfile").write_text(MODELFILE.replace("llama3.2:3b", f"./{name}.gguf"))
+            (sandbox.folder / f"{name}.Modelfile").write_text(MODELFILE.replace("llama3:8b", f"./{name}.gguf"))
         yield replace(sandbox, environment={**sandbox.environment, "OLLAMA_HOST": url})
 
 
 @contextmanager
 def _project() -> Iterator[Sandbox]:
     """Start a server with no model, beside a project of two models, one based on the other."""
-    with _folder(MODELFILE.replace("llama3.2:3b", "base:v1")) as sandbox, real_ollama.serve() as url:
+    with _folder(MODELFILE.replace("llama3:8b", "base:v1")) as sandbox, real_ollama.serve() as url:
         shutil.copy(ROOT / "examples" / "support" / "support-base" / "tiny.gguf", sandbox.folder)
         (sandbox.folder / "base.Modelfile").write_text("# The base.\nFROM ./tiny.gguf\nPARAMETER num_ctx 128\n")
         models = (("base", "base.Modelfile"), ("bot", "Modelfile"))
