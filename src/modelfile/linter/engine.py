@@ -29,7 +29,12 @@ def lint(
     rules = tuple(rules)
     severities = severities or {}
     subjects = _subjects(context)
-    found = [diagnostic for rule in rules for diagnostic in _run(rule, subjects(rule.on), context, severities)]
+    found = [
+        diagnostic
+        for rule in rules
+        if (nodes := subjects(rule.on))
+        for diagnostic in _run(rule, nodes, context, severities)
+    ]
     remaining, unused = apply_suppressions(found, find_suppressions(context.modelfile))
     if unused and unused_suppression in rules:
         names = frozenset(rule.name for rule in rules)

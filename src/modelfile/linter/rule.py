@@ -98,6 +98,8 @@ class Context:
     """Suggestions for misspelled words of this Modelfile."""
     unused_suppressions: tuple[Suppression, ...] = ()
     """Suppressions that suppress nothing; filled in after all other rules have run."""
+    memo: dict[Callable[..., object], Any] = field(default_factory=dict, compare=False, repr=False)
+    """Answers about the Modelfile that many rules ask for, by the function that gives them."""
     rule_names: tuple[tuple[str, str], ...] = ()
     """Codes and names of all rules; filled in with `unused_suppressions`."""
 
@@ -198,6 +200,13 @@ def last_from(modelfile: Modelfile) -> From | None:
 
 def base_family(modelfile: Modelfile, context: Context) -> Family | None:
     """Return the family of the base; None if it is not known. Of several FROM, the last one with a family counts."""
+    if base_family not in context.memo:
+        context.memo[base_family] = _base_family(modelfile, context)
+    family: Family | None = context.memo[base_family]
+    return family
+
+
+def _base_family(modelfile: Modelfile, context: Context) -> Family | None:
     written = [base.value.text for base in modelfile.of_type(From) if base.value.closed and base.value.text]
     if not written:
         return None

@@ -65,9 +65,9 @@ def wrong_file(instruction: Instruction, context: Context) -> Iterator[Finding]:
     ```
     """
     path, word = instruction.value.text, type(instruction).__name__.upper()
-    if context.exists and context.missing_weights and context.exists(path) and context.missing_weights(path):
-        return  # a folder
     if what := wrong_part(instruction):
+        if context.exists and context.missing_weights and context.exists(path) and context.missing_weights(path):
+            return  # a folder
         file = re.split(r"[/\\]", path)[-1]
         folder = path[: -len(file)] or "./"
         yield Finding(

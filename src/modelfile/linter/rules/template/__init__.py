@@ -27,6 +27,13 @@ def effective_template(modelfile: Modelfile, context: Context) -> tuple[Template
 
     None if a RENDERER, of the file or the base, or a chat template inside the weights replaces it.
     """
+    if effective_template not in context.memo:
+        context.memo[effective_template] = _effective_template(modelfile, context)
+    found: tuple[Template, ParsedTemplate] | None = context.memo[effective_template]
+    return found
+
+
+def _effective_template(modelfile: Modelfile, context: Context) -> tuple[Template, ParsedTemplate] | None:
     found = None if modelfile.last(Renderer) else last_template(modelfile)
     if not found or inherited_renderer(modelfile, context):
         return None
