@@ -202,3 +202,13 @@ def test_projector_alone_is_no_base(file: str) -> None:
 )
 def test_prompt_for_an_embedding_model_is_reported(base: str, line: str, *, reported: bool) -> None:
     assert ("prompt-for-embedding" in names(f"FROM {base}\n{line}")) == reported
+
+
+@pytest.mark.parametrize("file", ["mmproj-BF16.gguf", "mtp-gemma-4-12B-it.gguf", "Qwen3-VL-8B-mmproj-F16.gguf"])
+def test_the_projector_in_a_cache_is_no_name(file: str) -> None:
+    folder = CACHE.rpartition("/")[0]
+    first, second = found(f"FROM {CACHE}\nFROM {folder}/{file}", existing=())
+    assert (first.hint, second.hint) == (
+        "write `FROM hf.co/unsloth/Qwen3-8B-GGUF:Q4_K_M`",
+        f"put it next to the Modelfile and write `./{file}`, or name the model that it came from",
+    )

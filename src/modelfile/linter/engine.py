@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from operator import attrgetter
+from types import MappingProxyType
+from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.linter.rule import Context, Rule
@@ -15,11 +17,23 @@ from modelfile.linter.suppressions import Suppression, apply_suppressions, find_
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Node
 
+_EXPLAINED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "conflict-markers": frozenset(
+            {"duplicate-adapter", "duplicate-instruction", "duplicate-stop", "multiple-from", "unusual-message-order"}
+        ),
+        "foreign-template": frozenset({"missing-stop", "template-whitespace"}),
+    }
+)
+"""Rules whose findings follow from the finding of another: they are gone once that is fixed."""
+
 
 def lint(
     context: Context, rules: Iterable[Rule] = RULES, severities: Mapping[str, Severity] | None = None
 ) -> tuple[Diagnostic, ...]:
-    """Return everything that the rules find and no comment suppresses, in the order of the text.
+    """Return what the rules find and no comment suppresses, in the order of the text.
+
+    A finding that another one explains is left out, so that one defect gives one finding.
 
     Args:
         context: The Modelfile and its surroundings.
@@ -42,7 +56,14 @@ def lint(
         rule_names = tuple((rule.code, rule.name) for rule in RULES)
         context = replace(context, unused_suppressions=unused, rule_names=rule_names)
         remaining = (*remaining, *_run(unused_suppression, (context.modelfile,), context, severities))
-    return tuple(sorted(sorted(remaining, key=attrgetter("code")), key=attrgetter("span.start")))
+    return tuple(sorted(sorted(_unexplained(remaining), key=attrgetter("code")), key=attrgetter("span.start")))
+
+
+def _unexplained(found: Sequence[Diagnostic]) -> Sequence[Diagnostic]:
+    """Return the findings that do not follow from others; a conflict inside of a text explains nothing around it."""
+    causes = {one.name for one in found if one.severity is not Severity.WARNING or one.name != "conflict-markers"}
+    explained = frozenset[str]().union(*(_EXPLAINED[cause] for cause in causes & _EXPLAINED.keys()))
+    return [one for one in found if one.name not in explained] if explained else found
 
 
 def undecided(context: Context, rules: Iterable[Rule] = RULES) -> Iterator[tuple[Rule, str]]:

@@ -91,6 +91,10 @@ class _UnknownLine:
         return match.end() if match else self.line.span.end
 
 
+NO_INSTRUCTION: Final = "text without an instruction"
+"""Message on a text that belongs to no instruction."""
+
+
 def suggest(source: Source, nodes: Sequence[Node], speller: Speller) -> Iterator[tuple[str, Finding]]:
     """Yield a finding for each unknown line, with its rule; only one for a text that continues over several lines."""
     owner: Instruction | None = None
@@ -278,7 +282,7 @@ def _prose(unknown: _UnknownLine, above: Node | None) -> Finding | None:
         word = kind.__name__.upper()
         edits = (Edit(Span(block.start, block.start), f'{word} """'), Edit(Span(block.end, block.end), '"""'))
         quoted = Fix(edits=edits) if can_hold(Quoting.TRIPLE, source.text[block.start : block.end]) else None
-        return Finding(line.span, "text without an instruction", f'if it is the {what}, write {word} """…"""', quoted)
+        return Finding(line.span, NO_INSTRUCTION, f'if it is the {what}, write {word} """…"""', quoted)
     return None
 
 

@@ -24,7 +24,7 @@ from modelfile.syntax.nodes import (
     Word,
     command_name,
 )
-from modelfile.syntax.suggestions import homoglyph, latin_word, looks_like_from, suggest
+from modelfile.syntax.suggestions import NO_INSTRUCTION, homoglyph, latin_word, looks_like_from, suggest
 
 CODES: Final = {
     "missing-from": "MF101",
@@ -106,8 +106,14 @@ def find_errors(source: Source, nodes: Sequence[Node]) -> Iterator[Diagnostic]:
         yield other
         return
     speller = Speller()
-    yield from _missing_from(source, nodes, speller)
-    yield from (_diagnostic(name, finding) for name, finding in suggest(source, nodes, speller))
+    suggestions = [*suggest(source, nodes, speller)]
+    if missing := _missing_from(source, nodes, speller):
+        text = next((named for named in suggestions if named[1].message == NO_INSTRUCTION), None)
+        if text and not any(isinstance(node, Instruction | Incomplete) for node in nodes):
+            suggestions.remove(text)
+            missing = _only_text(missing, text[1])
+        yield _diagnostic("missing-from", missing)
+    yield from (_diagnostic(name, finding) for name, finding in suggestions)
     instructions = [node for node in nodes if isinstance(node, Instruction)]
     for number, node in enumerate(instructions, 1):
         if isinstance(node, Message) and node.role.text not in ROLES:
@@ -149,17 +155,23 @@ def _modelpack(nodes: Sequence[Node]) -> Diagnostic | None:
     )
 
 
-def _missing_from(source: Source, nodes: Sequence[Node], speller: Speller) -> Iterator[Diagnostic]:
+def _missing_from(source: Source, nodes: Sequence[Node], speller: Speller) -> Finding | None:
     unknown = (node for node in nodes if isinstance(node, Unknown))
     if _has_from(nodes) or any(looks_like_from(node, speller) or latin_word(node, source) for node in unknown):
-        return
+        return None
     message, hint = "missing FROM", "start with `FROM name:tag` or `FROM ./weights.gguf`"
     commented = next((node for node in nodes if isinstance(node, Comment) and node.text.startswith("FROM ")), None)
     if commented:
         hint = f"line {source.line_of(commented.span.start)} has it in a comment: delete the #"
     elif not any(not isinstance(node, Comment) for node in nodes):
         message = f"missing FROM: the file {'contains only comments' if nodes else 'is empty'}"
-    yield _diagnostic("missing-from", Finding(Span(0, 0), message, hint))
+    return Finding(Span(0, 0), message, hint)
+
+
+def _only_text(missing: Finding, text: Finding) -> Finding:
+    """Return one finding for a file that is a text without any instruction, such as a prompt."""
+    hint = "; ".join(filter(None, (missing.hint, text.hint)))
+    return Finding(missing.span, f"{missing.message}: the file has no instructions", hint, text.fix)
 
 
 def _word(node: Instruction | Incomplete) -> str:

@@ -24,6 +24,8 @@ _ORIGINS: Final = (
 _QUANTIZATION: Final = (
     r"(?:.*?[-._/\\])?((?:UD-)?(?:I?Q[1-8]_\w+|TQ[12]_0|BF16|F16|F32|MXFP4\w*))(?:-\d{5}-of-\d{5})?\.gguf"
 )
+_PART: Final = r"(?:\A|[/\\._-])mmproj|(?:\A|[/\\])mtp-"
+"""Files that belong to other weights: projectors, and drafts for their speculative decoding."""
 _TOP: Final = 20
 """Lines and instructions at the start of a file among which `ollama show --modelfile` names the model."""
 _SHOWN: Final = r"FROM\s+(\S+)"
@@ -60,6 +62,8 @@ def hugging_face_name(written: str) -> str | None:
             user, repository, file = found.groups()
             if file and not file.endswith(".gguf") and "gguf" not in repository.lower():
                 return None  # safetensors, which Ollama does not take from Hugging Face
+            if re.search(_PART, file, re.IGNORECASE):
+                return None  # a name gives the weights, and their projector with them
             kind = re.fullmatch(_QUANTIZATION, file, re.IGNORECASE)
             return f"hf.co/{user}/{repository}{f':{kind[1].upper()}' if kind else ''}"
     return None

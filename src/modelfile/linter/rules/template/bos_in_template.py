@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
-from modelfile.linter.rule import Context, base_family, rule
+from modelfile.linter.rule import Context, base_family, last_from, looks_like_path, name_or_none, rule
 from modelfile.linter.rules.template import effective_template, locate_span, template_turns
+from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 
@@ -49,6 +50,8 @@ def bos_in_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     if first is None:
         return
     turns, family = template_turns(parsed.text), base_family(modelfile, context)
+    if family is None and _is_library_model(modelfile):  # its tokenizer is not known
+        return
     adds_s = any(each and each.name in _MISTRAL for each in (turns, family and family.turns))
     for token in (*_ALWAYS, "<s>") if adds_s else _ALWAYS:
         if first.text.lstrip().startswith(token):
@@ -56,3 +59,9 @@ def bos_in_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]
             place = locate_span(Span(start, start + len(token)), template, modelfile)
             message = f"each prompt begins with two `{token}`: the tokenizer adds one too"
             yield Finding(place, message, "delete it", Fix(edits=(Edit(place, ""),), safety=Safety.UNSAFE))
+
+
+def _is_library_model(modelfile: Modelfile) -> bool:
+    base = last_from(modelfile)
+    name = None if base is None or looks_like_path(base.value.text) else name_or_none(base.value.text)
+    return name is not None and (name.host, name.namespace) == (DEFAULT_HOST, DEFAULT_NAMESPACE)

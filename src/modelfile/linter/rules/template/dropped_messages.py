@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.prompts import render_conversation
-from modelfile.linter.rule import Context, rule
+from modelfile.linter.rule import Context, last_from, rule
 from modelfile.linter.rules.template import effective_template, locate_span
 from modelfile.linter.rules.template.unknown_role import compared_role
 from modelfile.syntax.modelfile import Modelfile
@@ -16,6 +16,9 @@ from modelfile.syntax.nodes import System
 if TYPE_CHECKING:
     from modelfile.catalog.versions import Version
     from modelfile.gotemplate.parser import ParsedTemplate
+
+_GUARDS: Final = ("guard", "shield")
+"""Parts of the names of models that judge the last exchange and print no other message, such as `llama-guard3`."""
 
 
 @rule("MF430", "dropped-messages", on=Modelfile, severity=Severity.WARNING)
@@ -49,6 +52,9 @@ def dropped_messages(modelfile: Modelfile, context: Context) -> Iterator[Finding
     ```
     '''
     if not (found := effective_template(modelfile, context)) or "messages" not in found[1].variables:
+        return
+    base = last_from(modelfile)
+    if base and any(each in base.value.text.lower() for each in _GUARDS):
         return
     template, parsed = found
     if compared_role(parsed):  # unknown-role

@@ -13,7 +13,7 @@ from modelfile.linter.rules.template.stop_not_in_template import find_strange_st
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parameter
 
-_SHARED: Final = frozenset({"</s>", "<|endoftext|>"})
+_SHARED: Final = frozenset({"</s>", "<|endoftext|>", "<\uff5cend\u2581of\u2581sentence\uff5c>"})
 """Ends of turns that end the text too, so that the weights name them."""
 
 

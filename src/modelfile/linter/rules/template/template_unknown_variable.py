@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
@@ -76,7 +77,7 @@ def template_unknown_variable(modelfile: Modelfile, context: Context) -> Iterato
             unknown.setdefault((use.of, use.name), []).append(use)
         elif use.name == "Prompt" and use.printed and use.always and "messages" in parsed.variables:
             yield Finding(locate_span(use.span, template, modelfile), _NO_PROMPT, _LAST)
-    for same in unknown.values():
+    for same in _sent(unknown.values(), parsed):
         message, hint, right = _unknown(same[0], context.speller)
         if (same[0].of, same[0].name) == ("template", "First") and (block := _block_of(same[0].span, parsed)):
             message = f"`.First` is always empty since Ollama 0.1.25: this block{_with_system(block)} is never sent"
@@ -89,6 +90,16 @@ def template_unknown_variable(modelfile: Modelfile, context: Context) -> Iterato
     for node in parsed.walked:
         if isinstance(node, Text):
             yield from _foreign(node, template, modelfile)
+
+
+def _sent(groups: Collection[list[FieldUse]], parsed: ParsedTemplate) -> Iterator[list[FieldUse]]:
+    """Yield the groups without the fields that are never read."""
+    blocks = _unreachable(parsed) if groups else []
+    starts = [block.start for block in blocks]
+    for uses in groups:
+        last = ((use, bisect_right(starts, use.span.start) - 1) for use in uses)
+        if read := [use for use, index in last if index < 0 or use.span.start >= blocks[index].end]:
+            yield read
 
 
 def _unknown(use: FieldUse, speller: Speller) -> tuple[str, str, str | None]:
@@ -123,6 +134,26 @@ def _block_of(span: Span, parsed: ParsedTemplate) -> If | None:
 
     blocks = (node for node in parsed.walked if isinstance(node, If))
     return next((node for node in blocks if node.pipeline.span.start <= span.start < node.pipeline.span.end), None)
+
+
+def _unreachable(parsed: ParsedTemplate) -> list[Span]:
+    """Return the blocks below `{{ if false }}`, which show tags to Ollama's parser of tool calls."""
+    from modelfile.gotemplate.nodes import If
+
+    blocks: list[Span] = []
+    for node in parsed.walked:
+        if (
+            isinstance(node, If)
+            and node.span.start >= (blocks[-1].end if blocks else 0)
+            and _is_false(node, parsed.text)
+        ):
+            end = node.orelse[0].span.start if node.orelse else node.span.end
+            blocks.append(Span(node.pipeline.span.end, end))
+    return blocks
+
+
+def _is_false(block: If, text: str) -> bool:
+    return text[block.pipeline.span.start : block.pipeline.span.end].strip() == "false"
 
 
 def _with_system(block: If) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -25,6 +26,8 @@ _HEADS: Final = {
     "phi4": "<|im_sep|>",
 }
 """The markers that close the head of a turn, by format."""
+_SEPARATOR: Final = r"\s*(?:[^\w\s<>]{2,}|<[^<>\s]+>)\s*"
+"""A text that ends turns in the place of the format's marker, such as `###`. Compiled on use."""
 
 
 @rule("MF427", "unclosed-turn", on=Modelfile, severity=Severity.WARNING)
@@ -36,7 +39,8 @@ def unclosed_turn(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     the end, it learns from the prompt not to write it, and does not stop.
 
     The rule renders small conversations and looks at the text between the messages. A template without `.Response`
-    and `.Messages` cannot close the assistant's turn; `template-without-response` reports it.
+    and `.Messages` cannot close the assistant's turn; `template-without-response` reports it. A separator such as
+    `###` ends a turn too.
 
     ## Bad
 
@@ -84,7 +88,7 @@ def unclosed_turn(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         ("assistant's turn: after each earlier answer", after_answer, "Response"),
         ("system turn: after the system prompt", after_system, "System"),
     ):
-        if not any(each in gap for each in turns.ends):
+        if not any(each in gap for each in turns.ends) and not _is_separated(gap, turns.opens):
             span = printed_field(parsed, field, "Content", last=field == "Response")
             place = locate_span(span, template, modelfile) if span else template.keyword.span
             yield Finding(place, f"TEMPLATE never closes the {whose} `{end}` is missing", f"write `{end}` after it")
@@ -100,3 +104,9 @@ def unclosed_turn(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
             message = f"TEMPLATE never closes the head of a turn: after `{opener}` and the role, `{head}` is missing"
             yield Finding(place, message, f"write `{head}` after the role")
             return
+
+
+def _is_separated(gap: str, opens: tuple[str, ...]) -> bool:
+    """Return True if something else than the format's own marker ends the turn before a gap."""
+    starts = [start for each in opens if (start := gap.find(each)) >= 0]
+    return re.fullmatch(_SEPARATOR, gap[: min(starts, default=len(gap))]) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,6 +14,8 @@ from modelfile.syntax.modelfile import Modelfile
 
 _INSTRUCTIONS: Final = frozenset({"llama2", "mistral", "mistral-v7"})
 """Formats in which the end of the user's turn begins the answer."""
+_MARKER_AT_END: Final = r"<\|\w+\|>\s*\Z"
+"""The marker of another format that begins the answer, such as `<|model|>` of Metharme. Compiled on use."""
 
 
 @rule("MF428", "unopened-turn", on=Modelfile, severity=Severity.WARNING)
@@ -25,7 +28,8 @@ def unopened_turn(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     a question whose turn is not opened looks like part of the turn before it.
 
     The rule renders a conversation of two questions and looks at the text around them. With `.Messages`, Ollama does
-    not cut the prompt off at `.Response`, so text after it is sent as well.
+    not cut the prompt off at `.Response`, so text after it is sent as well. A prompt that ends with a marker that is
+    not known, such as `<|model|>`, is not reported.
 
     ## Bad
 
@@ -60,6 +64,9 @@ def unopened_turn(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     span = printed_field(parsed, "Prompt", "Content")
     place = locate_span(span, template, modelfile) if span else template.keyword.span
     if opened < 0:
+        other = re.search(_MARKER_AT_END, tail)
+        if other and other[0].strip() not in (*turns.ends, *turns.markers):
+            return
         message = f"the prompt ends without `{_head(opens, turns.roles)}`: the model may go on with the user's turn"
         yield Finding(place, message, "begin the assistant's turn at the end of the TEMPLATE")
     elif closing := next((end for end in turns.ends if opens and tail.find(end, opened) >= 0), None):

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
+from modelfile.linter.prompts import render_conversation
 from modelfile.linter.prose import hide_code
-from modelfile.linter.rule import Context, rule
+from modelfile.linter.rule import Context, last_template, rule
 from modelfile.linter.rules.structure.swallowed_instruction import swallowed_line
 from modelfile.linter.rules.text.template_in_system import find_action
 from modelfile.source import Span
@@ -22,6 +23,7 @@ _MARKER: Final = (
     r"|start_of_role|end_of_role)[|\uff5c]>|<(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>|\[/?(?:SYSTEM_PROMPT|AVAILABLE_TOOLS)\]"
     r"|<(?:bos|eos|s)>(?=\s*(?:\[INST\]|<))|</s>(?=\s*(?:\Z|<s>|\[INST\])))"
 )
+_OPENING: Final = rf"{_MARKER}|<\|?\w+\|?>|\[\w+\]"
 _AT_EDGE: Final = rf"(?m:^[ \t]*({_MARKER})|({_MARKER})[ \t]*$|({_MARKER})(?:system|user|assistant|model)\b)"
 _SLOT: Final = (
     r"(?<![{$\w])\{(?:system_?(?:message|prompt)?|(?:user_?)?(?:prompt|message|input|query|question)|(?:chat_?)?history"
@@ -38,7 +40,8 @@ def markers_in_system(instruction: Instruction, context: Context) -> Iterator[Fi
     text, the model sees a turn that ends early or an empty one. A slot such as `{system_message}` is filled by other
     programs only; Ollama sends it as it is.
 
-    Markers in backquotes, or in the middle of a sentence, are about markers, and are not reported.
+    Markers in backquotes, or in the middle of a sentence, are about markers, and are not reported. Nor are those for a
+    TEMPLATE that writes none before the question, and so leaves them to SYSTEM.
 
     ## Bad
 
@@ -61,6 +64,8 @@ def markers_in_system(instruction: Instruction, context: Context) -> Iterator[Fi
         return
     word = instruction.keyword.text.strip().upper()
     if match := _find_marker(value.text):
+        if _leaves_markers_out(context):
+            return
         group = match.lastindex or 0
         by = "the TEMPLATE writes" if context.modelfile.of_type(Template) else "the template of the base writes"
         message, hint = f"{by} `{match[group]}` itself", f"delete the markers from {word}, and the roles beside them"
@@ -75,6 +80,17 @@ def markers_in_system(instruction: Instruction, context: Context) -> Iterator[Fi
         return
     start, end = (context.modelfile.locate(value, offset) for offset in match.span(group))
     yield Finding(Span(start, end), message, hint)
+
+
+def _leaves_markers_out(context: Context) -> bool:
+    """Return True if the TEMPLATE writes no marker of its own around SYSTEM and the question, so that SYSTEM has to."""
+    template = last_template(context.modelfile)
+    prompt = render_conversation(template[1].text, "SU", context.ollama.version) if template else None
+    return (
+        prompt is not None
+        and prompt.sends(0)
+        and re.search(_OPENING, prompt.text.partition(prompt.words[1])[0]) is None
+    )
 
 
 def _find_marker(text: str) -> re.Match[str] | None:
