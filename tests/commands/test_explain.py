@@ -50,7 +50,7 @@ def test_example_is_valid(name: str) -> None:
         return
     word = f"PARAMETER {name}" if name in PARAMETERS else name
     assert f"{word} {known.example}\n" in mf("explain", name).out
-    text = f"{'' if name == 'FROM' else 'FROM llama3.2:3b'}\n{word} {known.example}\n"
+    text = f"{'' if name == 'FROM' else 'FROM team/base:v1'}\n{word} {known.example}\n"
     assert [found.name for found in lint(text) if found.severity is not Severity.INFO] == []
 
 

@@ -20,7 +20,7 @@ from modelfile.report.models import short_name
 BLOB = "/api/blobs/"
 TAGS = ("GET", "/api/tags")
 COPY = ("POST", "/api/copy")
-INSPECT = [TAGS, ("GET", "/api/version"), ("HEAD", BLOB)]
+INSPECT = [("GET", "/api/version"), TAGS, ("HEAD", BLOB)]
 UPLOAD = [("HEAD", BLOB), ("POST", BLOB), ("HEAD", BLOB)]
 CREATE = [("POST", "/api/create"), TAGS, ("POST", "/api/show"), TAGS]
 BACK_UP = [TAGS, COPY, TAGS]

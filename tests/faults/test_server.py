@@ -268,12 +268,12 @@ def test_a_server_that_cannot_be_reached(
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_characters_that_the_terminal_lacks_are_escaped(tmp_path: Path, encoding: str) -> None:
-    (tmp_path / "Modelfile").write_text("# For tests.\nFROM x:y\nSYSTEM 中\u200b\n", encoding="utf-8")
+    (tmp_path / "Modelfile").write_text("# For tests.\nFROM x:y\nSYSTEM 中\u202e\n", encoding="utf-8")
     command = [sys.executable, "-m", "modelfile", "lint", "--format", "json"]
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
     assert ran.returncode == 1, ran.stderr
-    assert b"U+200B" in ran.stdout
+    assert b"U+202E" in ran.stdout
 
 
 @pytest.mark.parametrize(

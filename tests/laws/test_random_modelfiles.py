@@ -170,9 +170,13 @@ def check_modelfile(text: str) -> None:
 
 
 def _lint(modelfile: Modelfile) -> tuple[Diagnostic, ...]:
-    return lint(
-        Context(modelfile=modelfile, formatter=lambda each: _format(each) if not each.diagnostics else each.text)
-    )
+    return lint(Context(modelfile=modelfile, formatter=_formatted))
+
+
+def _formatted(modelfile: Modelfile) -> str:
+    with suppress(InputError):
+        return _format(modelfile)
+    return modelfile.text
 
 
 def _format(modelfile: Modelfile) -> str:

@@ -36,7 +36,7 @@ def diff(
     the parts that are not compared, and same is null if no other part differs.
     """
     from modelfile.linter.api import reject_errors
-    from modelfile.linter.settings import settings_by_target
+    from modelfile.linter.settings import resolve_settings, settings_by_target
     from modelfile.sides import diff as compare
 
     project, terminal, undecided = load_project(), current.get(), list[str]()
@@ -51,6 +51,7 @@ def diff(
                 "they are known once it is built from here"
             )
 
+    resolve_settings(project)  # an error in the configuration is reported first
     settings_of = settings_by_target()
     with open_store(host) as store:
         changes = compare(

@@ -36,7 +36,8 @@ _DOUBLE_END: Final = re.compile(r'"[ \t\0]*+(?![^\r\n])')
 _LINE: Final = re.compile(r"([A-Za-z0-9_]++|[^ \t\r\n])(?:[^\r\n]*[^ \t\r\n])?")
 """A line without the whitespace around it, and its first word."""
 _BARE: Final = re.compile(
-    r"(\0?(?:(?ai:(parameter|message))|[A-Za-z]++))[ \t](?(2)([A-Za-z0-9_]*)[ \t])[ \t\0]*+((?:[^\r\n]*[^ \t\r\n\0])?)"
+    r"(\0?(?<![A-Za-z])(?:(?ai:(parameter|message))|[A-Za-z]++))[ \t]"
+    r"(?(2)([A-Za-z0-9_]*)[ \t])[ \t\0]*+((?:[^\r\n]*[^ \t\r\n\0])?)"
 )
 """An instruction without quotes: its keyword, after PARAMETER or MESSAGE the name or role, and its value."""
 

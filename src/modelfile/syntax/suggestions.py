@@ -53,7 +53,7 @@ _DOCKERFILE: Final = frozenset(
 )
 _NAMED: Final = re.compile(r"[A-Z_]{3,}[ \t]")
 """The start of a line that is written like an instruction."""
-_HEADING: Final = re.compile(r"[A-Z_]{3,}[ \t]+(?:[A-Z]{2,}\b|&|[^\r\n]*:[ \t]*(?![^\r\n]))")
+_HEADING: Final = re.compile(r"[A-Z_]{3,}+[ \t]++(?:[A-Z]{2,}\b|&|[^\r\n]*:[ \t]*+(?![^\r\n]))")
 """A heading of a prompt, which continues a text that is reported already."""
 _LITERAL: Final = re.compile(r'[-+]?\.?\d|true\b|false\b|"')
 _NUMBER: Final = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"

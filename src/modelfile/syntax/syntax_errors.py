@@ -49,7 +49,7 @@ _MAX_NAMED: Final = 3
 _NUL_SHARE: Final = 4
 """One NUL in so many characters marks a text as UTF-16."""
 _LETTERS: Final = re.compile(r"[A-Za-z]*")
-_MISSPELLED: Final = r"""["'`]?(-{0,2}[A-Za-z][\w-]{0,39})["'`]?[ \t]*[=:]?[ \t]*"""
+_MISSPELLED: Final = r"""["'`]?(-{0,2}[A-Za-z][\w-]{0,39})["'`]?[ \t]*+[=:]?[ \t]*+"""
 """The name of a parameter or role, with other characters than Ollama allows in it or after it."""
 _ROLE_ALIASES: Final = {"human": "user", "bot": "assistant", "ai": "assistant", "model": "assistant"}
 _NEWLINE: Final = re.compile(r"[\r\n]")

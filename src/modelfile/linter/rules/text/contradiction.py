@@ -30,7 +30,7 @@ _TOLERANCE: Final = 1.3
 _LONGEST_YES: Final = 4
 """Number of words after which an answer is more than yes or no."""
 _EMOJI: Final = r"[\U0001f300-\U0001faff\u2600-\u27bf]"
-_MARKDOWN: Final = r"(?m:^#{1,6} \S|^ {0,3}[*-] \S|^```)|\*\*\S.*?\S\*\*"
+_MARKDOWN: Final = r"(?m:^#{1,6} \S|^ {0,3}[*-] \S|^```)|\*\*[^\s*](?:[^*\r\n]*[^\s*])?\*\*"
 _COUNTS: Final = {
     "word": r"[\w'\u2019-]+",
     "sentence": r"[^.!?]*\w[^.!?]*(?:[.!?]+(?=\s|\Z)|\Z)",

@@ -13,7 +13,7 @@ from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Adapter, From, Instruction, Parameter, Parser, Renderer, Template, Word
 
 _WORD: Final = r"[^\W\d_]+"
-_ACTION: Final = r"\{\{.*?\}\}"
+_ACTION: Final = r"\{\{[^{}]*\}\}"
 
 
 @rule("MF516", "homoglyph", on=Modelfile, severity=Severity.ERROR)
@@ -59,7 +59,7 @@ def find_homoglyphs(node: Instruction, modelfile: Modelfile) -> Iterator[Finding
     from modelfile.syntax.suggestions import homoglyph as describe
 
     if isinstance(node, Template):
-        text = re.sub(_ACTION, lambda action: " " * len(action[0]), text, flags=re.DOTALL)
+        text = re.sub(_ACTION, lambda action: " " * len(action[0]), text)
     for match in re.finditer(_WORD, text):
         if is_homoglyph(match[0]) and any(map(str.isascii, match[0])):
             span = Span(*(modelfile.locate(node.value, offset) for offset in match.span()))

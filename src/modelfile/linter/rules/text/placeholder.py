@@ -14,24 +14,25 @@ from modelfile.syntax.nodes import From, Instruction, License, Message, Paramete
 
 # Compiled on use.
 _WHAT: Final = (
-    r"(?:your|the|a|an|my|some|any)?[ _-]*(?:own[ _-]*)?(?:full[ _-]*)?(?:custom[ _-]*)?(?:text of[ _-]*the[ _-]*)?"
+    r"(?:your|the|a|an|my|some|any)?[ _-]{0,3}(?:own[ _-]{0,3})?(?:full[ _-]{0,3})?(?:custom[ _-]{0,3})?"
+    r"(?:text of[ _-]{0,3}the[ _-]{0,3})?"
     r"(?:licen[cs]e|copyright|system|prompt|instructions?|template|persona|role|company|organi[sz]ation|product"
-    r"|team|assistant|bot|model|base[ _-]*model|user|author|brand|industry|domain|topic|language|name|title|project"
+    r"|team|assistant|bot|model|base[ _-]{0,3}model|user|author|brand|industry|domain|topic|language|name|title|project"
     r"|website|url|path|file|directory|api|email|e-mail|phone|address|date|year|content|details?|description|text"
     r"|answer|example|question)"
 )
 _ORDER: Final = (
-    r"(?:insert|add|enter|replace|put|fill[ -]*in|paste|write|describe|specify|define|provide|type|choose|select|set)"
+    r"(?:insert|add|enter|replace|put|fill[ -]?in|paste|write|describe|specify|define|provide|type|choose|select|set)"
 )
 _UNQUOTED: Final = r"(?<![\w\"'\u201c\u2018])"
 _IN_ANGLES: Final = (
     rf"{_UNQUOTED}<(?:{_ORDER}[ -][^<>\r\n]{{2,60}}|your[ _-][^<>\r\n]{{2,60}}|[^<>\r\n]{{2,60}}[ _-]here"
-    rf"|(?:{_WHAT})(?:[ _-]+(?:{_WHAT}|here|goes here)){{1,3}}"
+    rf"|(?:{_WHAT})(?:[ _-]{{1,3}}(?:{_WHAT}|here|goes here)){{1,3}}"
     rf"|TODO\b[^<>\r\n]{{0,60}}|license|placeholder|path[ _-]?to[^<>\r\n]{{0,60}})>"
 )
 _IN_BRACKETS: Final = (
     rf"{_UNQUOTED}\[(?:YOUR[ _-][^\[\]\r\n]{{2,60}}|(?:{_ORDER.upper()})[ _-][^\[\]\r\n]{{2,60}}"
-    rf"|TODO\b[^\[\]\r\n]{{0,60}}|PLACEHOLDER|(?:{_WHAT.upper()})(?:[ _-]+(?:{_WHAT.upper()}))(?:[ _-]HERE)?"
+    rf"|TODO\b[^\[\]\r\n]{{0,60}}|PLACEHOLDER|(?:{_WHAT.upper()})(?:[ _-]{{1,3}}(?:{_WHAT.upper()}))(?:[ _-]HERE)?"
     rf"|(?:COMPANY|PRODUCT|BOT|LICENSE TEXT)|(?i:{_ORDER}[ _-][^\[\]\r\n]{{2,60}}[ _-]here)"
     r"|(?i:your[ _-](?:company|bot|product|team|assistant|organi[sz]ation|business)(?:'s)?(?:[ _-]name)?))\](?!\()"
 )
