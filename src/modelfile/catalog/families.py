@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
@@ -114,6 +114,11 @@ class _Facts(NamedTuple):
 def turn_formats() -> Mapping[str, TurnFormat]:
     """Return all known formats of turns, by name."""
     return _facts().formats
+
+
+def library_models() -> Iterable[str]:
+    """Return the names of the known models of Ollama's library."""
+    return _facts().models.keys()
 
 
 def family_of(name: ModelName) -> Family | None:

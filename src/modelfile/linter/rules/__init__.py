@@ -35,10 +35,12 @@ from modelfile.linter.rules.references.invalid_model_name import invalid_model_n
 from modelfile.linter.rules.references.missing_end_of_name import missing_end_of_name
 from modelfile.linter.rules.references.missing_file import missing_file
 from modelfile.linter.rules.references.missing_from_lock import missing_from_lock
+from modelfile.linter.rules.references.misspelled_model import misspelled_model
 from modelfile.linter.rules.references.path_outside_project import path_outside_project
 from modelfile.linter.rules.references.prompt_for_embedding import prompt_for_embedding
 from modelfile.linter.rules.references.requires_too_low import requires_too_low
 from modelfile.linter.rules.references.stale_lock import stale_lock
+from modelfile.linter.rules.references.unknown_renderer import unknown_renderer
 from modelfile.linter.rules.references.unpinned_base import unpinned_base
 from modelfile.linter.rules.references.wrong_file import wrong_file
 from modelfile.linter.rules.security.personal_data import personal_data
@@ -149,6 +151,8 @@ RULES: tuple[Rule, ...] = (
     missing_end_of_name,
     wrong_file,
     prompt_for_embedding,
+    unknown_renderer,
+    misspelled_model,
     unknown_parameter,
     invalid_parameter_value,
     non_finite_number,

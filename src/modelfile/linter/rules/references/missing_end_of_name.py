@@ -27,6 +27,10 @@ _CUTOFF: Final = 0.75
 _CUTOFF_LATEST: Final = 0.83
 """Similarity to `latest` from which on a tag is that, misspelled, from 0 to 1: `latets` has 0.83, `late` 0.8."""
 
+_SIZE: Final = r"\d+(?:\.\d+)?[bm]"
+_SIZED: Final = rf"({_SIZE})(?:-(?:chat|instruct|it))?(?:-(?:q\d\w*|b?f16|fp16))?"
+"""Tags that begin with a size; not with `8x7b` and `e4b`, and not such as `7b-a1b-h`, of which the catalog has few."""
+
 
 @rule("MF217", "missing-end-of-name", on=From, severity=Severity.WARNING)
 def missing_end_of_name(base: From, context: Context) -> Iterator[Finding]:
@@ -34,6 +38,9 @@ def missing_end_of_name(base: From, context: Context) -> Iterator[Finding]:
 
     The tag of a repository on Hugging Face names a quantization, such as `Q4_K_M`, or is `latest`. Any other tag fails
     when the model is pulled. Upper and lower case are the same.
+
+    In Ollama's library, most tags begin with a size. The rule reports sizes that a known model does not have, such as
+    `llama3.2:8b`.
 
     ## Bad
 
@@ -60,6 +67,14 @@ def missing_end_of_name(base: From, context: Context) -> Iterator[Finding]:
         fixed = f"{written[: -len(name.tag)]}{intended}"
         fix = Fix(edits=(Edit(base.value.span, fixed),))
         yield Finding(base.value.span, f"unknown tag `{name.tag}`", f"did you mean `{intended}`?", fix)
+    elif sized := re.fullmatch(_SIZED, name.tag.lower()):
+        from modelfile.catalog.families import family_of  # read for most files anyway
+
+        family = family_of(name)
+        known = [each for each in family.sizes if re.fullmatch(_SIZE, each)] if family and family.library else []
+        if sized[1] not in known and sized[1][-1] in {each[-1] for each in known}:
+            message = f"unknown tag `{name.tag}`: `{name.model}` has no size `{sized[1]}` in Ollama's library"
+            yield Finding(base.value.span, message, f"its sizes are {', '.join(f'`{each}`' for each in known)}")
 
 
 @cache

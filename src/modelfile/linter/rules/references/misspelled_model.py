@@ -1,0 +1,101 @@
+"""Rule MF231."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from typing import Final
+
+from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
+from modelfile.linter.rule import Context, looks_like_path, name_or_none, rule
+from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE
+from modelfile.syntax.nodes import From
+
+_LONG: Final = 6
+"""Letters and digits from which one wrong letter shows what is meant."""
+_LETTER: Final = r"[a-z]"
+
+
+@rule("MF231", "misspelled-model", on=From, severity=Severity.WARNING)
+def misspelled_model(base: From, context: Context) -> Iterator[Finding]:
+    r"""FROM names a model that is not in Ollama's library, and almost one that is.
+
+    Ollama pulls a base that it does not have, and fails with "pull model manifest: file does not exist" if the name is
+    misspelled. The rule reports names with other separators, such as `qwen2.5coder`, and those with one letter that is
+    missing, added or exchanged. If it is the name of a model of your own, write `# mf: ignore[misspelled-model] reason`
+    above the line.
+
+    ## Bad
+
+    ```
+    # Answers questions on billing.
+    FROM lama3.2:3b
+    ```
+
+    ## Good
+
+    ```
+    # Answers questions on billing.
+    FROM llama3.2:3b
+    ```
+    """
+    if found := find_misspelled_model(base, context):
+        written, right = found
+        fixed = f"{right}{base.value.text[len(written) :]}"
+        fix = Fix(edits=(Edit(base.value.span, fixed),), safety=Safety.UNSAFE)
+        yield Finding(
+            base.value.span, f"unknown model `{written}` in Ollama's library", f"did you mean `{right}`?", fix
+        )
+
+
+def find_misspelled_model(base: From, context: Context) -> tuple[str, str] | None:
+    """Return the name in FROM, without a tag, and the model of the library that is meant; None if there is none."""
+    written = base.value.text
+    if not base.value.closed or "/" in written or looks_like_path(written):
+        return None
+    name = name_or_none(written)
+    if name is None or (name.host, name.namespace) != (DEFAULT_HOST, DEFAULT_NAMESPACE):
+        return None
+    if context.exists and context.exists(written):
+        return None
+    right = _intended(name.model.lower())
+    return (name.model, right) if right else None
+
+
+@cache
+def _by_letters() -> dict[str, str]:
+    from modelfile.catalog.families import library_models
+
+    return {re.sub(r"[^a-z0-9]", "", name): name for name in library_models()}
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(_by_letters().values())
+
+
+@lru_cache(maxsize=1 << 10)
+def _intended(name: str) -> str | None:
+    """Return the model that is meant; None if the name is one, or may be anything else."""
+    if name in _known():
+        return None
+    letters = re.sub(r"[^a-z0-9]", "", name)
+    if same := _by_letters().get(letters):
+        return same
+    return next((right for each, right in _by_letters().items() if _is_slip(letters, each)), None)
+
+
+def _is_slip(written: str, right: str) -> bool:
+    """Return whether one letter, not the last, is missing, added, doubled, exchanged or swapped with its neighbor."""
+    if abs(len(written) - len(right)) > 1 or len(right) < _LONG:
+        return False
+    at = next((at for at, (a, b) in enumerate(zip(written, right, strict=False)) if a != b), None)
+    if at is None:
+        return False  # one is the start of the other, as `gemma3` of `gemma3n`
+    w, r = written[at:], right[at:]
+    if w[1:] == r or w[1:] == r[1:] or w == r[1:]:
+        changed = {w[0]} if w[1:] == r else {r[0]} if w == r[1:] else {w[0], r[0]}
+        is_first = at == 0 and w != r[1:]
+        return not is_first and len(r) > 1 and all(re.match(_LETTER, each) for each in changed)
+    return w[:2] == r[1::-1] and w[2:] == r[2:] and all(re.match(_LETTER, each) for each in r[:2])

@@ -1,0 +1,133 @@
+"""The rules on names that Ollama or its library do not know: models, sizes, renderers and parsers."""
+
+import pytest
+
+from modelfile.catalog.catalog import catalog
+from modelfile.catalog.versions import Version
+from modelfile.linter.engine import lint
+from modelfile.linter.rule import Context
+from modelfile.source import Source
+from modelfile.syntax.modelfile import Modelfile
+
+CODES = {"MF201", "MF217", "MF230", "MF231"}
+
+
+def found(text: str) -> list[tuple[str, str | None]]:
+    context = Context(modelfile=Modelfile.parse(Source(text=f"{text}\n")))
+    return [(one.message, one.hint) for one in lint(context) if one.code in CODES]
+
+
+@pytest.mark.parametrize(
+    ("base", "right"),
+    [
+        ("lama3.1:8b", "llama3.1"),
+        ("llama-3.2:3b", "llama3.2"),
+        ("Llama3_1:8b", "llama3.1"),
+        ("qwen2.5coder:7b", "qwen2.5-coder"),
+        ("mistrall-nemo:12b", "mistral-nemo"),
+        ("deepsek-r1", "deepseek-r1"),
+        ("depeseek-r1", "deepseek-r1"),
+        ("gemma-3:4b", "gemma3"),
+        ("mistrel:7b", "mistral"),
+        ("gtp-oss:20b", "gpt-oss"),
+    ],
+)
+def test_misspelled_model_is_reported_once(base: str, right: str) -> None:
+    message = f"unknown model `{base.split(':', maxsplit=1)[0]}` in Ollama's library"
+    assert found(f"FROM {base}") == [(message, f"did you mean `{right}`?")]
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        *("llama3.2:3b", "GPT-OSS:20b", "starcoder:7b", "mixtral:8x7b", "codellama:7b-code", "sqlcoder:7b"),
+        *("gemma4n:e4b", "qwen2.7:7b", "mllama3.2:3b", "llama3.2s:3b", "my-llama3.2:3b", "billing-bot:v1"),
+        *("anna/lama3.1:8b", "hf.co/a/lama3.1:Q4_K_M", "registry.example.com/a/lama3.1:8b", "./lama3.1", "llama:7b"),
+    ],
+)
+def test_other_models_are_not_reported(base: str) -> None:
+    assert found(f"FROM {base}") == []
+
+
+@pytest.mark.parametrize(
+    ("base", "size", "sizes"),
+    [
+        ("llama3.2:8b", "8b", "`1b`, `3b`"),
+        ("llama3:2b-instruct-q4_K_M", "2b", "`8b`, `70b`"),
+        ("Mistral:13B", "13b", "`7b`"),
+        ("phi4:3.8b", "3.8b", "`14b`"),
+        ("qwen3:7b-q8_0", "7b", "`0.6b`, `1.7b`, `4b`, `8b`, `14b`, `30b`, `32b`, `235b`"),
+    ],
+)
+def test_size_that_the_library_does_not_have_is_reported(base: str, size: str, sizes: str) -> None:
+    model, tag = base.split(":")
+    message = f"unknown tag `{tag}`: `{model}` has no size `{size}` in Ollama's library"
+    assert found(f"FROM {base}") == [(message, f"its sizes are {sizes}")]
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        *("llama3.2:3b", "llama3.2:3b-instruct-q5_K_M", "mixtral:7b", "gemma3n:4b", "granite4:7b-a1b-h"),
+        *("wizardcoder:13b-python", "phi3:mini", "llama4:17b-scout-16e-instruct-q4_K_M", "anna/llama3.2:8b", "bot:8b"),
+        *("nomic-embed-text:1b", "all-minilm:l6-v2", "athene-v2:72b"),
+    ],
+)
+def test_other_tags_are_not_reported(base: str) -> None:
+    assert found(f"FROM {base}") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ("RENDERER qwen3-codr", "unknown renderer `qwen3-codr`: each chat fails", "did you mean `qwen3-coder`?"),
+        (
+            "RENDERER Qwen3-VL-Thinking",
+            "unknown renderer `Qwen3-VL-Thinking`: each chat fails",
+            "did you mean `qwen3-vl-thinking`?",
+        ),
+        (
+            "RENDERER olmo",
+            "unknown renderer `olmo`: each chat fails",
+            "did you mean one of `olmo3`, `olmo3-32b-think`, `olmo3-think`, `olmo3.1`?",
+        ),
+        ("PARSER qwen-3-coder", "unknown parser `qwen-3-coder`: Ollama skips it", "did you mean `qwen3-coder`?"),
+        (
+            "PARSER json",
+            "unknown parser `json`: Ollama skips it",
+            "delete the line: the base brings its own parser if it has one",
+        ),
+        (
+            "RENDERER harmony",
+            "unknown renderer `harmony`: each chat fails",
+            "delete the line: the base brings its own renderer if it has one",
+        ),
+    ],
+)
+def test_unknown_renderer_is_reported(line: str, message: str, hint: str) -> None:
+    assert found(f"FROM ./weights.gguf\n{line}") == [(message, hint)]
+
+
+@pytest.mark.parametrize(
+    "line", ["RENDERER qwen3-coder", "PARSER harmony", "PARSER passthrough", "RENDERER gemma4-large"]
+)
+def test_known_renderer_is_not_reported(line: str) -> None:
+    assert found(f"FROM ./weights.gguf\n{line}") == []
+
+
+def test_renderer_of_a_version_that_has_none_is_an_unknown_instruction_only() -> None:
+    text = "FROM ./weights.gguf\nRENDERER qwen3-codr\n"
+    context = Context(modelfile=Modelfile.parse(Source(text=text)), ollama=catalog(Version.parse("0.9.3")))
+    assert [one.name for one in lint(context) if one.code.startswith("MF1") or one.code in CODES] == [
+        "unknown-instruction"
+    ]
+
+
+def test_renderers_of_the_library_are_known() -> None:
+    from modelfile.catalog.behaviors import PARSERS, RENDERERS
+    from modelfile.catalog.families import family_of, library_models
+    from modelfile.names import ModelName
+
+    families = [family_of(ModelName.parse(name)) for name in library_models()]
+    assert {one.renderer for one in families if one and one.renderer} <= RENDERERS
+    assert {one.parser for one in families if one and one.parser} <= PARSERS
