@@ -69,7 +69,7 @@ def compare_recipes(old: Recipe, new: Recipe, digests: Mapping[Path, str]) -> tu
     """Return the differences between two Modelfiles; local files are compared by their digests."""
     return (
         *_compare(Aspect.BASE, _base(old, digests), _base(new, digests)),
-        *_compare(Aspect.ADAPTER, _digests(old.adapters, digests), _digests(new.adapters, digests)),
+        *_compare(Aspect.ADAPTER, _adapters(old, digests), _adapters(new, digests)),
         *_compare(Aspect.DRAFT, _digests(old.drafts, digests), _digests(new.drafts, digests)),
         *_compare_common(old, new),
         *_compare(Aspect.LICENSE, "\n".join(old.licenses), "\n".join(new.licenses)),
@@ -125,11 +125,16 @@ def _conversation(messages: tuple[Message, ...]) -> str | None:
 
 def _base(recipe: Recipe, digests: Mapping[Path, str]) -> str | tuple[str, ...]:
     if recipe.base is None:
-        return _digests(recipe.files, digests)
+        return _digests(recipe.weight_files, digests)
     try:
         return str(ModelName.parse(recipe.base))
     except UsageError:
         return recipe.base
+
+
+def _adapters(recipe: Recipe, digests: Mapping[Path, str]) -> tuple[str, ...]:
+    """Return the files that are added to the base: adapters, and projectors if the base is a name."""
+    return _digests((*recipe.adapter_files, *(recipe.weight_files if recipe.base else ())), digests)
 
 
 def _digests(files: tuple[Path, ...], digests: Mapping[Path, str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from tests.support.tiny_safetensors import write_lora, write_model
 from tests.unit.weights.test_checks import write_gguf, write_shard
 
 from modelfile import parse
+from modelfile.builder.forecast import expected_model
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, ServerError, UsageError
 from modelfile.events import ignore
@@ -87,6 +88,31 @@ def test_a_projector_and_adapters(tmp_path: Path, tiny: Path, store: ServerStore
         assert len(model.weights) == 2
         assert len(model.adapters) == 1
         assert (model.adapters[0] in digests_of(recipe.local_files).values()) == (adapter == "lora.gguf")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["FROM m.gguf\nFROM lora.gguf", "FROM ./both", "FROM m.gguf\nADAPTER p.gguf", "FROM base:v1\nADAPTER p.gguf"],
+)
+def test_gguf_files_are_sorted_by_their_content(text: str, tmp_path: Path, tiny: Path, store: ServerStore) -> None:
+    (tmp_path / "both").mkdir()
+    for folder in (tmp_path, tmp_path / "both"):
+        (folder / "m.gguf").write_bytes(tiny.read_bytes())
+        write_gguf(folder / "lora.gguf", {"general.type": "adapter"})
+    write_gguf(tmp_path / "p.gguf", {"general.type": "projector", "clip.vision.block_count": 2}, arch="clip")
+    base = create(recipe_of(tmp_path, "FROM m.gguf", store), store)
+    store.copy(NAME, ModelName.parse("base:v1"))
+    recipe = recipe_of(tmp_path, text, store)
+    check_weights(recipe.model_files, recipe.adapters, recipe.drafts, version(store))
+    created, digests = create(recipe, store), digests_of(recipe.local_files)
+    expected = expected_model(
+        recipe, digests, base=base if recipe.base else None, created=created, version=store.ollama
+    )
+    assert created == expected
+    assert ({*created.weights}, {*created.adapters}) == (
+        {*base.weights, *(digests[path] for path in recipe.adapters)},
+        {digests[path] for path in recipe.files if path.name == "lora.gguf"},
+    )
 
 
 def test_quantizations_that_the_server_rejects_are_rejected_before(

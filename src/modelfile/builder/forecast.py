@@ -80,10 +80,11 @@ def _inherited(created: Model, recipe: Recipe, digests: Mapping[Path, str], vers
     Ollama adds the template and the `stop` that it knows for a GGUF and, from 0.20 on, a renderer and a parser. It also
     decides what it converts safetensors to and, from 0.30 on, a GGUF. Everything else must be what was sent.
     """
-    sent = tuple(dict.fromkeys(digests[path] for path in recipe.files))
+    sent = tuple(dict.fromkeys(digests[path] for path in recipe.weight_files))
     sets_renderers = _may(SETS_RENDERERS, version)
     return Model(
         weights=created.weights if _rewrites(recipe, version) or {*created.weights} == {*sent} else sent,
+        adapters=tuple(digests[path] for path in recipe.adapter_files if path not in recipe.adapters),
         template=created.template,
         parameters={
             name: value
@@ -106,7 +107,7 @@ def undecided(recipe: Recipe, digests: Mapping[Path, str], *, created: Model, ve
     """
     parts = {
         "weights": (bool(recipe.quantize) or (bool(recipe.files) and _rewrites(recipe, version)))
-        and {*created.weights} != {digests[path] for path in recipe.files},
+        and {*created.weights} != {digests[path] for path in recipe.weight_files},
         "adapter": bool(recipe.adapters) and recipe.converts_adapters,
         "draft": bool(recipe.drafts) and recipe.converts_adapters,
     }

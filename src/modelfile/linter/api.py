@@ -25,7 +25,7 @@ from modelfile.syntax.modelfile import Modelfile, parse
 _ON_LOCK: Final = ("missing-from-lock", "stale-lock")
 _DEPENDENT_ON_LOCK: Final = (*_ON_LOCK, "unpinned-base")
 """Rules that cannot decide if the lock cannot be read."""
-_CHECKED_BY_BUILD: Final = ("unusable-weights",)
+_CHECKED_BY_BUILD: Final = ("unusable-weights", "projector-as-adapter", "model-as-adapter", "adapter-as-from")
 """Rules that a build does not need: it checks the same by the version of its server."""
 
 _NEEDED_BY_BUILD: Final = ("missing-file",)

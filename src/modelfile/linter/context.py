@@ -61,7 +61,7 @@ def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
         missing_weights=missing_weights,
         find_escape=partial(_find_escape, target),
         chat_template=cache(partial(_chat_template, target)),
-        rejected_files=partial(_rejected_files, target, ollama, exists, missing_weights),
+        rejected_files=cache(lambda: tuple(_rejected_files(target, ollama, exists, missing_weights))),
         lock_status=lock_status,
         lock_error=lock_error,
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError
 from modelfile.filesystem import expand, open_regular
 from modelfile.linter.rule import RejectedFile
+from modelfile.linter.rules.references.wrong_file import BasesWritten, describe_misplaced
 from modelfile.project.target import Target
 from modelfile.recipe.recipe import files_at, reject_shared
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
-from modelfile.weights.checks import check_weights
+from modelfile.weights.checks import check_weights, find_misplaced
 from modelfile.weights.digests import reject_other_files
 
 
@@ -57,12 +59,33 @@ def _rejected_together(
         (drafts, lambda: check_weights((), drafts=together(drafts), version=version)),
         (drafts, lambda: reject_shared({_path(target, one) for one in bases}, {_path(target, one) for one in drafts})),
     )
+    misplaced = find_misplaced(together(bases), together(adapters[-1:]))
     for instructions, check in checks:
         try:
             check()
         except InputError as error:
             quoted = (one for one in instructions if any(f"`{file}`" in error.message for file in files[one]))
-            yield _rejected(next(quoted, instructions[-1]), error)
+            instruction = next(quoted, instructions[-1])
+            is_model = isinstance(instruction, Adapter) and "model" in map(misplaced.get, files[instruction])
+            yield replace(_rejected(instruction, error), content="model" if is_model else "")
+        else:
+            yield from _misplaced_files(target, {one: files[one] for one in instructions}, misplaced)
+
+
+def _misplaced_files(
+    target: Target, files: Mapping[Instruction, tuple[Path, ...]], misplaced: Mapping[Path, str]
+) -> Iterator[RejectedFile]:
+    bases = BasesWritten.of(target.modelfile)
+    for instruction, named in files.items():
+        if isinstance(instruction, From | Adapter) and (found := next(filter(misplaced.__contains__, named), None)):
+            written, in_folder = instruction.value.text, found != _path(target, instruction)
+            if in_folder:
+                written = f"{written.rstrip('/')}/{found.name}"
+            content = misplaced[found]
+            message, hint = describe_misplaced(written, content, bases)
+            if in_folder:
+                hint = f"name each file: `{'ADAPTER' if content == 'adapter' else 'FROM'} {written}`"
+            yield RejectedFile(instruction=instruction, message=message, hint=hint, content=content)
 
 
 def _path(target: Target, instruction: Instruction) -> Path:

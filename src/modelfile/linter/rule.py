@@ -54,12 +54,14 @@ class EscapedPath:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedFile:
-    """A local file, or several, that Ollama cannot use."""
+    """A local file, or several, that Ollama cannot use, or uses as something else than its instruction says."""
 
     instruction: Instruction
     """The FROM, ADAPTER or DRAFT that names it."""
     message: str
     hint: str
+    content: str = ""
+    """`model`, `adapter` or `projector` if the file is one, and another instruction is for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

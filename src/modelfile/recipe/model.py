@@ -39,11 +39,14 @@ class Model:
         """Return the model that Ollama creates FROM this one with a recipe (measured on 0.9.3 and 0.33).
 
         The recipe's texts and messages, if any, replace the model's; parameters are merged, and the recipe's win;
-        adapters, drafts and licenses are appended.
+        adapters, drafts and licenses are appended, and so are projectors that ADAPTER names.
         """
+        projectors = (digests[path] for path in recipe.adapters if path in recipe.misplaced)
+        adapters = (digests[path] for path in recipe.adapters if path not in recipe.misplaced)
         return replace(
             self,
-            adapters=(*self.adapters, *(digests[path] for path in recipe.adapters)),
+            weights=tuple(dict.fromkeys((*self.weights, *projectors))),
+            adapters=(*self.adapters, *adapters),
             drafts=(*self.drafts, *(digests[path] for path in recipe.drafts)),
             template=recipe.template or self.template,
             system=recipe.system or self.system,

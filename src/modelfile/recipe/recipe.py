@@ -45,6 +45,8 @@ class Recipe:
     renderer: str = ""
     parser: str = ""
     requires: str = ""
+    misplaced: frozenset[Path] = frozenset()
+    """Adapters in `files`, and projectors in `adapters`: Ollama goes by their content, not by their instruction."""
     quantize: str = ""
     """The type to which the server quantizes the weights."""
 
@@ -52,6 +54,18 @@ class Recipe:
     def model_files(self) -> tuple[Path, ...]:
         """The files of local weights that the model is made of; none if there is a base."""
         return () if self.base else self.files
+
+    @property
+    def weight_files(self) -> tuple[Path, ...]:
+        """The local files that Ollama uses as weights, by their content: models and projectors."""
+        projectors = (path for path in self.adapters if path in self.misplaced)
+        return (*(path for path in self.model_files if path not in self.misplaced), *projectors)
+
+    @property
+    def adapter_files(self) -> tuple[Path, ...]:
+        """The local files that Ollama uses as adapters, by their content."""
+        in_from = (path for path in self.model_files if path in self.misplaced)
+        return (*in_from, *(path for path in self.adapters if path not in self.misplaced))
 
     @property
     def local_files(self) -> tuple[Path, ...]:
@@ -67,7 +81,8 @@ class Recipe:
 def resolve(modelfile: Modelfile, folder: Path, version: Version | None = None, stat: Stat = Path.stat) -> Recipe:
     r"""Return the recipe of a Modelfile.
 
-    Checks which of its paths exist, and reads the first bytes of the files in folders of weights.
+    Checks which of its paths exist, and reads the first bytes of the files in folders of weights. Of several local
+    files, it reads the headers.
 
     >>> from pathlib import Path
     >>> import modelfile
@@ -121,16 +136,26 @@ def resolve(modelfile: Modelfile, folder: Path, version: Version | None = None, 
             case _:
                 _set_parameter(parameters, name, value)
     reject_shared(from_paths, draft_paths)
+    files = list(dict.fromkeys(files))
     return Recipe(
         base=base,
-        files=tuple(dict.fromkeys(files)),
+        files=tuple(files),
         adapters=adapters,
+        misplaced=_find_misplaced([] if base else files, adapters),
         drafts=tuple(drafts),
         licenses=tuple(licenses),
         messages=tuple(messages),
         parameters={name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()},
         **texts,
     )
+
+
+def _find_misplaced(files: list[Path], adapters: tuple[Path, ...]) -> frozenset[Path]:
+    if not adapters and len(files) < 2:  # noqa: PLR2004  # a single file is the model, whatever it holds
+        return frozenset()
+    from modelfile.weights.checks import find_misplaced  # most Modelfiles name no file
+
+    return frozenset(find_misplaced(files, adapters))
 
 
 def reject_shared(from_paths: set[Path], draft_paths: set[Path]) -> None:

@@ -62,6 +62,8 @@ def _check_model(files: tuple[Path, ...], version: Version) -> None:
     elif not models:
         path, header = next(iter(ggufs.items()))
         hint = "add a FROM with the model's file"
+        if _kind(header) == "adapter":
+            hint = "name the model that it was trained for in FROM, and the adapter in ADAPTER"
         raise InputError(f"FROM names no model, only the {_kind(header)} `{path}`", hint=hint)
     projectors = {path: header for path, header in ggufs.items() if _kind(header) == "projector"}
     _check_projectors(projectors, version)
@@ -70,6 +72,11 @@ def _check_model(files: tuple[Path, ...], version: Version) -> None:
     for path, header in models.items():
         if path not in shards:
             _check_shard_name(path, header)
+    if len(adapters := [path.name for path, header in ggufs.items() if _kind(header) == "adapter"]) > 1:
+        hint = "keep the model's file in FROM, and name one adapter in ADAPTER"
+        raise InputError(
+            f"FROM names {len(adapters)} adapters ({_list(adapters)}), but Ollama uses only one", hint=hint
+        )
     groups = {_SHARD.sub(r"\1", path.name) if path in shards else path.name for path in models}
     if len(groups) > 1:
         hint = "name the file of one model in FROM"
@@ -129,8 +136,34 @@ def _check_adapter(files: tuple[Path, ...], version: Version) -> None:
         names = _list(path.name for path in files)
         hint = "name one of them in ADAPTER"
         raise InputError(f"ADAPTER names {len(files)} files ({names}), but Ollama takes only one", hint=hint)
-    elif _kind(ggufs[files[0]]) == "model":
+    elif (content := _kind(ggufs[files[0]])) == "model":
         raise InputError(f"`{files[0]}` is a model, not an adapter", hint="name it in FROM")
+    elif content == "projector":
+        _check_projectors(ggufs, version)
+
+
+def find_misplaced(files: Iterable[Path], adapters: Iterable[Path]) -> Mapping[Path, str]:
+    """Return the contents of the files that Ollama uses as something else than their instruction says, by their path.
+
+    Ollama sorts GGUF files by their header: an `adapter` in FROM beside a model is applied to it, and a `projector` in
+    ADAPTER is added to the weights (measured on 0.9.3; v0.32.15 server/create.go). A `model` in ADAPTER would become a
+    second model, which `check_weights` rejects. A file that cannot be read is not among them.
+
+    Args:
+        files: The files of FROM, if it names files.
+        adapters: The files of ADAPTER.
+    """
+    in_from = {path: content for path in files if (content := _content(path))}
+    in_adapter = {path: content for path in adapters if (content := _content(path)) in {"model", "projector"}}
+    swapped = in_from.items() if "model" in in_from.values() else ()
+    return {path: content for path, content in swapped if content == "adapter"} | in_adapter
+
+
+def _content(path: Path) -> str:
+    try:
+        return "".join(map(_kind, _ggufs([path]).values()))
+    except InputError:
+        return ""
 
 
 def _read_headers(word: str, files: tuple[Path, ...], version: Version) -> Mapping[Path, GGUFHeader]:

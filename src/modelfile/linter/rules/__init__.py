@@ -113,6 +113,9 @@ from modelfile.linter.rules.text.unescaped_sequence import unescaped_sequence
 from modelfile.linter.rules.text.unexpanded_reference import unexpanded_reference
 from modelfile.linter.rules.text.unprintable_character import unprintable_character
 from modelfile.linter.rules.text.unusual_message_order import unusual_message_order
+from modelfile.linter.rules.weights.adapter_as_from import adapter_as_from
+from modelfile.linter.rules.weights.model_as_adapter import model_as_adapter
+from modelfile.linter.rules.weights.projector_as_adapter import projector_as_adapter
 from modelfile.linter.rules.weights.unusable_weights import unusable_weights
 
 RULES: tuple[Rule, ...] = (
@@ -222,6 +225,9 @@ RULES: tuple[Rule, ...] = (
     homoglyph,
     license_mismatch,
     unusable_weights,
+    projector_as_adapter,
+    model_as_adapter,
+    adapter_as_from,
     secret_in_text,
     symlink_escape,
     personal_data,

@@ -6,9 +6,10 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from modelfile.linter.rule import looks_like_path, name_or_none
+from modelfile.diagnostics import Severity
+from modelfile.linter.rule import Context, looks_like_path, name_or_none
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Comment, From
+from modelfile.syntax.nodes import Comment, From, Instruction
 
 # Compiled on use: most bases are names.
 _BLOB: Final = r"[/\\]blobs[/\\]sha256[-:][0-9a-f]{64}\Z"
@@ -79,3 +80,9 @@ def original_name(base: From, modelfile: Modelfile) -> str | None:
             name = shown[1]
             return name if name_or_none(name) and not looks_like_path(name) else None
     return None
+
+
+def missing_severity(instruction: Instruction, context: Context) -> Severity:
+    """Return the severity of a file that does not exist: an error, unless no checkout has it."""
+    ignored = context.is_ignored(instruction.value.text) if context.is_ignored else False
+    return Severity.WARNING if ignored is None else Severity.INFO if ignored else Severity.ERROR

@@ -8,9 +8,9 @@ from typing import Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context, looks_like_path, no_folder, rule, strip_comment
-from modelfile.linter.rules.references import original_name
+from modelfile.linter.rules.references import missing_severity, original_name
 from modelfile.linter.rules.references.absolute_path import is_absolute, suggest_path
-from modelfile.linter.rules.references.wrong_file import is_lone_projector, wrong_part
+from modelfile.linter.rules.references.wrong_file import is_lone_projector, misplaced_by_name, wrong_part
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
 
 _PLACEHOLDER: Final = (
@@ -55,17 +55,23 @@ def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding
             is_path = True
         case _:
             return
-    if wrong_part(instruction) or is_lone_projector(instruction, context):
-        return  # wrong-file
+    if wrong_part(instruction) or is_lone_projector(instruction, context) or misplaced_by_name(instruction, context):
+        return  # wrong-file, or a rule on weights
     if context.missing_weights and instruction.value.closed and (ignored := context.missing_weights(written)):
         folder = f"`{written}`" if written else "the Modelfile's folder, which an empty FROM means"
-        yield Finding(instruction.value.span, f"no weights in {folder}", ignored, severity=_severity(written, context))
+        yield Finding(
+            instruction.value.span, f"no weights in {folder}", ignored, severity=missing_severity(instruction, context)
+        )
     elif is_path and context.exists and not context.exists(written) and strip_comment(written) is None:
         yield _missing(instruction, written, context)  # with a comment, it is inline-comment
 
 
 def _missing(instruction: Instruction, written: str, context: Context) -> Finding:
-    span, message, severity = instruction.value.span, f"file not found: `{written}`", _severity(written, context)
+    span, message, severity = (
+        instruction.value.span,
+        f"file not found: `{written}`",
+        missing_severity(instruction, context),
+    )
     if intended := _intended(written, context):
         whole = len(written) == instruction.value.content.end - instruction.value.content.start
         fix = Fix(edits=(Edit(instruction.value.content, intended),)) if whole else None
@@ -82,11 +88,6 @@ def _missing(instruction: Instruction, written: str, context: Context) -> Findin
         return Finding(span, message, "write in a comment where to get it", severity=severity)
     reads = "; Ollama reads this one as a model name" if isinstance(instruction, From) else ""
     return Finding(span, message, f"paths are relative to the Modelfile's folder{reads}", severity=severity)
-
-
-def _severity(written: str, context: Context) -> Severity:
-    ignored = context.is_ignored(written) if context.is_ignored else False
-    return Severity.WARNING if ignored is None else Severity.INFO if ignored else Severity.ERROR
 
 
 def _intended(written: str, context: Context) -> str | None:

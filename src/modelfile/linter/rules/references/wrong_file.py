@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, rule
+from modelfile.linter.rule import Context, looks_like_path, rule
+from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
 
 _PART: Final = (
@@ -27,6 +29,13 @@ _WHAT: Final = {
     "foreign": "has a format that Ollama cannot read",
 }
 _PROJECTOR: Final = r"(?:[\w.-]*[-._])?mmproj[\w.-]*\.gguf"
+_ADAPTER: Final = r"adapter_model\.safetensors"
+_BESIDE_MODEL: Final = (
+    r"(?!.*(?:merged|fused|q[2-8]_|iq[1-4]_))(?:[\w.-]*[-._])?(?:q?lora|adapter)s?(?:[-._][\w.-]*)?\.gguf"
+)
+"""An adapter, if the model is another file; the name of a merged model may have these words, too."""
+_MODEL: Final = r"(?!.*(?:lora|adapter|mmproj))[\w.-]*[-._](?:q[2-6]_[k01]\w*|iq[1-4]_\w+)\.gguf"
+"""A model: an adapter is not quantized to a type like Q4_K_M."""
 
 
 def wrong_part(instruction: Instruction) -> str | None:
@@ -83,7 +92,60 @@ def wrong_file(instruction: Instruction, context: Context) -> Iterator[Finding]:
 def is_lone_projector(instruction: Instruction, context: Context) -> bool:
     """Return True if the only FROM is a file that does not exist here, and is a projector by its name."""
     path = instruction.value.text
-    is_only = isinstance(instruction, From) and len(context.modelfile.of_type(From)) == 1
-    if not is_only or (context.exists and context.exists(path)):
+    if not _is_only_from(instruction, context.modelfile) or (context.exists and context.exists(path)):
         return False  # unusable-weights
     return "://" not in path and re.fullmatch(_PROJECTOR, re.split(r"[/\\]", path)[-1], re.IGNORECASE) is not None
+
+
+def _is_only_from(instruction: Instruction, modelfile: Modelfile) -> bool:
+    return modelfile.last(From) is instruction and len(modelfile.of_type(From)) == 1
+
+
+def misplaced_by_name(instruction: Instruction, context: Context) -> str:
+    """Return the content of a file, by its name, if it needs another instruction: `model`, `adapter` or `projector`.
+
+    A file that exists is judged by its header instead, a folder by its files.
+    """
+    path = instruction.value.text
+    is_file = isinstance(instruction, From | Adapter) and instruction.value.closed and "://" not in path
+    if not is_file or (context.exists and context.exists(path)):
+        return ""
+    name = re.split(r"[/\\]", path)[-1]
+    patterns = {"projector": _PROJECTOR, "model": _MODEL}
+    if isinstance(instruction, From):
+        is_only = _is_only_from(instruction, context.modelfile)
+        patterns = {"adapter": _ADAPTER if is_only else f"{_ADAPTER}|{_BESIDE_MODEL}"}
+    return next((kind for kind, pattern in patterns.items() if re.fullmatch(pattern, name, re.IGNORECASE)), "")
+
+
+def describe_misplaced(path: str, content: str, bases: BasesWritten, start: str = "") -> tuple[str, str]:
+    """Return a message and help for a file that needs another instruction.
+
+    Args:
+        path: The path of the file, as written.
+        content: The content of the file: `model`, `adapter` or `projector`.
+        bases: The FROM of the Modelfile.
+        start: The start of the message.
+    """
+    if content == "adapter":
+        model = " below a FROM with the model that it was trained for" if bases.count == 1 else ""
+        return f"{start}`{path}` is an adapter, not a model", f"write `ADAPTER {path}`{model}"
+    if content == "model":
+        return f"{start}`{path}` is a model, not an adapter", "name it in FROM"
+    beside = "" if bases.are_files else " beside the model's file: beside a name it would be ignored"
+    return f"{start}`{path}` is a projector, not an adapter", f"write `FROM {path}`{beside}"
+
+
+@dataclass(frozen=True, slots=True)
+class BasesWritten:
+    """The FROM of a Modelfile, taken together."""
+
+    count: int
+    are_files: bool
+    """True if all are written like paths."""
+
+    @classmethod
+    def of(cls, modelfile: Modelfile) -> BasesWritten:
+        """Return those of a Modelfile."""
+        bases = modelfile.of_type(From)
+        return cls(len(bases), all(looks_like_path(base.value.text) for base in bases))

@@ -36,6 +36,6 @@ def unusable_weights(modelfile: Modelfile, context: Context) -> Iterator[Finding
     ```
     """
     for rejected in context.rejected_files() if context.rejected_files else ():
-        if wrong_part(rejected.instruction):
-            continue  # wrong-file
+        if rejected.content or wrong_part(rejected.instruction):
+            continue  # another rule on weights, or wrong-file
         yield Finding(rejected.instruction.value.span, rejected.message, rejected.hint)
