@@ -69,7 +69,8 @@ def test_an_ignored_template_has_no_other_finding() -> None:
     context = Context(
         modelfile=Modelfile.parse(Source(text=text)), exists=lambda _: True, chat_template=lambda _: "{{ tools }}"
     )
-    assert [one.name for one in lint(context)] == ["template-ignored"]
+    hint = "delete TEMPLATE, or let it print tools too"
+    assert [(one.name, one.hint) for one in lint(context)] == [("template-ignored", hint)]
 
 
 def test_the_chat_template_is_read_from_the_file(tmp_path: Path) -> None:

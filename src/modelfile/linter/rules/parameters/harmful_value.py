@@ -21,7 +21,7 @@ _HARMS: Final[Mapping[str, tuple[Callable[[float], bool], str, str]]] = {
     ),
     "num_predict": (
         lambda value: value == 0,
-        "it acts like -1 in some versions (no limit), and like an empty answer in others",
+        "answers have no limit in some versions of Ollama, and are empty in others",
         "write the number of tokens, or `-1` for no limit",
     ),
 }
@@ -42,10 +42,10 @@ def harmful_value(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     Ollama accepts each of these values, and none does what it seems to say:
 
     - `repeat_penalty 0` divides by zero: the model repeats one token until the answer is cut off. 1 is off.
-    - `num_predict 0` is no limit in some versions of Ollama, and no answer in others.
+    - `num_predict 0` means no limit in some versions of Ollama, and no answer in others.
     - `top_k 1` or `top_p 0` leave only the most likely token, so `temperature` has no effect.
     - A `stop` of one common character ends an answer at the first word or number that contains it.
-    - The stop `<think>` or `</think>` ends the answer of a model that thinks before it has begun.
+    - The stop `<think>` or `</think>` ends each answer of a thinking model before it has begun.
 
     ## Bad
 

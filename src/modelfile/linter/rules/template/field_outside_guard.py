@@ -71,7 +71,7 @@ def field_outside_guard(modelfile: Modelfile, context: Context) -> Iterator[Find
         else:
             for each in walk([node]):
                 if isinstance(each, Field) and (name := printed.get(each.span.start)) in guarded:
-                    message = f"`.{name}` is printed outside of `{{{{ if .{name} }}}}`, which covers only its head"
-                    hint = "move `{{ end }}` behind the end of the turn"
+                    message = f"`.{name}` is outside of `{{{{ if .{name} }}}}`, which covers only the head of the turn"
+                    hint = "move `{{ end }}` after the end of the turn"
                     yield Finding(locate_span(each.span, template, modelfile), message, hint)
                     return

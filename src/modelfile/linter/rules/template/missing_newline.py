@@ -69,7 +69,6 @@ def missing_newline(modelfile: Modelfile, context: Context) -> Iterator[Finding]
                 found_head = re.search(rf"{re.escape(head)}(?!{newline})", parsed.text)
                 span = Span(*found_head.span()) if found_head else printed_field(parsed, "Role")
                 place = locate_span(span, template, modelfile) if span else template.keyword.span
-                yield Finding(
-                    place, f"`{head}` is not followed by {names}, as in {turns.title}", f"write {names} after it"
-                )
+                message = f"missing newline after `{head}`: {turns.title} has {names} there"
+                yield Finding(place, message, f"write {names} after it")
                 return

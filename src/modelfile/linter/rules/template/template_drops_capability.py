@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, base_family, rule
+from modelfile.linter.rule import Context, base_family, last_from, rule
 from modelfile.linter.rules.template import effective_template, template_turns
 from modelfile.linter.rules.template.foreign_template import uses_foreign_markers
 from modelfile.syntax.modelfile import Modelfile
@@ -77,7 +77,10 @@ def template_drops_capability(modelfile: Modelfile, context: Context) -> Iterato
         capabilities, fields, requests = zip(*dropped, strict=True)
         lacks = f"no `.{fields[0]}`" if len(fields) == 1 else f"neither {' nor '.join(f'`.{name}`' for name in fields)}"
         message = f"`{family.name}` supports {_join(capabilities)}, but this TEMPLATE has {lacks}: {requests[0]} fail"
-        yield Finding(template.keyword.span, message, "delete TEMPLATE, or start from `ollama show --template`")
+        base = last_from(modelfile)
+        written = base.value.text if base else family.name
+        hint = f"delete TEMPLATE, or start from the output of `ollama show --template {written}`"
+        yield Finding(template.keyword.span, message, hint)
 
 
 def _join(names: tuple[str, ...]) -> str:

@@ -57,7 +57,7 @@ def template_ignored(modelfile: Modelfile, context: Context) -> Iterator[Finding
             f"Ollama 0.30 and later ignore this TEMPLATE: the chat template inside the weights supports {lost},"
             " and this one does not"
         )
-        yield Finding(template.keyword.span, message, "delete TEMPLATE, or support the same in it")
+        yield Finding(template.keyword.span, message, f"delete TEMPLATE, or let it print {lost} too")
 
 
 def find_preferred(modelfile: Modelfile, context: Context) -> str | None:

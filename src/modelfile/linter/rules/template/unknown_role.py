@@ -81,7 +81,7 @@ def unknown_role(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     if compared := compared_role(parsed):
         name, span = compared
         right = _OTHER_NAMES.get(name) or context.speller.closest(name, _ROLES)
-        message = f"unknown role `{name}`: Ollama never gives it, so this is never true"
+        message = f"unknown role `{name}`: no message has it, so this is never true"
         yield Finding(locate_span(span, template, modelfile), message, f'write "{right}"')
     elif judged := judged_turns(modelfile, context):
         turns, family = judged[2], base_family(modelfile, context)
