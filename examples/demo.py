@@ -89,7 +89,7 @@ class Demo:
         self.run("pin", exits=0)
         self.run("pin", "--check", exits=0)
         print("# Someone builds a different model under the tag of the base.\n")
-        self.edit("support-base/Modelfile", "num_ctx 128", "num_ctx 64")
+        self.edit("support-base/Modelfile", "num_ctx 4096", "num_ctx 2048")
         self.run("build", "support-base:v1", "-f", "support-base/Modelfile", exits=3)
         self.run("build", "support-base:v1", "-f", "support-base/Modelfile", "--replace", exits=0)
         self.run("pin", "--check", "support-bot", exits=1)

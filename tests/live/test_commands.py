@@ -40,7 +40,7 @@ def model(url: str, name: str) -> Model:
 
 def test_build_pin_and_diff(project: Path, real: str) -> None:
     base, bot = project / "base.Modelfile", project / "bot" / "Modelfile"
-    base.write_text("# The base.\nFROM ./tiny.gguf\nPARAMETER num_ctx 64\n")
+    base.write_text("# The base.\nFROM ./tiny.gguf\nPARAMETER num_ctx 512\n")
     bot.parent.mkdir()
     bot.write_text('# The bot.\nFROM base:v1\nPARAMETER temperature 0.2\nPARAMETER stop <a>\nSYSTEM """You\nare."""\n')
     assert mf("lint").code == 0
@@ -65,7 +65,7 @@ def test_build_pin_and_diff(project: Path, real: str) -> None:
     assert mf("diff", "bot:v1.1", "bot/Modelfile").code == 0
     bot.write_text(bot.read_text().replace("0.7", "0.2"))
 
-    base.write_text(base.read_text().replace("64", "32"))
+    base.write_text(base.read_text().replace("512", "1024"))
     assert mf("build", "base:v1", "-f", "base.Modelfile", "--replace").code == 0
     check = mf("pin", "--check")
     assert check.code == 1
