@@ -124,10 +124,10 @@ def test_renderer_of_a_version_that_has_none_is_an_unknown_instruction_only() ->
 
 
 def test_renderers_of_the_library_are_known() -> None:
-    from modelfile.catalog.behaviors import PARSERS, RENDERERS
     from modelfile.catalog.families import family_of, library_models
+    from modelfile.catalog.renderers import PARSERS, RENDERERS
     from modelfile.names import ModelName
 
     families = [family_of(ModelName.parse(name)) for name in library_models()]
-    assert {one.renderer for one in families if one and one.renderer} <= RENDERERS
-    assert {one.parser for one in families if one and one.parser} <= PARSERS
+    assert {one.renderer for one in families if one and one.renderer} <= RENDERERS.keys()
+    assert {one.parser for one in families if one and one.parser} <= PARSERS.keys()

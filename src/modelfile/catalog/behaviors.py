@@ -44,21 +44,3 @@ Source: template/template.go, whose struct of parameters has only `Stop`, and se
 """
 CONVERTS_NO_SAFETENSORS: Final = Version(0, 34, 1)
 """The first release whose server no longer converts safetensors (ollama/ollama#14969: issue tracker, not source)."""
-RENDERERS: Final = frozenset(
-    {
-        *("cogito", "cohere", "deepseek3.1", "functiongemma", "gemma4", "gemma4-large", "gemma4-small", "glimmer"),
-        *("glm-4.7", "glm-ocr", "laguna", "lfm2", "lfm2-thinking", "nemotron-3-nano", "nemotron-3.5-nano", "olmo3"),
-        *("olmo3-32b-think", "olmo3-think", "olmo3.1", "ornith", "poolside-v1", "qwen3-coder", "qwen3-vl-instruct"),
-        *("qwen3-vl-thinking", "qwen3.5", "qwen3.8"),
-    }
-)
-"""The names that RENDERER may have, of all versions (model/renderers/renderer.go, main of 2026-08-21)."""
-PARSERS: Final = frozenset(
-    {
-        *("cogito", "cohere", "deepseek3", "functiongemma", "gemma4", "gemma4-no-thinking", "glimmer", "glm-4.7"),
-        *("glm-ocr", "harmony", "laguna", "lfm2", "lfm2-thinking", "ministral", "nemotron-3-nano", "nemotron-3.5-nano"),
-        *("olmo3", "olmo3-think", "ornith", "passthrough", "poolside-v1", "qwen3", "qwen3-coder", "qwen3-thinking"),
-        *("qwen3-vl-instruct", "qwen3-vl-thinking", "qwen3.5"),
-    }
-)
-"""The names that PARSER may have, of all versions (model/parsers/parsers.go, main of 2026-08-21)."""
