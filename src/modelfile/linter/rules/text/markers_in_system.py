@@ -23,7 +23,7 @@ _MARKER: Final = (
     r"|start_of_role|end_of_role)[|\uff5c]>|<(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>|\[/?(?:SYSTEM_PROMPT|AVAILABLE_TOOLS)\]"
     r"|<(?:bos|eos|s)>(?=\s*(?:\[INST\]|<))|</s>(?=\s*(?:\Z|<s>|\[INST\])))"
 )
-_OPENING: Final = rf"{_MARKER}|<\|?\w+\|?>|\[\w+\]"
+_OPENING: Final = rf"{_MARKER}|<(?!s>|bos>)\|?\w+\|?>|\[\w+\]"
 _AT_EDGE: Final = rf"(?m:^[ \t]*({_MARKER})|({_MARKER})[ \t]*$|({_MARKER})(?:system|user|assistant|model)\b)"
 _SLOT: Final = (
     r"(?<![{$\w])\{(?:system_?(?:message|prompt)?|(?:user_?)?(?:prompt|message|input|query|question)|(?:chat_?)?history"
