@@ -162,6 +162,14 @@ def test_reference_as_a_whole_value_is_not_expanded(value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "line", ["MESSAGE system file://training/train.txt", "MESSAGE system prompts/base.md", "MESSAGE user file:///a.txt"]
+)
+def test_reference_as_a_whole_message_is_not_expanded(line: str) -> None:
+    answer = "" if " system " in line else "MESSAGE assistant Read.\n"
+    assert lines(f"{HEAD}{line}\n{answer}") == [("unexpanded-reference", 3)]
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "SYSTEM /no_think",

@@ -43,6 +43,12 @@ def test_a_foreign_template_explains_its_stops_and_whitespace() -> None:
     ]
 
 
+def test_a_template_without_markers_explains_its_whitespace() -> None:
+    template = 'TEMPLATE """\n{{ .System }}\n{{ .Prompt }}\n"""\n'
+    assert names(f"{HEAD}{template}") == ["markerless-template"]
+    assert "template-whitespace" in names(f"# For tests.\nFROM ./weights.gguf\n{template}")
+
+
 @pytest.mark.parametrize(
     ("text", "hint"),
     [

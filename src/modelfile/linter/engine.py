@@ -23,6 +23,7 @@ _EXPLAINED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             {"duplicate-adapter", "duplicate-instruction", "duplicate-stop", "multiple-from", "unusual-message-order"}
         ),
         "foreign-template": frozenset({"missing-stop", "template-whitespace"}),
+        "markerless-template": frozenset({"template-whitespace"}),
     }
 )
 """Rules whose findings follow from the finding of another: they are gone once that is fixed."""

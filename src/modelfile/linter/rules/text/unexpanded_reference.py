@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
@@ -35,9 +36,10 @@ _REFERENCES: Final = (
     ("an expression of a template engine", r"\{\{-?[^{}\n]{1,150}\}\}|<%=?.{1,150}%>|\{%.{1,150}%\}"),
     ("a path", rf"@(?:{_PATH}|[\w./\\~-]+)|file://\S+|file:\s?\S+|!?#?include:?\s+\S+|{_PATH}|{_NAMED_FILE}"),
 )
-_IN_ANSWER: Final = rf"\$\(cat\s.{{1,190}}\)|@\S+\.\w{{1,10}}|\.{{1,2}}/\S+\.{_ENDINGS}"
+_IN_ANSWER: Final = rf"\$\(cat\s.{{1,190}}\)|@\S+\.\w{{1,10}}|file://\S+|\.{{1,2}}/\S+\.{_ENDINGS}"
 _IN_QUESTION: Final = rf"{_IN_ANSWER}|\$\{{?[A-Z_]{{4,}}\}}?"
-"""References in a message; others can be the message itself, as an answer that is a command."""
+_IN_MESSAGE: Final = MappingProxyType({"assistant": _IN_ANSWER, "user": _IN_QUESTION})
+"""References in a message by role; others can be the message itself, as an answer that is a command."""
 _INSERTED: Final = (
     r"\$\((?:cat|date|curl|whoami|hostname|git|head|tail|echo|pwd|type)\b[^()\n]{0,80}\)|\$\{[A-Z][A-Z0-9_]{2,40}\}"
 )
@@ -100,8 +102,8 @@ def reference(node: Instruction) -> str | None:
     text = node.value.text
     if len(text) > _LONGEST or "\n" in text or not (text[:1] in _FIRST or _LAST.search(text)):
         return None
-    is_answer = isinstance(node, Message) and node.role.text == "assistant"
-    if isinstance(node, Message) and not re.fullmatch(_IN_ANSWER if is_answer else _IN_QUESTION, text):
+    said = _IN_MESSAGE.get(node.role.text) if isinstance(node, Message) else None
+    if said and not re.fullmatch(said, text):
         return None
     for kind, pattern in _REFERENCES:
         is_own = isinstance(node, Template) and text.startswith("{")  # the rules on templates explain it
