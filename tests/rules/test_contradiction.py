@@ -28,6 +28,21 @@ def answer(text: str) -> str:
             "this stop cuts each answer at the first `}`, but SYSTEM asks for JSON",
         ),
         (
+            "Answer in Markdown with headings.",
+            "PARAMETER stop ###",
+            "this stop cuts each answer at the first `###`, but SYSTEM asks for Markdown",
+        ),
+        (
+            "Write the program in a Markdown code block, then explain it.",
+            "PARAMETER stop ```",
+            "this stop cuts each answer at the first ```, but SYSTEM asks for code blocks",
+        ),
+        (
+            "Always answer as a bulleted list.",
+            'PARAMETER stop "\n"',
+            "this stop cuts each answer at the first newline, but SYSTEM asks for more than one line",
+        ),
+        (
             "Return a JSON object.",
             'PARAMETER stop "\n"',
             "this stop cuts each answer at the first newline, but SYSTEM asks for JSON",
@@ -92,6 +107,12 @@ def test_both_lines_are_named(system: str, more: str, message: str) -> None:
     [
         ("Return one JSON object per line.", 'PARAMETER stop "\n"'),
         ("Never return JSON.", "PARAMETER stop }"),
+        ("Never use Markdown.", "PARAMETER stop ###"),
+        ("You convert Markdown into HTML.", "PARAMETER stop ###"),
+        ("Answer in Markdown.", 'PARAMETER stop "### User:"'),
+        ("Answer with the code only, without a code block.", "PARAMETER stop ```"),
+        ("Answer with a code block.", 'PARAMETER stop ```\nTEMPLATE """{{ .System }} {{ .Prompt }}\n```python\n"""'),
+        ("Never answer with bullet points.", 'PARAMETER stop "\n"'),
         ("Be deterministic.", "PARAMETER temperature 0.2"),
         ("Be deterministic.", "PARAMETER temperature 0.8\nPARAMETER seed 7"),
         ("You explain deterministic automata.", "PARAMETER temperature 1"),

@@ -29,3 +29,9 @@ def test_license_of_another_family_is_named(base: str, text: str, named: str | N
     modelfile = Modelfile.parse(Source(text=f"# For tests.\nFROM {base}\nLICENSE {text}\n"))
     found = [one for one in lint(Context(modelfile=modelfile)) if one.name == "license-mismatch"]
     assert [one.message.split(",")[0] for one in found] == ([f"LICENSE names {named}"] if named else [])
+
+
+def test_license_without_the_word_has_no_article() -> None:
+    modelfile = Modelfile.parse(Source(text="# For tests.\nFROM command-r:35b\nLICENSE Apache License 2.0\n"))
+    found = [one.message for one in lint(Context(modelfile=modelfile)) if one.name == "license-mismatch"]
+    assert found == ["LICENSE names Apache-2.0, but `command-r` is under CC-BY-NC-4.0"]

@@ -56,6 +56,8 @@ def fixed(template: str) -> str:
         ("[\\INST]", "[/INST]"),
         ("[INST/]", "[/INST]"),
         ("[ INST ]", "[INST]"),
+        ("<|im_ends|>", "<|im_end|>"),
+        ("<|im_edn|>", "<|im_end|>"),
         ("<|im_user|>", None),
         ("<|begin_of_sentence|>", None),
         ("<|endofturn|>", None),

@@ -129,3 +129,10 @@ def test_many_missing_files_are_compared_with_few_names(folder: Path) -> None:
     ran = mf("lint", "--format", "concise", "--select", "missing-file")
     assert ran.out.count(": error MF207 file not found: ") == 5_000
     assert time.process_time() - start < 3
+
+
+def test_url_of_an_adapter_is_not_called_a_path(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    problem = "error missing-file: ADAPTER cannot name a URL: `https://example.com/a/lora.gguf?download=true`"
+    hint = "Ollama downloads no URL: download the file, and write `ADAPTER ./lora.gguf`"
+    assert found("ADAPTER https://example.com/a/lora.gguf?download=true") == [f"{problem} = {hint}"]

@@ -110,6 +110,11 @@ def test_changed_default_of_the_penalty_is_reported(lines: list[str], ollama: st
     assert names(context_of(*lines, ollama=ollama)) == ["changed-default"] * reported
 
 
+@pytest.mark.parametrize("line", ["PARAMETER repeat_last_n 64 tokens", "PARAMETER seed 1.5"])
+def test_invalid_value_is_one_finding(line: str) -> None:
+    assert names(context_of(line)) == ["invalid-parameter-value"]
+
+
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
@@ -118,6 +123,8 @@ def test_changed_default_of_the_penalty_is_reported(lines: list[str], ollama: st
         ("temperature 1 2", "write it with a decimal point, as in 0.7"),
         ("num_ctx 4096.0", "write `4096`"),
         ("num_ctx 8k", "write `8192`"),
+        ("temperature ${TEMP:-0.7}", "write the value itself: Ollama expands no variables"),
+        ("num_ctx $(nproc)", "write the value itself: Ollama expands no variables"),
         ("num_ctx 0x10", "write digits only, as in 4096"),
         ("top_k 40.5", "write digits only, as in 4096"),
         ("seed 99999999999999999999", "write digits only, as in 4096"),

@@ -65,6 +65,8 @@ def test_each_mistake_is_reported_once(body: str, name: str, words: str) -> None
         ('SYSTEM """"a."""\n', 'SYSTEM """a."""\n'),
         ('SYSTEM """a.""""\n', 'SYSTEM """a."""\n'),
         ('SYSTEM "Yes" or "no"\n', 'SYSTEM """"Yes" or "no""""\n'),
+        ("PARAMETER top_k\u00a03\n", "PARAMETER top_k 3\n"),
+        ("MESSAGE user\u3000a\n", "MESSAGE user a\n"),
         ("MESSAGE USER a\nMESSAGE bot b\n", "MESSAGE user a\nMESSAGE assistant b\n"),
         ('SYSTEM ""\nPARAMETER top_k 3\n', "PARAMETER top_k 3\n"),
         ("You are a kind assistant.\nBe brief.\n", 'SYSTEM """You are a kind assistant.\nBe brief."""\n'),

@@ -88,6 +88,16 @@ _BRIEF: Final = (
 _TOOLS: Final = r"\b(?:use|call|invoke|using)\b(?:\W+\w+){0,4}?\W+(?:tools?|functions?)\b"
 _OWN_PROTOCOL: Final = r"action:|<tool|tool_call|```|\{\s*\"|function_call|\bjson\b|\bxml\b|\breact\b|observation:"
 _NO_EMOJI: Final = r"\b(?:no|never use|do not use|don't use|without|avoid)\s+(?:any\s+)?(?:emojis?|emoticons?)\b"
+_WRITE: Final = (
+    r"\b(?:answer|respond|reply|format|output|return|write|use|structure|put|wrap|present|enclose|give)\w*\b"
+)
+_MARKDOWN: Final = rf"{_WRITE}(?:\W+\w+){{0,6}}?\W+markdown\b"
+_CODE_BLOCKS: Final = rf"{_WRITE}(?:\W+\w+){{0,8}}?\W+(?:code[- ](?:blocks?|fences?)|fenced|triple backticks)\b"
+_LIST: Final = (
+    rf"{_WRITE}(?:\W+\w+){{0,6}}?\W+"
+    r"(?:bullet(?:ed)?(?:[- ](?:points?|lists?))|bullets|numbered (?:lists?|steps)|tables?)\b"
+)
+_UNWANTED: Final = rf"\b(?:if|when|whenever|unless|except)\b|{_NEGATION}"
 _NO_MARKDOWN: Final = (
     r"\b(?:no|never use|do not use|don't use|without|avoid)\s+(?:any\s+)?markdown\b"
     r"|\bplain text only\b|\bonly plain text\b"
@@ -179,6 +189,21 @@ def demands_brief_answers(text: str) -> bool:
 def demands_tools(text: str) -> bool:
     """Return whether a prompt orders the use of tools that are not described in it."""
     return any(_find(_TOOLS, text, _NEGATION)) and not re.search(_OWN_PROTOCOL, text, re.IGNORECASE)
+
+
+def demands_markdown(text: str) -> bool:
+    """Return whether a prompt asks for Markdown."""
+    return "markdown" in text.lower() and any(_find(_MARKDOWN, text, _UNWANTED))
+
+
+def demands_code_blocks(text: str) -> bool:
+    """Return whether a prompt asks for blocks of code between fences."""
+    return any(_find(_CODE_BLOCKS, text, _UNWANTED))
+
+
+def demands_list(text: str) -> bool:
+    """Return whether a prompt asks for lists or tables, which have several lines."""
+    return any(_find(_LIST, text, _CONDITION)) and not demands_one_line(text)
 
 
 def forbids_emoji(text: str) -> bool:

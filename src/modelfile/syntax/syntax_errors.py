@@ -189,6 +189,12 @@ def _incomplete(node: Incomplete) -> Diagnostic:
     if rest.text.isidentifier():
         hint = f"write `{word} {rest.text} …` on one line"
         return _diagnostic("missing-argument", Finding(node.span, f"missing value for {word} {rest.text}", hint))
+    if space := re.match(r"\w+([^\S \t\r\n])", rest.text):
+        from unicodedata import name as name_of  # for few files
+
+        at = Span(rest.span.start + space.start(1), rest.span.start + space.end(1))
+        message = f"{name_of(space[1], 'control').lower()} (U+{ord(space[1]):04X}) after the {part} instead of a space"
+        return _diagnostic("missing-argument", Finding(at, message, "write a space", Fix(edits=(Edit(at, " "),))))
     fix, hint = None, f"write a space after the {part}, and nothing else: `{example}`"
     if named := re.match(_MISSPELLED, rest.text):
         written, value = named[1], rest.text[named.end() :]

@@ -7,6 +7,7 @@ from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
+from modelfile.linter.rules.parameters import parse_number
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parameter
 
@@ -48,6 +49,8 @@ def changed_default(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     window = parameters.get("repeat_last_n")
     if window is None or window.value.text == _NO_TOKENS or _PENALTIES & parameters.keys():
         return
+    if parse_number(window, context.ollama) is None:
+        return  # invalid-parameter-value
     if context.ollama.default("repeat_penalty") == _OFF:
         message = "`repeat_last_n` has no effect without a penalty: since 0.32.10, `repeat_penalty` is off by default"
         yield Finding(window.name.span, message, "set `repeat_penalty`, which used to be 1.1, unless the base sets it")

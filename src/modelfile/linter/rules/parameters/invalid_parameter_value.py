@@ -19,6 +19,7 @@ _EXAMPLES: Final = {
     Kind.BOOL: "write true or false",
 }
 _NUMBER: Final = r"(?<![\w.])[+-]?[0-9]+(?:[.,][0-9]+)?(?![\w.])"
+_UNEXPANDED: Final = r"\$[({A-Za-z]|\{\{|%\w+%"
 _THOUSANDS: Final = r"([0-9]{1,4}) ?[kK]"
 _WORDS: Final = {
     "num_gpu": (("all", "auto", "max", "true", "yes", "gpu"), ("none", "off", "cpu", "false", "no")),
@@ -37,6 +38,8 @@ def _suggest(known: ParameterSpec, text: str) -> str:
         return f"write `{int(thousands[1]) * 1024}`"
     if any(text.lower() in words for words in _WORDS.get(known.name, ())):
         return "write " + " or ".join(f"`{number}` ({meaning})" for number, meaning in known.special)
+    if re.search(_UNEXPANDED, text):
+        return "write the value itself: Ollama expands no variables"
     numbers = [number.replace(",", ".") for number in re.findall(_NUMBER, text)]
     number = numbers[0] if len(numbers) == 1 else ""
     if known.kind is Kind.INT:

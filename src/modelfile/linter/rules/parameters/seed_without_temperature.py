@@ -7,6 +7,7 @@ from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
+from modelfile.linter.rules.parameters import parse_number
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parameter
 
@@ -41,6 +42,7 @@ def seed_without_temperature(modelfile: Modelfile, context: Context) -> Iterator
     """
     parameters = {node.name.text: node for node in modelfile.of_type(Parameter)}
     seed = parameters.get("seed")
-    if seed and seed.value.text != _RANDOM and "temperature" not in parameters:
+    is_number = seed is not None and parse_number(seed, context.ollama) is not None
+    if seed and is_number and seed.value.text != _RANDOM and "temperature" not in parameters:
         message = "`seed` alone does not make answers repeatable: `temperature` is left to the base"
         yield Finding(seed.span, message, "set `temperature` too, or delete the line")

@@ -63,7 +63,16 @@ def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding
             instruction.value.span, f"no weights in {folder}", ignored, severity=missing_severity(instruction, context)
         )
     elif is_path and context.exists and not context.exists(written) and strip_comment(written) is None:
-        yield _missing(instruction, written, context)  # with a comment, it is inline-comment
+        yield (
+            _url(instruction) if "://" in written else _missing(instruction, written, context)
+        )  # with a comment, it is inline-comment
+
+
+def _url(instruction: Instruction) -> Finding:
+    written, word = instruction.value.text, type(instruction).__name__.upper()
+    file = re.split(r"[/\\]", re.split("[?#]", written)[0])[-1] or "weights.gguf"
+    hint = f"Ollama downloads no URL: download the file, and write `{word} ./{file}`"
+    return Finding(instruction.value.span, f"{word} cannot name a URL: `{written}`", hint)
 
 
 def _missing(instruction: Instruction, written: str, context: Context) -> Finding:

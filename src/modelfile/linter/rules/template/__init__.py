@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modelfile.gotemplate.parser import ParsedTemplate
 
 BRACED: Final = re.compile(
-    r"(?<![{$\w])\{-?\s*(?:(?P<name>prompt|user_prompt|system|system_prompt|response)"
+    r"(?<![{$\w])\{-?\s*(?:(?P<name>prompt|user_(?:prompt|message|input)|instruction|system(?:_(?:prompt|message))?|response)"
     r"|(?:(?:if|range|with)\s+)?\.(?:Prompt|System|Response|Messages|Role|Content))\s*-?\}(?!\})"
 )
 """A variable in single braces, as in Python; plain text to Go. Braces next to it or around it make it JSON or code."""

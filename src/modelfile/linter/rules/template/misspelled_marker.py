@@ -28,7 +28,7 @@ _OTHERS: Final = frozenset(
     | {"<|begin_of_sentence|>", "<|end_of_sentence|>", "<|im_user|>", "<|im_system|>", "<|im_middle|>", "<|user_end|>"}
 )
 """Tokens of other formats that look like misspelled markers, but are not."""
-_LONG: Final = 6
+_LONG: Final = 5
 """Letters from which a marker with one wrong letter is recognized."""
 _VERY_LONG: Final = 9
 """Letters from which a marker with several wrong letters is recognized, if it is similar enough."""

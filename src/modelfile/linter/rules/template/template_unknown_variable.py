@@ -21,9 +21,15 @@ if TYPE_CHECKING:
     from modelfile.gotemplate.parser import ParsedTemplate
 
 _JINJA: Final = re.compile(r"\{%[-+]?\s*(?:if|elif|else|endif|for|endfor|set|macro|endmacro|generation)\b[^%]*%\}")
+_CONTENT: Final = frozenset({"message", "text", "body", "value", "msg"})
+"""Names that other programs give the text of a message."""
 _VARIABLES: Final = {
     "prompt": "Prompt",
     "user_prompt": "Prompt",
+    "user_message": "Prompt",
+    "user_input": "Prompt",
+    "instruction": "Prompt",
+    "system_message": "System",
     "system": "System",
     "system_prompt": "System",
     "response": "Response",
@@ -122,6 +128,8 @@ def _unknown(use: FieldUse, speller: Speller) -> tuple[str, str, str | None]:
             return message, "move it between `{{ range .Messages }}` and `{{ end }}`", None
         right = f"$.{elsewhere[lower]}"
         return message, f"write `{right}`: inside this range, the dot is a {use.of}", right
+    if use.of == "message" and lower in _CONTENT:
+        return message, "write `.Content`", ".Content"
     if close := speller.closest(lower, known):
         right = f".{known[close]}"
         return message, f"write `{right}`", right

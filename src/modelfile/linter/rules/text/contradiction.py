@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from modelfile.linter.demands import Limit
 
 _FENCED: Final = r"```\w*\s(.*)```"
-_CUTS_JSON: Final = re.compile(r"\s*[{}\[\]]\s*|(?:\r\n|\n|\r)")
+_CUTTING: Final = re.compile(r"\s*(?:[{}\[\]]|#{1,6}|[-*]{1,3}|```\w*)\s*|(?:\r\n|\n|\r)")
+_JSON: Final = re.compile(r"[{}\[\]]?")
+_MARKS: Final = re.compile(r"#{1,6}|[-*]{1,3}")
 _HIGH_TEMPERATURE: Final = 0.7
 _VERY_HIGH_TEMPERATURE: Final = 1.1
 _LOW_TEMPERATURE: Final = 0.1
@@ -49,6 +51,7 @@ def contradiction(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     The rule looks for
 
     - JSON only, and an answer that is none, or a `stop` that cuts JSON,
+    - Markdown, code blocks or lists, and a `stop` that cuts them,
     - the same answer each time, and a high `temperature`; creative answers, and a `temperature` of almost 0,
     - long texts, and a small `num_predict`,
     - tools, and a TEMPLATE without `.Tools`,
@@ -143,18 +146,32 @@ def _excess(text: str, limit: Limit) -> int:
 
 
 def _stops(prompt: str, modelfile: Modelfile, line: str) -> Iterator[Finding]:
+    stops = [node for node in modelfile.of_type(Parameter) if node.name.text == "stop" and node.value.closed]
+    for node in stops:
+        text = node.value.text.strip()
+        if _CUTTING.fullmatch(node.value.text) and (asked := _cut(text, prompt, modelfile)):
+            shown = "newline" if not text else text if "`" in text else f"`{text}`"
+            message = f"this stop cuts each answer at the first {shown}, but {line} asks for {asked}"
+            yield Finding(node.value.span, message, "delete the line: a model ends its turn by itself")
+
+
+def _cut(stop: str, prompt: str, modelfile: Modelfile) -> str | None:
+    """Return the format that a prompt asks for and that a stop cuts."""
     from modelfile.linter import demands
 
-    stops = [node for node in modelfile.of_type(Parameter) if node.name.text == "stop" and node.value.closed]
-    cutting = [node for node in stops if _CUTS_JSON.fullmatch(node.value.text)]
-    if not cutting or not demands.demands_json(prompt, only=False):
-        return
-    for node in cutting:
-        text = node.value.text.strip()
-        if text or not demands.demands_one_line(prompt):
-            shown = f"`{text}`" if text else "newline"
-            message = f"this stop cuts each answer at the first {shown}, but {line} asks for JSON"
-            yield Finding(node.value.span, message, "delete the line: a model ends its turn by itself")
+    if (
+        _JSON.fullmatch(stop)
+        and demands.demands_json(prompt, only=False)
+        and (stop or not demands.demands_one_line(prompt))
+    ):
+        return "JSON"
+    if stop.startswith("`"):
+        template = last_template(modelfile)  # which may begin the block itself
+        is_cut = demands.demands_code_blocks(prompt) and not (template and "```" in template[0].value.text)
+        return "code blocks" if is_cut else None
+    if not stop and (demands.demands_list(prompt) or demands.demands_long_answers(prompt)):
+        return "more than one line"
+    return "Markdown" if _MARKS.fullmatch(stop) and demands.demands_markdown(prompt) else None
 
 
 def _numbers(prompt: str, modelfile: Modelfile, context: Context, line: str) -> Iterator[Finding]:

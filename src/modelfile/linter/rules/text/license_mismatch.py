@@ -71,6 +71,10 @@ def license_mismatch(node: License, context: Context) -> Iterator[Finding]:
     of_base = {name for name, pattern in _LICENSES.items() if re.search(pattern, required)}
     if of_base and not of_base & named and not of_base | named <= _FREE:
         shown = " and ".join(sorted(named))
-        message = f"LICENSE names {shown}, but `{family.name}` is under the {family.license}"
+        message = f"LICENSE names {shown}, but `{family.name}` is under {_with_article(family.license)}"
         hint = "write the text of the license of the base, or delete LICENSE: the base brings its own"
         yield Finding(node.value.span, message, hint)
+
+
+def _with_article(name: str) -> str:
+    return f"the {name}" if " " in name else name
