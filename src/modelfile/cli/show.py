@@ -37,7 +37,7 @@ def show(
     ] = None,
     messages: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Print the prompt of the messages, or /api/chat request, in FILE."),
+        typer.Option(metavar="FILE", help="Print the prompt of the messages, or /api/chat request, in FILE or -."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,7 +74,7 @@ def show(
 def _show_prompt(name: str, host: str | None, *, prompt: str | None, messages: str | None, as_json: bool) -> None:
     from modelfile.library.requests import prompt_of, read_chat
 
-    request = read_chat(Path(messages)) if messages is not None else prompt or ""
+    request = read_chat(Path(messages), current.get().stdin.buffer) if messages is not None else prompt or ""
     path = _modelfile_at(name)
     target = load_project().at(path) if path else None
     if target:
@@ -128,7 +128,7 @@ def _model_of(target: Target, host: str | None) -> tuple[Model, Version]:
 
     configured = target.config.ollama
     version = Version.parse(configured) if configured else None
-    recipe = target.recipe(version)
+    recipe = _recipe_of(target, version)
     if recipe.template:
         return Model().with_recipe(_texts_of(recipe), {}), version or NEWEST
     if recipe.base is None:
@@ -139,6 +139,19 @@ def _model_of(target: Target, host: str | None) -> tuple[Model, Version]:
     with open_store(host) as store:
         base = find_model(recipe.base, store).model
         return base.with_recipe(_texts_of(recipe), {}), version or _rendered_version(store)
+
+
+def _recipe_of(target: Target, version: Version | None) -> Recipe:
+    """Return the recipe of a Modelfile that Ollama accepts."""
+    if first := target.modelfile.first_error:
+        reason = f"line {target.source.line_of(first.span.start)}: {first.message}"
+    else:
+        try:
+            return target.recipe(version)
+        except InputError as error:
+            reason = error.message
+    message = f"cannot render `{target.path}`: Ollama would reject it ({reason})"
+    raise InputError(message, hint=f"run `mf lint {target.path}` for all errors")
 
 
 def _texts_of(recipe: Recipe) -> Recipe:

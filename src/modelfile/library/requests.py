@@ -6,15 +6,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from modelfile.catalog.behaviors import THINKS_BY_DEFAULT
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.errors import InputError, UsageError
-from modelfile.filesystem import read_file
+from modelfile.filesystem import MAX_TEXT, read_up_to, reading
 from modelfile.gotemplate.parser import parse_template
 from modelfile.gotemplate.render import render
 from modelfile.gotemplate.trees import thinking_tags
+from modelfile.project.discovery import open_input
 from modelfile.recipe.model import Model
 
 _IMAGE: Final = "[img]"
@@ -29,14 +30,19 @@ class ChatRequest:
     think: bool | str | None = None
 
 
-def read_chat(path: Path) -> ChatRequest:
+def read_chat(path: Path, stdin: BinaryIO) -> ChatRequest:
     """Read a list of messages, or an object as for /api/chat, whose messages, tools and think are used.
+
+    Args:
+        path: The file, or `-` for standard input.
+        stdin: Standard input.
 
     Raises:
         InputError: The file cannot be read, or is neither.
     """
     try:
-        data = json.loads(read_file(path))
+        with reading(path), open_input(str(path), stdin) as file:
+            data = json.loads(read_up_to(MAX_TEXT, file, path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"invalid JSON in `{path}`: {error}") from None
     request = {"messages": data} if isinstance(data, list) else data
@@ -67,7 +73,8 @@ def prompt_of(model: Model, request: str | ChatRequest, version: Version | None 
         TemplateError: Ollama cannot render it.
         InputError: Ollama rejects the messages.
 
-    >>> from modelfile.recipe.model import Model
+    >>> from modelfile.project.discovery import open_input
+    from modelfile.recipe.model import Model
     >>> model = Model(template="{{ .System }}/{{ .Prompt }}", system="Be brief.")
     >>> prompt_of(model, "Why?")
     'Be brief./Why?'

@@ -179,7 +179,7 @@ def read_source(path: str, stdin: BinaryIO) -> Source:
     if not is_stream(path) and Path(path).is_dir():
         example = Path(path, "Modelfile")
         raise InputError(f"`{path}` is a folder, not a Modelfile", hint=f"name the file in it, as in `{example}`")
-    with reading(path), _open(path, stdin) as file:
+    with reading(path), open_input(path, stdin) as file:
         head = file.read(_HEAD)
         if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
             if head.count(b"\0") * _NUL_SHARE > len(head) and b"F\0R\0O\0M" in head:
@@ -190,7 +190,8 @@ def read_source(path: str, stdin: BinaryIO) -> Source:
         return Source.decode(read_up_to(MAX_TEXT, file, path, head), path)
 
 
-def _open(path: str, stdin: BinaryIO) -> AbstractContextManager[BinaryIO | FileIO]:
+def open_input(path: str, stdin: BinaryIO) -> AbstractContextManager[BinaryIO | FileIO]:
+    """Open a regular file, or the stream that a path such as `-` means."""
     if path == STDIN:
         return stdin
     if descriptor := _DESCRIPTOR.fullmatch(path):

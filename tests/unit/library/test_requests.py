@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.cli import mf
 
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
@@ -75,9 +77,10 @@ def test_a_file_has_messages_or_a_request(tmp_path: Path) -> None:
     path = tmp_path / "chat.json"
     message = {"role": "user", "content": "x"}
     path.write_text(json.dumps([message]))
-    assert read_chat(path) == ChatRequest(messages=[message])
+    assert read_chat(path, BytesIO()) == ChatRequest(messages=[message])
     path.write_text(json.dumps({"model": "m", "messages": [message], "tools": [], "think": "low"}))
-    assert read_chat(path) == ChatRequest(messages=[message], tools=[], think="low")
+    assert read_chat(path, BytesIO()) == ChatRequest(messages=[message], tools=[], think="low")
+    assert read_chat(Path("-"), BytesIO(path.read_bytes())) == read_chat(path, BytesIO())
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", "1", '{"messages": {}}', '["x"]', "[" * 99_999])
@@ -85,4 +88,12 @@ def test_a_file_of_something_else_is_an_error(tmp_path: Path, text: str) -> None
     path = tmp_path / "chat.json"
     path.write_text(text)
     with pytest.raises(InputError, match=r"in `.*chat.json`"):
-        read_chat(path)
+        read_chat(path, BytesIO())
+
+
+def test_messages_are_read_from_standard_input(tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text("FROM x:1\nTEMPLATE {{ .Prompt }}!\n")
+    messages = b'[{"role": "user", "content": "Why?"}]'
+    assert mf("show", "--messages", "-", "Modelfile", cwd=tmp_path, stdin=messages).out == "Why?!"
+    ran = mf("show", "--messages", "-", "Modelfile", cwd=tmp_path, stdin=b"[")
+    assert (ran.code, ran.err.split(": E")[0]) == (3, "error: invalid JSON in `-`")
