@@ -208,21 +208,25 @@ class _Rendering:
         """Return all system messages, and the messages with neighbors of one role joined."""
         system = b"\n\n".join(message[_CONTENT] for message in messages if message[_ROLE] == b"system")
         turns: list[list[Any]] = []
+        joined: list[list[bytes]] = []
         for message in messages:
             role = message[_ROLE]
             if turns and turns[-1][_ROLE] == role and (role != b"tool" or self._version < _SEPARATE_TOOL_MESSAGES):
-                turns[-1][_CONTENT] += b"\n\n" + message[_CONTENT]
+                joined[-1].append(message[_CONTENT])
             else:
                 turns.append(message)
+                joined.append([message[_CONTENT]])
+        for turn, contents in zip(turns, joined, strict=True):
+            turn[_CONTENT] = b"\n\n".join(contents)
         return system, turns
 
     def _turn_by_turn(self, turns: list[list[Any]]) -> bytes:
         """Execute the template for each turn, and a last time up to the first `.Response`, as for old templates."""
-        out = b""
+        out = []
         system = prompt = response = b""
         for role, content, *_ in turns:
             if (role == b"user" and response) or (role == b"system" and (prompt or response)):
-                out += self._turn(system, prompt, response)
+                out.append(self._turn(system, prompt, response))
                 system = prompt = response = b""
             match role:
                 case b"system":
@@ -238,7 +242,8 @@ class _Rendering:
         except GoError as error:
             raise _error(self._parsed.text, str(error), Span(0, 0)) from None
         last = Program(text=self._parsed.text, nodes=nodes, templates={"": nodes}, functions={}, missing_is_zero=False)
-        return out + self._turn(system, prompt, response, last)
+        out.append(self._turn(system, prompt, response, last))
+        return b"".join(out)
 
     def _turn(self, system: bytes, prompt: bytes, response: bytes, program: Program | None = None) -> bytes:
         return self.run({"System": string(system), "Prompt": string(prompt), "Response": string(response)}, program)
