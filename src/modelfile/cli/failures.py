@@ -15,11 +15,10 @@ from modelfile.report.terminal import ReaderGone, Terminal
 
 ISSUES: Final = "https://github.com/modelfile/modelfile/issues"
 
-_CLOSE: Final = 0.7
-"""Ratio from which on an option is suggested, as difflib computes it."""
 _TYPES: Final = {"float": "number", "float range": "number", "integer": "whole number", "int range": "whole number"}
 """Names of the types of options in words."""
 _NOT_OF_TYPE: Final = re.compile(rf" is not a valid ({'|'.join(_TYPES)})$")
+_EXTRA: Final = re.compile(r"Got unexpected extra argument(?:\(s\)|s)? \((.*)\)", re.DOTALL)
 _QUOTED: Final = re.compile(r"'([^'`]*)'")
 
 
@@ -125,13 +124,15 @@ def _describe_usage(error: ClickException) -> tuple[str, str]:
     hint = f"run `{context.command_path if context else 'mf'} --help`"
     match error:
         case NoSuchOption(option_name=name, possibilities=close):
-            from difflib import get_close_matches
+            from modelfile.cli.pointers import hint_for_option
 
-            near = get_close_matches(name, close or (), n=1, cutoff=_CLOSE)
-            return f"no such option: `{name}`", f"did you mean `{near[0]}`?" if near else hint
+            known = {option for parameter in context.command.params for option in parameter.opts} if context else set()
+            return f"no such option: `{name}`", hint_for_option(name, known, close or ()) or hint
         case BadOptionUsage(option_name=name) if error.message.endswith("requires an argument."):
             return f"{name} needs a value", hint
         case _:
+            if extra := _EXTRA.fullmatch(error.format_message()):
+                return f"unexpected argument{'s' * (' ' in extra[1])}: `{extra[1]}`", hint
             text = _QUOTED.sub(r"`\1`", error.format_message().removesuffix("."))
             text = _NOT_OF_TYPE.sub(lambda found: f" is not a {_TYPES[found[1]]}", text)
             return text[:1].lower() + text[1:], hint

@@ -1,7 +1,8 @@
-"""Pointers from the commands of Ollama, Docker, git and ruff to what does the same here."""
+"""Pointers from the commands and options of Ollama, Docker, git and ruff to what does the same here."""
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from typing import Final
 
 _LIST: Final = "`mf ls` lists models"
@@ -71,6 +72,41 @@ POINTERS: Final = {
     "chat": _TEST,
 }
 """Hints by command; none is a command of `mf`, and each names commands and options that exist."""
+
+OPTIONS: Final = {
+    "--output-format": ("--format",),
+    "--target-version": ("--ollama",),
+    "--ollama-version": ("--ollama",),
+    "--no-color": ("--color",),
+    "--dry-run": ("--diff",),
+    "--no-write": ("--diff",),
+    "--stdin-filepath": ("--stdin-filename",),
+    "--fail-on": ("--fail-level",),
+    "--force": ("--replace", "--yes"),
+    "--yes": ("--replace",),
+    "--out": ("--output-file",),
+}
+"""Options of commands here by what ruff, black and others call them; the first that a command has is suggested."""
+_CLOSE: Final = 0.7
+"""Ratio from which on an option is suggested, as difflib computes it."""
+
+
+def hint_for_option(name: str, known: Container[str], close: Iterable[str]) -> str | None:
+    """Return a hint for an unknown option: what does the same, or a similar option; None if there is neither.
+
+    Args:
+        name: The unknown option.
+        known: The options of the command.
+        close: Those that look like it.
+    """
+    from difflib import get_close_matches
+
+    if name in ("--exclude", "--extend-exclude") and "--force-exclude" in known:
+        return "write `exclude` in mf.toml, for all commands"
+    if same := next((option for option in OPTIONS.get(name, ()) if option in known), None):
+        return f"use `{same}`"
+    near = get_close_matches(name, [*close], n=1, cutoff=_CLOSE)
+    return f"did you mean `{near[0]}`?" if near else None
 
 
 def hint_for(command: str, commands: tuple[str, ...]) -> str:

@@ -110,7 +110,14 @@ def test_an_error_in_the_report_is_reported() -> None:
             "invalid value for `--keep`: `x\\x1b` is not a whole number",
             "run `mf build --help`",
         ),
-        (("ls", "a", "b"), "got unexpected extra argument(s) (b)", "run `mf ls --help`"),
+        (("ls", "a", "b"), "unexpected argument: `b`", "run `mf ls --help`"),
+        (("ls", "a", "b\x1b", "c"), "unexpected arguments: `b\\x1b c`", "run `mf ls --help`"),
+        (("lint", "--output-format", "json"), "no such option: `--output-format`", "use `--format`"),
+        (("lint", "--target-version=0.9"), "no such option: `--target-version`", "use `--ollama`"),
+        (("fmt", "--dry-run"), "no such option: `--dry-run`", "use `--diff`"),
+        (("ls", "--no-color"), "no such option: `--no-color`", "use `--color`"),
+        (("ls", "--output-format"), "no such option: `--output-format`", "run `mf ls --help`"),
+        (("fmt", "--exclude", "a"), "no such option: `--exclude`", "write `exclude` in mf.toml, for all commands"),
     ],
 )
 def test_wrong_usage_is_reported_like_every_error(arguments: tuple[str, ...], message: str, hint: str) -> None:

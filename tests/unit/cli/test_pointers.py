@@ -9,7 +9,7 @@ import typer
 from tests.support.cli import mf
 
 from modelfile.cli.app import COMMANDS, app
-from modelfile.cli.pointers import POINTERS, hint_for
+from modelfile.cli.pointers import OPTIONS, POINTERS, hint_for
 
 OLLAMA = ("list", "create", "run", "stop", "ps", "serve", "push", "signin", "signout")
 """Commands of Ollama that `mf` has under another name or not at all; it has cp, pull, rm and show."""
@@ -27,6 +27,11 @@ def options(command: str) -> set[str]:
 def test_no_pointer_hides_a_command() -> None:
     assert POINTERS.keys() & {*COMMANDS} == set()
     assert POINTERS.keys() >= {*OLLAMA, *OTHERS, "init", "update", "lock"}
+
+
+def test_pointers_of_options_name_options_that_exist() -> None:
+    exist = {option for command in COMMANDS for option in options(command)}
+    assert {option for same in OPTIONS.values() for option in same} <= exist
 
 
 @pytest.mark.parametrize("command", POINTERS)
