@@ -42,3 +42,9 @@ def test_suggestion_is_one_that_the_intended_version_has() -> None:
 @pytest.mark.parametrize(("name", "count"), [("brand-new", 0), ("qwen3-codr", 1)])
 def test_newer_ollama_than_the_catalog_may_have_a_name(name: str, count: int) -> None:
     assert len(found(f"RENDERER {name}", Version(0, 99, 0))) == count
+
+
+def test_requires_is_as_new_as_the_renderer() -> None:
+    modelfile = Modelfile.parse(Source(text="FROM ./weights.gguf\nRENDERER gemma4\nREQUIRES 0.15.0\n"))
+    (only,) = [one for one in lint(Context(modelfile=modelfile)) if one.name == "requires-too-low"]
+    assert only.message == "REQUIRES 0.15.0 is too low: `RENDERER gemma4` in line 2 needs 0.20.0"

@@ -96,6 +96,8 @@ class Context:
     """The formatter behind `mf fmt`."""
     ollama: Catalog = field(default_factory=catalog)
     """Facts about the Ollama version that the Modelfile is for."""
+    ollama_is_given: bool = False
+    """True if somebody named that version; otherwise it is the newest known."""
     speller: Speller = field(default_factory=Speller)
     """Suggestions for misspelled words of this Modelfile."""
     unused_suppressions: tuple[Suppression, ...] = ()

@@ -31,6 +31,8 @@ class Settings:
     severities: Mapping[str, Severity]
     """By rule name, where they differ from the rules' own."""
     ollama: Catalog
+    ollama_is_given: bool = False
+    """True if the configuration or the caller names the version; otherwise it is the newest known."""
 
     def rules_for(self, path: Path) -> tuple[Rule, ...]:
         """Return the rules in force for a file."""
@@ -73,6 +75,7 @@ def resolve_settings(project: Project, overrides: Config | None = None, config: 
         rules=select_rules(RULES, (*selectors, *config.extend_select, *given.extend_select), ignore=ignored),
         severities={**severities, **given.severities},
         ollama=_catalog(config.ollama if given.ollama is None else given.ollama),
+        ollama_is_given=given.ollama is not None or config.ollama is not None,
     )
 
 

@@ -23,6 +23,7 @@ from modelfile.linter.rules.parameters.stop_with_newline import stop_with_newlin
 from modelfile.linter.rules.parameters.suspect_value import suspect_value
 from modelfile.linter.rules.parameters.suspicious_stop import suspicious_stop
 from modelfile.linter.rules.parameters.unknown_parameter import unknown_parameter
+from modelfile.linter.rules.parameters.unset_context import unset_context
 from modelfile.linter.rules.references.absolute_path import absolute_path
 from modelfile.linter.rules.references.ambiguous_path import ambiguous_path
 from modelfile.linter.rules.references.digest_as_from import digest_as_from
@@ -176,6 +177,7 @@ RULES: tuple[Rule, ...] = (
     empty_stop,
     stop_with_newline,
     instruction_as_parameter,
+    unset_context,
     template_syntax_error,
     template_unknown_function,
     template_unknown_variable,

@@ -11,7 +11,7 @@ from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context, rule
 from modelfile.recipe.values import is_version
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Instruction, Parameter, Requires
+from modelfile.syntax.nodes import Instruction, Parameter, Parser, Renderer, Requires
 
 _ANY: Final = Version(0, 0, 0)
 
@@ -30,6 +30,7 @@ def requires_too_low(modelfile: Modelfile, context: Context) -> Iterator[Finding
     FROM llama3.2:3b
     REQUIRES 0.14.0
     PARAMETER draft_num_predict 8
+    PARAMETER num_ctx 8192
     ```
 
     ## Good
@@ -39,6 +40,7 @@ def requires_too_low(modelfile: Modelfile, context: Context) -> Iterator[Finding
     FROM llama3.2:3b
     REQUIRES 0.30.0
     PARAMETER draft_num_predict 8
+    PARAMETER num_ctx 8192
     ```
     """
     for node in modelfile.of_type(Requires)[-1:]:
@@ -49,7 +51,8 @@ def requires_too_low(modelfile: Modelfile, context: Context) -> Iterator[Finding
         since = _since(used)
         if _is_below(text, since):
             word = used.keyword.text.strip().upper()
-            shown = f"{word} {used.name.text}" if isinstance(used, Parameter) else word
+            detail = {Parameter: "name", Renderer: "value", Parser: "value"}.get(type(used))
+            shown = f"{word} {getattr(used, detail).text}" if detail else word
             line = modelfile.source.line_of(used.span.start)
             message = f"REQUIRES {text} is too low: `{shown}` in line {line} needs {since}"
             fix = Fix(edits=(Edit(node.value.span, str(since)),))
@@ -73,5 +76,10 @@ def _since(node: Instruction) -> Version:
             return known.since if known else _ANY
         case Requires():
             return _ANY
+        case Renderer() | Parser():
+            from modelfile.catalog.renderers import PARSERS, RENDERERS
+
+            built_in = (RENDERERS if isinstance(node, Renderer) else PARSERS).get(node.value.text)
+            return built_in.since if built_in else INSTRUCTIONS[type(node).__name__.upper()].since
         case _:
             return INSTRUCTIONS[type(node).__name__.upper()].since
