@@ -29,6 +29,30 @@ UNGUARDED = '''TEMPLATE """{{ if .System }}<|im_start|>system
             "write the number of tokens, or `-1` for no limit",
         ),
         (
+            "unescaped-sequence",
+            r'PARAMETER stop "<|im_end|>\n"',
+            r"`\n` is sent as two characters: Ollama knows no escapes",
+            "write `<|im_end|>` alone: no model writes a newline after it",
+        ),
+        (
+            "unescaped-sequence",
+            r'PARAMETER stop "User:\n"',
+            r"`\n` is sent as two characters: Ollama knows no escapes",
+            "break the line there, and put the text in quotes",
+        ),
+        (
+            "markerless-template",
+            'TEMPLATE """{{ .System }} {{ .Prompt }}"""',
+            "this TEMPLATE has no turn markers, but `qwen2.5` was trained on ChatML markers",
+            "delete TEMPLATE: the base brings its own; put instructions in SYSTEM",
+        ),
+        (
+            "foreign-template",
+            'TEMPLATE """<start_of_turn>user\n{{ .Prompt }}<end_of_turn>\n<start_of_turn>model\n{{ .Response }}"""',
+            "this TEMPLATE uses Gemma markers, but `qwen2.5` was trained on ChatML markers",
+            "delete TEMPLATE: the base brings its own",
+        ),
+        (
             "missing-newline",
             CHATML.replace("{{ .Role }}\n", "{{ .Role }} "),
             "missing newline after `<|im_start|>user`: ChatML has a newline there",

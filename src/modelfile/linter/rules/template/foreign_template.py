@@ -82,7 +82,7 @@ def foreign_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
         return
     (family, turns), keyword = found, template.keyword
     own = family.turns.title if family.turns else ""
-    message = f"this TEMPLATE uses {turns.title} markers, but `{family.name}` was trained on {own}"
+    message = f"this TEMPLATE uses {turns.title} markers, but `{family.name}` was trained on {own} markers"
     hint = "delete TEMPLATE: the base brings its own"
     if not family.library:
         markers = "`, `".join(family.turns.markers if family.turns else ())

@@ -19,6 +19,8 @@ _QUOTE: Final = re.compile(r'\\"')
 _TURN: Final = re.compile(
     r"(?<=[}>\]])(?:\\n)+|(?:\\n)+(?=\{\{|<|\[)|(?:\\n){2,}|^(?:\\n)+|(?<!\\)(?:\\n)+$", re.MULTILINE
 )
+_MARKER: Final = r"(<[^<>\s]+>|<</?SYS>>|\[/?[A-Z_]+\])(?:\\n)+"
+"""A turn marker with newlines after it: with line breaks in their place, it is stop-with-newline."""
 _WINDOWS: Final = re.compile(r"[A-Za-z]:\\")
 _NEWLINE: Final = re.compile(r"[\r\n]")
 _JSON: Final = r"(?<!\\)(?:\\u(?!0000)[0-9a-fA-F]{4})+"
@@ -67,10 +69,14 @@ def unescaped_sequence(instruction: Instruction, context: Context) -> Iterator[F
     hint = "write the quote alone" if written == r"\"" else "break the line there, and put the text in quotes"
     if length > 2:  # noqa: PLR2004  # an escape of JSON
         hint = f"write the character itself: `{_plain(first[0])}`"
+    fix = _fix(instruction, places)
+    if isinstance(instruction, Parameter) and (ending := re.fullmatch(_MARKER, text)):
+        hint = f"write `{ending[1]}` alone: no model writes a newline after it"
+        fix = Fix(edits=(Edit(value.span, quote(ending[1])),))
     more = f" ({times} times)" if times > 1 else ""
     number = "two" if length == 2 else "six"  # noqa: PLR2004  # characters of an escape
     message = f"`{written}` is sent as {number} characters{more}: Ollama knows no escapes"
-    yield Finding(Span(at, at + length), message, hint, _fix(instruction, places))
+    yield Finding(Span(at, at + length), message, hint, fix)
 
 
 def _places(instruction: Instruction) -> Iterator[re.Match[str]]:
