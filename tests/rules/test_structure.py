@@ -65,6 +65,9 @@ def test_each_mistake_is_reported_once(body: str, name: str, words: str) -> None
         ('SYSTEM """"a."""\n', 'SYSTEM """a."""\n'),
         ('SYSTEM """a.""""\n', 'SYSTEM """a."""\n'),
         ('SYSTEM "Yes" or "no"\n', 'SYSTEM """"Yes" or "no""""\n'),
+        (">>> PARAMETER top_k 3\n", "PARAMETER top_k 3\n"),
+        ("PARAMETER temprature=0.1\n", "PARAMETER temperature 0.1\n"),
+        ("PARAMETER repeat_penality: 1.1\n", "PARAMETER repeat_penalty 1.1\n"),
         ("PARAMETER top_k\u00a03\n", "PARAMETER top_k 3\n"),
         ("MESSAGE user\u3000a\n", "MESSAGE user a\n"),
         ("MESSAGE USER a\nMESSAGE bot b\n", "MESSAGE user a\nMESSAGE assistant b\n"),
@@ -122,3 +125,12 @@ def test_quotes_are_added_after_the_text_and_before_the_comment() -> None:
     (one,) = (one for one in lint(Context(modelfile=modelfile)) if one.name == "swallowed-instruction")
     assert one.fix is not None
     assert text[: one.fix.edits[0].span.start].endswith("Be brief.")
+
+
+@pytest.mark.parametrize("sign", [">>> ", "... ", "> ", "1. ", "$ "])
+def test_from_behind_a_sign_is_not_called_missing(sign: str) -> None:
+    (one,) = Modelfile.parse(Source(text=f"{sign}FROM x:y\nPARAMETER top_k 3\n")).diagnostics
+    assert (
+        one.message
+        == f"unexpected {'line number' if sign[0] == '1' else f'`{sign.strip()}`'} before an instruction in line 1"
+    )

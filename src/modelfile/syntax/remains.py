@@ -55,7 +55,8 @@ _LOGS: Final = (
 _PATCHES: Final = r"(?:diff --git\s|index [0-9a-f]{7,}\.\.|--- [ab]/|\+\+\+ [ab]/|@@ -\d+)"
 _EDITORS: Final = r"(?::w?q!?|:x|~|-- INSERT --|\^[XOGKC](?:\s.*)?)$"
 _TAGS: Final = r"(?:_?EO[FMLTD]_?|HEREDOC|MODELFILE|_?END_?(?:OF_?(?:FILE|MODELFILE))?)$"
-_PREFIX: Final = rf"(>|[$%]|\d{{1,4}}[:.|)]?|[+-]|\*|•)\s*(?:{'|'.join(WORDS)})\s"
+_SIGN: Final = r"(>{1,3}|\.{3}|[$%]|\d{1,4}[:.|)]?|[+-]|\*|•)\s*"
+_PREFIX: Final = rf"{_SIGN}(?:{'|'.join(WORDS)})\s"
 _KINDS: Final = (
     ("end of a heredoc", _TAGS),
     ("prefix", _PREFIX),
@@ -80,6 +81,11 @@ def find_remains(source: Source, nodes: Sequence[Node]) -> dict[int, Named | Non
         for owner, block in _blocks(nodes):
             found |= _heredoc(source, owner, block) or _foreign_lines(source, owner, block)
     return found
+
+
+def is_prefixed_from(source: Source, line: Unknown) -> bool:
+    """Return whether an unknown line is a FROM behind a sign, such as a prompt, or its number."""
+    return re.match(rf"{_SIGN}FROM\s", _written(source, line), re.IGNORECASE) is not None
 
 
 def _written(source: Source, node: Node) -> str:

@@ -52,6 +52,8 @@ _LETTERS: Final = re.compile(r"[A-Za-z]*")
 _MISSPELLED: Final = r"""["'`]?(-{0,2}[A-Za-z][\w-]{0,39})["'`]?[ \t]*+[=:]?[ \t]*+"""
 """The name of a parameter or role, with other characters than Ollama allows in it or after it."""
 _ROLE_ALIASES: Final = {"human": "user", "bot": "assistant", "ai": "assistant", "model": "assistant"}
+_CLOSE: Final = 0.8
+"""Similarity from which on a name that has other faults too is a parameter, misspelled, from 0 to 1."""
 _NEWLINE: Final = re.compile(r"[\r\n]")
 
 
@@ -121,7 +123,7 @@ def find_errors(source: Source, nodes: Sequence[Node]) -> Iterator[Diagnostic]:
         if not node.value.closed:
             shown = instructions[number : number + _MAX_NAMED]
             yield _unclosed_quote(source, node, shown, more=len(instructions) - number - len(shown))
-    yield from (_incomplete(node) for node in nodes if isinstance(node, Incomplete))
+    yield from (_incomplete(node, speller) for node in nodes if isinstance(node, Incomplete))
 
 
 def _diagnostic(name: str, found: Finding) -> Diagnostic:
@@ -156,9 +158,17 @@ def _modelpack(nodes: Sequence[Node]) -> Diagnostic | None:
 
 
 def _missing_from(source: Source, nodes: Sequence[Node], speller: Speller) -> Finding | None:
-    unknown = (node for node in nodes if isinstance(node, Unknown))
-    if _has_from(nodes) or any(looks_like_from(node, speller) or latin_word(node, source) for node in unknown):
+    if _has_from(nodes):
         return None
+    if unknown := [node for node in nodes if isinstance(node, Unknown)]:
+        from modelfile.syntax.remains import is_prefixed_from  # 1 ms that only a file with such lines pays
+
+        is_from = (
+            looks_like_from(node, speller) or latin_word(node, source) or is_prefixed_from(source, node)
+            for node in unknown
+        )
+        if any(is_from):
+            return None
     message, hint = "missing FROM", "start with `FROM name:tag` or `FROM ./weights.gguf`"
     commented = next((node for node in nodes if isinstance(node, Comment) and node.text.startswith("FROM ")), None)
     if commented:
@@ -178,7 +188,7 @@ def _word(node: Instruction | Incomplete) -> str:
     return node.keyword.text.strip().upper()
 
 
-def _incomplete(node: Incomplete) -> Diagnostic:
+def _incomplete(node: Incomplete, speller: Speller) -> Diagnostic:
     word, rest = _word(node), node.rest
     if rest.text and is_homoglyph(first := re.split(r"[ \t]", rest.text, maxsplit=1)[0]):
         end = rest.span.start + len(first)
@@ -200,11 +210,14 @@ def _incomplete(node: Incomplete) -> Diagnostic:
         written, value = named[1], rest.text[named.end() :]
         name = written if value and "-" not in written else None
         if word == "PARAMETER":
-            from modelfile.catalog.parameters.aliases import explain_absence, find_parameter  # few Modelfiles need it
+            from modelfile.catalog.parameters import PARAMETERS  # few Modelfiles need it
+            from modelfile.catalog.parameters.aliases import explain_absence, find_parameter
 
             name = find_parameter(written) or name
             if name in (None, written) and (absence := explain_absence(written)):
                 return _diagnostic("missing-argument", Finding(rest.span, f"unknown parameter `{written}`", absence))
+            if name is None or name == written:
+                name = speller.closest(written.lower(), PARAMETERS, _CLOSE) or name
         if name:
             fix = Fix(edits=(Edit(rest.span, f"{name} {value}"),)) if value else None
             hint = f"write `{word} {name} {value or '…'}`"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
+from modelfile.characters import is_homoglyph
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
 from modelfile.linter.rule import Context, base_family, rule
 from modelfile.linter.rules.template import effective_template, locate_span
@@ -117,6 +118,8 @@ def misspelled(text: str, *, wide: bool = False) -> Mapping[str, tuple[str, list
 def _intended(wrong: str) -> str | None:
     """Return the marker that a text is a misspelling of; None if it may be anything else, such as a tag of XML."""
     letters = _letters(wrong)
+    if is_homoglyph(wrong):
+        return None  # homoglyph
     if letters == "inst":
         right = "[/INST]" if re.search(r"[/\\]", wrong) else "[INST]"
         return None if wrong == right else right
