@@ -38,6 +38,8 @@ def context_beyond_training(modelfile: Modelfile, context: Context) -> Iterator[
     family = base_family(modelfile, context) if found else None
     if found is None or family is None or family.context is None or found[0] <= family.context:
         return
+    if found[0] == family.parameters.get("num_ctx"):  # as the library's own model sets it
+        return
     span, longest = found[1].value.span, family.context
     message = f"`num_ctx {found[1].value.text}` is more than `{family.name}` was trained on: Ollama uses {longest}"
     yield Finding(span, message, f"write `{longest}` or less", Fix(edits=(Edit(span, str(longest)),)))

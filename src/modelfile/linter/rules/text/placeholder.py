@@ -43,7 +43,10 @@ _AS_WHOLE: Final = (
     rf"|your[ _-](?:system[ _-])?(?:prompt|message|instructions?|text|license|template)"
     r"|<[^<>|/%\r\n]{2,80}>|\[[^\[\]\r\n]{3,80}\])"
 )
-_LOREM: Final = r"(?i:\blorem ipsum\b)"
+_LOREM: Final = r"(?i:\blorem ipsum dolor\b|\A\W*lorem ipsum\b)"
+_SLOT: Final = rf"<(?:{_WHAT})(?:[ _-]{{1,3}}(?:{_WHAT})){{1,3}}>"
+_SLOT_OF_FORMAT: Final = r"(?m:^[ \t>*\d.)-]{0,12}[\w \t*\"']{1,40}:[ \t*\"']{0,6}<[^<>\r\n]{2,60}>)"
+"""A line such as `Name: <full name>`; several of them are the format of an answer."""
 _YOURS: Final = r"\b(?:YOUR|MY|INSERT|REPLACE)_[A-Z][A-Z_]+\b"
 _FIRST_LINE: Final = r"\A(?:TODO|FIXME|TBD)\b[: ]"
 _NAME: Final = (
@@ -156,6 +159,12 @@ def _in_text(instruction: Instruction, text: str) -> tuple[int, int] | None:
     if isinstance(instruction, System):
         patterns += [_FIRST_LINE, rf"(?<![=\"'/ ] )(?<![=\"'/])(?<!Bearer ){_YOURS}"]
     for pattern in patterns:
-        if match := re.search(pattern, prose):
+        if (match := re.search(pattern, prose)) and not _is_format(match[0], prose):
             return match.span()
     return None
+
+
+def _is_format(found: str, prose: str) -> bool:
+    """Return whether a placeholder is a slot of the format that a prompt asks for."""
+    is_slot = re.fullmatch(_SLOT, found, re.IGNORECASE) is not None
+    return is_slot and len(re.findall(_SLOT_OF_FORMAT, prose)) > 1
