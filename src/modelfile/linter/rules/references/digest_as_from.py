@@ -20,13 +20,13 @@ def is_digest(written: str) -> bool:
     return re.fullmatch(_DIGEST, written, re.IGNORECASE) is not None
 
 
-@rule("MF216", "digest-as-from", on=From, severity=Severity.WARNING)
+@rule("MF216", "digest-as-from", on=From, severity=Severity.ERROR)
 def digest_as_from(base: From, context: Context) -> Iterator[Finding]:
     r"""FROM is a digest, and Ollama reads it as a name.
 
     Docker builds from an image's ID; Ollama does not. It reads `sha256:…` as the model `sha256` with a tag, and the ID
     that `ollama list` prints as a model of that name, and fails to pull it. Write the model's name, and record what it
-    means with `mf pin`.
+    means with `mf pin`. A bare ID is a warning, because a model might have such a name.
 
     ## Bad
 
@@ -46,4 +46,5 @@ def digest_as_from(base: From, context: Context) -> Iterator[Finding]:
     if base.value.closed and is_digest(written) and not (context.exists and context.exists(written)):
         message = f"FROM cannot name a model by digest: Ollama reads `{written}` as a name"
         hint = "write the model's name, which `ollama list` shows beside the ID, and pin it with `mf pin`"
-        yield Finding(base.value.span, message, hint)
+        severity = Severity.ERROR if written.lower().startswith("sha256") else Severity.WARNING
+        yield Finding(base.value.span, message, hint, severity=severity)
