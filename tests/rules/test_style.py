@@ -51,7 +51,7 @@ def test_unformatted_marks_the_first_line_that_would_change(text: str, place: st
     (tmp_path / "Modelfile").write_text(text, newline="")
     ran = mf("lint", "--format", "concise", cwd=tmp_path)
     assert ran.out == (
-        f"Modelfile:{place}: info MF901 not formatted: `mf fmt` would change this line\n" if place else ""
+        f"Modelfile:{place}: info MF901[*] not formatted: `mf fmt` would change this line\n" if place else ""
     )
     mf("lint", "--fix", cwd=tmp_path)
     assert mf("lint", cwd=tmp_path).out == ""

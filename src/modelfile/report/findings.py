@@ -8,13 +8,11 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Safety, Severity
-from modelfile.report.formats import redact_findings
+from modelfile.report.formats import MARK, mark_of, redact_findings
 from modelfile.report.terminal import Piece, Terminal, visible
 from modelfile.source import Source
 
 _STYLES: Final = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold blue"}
-_MARK: Final = "[*]"
-"""Mark of a finding that has a safe fix."""
 _WINDOW: Final = 100
 """Number of characters printed of a longer line."""
 
@@ -56,7 +54,7 @@ def describe_fixable(findings: Iterable[tuple[Source, tuple[Diagnostic, ...]]]) 
     fixable = _count_fixes(findings)
     safe, unsafe = fixable[Safety.SAFE], fixable[Safety.UNSAFE]
     if safe:
-        return f"{_MARK} {safe} fixable with --fix" + (f", {unsafe} more with --unsafe-fixes" if unsafe else "")
+        return f"{MARK} {safe} fixable with --fix" + (f", {unsafe} more with --unsafe-fixes" if unsafe else "")
     return f"no safe fixes, {unsafe} with --fix --unsafe-fixes" if unsafe else ""
 
 
@@ -92,7 +90,7 @@ def _lines(source: Source, found: Diagnostic) -> Iterator[list[Piece]]:
     style = _STYLES[found.severity]
     yield [
         (f"{source.path}:{start.line}:{start.column}: ", "bold"),
-        (f"{found.severity} {found.code} {found.name}{_MARK * _is_safe(found)}: ", style),
+        (f"{found.severity} {found.code} {found.name}{mark_of(found)}: ", style),
         (found.message, ""),
     ]
     gutter = str(start.line)
@@ -110,10 +108,6 @@ def _lines(source: Source, found: Diagnostic) -> Iterator[list[Piece]]:
         yield [(f"{margin} | ", "dim"), (f"{before}{'^' * max(_width(marked), 1)}", style)]
     if found.hint:
         yield [(f"{margin} = ", "dim"), ("help: ", "bold cyan"), (found.hint, "")]
-
-
-def _is_safe(found: Diagnostic) -> bool:
-    return found.fix is not None and found.fix.safety is Safety.SAFE
 
 
 def _width(text: str) -> int:

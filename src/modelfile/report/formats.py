@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
+from modelfile.diagnostics import Safety
 from modelfile.filesystem import real_path
 from modelfile.git import find_repository
 from modelfile.project.discovery import is_stream
@@ -30,6 +31,8 @@ FORMATS: Final = {
 }
 """Module in this package and function from a Report to the parts of a text, by name of the format; import on demand."""
 
+MARK: Final = "[*]"
+"""Mark of a finding that has a safe fix."""
 _IN_REPOSITORY: Final = frozenset({"sarif", "github", "gitlab"})
 """The formats of programs that read paths from the root of a repository."""
 
@@ -48,6 +51,11 @@ class Report:
     unread: Sequence[ModelfileError] = ()
     undecided: Iterable[tuple[Source, Iterable[tuple[Rule, str]]]] = ()
     """Rules that could not decide, with the reason; computed only if the format prints them."""
+
+
+def mark_of(found: Diagnostic) -> str:
+    """Return the mark of a finding in formats for readers; empty unless it has a safe fix."""
+    return MARK if found.fix is not None and found.fix.safety is Safety.SAFE else ""
 
 
 def render(report: Report, name: str) -> Iterator[str]:
