@@ -26,6 +26,9 @@ _PHONE: Final = (
 )
 _FICTIONAL: Final = r"555|(\d)\1{4}|0{4}|1234|123[ .-]?456"
 """Parts of telephone numbers of nobody."""
+_TOLL_FREE: Final = r"\A(?:\+?1[ .-]?)?\(?8(?:00|33|44|55|66|77|88)\b|\A\+\d{1,3}[ .-]?800\b"
+"""Starts of the numbers of services."""
+_NOBODYS: Final = rf"{_FICTIONAL}|{_TOLL_FREE}"
 _SECURITY_NUMBER: Final = r"(?i:\bssn|social security)\D{1,30}(?!000|666|9)(\d{3}-\d{2}-\d{4})\b"
 _FEWEST_DIGITS: Final = 9
 
@@ -36,7 +39,8 @@ def personal_data(instruction: Instruction, context: Context) -> Iterator[Findin
 
     Anyone who talks to the model can make it repeat its prompt, and `ollama show` prints it. Name the address of a
     department instead, or let the application look the person up. Addresses of departments such as `support@`, those of
-    example domains, and fictional numbers with 555 are not reported; nor are comments and licenses, which name authors.
+    example domains, toll-free numbers, and fictional ones with 555 are not reported; nor are comments and licenses,
+    which name authors.
 
     ## Bad
 
@@ -71,7 +75,7 @@ def _people(text: str) -> Iterator[tuple[str, re.Match[str]]]:
                 yield "mail address", match
     if "+" in text or "-" in text or "(" in text:
         for match in re.finditer(_PHONE, text):
-            if sum(map(str.isdigit, match[0])) >= _FEWEST_DIGITS and not re.search(_FICTIONAL, match[0]):
+            if sum(map(str.isdigit, match[0])) >= _FEWEST_DIGITS and not re.search(_NOBODYS, match[0]):
                 yield "telephone number", match
         for match in re.finditer(_SECURITY_NUMBER, text):
             yield "social security number", match
