@@ -62,6 +62,12 @@ _PROSE: Final = re.compile(r"(?:[-*] +)?[^\W\d_][\w'-]*[,.:;]?(?:\s+\S+){2}|\{\{
 """The start of a prompt or a template."""
 
 
+def without_typographic_quotes(text: str) -> str | None:
+    """Return a text without the typographic quotes at its start, at its end or both; None if there are none."""
+    bare = text.strip("".join(TYPOGRAPHIC_QUOTES) + "\xbb")
+    return bare if bare != text else None
+
+
 @dataclass(slots=True)
 class _UnknownLine:
     """A line without an instruction, in its context; not frozen, because there can be many."""

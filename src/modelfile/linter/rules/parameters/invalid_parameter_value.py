@@ -8,10 +8,11 @@ from typing import Final
 
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.parameters import Kind, ParameterSpec
-from modelfile.diagnostics import Finding, Severity
+from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context, rule, strip_comment
 from modelfile.recipe.values import NotFinite, parse_value
 from modelfile.syntax.nodes import Parameter
+from modelfile.syntax.suggestions import without_typographic_quotes
 
 _EXAMPLES: Final = {
     Kind.INT: "write digits only, as in 4096",
@@ -85,4 +86,18 @@ def invalid_parameter_value(parameter: Parameter, context: Context) -> Iterator[
         return  # non-finite-number
     except ValueError as error:
         problem = f"invalid value `{text}`" if text else "missing value"
+        if bare := _number_in_quotes(kind, text):
+            hint = f"the typographic quotes are part of the value: write `{bare}`"
+            fix = Fix(edits=(Edit(parameter.value.span, bare),))
+            yield Finding(parameter.value.span, f"{problem}: `{known.name}` {error}", hint, fix)
+            return
         yield Finding(parameter.value.span, f"{problem}: `{known.name}` {error}", _suggest(known, text))
+
+
+def _number_in_quotes(kind: Kind, text: str) -> str | None:
+    """Return the value between typographic quotes, if it is valid."""
+    bare = without_typographic_quotes(text)
+    try:
+        return bare if bare and parse_value(kind, bare) is not None else None
+    except ValueError:
+        return None

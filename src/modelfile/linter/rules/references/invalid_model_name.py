@@ -13,6 +13,7 @@ from modelfile.linter.rule import Context, looks_like_path, name_or_none, rule
 from modelfile.linter.rules.references import hugging_face_name, is_download
 from modelfile.names import ModelName
 from modelfile.syntax.nodes import From
+from modelfile.syntax.suggestions import without_typographic_quotes
 
 _PLACEHOLDER: Final = re.compile(r"[<>{}\[\]]|\$|\A\.{3}\Z|\byour\b", re.IGNORECASE)
 _SEPARATOR: Final = re.compile(r"[,\s]+")
@@ -59,6 +60,10 @@ def invalid_model_name(base: From, context: Context) -> Iterator[Finding]:
         if " #" not in written and "@sha256:" not in written and not is_homoglyph(written):  # other rules report these
             shape = (error.hint or "").removeprefix(f"invalid model `{written}`: ")
             hint, fix = _fix(base)
+            bare = without_typographic_quotes(written)
+            if bare and (looks_like_path(bare) or name_or_none(bare)):
+                hint = f"the typographic quotes are part of the name: write `FROM {bare}`"
+                fix = Fix(edits=(Edit(base.value.span, bare),))
             yield Finding(base.value.span, error.message, hint or shape, fix)
 
 

@@ -12,6 +12,7 @@ from modelfile.linter.rules.references import missing_severity, original_name
 from modelfile.linter.rules.references.absolute_path import is_absolute, suggest_path
 from modelfile.linter.rules.references.wrong_file import is_lone_projector, misplaced_by_name, wrong_part
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
+from modelfile.syntax.suggestions import without_typographic_quotes
 
 _PLACEHOLDER: Final = (
     r"path[/\\_-]to\b|path_to_|(?:\b|_)your[/\\_-]?(?:[a-z]+[/\\_-])*(?:path|file|model|gguf|weights|folder)|<[^<>]+>"
@@ -84,7 +85,10 @@ def _missing(instruction: Instruction, written: str, context: Context) -> Findin
     if intended := _intended(written, context):
         whole = len(written) == instruction.value.content.end - instruction.value.content.start
         fix = Fix(edits=(Edit(instruction.value.content, intended),)) if whole else None
-        return Finding(span, message, f"did you mean `{intended}`?", fix)
+        hint = f"did you mean `{intended}`?"
+        if without_typographic_quotes(written) == intended:
+            hint = f"the typographic quotes are part of the path: write `{intended}`"
+        return Finding(span, message, hint, fix)
     if re.search(_PLACEHOLDER, written, re.IGNORECASE):
         return Finding(span, f"{message}, a placeholder", "write the path of your own file", severity=Severity.INFO)
     if is_absolute(written):
