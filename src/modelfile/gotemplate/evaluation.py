@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from modelfile.gotemplate.functions import BUILTINS, REFLECT, GoFunction, MaybeValue
 from modelfile.gotemplate.govalues import (
     ANY,
     BOOL,
+    BYTES,
     COMPLEX,
     FLOAT,
     INT,
@@ -18,11 +19,13 @@ from modelfile.gotemplate.govalues import (
     GoKind,
     GoType,
     GoValue,
+    LimitError,
     find_method,
     indirect,
     is_true,
     string,
     to_bytes,
+    weigh,
     zero,
 )
 from modelfile.gotemplate.literals import read_bytes
@@ -52,6 +55,14 @@ DEEPEST_PIPELINE: Final = 100
 """Number of pipelines in parentheses within each other; Go allows 10,000."""
 _VARIABLES_PER_STEP: Final = 8
 """Number of variables that a search for one passes in the time of a step."""
+_READ_PER_STEP: Final = 512
+"""Number of bytes that a function reads in the time of a step."""
+_MADE_PER_STEP: Final = 32
+"""Number of bytes that the slowest functions print in the time of a step."""
+_STEPS_PER_VERB: Final = 2
+"""Number of steps that a verb of a format takes, also if it prints nothing."""
+_MADE: Final = (STRING, BYTES)
+"""The types whose values a function or method makes; others only refer to what there is."""
 _LARGEST_INT: Final = 2**63 - 1
 
 
@@ -65,23 +76,50 @@ _Final: TypeAlias = GoValue | _Missing | None
 
 @dataclass(slots=True)
 class Budget:
-    """The steps and bytes that a rendering has left."""
+    """The steps and bytes that a rendering may take, and those that it has left."""
 
-    steps: int = MOST_STEPS
-    bytes: int = MOST_BYTES
+    most_steps: int = MOST_STEPS
+    most_bytes: int = MOST_BYTES
+    steps: int = field(init=False)
+    bytes: int = field(init=False)
+    exceeded: bool = False
+    """True once a rendering has failed because of a limit."""
+
+    def __post_init__(self) -> None:
+        """Start with everything."""
+        self.steps, self.bytes = self.most_steps, self.most_bytes
 
     def spend(self, printed: int = 0, *, steps: int = 1) -> None:
         """Spend a step, or several, and the bytes that it printed.
 
         Raises:
-            GoError: Nothing is left.
+            LimitError: Nothing is left.
         """
         self.steps -= steps
         self.bytes -= printed
         if self.steps < 0:
-            raise GoError(f"the template takes more than {MOST_STEPS:,} steps")
+            raise LimitError(f"the template takes more than {self.most_steps:,} steps")
         if self.bytes < 0:
-            raise GoError(f"the template prints more than {MOST_BYTES:,} bytes")
+            raise LimitError(f"the template prints more than {self.most_bytes:,} bytes")
+
+    def read(self, value: MaybeValue, *, whole: bool = True) -> None:
+        """Spend the steps that a value takes: one for each field and element; if not `whole`, for strings only.
+
+        Raises:
+            LimitError: Too few are left, or the value is longer than what may still be printed.
+        """
+        if value is None or not (whole or value.kind is GoKind.STRING):
+            return
+        length, count = weigh(value.data, max(self.steps, self.bytes))
+        self.spend(steps=length // _READ_PER_STEP + count)
+        if whole and length > self.bytes:
+            self.spend(length)
+
+    def made(self, value: MaybeValue) -> MaybeValue:
+        """Spend what it took to make a value, and return it."""
+        length = len(value.data) if value is not None and value.type in _MADE else 0
+        self.spend(length, steps=1 + length // _MADE_PER_STEP)
+        return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +130,8 @@ class Program:
     nodes: Sequence[Node]
     templates: Mapping[str, Sequence[Node]]
     functions: Mapping[str, GoFunction]
+    constants: dict[Span, GoValue] = field(default_factory=dict)
+    """The strings of the template that were read already."""
     missing_is_zero: bool = True
     """True if a missing key of a map has the zero value of the map's type; False if it has no value at all."""
 
@@ -123,7 +163,7 @@ class Evaluator:
         """Evaluate a pipeline, and declare or assign its variables."""
         self._depth += 1
         if self._depth > DEEPEST_PIPELINE:
-            raise GoError(f"more than {DEEPEST_PIPELINE} pipelines in parentheses within each other")
+            raise LimitError(f"more than {DEEPEST_PIPELINE} pipelines in parentheses within each other")
         value: _Final = _MISSING
         for command in pipeline.commands:
             value = self._command(command, dot, value)
@@ -175,8 +215,11 @@ class Evaluator:
             case Char():
                 return GoValue(INT, ord(operand.value))
             case String() | RawString():
-                text = self._program.text[operand.span.start : operand.span.end]
-                return string(read_bytes(text))
+                constants = self._program.constants
+                if operand.span not in constants:
+                    text = self._program.text[operand.span.start : operand.span.end]
+                    constants[operand.span] = string(read_bytes(text))
+                return constants[operand.span]
             case Number(value=int() as number):
                 if number > _LARGEST_INT:
                     raise GoError(f"{number} overflows int")
@@ -211,7 +254,7 @@ class Evaluator:
         if method := find_method(target, name):
             if has_arguments:
                 raise GoError(f"wrong number of args for {name}")
-            return method()
+            return self._budget.made(method())
         if target.kind is GoKind.STRUCT and (index := target.type.field(name)) is not None:
             if has_arguments:
                 raise GoError(f"{name} has arguments but cannot be invoked as function")
@@ -250,9 +293,11 @@ class Evaluator:
         if not isinstance(final, _Missing):
             values.append(_check(final, types[-1]))
         self.at = identifier.span
-        result = function.call(*values)
-        self._budget.spend(len(result.data) if result is not None and result.kind is GoKind.STRING else 0)
-        return result
+        for value, of in zip(values, types, strict=True):
+            self._budget.read(value, whole=of is not REFLECT)
+        if name == "printf" and values[0] is not None:
+            self._budget.spend(steps=_STEPS_PER_VERB * values[0].data.count(b"%"))
+        return self._budget.made(function.call(*values))
 
     def _and_or(self, name: str, arguments: Sequence[Operand], dot: MaybeValue, final: _Final) -> MaybeValue:
         value: MaybeValue = None

@@ -9,7 +9,7 @@ from typing import Final
 
 from modelfile.gotemplate.evaluation import Budget, Evaluator, Program
 from modelfile.gotemplate.functions import MaybeValue
-from modelfile.gotemplate.govalues import INT, GoError, GoKind, GoValue, indirect, is_true, string, to_bytes
+from modelfile.gotemplate.govalues import INT, GoError, GoKind, GoValue, LimitError, indirect, is_true, string, to_bytes
 from modelfile.gotemplate.nodes import (
     Action,
     Block,
@@ -27,6 +27,9 @@ from modelfile.source import Span
 
 DEEPEST_CALL: Final = 100_000
 """Number of templates that can be executed within each other, as in Go."""
+
+_SORTED_PER_STEP: Final = 4
+"""Number of keys of a map that are sorted in the time of a step."""
 
 
 @dataclass(slots=True)
@@ -47,6 +50,7 @@ def execute(program: Program, data: GoValue, budget: Budget) -> bytes:
     try:
         return execution.run()
     except GoError as error:
+        budget.exceeded |= isinstance(error, LimitError)
         raise ExecutionError(str(error), execution.at) from error
 
 
@@ -117,6 +121,7 @@ class _Execution(Evaluator):
                 value = self.pipeline(node.pipeline, dot)
                 if not node.pipeline.variables:
                     self.at = node.span
+                    self._budget.read(value)
                     self._print(sprint([printable(value)]))
             case If() | With():
                 mark = len(self.variables)
@@ -160,6 +165,8 @@ class _Execution(Evaluator):
         mark = len(self.variables)
         value, _ = indirect(self.pipeline(node.pipeline, dot))
         self.at = node.span
+        if value is not None and value.kind is GoKind.MAP:
+            self._budget.spend(steps=len(value.data or ()) // _SORTED_PER_STEP)
         items = _items(value, len(node.pipeline.variables))
         first = next(items, None)
         if first is None:

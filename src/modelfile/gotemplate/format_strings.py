@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from modelfile.gotemplate.govalues import GoError, GoKind
+from modelfile.gotemplate.govalues import GoKind
 from modelfile.gotemplate.numbers import Flags
-from modelfile.gotemplate.printing import MOST_BYTES, Argument, Printer
+from modelfile.gotemplate.printing import Argument, Printer
 
 _LARGEST: Final = 1_000_000
 """The largest width and precision."""
@@ -28,6 +28,7 @@ class _Format:
     def __init__(self, format_: bytes, arguments: Sequence[Argument]) -> None:
         self._format = format_
         self._arguments = arguments
+        self._last_bracket = format_.rfind(b"]")
         self._printer = Printer()
         self._position = 0
         self._next = 0
@@ -46,8 +47,6 @@ class _Format:
             )
             if not self._print_verb(out):
                 return bytes(out)
-            if len(out) > MOST_BYTES:
-                raise GoError(f"the template prints more than {MOST_BYTES:,} bytes")
         out += self._format[self._position :]
         self._print_extra(out)
         return bytes(out)
@@ -119,7 +118,7 @@ class _Format:
         if not self._format.startswith(b"[", self._position):
             return False
         self._is_reordered = True
-        found = _INDEX.match(self._format, self._position)
+        found = _INDEX.match(self._format, self._position) if self._position < self._last_bracket else None
         if found is None or len(self._format) - self._position < len("[1]"):
             self._position += 1
             self._is_good = False

@@ -33,6 +33,10 @@ class GoError(Exception):
     """An error that Go reports while it executes a template; the message is Go's, or begins like it."""
 
 
+class LimitError(GoError):
+    """A limit of `modelfile` that Go does not have."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StructField:
     """A field of a Go struct."""
@@ -178,7 +182,7 @@ class Window:
         return self.stop - self.start
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.array[self.start : self.stop])
+        return map(self.array.__getitem__, range(self.start, self.stop))  # no copy: a loop may end at once
 
     def part(self, start: int, stop: int, capacity: int | None = None) -> Window:
         """Return a slice of this slice; the arguments count from its start."""
@@ -261,6 +265,34 @@ def is_true(value: GoValue | None) -> bool:
             return value.data is not None and len(value.data) > 0
         case _:
             return bool(value.data)
+
+
+def weigh(data: Any, most: int) -> tuple[int, int]:
+    """Return the bytes of all strings in the data of a value, and the number of its fields and elements.
+
+    Args:
+        data: The data.
+        most: The number of either at which to stop.
+    """
+    length, count, pending = 0, 0, [data]
+    while pending and max(length, count) <= most:
+        match each := pending.pop():
+            case bytes():
+                length += len(each)
+            case Window() if each and isinstance(each.array[each.start], int):  # an image
+                length += len(each)
+            case Window() | list() | tuple():
+                count += len(each)
+                pending += each
+            case dict():
+                count += len(each)
+                pending += each.keys()
+                pending += each.values()
+            case GoValue() | Reference():
+                pending.append(each.data)
+            case _:
+                pass
+    return length, count
 
 
 def find_method(value: GoValue, name: str) -> Callable[[], GoValue] | None:

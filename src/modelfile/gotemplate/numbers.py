@@ -13,6 +13,8 @@ SHORTEST: Final = -1
 _LEAST_EXPONENT: Final = -4
 _SHORTEST_EXPONENT: Final = 6
 _SHARP_DIGITS: Final = 6
+_MOST_DIGITS: Final = 767
+"""The most significant digits that a number has, written exactly; others are zeros."""
 _MANTISSA_BITS: Final = 53
 _MIN_EXPONENT: Final = -1074
 _FRACTION_BITS: Final = 60
@@ -79,7 +81,7 @@ def format_float(value: float, verb: str, precision: int) -> str:
 
 def _digits(value: float, precision: int) -> tuple[str, int]:
     """Return the significant digits of a number without zeros at the end, and the offset of its decimal point."""
-    text = repr(value) if precision == SHORTEST else f"{value:.{max(precision, 1) - 1}e}"
+    text = repr(value) if precision == SHORTEST else f"{value:.{min(max(precision, 1), _MOST_DIGITS) - 1}e}"
     if precision == SHORTEST and value:
         text = f"{value:.{len(text.partition('e')[0].replace('.', '').strip('0')) - 1}e}"
     mantissa, _, exponent = text.partition("e")
@@ -135,7 +137,8 @@ def print_float(flags: Flags, value: float, verb: str, precision: int) -> bytes:
 
 def _with_point(text: str, verb: str, precision: int) -> str:
     """Return a number with a decimal point and the zeros that the flag `#` keeps."""
-    end = next((offset for offset, each in enumerate(text) if each in ("pP" if verb in "xX" else "eE")), len(text))
+    marks = "pP" if verb in "xX" else "eE"
+    end = next((offset for mark in marks if (offset := text.find(mark)) >= 0), len(text))
     number, tail = text[:end], text[end:]
     missing = 0
     if verb in "gGx":

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
-from modelfile.gotemplate.govalues import ANY, BYTES, GoError, GoKind, GoType, GoValue, find_method, indirect, string
+from modelfile.gotemplate.govalues import (
+    ANY,
+    BYTES,
+    GoError,
+    GoKind,
+    GoType,
+    GoValue,
+    LimitError,
+    find_method,
+    indirect,
+    string,
+)
 from modelfile.gotemplate.literals import quote
 from modelfile.gotemplate.numbers import SHORTEST, Flags, character, count_runes, print_float, print_integer
 
@@ -64,7 +75,12 @@ class Printer:
         self._is_erroring = False
 
     def print(self, value: Argument, verb: str) -> None:
-        """Print an argument."""
+        """Print an argument.
+
+        Raises:
+            LimitError: More than `MOST_BYTES` are printed.
+        """
+        self._check_size()
         if value is None:
             if verb in "Tv":
                 self.out += self.flags.pad(b"<nil>")
@@ -76,6 +92,10 @@ class Printer:
             self._address(value, verb)
         elif not self._print_by_method(value, verb):
             self._print(value, verb, 0)
+
+    def _check_size(self) -> None:
+        if len(self.out) > MOST_BYTES:
+            raise LimitError(f"the template prints more than {MOST_BYTES:,} bytes")
 
     def _print_by_method(self, value: GoValue, verb: str) -> bool:
         """Print a value by its String method, if it has one and the verb takes text."""
@@ -127,6 +147,7 @@ class Printer:
 
     def _print_inner(self, of: GoType, data: Any, verb: str, depth: int) -> None:
         """Print a field or an element."""
+        self._check_size()
         value: GoValue | None = data if of is ANY else GoValue(of, data)
         if value is None:
             self.out += b"interface {}(nil)" if self.flags.sharp_v else b"<nil>"

@@ -86,7 +86,7 @@ def render(  # noqa: PLR0913  # the fields of a request
         raise UsageError("messages or a prompt is needed")
     parsed = parse_template(template) if isinstance(template, str) else template
     _check(parsed, version)
-    rendering = _Rendering(parsed, version, _thinking(think, version), today or date.today())  # noqa: DTZ011  # the server's day
+    rendering = _Rendering(parsed, version, _thinking(think, version), Budget(), today)
     if prompt and suffix:
         values = {"Prompt": string(prompt), "Suffix": string(suffix), "Response": string("")}
         return to_text(rendering.run(values))
@@ -94,6 +94,28 @@ def render(  # noqa: PLR0913  # the fields of a request
         messages = [{"role": "user", "content": prompt or ""}]
     return to_text(
         rendering.chat(_decode_messages(messages, system, version), decode(tools_type(version), tools, "tools"))
+    )
+
+
+def render_within(
+    budget: Budget,
+    parsed: ParsedTemplate,
+    messages: Sequence[Mapping[str, Any]],
+    tools: Sequence[Mapping[str, Any]] | None,
+    ollama: Version,
+) -> str:
+    """Return the prompt of a conversation as `render` does, but within another budget, whose remainder tells the cost.
+
+    Raises:
+        TemplateError: As in `render`; `exceeded` of the budget is True if that is the reason.
+        InputError: As in `render`.
+        UsageError: The version is too old.
+    """
+    version = _resolve_version(ollama)
+    _check(parsed, version)
+    rendering = _Rendering(parsed, version, _thinking(None, version), budget)
+    return to_text(
+        rendering.chat(_decode_messages(messages, None, version), decode(tools_type(version), tools, "tools"))
     )
 
 
@@ -165,11 +187,18 @@ def _decode_messages(
 class _Rendering:
     """A template with what all its executions share."""
 
-    def __init__(self, parsed: ParsedTemplate, version: Version, thinking: dict[str, GoValue], today: date) -> None:
+    def __init__(
+        self,
+        parsed: ParsedTemplate,
+        version: Version,
+        thinking: dict[str, GoValue],
+        budget: Budget,
+        today: date | None = None,
+    ) -> None:
         self._parsed = parsed
         self._version = version
         self._thinking = thinking
-        self._budget = Budget()
+        self._budget = budget
         templates = find_templates(parsed.nodes)
         self._nodes: Sequence[Node] = templates[""]
         if parsed.appends_response:
@@ -178,7 +207,7 @@ class _Rendering:
             text=parsed.text,
             nodes=self._nodes,
             templates={**templates, "": self._nodes},
-            functions=ollama_functions(version, today),
+            functions=ollama_functions(version, today or date.today()),  # noqa: DTZ011  # the server's day
         )
 
     def run(self, values: Mapping[str, GoValue], program: Program | None = None) -> bytes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from modelfile.errors import ModelfileError
+from modelfile.errors import ModelfileError, TemplateError
 from modelfile.linter.rule import parsed_template
 
 if TYPE_CHECKING:
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 1 << 16
 """Characters of the longest template that is rendered; real ones have some thousands."""
+_MOST_STEPS: Final = 20_000
+"""Steps of a conversation; those of real templates take some hundreds."""
+_MOST_BYTES: Final = 1 << 19
+"""Bytes that a conversation prints; those of real templates print some thousands."""
+_CONVERSATIONS: Final = ("SU", "UAU", "UAT")
+"""The conversations that rules render, as `render_conversation` takes them."""
 _ROLES: Final = {"S": "system", "U": "user", "A": "assistant", "T": "tool"}
 _TOOLS: Final = (
     {
@@ -52,9 +58,8 @@ class Prompt:
         return (*gaps, rest)
 
 
-@lru_cache(maxsize=64)
 def render_conversation(template: str, roles: str, version: Version) -> Prompt | None:
-    """Return the prompt of a conversation; None if it cannot be rendered, or the template is very long.
+    """Return the prompt of a conversation; None if it cannot be rendered, or `find_excess` finds a reason.
 
     Args:
         template: The text of the template.
@@ -62,9 +67,34 @@ def render_conversation(template: str, roles: str, version: Version) -> Prompt |
             and the message before it calls the tool.
         version: The version of Ollama.
     """
+    prompt = None if len(template) > _LONGEST else _render(template, roles, version)
+    return prompt if isinstance(prompt, Prompt) else None
+
+
+def find_excess(template: str, version: Version) -> str | None:
+    """Return why the rules do not judge what the model receives from a template; None if it takes little enough.
+
+    Args:
+        template: The text of the template.
+        version: The version of Ollama.
+    """
     if len(template) > _LONGEST:
-        return None
-    from modelfile.gotemplate.render import render  # imported for templates only
+        return f"the template has more than {_LONGEST:,} characters"
+    excess = _render(template, _CONVERSATIONS[-1], version)
+    return excess if isinstance(excess, str) else None
+
+
+@lru_cache(maxsize=64)
+def _render(template: str, roles: str, version: Version) -> Prompt | str | None:
+    """Return the prompt of a conversation, or the limit that it exceeds; None if it cannot be rendered.
+
+    If an earlier one of `_CONVERSATIONS` exceeds a limit, none is spent on the others.
+    """
+    earlier = _CONVERSATIONS.index(roles) - 1
+    if earlier >= 0 and isinstance(excess := _render(template, _CONVERSATIONS[earlier], version), str):
+        return excess
+    from modelfile.gotemplate.evaluation import Budget
+    from modelfile.gotemplate.render import render_within  # imported for templates only
 
     words = tuple(f"\ue000{role}{index}\ue001" for index, role in enumerate(roles))
     messages: list[dict[str, Any]] = [
@@ -74,10 +104,13 @@ def render_conversation(template: str, roles: str, version: Version) -> Prompt |
         if roles[index] == "T":
             messages[index - 1]["tool_calls"] = [_CALL]
             messages[index]["tool_name"] = "get_bill"
+    budget = Budget(_MOST_STEPS, _MOST_BYTES)
     try:
-        text = render(
-            parsed_template(template), messages=messages, tools=_TOOLS if "T" in roles else None, ollama=version
+        text = render_within(
+            budget, parsed_template(template), messages, tools=_TOOLS if "T" in roles else None, ollama=version
         )
+    except TemplateError as error:
+        return error.reason if budget.exceeded else None
     except ModelfileError:
         return None
     return Prompt(text=text, words=words)

@@ -79,6 +79,7 @@ from modelfile.linter.rules.template.missing_stop import missing_stop
 from modelfile.linter.rules.template.misspelled_marker import misspelled_marker
 from modelfile.linter.rules.template.mixed_markers import mixed_markers
 from modelfile.linter.rules.template.response_cuts_prompt import response_cuts_prompt
+from modelfile.linter.rules.template.slow_template import slow_template
 from modelfile.linter.rules.template.stop_not_in_template import stop_not_in_template
 from modelfile.linter.rules.template.system_twice import system_twice
 from modelfile.linter.rules.template.system_unguarded import system_unguarded
@@ -209,6 +210,7 @@ RULES: tuple[Rule, ...] = (
     missing_newline,
     dropped_messages,
     field_outside_guard,
+    slow_template,
     unprintable_character,
     invisible_or_bidi_character,
     unescaped_sequence,
