@@ -27,7 +27,7 @@ from modelfile.filesystem import write_atomic
 from modelfile.linter.api import LintResult, check_models, lint_target
 from modelfile.linter.settings import Settings, resolve_settings, settings_by_target
 from modelfile.project.config import Config
-from modelfile.project.discovery import STDIN
+from modelfile.project.discovery import STDIN, is_stream
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.report.differences import print_line_diff
@@ -93,6 +93,8 @@ def lint(  # noqa: C901, PLR0913  # the command's options
     searched = paths_or_stdin(paths, stdin_filename)
     if add_ignore and (fix or diff or STDIN in searched):
         raise UsageError("--add-ignore cannot be used with --fix, --diff or standard input")
+    if watch and any(map(is_stream, searched)):
+        raise UsageError("--watch cannot be used with standard input", hint="name files or folders to watch")
     terminal = current.get()
     overrides = Config(
         select=_split(select) or Config().select,
