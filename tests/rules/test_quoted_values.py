@@ -24,7 +24,8 @@ def test_quotes_are_named_and_removed(
     line: str, fixed: str, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("x.gguf").touch()
+    for name in ("m.gguf", "x.gguf"):
+        Path(name).touch()
     Path(".git").mkdir()
     Path("Modelfile").write_text(f"{line}\n", encoding="utf-8")
     rules = "invalid-model-name,missing-file,invalid-parameter-value"
