@@ -32,6 +32,7 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_.=-]*")
 _PLACEHOLDER: Final = re.compile(
     r"example|your|xxx|dummy|placeholder|changeme|redacted|insert|goes[_-]?here|\*\*|\.\.\.|…", re.IGNORECASE
 )
+_HEXADECIMAL: Final = re.compile(r"[0-9a-f]{32,128}|[0-9A-F]{32,128}")
 _SEQUENCE: Final = re.compile(r"1234567|abcdef", re.IGNORECASE)
 _EXAMPLE: Final = re.compile(r"example|e\.g\.|such as|test|sample|dummy|fake", re.IGNORECASE)
 _WORDS_FOR_NONE: Final = re.compile(
@@ -69,6 +70,11 @@ def _is_mixed(text: str) -> bool:
 def _is_random(secret: re.Match[str]) -> bool:
     text = secret[1]
     return _is_token(secret) and not _SEQUENCE.search(text, 0, _HEAD) and all(kind.search(text) for kind in _CLASSES)
+
+
+def _is_key(secret: re.Match[str]) -> bool:
+    """Return whether a value that words call a key is one: random, or many hexadecimal digits."""
+    return _is_random(secret) or (_HEXADECIMAL.fullmatch(secret[1]) is not None and _is_token(secret))
 
 
 def _is_given(secret: re.Match[str]) -> bool:
@@ -209,7 +215,7 @@ _FORMS: Final[tuple[tuple[str, tuple[str, ...], str, Callable[[re.Match[str]], b
             r"(?i:password|passwd|secret|api[_-]?key|access[_-]?key|secret[_-]?key|account[_-]?key|auth[_-]?key|token)"
             r"[\"']?\s?[=:]\s?[\"']?([A-Za-z0-9+/_=-]{16,})"
         ),
-        _is_random,
+        _is_key,
     ),
     (
         "a password",

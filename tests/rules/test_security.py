@@ -29,6 +29,7 @@ def found(text: str) -> list[str]:
         "hf" + "_" + RANDOM[:34],
         "eyJ" + RANDOM[:20] + ".eyJ" + RANDOM[:20] + "." + RANDOM[:30],
         "password" + "=" + RANDOM[:20],
+        "api_key" + ' = "' + "9f86d081884c7d65" * 4 + '"',
     ],
 )
 def test_secret_is_reported_and_not_printed(secret: str) -> None:

@@ -171,3 +171,51 @@ def test_marker_of_the_base_itself_needs_no_stop(base: str, names: list[str]) ->
 def test_newline_is_called_a_newline() -> None:
     (found,) = lint(Context(modelfile=parsed("{{ range .Messages }}{{ .Content }}{{ end }}\n\n")))
     assert found.message.startswith("each prompt ends with a newline")
+
+
+@pytest.mark.parametrize(
+    ("template", "hint"),
+    [
+        ("{{ if .System and .Prompt }}{{ .Prompt }}{{ end }}", "write the function first: `and .System .Prompt`"),
+        (EACH + '{{ if .Role eq "user" }}a{{ end }}', 'write the function first: `eq .Role "user"`'),
+        (
+            '{{ range $m := .Messages }}{{ if $m.Role eq "user" }}a{{ end }}{{ end }}',
+            'write the function first: `eq $m.Role "user"`',
+        ),
+        ('{{ if (.System "a") }}{{ .Prompt }}{{ end }}', 'write a function first, as in `eq .System "a"`'),
+    ],
+)
+def test_operators_between_values_fail_requests(template: str, hint: str) -> None:
+    text = f'# For tests.\nFROM ./x.gguf\nTEMPLATE """{template}"""\n'
+    found = [
+        one for one in lint(Context(modelfile=Modelfile.parse(Source(text=text)))) if one.name == "failing-template"
+    ]
+    assert [(one.message.split(":")[0], one.hint) for one in found] == [("requests fail", hint)]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ if and .System .Prompt }}{{ .Prompt }}{{ end }}",
+        EACH + '{{ .Content }}{{ range .ToolCalls }}{{ .Function.Arguments.Get "a" }}{{ end }}{{ end }}',
+        "{{ .Prompt | print .System }}",
+    ],
+)
+def test_calls_of_functions_and_methods_do_not_fail(template: str) -> None:
+    assert "failing-template" not in [name for name, _ in found(template)]
+
+
+@pytest.mark.parametrize(
+    ("template", "hint"),
+    [
+        ('{{ if .System == "a" }}{{ end }}', 'Go has no operator `==`: write `eq .Role "user"`'),
+        ("{{ if .System && .Prompt }}{{ end }}", "Go has no operator `&&`: write `and .System .Prompt`"),
+        ("{{ .System || .Prompt }}", "Go has no operator `||`: write `or .System .Prompt`"),
+        ("{{ if .System }}a{{ elif .Prompt }}b{{ end }}", "write `{{ else if .System }}`, as in Go's text/template"),
+        ("{{ if .System }}a{{ endif }}", "write `{{ end }}`, as in Go's text/template"),
+        ("{{ for m in .Messages }}a{{ end }}", "write `{{ range .Messages }}`, as in Go's text/template"),
+    ],
+)
+def test_hint_says_how_go_writes_it(template: str, hint: str) -> None:
+    text = f'# For tests.\nFROM ./x.gguf\nTEMPLATE """{template}"""\n'
+    assert [one.hint for one in lint(Context(modelfile=Modelfile.parse(Source(text=text))))] == [hint]

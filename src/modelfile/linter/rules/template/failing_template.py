@@ -11,9 +11,14 @@ from modelfile.linter.rules.template import effective_template, locate_span
 from modelfile.syntax.modelfile import Modelfile
 
 if TYPE_CHECKING:
-    from modelfile.gotemplate.nodes import Identifier, Node, Operand, Pipeline
+    from modelfile.gotemplate.nodes import Command, Identifier, Node, Operand, Pipeline
 
 _OWN: Final = frozenset({"currentDate", "json", "toTypeScriptType", "yesterdayDate"})
+_OPERATORS: Final = frozenset({"and", "or", "eq", "ne", "lt", "le", "gt", "ge"})
+_VALUES: Final = frozenset(
+    {"Content", "Messages", "Prompt", "Response", "Role", "Suffix", "System", "Thinking", "ToolName", "Tools"}
+)
+"""Fields that are no functions; others may have methods that take arguments."""
 _SET: Final = (("Prompt",), ("System",))
 
 
@@ -25,6 +30,9 @@ def failing_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
     `.Response`. The copy lacks Ollama's own functions, json, currentDate, yesterdayDate and toTypeScriptType, so a
     request fails with "is not a defined function". And if `.Response` is in a branch that has an `{{ else }}`, the cut
     itself crashes, and the request fails with an error 500. `ollama create` reports none of this.
+
+    Go has no operators between values: it reads `.Role eq "user"` as a call of `.Role`, which is no function. Write
+    `eq .Role "user"`, `and .System .Prompt`, and so on.
 
     ## Bad
 
@@ -45,6 +53,11 @@ def failing_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
     if not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
+    if infix := next(_infixes(parsed.walked), None):
+        written = parsed.text[infix.operands[0].span.start : infix.operands[0].span.end]
+        message = f"requests fail: `{written}` is not a function, so it takes no arguments"
+        yield Finding(locate_span(infix.span, template, modelfile), message, _prefixed(infix, parsed.text))
+        return
     if "messages" in parsed.variables:
         return
     from modelfile.gotemplate.fields import walk  # imported with the parser, for templates only
@@ -65,6 +78,27 @@ def failing_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
             hint = "put one `{{ .Response }}` after the `{{ end }}`"
             yield Finding(locate_span(cut, template, modelfile), message, hint)
             return
+
+
+def _infixes(nodes: Iterable[Node | Operand]) -> Iterator[Command]:
+    """Yield the commands that call a field which is certainly no function."""
+    from modelfile.gotemplate.nodes import Field, Identifier, Pipeline, Variable
+
+    for node in nodes:
+        for command in node.commands if isinstance(node, Pipeline) else ():
+            first, *others = command.operands
+            names = first.names if isinstance(first, Field) else first.fields if isinstance(first, Variable) else ()
+            is_operator = bool(others) and isinstance(others[0], Identifier) and others[0].name in _OPERATORS
+            if names and others and (is_operator or names[-1] in _VALUES):
+                yield command
+
+
+def _prefixed(command: Command, text: str) -> str:
+    """Return a hint with the operator in front, where Go has it."""
+    first, *others = (text[operand.span.start : operand.span.end] for operand in command.operands)
+    if others[0] in _OPERATORS and len(others) > 1:
+        return f"write the function first: `{others[0]} {first} {others[1]}`"
+    return f"write a function first, as in `eq {first} {others[0]}`"
 
 
 def _called(nodes: Iterable[Node], end: int) -> Iterator[Identifier]:

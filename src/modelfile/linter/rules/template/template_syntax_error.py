@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule, template_findings
 from modelfile.syntax.nodes import Template
+
+_OPERATORS: Final = {
+    "==": 'eq .Role "user"',
+    "!=": 'ne .Role "user"',
+    "&&": "and .System .Prompt",
+    "||": "or .System .Prompt",
+}
+"""Operators of other languages, and how Go writes them."""
 
 
 @rule("MF401", "template-syntax-error", on=Template, severity=Severity.ERROR)
@@ -34,5 +43,13 @@ def template_syntax_error(template: Template, context: Context) -> Iterator[Find
     ```
     """
     for finding in template_findings(template, context, "template-syntax-error"):
-        jinja = "; this looks like Jinja, but Ollama uses Go's text/template" if "{%" in template.value.text else ""
-        yield replace(finding, hint=f"{finding.hint}{jinja}")
+        hint = finding.hint
+        text, start = context.modelfile.text, finding.span.start
+        operator = next((text[at : at + 2] for at in (start, start - 1) if text[at : at + 2] in _OPERATORS), None)
+        if operator:
+            hint = f"Go has no operator `{operator}`: write `{_OPERATORS[operator]}`"
+        elif text[start : start + 1] == "'":
+            hint = f"write double quotes; {hint}"
+        if "{%" in template.value.text:
+            hint = f"{hint}; this looks like Jinja, but Ollama uses Go's text/template"
+        yield replace(finding, hint=hint)

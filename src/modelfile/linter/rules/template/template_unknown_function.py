@@ -14,6 +14,14 @@ from modelfile.linter.rules.template import locate_span
 from modelfile.syntax.nodes import Template
 
 _ANY: Final = Version(0, 0, 0)
+_KEYWORDS: Final = {
+    **dict.fromkeys(("endif", "endfor", "endrange", "endwith", "fi", "done"), "{{ end }}"),
+    **dict.fromkeys(("elif", "elseif", "elsif"), "{{ else if .System }}"),
+    **dict.fromkeys(("for", "foreach", "each"), "{{ range .Messages }}"),
+    **dict.fromkeys(("length", "size", "count"), "len .Messages"),
+    **dict.fromkeys(("equals", "equal", "is"), 'eq .Role "user"'),
+}
+"""Words of other languages, and an example of what Go has in their place."""
 _JINJA: Final = frozenset({"add_generation_prompt", "bos_token", "content", "eos_token", "loop", "message", "role"})
 
 
@@ -56,6 +64,8 @@ def template_unknown_function(template: Template, context: Context) -> Iterator[
             hint = f"write `.{right}`; without the dot, `{name}` is {'Jinja' if name.islower() else 'a function'}"
             edits = (Edit(finding.span, f".{right}"),)
             yield replace(finding, hint=hint, fix=Fix(edits=edits, safety=Safety.UNSAFE))
+        elif name.lower() in _KEYWORDS:
+            yield replace(finding, hint=f"write `{_KEYWORDS[name.lower()]}`, as in Go's text/template")
         elif name in _JINJA:
             yield replace(finding, hint="this looks like Jinja, but Ollama uses Go's text/template")
         else:
