@@ -104,7 +104,7 @@ def test_a_base_without_its_weights_keeps_no_other_from_being_checked(models: Pa
     found = (
         "base.Modelfile:2:6: error MF207 missing-file: file not found: `./base.gguf`\n"
         "2 | FROM ./base.gguf\n  |      ^^^^^^^^^^^\n"
-        "  = help: paths are relative to the Modelfile's folder; Ollama reads this one as a model name\n"
+        "  = help: paths are relative to the Modelfile's folder; without the file, Ollama reads it as a model name\n"
         "error: `base.Modelfile` has errors\n"
         "help: `mf lint base.Modelfile` shows them, and --fix fixes what it safely can\n"
     )

@@ -99,7 +99,7 @@ def _missing(instruction: Instruction, written: str, context: Context) -> Findin
     if severity is Severity.INFO:
         message += "; git ignores it, so no checkout has it"
         return Finding(span, message, "write in a comment where to get it", severity=severity)
-    reads = "; Ollama reads this one as a model name" if isinstance(instruction, From) else ""
+    reads = "; without the file, Ollama reads it as a model name" if isinstance(instruction, From) else ""
     return Finding(span, message, f"paths are relative to the Modelfile's folder{reads}", severity=severity)
 
 

@@ -31,7 +31,7 @@ def template_drops_capability(modelfile: Modelfile, context: Context) -> Iterato
     requests fail with "does not support tools", and `ollama show` no longer lists the capability. Images need none.
 
     The rule knows the capabilities of the models in Ollama's library. It skips files with a PARSER, which may add them.
-    Most often the TEMPLATE can go: what shall be said to the model belongs in SYSTEM.
+    Most often the TEMPLATE can go: instructions for the model belong in SYSTEM.
 
     ## Bad
 

@@ -50,7 +50,7 @@ def contradiction(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     are exceptions, and programs that read its answers fail on them. Parameters cut answers, whatever SYSTEM asks for.
     The rule looks for
 
-    - JSON only, and an answer that is none, or a `stop` that cuts JSON,
+    - JSON only, and an example that is not JSON, or a `stop` that cuts JSON,
     - Markdown, code blocks or lists, and a `stop` that cuts them,
     - the same answer each time, and a high `temperature`; creative answers, and a `temperature` of almost 0,
     - long texts, and a small `num_predict`,
