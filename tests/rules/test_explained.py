@@ -50,6 +50,21 @@ def test_a_template_without_markers_explains_its_whitespace() -> None:
 
 
 @pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("./template.txt", "unexpanded-reference"),
+        ("@chat.gotmpl", "unexpanded-reference"),
+        ("$(cat template)", "unexpanded-reference"),
+        ("TODO", "placeholder"),
+        ("<your template here>", "placeholder"),
+        ("You answer.", "template-without-prompt"),
+    ],
+)
+def test_what_stands_for_a_template_is_judged_as_that_only(template: str, name: str) -> None:
+    assert names(f"# For tests.\nFROM ./weights.gguf\nTEMPLATE {template}\n") == [name]
+
+
+@pytest.mark.parametrize(
     ("text", "hint"),
     [
         (

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from modelfile.catalog.families import TurnFormat
     from modelfile.gotemplate.parser import ParsedTemplate
 
+_LONGEST_REFERENCE: Final = 200
+"""Number of characters from which on a TEMPLATE is one."""
 BRACED: Final = re.compile(
     r"(?<![{$\w])\{-?\s*(?:(?P<name>prompt|user_(?:prompt|message|input)|instruction|system(?:_(?:prompt|message))?|response)"
     r"|(?:(?:if|range|with)\s+)?\.(?:Prompt|System|Response|Messages|Role|Content))\s*-?\}(?!\})"
@@ -25,7 +27,8 @@ BRACED: Final = re.compile(
 def effective_template(modelfile: Modelfile, context: Context) -> tuple[Template, ParsedTemplate] | None:
     """Return the TEMPLATE that Ollama uses.
 
-    None if a RENDERER, of the file or the base, or a chat template inside the weights replaces it.
+    None if a RENDERER, of the file or the base, or a chat template inside the weights replaces it, or if it is no
+    template but a placeholder or the path of one, which other rules report.
     """
     if effective_template not in context.memo:
         context.memo[effective_template] = _effective_template(modelfile, context)
@@ -35,11 +38,20 @@ def effective_template(modelfile: Modelfile, context: Context) -> tuple[Template
 
 def _effective_template(modelfile: Modelfile, context: Context) -> tuple[Template, ParsedTemplate] | None:
     found = None if modelfile.last(Renderer) else last_template(modelfile)
-    if not found or inherited_renderer(modelfile, context):
+    if not found or inherited_renderer(modelfile, context) or _stands_for_one(found[0]):
         return None
     from modelfile.linter.rules.template.template_ignored import find_preferred  # it imports this package
 
     return None if find_preferred(modelfile, context) else found
+
+
+def _stands_for_one(template: Template) -> bool:
+    if len(template.value.text) > _LONGEST_REFERENCE:
+        return False
+    from modelfile.linter.rules.text.placeholder import find_placeholder  # they import modules of this package
+    from modelfile.linter.rules.text.unexpanded_reference import reference
+
+    return reference(template) is not None or find_placeholder(template) is not None
 
 
 def inherited_renderer(modelfile: Modelfile, context: Context) -> tuple[str, str] | None:

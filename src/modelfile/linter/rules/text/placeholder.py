@@ -95,7 +95,7 @@ def placeholder(instruction: Instruction, context: Context) -> Iterator[Finding]
     value = instruction.value
     if not value.closed or not value.text:
         return
-    if found := _find(instruction):
+    if found := find_placeholder(instruction):
         start, end = (context.modelfile.locate(value, offset) for offset in found)
         word = instruction.keyword.text.strip().upper()
         shown = value.text[found[0] : found[1]]
@@ -120,7 +120,7 @@ def _hint(instruction: Instruction) -> str:
             return "write what it stands for, or delete it"
 
 
-def _find(instruction: Instruction) -> tuple[int, int] | None:
+def find_placeholder(instruction: Instruction) -> tuple[int, int] | None:
     """Return the span of the first placeholder in a value."""
     text = instruction.value.text
     match instruction:
