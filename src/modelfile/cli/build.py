@@ -94,7 +94,8 @@ def build(  # noqa: PLR0913  # the command's options
     different model is replaced under an immutable tag, such as v1.2.
 
     With --json: {"name", "host", "fingerprint", "digest", "ollama", "built", "backup", "replaced",
-    "concurrent_build", "rewritten", "stale"}; for a plan {"name", "host", "ollama", "nothing_to_do", "existing",
+    "concurrent_build", "rewritten", "stale",
+    "dropped_capabilities"}; for a plan {"name", "host", "ollama", "nothing_to_do", "existing",
     "base", "steps", "expected_fingerprint", "changes", "replaces", "pending", "stale"}; stale has the reasons for which
     mf.lock is out of date, as `mf pin --check` prints them. Unless a single NAME and server are given, a list, bases
     first, with {"name", "host", "error"} for failures and {"name", "host", "skipped"} for models that were not

@@ -261,6 +261,7 @@ def built_as_json(built: Built) -> dict[str, Any]:
         "concurrent_build": str(built.concurrent_build) if built.concurrent_build else None,
         "rewritten": {"sent": sent, "created": created} if sent else None,
         "stale": [drift.as_json() for drift in built.plan.stale],
+        "dropped_capabilities": [name for name, _ in built.plan.dropped_capabilities],
     }
 
 
