@@ -7,6 +7,7 @@ a Modelfile's text passes it through here, because logs of CI are read by more p
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -75,6 +76,15 @@ def _is_random(secret: re.Match[str]) -> bool:
 def _is_key(secret: re.Match[str]) -> bool:
     """Return whether a value that words call a key is one: random, or many hexadecimal digits."""
     return _is_random(secret) or (_HEXADECIMAL.fullmatch(secret[1]) is not None and _is_token(secret))
+
+
+def _is_basic(secret: re.Match[str]) -> bool:
+    """Return whether a text is a user and a password in Base64, as in an HTTP header."""
+    try:
+        user, colon, password = a2b_base64(secret[1]).decode("ascii").partition(":")
+    except ValueError:
+        return False
+    return bool(user and colon and password) and f"{user}{password}".isprintable()
 
 
 def _is_given(secret: re.Match[str]) -> bool:
@@ -203,6 +213,7 @@ _FORMS: Final[tuple[tuple[str, tuple[str, ...], str, Callable[[re.Match[str]], b
         _is_token,
     ),
     ("a bearer token", ("bearer ",), r"(?i:\bbearer) +([A-Za-z0-9._~+/-]{20,}=*)", _is_random),
+    ("a password in a header", ("basic ",), r"(?i:\bbasic) +([A-Za-z0-9+/]{12,}+={0,2})", _is_basic),
     ("a password in a URL", ("://",), r"://[^\s/:@\"'<>]{0,80}:([^\s/:@\"'<>]{3,80})@[\w.-]", _is_given),
     (
         "a password or key",

@@ -125,6 +125,8 @@ def test_invalid_value_is_one_finding(line: str) -> None:
         ("num_ctx 8k", "write `8192`"),
         ("temperature ${TEMP:-0.7}", "write the value itself: Ollama expands no variables"),
         ("num_ctx $(nproc)", "write the value itself: Ollama expands no variables"),
+        ("top_k 1,000", "write `1000`"),
+        ("num_ctx 131.072", "write `131072`"),
         ("num_ctx 0x10", "write digits only, as in 4096"),
         ("top_k 40.5", "write digits only, as in 4096"),
         ("seed 99999999999999999999", "write digits only, as in 4096"),

@@ -29,6 +29,7 @@ def found(text: str) -> list[str]:
         "hf" + "_" + RANDOM[:34],
         "eyJ" + RANDOM[:20] + ".eyJ" + RANDOM[:20] + "." + RANDOM[:30],
         "password" + "=" + RANDOM[:20],
+        "Authorization: Basic " + "YWRtaW46" + "U3VwZXJTZWNyZXQxMjM=",
         "api_key" + ' = "' + "9f86d081884c7d65" * 4 + '"',
     ],
 )

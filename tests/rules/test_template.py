@@ -48,6 +48,7 @@ def fixed(template: str) -> str:
         ('{{ .Prompt }} {"prompt": {"system": {response: 1}}}', None),
         ("{{ .Prompt }} ${prompt} {name} {{`{prompt}`}}", None),
         ("{{ .Prompt }} {system}", "{system}"),
+        ("{{ .System }} { .Prompt }}", "{ .Prompt }}"),
         ("{{ .Prompt }} {system_message}", "{system_message}"),
         ("{{ .System }} ### Instruction:\n{instruction} {{ .Prompt }}", "{instruction}"),
         ('{{ .Prompt }} {"user_input": {user_input: 1}}', None),
@@ -182,6 +183,12 @@ def test_newline_is_called_a_newline() -> None:
             '{{ range $m := .Messages }}{{ if $m.Role eq "user" }}a{{ end }}{{ end }}',
             'write the function first: `eq $m.Role "user"`',
         ),
+        (
+            EACH + "{{ .Messages.Content }}",
+            "write `{{ range .Messages }}{{ .Content }}{{ end }}`",
+        ),
+        ("{{ range .Messages }}{{ .Content.Text }}{{ end }}", "write `.Content`"),
+        ("{{ .Prompt }}{{ $.System.Content }}", "write `.System`"),
         ('{{ if (.System "a") }}{{ .Prompt }}{{ end }}', 'write a function first, as in `eq .System "a"`'),
     ],
 )

@@ -22,6 +22,8 @@ _EXAMPLES: Final = {
 _NUMBER: Final = r"(?<![\w.])[+-]?[0-9]+(?:[.,][0-9]+)?(?![\w.])"
 _UNEXPANDED: Final = r"\$[({A-Za-z]|\{\{|%\w+%"
 _THOUSANDS: Final = r"([0-9]{1,4}) ?[kK]"
+_GROUPED: Final = r"[1-9][0-9]{0,2}(?:[,.'_ ][0-9]{3}){1,4}"
+"""A whole number with a sign between the thousands."""
 _WORDS: Final = {
     "num_gpu": (("all", "auto", "max", "true", "yes", "gpu"), ("none", "off", "cpu", "false", "no")),
     "num_thread": (("auto", "all", "max", "default"),),
@@ -31,12 +33,19 @@ _WORDS: Final = {
 """Words for a number with a special meaning, in whose place people write them."""
 
 
+def _whole(text: str) -> int | None:
+    """Return the whole number that is meant by `8k` or `1,000`; None for other texts."""
+    if thousands := re.fullmatch(_THOUSANDS, text):
+        return int(thousands[1]) * 1024
+    return int(re.sub("[^0-9]", "", text)) if re.fullmatch(_GROUPED, text) else None
+
+
 def _suggest(known: ParameterSpec, text: str) -> str:
     """Return a hint with the only number in a value, or else with an example."""
     if known.kind is Kind.BOOL:
         return _EXAMPLES[known.kind]
-    if known.kind is Kind.INT and (thousands := re.fullmatch(_THOUSANDS, text)):
-        return f"write `{int(thousands[1]) * 1024}`"
+    if known.kind is Kind.INT and (whole := _whole(text)):
+        return f"write `{whole}`"
     if any(text.lower() in words for words in _WORDS.get(known.name, ())):
         return "write " + " or ".join(f"`{number}` ({meaning})" for number, meaning in known.special)
     if re.search(_UNEXPANDED, text):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _LONGEST_REFERENCE: Final = 200
 """Number of characters from which on a TEMPLATE is one."""
 BRACED: Final = re.compile(
-    r"(?<![{$\w])\{-?\s*(?:(?P<name>prompt|user_(?:prompt|message|input)|instruction|system(?:_(?:prompt|message))?|response)"
-    r"|(?:(?:if|range|with)\s+)?\.(?:Prompt|System|Response|Messages|Role|Content))\s*-?\}(?!\})"
+    r"(?<![{$\w])\{-?\s*(?:(?P<name>prompt|user_(?:prompt|message|input)|instruction|system(?:_(?:prompt|message))?|response)\s*-?\}(?!\})"
+    r"|(?:(?:if|range|with)\s+)?\.(?:Prompt|System|Response|Messages|Role|Content)\s*-?\}{1,2})"
 )
 """A variable in single braces, as in Python; plain text to Go. Braces next to it or around it make it JSON or code."""
 

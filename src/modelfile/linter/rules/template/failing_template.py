@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Finding, Severity
@@ -11,7 +12,7 @@ from modelfile.linter.rules.template import effective_template, locate_span
 from modelfile.syntax.modelfile import Modelfile
 
 if TYPE_CHECKING:
-    from modelfile.gotemplate.nodes import Command, Identifier, Node, Operand, Pipeline
+    from modelfile.gotemplate.nodes import Command, Field, Identifier, Node, Operand, Pipeline, Variable
 
 _OWN: Final = frozenset({"currentDate", "json", "toTypeScriptType", "yesterdayDate"})
 _OPERATORS: Final = frozenset({"and", "or", "eq", "ne", "lt", "le", "gt", "ge"})
@@ -32,7 +33,8 @@ def failing_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
     itself crashes, and the request fails with an error 500. `ollama create` reports none of this.
 
     Go has no operators between values: it reads `.Role eq "user"` as a call of `.Role`, which is no function. Write
-    `eq .Role "user"`, `and .System .Prompt`, and so on.
+    `eq .Role "user"`, `and .System .Prompt`, and so on. Texts and lists have no fields: write a `range` over
+    `.Messages`, not `.Messages.Content`.
 
     ## Bad
 
@@ -57,6 +59,13 @@ def failing_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
         written = parsed.text[infix.operands[0].span.start : infix.operands[0].span.end]
         message = f"requests fail: `{written}` is not a function, so it takes no arguments"
         yield Finding(locate_span(infix.span, template, modelfile), message, _prefixed(infix, parsed.text))
+        return
+    if wrong := next(_fields_of_values(parsed.walked), None):
+        field, value, name = wrong
+        message = f"requests fail: `.{value}` has no field `.{name}`"
+        in_list = value in ("Messages", "Tools")
+        hint = f"write `{{{{ range .{value} }}}}{{{{ .{name} }}}}{{{{ end }}}}`" if in_list else f"write `.{value}`"
+        yield Finding(locate_span(field.span, template, modelfile), message, hint)
         return
     if "messages" in parsed.variables:
         return
@@ -91,6 +100,17 @@ def _infixes(nodes: Iterable[Node | Operand]) -> Iterator[Command]:
             is_operator = bool(others) and isinstance(others[0], Identifier) and others[0].name in _OPERATORS
             if names and others and (is_operator or names[-1] in _VALUES):
                 yield command
+
+
+def _fields_of_values(nodes: Iterable[Node | Operand]) -> Iterator[tuple[Field | Variable, str, str]]:
+    """Yield the fields of texts and lists, which have none, with the value and the name."""
+    from modelfile.gotemplate.nodes import Field, Variable
+
+    for node in nodes:
+        names = node.names if isinstance(node, Field) else node.fields if isinstance(node, Variable) else ()
+        for value, name in pairwise(names):
+            if value in _VALUES and isinstance(node, Field | Variable):
+                yield node, value, name
 
 
 def _prefixed(command: Command, text: str) -> str:
