@@ -65,6 +65,8 @@ def test_braces_of_other_kinds_are_no_action(line: str) -> None:
         "SYSTEM TODO",
         "SYSTEM TODO: write the prompt",
         "SYSTEM You are a bot. [TODO: add rules]",
+        'SYSTEM """You are a bot.\nTODO: add the refund policy\nBe kind."""',
+        'SYSTEM """You are a bot.\n  FIXME(anna): ask the lawyers"""',
         "SYSTEM ...",
         "SYSTEM Lorem ipsum dolor sit amet.",
         "SYSTEM You work for YOUR_COMPANY.",
@@ -91,6 +93,7 @@ def test_placeholder_is_reported_once(line: str) -> None:
     [
         "SYSTEM Answer in this form: [Summary in one sentence] [Steps]",
         "SYSTEM Put the answer into <answer> and </answer>, and the tool into <write_to_file>.",
+        'SYSTEM """You find comments.\n- TODO: add tests\n```\nTODO: fix this\n```\nTODO: milk"""',
         "SYSTEM You make TODO lists, and never leave a TODO in code.",
         "SYSTEM Never write fields such as '<Your Name>' or \"[YOUR NAME]\".",
         "SYSTEM Write `[YOUR NAME]` at the end.",

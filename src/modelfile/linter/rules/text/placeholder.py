@@ -49,6 +49,11 @@ _SLOT_OF_FORMAT: Final = r"(?m:^[ \t>*\d.)-]{0,12}[\w \t*\"']{1,40}:[ \t*\"']{0,
 """A line such as `Name: <full name>`; several of them are the format of an answer."""
 _YOURS: Final = r"\b(?:YOUR|MY|INSERT|REPLACE)_[A-Z][A-Z_]+\b"
 _FIRST_LINE: Final = r"\A(?:TODO|FIXME|TBD)\b[: ]"
+_LATER_LINE: Final = (
+    r"(?m:^)[ \t]{0,8}(?:TODO|FIXME)(?:\([^()\r\n]{1,40}\))?: ?"
+    rf"(?i:{_ORDER}|finish|update|complete|decide|ask|fix)\b[^\r\n]{{0,60}}"
+)
+"""A note of the author to do something, on a line of its own."""
 _NAME: Final = (
     r"(?i:(?:[\w.-]+/)*(?:your|my)[-_]?(?:base|model|org|user|username|name|namespace|company|llm)[\w./:-]*"
     r"|(?:[\w.-]+/)*(?:model|base)[-_]?(?:model)?[-_]?(?:name|here)(?:[-_]here)?(?::[\w.-]+)?"
@@ -157,7 +162,7 @@ def _in_text(instruction: Instruction, text: str) -> tuple[int, int] | None:
     prose = hide_code(text)
     patterns = [_LOREM, rf"(?i:{_IN_ANGLES})", _IN_BRACKETS]
     if isinstance(instruction, System):
-        patterns += [_FIRST_LINE, rf"(?<![=\"'/ ] )(?<![=\"'/])(?<!Bearer ){_YOURS}"]
+        patterns += [_FIRST_LINE, _LATER_LINE, rf"(?<![=\"'/ ] )(?<![=\"'/])(?<!Bearer ){_YOURS}"]
     for pattern in patterns:
         if (match := re.search(pattern, prose)) and not _is_format(match[0], prose):
             return match.span()
