@@ -63,10 +63,11 @@ In a log that a CI system reads for commands (GITHUB_ACTIONS, TF_BUILD or TEAMCI
 for people is one: `::` at its start is printed as `<U+003A>:`, and `##[` as `#<U+0023>[`.
 
 Output for programs is exact, byte for byte, unless standard output is a terminal: the Modelfiles that `mf fmt
--`, `mf lint --fix -` and `mf show --modelfile` print, and the diffs of `--diff`. On GitHub, a diff with a
-line that would be a command is enclosed in `::stop-commands::`, which `patch` and `git apply` ignore. Azure
-Pipelines and TeamCity have no such command: there, the line is escaped, and a note says that the diff cannot be
-applied.
+-`, `mf lint --fix -` and `mf show --modelfile` print, the diffs of `--diff`, and the prompts of `mf show
+--prompt` and `--messages`. On GitHub, a diff or prompt with a line that would be a command is enclosed in
+`::stop-commands::`, which `patch` and `git apply` ignore. Azure Pipelines and TeamCity have no such command:
+there, the line is escaped, and a note says that the diff cannot be applied, or that `--json` prints the prompt
+exactly.
 Redirect a Modelfile of others to a file instead of printing it into the log.
 
 If standard output cannot be written, as on a full disk, the command still does its work; then it exits 3 with

@@ -129,7 +129,8 @@ def check(ran: Ran, arguments: tuple[str, ...], *, is_content: bool, ci: str = "
         assert not (raw := RAW.search(out)), (arguments, raw, out[raw.start() - 50 : raw.end()])
     assert not (raw := RAW.search(err)), (arguments, raw, err[raw.start() - 50 : raw.end()])
     commands = obeyed(out, ci) + obeyed(err, ci)
-    commands = [line for line in commands if not ("github" in arguments and OUR_COMMAND.match(line))]
+    is_ours = ci == "GITHUB_ACTIONS" and "github" in arguments
+    commands = [line for line in commands if not (is_ours and OUR_COMMAND.match(line))]
     assert not (commands and arguments != ("show", "m:v1", "--modelfile")), (arguments, commands)
     if {"--json", "json", "sarif", "gitlab"} & {*arguments} and out:
         json.loads(out)
@@ -190,6 +191,24 @@ def test_hostile_text(tmp_path: Path, rounds: int) -> None:
             ran = mf(*arguments, cwd=folder, environ=environ, open_store=text.open)
             is_content = "--modelfile" in arguments or ("--diff" in arguments and "always" not in arguments)
             check(ran, arguments, is_content=is_content, ci=ci)
+
+
+@pytest.mark.parametrize("ci", CI)
+def test_ci_obeys_no_line_of_a_prompt(tmp_path: Path, ci: str) -> None:
+    (tmp_path / "Modelfile").write_bytes(
+        b'FROM x\nTEMPLATE {{ .System }}{{ .Prompt }}\nSYSTEM """a' + LINES.encode() + b'"""\n'
+    )
+    (tmp_path / "chat.json").write_text(json.dumps([{"role": "user", "content": LINES}]))
+    environ = {**dict.fromkeys(CI, ""), ci: "true"}
+    for arguments in (("--prompt", LINES), ("--messages", "chat.json"), ("--prompt", LINES, "--json")):
+        exact = mf("show", "Modelfile", *arguments, cwd=tmp_path, environ=dict.fromkeys(CI, ""))
+        ran = mf("show", "Modelfile", *arguments, cwd=tmp_path, environ=environ)
+        assert (exact.code, ran.code) == (0, 0), exact.err
+        assert obeyed(ran.out, ci) == []
+        if ci == "GITHUB_ACTIONS":
+            assert exact.out in ran.out
+        elif "--json" not in arguments:
+            assert ran.err == "commands to the CI system are escaped in the prompt; `--json` prints it exactly\n"
 
 
 @pytest.mark.parametrize(

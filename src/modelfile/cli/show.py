@@ -95,7 +95,8 @@ def _show_prompt(name: str, host: str | None, *, prompt: str | None, messages: s
         print_json({"prompt": text, "ollama": str(version)}, current.get())
     else:
         ends_line = text.endswith("\n") or not current.get().is_tty()
-        current.get().write_content(text if ends_line else f"{text}\n")
+        if not current.get().write_without_commands(text if ends_line else f"{text}\n"):
+            current.get().print_note("commands to the CI system are escaped in the prompt; `--json` prints it exactly")
 
 
 def _locate(error: TemplateError, target: Target) -> tuple[str, str]:

@@ -58,15 +58,10 @@ def print_line_diff(old: str, new: str, path: str, terminal: Terminal) -> None:
     written = StringIO(newline="")  # to join them would need all lines once more
     written.writelines(f"{line}\n" for line in _redacted(lines, redacted))
     text = written.getvalue()
-    has_command = any(map(terminal.has_command, text.splitlines()))
-    if has_command and terminal.can_stop_commands:
-        text = _stop_commands(text)
-    elif has_command:
-        text = "".join(map(terminal.escape_commands, text.splitlines(keepends=True)))
-    terminal.write_content(text)
+    is_exact = terminal.write_without_commands(text)
     if terminal.is_tty():
         return
-    if has_command and not terminal.can_stop_commands:
+    if not is_exact:
         terminal.print_note(f"{path}: commands to the CI system are escaped in the diff, so `patch` cannot apply it")
     if redacted.keys() & {line[1:].removesuffix("\n") for line in lines}:
         terminal.print_note(f"{path}: a secret is redacted in the diff, so `patch` cannot apply it")
@@ -133,14 +128,6 @@ def _range(start: int, end: int) -> str:
     """Return a range of lines as unified diffs have it; one without lines stands after a line."""
     length = end - start
     return f"{start + 1}" if length == 1 else f"{start + (length > 0)},{length}"
-
-
-def _stop_commands(text: str) -> str:
-    """Enclose a text in the commands that make GitHub obey none of its lines ("Stopping workflow commands")."""
-    from secrets import token_hex
-
-    token = token_hex(16)
-    return f"::stop-commands::{token}\n{text}::{token}::\n"
 
 
 def _redacted_lines(*texts: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Final
 from modelfile.characters import escape_controls
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.report.formats import Report
-from modelfile.report.terminal import visible
+from modelfile.report.terminal import escape_inner_commands, visible
 from modelfile.source import Source
 
 _COMMANDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
@@ -27,9 +27,9 @@ def findings_as_github(report: Report) -> Iterator[str]:
     """Yield one workflow command for each finding and each error, each as a line."""
     for source, diagnostics in report.findings:
         for found in diagnostics:
-            yield _command(source, found) + "\n"
+            yield escape_inner_commands(_command(source, found)) + "\n"
     for error in report.unread:
-        yield f"::error title=mf lint::{_message(error.message, error.hint)}\n"
+        yield escape_inner_commands(f"::error title=mf lint::{_message(error.message, error.hint)}") + "\n"
 
 
 def _command(source: Source, found: Diagnostic) -> str:

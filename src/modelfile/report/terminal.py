@@ -30,7 +30,8 @@ _CAN_STOP_COMMANDS: Final = ("GITHUB_ACTIONS",)
 """Variables that are set where a CI system reads output for commands until an output stops it: GitHub and Gitea."""
 _ALWAYS_READS_COMMANDS: Final = ("TF_BUILD", "TEAMCITY_VERSION")
 """Variables that are set where a CI system always reads output for commands: Azure Pipelines and TeamCity."""
-_COMMAND: Final = re.compile(r"^\s*:(?=:)|##(?=\w*\[)")
+_INNER_COMMAND: Final = re.compile(r"##(?=\w*\[)")
+_COMMAND: Final = re.compile(rf"^\s*:(?=:)|{_INNER_COMMAND.pattern}")
 """Start of a command to a CI system: `::` at the start of a line, `##[` anywhere (src/Runner.Common/ActionCommand.cs of
 actions/runner 2.3), `##vso[` (Azure Pipelines), `##teamcity[`."""
 
@@ -182,21 +183,36 @@ class Terminal:
         self.stdout.write(escape_controls(text, keep="\n\t"))
         self.stdout.flush()
 
-    def has_command(self, line: str) -> bool:
-        """Return whether a CI system would obey a line of output, as `::error::` on GitHub."""
+    def write_without_commands(self, text: str) -> bool:
+        """Write content as `write_content` does, but so that a CI system obeys no line of it.
+
+        GitHub obeys none between two commands of ours ("Stopping workflow commands"); for others, lines are escaped.
+        Return False if they are.
+        """
+        if not any(map(self._has_command, text.splitlines())):
+            self.write_content(text)
+            return True
+        can_stop = not any(map(self.environ.get, _ALWAYS_READS_COMMANDS))
+        if can_stop:
+            from secrets import token_hex  # nobody can guess it
+
+            token = token_hex(16)
+            end = "" if text.endswith("\n") else "\n"
+            text = f"::stop-commands::{token}\n{text}{end}::{token}::\n"
+        else:
+            text = "".join(map(self.escape_commands, text.splitlines(keepends=True)))
+        self.write_content(text)
+        return can_stop
+
+    def _has_command(self, line: str) -> bool:
         return self._is_read_for_commands() and _COMMAND.search(line) is not None
 
     def _is_read_for_commands(self) -> bool:
         return any(map(self.environ.get, (*_CAN_STOP_COMMANDS, *_ALWAYS_READS_COMMANDS)))
 
-    @property
-    def can_stop_commands(self) -> bool:
-        """True if `::stop-commands::` makes every CI system that reads the output ignore commands."""
-        return not any(map(self.environ.get, _ALWAYS_READS_COMMANDS))
-
     def escape_commands(self, line: str) -> str:
         """Return a line of output in which a CI system finds no command."""
-        return _COMMAND.sub(_escape_last, line) if self.has_command(line) else line
+        return _COMMAND.sub(_escape_last, line) if self._has_command(line) else line
 
     def print_error(self, message: str, hint: str | None, details: Iterable[str] = ()) -> None:
         """Print an error, its details and its hint on standard error; secrets that they quote are redacted."""
@@ -274,6 +290,11 @@ def visible(text: str, *, keep: str = "") -> str:
     return "".join(
         character if character.isprintable() or character in keep else code_point(character) for character in text
     )
+
+
+def escape_inner_commands(text: str) -> str:
+    """Return a text without commands to a CI system that need not start a line, as `##vso[` of Azure Pipelines."""
+    return _INNER_COMMAND.sub(_escape_last, text)
 
 
 def _escape_last(found: re.Match[str]) -> str:
