@@ -149,6 +149,7 @@ system_prompt.md
 %PROMPT%
 $env:PROMPT
 file://prompt.txt
+file://prompt
 < prompt.txt
 <%= prompt %>
 {% include 'a.md' %}

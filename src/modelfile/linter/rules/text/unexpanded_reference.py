@@ -26,7 +26,7 @@ _NAMED_FILE: Final = (
     rf"(?:[\w.-]+[/\\]){{0,8}}[\w.-]*\.{_ENDINGS}"
     r"|(?:[\w.-]+[/\\]){1,8}[\w.-]+\.(?:json|ya?ml|html?|xml|py|pdf)"
 )
-_FIRST: Final = frozenset("@$%`<{./\\~!#")
+_FIRST: Final = frozenset("@$%`<{./\\~!#f")
 _LAST: Final = re.compile(r"[\w)]\.\w{2,10}\Z")
 _REFERENCES: Final = (
     ("a shell variable", r"\$\{?[A-Za-z_]\w*(?:[:%#/-][^}]{0,60})?\}?|%[A-Za-z_]\w*%|\$\{?env:\w+\}?"),
