@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 import modelfile
+from modelfile.library.requests import ChatRequest, prompt_of
+from modelfile.recipe.model import Model
 
 MOST_SECONDS = 4.0
 """Time for one rendering; each of these took minutes, or would have taken hours."""
@@ -24,6 +26,15 @@ def test_many_messages_are_rendered_in_linear_time(template: str, roles: tuple[s
     prompt = modelfile.render(template, messages=messages, ollama="0.9.3")
     assert process_time() - start < MOST_SECONDS
     assert len(prompt) < count * (length + 2)
+
+
+@pytest.mark.parametrize("content", ["[img]" * 100_000, "x" * 2_000_000])
+def test_many_images_are_tagged_in_linear_time(content: str) -> None:
+    request = ChatRequest(messages=[{"role": "user", "content": content, "images": [""] * 100_000}])
+    start = process_time()
+    prompt = prompt_of(Model(template="{{ .Prompt }}"), request)
+    assert process_time() - start < MOST_SECONDS
+    assert prompt.count("[img-") == 100_000
 
 
 BIG = '{{ $a := printf "%1000000d%1000000d%1000000d%1000000d%1000000d%1000000dé" 1 1 1 1 1 1 }}'

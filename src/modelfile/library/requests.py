@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -118,9 +119,8 @@ def _tag_images(messages: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, 
         if not isinstance(images, list) or not isinstance(content, str | None):
             yield message
             continue
-        prefix, text = "", content or ""
-        for _ in images:
-            tag = f"[img-{number}]"
-            prefix, text = (prefix, text.replace(_IMAGE, tag, 1)) if _IMAGE in text else (prefix + tag, text)
-            number += 1
-        yield {**message, "content": prefix + text}
+        first, *others = (content or "").split(_IMAGE, len(images))
+        tags = [f"[img-{number + index}]" for index in range(len(images))]
+        number += len(images)
+        marked = chain.from_iterable(zip(tags, others, strict=False))
+        yield {**message, "content": "".join((*tags[len(others) :], first, *marked))}
