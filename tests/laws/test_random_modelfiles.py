@@ -165,6 +165,7 @@ def check_modelfile(text: str) -> None:
     fixed, count = apply_fixes(modelfile, _lint, unsafe=True)
     assert _errors(_lint(fixed)) <= _errors(found)
     assert (fixed.text != text) >= bool(count)
+    assert modelfile.rejection or fixed.rejection is None
     elapsed = time.process_time() - started
     assert elapsed < LONGEST, f"{elapsed:.1f} s"
 

@@ -24,7 +24,8 @@ def apply_fixes(
     """Apply fixes until none is left that helps; return the result and the number of fixes applied.
 
     Fixes that do not overlap are tried together, and in halves if that fails. They are applied only if their rules find
-    less afterwards, there are not more errors than before, and every instruction outside their edits is read as before.
+    less afterwards, there are not more errors than before, Ollama's parser accepts the result if it accepted the
+    original, and every instruction outside their edits is read as before.
     Only so many trials are made that the time is proportional to the size; another call goes on from there.
 
     Args:
@@ -41,7 +42,7 @@ def apply_fixes(
         trials -= 1
         fixed = modelfile.parse(replace(modelfile.source, text=_edited(modelfile.text, _edits(batch))))
         remaining = diagnose(fixed)
-        if _helps(batch, found, remaining) and _preserves_rest(modelfile, _edits(batch), fixed):
+        if _helps(batch, found, remaining) and _preserves(modelfile, _edits(batch), fixed):
             modelfile, found, applied = fixed, remaining, applied + len(batch)
             pending.clear()
         elif len(batch) > 1:
@@ -107,8 +108,10 @@ def _helps(batch: Iterable[Diagnostic], found: Iterable[Diagnostic], remaining: 
     return fewer and _errors(remaining) <= _errors(found)
 
 
-def _preserves_rest(modelfile: Modelfile, edits: list[Edit], fixed: Modelfile) -> bool:
-    """Return True if every instruction outside the edits is still read as before, in the same order."""
+def _preserves(modelfile: Modelfile, edits: list[Edit], fixed: Modelfile) -> bool:
+    """Return True if Ollama's parser still accepts the Modelfile, and reads all outside the edits as before."""
+    if fixed.rejection and not modelfile.rejection:
+        return False
     instructions = modelfile.of_type(Instruction)
     spans = [edit.span for edit in edits]
     untouched = [

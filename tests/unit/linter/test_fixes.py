@@ -100,3 +100,11 @@ def test_fix_that_changes_another_instruction_is_rejected() -> None:
         return (finding(0, 6, (10, 11, "")),) if modelfile.text == text else ()
 
     assert apply_fixes(parsed(text), diagnose, unsafe=False)[1] == 0
+
+
+@pytest.mark.parametrize("line", ["PARAMETER  -x 1", 'PARAMETER  Ã¤ "x', "PARAMETER  \x1b[31m x", "PARAMETER  é 1"])
+def test_no_fix_makes_ollama_reject_what_it_accepted(line: str) -> None:
+    modelfile = parsed(f"# For tests.\nFROM a:b\n{line}\n")
+    assert modelfile.rejection is None
+    fixed, _ = apply_fixes(modelfile, lambda each: lint(Context(modelfile=each)), unsafe=False)
+    assert fixed.rejection is None
