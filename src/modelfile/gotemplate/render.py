@@ -86,7 +86,7 @@ def render(  # noqa: PLR0913  # the fields of a request
         raise UsageError("messages or a prompt is needed")
     parsed = parse_template(template) if isinstance(template, str) else template
     _check(parsed, version)
-    rendering = _Rendering(parsed, version, _thinking(think, version), Budget(), today)
+    rendering = _Rendering(parsed, version, thinking_variables(think, version), Budget(), today)
     if prompt and suffix:
         values = {"Prompt": string(prompt), "Suffix": string(suffix), "Response": string("")}
         return to_text(rendering.run(values))
@@ -113,7 +113,7 @@ def render_within(
     """
     version = _resolve_version(ollama)
     _check(parsed, version)
-    rendering = _Rendering(parsed, version, _thinking(None, version), budget)
+    rendering = _Rendering(parsed, version, thinking_variables(None, version), budget)
     return to_text(
         rendering.chat(_decode_messages(messages, None, version), decode(tools_type(version), tools, "tools"))
     )
@@ -133,11 +133,15 @@ def _resolve_version(ollama: Version | str | None) -> Version:
     return version
 
 
-def _thinking(
+def thinking_variables(
     think: bool | str | None,  # noqa: FBT001  # as in a request
     version: Version,
 ) -> dict[str, GoValue]:
-    """Return the variables about thinking."""
+    """Return the variables about thinking, by name.
+
+    Raises:
+        UsageError: Ollama does not know the level.
+    """
     if version < _THINKING:
         return {}
     if isinstance(think, str):

@@ -14,7 +14,7 @@ from modelfile.catalog.versions import NEWEST, Version
 from modelfile.errors import InputError, UsageError
 from modelfile.filesystem import MAX_TEXT, read_up_to, reading
 from modelfile.gotemplate.parser import parse_template
-from modelfile.gotemplate.render import render
+from modelfile.gotemplate.render import render, thinking_variables
 from modelfile.gotemplate.trees import thinking_tags
 from modelfile.project.discovery import open_input
 from modelfile.recipe.model import Model
@@ -54,6 +54,10 @@ def read_chat(path: Path, stdin: BinaryIO) -> ChatRequest:
         )
     if not all(isinstance(message, dict) for message in request["messages"]):
         raise InputError(f"invalid messages in `{path}`: each message must be an object with role and content")
+    if not isinstance(request.get("think"), bool | str | None):
+        raise InputError(
+            f"invalid think in `{path}`: a boolean or a level is needed", hint="write true, false, or a level as text"
+        )
     return ChatRequest(messages=request["messages"], tools=request.get("tools"), think=request.get("think"))
 
 
@@ -72,7 +76,7 @@ def prompt_of(model: Model, request: str | ChatRequest, version: Version | None 
     Raises:
         UsageError: The model is rendered by code in Ollama, not by a template.
         TemplateError: Ollama cannot render it.
-        InputError: Ollama rejects the messages.
+        InputError: Ollama rejects the messages, or the level of thinking.
 
     >>> from modelfile.project.discovery import open_input
     from modelfile.recipe.model import Model
@@ -100,6 +104,10 @@ def prompt_of(model: Model, request: str | ChatRequest, version: Version | None 
     think = chat.think
     if think is None and version >= THINKS_BY_DEFAULT and all(thinking_tags(template.nodes)):
         think = True
+    try:
+        thinking_variables(think, version)
+    except UsageError as error:
+        raise InputError(error.message, hint=error.hint) from None
     return render(template, messages=[*_tag_images(messages)], tools=chat.tools, think=think, ollama=version)
 
 

@@ -83,12 +83,29 @@ def test_a_file_has_messages_or_a_request(tmp_path: Path) -> None:
     assert read_chat(Path("-"), BytesIO(path.read_bytes())) == read_chat(path, BytesIO())
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", "1", '{"messages": {}}', '["x"]', "[" * 99_999])
+THINK = '{{"messages": [{{"role": "user"}}], "think": {}}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", "[]", "{}", "1", '{"messages": {}}', '["x"]', "[" * 99_999),
+        *(THINK.format(think) for think in ("1", '{"a": 1}', "[]")),
+    ],
+)
 def test_a_file_of_something_else_is_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "chat.json"
     path.write_text(text)
     with pytest.raises(InputError, match=r"in `.*chat.json`"):
         read_chat(path, BytesIO())
+
+
+def test_an_unknown_level_of_thinking_is_an_error_of_the_request(tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text("FROM x:1\nTEMPLATE {{ .Prompt }}!\n")
+    (tmp_path / "m.json").write_text(THINK.format('"much"'))
+    ran = mf("show", "--messages", "m.json", "Modelfile", cwd=tmp_path)
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("error: `m.json`: unknown level of thinking `much`\n")
 
 
 def test_messages_are_read_from_standard_input(tmp_path: Path) -> None:
