@@ -33,7 +33,7 @@ def apply_fixes(
         diagnose: Return the findings to fix, in the order of the text.
         unsafe: True to apply unsafe fixes too.
     """
-    applied = 0
+    applied = retried = 0
     trials = max(_FEWEST_TRIALS, _MOST_LINTED // max(len(modelfile.text), 1))
     rejected: set[tuple[str, str]] = set()
     found = diagnose(modelfile)
@@ -51,6 +51,10 @@ def apply_fixes(
             rejected.add(_key(batch[0], modelfile))
         if not pending:
             pending = [_choose(found, rejected, modelfile, unsafe=unsafe)]
+            if rejected and applied > retried and not pending[0]:  # what has been fixed since may let one help
+                retried = applied
+                rejected.clear()
+                pending = [_choose(found, rejected, modelfile, unsafe=unsafe)]
     return modelfile, applied
 
 

@@ -108,3 +108,12 @@ def test_no_fix_makes_ollama_reject_what_it_accepted(line: str) -> None:
     assert modelfile.rejection is None
     fixed, _ = apply_fixes(modelfile, lambda each: lint(Context(modelfile=each)), unsafe=False)
     assert fixed.rejection is None
+
+
+@pytest.mark.parametrize("text", ["fro™\u202e\nMESSAGE mÃ¤", "fro™\u202e\n", "FROM x\nfro™\u202e\nMESSAGE mÃ¤ x"])
+def test_a_second_run_finds_nothing_more_to_fix(text: str) -> None:
+    def diagnose(modelfile: Modelfile) -> tuple[Diagnostic, ...]:
+        return lint(Context(modelfile=modelfile))
+
+    fixed, _ = apply_fixes(parsed(text), diagnose, unsafe=True)
+    assert apply_fixes(fixed, diagnose, unsafe=True)[0].text == fixed.text
