@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from modelfile.errors import ModelfileError, TemplateError
@@ -19,7 +20,7 @@ _MOST_STEPS: Final = 20_000
 _MOST_BYTES: Final = 1 << 19
 """Bytes that a conversation prints; those of real templates print some thousands."""
 _CONVERSATIONS: Final = ("SU", "UAU", "UAT")
-"""The conversations that rules render, as `render_conversation` takes them."""
+"""The conversations that rules render, as `render_conversation` takes them; `slow-template` reports their excess."""
 _ROLES: Final = {"S": "system", "U": "user", "A": "assistant", "T": "tool"}
 _TOOLS: Final = (
     {
@@ -90,9 +91,9 @@ def _render(template: str, roles: str, version: Version) -> Prompt | str | None:
 
     If an earlier one of `_CONVERSATIONS` exceeds a limit, none is spent on the others.
     """
-    earlier = _CONVERSATIONS.index(roles) - 1
-    if earlier >= 0 and isinstance(excess := _render(template, _CONVERSATIONS[earlier], version), str):
-        return excess
+    for earlier in takewhile(lambda each: each != roles, _CONVERSATIONS):
+        if isinstance(excess := _render(template, earlier, version), str):
+            return excess
     from modelfile.gotemplate.evaluation import Budget
     from modelfile.gotemplate.render import render_within  # imported for templates only
 

@@ -1,7 +1,11 @@
 """Tests of the prompts that rules render."""
 
+import re
+
+from tests.support.paths import ROOT
+
 from modelfile.catalog.versions import NEWEST
-from modelfile.linter.prompts import render_conversation
+from modelfile.linter.prompts import _CONVERSATIONS, find_excess, render_conversation
 
 EACH = "{{ range .Messages }}[{{ .Role }}:{{ .Content }}]{{ end }}"
 
@@ -35,3 +39,27 @@ def test_a_tool_is_called_before_it_answers() -> None:
 def test_what_cannot_be_rendered_has_no_prompt() -> None:
     assert render_conversation("{{ .Prompt.Text }}", "U", NEWEST) is None
     assert render_conversation("x" * (1 << 16) + "{{ .Prompt }}", "U", NEWEST) is None
+
+
+def test_what_takes_too_long_has_a_reason_and_no_prompt() -> None:
+    loop = "{{ range 30000 }}{{ end }}"
+    assert find_excess(EACH, NEWEST) is None
+    assert find_excess("{{ .Prompt.Text }}", NEWEST) is None
+    for template, reason in {
+        loop + EACH: "the template takes more than 20,000 steps",
+        f"{{{{ if .Tools }}}}{loop}{{{{ end }}}}{EACH}": "the template takes more than 20,000 steps",
+        "{{ range 900 }}" + "x" * 999 + "{{ end }}" + EACH: "the template prints more than 524,288 bytes",
+        '{{ len (printf "' + "%1000000[1]d" * 18 + '" 1) }}' + EACH: "the template prints more than 16,777,216 bytes",
+        "x" * (1 << 16) + EACH: "the template has more than 65,536 characters",
+    }.items():
+        assert find_excess(template, NEWEST) == reason
+        assert render_conversation(template, "UAT", NEWEST) is None
+
+
+def test_each_conversation_of_a_rule_is_among_those_whose_excess_is_reported() -> None:
+    rendered = set()
+    for path in (ROOT / "src/modelfile/linter/rules").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if "render_conversation(" in text:
+            rendered |= set(re.findall(r'"([SUAT]{2,})"', text))
+    assert rendered == set(_CONVERSATIONS)
