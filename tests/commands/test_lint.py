@@ -60,6 +60,29 @@ def test_rules_that_cannot_decide_are_reported(tmp_path: Path) -> None:
     assert "missing-file cannot" not in with_folder.err
 
 
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("FROM a:1\n" * 10_002, "multiple-from"),
+        ("FROM a:1\n" + "NAUGHT x\n" * 10_001, "unknown-instruction"),
+        ("FROM a:1\n" + "# mf: ignore[MF307]\nPARAMETER nought 1\n" * 10_001, "unknown-parameter"),
+    ],
+)
+def test_a_rule_reports_at_most_10_000_findings_and_that_is_said(tmp_path: Path, text: str, rule: str) -> None:
+    _with(tmp_path, text)
+    ran = mf("lint", "--format", "json", "--fix", "--unsafe-fixes", "Modelfile", cwd=tmp_path)
+    answer = json.loads(ran.out)
+    assert [found["name"] for found in answer["findings"]].count(rule) == 10_000
+    limit = "reports at most 10,000 findings of a Modelfile, and --fix changes none that has more"
+    assert {"path": "Modelfile", "name": rule, "reason": limit} in [
+        {key: each[key] for key in ("path", "name", "reason")} for each in answer["undecided"]
+    ]
+    assert f"Modelfile: {rule} {limit}\n" in ran.err
+    assert (tmp_path / "Modelfile").read_text() == text
+    few = mf("lint", "Modelfile", cwd=_with(tmp_path, "FROM a:1\n" * 9_000))
+    assert "at most" not in few.err
+
+
 def test_selectors_may_have_commas_between(tmp_path: Path) -> None:
     ran = mf("lint", "--select", "MF201,missing-purpose", "Modelfile", cwd=_with(tmp_path, OLD))
     assert ("MF201" in ran.out, "MF508" in ran.out, "MF305" in ran.out) == (True, True, False)

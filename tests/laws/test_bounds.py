@@ -16,12 +16,7 @@ MOST_MEMORY = 200 * 1024 * 1024
 TRIES = 3
 """Runs of each command, of which the best counts: other programs slow it down."""
 
-OVER = {
-    "triple quotes": (6.5, 250 * 1024 * 1024),
-    "a template": (6.0, MOST_MEMORY),
-    "unclosed quotes": (5.0, MOST_MEMORY),
-    "names in FROM": (4.5, MOST_MEMORY),
-}
+OVER = {"a template": (4.5, MOST_MEMORY)}
 """Bounds, in seconds and bytes, of inputs that are not within the common ones yet."""
 
 INPUTS: dict[str, str] = {

@@ -21,10 +21,11 @@ from modelfile.cli.options import (
     load_project,
     paths_or_stdin,
 )
-from modelfile.diagnostics import Severity
+from modelfile.diagnostics import MOST_FINDINGS, Severity
 from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.filesystem import write_atomic
 from modelfile.linter.api import LintResult, check_models, lint_target
+from modelfile.linter.engine import TRUNCATED
 from modelfile.linter.settings import Settings, resolve_settings, settings_by_target
 from modelfile.project.config import Config
 from modelfile.project.discovery import STDIN, is_stream
@@ -135,8 +136,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
             undecided = ((result.target.source, result.undecided()) for result in results)
             report = Report(findings=findings, unread=unread, undecided=undecided)
             _write(render(report, output_format), output_format, output_file)
-        if verbose:
-            _print_undecided(results)
+        _print_undecided(results, verbose=verbose)
         for error in unread:
             terminal.print_error(error.message, error.hint)
         fails = (diff and differs) or any(
@@ -192,14 +192,15 @@ def _split(given: list[str] | None) -> tuple[str, ...]:
     return tuple(selector.strip() for text in given or () for selector in text.split(",") if selector.strip())
 
 
-def _print_undecided(results: Sequence[LintResult]) -> None:
+def _print_undecided(results: Sequence[LintResult], *, verbose: bool) -> None:
     files: dict[tuple[str, str], list[Path]] = {}
     for result in results:
-        for rule, reason in result.undecided():
-            files.setdefault((rule.name, reason), []).append(result.target.path)
+        for rule, reason in result.undecided() if verbose or len(result.diagnostics) >= MOST_FINDINGS else ():
+            if verbose or reason == TRUNCATED:
+                files.setdefault((rule.name, reason), []).append(result.target.path)
     for (name, reason), paths in files.items():
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-        current.get().print_note(f"{where}: {name} cannot decide: {reason}")
+        current.get().print_note(f"{where}: {name} {'' if reason == TRUNCATED else 'cannot decide: '}{reason}")
 
 
 def _print_statistics(results: Sequence[LintResult], *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
-from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.diagnostics import MOST_FINDINGS, Diagnostic, Severity
 from modelfile.errors import InputError, ModelfileHasErrors
 from modelfile.linter.context import context_of
 from modelfile.linter.engine import lint as run_rules
@@ -106,10 +106,11 @@ def lint_target(target: Target, settings: Settings, *, has_folder: bool | None =
     rules = settings.rules_for(target.path)
     if context.lock_error:
         rules = tuple(rule for rule in rules if rule.name not in _DEPENDENT_ON_LOCK)
+    found = run_rules(context, rules, settings.severities)
     return LintResult(
         target=target,
-        diagnostics=run_rules(context, rules, settings.severities),
-        undecided=lambda: undecided(context, rules),
+        diagnostics=found,
+        undecided=lambda: undecided(context, rules, found),
         lock_error=context.lock_error,
     )
 
@@ -186,10 +187,13 @@ def fix(result: LintResult, settings: Settings, *, unsafe: bool = False) -> tupl
     """
     from modelfile.linter.fixes import apply_fixes
 
+    if len(result.diagnostics) >= MOST_FINDINGS:  # what there would be after a fix is not known
+        return result, 0
+
     def diagnose(modelfile: Modelfile) -> tuple[Diagnostic, ...]:
         return lint_target(result.target.with_modelfile(modelfile), settings).diagnostics
 
-    fixed, count = apply_fixes(result.target.modelfile, diagnose, unsafe=unsafe)
+    fixed, count = apply_fixes(result.target.modelfile, diagnose, unsafe=unsafe, found=result.diagnostics)
     return (lint_target(result.target.with_modelfile(fixed), settings), count) if count else (result, 0)
 
 

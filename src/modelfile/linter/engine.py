@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
-from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.diagnostics import MOST_FINDINGS, Diagnostic, Severity
 from modelfile.linter.rule import Context, Rule
 from modelfile.linter.rules import RULES
 from modelfile.linter.rules.style.unused_suppression import unused_suppression
 from modelfile.linter.suppressions import Suppression, apply_suppressions, find_suppressions, selectors
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Node
+from modelfile.syntax.syntax_errors import CODES
 
+TRUNCATED: Final = f"reports at most {MOST_FINDINGS:,} findings of a Modelfile, and --fix changes none that has more"
+"""Why a rule with the most findings could not check everything."""
 _EXPLAINED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "conflict-markers": frozenset(
@@ -34,7 +39,8 @@ def lint(
 ) -> tuple[Diagnostic, ...]:
     """Return what the rules find and no comment suppresses, in the order of the text.
 
-    A finding that another one explains is left out, so that one defect gives one finding.
+    A finding that another one explains is left out, so that one defect gives one finding. Each rule
+    reports at most `MOST_FINDINGS`.
 
     Args:
         context: The Modelfile and its surroundings.
@@ -43,14 +49,17 @@ def lint(
     """
     rules = tuple(rules)
     severities = severities or {}
-    subjects = _subjects(context)
+    subjects, suppressions = _subjects(context), tuple(find_suppressions(context.modelfile))
+    most = None if suppressions else MOST_FINDINGS  # those suppressed do not count
     found = [
         diagnostic
         for rule in rules
         if (nodes := subjects(rule.on))
-        for diagnostic in _run(rule, nodes, context, severities)
+        for diagnostic in islice(_run(rule, nodes, context, severities), most)
     ]
-    remaining, unused = apply_suppressions(found, find_suppressions(context.modelfile))
+    remaining, unused = apply_suppressions(found, suppressions)
+    if most is None:
+        remaining = tuple(_first_of_each_rule(remaining))
     if unused and unused_suppression in rules:
         names = frozenset(rule.name for rule in rules)
         unused = tuple(suppression for suppression in unused if _is_surely_unused(suppression, names))
@@ -60,6 +69,14 @@ def lint(
     return tuple(sorted(sorted(_unexplained(remaining), key=attrgetter("code")), key=attrgetter("span.start")))
 
 
+def _first_of_each_rule(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    counts = Counter[str]()
+    for one in found:
+        counts[one.name] += 1
+        if counts[one.name] <= MOST_FINDINGS:
+            yield one
+
+
 def _unexplained(found: Sequence[Diagnostic]) -> Sequence[Diagnostic]:
     """Return the findings that do not follow from others; a conflict inside of a text explains nothing around it."""
     causes = {one.name for one in found if one.severity is not Severity.WARNING or one.name != "conflict-markers"}
@@ -67,10 +84,23 @@ def _unexplained(found: Sequence[Diagnostic]) -> Sequence[Diagnostic]:
     return [one for one in found if one.name not in explained] if explained else found
 
 
-def undecided(context: Context, rules: Iterable[Rule] = RULES) -> Iterator[tuple[Rule, str]]:
-    """Yield the rules that could not check everything, and why."""
+def undecided(
+    context: Context, rules: Iterable[Rule] = RULES, found: Iterable[Diagnostic] = ()
+) -> Iterator[tuple[Rule, str]]:
+    """Yield the rules that could not check everything, and why.
+
+    Args:
+        context: The Modelfile and its surroundings.
+        rules: The rules that ran.
+        found: What they found.
+    """
     subjects = _subjects(context)
+    counts = Counter(one.name for one in found)
+    errors = len(context.modelfile.diagnostics)
     for rule in rules:
+        number = errors if counts[rule.name] and rule.name in CODES else counts[rule.name]
+        if number >= MOST_FINDINGS:
+            yield rule, TRUNCATED
         if rule.cannot_decide and subjects(rule.on) and (reason := rule.cannot_decide(context)):
             yield rule, reason
 

@@ -19,7 +19,11 @@ _MOST_LINTED: Final = 4_000_000
 
 
 def apply_fixes(
-    modelfile: Modelfile, diagnose: Callable[[Modelfile], tuple[Diagnostic, ...]], *, unsafe: bool
+    modelfile: Modelfile,
+    diagnose: Callable[[Modelfile], tuple[Diagnostic, ...]],
+    *,
+    unsafe: bool,
+    found: tuple[Diagnostic, ...] | None = None,
 ) -> tuple[Modelfile, int]:
     """Apply fixes until none is left that helps; return the result and the number of fixes applied.
 
@@ -32,11 +36,12 @@ def apply_fixes(
         modelfile: The Modelfile to fix.
         diagnose: Return the findings to fix, in the order of the text.
         unsafe: True to apply unsafe fixes too.
+        found: The findings in it, if they are known.
     """
     applied = retried = 0
     trials = max(_FEWEST_TRIALS, _MOST_LINTED // max(len(modelfile.text), 1))
     rejected: set[tuple[str, str]] = set()
-    found = diagnose(modelfile)
+    found = diagnose(modelfile) if found is None else found
     pending = [_choose(found, rejected, modelfile, unsafe=unsafe)]
     while (batch := pending.pop()) and trials:
         trials -= 1

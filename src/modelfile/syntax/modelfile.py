@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any, Self, TypeVar
 
 from modelfile.characters import find_unprintable
-from modelfile.diagnostics import Diagnostic
+from modelfile.diagnostics import MOST_FINDINGS, Diagnostic
 from modelfile.errors import InputError
 from modelfile.source import Source, Span
 from modelfile.syntax.nodes import (
@@ -78,8 +79,11 @@ class Modelfile:
 
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """All syntax errors, with their spans; empty if and only if Ollama's parser accepts the file."""
-        return tuple(sorted(find_errors(self.source, self.nodes), key=_start_of))
+        """The syntax errors, with their spans; empty if and only if Ollama's parser accepts the file.
+
+        All of them, or the first `MOST_FINDINGS`.
+        """
+        return tuple(sorted(islice(find_errors(self.source, self.nodes), MOST_FINDINGS), key=_start_of))
 
     @cached_property
     def first_error(self) -> Diagnostic | None:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from modelfile.characters import NUL, is_homoglyph
-from modelfile.diagnostics import Diagnostic, Edit, Finding, Fix, Safety, Severity
+from modelfile.diagnostics import MOST_FINDINGS, Diagnostic, Edit, Finding, Fix, Safety, Severity
 from modelfile.errors import Speller
 from modelfile.source import Source, Span
 from modelfile.syntax.nodes import (
@@ -108,7 +109,7 @@ def find_errors(source: Source, nodes: Sequence[Node]) -> Iterator[Diagnostic]:
         yield other
         return
     speller = Speller()
-    suggestions = [*suggest(source, nodes, speller)]
+    suggestions = [*islice(suggest(source, nodes, speller), MOST_FINDINGS)]
     if missing := _missing_from(source, nodes, speller):
         text = next((named for named in suggestions if named[1].message == NO_INSTRUCTION), None)
         if text and not any(isinstance(node, Instruction | Incomplete) for node in nodes):

@@ -105,7 +105,11 @@ def _is_rejected(instruction: Instruction, context: Context) -> bool:
 def is_lone_projector(instruction: Instruction, context: Context) -> bool:
     """Return True if the only FROM is a file that does not exist here, and is a projector by its name."""
     path = instruction.value.text
-    if not _is_only_from(instruction, context.modelfile) or (context.exists and context.exists(path)):
+    if (
+        path[-len(".gguf") :].lower() != ".gguf"
+        or not _is_only_from(instruction, context.modelfile)
+        or (context.exists and context.exists(path))
+    ):
         return False  # unusable-weights
     return "://" not in path and re.fullmatch(_PROJECTOR, re.split(r"[/\\]", path)[-1], re.IGNORECASE) is not None
 
@@ -120,6 +124,8 @@ def misplaced_by_name(instruction: Instruction, context: Context) -> str:
     A file that exists is judged by its header instead, a folder by its files.
     """
     path = instruction.value.text
+    if not path[-len(".safetensors") :].lower().endswith((".gguf", ".safetensors")):
+        return ""
     is_file = isinstance(instruction, From | Adapter) and instruction.value.closed and "://" not in path
     if not is_file or (context.exists and context.exists(path)):
         return ""

@@ -70,12 +70,13 @@ def failing_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
     if "messages" in parsed.variables:
         return
     from modelfile.gotemplate.fields import walk  # imported with the parser, for templates only
-    from modelfile.gotemplate.nodes import Action, Field, If, Range, With
+    from modelfile.gotemplate.nodes import Action, Field, Identifier, If, Range, With
 
     actions = (node for node in parsed.walked if isinstance(node, Action)) if "response" in parsed.variables else ()
     fields = (each for action in actions for each in walk([action.pipeline]) if isinstance(each, Field))
     cut = next((field.span for field in fields if "Response" in field.names), None)
-    for function in _called(parsed.nodes, cut.start if cut else len(parsed.text)):
+    own = any(isinstance(node, Identifier) and node.name in _OWN for node in parsed.walked)
+    for function in _called(parsed.nodes, cut.start if cut else len(parsed.text)) if own else ():
         message = f"requests fail: without `.Messages`, a TEMPLATE cannot call `{function.name}`"
         hint = "print the messages with `{{ range .Messages }}`, or remove the call"
         yield Finding(locate_span(function.span, template, modelfile), message, hint)

@@ -68,7 +68,7 @@ def field_outside_guard(modelfile: Modelfile, context: Context) -> Iterator[Find
                 guarded.add(condition[0].names[0])
             elif condition and condition[0].names in reads:
                 guarded.discard(condition[0].names[0])
-        else:
+        elif guarded:
             for each in walk([node]):
                 if isinstance(each, Field) and (name := printed.get(each.span.start)) in guarded:
                     message = f"`.{name}` is outside of `{{{{ if .{name} }}}}`, which covers only the head of the turn"
