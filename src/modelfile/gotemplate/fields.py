@@ -150,7 +150,10 @@ def _reads(pipeline: Pipeline, dot: str, variables: _Variables, *, printed: bool
     is_printed = (
         printed and not pipeline.variables and len(pipeline.commands) == len(pipeline.commands[0].operands) == 1
     )
-    for operand in walk(operand for command in pipeline.commands for operand in command.operands):
+    operands: Iterable[Node | Operand] = [operand for command in pipeline.commands for operand in command.operands]
+    if any(isinstance(operand, Pipeline | Chain) for operand in operands):
+        operands = walk(operands)
+    for operand in operands:
         names, kind, start = _read(operand, dot, variables)
         for index, name in enumerate(names):
             if not kind:

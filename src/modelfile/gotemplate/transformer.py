@@ -128,6 +128,9 @@ def _reading(parts: _Parts) -> _Parts:
 
 
 def _pipeline(parts: _Parts) -> nodes.Pipeline:
+    if len(parts) == 1 and isinstance(parts[0], list):  # most have one command
+        command = _command(parts[0])
+        return nodes.Pipeline(variables=(), assigns=False, commands=(command,), span=command.span)
     variables = tuple(part for part in parts if isinstance(part, nodes.Variable))
     commands = tuple(_command(part) for part in parts if isinstance(part, list))
     for stage, command in enumerate(commands[1:], 2):
