@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.gotemplate.fields import FieldUse, find_fields, walk
@@ -31,6 +31,8 @@ from modelfile.grammar import load_grammar
 
 if TYPE_CHECKING:
     from lark import Lark, Token
+
+AnyPart = TypeVar("AnyPart", bound=Node | Operand)
 
 _RULES: Final = {"MF401": "template-syntax-error", "MF402": "template-unknown-function"}
 _NAMED: Final = frozenset({"DEFINE", "TEMPLATE", "BLOCK"})
@@ -58,6 +60,17 @@ class ParsedTemplate:
     def walked(self) -> tuple[Node | Operand, ...]:
         """All nodes and operands with everything inside them, in the order of the text."""
         return tuple(walk(self.nodes))
+
+    def of_type(self, kind: type[AnyPart]) -> tuple[AnyPart, ...]:
+        """Return the nodes or operands of one class, in the order of the text."""
+        return self._by_type.get(kind, ())
+
+    @cached_property
+    def _by_type(self) -> dict[type, tuple[Any, ...]]:
+        found: dict[type, list[Any]] = {}
+        for part in self.walked:
+            found.setdefault(type(part), []).append(part)
+        return {kind: tuple(parts) for kind, parts in found.items()}
 
     @cached_property
     def fields(self) -> tuple[FieldUse, ...]:

@@ -160,8 +160,8 @@ def _check(parsed: ParsedTemplate, version: Version) -> None:
     """Reject a template that the parser of a version rejects."""
     for diagnostic in parsed.diagnostics:
         raise _error(parsed.text, diagnostic.message, diagnostic.span, diagnostic.hint)
-    for node in parsed.walked:
-        if isinstance(node, Identifier) and FUNCTIONS.get(node.name, version) > version:
+    for node in parsed.of_type(Identifier):
+        if FUNCTIONS.get(node.name, version) > version:
             raise _error(parsed.text, f"function `{node.name}` is known since Ollama {FUNCTIONS[node.name]}", node.span)
 
 

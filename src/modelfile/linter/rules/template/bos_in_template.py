@@ -46,7 +46,7 @@ def bos_in_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     template, parsed = found
     from modelfile.gotemplate.nodes import Text  # imported with the parser, for templates only
 
-    first = next((node for node in parsed.walked if isinstance(node, Text) and node.text.strip()), None)
+    first = next((node for node in parsed.of_type(Text) if node.text.strip()), None)
     if first is None:
         return
     turns, family = template_turns(parsed.text), base_family(modelfile, context)

@@ -45,8 +45,8 @@ def date_in_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
         return
     from modelfile.gotemplate.nodes import Identifier  # imported with the parser, for templates only
 
-    for node in parsed.walked:
-        if isinstance(node, Identifier) and node.name in _DATES:
+    for node in parsed.of_type(Identifier):
+        if node.name in _DATES:
             message = f"`{node.name}` changes the prompt each day: answers cannot be reproduced"
             hint = "keep it if the model needs the date; otherwise write a fixed date, or send it in a system message"
             yield Finding(locate_span(node.span, template, modelfile), message, hint)

@@ -13,6 +13,7 @@ from modelfile.syntax.modelfile import Modelfile
 
 if TYPE_CHECKING:
     from modelfile.gotemplate.nodes import Command, Field, Identifier, Node, Operand, Pipeline, Variable
+    from modelfile.gotemplate.parser import ParsedTemplate
 
 _OWN: Final = frozenset({"currentDate", "json", "toTypeScriptType", "yesterdayDate"})
 _OPERATORS: Final = frozenset({"and", "or", "eq", "ne", "lt", "le", "gt", "ge"})
@@ -55,7 +56,7 @@ def failing_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
     if not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
-    if infix := next(_infixes(parsed.walked), None):
+    if infix := next(_infixes(parsed), None):
         written = parsed.text[infix.operands[0].span.start : infix.operands[0].span.end]
         message = f"requests fail: `{written}` is not a function, so it takes no arguments"
         yield Finding(locate_span(infix.span, template, modelfile), message, _prefixed(infix, parsed.text))
@@ -72,17 +73,18 @@ def failing_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
     from modelfile.gotemplate.fields import walk  # imported with the parser, for templates only
     from modelfile.gotemplate.nodes import Action, Field, Identifier, If, Range, With
 
-    actions = (node for node in parsed.walked if isinstance(node, Action)) if "response" in parsed.variables else ()
+    actions = parsed.of_type(Action) if "response" in parsed.variables else ()
     fields = (each for action in actions for each in walk([action.pipeline]) if isinstance(each, Field))
     cut = next((field.span for field in fields if "Response" in field.names), None)
-    own = any(isinstance(node, Identifier) and node.name in _OWN for node in parsed.walked)
+    own = any(node.name in _OWN for node in parsed.of_type(Identifier))
     for function in _called(parsed.nodes, cut.start if cut else len(parsed.text)) if own else ():
         message = f"requests fail: without `.Messages`, a TEMPLATE cannot call `{function.name}`"
         hint = "print the messages with `{{ range .Messages }}`, or remove the call"
         yield Finding(locate_span(function.span, template, modelfile), message, hint)
         return
-    for node in parsed.walked:
-        branch = node.body if isinstance(node, If | Range | With) and node.orelse else ()
+    blocks: tuple[If | Range | With, ...] = (*parsed.of_type(If), *parsed.of_type(Range), *parsed.of_type(With))
+    for node in blocks:
+        branch = node.body if node.orelse else ()
         if cut and branch and branch[0].span.start <= cut.start < branch[-1].span.end:
             message = "requests fail: Ollama crashes on a `.Response` before an `{{ else }}`"
             hint = "put one `{{ .Response }}` after the `{{ end }}`"
@@ -90,12 +92,12 @@ def failing_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
             return
 
 
-def _infixes(nodes: Iterable[Node | Operand]) -> Iterator[Command]:
+def _infixes(parsed: ParsedTemplate) -> Iterator[Command]:
     """Yield the commands that call a field which is certainly no function."""
     from modelfile.gotemplate.nodes import Field, Identifier, Pipeline, Variable
 
-    for node in nodes:
-        for command in node.commands if isinstance(node, Pipeline) else ():
+    for node in parsed.of_type(Pipeline):
+        for command in node.commands:
             first, *others = command.operands
             names = first.names if isinstance(first, Field) else first.fields if isinstance(first, Variable) else ()
             is_operator = bool(others) and isinstance(others[0], Identifier) and others[0].name in _OPERATORS

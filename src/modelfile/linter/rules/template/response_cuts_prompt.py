@@ -42,7 +42,7 @@ def response_cuts_prompt(modelfile: Modelfile, context: Context) -> Iterator[Fin
     from modelfile.gotemplate.fields import walk  # imported with the parser, for templates only
     from modelfile.gotemplate.nodes import Action, Field
 
-    actions = [node for node in parsed.walked if isinstance(node, Action)]
+    actions = parsed.of_type(Action)
     fields = [each for action in actions for each in walk([action.pipeline]) if isinstance(each, Field)]
     names = [field.names[0] for field in fields]
     order = [name for name in dict.fromkeys(names) if name in ("Prompt", "Response")]

@@ -81,8 +81,8 @@ def _too_new(template: Template, context: Context) -> Iterator[Finding]:
     from modelfile.gotemplate.nodes import Identifier
 
     parsed = parsed_template(template.value.text)
-    for node in parsed.walked:
-        if isinstance(node, Identifier) and FUNCTIONS.get(node.name, _ANY) > context.ollama.version:
+    for node in parsed.of_type(Identifier):
+        if FUNCTIONS.get(node.name, _ANY) > context.ollama.version:
             span = locate_span(node.span, template, context.modelfile)
             since = FUNCTIONS[node.name]
             message = f"unknown function `{node.name}` in Ollama {context.ollama.version}: added in {since}"

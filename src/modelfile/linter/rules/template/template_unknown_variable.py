@@ -93,9 +93,8 @@ def template_unknown_variable(modelfile: Modelfile, context: Context) -> Iterato
             places = (locate_span(use.span, template, modelfile) for use in same)
             fix = Fix(edits=tuple(Edit(place, right) for place in places), safety=Safety.UNSAFE)
         yield Finding(locate_span(same[0].span, template, modelfile), message, hint, fix)
-    for node in parsed.walked:
-        if isinstance(node, Text):
-            yield from _foreign(node, template, modelfile)
+    for node in parsed.of_type(Text):
+        yield from _foreign(node, template, modelfile)
 
 
 def _sent(groups: Collection[list[FieldUse]], parsed: ParsedTemplate) -> Iterator[list[FieldUse]]:
@@ -140,8 +139,9 @@ def _block_of(span: Span, parsed: ParsedTemplate) -> If | None:
     """Return the block whose condition reads a field."""
     from modelfile.gotemplate.nodes import If
 
-    blocks = (node for node in parsed.walked if isinstance(node, If))
-    return next((node for node in blocks if node.pipeline.span.start <= span.start < node.pipeline.span.end), None)
+    return next(
+        (node for node in parsed.of_type(If) if node.pipeline.span.start <= span.start < node.pipeline.span.end), None
+    )
 
 
 def _unreachable(parsed: ParsedTemplate) -> list[Span]:
@@ -149,12 +149,8 @@ def _unreachable(parsed: ParsedTemplate) -> list[Span]:
     from modelfile.gotemplate.nodes import If
 
     blocks: list[Span] = []
-    for node in parsed.walked:
-        if (
-            isinstance(node, If)
-            and node.span.start >= (blocks[-1].end if blocks else 0)
-            and _is_false(node, parsed.text)
-        ):
+    for node in parsed.of_type(If):
+        if node.span.start >= (blocks[-1].end if blocks else 0) and _is_false(node, parsed.text):
             end = node.orelse[0].span.start if node.orelse else node.span.end
             blocks.append(Span(node.pipeline.span.end, end))
     return blocks

@@ -105,9 +105,7 @@ def compared_role(parsed: ParsedTemplate) -> tuple[str, Span] | None:
             if isinstance(each, Pipeline):
                 yield from each.commands
 
-    for node in parsed.walked:
-        if not isinstance(node, If):
-            continue
+    for node in parsed.of_type(If):
         names: list[String] = []
         for command in commands(node.pipeline):
             function, *arguments = command.operands
