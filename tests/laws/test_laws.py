@@ -87,7 +87,10 @@ def leaves(node: Node) -> list[Span]:
     match node:
         case Comment():
             return [node.span]
-        case Unknown(word=first, rest=second) | Incomplete(keyword=first, rest=second):
+        case Unknown(word=word):
+            assert word.span.start == node.span.start
+            return [node.span]
+        case Incomplete(keyword=first, rest=second):
             return [first.span, second.span]
         case Parameter():
             return [node.keyword.span, node.name.span, node.value.span]

@@ -53,7 +53,7 @@ class Unknown:
     """A line that does not start with an instruction word and whitespace."""
 
     word: Word
-    rest: Word
+    """The name at its start, or its first character if there is none."""
     span: Span
 
 

@@ -135,9 +135,7 @@ class _Builder:
     def _unknown(self, line: re.Match[str]) -> Unknown:
         (start, end), split = line.span(), line.end(1)
         word = self._word(start, split)
-        if split == end:
-            return Unknown(word=word, rest=Word("", Span(end, end)), span=word.span)
-        return Unknown(word=word, rest=Word(self._original[split:end].strip(), Span(split, end)), span=Span(start, end))
+        return Unknown(word=word, span=word.span if split == end else Span(start, end))
 
     def _value(self, token: Token) -> Value:
         span = Span(*self._edges(token))

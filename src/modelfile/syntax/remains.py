@@ -85,7 +85,8 @@ def find_remains(source: Source, nodes: Sequence[Node]) -> dict[int, Named | Non
 
 def is_prefixed_from(source: Source, line: Unknown) -> bool:
     """Return whether an unknown line is a FROM behind a sign, such as a prompt, or its number."""
-    return re.match(rf"{_SIGN}FROM\s", _written(source, line), re.IGNORECASE) is not None
+    written = _written(source, line)
+    return "FROM" in written.upper() and re.match(rf"{_SIGN}FROM\s", written, re.IGNORECASE) is not None
 
 
 def _written(source: Source, node: Node) -> str:
