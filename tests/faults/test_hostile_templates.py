@@ -17,6 +17,7 @@ MOST_LINT_SECONDS = 0.5
 """Time for a lint, which took up to hours; it is less than 0.1 s on a machine that does nothing else."""
 
 
+@pytest.mark.no_cover  # coverage takes several times as long
 @pytest.mark.parametrize("template", ["{{ range .Messages }}{{ .Content }}{{ end }}", "{{ .Prompt }}"])
 @pytest.mark.parametrize("roles", [("user",), ("user", "assistant"), ("system", "system"), ("tool",)])
 def test_many_messages_are_rendered_in_linear_time(template: str, roles: tuple[str, ...]) -> None:
@@ -28,6 +29,7 @@ def test_many_messages_are_rendered_in_linear_time(template: str, roles: tuple[s
     assert len(prompt) < count * (length + 2)
 
 
+@pytest.mark.no_cover  # coverage takes several times as long
 @pytest.mark.parametrize("content", ["[img]" * 100_000, "x" * 2_000_000])
 def test_many_images_are_tagged_in_linear_time(content: str) -> None:
     request = ChatRequest(messages=[{"role": "user", "content": content, "images": [""] * 100_000}])
@@ -69,6 +71,7 @@ QUICK = {"a map that is sorted", "methods", "truncated lists"}
 CALL = {"function": {"name": "f", "arguments": {str(-index): "x" for index in range(20_000)}}}
 
 
+@pytest.mark.no_cover  # coverage takes several times as long
 @pytest.mark.parametrize("name", WORK)
 def test_rendering_is_bounded_by_what_a_template_reads(name: str) -> None:
     messages: list[Any] = [{"role": "user", "content": "x", "tool_calls": [CALL]}]
@@ -79,6 +82,7 @@ def test_rendering_is_bounded_by_what_a_template_reads(name: str) -> None:
     assert process_time() - start < MOST_SECONDS
 
 
+@pytest.mark.no_cover  # coverage takes several times as long
 @pytest.mark.parametrize("name", WORK)
 def test_lint_reports_a_template_that_takes_too_long(name: str) -> None:
     text = f'FROM x\nTEMPLATE """{WORK[name]}' + '{{ range .Messages }}{{ .Role }}: {{ .Content }}{{ end }}"""\n'

@@ -11,7 +11,7 @@ from modelfile.syntax.modelfile import Modelfile
 
 HEX = "dde5aa3fc5ffc17176b5e8bdc82f587b24b2678c6c66101bf7da77af9f7ccdff"
 BLOB = f"/usr/share/ollama/.ollama/models/blobs/sha256-{HEX}"
-CACHE = "/root/.cache/huggingface/hub/models--unsloth--Qwen3-8B-GGUF/snapshots/a1b2/Qwen3-8B-Q4_K_M.gguf"
+CACHE = "/home/anna/.cache/huggingface/hub/models--unsloth--Qwen3-8B-GGUF/snapshots/a1b2/Qwen3-8B-Q4_K_M.gguf"
 
 
 def context_of(text: str, *, existing: tuple[str, ...] | None = None) -> Context:

@@ -138,6 +138,7 @@ def test_parameters_are_read_as_go_prints_them() -> None:
     }
 
 
+@pytest.mark.no_cover  # coverage takes several times as long
 @pytest.mark.parametrize(
     "show",
     [
