@@ -100,3 +100,10 @@ def real() -> Iterator[str]:
     """Yield the URL of a real Ollama server that lives as long as the tests."""
     with serve() as url:
         yield url
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip tests that are marked `no_cover` where coverage is measured: they run without it, too."""
+    for item in items if config.getoption("cov_source", None) else ():
+        if item.get_closest_marker("no_cover"):
+            item.add_marker(pytest.mark.skip(reason="coverage takes several times as long"))
