@@ -12,14 +12,18 @@ from modelfile.source import Span, span_around
 from modelfile.syntax.nodes import Instruction, Message, Parameter, Quoting, System, Template
 from modelfile.syntax.quoting import choose_quoting, quote
 
-_INTENDED: Final = {r"\n": "\n", r"\t": "\t", r"\"": '"'}
-_STOP: Final = re.compile(r"(?<!\\)\\[nt]")
+_INTENDED: Final = {"n": "\n", "t": "\t", '"': '"'}
+_ESCAPE: Final = r'\\{1,2}([nt"])'
+_NUMBERS: Final = {2: "two", 3: "three", 6: "six"}
+_STOP: Final = re.compile(r"\\{1,2}[nt]")
 _BREAK: Final = re.compile(r'(?<!\\)\\n(?=\Z|[ \t]|\\n|["#*\d-]|[A-Z])|(?<=[.!?;)] )\\n|(?<=[.!?;)])\\n')
-_QUOTE: Final = re.compile(r'\\"')
+_DOUBLED_BREAK: Final = re.compile(r"(?:\\\\n){2,}|(?<=[.!?:;)])\\\\n(?=\Z|[A-Z\d#*-])")
+_QUOTE: Final = re.compile(r'\\{1,2}"')
 _TURN: Final = re.compile(
-    r"(?<=[}>\]])(?:\\n)+|(?:\\n)+(?=\{\{|<|\[)|(?:\\n){2,}|^(?:\\n)+|(?<!\\)(?:\\n)+$", re.MULTILINE
+    r"(?<=[}>\]])(?:\\{1,2}n)+|(?:\\{1,2}n)+(?=\{\{|<|\[)|(?:\\{1,2}n){2,}|^(?:\\{1,2}n)+|(?<!\\)(?:\\{1,2}n)+$",
+    re.MULTILINE,
 )
-_MARKER: Final = r"(<[^<>\s]+>|<</?SYS>>|\[/?[A-Z_]+\])(?:\\n)+"
+_MARKER: Final = r"(<[^<>\s]+>|<</?SYS>>|\[/?[A-Z_]+\])(?:\\{1,2}n)+"
 """A turn marker with newlines after it: with line breaks in their place, it is stop-with-newline."""
 _WINDOWS: Final = re.compile(r"[A-Za-z]:\\")
 _NEWLINE: Final = re.compile(r"[\r\n]")
@@ -63,19 +67,21 @@ def unescaped_sequence(instruction: Instruction, context: Context) -> Iterator[F
         return
     first = places[0]
     at = context.modelfile.locate(value, first.start())
-    length = 6 if first[0].startswith(r"\u") else 2
-    written = text[first.start() : first.start() + length]
-    times = sum(len(place[0]) // length for place in places)
-    hint = "write the quote alone" if written == r"\"" else "break the line there, and put the text in quotes"
-    if length > 2:  # noqa: PLR2004  # an escape of JSON
+    escape = re.match(_ESCAPE, first[0])
+    written = escape[0] if escape else first[0][: len(r"\u0000")]
+    length = len(written)
+    times = sum(len(re.findall(_ESCAPE, place[0])) if escape else len(place[0]) // length for place in places)
+    hint = "break the line there, and put the text in quotes"
+    if not escape:  # of JSON
         hint = f"write the character itself: `{_plain(first[0])}`"
+    elif escape[1] == '"':
+        hint = "write the quote alone"
     fix = _fix(instruction, places)
     if isinstance(instruction, Parameter) and (ending := re.fullmatch(_MARKER, text)):
         hint = f"write `{ending[1]}` alone: no model writes a newline after it"
         fix = Fix(edits=(Edit(value.span, quote(ending[1])),))
     more = f" ({times} times)" if times > 1 else ""
-    number = "two" if length == 2 else "six"  # noqa: PLR2004  # characters of an escape
-    message = f"`{written}` is sent as {number} characters{more}: Ollama knows no escapes"
+    message = f"`{written}` is sent as {_NUMBERS[length]} characters{more}: Ollama knows no escapes"
     yield Finding(Span(at, at + length), message, hint, fix)
 
 
@@ -91,8 +97,12 @@ def _places(instruction: Instruction) -> Iterator[re.Match[str]]:
                     yield match
         case System() | Message() if r"\u" in text and (found := _json_escapes(text)):
             yield from found
-        case System() | Message() if not _NEWLINE.search(text) and not _WINDOWS.search(text):
-            yield from _breaks(instruction)
+        case System() | Message():
+            is_on_a_line = not _NEWLINE.search(text) and not _WINDOWS.search(text)
+            found = [*_breaks(instruction)] if is_on_a_line else []
+            yield from found or _quotes(text)
+        case _:
+            pass
 
 
 def _json_escapes(text: str) -> list[re.Match[str]]:
@@ -108,7 +118,7 @@ def _plain(escapes: str) -> str:
     if escapes.startswith(r"\u"):
         units = bytes.fromhex("".join(escapes.split(r"\u")))
         return units.decode("utf-16-be", "replace")
-    return "".join(_INTENDED[escapes[at : at + 2]] for at in range(0, len(escapes), 2))
+    return re.sub(_ESCAPE, lambda escape: _INTENDED[escape[1]], escapes)
 
 
 def _actions(text: str) -> list[Span]:
@@ -123,17 +133,24 @@ def _actions(text: str) -> list[Span]:
 def _breaks(instruction: Instruction) -> Iterator[re.Match[str]]:
     """Yield the escapes in a text on one line that does not quote them itself."""
     text = instruction.value.text
-    if instruction.value.quoting is Quoting.DOUBLE and text.count('"') == text.count(r"\"") and r"\\" not in text:
-        found = (*_BREAK.finditer(text), *_QUOTE.finditer(text))
+    pattern = _DOUBLED_BREAK if r"\\" in text else _BREAK
+    if instruction.value.quoting is Quoting.DOUBLE and text.count('"') == len(re.findall(_QUOTE, text)):
+        found = (*pattern.finditer(text), *_quotes(text))
         yield from sorted(found, key=lambda match: match.start())
         return
     quotes = backquotes = before = 0
-    for match in _BREAK.finditer(text):
+    for match in pattern.finditer(text):
         quotes += text.count('"', before, match.start())
         backquotes += text.count("`", before, match.start())
         before = match.start()
         if quotes % 2 == 0 and backquotes % 2 == 0:
             yield match
+
+
+def _quotes(text: str) -> list[re.Match[str]]:
+    """Return the escaped quotes of a text that escapes all of its quotes: a text on escapes has others too."""
+    found = [*re.finditer(_QUOTE, text)] if r"\"" in text else []
+    return found if len(found) == text.count('"') and "`" not in text else []
 
 
 def _fix(instruction: Instruction, places: list[re.Match[str]]) -> Fix | None:
