@@ -1,7 +1,10 @@
 """The rules on names that Ollama or its library do not know: models, sizes, renderers and parsers."""
 
+from pathlib import Path
+
 import pytest
 
+from modelfile import lint as lint_file
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.linter.engine import lint
@@ -35,6 +38,53 @@ def found(text: str) -> list[tuple[str, str | None]]:
 def test_misspelled_model_is_reported_once(base: str, right: str) -> None:
     message = f"unknown model `{base.split(':', maxsplit=1)[0]}` in Ollama's library"
     assert found(f"FROM {base}") == [(message, f"did you mean `{right}`?")]
+
+
+@pytest.mark.parametrize(
+    ("base", "right"),
+    [
+        ("mistral7b", "mistral:7b"),
+        ("llama38b", "llama3:8b"),
+        ("llama3-8b", "llama3:8b"),
+        ("Llama3_8B:latest", "llama3:8b"),
+        ("llama3.18b", "llama3.1:8b"),
+        ("llama3-1-8b", "llama3.1:8b"),
+        ("llama-3.2-3b-instruct", "llama3.2:3b-instruct"),
+        ("gemma22b", "gemma2:2b"),
+        ("mixtral-8x7b", "mixtral:8x7b"),
+        ("deepseekr17b", "deepseek-r1:7b"),
+        ("mistral-7b:q4_0", "mistral:7b"),
+    ],
+)
+def test_model_and_size_in_one_word_are_reported_once(base: str, right: str) -> None:
+    message = f"unknown model `{base.split(':', maxsplit=1)[0]}` in Ollama's library"
+    assert found(f"FROM {base}") == [(message, f"did you mean `{right}`?")]
+
+
+@pytest.mark.parametrize("base", ["llama3-8b", "llama3-8b:latest", "mistral-7b:q4_0"])
+def test_model_that_is_built_in_the_project_is_not_reported(base: str, tmp_path: Path) -> None:
+    name = base.partition(":")[0]
+    for near in (f"bot/{name}.Modelfile", f"{name}/Modelfile"):
+        (tmp_path / near).parent.mkdir(exist_ok=True)
+        (tmp_path / near).write_text("FROM llama3.2:3b\n")
+        bot = tmp_path / "bot" / "Modelfile"
+        bot.parent.mkdir(exist_ok=True)
+        bot.write_text(f"FROM {base}\n")
+        assert "MF231" not in {one.code for one in lint_file(bot.read_text(), bot)}
+        (tmp_path / near).unlink()
+
+
+@pytest.mark.parametrize(
+    "base", ["llama3-8b:v1", "my-llama3-8b", "gemma4-12b-it-qat", "mistral9b", "llama3-8b-billing", "turkcell_llm_7b"]
+)
+def test_name_with_a_size_that_is_the_author_s_own_is_not_reported(base: str) -> None:
+    assert [message for message, _ in found(f"FROM {base}") if "unknown" in message] == []
+
+
+def test_size_in_the_name_becomes_the_start_of_the_tag() -> None:
+    context = Context(modelfile=Modelfile.parse(Source(text="FROM mistral-7b:q4_0\n")))
+    fixes = [one.fix.edits[0].text for one in lint(context) if one.code == "MF231" and one.fix]
+    assert fixes == ["mistral:7b-q4_0"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,10 @@ from modelfile.syntax.nodes import From
 _LONG: Final = 6
 """Letters and digits from which one wrong letter shows what is meant."""
 _LETTER: Final = r"[a-z]"
+_SIZE: Final = r"(?:\d+x)?\d+(?:\.\d+)?[bm]"
+_TUNED: Final = r"-(?:instruct|chat)"
+_KIND: Final = r"(?i:latest|instruct|chat|text|code|(?:instruct-|chat-)?(?:q\d\w*|fp16))"
+"""The tags of a build in the library, without its size; a model of the author has others."""
 
 
 @rule("MF231", "misspelled-model", on=From, severity=Severity.WARNING)
@@ -22,9 +26,9 @@ def misspelled_model(base: From, context: Context) -> Iterator[Finding]:
     r"""FROM names a model that is not in Ollama's library, and almost one that is.
 
     Ollama pulls a base that it does not have, and fails with "pull model manifest: file does not exist" if the name is
-    misspelled. The rule reports names with other separators, such as `qwen2.5coder`, and those with one letter that is
-    missing, added or exchanged. If it is the name of a model of your own, write `# mf: ignore[misspelled-model] reason`
-    above the line.
+    misspelled. The rule reports names with other separators, such as `qwen2.5coder`, those with one letter that is
+    missing, added or exchanged, and a model and its size in one word, such as `mistral7b`. If it is the name of a model
+    of your own, write `# mf: ignore[misspelled-model] reason` above the line.
 
     ## Bad
 
@@ -42,7 +46,10 @@ def misspelled_model(base: From, context: Context) -> Iterator[Finding]:
     """
     if found := find_misspelled_model(base, context):
         written, right = found
-        fixed = f"{right}{base.value.text[len(written) :]}"
+        rest = base.value.text[len(written) :]
+        if ":" in right:  # the tag is only the rest of one
+            rest = "" if rest.lower() in ("", ":latest") else f"-{rest[1:]}"
+        fixed = f"{right}{rest}"
         fix = Fix(edits=(Edit(base.value.span, fixed),), safety=Safety.UNSAFE)
         yield Finding(
             base.value.span, f"unknown model `{written}` in Ollama's library", f"did you mean `{right}`?", fix
@@ -60,7 +67,15 @@ def find_misspelled_model(base: From, context: Context) -> tuple[str, str] | Non
     if context.exists and context.exists(written):
         return None
     right = _intended(name.model.lower())
+    if not right and re.fullmatch(_KIND, name.tag) and (right := _split(name.model.lower())):
+        right = None if _is_built_here(name.model.lower(), context) else right
     return (name.model, right) if right else None
+
+
+def _is_built_here(name: str, context: Context) -> bool:
+    """Return whether a file or folder beside the Modelfile, or beside its folder, bears the name of a model."""
+    near = context.neighbors or (lambda _: ())
+    return any(name in each.lower() for folder in (".", "..") for each in near(f"{folder}/Modelfile"))
 
 
 @cache
@@ -84,6 +99,30 @@ def _intended(name: str) -> str | None:
     if same := _by_letters().get(letters):
         return same
     return next((right for each, right in _by_letters().items() if _is_slip(letters, each)), None)
+
+
+@lru_cache(maxsize=1 << 10)
+def _split(name: str) -> str | None:
+    """Return the model and the size that a name has in one word; None if it is no such name.
+
+    >>> _split("llama38b")
+    'llama3:8b'
+    """
+    tuned = re.search(rf"{_TUNED}\Z", name)
+    whole = name[: tuned.start()] if tuned else name
+    for at in range(1, len(whole)):
+        model = _by_letters().get(re.sub(r"[^a-z0-9]", "", whole[:at]))
+        if model and re.fullmatch(_SIZE, size := whole[at:].lstrip("-_.")) and size in _sizes(model, size):
+            return f"{model}:{size}{tuned[0] if tuned else ''}"
+    return None
+
+
+def _sizes(model: str, size: str) -> tuple[str, ...]:
+    """Return the sizes of a model of the library; the one that is asked for if they are not known."""
+    from modelfile.catalog.families import find_family
+
+    family = find_family(model)
+    return (family.sizes if family else ()) or (size,)
 
 
 def _is_slip(written: str, right: str) -> bool:
