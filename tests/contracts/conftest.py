@@ -13,7 +13,7 @@ from modelfile.stores.protocol import Store
 
 @pytest.fixture(params=["memory", "fake 0.9.3", "fake 0.33.0", pytest.param("real", marks=pytest.mark.live)])
 def any_store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    """Yield every kind of store, empty but for the real one."""
+    """Yield every kind of store, empty."""
     kind, _, version = request.param.partition(" ")
     match kind:
         case "memory":

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -36,9 +37,7 @@ def weights(tmp_path: Path) -> Path:
     return tmp_path / "weights.gguf"
 
 
-def overwritten(
-    store: ServerStore, weights: Path, name: ModelName, contents: Sequence[str], limit: int = 3
-) -> list[str]:
+def overwritten(store: Store, weights: Path, name: ModelName, contents: Sequence[str], limit: int = 3) -> list[str]:
     """Give a name one content after the other, each backed up before the next; return all digests."""
     digests = []
     for content in contents:
@@ -49,6 +48,31 @@ def overwritten(
 
 def test_rollback_restores_the_previous_model(any_store: Store, tiny: Path) -> None:
     restores_backups(any_store, tiny)
+
+
+def test_backups_within_a_tick_of_the_clock_are_in_order(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of the store stands still but for the waits of the code, as that of a file system within a tick."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    waits = []
+
+    def wait(seconds: float) -> None:
+        nonlocal now
+        waits.append(seconds)
+        now += timedelta(seconds=seconds)
+
+    monkeypatch.setattr("modelfile.stores.backups.sleep", wait)
+    restores_backups(MemoryStore(clock=lambda: now), tiny)
+    assert {*waits} == {0.004}
+
+
+def test_the_wait_for_the_next_tick_ends(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("modelfile.stores.backups.sleep", waits.append)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    store = MemoryStore(clock=lambda: now)
+    first, second, _ = overwritten(store, tiny, V1, "abc")
+    assert {*backup_digests(V1, store)} == {first, second}
+    assert waits == [0.004 * 2**number for number in range(9)]
 
 
 def test_an_overwritten_model_leaves_no_layers(any_store: Store, tiny: Path) -> None:
@@ -188,7 +212,7 @@ def test_invalid_rollbacks(store: ServerStore, weights: Path) -> None:
 
 
 class Memory(MemoryStore):
-    """A store of names and digests with a clock that ticks at each copy."""
+    """A store of names and digests with a clock that advances in waits only."""
 
     def __init__(self) -> None:
         self.models: dict[ModelName, ListedModel] = {}
@@ -197,8 +221,11 @@ class Memory(MemoryStore):
 
     def hold(self, name: ModelName, digest: str) -> None:
         """Set the digest of a name."""
-        self.now += timedelta(seconds=1)
         self.models[name] = ListedModel(name=name, digest=digest, size=1, modified=self.now)
+
+    def wait(self, seconds: float) -> None:
+        """Advance the clock."""
+        self.now += timedelta(seconds=seconds)
 
     def list(self) -> tuple[ListedModel, ...]:
         """Return all models in no order."""
@@ -221,6 +248,12 @@ TAGS = st.sampled_from([V1, V2, LONG])
 def test_each_tag_has_a_list_of_its_latest_backups(does: list[tuple[ModelName, str | None]], limit: int) -> None:
     """Build a letter, or roll back on None; no tag ever gets the contents of another one."""
     store = Memory()
+    with patch("modelfile.stores.backups.sleep", store.wait):
+        check_backups(store, does, limit)
+
+
+def check_backups(store: Memory, does: list[tuple[ModelName, str | None]], limit: int) -> None:
+    """Build and roll back, and compare the backups after each step with those that there should be."""
     now: dict[ModelName, str] = {}
     kept: dict[ModelName, list[str]] = {V1: [], V2: [], LONG: []}
     for name, letter in does:

@@ -8,6 +8,9 @@ hex digits of its sha256 replace it, after a dot instead of a dash.
 
 Copying sets the modification time, also over an existing alias (measured on 0.9.3; CopyModel of server/images.go in
 0.24 and 0.33 too). So an alias is as old as its last backup, whichever machine made it.
+
+That time is the one of a file, and file systems count in ticks: 1 to 10 ms on Linux, 1 or 2 s on ext3 and FAT. A backup
+within the tick of another one is copied again until it is the newer one, so the order of backups is decided.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from time import sleep
 from typing import Final
 
 from modelfile.errors import NotFound, ServerUnreachable, UsageError, VerificationError
@@ -27,6 +31,10 @@ from modelfile.stores.staging import STAGING
 _ALIAS: Final = re.compile(r"sha256-[0-9a-f]{64}(?P<suffix>-.+|\.[0-9a-f]{8})?", re.IGNORECASE)
 _MAX_WRITTEN: Final = 8
 """Length up to which a tag is written in its alias."""
+_TICK: Final = 0.004
+"""Seconds to wait before a backup is copied again to be newer than another one; doubled each time."""
+_MAX_WAIT: Final = 2.0
+"""Longest of these waits, in seconds: the longest tick of a file system, that of FAT."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +111,31 @@ def back_up(name: ModelName, store: Store, limit: int) -> ModelName | None:
     if current is None:
         return None
     alias = alias_of(current.name, current.digest)
-    _delete_all(expired(limit, name, alias, copy_verified(current, alias, store)[1]), store)
+    _delete_all(expired(limit, name, alias, _copy_as_newest(current, alias, store)), store)
     return alias
+
+
+def _copy_as_newest(current: ListedModel, alias: ModelName, store: Store) -> tuple[ListedModel, ...]:
+    """Copy a tag's model to its alias, later than all other backups of the tag; return the listing after the copy.
+
+    Raises:
+        ServerError: It could not be copied.
+        VerificationError: The copy differs from the tag's model.
+    """
+    wait = _TICK
+    while True:
+        copied, listed = copy_verified(current, alias, store)
+        others = (model for model in backups_of(current.name, listed) if not model.name.same_as(alias))
+        if wait > _MAX_WAIT or all(model.modified != copied.modified for model in others):
+            return listed
+        sleep(wait)
+        wait *= 2
 
 
 def expired(limit: int, name: ModelName, alias: ModelName, listed: Iterable[ListedModel]) -> tuple[ModelName, ...]:
     """Return the backups of a tag to evict once an alias is its newest: the oldest, until `limit` are left.
 
-    The alias is passed, because its time may equal that of another backup: file systems count in steps of 4 ms.
+    The alias is passed, because another backup has a later time if the server's clock went back.
     """
     before = tuple(model.name for model in backups_of(name, listed) if not model.name.same_as(alias))
     return before[max(limit - 1, 0) :]
@@ -180,7 +205,7 @@ def replace_tag(
     backup = alias_of(current.name, current.digest)
     had_backup, may_discard = find_listed(backup, listed), previous_digest in (_ANY_DIGEST, current.digest)
     if not had_backup:
-        copy_verified(current, backup, store)
+        _copy_as_newest(current, backup, store)
     copied, _ = copy_verified(model, name, store)
     if not had_backup and may_discard:
         with contextlib.suppress(NotFound):
@@ -212,7 +237,7 @@ def guarded(current: ListedModel, store: Store, limit: int) -> Iterator[Guard]:
     """
     guard, listed = Guard(alias=alias_of(current.name, current.digest)), store.list()
     had_backup = find_listed(guard.alias, listed) is not None
-    listed = copy_verified(current, guard.alias, store)[1]
+    listed = _copy_as_newest(current, guard.alias, store)
     unwanted: tuple[ModelName, ...] = () if had_backup else (guard.alias,)
     try:
         yield guard
@@ -265,7 +290,7 @@ def restore(
     name = current.name if current else name
     alias = alias_of(current.name, current.digest) if current else None
     if current and alias:
-        copy_verified(current, alias, store)
+        _copy_as_newest(current, alias, store)
     copy_verified(backup, name, store)
     return Restored(name=name, digest=backup.digest, previous_digest=current.digest if current else None, backup=alias)
 
