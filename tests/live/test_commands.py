@@ -161,7 +161,6 @@ def test_the_lock_of_the_example_is_up_to_date(project: Path) -> None:
     assert (example / "mf.lock").read_bytes() == written
     (example / "mf.lock").write_text('{"version": "1.0"}')
     assert mf("pin", cwd=example).code == 0
-    assert mf("rm", "support-base:v1", "--yes").code == 0  # the demo would refuse to overwrite it
     made, listed = json.loads((example / "mf.lock").read_bytes()), json.loads(written)
     for lock in (made, listed):  # the digest of a manifest differs between servers, and the rest may by version
         del lock["modelfiles"]["support-bot/Modelfile"]["base"]["digest"]

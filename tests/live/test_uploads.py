@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import struct
 import threading
 from pathlib import Path
@@ -25,7 +24,7 @@ def files(tmp_path: Path) -> dict[Path, str]:
     digests = {}
     for number in range(6):
         path = tmp_path / f"{number}.bin"
-        path.write_bytes(os.urandom(8 << 20))  # random, because the server keeps the uploads of other tests
+        path.write_bytes(bytes([number]) * (8 << 20))
         digests[path] = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
     return digests
 

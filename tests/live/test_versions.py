@@ -22,7 +22,7 @@ TOO_NEW = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """Yield the URL of a server of version 0.9.3, and the folder of its models."""
     models = tmp_path_factory.mktemp("models")

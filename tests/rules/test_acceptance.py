@@ -23,7 +23,7 @@ from threading import Thread
 
 import pytest
 from tests.support.paths import DATA
-from tests.support.real_ollama import clean_environment, install
+from tests.support.real_ollama import clean_environment, install, serve
 from tests.support.server import connect
 
 from modelfile import parse
@@ -185,22 +185,18 @@ def test_parser_reads_what_ollama_reads(entry: Entry) -> None:
 
 
 @pytest.fixture(scope="module")
-def stocked(real: str, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def stocked(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """Return a client of a real server that has the bases."""
     folder = tmp_path_factory.mktemp("bases")
-    with connect(real) as client:
+    with serve() as url, connect(url) as client:
         if (version := client.version()) != VERSION:
             pytest.skip(f"the verdicts are for Ollama {VERSION}, this is {version}")
-        try:
-            for model, text in ((BASE, f"FROM {tiny}"), (OTHER, f"FROM {BASE}\nSYSTEM The other one.")):
-                ran = ollama(real, folder, model, text.encode())
-                assert ran.returncode == 0, ran
-            for name in SAME_AS_BASE:
-                client.copy(BASE, name)
-            yield client
-        finally:
-            for name in {tag.name for tag in client.tags()} & {MADE, BASE, OTHER, *SAME_AS_BASE}:
-                client.delete(name)
+        for model, text in ((BASE, f"FROM {tiny}"), (OTHER, f"FROM {BASE}\nSYSTEM The other one.")):
+            ran = ollama(url, folder, model, text.encode())
+            assert ran.returncode == 0, ran
+        for name in SAME_AS_BASE:
+            client.copy(BASE, name)
+        yield client
 
 
 def ollama(host: str, folder: Path, model: str, modelfile: bytes) -> subprocess.CompletedProcess[str]:
