@@ -30,6 +30,8 @@ class Aspect(StrEnum):
     RENDERER = "renderer"
     PARSER = "parser"
     REQUIRES = "requires"
+    CAPABILITIES = "capabilities"
+    """Those that the template gives (`compare_capabilities`)."""
     FINGERPRINT = "fingerprint"
     """Of the whole model, where it is known to differ, but not in which part."""
 
@@ -63,6 +65,48 @@ def compare_models(old: Model, new: Model) -> tuple[Change, ...]:
         *_compare_common(old, new),
         *_compare(Aspect.LICENSE, old.license, new.license),
     )
+
+
+def compare_capabilities(old: Model, new: Model) -> tuple[Change, ...]:
+    """Return the difference between the capabilities that two templates give; none if it cannot be known.
+
+    >>> old, new = Model(template="{{ .Tools }}{{ .Suffix }}"), Model(template="{{ .Tools }}")
+    >>> [(str(change.aspect), change.old, change.new) for change in compare_capabilities(old, new)]
+    [('capabilities', 'tools, insert', 'tools')]
+    """
+    both = _capabilities(old, new)
+    return tuple(_compare(Aspect.CAPABILITIES, *map(tuple, both))) if both else ()
+
+
+def dropped_capabilities(base: Model, model: Model) -> tuple[tuple[str, str], ...]:
+    """Return the capabilities that the template of a base gives and that of a model does not, each with its variable.
+
+    None are returned if a PARSER may give them.
+
+    >>> dropped_capabilities(Model(template="{{ .Tools }}{{ .Suffix }}"), Model(template="{{ .Tools }}"))
+    (('insert', 'Suffix'),)
+    """
+    if not (both := _capabilities(base, model)):
+        return ()
+    had, has = both
+    return tuple((name, field) for name, field in had.items() if name not in has)
+
+
+def _capabilities(old: Model, new: Model) -> tuple[dict[str, str], dict[str, str]] | None:
+    """Return the capabilities that two templates give, each with its variable.
+
+    None is returned if they are the same template, or a RENDERER or PARSER takes its place.
+    """
+    if old.template == new.template or old.parser or old.renderer or new.parser or new.renderer:
+        return None
+    from modelfile.gotemplate.capabilities import FIELDS_OF_CAPABILITIES, template_capabilities
+    from modelfile.gotemplate.parser import parse_template
+
+    def of(model: Model) -> dict[str, str]:
+        has = template_capabilities(parse_template(model.template))
+        return {name: field for name, field in FIELDS_OF_CAPABILITIES.items() if name in has}
+
+    return of(old), of(new)
 
 
 def compare_recipes(old: Recipe, new: Recipe, digests: Mapping[Path, str]) -> tuple[Change, ...]:

@@ -11,7 +11,14 @@ from modelfile.builder.constraints import constraints
 from modelfile.builder.forecast import expected_model, is_opaque, predict, undecided
 from modelfile.builder.snapshot import recall_observation
 from modelfile.catalog.versions import Version, release
-from modelfile.differ import Aspect, Change, compare_models, compare_recipes
+from modelfile.differ import (
+    Aspect,
+    Change,
+    compare_capabilities,
+    compare_models,
+    compare_recipes,
+    dropped_capabilities,
+)
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.library.lookup import show
 from modelfile.names import ModelName, digest_start
@@ -25,14 +32,20 @@ from modelfile.stores.protocol import ListedModel, Store, StoredModel, find_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Expected:
+class ExpectedModel:
     """The model that a build of a Modelfile would create."""
 
     model: Model
+    base: StoredModel | None
     fingerprint: str | None = None
     """The fingerprint in the lock, if a part of the model is undecided."""
     undecided: tuple[str, ...] = ()
     """Parts that only the server knows, taken from the model that it is compared with."""
+
+    @property
+    def dropped_capabilities(self) -> tuple[tuple[str, str], ...]:
+        """The capabilities that the base's template gives and that of the model does not, each with its variable."""
+        return dropped_capabilities(self.base.model, self.model) if self.base else ()
 
 
 def diff(  # noqa: PLR0913  # each is a choice of its own
@@ -44,6 +57,7 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     on_note: Callable[[str], object] = lambda _: None,
     *,
     on_undecided: Callable[[Target, tuple[str, ...]], object] = lambda *_: None,
+    on_expected: Callable[[Target, ExpectedModel], object] = lambda *_: None,
 ) -> tuple[Change, ...]:
     r"""Return the changes between two models, by meaning.
 
@@ -67,6 +81,7 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
             is not known; raises an error if it cannot be used.
         on_note: Receives a note if a tag belongs to a model that the project does not know.
         on_undecided: Receives a Modelfile, and the parts that are not compared, as titles of changes.
+        on_expected: Receives a Modelfile, and the model that a build of it would create.
 
     Raises:
         InputError: A Modelfile does not exist or is rejected.
@@ -82,15 +97,20 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     found = find_models([text for text, side in ((a, old), (b, new)) if side is None], project, store, on_note)
     models = [None if side else _stored(text, found, project, store) for text, side in ((a, old), (b, new))]
     if not (target := old or new):
-        return compare_models(*(stored.model for stored in models if stored))
+        return _compare(*(stored.model for stored in models if stored))
     (other,) = filter(None, models)
     expected = _expected(target, other, store)
+    on_expected(target, expected)
     if expected.undecided:
         on_undecided(target, expected.undecided)
-    changes = compare_models(expected.model, other.model)
+    changes = _compare(expected.model, other.model)
     if not changes and expected.fingerprint:
         changes = (Change(aspect=Aspect.FINGERPRINT, old=expected.fingerprint, new=other.fingerprint),)
     return changes if old else tuple(replace(change, old=change.new, new=change.old) for change in changes)
+
+
+def _compare(old: Model, new: Model) -> tuple[Change, ...]:
+    return (*compare_models(old, new), *compare_capabilities(old, new))
 
 
 def _target(text: str, project: Project) -> Target | None:
@@ -104,25 +124,59 @@ def _target(text: str, project: Project) -> Target | None:
     return None
 
 
-def _expected(target: Target, other: StoredModel, store: Store) -> _Expected:
+def expect(target: Target, store: Store) -> ExpectedModel | None:
+    r"""Return the model that a build of a Modelfile would create; None if only the server can tell.
+
+    >>> from pathlib import Path
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> _ = Path("Modelfile").write_text("FROM llama3.2:3b\nSYSTEM Be brief.\n")
+    >>> expected = expect(modelfile.Project().target("bot:v1"), MemoryStore.with_models("llama3.2:3b"))
+    >>> expected.model.system
+    'Be brief.'
+
+    Args:
+        target: The Modelfile.
+        store: The store of its base.
+
+    Raises:
+        InputError: The Modelfile is rejected, or a file that it names cannot be read.
+        NotFound: The store does not have the base.
+        ServerError: The store cannot answer.
+    """
+    base, known = _predict(target, store)
+    return ExpectedModel(model=known, base=base) if known else None
+
+
+def _expected(target: Target, other: StoredModel, store: Store) -> ExpectedModel:
+    """Return the model that a build of a Modelfile would create, its unknown parts taken from another model."""
+    base, known = _predict(target, store, "; two Modelfiles can be compared without a server")
+    if known:
+        return ExpectedModel(model=known, base=base)
+    version = release(store.ollama)
+    recipe, digests = target.recipe(version), target.digests(version)
+    locked = _locked_fingerprint(target, recipe, store)
+    if locked == other.fingerprint:
+        return ExpectedModel(model=other.model, base=base)
+    expected = expected_model(
+        recipe, digests, base=base.model if base else None, created=other.model, version=store.ollama
+    )
+    parts = undecided(recipe, digests, created=other.model, version=store.ollama)
+    return ExpectedModel(model=expected, base=base, fingerprint=locked if parts else None, undecided=parts)
+
+
+def _predict(target: Target, store: Store, alternative: str = "") -> tuple[StoredModel | None, Model | None]:
+    """Return the base of a Modelfile, and the model that a build would create if it can be known."""
     version = release(store.ollama)
     recipe, digests, base = target.recipe(version), target.digests(version), None
     if recipe.base:
         name = ModelName.parse(recipe.base)
         base = store.find(name)
         if base is None:
-            hint = f"run `mf pull {name}`; two Modelfiles can be compared without a server"
+            hint = f"run `mf pull {name}`{alternative}"
             raise NotFound(f"base {name} of `{target.path}` not found on {store.location}", hint=hint)
-    base_model = base.model if base else None
     observed = recall_observation(recipe, digests, base, store) if is_opaque(recipe) else None
-    if known := predict(recipe, digests, base_model, observed):
-        return _Expected(model=known)
-    locked = _locked_fingerprint(target, recipe, store)
-    if locked == other.fingerprint:
-        return _Expected(model=other.model)
-    expected = expected_model(recipe, digests, base=base_model, created=other.model, version=store.ollama)
-    parts = undecided(recipe, digests, created=other.model, version=store.ollama)
-    return _Expected(model=expected, fingerprint=locked if parts else None, undecided=parts)
+    return base, predict(recipe, digests, base.model if base else None, observed)
 
 
 def _locked_fingerprint(target: Target, recipe: Recipe, store: Store) -> str | None:

@@ -1,5 +1,6 @@
-"""Builds whose TEMPLATE takes capabilities away that the base on the server has."""
+"""Modelfiles whose TEMPLATE takes capabilities away that the base on the server has: build, diff and show."""
 
+import json
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from tests.support.cli import Ran, mf
 
 from modelfile.stores.memory import MemoryStore
+from modelfile.stores.protocol import StoreLocation
 
 THINKING = "{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}"
 BASE = (
@@ -21,9 +23,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def build(folder: Path, store: MemoryStore, name: str, *options: str) -> Ran:
-    return mf(
-        "build", f"{name}:v1", "-f", f"{name}.Modelfile", *options, cwd=folder, open_store=lambda _: nullcontext(store)
-    )
+    return run(folder, store, "build", f"{name}:v1", "-f", f"{name}.Modelfile", *options)
+
+
+def run(folder: Path, store: MemoryStore, *arguments: str) -> Ran:
+    return mf(*arguments, cwd=folder, open_store=lambda _: nullcontext(store))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +35,7 @@ def build(folder: Path, store: MemoryStore, name: str, *options: str) -> Ran:
     [
         (
             "TEMPLATE {{ .System }} {{ .Prompt }}",
-            "drops tools and thinking that base:v1 supports: it has no `.Tools` and",
+            "drops tools and thinking that base:v1 supports: it lacks `.Tools` and",
         ),
         ("TEMPLATE {{ .Tools }}{{ range .Messages }}{{ .Content }}{{ end }}", "drops thinking that base:v1 supports"),
         ("SYSTEM Be brief.", None),
@@ -49,3 +53,45 @@ def test_capabilities_that_the_base_has_are_missed(folder: Path, lines: str, dro
         assert ("the TEMPLATE of bot:v1 drops" in ran.err) is (dropped is not None)
         assert dropped is None or dropped in ran.err
     assert "the TEMPLATE of" not in build(folder, store, "bot").err
+
+
+def test_a_plan_has_them_and_is_up_to_date_without(folder: Path) -> None:
+    store = MemoryStore.with_models("llama3.2:3b")
+    store.location = StoreLocation(url="http://127.0.0.1:11434")
+    build(folder, store, "base")
+    (folder / "bot.Modelfile").write_text("FROM base:v1\nTEMPLATE {{ .Prompt }}\n", encoding="utf-8")
+    file = folder / "plan.json"
+    assert build(folder, store, "bot", "--plan-out", str(file)).code == 0
+    plan = json.loads(file.read_text(encoding="utf-8"))
+    assert plan["plans"][0].pop("dropped_capabilities") == ["tools", "thinking"]
+    file.write_text(json.dumps(plan), encoding="utf-8")  # as of a machine that cannot predict the model
+    ran = run(folder, store, "build", "--plan", str(file), "--json")
+    (built,) = json.loads(ran.out)
+    assert (ran.code, built["dropped_capabilities"]) == (0, ["tools", "thinking"])
+
+
+WARNING = (
+    "warning: the TEMPLATE of `bot.Modelfile` drops tools and thinking that base:v1 supports: it lacks `.Tools` and"
+    " `.Thinking`\nhelp: delete TEMPLATE, or start from the one that `mf show` prints for the base\n"
+)
+
+
+def test_diff_and_show_of_a_modelfile_name_them(folder: Path) -> None:
+    store = MemoryStore.with_models("llama3.2:3b")
+    build(folder, store, "base")
+    bot = folder / "bot.Modelfile"
+    bot.write_text("FROM base:v1\nTEMPLATE {{ .Prompt }}\n", encoding="utf-8")
+    for command in (["show", "bot.Modelfile"], ["diff", "bot.Modelfile", "base:v1"]):
+        ran = run(folder, store, *command)
+        assert ran.err == WARNING
+        ran = run(folder, store, *command, "--json")
+        assert (ran.err, json.loads(ran.out)["dropped_capabilities"]) == (WARNING, ["tools", "thinking"])
+    assert "capabilities: (none) -> tools, thinking\n" in run(folder, store, "diff", "bot.Modelfile", "base:v1").out
+    build(folder, store, "bot")
+    shown = {name: json.loads(run(folder, store, "show", name, "--json").out) for name in ("bot.Modelfile", "bot:v1")}
+    assert shown["bot.Modelfile"]["fingerprint"] == shown["bot:v1"]["fingerprint"]
+    assert shown["bot:v1"]["dropped_capabilities"] == []
+    bot.write_text("FROM base:v1\nSYSTEM Be brief.\n", encoding="utf-8")
+    for command in (["show", "bot.Modelfile", "--json"], ["diff", "base:v1", "bot.Modelfile", "--json"]):
+        ran = run(folder, store, *command)
+        assert (ran.err, json.loads(ran.out)["dropped_capabilities"]) == ("", [])

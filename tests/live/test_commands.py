@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from tests.support.cli import mf
@@ -74,6 +75,25 @@ def test_build_pin_and_diff(project: Path, real: str) -> None:
         f"bot/Modelfile: its base base:v1 on {real} has changed since `mf pin` (mf1:"
     )
     assert mf("build", "bot:v1.2", "-f", "bot/Modelfile").code == 3
+
+
+def test_capabilities_are_those_that_the_server_reports(project: Path, real: str) -> None:
+    tools = "{{ .Tools }}{{ range .Messages }}{{ .Content }}{{ end }}"
+    (project / "base.Modelfile").write_text(f"FROM ./tiny.gguf\nTEMPLATE {tools}\n")
+    (project / "bot.Modelfile").write_text("FROM tools:v1\nTEMPLATE {{ .Prompt }}{{ .Suffix }}\n")
+    assert mf("build", "tools:v1", "-f", "base.Modelfile").code == 0
+    for command in (["show", "bot.Modelfile"], ["diff", "tools:v1", "bot.Modelfile"], ["build", "code:v1"]):
+        options = ["-f", "bot.Modelfile"] if command[0] == "build" else []
+        ran = mf(*command, *options, "--json")
+        assert json.loads(ran.out)["dropped_capabilities"] == ["tools"], ran.err
+    changed = mf("diff", "tools:v1", "code:v1")
+    assert changed.out.endswith("\ncapabilities: tools -> insert\n")
+    reported = {}
+    for name in ("tools:v1", "code:v1"):
+        body = json.dumps({"model": name}).encode()
+        with urlopen(Request(f"{real}/api/show", body, method="POST"), timeout=60) as answer:  # noqa: S310  # of the test's own server
+            reported[name] = {*json.load(answer)["capabilities"]}
+    assert reported == {"tools:v1": {"completion", "tools"}, "code:v1": {"completion", "insert"}}
 
 
 def test_two_servers_build_one_fingerprint(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

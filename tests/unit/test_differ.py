@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from modelfile.differ import Aspect, compare_models, compare_recipes, show_value
+from modelfile.differ import (
+    Aspect,
+    compare_capabilities,
+    compare_models,
+    compare_recipes,
+    dropped_capabilities,
+    show_value,
+)
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Message, Recipe
 from modelfile.recipe.values import ParameterValue
@@ -40,3 +47,25 @@ def test_bases_are_compared_as_names_and_files_as_digests() -> None:
     assert compare_recipes(Recipe(files=(a,)), Recipe(files=(c,)), digests)
     (change,) = compare_recipes(Recipe(files=(a,)), Recipe(files=(a,), adapters=(c,)), digests)
     assert (change.aspect, change.old, change.new) == (Aspect.ADAPTER, None, "sha256:2")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "change"),
+    [
+        ({"template": "{{ .Tools }}{{ .Suffix }}"}, {"template": "{{ .Tools }}"}, ("tools, insert", "tools")),
+        ({"template": "{{ .Prompt }}"}, {"template": "{{ .Suffix }}"}, (None, "insert")),
+        ({"template": "{{ .Tools }}"}, {"template": "{{ .Tools }}!"}, None),
+        ({"template": "{{ .Tools }}", "parser": "qwen3-coder"}, {"template": "{{ .Prompt }}"}, None),
+        ({"template": "{{ .Tools }}"}, {"template": "{{ .Prompt }}", "renderer": "qwen3-coder"}, None),
+    ],
+)
+def test_capabilities_are_those_of_the_templates(
+    old: dict[str, str], new: dict[str, str], change: tuple[str | None, str | None] | None
+) -> None:
+    one, two = Model(**old), Model(**new)  # type: ignore[arg-type]  # texts only
+    found = [(each.aspect, each.old, each.new) for each in compare_capabilities(one, two)]
+    assert found == ([(Aspect.CAPABILITIES, *change)] if change else [])
+    backward = [(each.new, each.old) for each in compare_capabilities(two, one)]
+    assert backward == ([change] if change else [])
+    dropped = [name for name, _ in dropped_capabilities(one, two)]
+    assert dropped == ([*{*(change[0] or "").split(", ")} - {*(change[1] or "").split(", "), ""}] if change else [])

@@ -147,14 +147,11 @@ class Plan:
 
         Empty if one of them is not known, or a PARSER may give them.
         """
-        old, new = self.base and self.base.model, self.expected
-        if self.nothing_to_do or not old or not new or old.template == new.template or new.parser or new.renderer:
+        if self.nothing_to_do or not self.base or not self.expected:
             return ()
-        from modelfile.gotemplate.capabilities import FIELDS_OF_CAPABILITIES, template_capabilities
-        from modelfile.gotemplate.parser import parse_template
+        from modelfile.differ import dropped_capabilities  # 1 ms that a build with nothing to do saves
 
-        had, has = (template_capabilities(parse_template(model.template)) for model in (old, new))
-        return tuple((name, field) for name, field in FIELDS_OF_CAPABILITIES.items() if name in had - has)
+        return dropped_capabilities(self.base.model, self.expected)
 
     def replacement(self, created: str | None = None) -> WouldReplace | None:
         """Return the error if the build replaces a different model under an immutable tag, and that is known.

@@ -25,8 +25,11 @@ from modelfile.stores.ollama.wire import create_request
 from modelfile.stores.protocol import StoredModel, StoreLocation
 
 VERSION: Final = 1
-_UNCOMPARED: Final = {"nothing_to_do", "changes", "replaces", "pending", "stale"}
-"""Keys of a plan that depend on the cache or the lock, and not on what is to be done."""
+_UNCOMPARED: Final = {"nothing_to_do", "changes", "replaces", "pending", "stale", "dropped_capabilities"}
+"""Keys of a plan that depend on the cache or the lock, and not on what is to be done.
+
+Other keys have what the capabilities depend on: the fingerprint of the base, and the request.
+"""
 _WIDTH: Final = 80
 """Characters of a long text that a message shows."""
 _AGAIN: Final = "write it again with --plan-out"
@@ -52,6 +55,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "replaces": plan.replaces,
         "pending": plan.pending or None,
         "stale": [drift.as_json() for drift in plan.stale],
+        "dropped_capabilities": [name for name, _ in plan.dropped_capabilities],
     }
 
 

@@ -94,12 +94,11 @@ def build(  # noqa: PLR0913  # the command's options
     different model is replaced under an immutable tag, such as v1.2.
 
     With --json: {"name", "host", "fingerprint", "digest", "ollama", "built", "backup", "replaced",
-    "concurrent_build", "rewritten", "stale",
-    "dropped_capabilities"}; for a plan {"name", "host", "ollama", "nothing_to_do", "existing",
-    "base", "steps", "expected_fingerprint", "changes", "replaces", "pending", "stale"}; stale has the reasons for which
-    mf.lock is out of date, as `mf pin --check` prints them. Unless a single NAME and server are given, a list, bases
-    first, with {"name", "host", "error"} for failures and {"name", "host", "skipped"} for models that were not
-    attempted.
+    "concurrent_build", "rewritten", "stale", "dropped_capabilities"}; for a plan {"name", "host", "ollama",
+    "nothing_to_do", "existing", "base", "steps", "expected_fingerprint", "changes", "replaces", "pending", "stale",
+    "dropped_capabilities"}; stale has the reasons for which mf.lock is out of date, as `mf pin --check` prints them.
+    Unless a single NAME and server are given, a list, bases first, with {"name", "host", "error"} for failures and
+    {"name", "host", "skipped"} for models that were not attempted.
     """
     only_plan = dry_run or plan_out is not None
     if exit_code and not dry_run:
@@ -261,7 +260,7 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
     plans = [outcome.result for outcome in outcomes if isinstance(outcome, Succeeded)]
     for planned in plans:
         print_stale(planned, terminal)
-        print_dropped_capabilities(planned, terminal)
+        print_dropped_capabilities(planned.name, planned, terminal)
     complete = len(plans) == len(outcomes)
     if out is not None and complete:
         text = dumps(request.targets, plans, Path(out).parent, keep=request.keep, replace=request.replace)
@@ -292,7 +291,7 @@ def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> N
     def on_plan(plan: Plan, *, replace: bool) -> None:
         with printing:
             print_stale(plan, terminal)
-            print_dropped_capabilities(plan, terminal)
+            print_dropped_capabilities(plan.name, plan, terminal)
         if not request.as_json and not terminal.quiet and not plan.nothing_to_do:
             with printing:
                 print_plan(plan, terminal, replace=replace, err=True)

@@ -14,6 +14,7 @@ from modelfile.report.terminal import current
 
 if TYPE_CHECKING:
     from modelfile.project.target import Target
+    from modelfile.sides import ExpectedModel
 
 
 def diff(
@@ -32,14 +33,18 @@ def diff(
     What the server adds to local weights is compared if a build from here or mf.lock has recorded it; otherwise a note
     names the parts that are not compared.
 
-    With --json: {"a", "b", "same", "changes": [{"aspect", "name", "old", "new"}, ...], "undecided"}; undecided lists
-    the parts that are not compared, and same is null if no other part differs.
+    If the templates of two models give different capabilities, such as tools, the difference has a line of its own. A
+    warning names those that the TEMPLATE of a Modelfile takes from its base.
+
+    With --json: {"a", "b", "same", "changes": [{"aspect", "name", "old", "new"}, ...], "undecided",
+    "dropped_capabilities"}; undecided lists the parts that are not compared, and same is null if no other part differs.
     """
     from modelfile.linter.api import reject_errors
     from modelfile.linter.settings import resolve_settings, settings_by_target
+    from modelfile.report.plans import print_dropped_capabilities
     from modelfile.sides import diff as compare
 
-    project, terminal, undecided = load_project(), current.get(), list[str]()
+    project, terminal, undecided, dropped = load_project(), current.get(), list[str](), list[str]()
 
     def note_undecided(target: Target, parts: tuple[str, ...]) -> None:
         undecided.extend(parts)
@@ -50,6 +55,10 @@ def diff(
                 f"not compared: {named}, which the server decides for the files of `{target.path}`; "
                 "they are known once it is built from here"
             )
+
+    def note_dropped(target: Target, expected: ExpectedModel) -> None:
+        dropped.extend(name for name, _ in expected.dropped_capabilities)
+        print_dropped_capabilities(f"`{target.path}`", expected, terminal)
 
     resolve_settings(project)  # an error in the configuration is reported first
     settings_of = settings_by_target()
@@ -62,11 +71,12 @@ def diff(
             lambda target, version: reject_errors(target, settings_of(target), print_for_build, version),
             terminal.print_note,
             on_undecided=note_undecided,
+            on_expected=note_dropped,
         )
     if as_json:
         same = None if undecided and not changes else not changes
         answer = {"a": a, "b": b, "same": same, "changes": changes_as_json(changes), "undecided": undecided}
-        print_json(answer, terminal)
+        print_json(answer | {"dropped_capabilities": dropped}, terminal)
     else:
         print_changes(changes, terminal)
     if changes:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # a plain `mf show` does not need them
 
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Model, the start of its digest, or a tag of the model here.")
+        str, typer.Argument(metavar="NAME", help="Model, start of its digest, tag of the model here, or Modelfile.")
     ],
     host: Host = None,
     *,
@@ -43,14 +43,19 @@ def show(
 ) -> None:
     """Print the contents of a model, or the exact prompt that its template makes of a request.
 
-    For a prompt, NAME may be a Modelfile or its folder too: it is rendered as the configured version of Ollama does,
+    NAME may be a Modelfile too: printed is what a build would create on the base that the server has, with a warning if
+    its TEMPLATE drops capabilities of the base, such as tools. What only the server can tell is not printed: a model
+    of local weights has to be built first.
+
+    For a prompt, NAME may be a folder with a Modelfile too: it is rendered as the configured version of Ollama does,
     by default the newest, and what it does not say is taken from its base on the server. A model is rendered as the
     server's version does. Ollama then drops messages if they do not fit num_ctx, which is not shown.
 
     With --prompt or --messages and --json: {"prompt", "ollama"}, the version that it is rendered for.
 
     With --json: {"name", "fingerprint", "digest", "weights", "adapters", "drafts", "parameters", "template", "system",
-    "messages", "license", "renderer", "parser", "requires"}; all keys are always there.
+    "messages", "license", "renderer", "parser", "requires", "dropped_capabilities"}; all keys are always there. Of a
+    Modelfile, name is its path and digest is null.
     """
     if modelfile and as_json:
         raise UsageError("--modelfile cannot be used with --json")
@@ -59,16 +64,46 @@ def show(
             raise UsageError("--prompt, --messages and --modelfile cannot be used together")
         _show_prompt(name, host, prompt=prompt, messages=messages, as_json=as_json)
         return
+    if not Path(name).is_dir() and (path := _modelfile_at(name)):
+        if modelfile:
+            raise UsageError(f"--modelfile needs a model: `{name}` is a file")
+        _show_expected(load_project().at(path), host, as_json=as_json)
+        return
     with open_store(host) as store:
         stored = _find(name, store)
     if as_json:
-        print_json(model_as_json(stored), current.get())
+        print_json(model_as_json(stored.name, stored.model, stored.fingerprint, stored.digest), current.get())
     elif modelfile:
         from modelfile.importer import export
 
         current.get().write_content(export(stored))
     else:
-        print_model(stored, current.get())
+        print_model(stored.name, stored.model, stored.fingerprint, stored.digest, current.get())
+
+
+def _show_expected(target: Target, host: str | None, *, as_json: bool) -> None:
+    """Print the model that a build of a Modelfile would create."""
+    from modelfile.catalog.versions import release
+    from modelfile.recipe.model import fingerprint
+    from modelfile.report.plans import print_dropped_capabilities
+    from modelfile.sides import expect
+
+    terminal = current.get()
+    with open_store(host) as store:
+        _recipe_of(target, release(store.ollama))
+        expected = expect(target, store)
+    if expected is None:
+        raise UsageError(
+            f"cannot show `{target.path}`: only the server can tell what it makes of the local files",
+            hint="build it, and pass the name of the model",
+        )
+    print_dropped_capabilities(f"`{target.path}`", expected, terminal)
+    made = fingerprint(expected.model)
+    if as_json:
+        dropped = [name for name, _ in expected.dropped_capabilities]
+        print_json(model_as_json(target.path, expected.model, made, dropped=dropped), terminal)
+    else:
+        print_model(target.path, expected.model, made, None, terminal)
 
 
 def _show_prompt(name: str, host: str | None, *, prompt: str | None, messages: str | None, as_json: bool) -> None:
@@ -151,7 +186,7 @@ def _recipe_of(target: Target, version: Version | None) -> Recipe:
             return target.recipe(version)
         except InputError as error:
             reason = error.message
-    message = f"cannot render `{target.path}`: Ollama would reject it ({reason})"
+    message = f"cannot show `{target.path}`: Ollama would reject it ({reason})"
     raise InputError(message, hint=f"run `mf lint {target.path}` for all errors")
 
 

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from modelfile.library.history import ModelBackup
     from modelfile.pinning.check import PinCheck
     from modelfile.pinning.pin import PinChange
+    from modelfile.recipe.model import Model
     from modelfile.report.formats import Report
     from modelfile.source import Position, Source
-    from modelfile.stores.protocol import ListedModel, StoredModel
+    from modelfile.stores.protocol import ListedModel
 
 _Result = TypeVar("_Result")
 
@@ -203,14 +204,25 @@ def listed_as_json(model: ListedModel) -> dict[str, Any]:
     }
 
 
-def model_as_json(stored: StoredModel) -> dict[str, Any]:
-    """Return the contents of a model."""
+def model_as_json(
+    name: object, model: Model, fingerprint: str, digest: str | None = None, dropped: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return the contents of a model, or of the one that a Modelfile gives.
+
+    Args:
+        name: Its name, or the path of the Modelfile.
+        model: Its contents.
+        fingerprint: Its fingerprint.
+        digest: Its digest; None if it is not built.
+        dropped: The capabilities that it lacks and its base has.
+    """
     return {
-        "name": str(stored.name),
-        "fingerprint": stored.fingerprint,
-        "digest": stored.digest,
-        **asdict(stored.model),
-        "parameters": {name: _plain(value) for name, value in sorted(stored.model.parameters.items())},
+        "name": str(name),
+        "fingerprint": fingerprint,
+        "digest": digest,
+        **asdict(model),
+        "parameters": {parameter: _plain(value) for parameter, value in sorted(model.parameters.items())},
+        "dropped_capabilities": [*dropped],
     }
 
 

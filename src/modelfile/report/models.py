@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modelfile.library.history import ModelBackup
     from modelfile.library.removal import Removal
     from modelfile.recipe.model import Model
-    from modelfile.stores.protocol import ListedModel, StoredModel
+    from modelfile.stores.protocol import ListedModel
 
 _UNITS: Final = (
     ("year", 365 * 86400),
@@ -127,10 +127,18 @@ def age(now: datetime, then: datetime) -> str:
     return "just now"
 
 
-def print_model(stored: StoredModel, terminal: Terminal) -> None:
-    """Print the contents of a model; of its license only the first line."""
-    terminal.write([(visible(str(stored.name)), "bold")])
-    rows = [("fingerprint", stored.fingerprint), ("digest", stored.digest), *_rows(stored.model)]
+def print_model(name: object, model: Model, fingerprint: str, digest: str | None, terminal: Terminal) -> None:
+    """Print the contents of a model, or of the one that a Modelfile gives; of its license only the first line.
+
+    Args:
+        name: Its name, or the path of the Modelfile.
+        model: Its contents.
+        fingerprint: Its fingerprint.
+        digest: Its digest; None if it is not built.
+        terminal: The output.
+    """
+    terminal.write([(visible(str(name)), "bold")])
+    rows = [("fingerprint", fingerprint), *([("digest", digest)] if digest else []), *_rows(model)]
     for title, text in rows:
         for head, line in zip_longest((f"  {title}",), text.split("\n"), fillvalue=""):
             terminal.write([(f"{head:<{_MARGIN}}", "dim"), (visible(line.rstrip("\r")), "")])

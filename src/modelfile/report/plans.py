@@ -16,6 +16,7 @@ from modelfile.report.terminal import Piece, Terminal
 
 if TYPE_CHECKING:
     from modelfile.builder.execute import Built
+    from modelfile.sides import ExpectedModel
     from modelfile.stores.protocol import StoredModel
 
 _WIDTH = 11
@@ -46,13 +47,13 @@ def print_stale(plan: Plan, terminal: Terminal) -> None:
         terminal.print_warning(f"mf.lock is out of date for {plan.name}", RENEW, details)
 
 
-def print_dropped_capabilities(plan: Plan, terminal: Terminal) -> None:
-    """Print a warning if the TEMPLATE takes capabilities away that the base has."""
-    if dropped := plan.dropped_capabilities:
+def print_dropped_capabilities(model: object, planned: Plan | ExpectedModel, terminal: Terminal) -> None:
+    """Print a warning if the TEMPLATE of a model takes capabilities away that the base has."""
+    if dropped := planned.dropped_capabilities:
         names = " and ".join(name for name, _ in dropped)
         fields = " and ".join(f"`.{field}`" for _, field in dropped)
-        base = plan.base.name if plan.base else ""
-        message = f"the TEMPLATE of {plan.name} drops {names} that {base} supports: it has no {fields}"
+        base = planned.base.name if planned.base else ""
+        message = f"the TEMPLATE of {model} drops {names} that {base} supports: it lacks {fields}"
         terminal.print_warning(message, "delete TEMPLATE, or start from the one that `mf show` prints for the base")
 
 
