@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelfile.cli.app import main
-from modelfile.cli.options import OpenStore
+from modelfile.cli.options import OpenRegistry, OpenStore
 from modelfile.events import Clock
+from modelfile.stores.memory import MemoryRegistry
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,13 @@ def mf(  # noqa: PLR0913  # what a run of a program depends on
     together: bool = False,
     environ: Mapping[str, str] | None = None,
     open_store: "OpenStore | None" = None,
+    open_registry: "OpenRegistry | None" = None,
     clock: Clock | None = None,
 ) -> Ran:
     """Run `mf` with these arguments; the outputs are no terminal, and the input is one if `terminal`.
 
-    `together` puts what goes to either output into `out`; `environ` is added to the environment of the tests.
+    `together` puts what goes to either output into `out`; `environ` is added to the environment of the tests; the
+    registries have no models unless `open_registry` opens others.
     """
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True) for _ in range(2))
     with contextlib.chdir(cwd or Path()):
@@ -57,6 +60,7 @@ def mf(  # noqa: PLR0913  # what a run of a program depends on
             out if together else err,
             {**os.environ, "MF_DEBUG": "1", **(environ or {})},
             open_store=open_store,
+            open_registry=open_registry or (lambda _: contextlib.nullcontext(MemoryRegistry())),
             clock=clock or StoppedClock(),
         )
     return Ran(int(code), _text(out), _text(err))

@@ -27,7 +27,7 @@ from modelfile.events import Clock
 from modelfile.report.terminal import Color, Terminal, current
 
 if TYPE_CHECKING:
-    from modelfile.cli.options import OpenStore
+    from modelfile.cli.options import OpenRegistry, OpenStore
 
 COMMANDS: Final = tuple(name for names in GROUPS.values() for name in names)
 """Commands in the order of the help; each is a module and a function of that name."""
@@ -242,6 +242,7 @@ def main(  # noqa: PLR0913  # the whole environment of a program
     environ: Mapping[str, str],
     *,
     open_store: OpenStore | None = None,
+    open_registry: OpenRegistry | None = None,
     clock: Clock | None = None,
 ) -> int:
     """Run the command line, and return its exit code.
@@ -253,19 +254,24 @@ def main(  # noqa: PLR0913  # the whole environment of a program
         stderr: Standard error; failed writes are ignored.
         environ: The environment variables.
         open_store: Opens the store at an address; default: an Ollama server over HTTP.
+        open_registry: Opens the registries that settings allow; default: those of the names, over HTTP.
         clock: The clock for printed times; default: this machine's.
     """
     terminal = Terminal(stdin, stdout, stderr, environ, clock)
-    return copy_context().run(_run, [*argv], terminal, open_store)  # context variables set by a run do not outlive it
+    # context variables set by a run do not outlive it
+    return copy_context().run(_run, [*argv], terminal, open_store, open_registry)
 
 
-def _run(argv: list[str], terminal: Terminal, open_store: OpenStore | None) -> int:
+def _run(argv: list[str], terminal: Terminal, open_store: OpenStore | None, open_registry: OpenRegistry | None) -> int:
     current.set(terminal)
     terminal.color = _color_in(argv)
-    if open_store is not None:
-        from modelfile.cli.options import opener
+    if open_store is not None or open_registry is not None:
+        from modelfile.cli import options
 
-        opener.set(open_store)
+        if open_store is not None:
+            options.opener.set(open_store)
+        if open_registry is not None:
+            options.registry_opener.set(open_registry)
     run = _Run(as_json=bool({"--json", "--format=json"} & {*argv} or ("--format", "json") in pairwise(argv)))
     return guard(lambda: _invoke(argv, run, terminal), terminal, lambda: run.as_json)
 

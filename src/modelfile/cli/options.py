@@ -17,9 +17,10 @@ from modelfile.report.terminal import current
 if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
     from modelfile.addresses import ServerAddress
     from modelfile.diagnostics import Diagnostic
+    from modelfile.project.config import Config
     from modelfile.project.project import Project
     from modelfile.project.target import Target
-    from modelfile.stores.protocol import Store
+    from modelfile.stores.protocol import Registry, RegistrySettings, Store
 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Host: TypeAlias = Annotated[
@@ -50,6 +51,9 @@ Replace: TypeAlias = Annotated[
 OpenStore: TypeAlias = "Callable[[ServerAddress], AbstractContextManager[Store]]"
 """Function that opens the store of a server."""
 
+OpenRegistry: TypeAlias = "Callable[[RegistrySettings], AbstractContextManager[Registry]]"
+"""Function that opens the registries that settings allow."""
+
 
 def _open_server(address: ServerAddress, *, withheld: str = "") -> AbstractContextManager[Store]:
     from modelfile.stores.open import open_store
@@ -67,6 +71,8 @@ limits: Final[ContextVar[Mapping[str, float]]] = ContextVar("limits", default={}
 """The `Timeouts` of this run that --timeout and --idle-timeout set, in seconds."""
 opener: Final[ContextVar[OpenStore]] = ContextVar("opener", default=_open_server)
 """Function that opens stores in this run; `modelfile.cli.app.main` may set another."""
+registry_opener: Final[ContextVar[OpenRegistry | None]] = ContextVar("registry_opener", default=None)
+"""Function that opens registries in this run, if `modelfile.cli.app.main` has set one; default: over HTTP."""
 
 
 def load_project(
@@ -127,6 +133,21 @@ def open_store(host: str | None) -> AbstractContextManager[Store]:
         UsageError: The address is not valid.
     """
     return opener.get()(address_of(host))
+
+
+def open_registry(config: Config, *, insecure: bool = False) -> AbstractContextManager[Registry]:
+    """Open the registries as a configuration has it; no request is sent yet.
+
+    Args:
+        config: The configuration.
+        insecure: Whether to ask every host over plain http, for `--insecure`.
+    """
+    from modelfile.stores.protocol import RegistrySettings
+
+    opened = registry_opener.get()
+    if opened is None:
+        raise UsageError("registries cannot be asked yet")
+    return opened(RegistrySettings(allowed=config.registries, all_insecure=insecure))
 
 
 def open_planned(address: ServerAddress) -> AbstractContextManager[Store]:

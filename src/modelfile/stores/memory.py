@@ -1,4 +1,4 @@
-"""A store in memory that behaves as an Ollama server does (measured on 0.9.3), for tests and examples."""
+"""A store and a registry in memory, for tests and examples; the store behaves as Ollama 0.9.3 does (measured)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from typing import Self
 from modelfile.errors import InputError, NotFound, ServerError
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import open_regular
+from modelfile.manifest import Layer, Manifest
 from modelfile.names import ModelName
 from modelfile.recipe.model import DEFAULT_TEMPLATE, Model, fingerprint
 from modelfile.recipe.recipe import Message, Recipe
 from modelfile.recipe.values import canonical
+from modelfile.stores.encoding import write_model
 from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, newest_first
 
 
@@ -158,8 +160,68 @@ class MemoryStore:
             self._blobs.pop(digest, None)
 
 
+class MemoryRegistry:
+    """Registries of any host: the models that were pushed, by tag and by digest; what is gone from a tag stays."""
+
+    def __init__(self, models: Mapping[ModelName, Model] | None = None) -> None:
+        """Start with a version of each model."""
+        self._tags: dict[str, dict[str, Manifest]] = {}
+        self._blobs: dict[str, dict[str, bytes]] = {}
+        for name, model in (models or {}).items():
+            self.push(name, model)
+
+    @classmethod
+    def with_models(cls, *names: str) -> Self:
+        """Return registries that have a model of each name, with the weights that MemoryStore.with_models gives it."""
+        parsed = map(ModelName.parse, names)
+        return cls({name: Model(weights=(_sha256(text.encode()),)) for name, text in zip(parsed, names, strict=True)})
+
+    def push(self, name: ModelName, model: Model) -> Manifest:
+        """Move a tag to a model, and return its manifest."""
+        manifest, blobs = write_model(model)
+        repository = _repository(name)
+        self._blobs[repository] = {**self._blobs.get(repository, {}), **blobs, manifest.digest: manifest.text.encode()}
+        self._tags[repository] = {**self._tags.get(repository, {}), name.tag: manifest}
+        return manifest
+
+    def delete(self, name: ModelName) -> None:
+        """Remove a tag; its manifest stays by digest."""
+        del self._tags[_repository(name)][name.tag]
+
+    def resolve(self, name: ModelName) -> Manifest | None:
+        """Return the manifest of a tag; tags are as spelled."""
+        return self._tags.get(_repository(name), {}).get(name.tag)
+
+    def manifest(self, name: ModelName, digest: str) -> Manifest | None:
+        """Return a manifest by digest."""
+        content = self._blobs.get(_repository(name), {}).get(digest)
+        return Manifest.parse(content, f"the manifest of {name}") if content else None
+
+    def read(self, name: ModelName, layer: Layer) -> bytes:
+        """Return the bytes of a layer that was pushed to this model; weights never were."""
+        content = self._blobs.get(_repository(name), {}).get(layer.digest)
+        if content is None or len(content) != layer.size:
+            raise NotFound(f"{self.url(name)} has no layer {layer.digest} of {name}")
+        return content
+
+    def tags(self, name: ModelName) -> tuple[str, ...] | None:
+        """Return the tags of a model."""
+        return tuple(sorted(self._tags.get(_repository(name), ())))
+
+    def url(self, name: ModelName) -> str:
+        """Return the URL that the host of a name has."""
+        return f"https://{name.host.lower()}"
+
+    def interrupt(self) -> None:
+        """End nothing: nothing waits for memory."""
+
+
 def _key(name: ModelName) -> str:
     return name.full.lower()
+
+
+def _repository(name: ModelName) -> str:
+    return _key(name).rpartition(":")[0]
 
 
 def _sha256(content: bytes) -> str:

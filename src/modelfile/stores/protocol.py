@@ -1,4 +1,4 @@
-"""The protocol of model stores, and the values that they exchange."""
+"""The protocols of model stores and registries, and the values that they exchange."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from modelfile.errors import VerificationError
 from modelfile.events import Events
+from modelfile.manifest import Layer, Manifest
 from modelfile.names import ModelName
 
 if TYPE_CHECKING:  # 20 ms that a listing does not need
@@ -131,6 +132,46 @@ class Store(Protocol):
 
     def delete(self, name: ModelName) -> None:
         """Delete a name, and the layers that no other name needs."""
+
+    def interrupt(self) -> None:
+        """End all requests that are under way in other threads, after Ctrl-C; new ones may follow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySettings:
+    """The registries that may be asked, and how; from the configuration."""
+
+    allowed: tuple[str, ...] | None = None
+    """The hosts that may be asked; None: any."""
+    mirrors: Mapping[str, str] = field(default_factory=dict)
+    """URLs to ask instead of hosts, by host."""
+    insecure: tuple[str, ...] = ()
+    """The hosts that are asked over plain http, as loopback hosts are; any other is asked over https."""
+    all_insecure: bool = False
+    """True to ask every host over plain http, for `--insecure`."""
+
+
+class Registry(Protocol):
+    """All registries of a command, each asked by the host of a name; several threads may use it at once.
+
+    Each method raises a ServerError that names the model and the host if the registry cannot be reached, rejects the
+    request, or gives an invalid answer, and a UsageError if the configuration does not allow the host.
+    """
+
+    def resolve(self, name: ModelName) -> Manifest | None:
+        """Return the manifest that a name has now; None if the registry has no such model or tag."""
+
+    def manifest(self, name: ModelName, digest: str) -> Manifest | None:
+        """Return the manifest of a model by its digest; None if the registry does not have it, or serves none so."""
+
+    def read(self, name: ModelName, layer: Layer) -> bytes:
+        """Return the bytes of the config or a small layer, which have its size and digest."""
+
+    def tags(self, name: ModelName) -> tuple[str, ...] | None:
+        """Return the tags of a model, sorted; None if the registry cannot list them."""
+
+    def url(self, name: ModelName) -> str:
+        """Return the URL of the registry that is asked for a name, without a path."""
 
     def interrupt(self) -> None:
         """End all requests that are under way in other threads, after Ctrl-C; new ones may follow."""

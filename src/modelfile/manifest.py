@@ -1,0 +1,158 @@
+"""Manifests: the layers of a model, as a registry lists them (Docker's image manifest, schema 2; OCI's is the same).
+
+The text that a registry served is kept exactly, so that its digest proves it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from modelfile.errors import InputError
+
+MAX_MANIFEST: Final = 4 << 20
+"""Largest size of a manifest, in bytes: that of a model with 10,000 tensor layers has 2 MB."""
+MEDIA_TYPE: Final = "application/vnd.docker.distribution.manifest.v2+json"
+"""The media type that Ollama writes and asks for (store-facts, measured on 0.9.3)."""
+CONFIG_TYPE: Final = "application/vnd.docker.container.image.v1+json"
+LAYER_TYPE: Final = "application/vnd.ollama.image."
+"""The start of the media type of each of Ollama's layers; its kind follows."""
+_OCI_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
+_LISTS: Final = (
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.index.v1+json",
+)
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_MEDIA_TYPE: Final = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
+_LARGEST: Final = 2**63 - 1
+"""Largest size of a layer that Ollama can read, in bytes."""
+_SHOWN: Final = 80
+"""Characters of a bad value that an error shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A blob of a model, as its manifest names it."""
+
+    media_type: str
+    digest: str
+    """`sha256:` and 64 hexadecimal digits."""
+    size: int
+    """In bytes, as the manifest has it."""
+
+    @property
+    def kind(self) -> str:
+        """The last word of Ollama's media types, as in `model`, `template` and `params`; `config` for the config."""
+        kind = self.media_type.removeprefix(LAYER_TYPE)
+        if kind != self.media_type:
+            return kind
+        return "config" if self.media_type.endswith(("container.image.v1+json", "image.config.v1+json")) else "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A manifest of a model; two are equal if their texts are."""
+
+    text: str
+    """The exact text that a registry served."""
+    config: Layer
+    layers: tuple[Layer, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest (`sha256:…`) of the text."""
+        return f"sha256:{hashlib.sha256(self.text.encode()).hexdigest()}"
+
+    @property
+    def size(self) -> int:
+        """The sum of the sizes of config and layers in bytes, as `/api/tags` adds them up."""
+        return sum(layer.size for layer in (self.config, *self.layers))
+
+    @classmethod
+    def parse(cls, data: bytes | str, what: str) -> Manifest:
+        """Parse a manifest.
+
+        Args:
+            data: Its exact text.
+            what: What it is, for errors, as in `the manifest of llama3.2:3b`.
+
+        Raises:
+            InputError: It is not a manifest of a model; the message names `what` and the cause.
+        """
+        try:
+            return _parse(data)
+        except (ValueError, RecursionError) as error:
+            reason = "it is nested too deeply" if isinstance(error, RecursionError) else _reason(error)
+            raise InputError(f"{what} is invalid: {reason}") from error
+
+
+def is_digest(text: object) -> bool:
+    """Return whether a value is a digest: `sha256:` and 64 lower-case hexadecimal digits."""
+    return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case json.JSONDecodeError():
+            return f"not JSON: {error.msg} at character {error.pos + 1:,}"
+        case UnicodeError():
+            return "not UTF-8"
+        case _:
+            return str(error)
+
+
+def _parse(data: bytes | str) -> Manifest:
+    content = data if isinstance(data, bytes) else data.encode()
+    if len(content) > MAX_MANIFEST:
+        raise ValueError(f"it is larger than {MAX_MANIFEST >> 20} MiB")
+    text = content.decode()
+    value = json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_unique)
+    if not isinstance(value, dict):
+        raise ValueError("it is not an object")  # noqa: TRY004  # a ValueError, like all that is wrong with it
+    media_type = value.get("mediaType", _OCI_TYPE)  # which OCI leaves optional
+    if media_type in _LISTS or "manifests" in value:
+        raise ValueError("it is a list of images for several platforms, not a model")
+    if media_type not in (MEDIA_TYPE, _OCI_TYPE):
+        raise ValueError(f"unknown media type {_shown(media_type)}")
+    if (version := value.get("schemaVersion")) != 2:  # noqa: PLR2004  # the only one that has layers of digests
+        raise ValueError(f"unknown schemaVersion {_shown(version)}")
+    layers = value.get("layers")
+    if not isinstance(layers, list | None):
+        raise ValueError("its layers are not a list")  # noqa: TRY004
+    read = (_layer(layer, f"layer {number}") for number, layer in enumerate(layers or (), start=1))
+    return Manifest(text=text, config=_layer(value.get("config"), "its config"), layers=tuple(read))
+
+
+def _layer(value: Any, what: str) -> Layer:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is not an object")  # noqa: TRY004
+    media_type, digest, size = (value.get(key) for key in ("mediaType", "digest", "size"))
+    if not isinstance(media_type, str) or not _MEDIA_TYPE.fullmatch(media_type):
+        raise ValueError(f"{what} has an invalid mediaType: {_shown(media_type)}")
+    if not isinstance(digest, str) or not is_digest(digest):
+        raise ValueError(f"{what} has an invalid digest: {_shown(digest)}")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _LARGEST:
+        raise ValueError(f"{what} has an invalid size: {_shown(size)}")
+    return Layer(media_type=media_type, digest=digest, size=size)
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _reject_constant(name: str) -> None:
+    raise ValueError(f"not JSON: {name}")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object, and reject one with two values of a key: readers would differ in which counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        key = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
+        raise ValueError(f"two values of {_shown(key)}")
+    return found
