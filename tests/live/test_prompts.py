@@ -77,3 +77,30 @@ def test_prompts_are_those_of_the_server(ollama: RunningOllama, template: str, t
         assert (status == 200) == (shown.code == 0), shown.err
         if status == 200:
             assert shown.out == ollama.last_prompt()
+
+
+THOUGHTS = [
+    "<think>a</think>\n\nb",
+    " <think>\n a </think>b<think>c</think> d",
+    "b<think>c</think>",
+    "<think>never closed",
+    "</think>b",
+    "<thin",
+    " ",
+]
+
+
+@pytest.mark.parametrize("name", ["deepseek-r1:v1", "team/deepseek-r1:v1", "plain:v1"])
+def test_earlier_thoughts_are_removed_as_the_server_does(ollama: RunningOllama, name: str, tmp_path: Path) -> None:
+    template = "{{ range .Messages }}[{{ .Role }}]{{ .Content }}{{ end }}"
+    body = {"model": name, "from": "bytes:v1", "template": template, "stream": False}
+    request = Request(f"{ollama.url}/api/create", json.dumps(body).encode(), method="POST")  # noqa: S310  # likewise
+    urlopen(request, timeout=60).close()  # noqa: S310  # likewise
+    answers = ({"role": role, "content": text} for text in THOUGHTS for role in ("assistant", "user"))
+    chat = [*answers, {"role": "assistant", "content": THOUGHTS[0]}]
+    messages = tmp_path / "chat.json"
+    messages.write_text(json.dumps(chat), encoding="utf-8")
+    assert post(f"{ollama.url}/api/chat", model=name, messages=chat) == 200
+    shown = mf("show", name, "--messages", str(messages), "--host", ollama.url)
+    assert shown.out == ollama.last_prompt()
+    assert ("<think>a</think>\n\nb[user]" in shown.out) == (name == "plain:v1")

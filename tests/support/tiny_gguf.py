@@ -4,19 +4,22 @@ import struct
 from pathlib import Path
 
 
-def bare_gguf(name: str, *, file_type: int = 1, kind: str = "model") -> bytes:
+def bare_gguf(name: str, *, file_type: int = 1, kind: str = "model", architecture: str | None = None) -> bytes:
     """Return a GGUF file without tensors, which `mf` takes for whole weights and the fake server accepts.
 
     Args:
         name: The name of the model, so that the bytes differ.
         file_type: The number of the type of most weights: 1 is F16, 15 is Q4_K_M.
         kind: `model` or `adapter`.
+        architecture: The architecture, such as `qwen3`; None: none.
     """
 
     def text(value: str) -> bytes:
         return struct.pack("<Q", len(value)) + value.encode()
 
-    texts = {"general.name": name, "general.type": kind}
+    texts = {"general.name": name, "general.type": kind} | (
+        {"general.architecture": architecture} if architecture else {}
+    )
     pairs = [text(key) + struct.pack("<I", 8) + text(value) for key, value in texts.items()]
     pairs.append(text("general.file_type") + struct.pack("<II", 4, file_type))
     return b"".join((b"GGUF", struct.pack("<IQQ", 3, 0, len(pairs)), *pairs))

@@ -35,6 +35,11 @@ switches it off.
 """
 THINKS_BY_DEFAULT: Final = Version(0, 12, 4, 7)
 """The first release that lets a model think that can, unless the request says otherwise (server/routes.go)."""
+REMOVES_THOUGHTS: Final = (Version(0, 6, 7), Version(0, 9, 0))
+"""The first release that removes earlier thoughts of some models from a chat, and the first that does so by a parser.
+
+Source: `filterThinkTags` in server/routes.go, v0.6.7 to v0.33.0-rc2.
+"""
 SETS_RENDERERS: Final = Version(0, 20, 0)
 """The first release whose server gives weights of some architectures a renderer and a parser (server/create.go)."""
 PARAMETERS_OF_WEIGHTS: Final = frozenset({"stop"})

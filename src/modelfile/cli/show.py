@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelfile.cli.options import AsJson, Host, load_project, open_store
-from modelfile.errors import InputError, NotFound, TemplateError, UsageError
+from modelfile.errors import InputError, NotFound, ServerError, TemplateError, UsageError
 from modelfile.library.lookup import show as find_model
 from modelfile.report.json_output import model_as_json, print_json
 from modelfile.report.models import print_model
@@ -47,9 +49,11 @@ def show(
     its TEMPLATE drops capabilities of the base, such as tools. What only the server can tell is not printed: a model
     of local weights has to be built first.
 
-    For a prompt, NAME may be a folder with a Modelfile too: it is rendered as the configured version of Ollama does,
-    by default the newest, and what it does not say is taken from its base on the server. A model is rendered as the
-    server's version does. Ollama then drops messages if they do not fit num_ctx, which is not shown.
+    For a prompt, NAME may be a folder with a Modelfile too; a warning says if the base cannot be read, which may change
+    the prompt. A Modelfile is rendered as the configured version of Ollama does (default: the server's, or the newest
+    if no server answers), a model as the server's version does. Ollama drops the oldest messages, but for system
+    messages and the last one, if the prompt has more tokens than num_ctx; that is not shown, because `mf` has no
+    tokenizer.
 
     With --prompt or --messages and --json: {"prompt", "ollama"}, the version that it is rendered for.
 
@@ -107,18 +111,19 @@ def _show_expected(target: Target, host: str | None, *, as_json: bool) -> None:
 
 
 def _show_prompt(name: str, host: str | None, *, prompt: str | None, messages: str | None, as_json: bool) -> None:
-    from modelfile.library.requests import prompt_of, read_chat
+    from modelfile.library.requests import prompt_of, read_chat, removes_thoughts
 
     request = read_chat(Path(messages), current.get().stdin.buffer) if messages is not None else prompt or ""
     path = _modelfile_at(name)
     target = load_project().at(path) if path else None
     if target:
-        model, version = _model_of(target, host)
+        model, version, removes, warning = _model_of(target, host)
     else:
         with open_store(host) as store:
-            model, version = _find(name, store).model, _rendered_version(store)
+            stored, version = _find(name, store), _rendered_version(store)
+        model, removes, warning = stored.model, removes_thoughts(stored.family, stored.name.model), None
     try:
-        text = prompt_of(model, request, version)
+        text = prompt_of(model, request, version, removes_thoughts=removes)
     except TemplateError as error:
         where, reason = _locate(error, target) if target else (name, error.message)
         raise TemplateError(reason, where=where, span=error.span, hint=error.hint) from error
@@ -126,6 +131,8 @@ def _show_prompt(name: str, host: str | None, *, prompt: str | None, messages: s
         raise InputError(f"`{messages}`: {error.message}", hint=error.hint) from error
     except UsageError as error:
         raise UsageError(f"{name}: {error.message}", hint=error.hint) from error
+    if warning:
+        current.get().print_warning(warning)
     if as_json:
         print_json({"prompt": text, "ollama": str(version)}, current.get())
     else:
@@ -157,24 +164,53 @@ def _modelfile_at(name: str) -> Path | None:
     return None
 
 
-def _model_of(target: Target, host: str | None) -> tuple[Model, Version]:
-    """Return the texts of the model that a Modelfile makes, and the version to render it for."""
+def _model_of(target: Target, host: str | None) -> tuple[Model, Version, bool, str | None]:
+    """Return the model that a Modelfile makes, without its files, and how to render it.
+
+    Returns:
+        The model, the version to render it for, `removes_thoughts` of it, and a warning if its base cannot be read.
+    """
     from modelfile.catalog.versions import NEWEST, Version
+    from modelfile.library.requests import removes_thoughts
     from modelfile.recipe.model import Model
 
     configured = target.config.ollama
     version = Version.parse(configured) if configured else None
     recipe = _recipe_of(target, version)
-    if recipe.template:
-        return Model().with_recipe(_texts_of(recipe), {}), version or NEWEST
-    if recipe.base is None:
+    if not recipe.template and recipe.base is None:
         raise UsageError(
             f"`{target.path}` has no TEMPLATE: Ollama takes one from the weights when it creates the model",
             hint="build it, and pass the name of the model",
         )
-    with open_store(host) as store:
-        base = find_model(recipe.base, store).model
-        return base.with_recipe(_texts_of(recipe), {}), version or _rendered_version(store)
+    base, family, warning = Model(), "", None
+    if recipe.base is None:
+        family = _family_of(recipe.files)
+    else:
+        try:
+            with open_store(host) as store:
+                version = version or _rendered_version(store)
+                stored = find_model(recipe.base, store)
+            base, family = stored.model, stored.family
+        except (ServerError, UsageError) as error:
+            if not recipe.template:
+                raise
+            words = [word for word, value in (("SYSTEM", recipe.system), ("MESSAGE", recipe.messages)) if not value]
+            changes = " or ".join((", ".join(words), "RENDERER") if words else ("RENDERER",))
+            warning = f"the base may change this prompt by its {changes}: {error.message}"
+    model = base.with_recipe(replace(recipe, files=(), adapters=(), drafts=()), {})
+    removes = removes_thoughts(family, target.name.model if target.name else "")
+    return model, version or NEWEST, removes, warning
+
+
+def _family_of(files: Iterable[Path]) -> str:
+    """Return the architecture of the first model in local files; empty if there is none."""
+    from modelfile.weights.gguf import read_header
+
+    for path in files:
+        with suppress(InputError):
+            if (architecture := read_header(path).architecture) != "clip":
+                return architecture
+    return ""
 
 
 def _recipe_of(target: Target, version: Version | None) -> Recipe:
@@ -188,11 +224,6 @@ def _recipe_of(target: Target, version: Version | None) -> Recipe:
             reason = error.message
     message = f"cannot show `{target.path}`: Ollama would reject it ({reason})"
     raise InputError(message, hint=f"run `mf lint {target.path}` for all errors")
-
-
-def _texts_of(recipe: Recipe) -> Recipe:
-    """Return a recipe without its files, which are not in the prompt."""
-    return replace(recipe, files=(), adapters=(), drafts=())
 
 
 def _rendered_version(store: Store) -> Version:

@@ -9,17 +9,20 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from modelfile.catalog.behaviors import THINKS_BY_DEFAULT
+from modelfile.catalog.behaviors import REMOVES_THOUGHTS, THINKS_BY_DEFAULT
 from modelfile.catalog.versions import NEWEST, Version
+from modelfile.characters import SPACES
 from modelfile.errors import InputError, UsageError
 from modelfile.filesystem import MAX_TEXT, read_up_to, reading
 from modelfile.gotemplate.parser import parse_template
 from modelfile.gotemplate.render import render, thinking_variables
+from modelfile.gotemplate.schema import decode, messages_type
 from modelfile.gotemplate.trees import thinking_tags
 from modelfile.project.discovery import open_input
 from modelfile.recipe.model import Model
 
 _IMAGE: Final = "[img]"
+_OPENING, _CLOSING = "<think>", "</think>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +64,20 @@ def read_chat(path: Path, stdin: BinaryIO) -> ChatRequest:
     return ChatRequest(messages=request["messages"], tools=request.get("tools"), think=request.get("think"))
 
 
-def prompt_of(model: Model, request: str | ChatRequest, version: Version | None = None) -> str:
+def prompt_of(
+    model: Model, request: str | ChatRequest, version: Version | None = None, *, removes_thoughts: bool = False
+) -> str:
     """Return the prompt that Ollama sends to the weights of a model, before it drops messages to fit `num_ctx`.
 
     As in /api/generate, or in /api/chat for messages: SYSTEM unless the request begins with a system message, then the
     MESSAGEs of the model, then the request; images become `[img-0]`, `[img-1]`; models that can think do so by default
-    since 0.12.4.
+    since 0.12.4, and some lose the thoughts in earlier answers of a chat since 0.6.7.
 
     Args:
         model: The model; its template, system prompt and messages are used.
         request: The prompt, or a chat.
         version: The version of Ollama (default: the newest known).
+        removes_thoughts: Whether Ollama removes earlier thoughts from a chat with this model.
 
     Raises:
         UsageError: The model is rendered by code in Ollama, not by a template.
@@ -99,8 +105,11 @@ def prompt_of(model: Model, request: str | ChatRequest, version: Version | None 
         messages = [*_system(model), *own, *chat.messages]
     else:
         chat = request
-        starts_with_system = str(chat.messages[0].get("role", "")).lower() == "system"
+        decode(messages_type(version), chat.messages, "messages")  # with the indices of the request
+        starts_with_system = _role(chat.messages[0]) == "system"
         messages = [*([] if starts_with_system else _system(model)), *own, *chat.messages]
+        if removes_thoughts:
+            messages = [*_without_thoughts(messages, version)]
     think = chat.think
     if think is None and version >= THINKS_BY_DEFAULT and all(thinking_tags(template.nodes)):
         think = True
@@ -117,6 +126,55 @@ _TOOLS_EMPTY: Final = Version(0, 12, 6, 0)
 
 def _system(model: Model) -> list[dict[str, Any]]:
     return [{"role": "system", "content": model.system}] if model.system else []
+
+
+def removes_thoughts(family: str, model: str) -> bool:
+    """Return whether Ollama removes earlier thoughts from a chat with a model.
+
+    Args:
+        family: The architecture of its weights.
+        model: Its name without registry, namespace and tag.
+    """
+    return family == "qwen3" or model == "deepseek-r1"
+
+
+def _without_thoughts(messages: Sequence[Mapping[str, Any]], version: Version) -> Iterable[Mapping[str, Any]]:
+    """Yield messages without the thoughts in the answers before the last message of the user."""
+    last = max((index for index, message in enumerate(messages) if _role(message) == "user"), default=-1)
+    for index, message in enumerate(messages):
+        content = message.get("content")
+        if index < last and _role(message) == "assistant" and isinstance(content, str):
+            yield {**message, "content": _without_thought(content, version)}
+        else:
+            yield message
+
+
+def _without_thought(content: str, version: Version) -> str:
+    """Return an answer without its thoughts, as `filterThinkTags` of a version does."""
+    since, parses = REMOVES_THOUGHTS
+    if version < since:
+        return content
+    if version < parses:
+        return "".join(_outside_thoughts(content))
+    answer = content.lstrip(SPACES)
+    if answer.startswith(_OPENING):
+        return answer.partition(_CLOSING)[2].lstrip(SPACES)
+    return "" if _OPENING.startswith(answer) else content  # the start of a tag is kept back for what follows
+
+
+def _outside_thoughts(content: str) -> Iterable[str]:
+    r"""Yield the parts of an answer that `<think>(?s).*?</think>(\n)*` does not match, in linear time."""
+    at = 0
+    while (start := content.find(_OPENING, at)) >= 0 and (end := content.find(_CLOSING, start)) >= 0:
+        yield content[at:start]
+        at = end + len(_CLOSING)
+        while content.startswith("\n", at):
+            at += 1
+    yield content[at:]
+
+
+def _role(message: Mapping[str, Any]) -> str:
+    return str(message.get("role", "")).lower()
 
 
 def _tag_images(messages: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:

@@ -37,6 +37,8 @@ class StoredModel:
     digest: str
     """Ollama's digest (`sha256:…`) of the manifest; differs between machines for the same model."""
     model: Model
+    family: str = ""
+    """Architecture of the weights, such as `qwen3`; empty if unknown."""
     quantization: str = ""
     """Type of the weights in the store's words; empty if unknown."""
     known_fingerprint: str | None = field(default=None, compare=False, repr=False)

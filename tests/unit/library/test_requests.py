@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from tests.support.cli import mf
+from tests.support.tiny_gguf import bare_gguf
 
-from modelfile.catalog.versions import Version
+from modelfile.catalog.versions import NEWEST, Version
 from modelfile.errors import InputError, UsageError
-from modelfile.library.requests import ChatRequest, prompt_of, read_chat
+from modelfile.library.requests import ChatRequest, prompt_of, read_chat, removes_thoughts
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Message
 
@@ -68,6 +69,53 @@ def test_generate_passes_an_empty_list_of_tools_since_0_12_6() -> None:
     assert [prompt_of(model, "x", version) for version in (Version(0, 9, 3), Version(0, 24, 0))] == ["null1", "[]1"]
 
 
+EARLIER = [
+    # the answer; what the versions since 0.6.7 leave of it, and those since 0.9.0
+    ("<think>a</think>\n\nb", "b", "b"),
+    (" <think> a </think> \t\u3000b ", "  \t\u3000b ", "b "),
+    ("<think>a</think>b<think>c</think>\nd", "bd", "b<think>c</think>\nd"),
+    ("b<think>c</think>d</think>", "bd</think>", "b<think>c</think>d</think>"),
+    ("<think>a", "<think>a", ""),
+    ("</think>a<think>", "</think>a<think>", "</think>a<think>"),
+    ("<think></think>", "", ""),
+    (" <thi", " <thi", ""),
+    (" ", " ", ""),
+    ("b", "b", "b"),
+]
+
+
+@pytest.mark.parametrize(("answer", "by_pattern", "by_parser"), EARLIER)
+def test_thoughts_of_earlier_answers_are_removed_by_version(answer: str, by_pattern: str, by_parser: str) -> None:
+    user, thought = {"role": "user", "content": "u"}, {"role": "Assistant", "content": answer}
+    kept = {**thought, "role": "assistant", "thinking": "t"}
+    for version, expected in (
+        (Version(0, 6, 6), answer),
+        (Version(0, 6, 7), by_pattern),
+        (Version(0, 8, 0), by_pattern),
+        (Version(0, 9, 0), by_parser),
+        (NEWEST, by_parser),
+    ):
+        request = chat(thought, user, user, kept)
+        shown = prompt_of(Model(template=EVERYTHING), request, version, removes_thoughts=True)
+        assert shown == f"assistant={expected};user=u\n\nu;assistant={answer};"
+        assert prompt_of(Model(template=EVERYTHING), request, version).startswith(f"assistant={answer};")
+
+
+def test_thoughts_in_messages_of_the_model_are_removed_from_a_chat_only() -> None:
+    model = Model(template=EVERYTHING, messages=(Message("assistant", "<think>a</think>b"),))
+    request = chat({"role": "user", "content": "u"})
+    assert prompt_of(model, request, removes_thoughts=True) == "assistant=b;user=u;"
+    assert prompt_of(model, "u", removes_thoughts=True) == "assistant=<think>a</think>b;user=u;"
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "expected"),
+    [("qwen3", "x", True), ("qwen3moe", "x", False), ("llama", "deepseek-r1", True), ("", "DeepSeek-R1", False)],
+)
+def test_thoughts_are_removed_for_two_kinds_of_models(family: str, name: str, expected: bool) -> None:  # noqa: FBT001  # a value of the table
+    assert removes_thoughts(family, name) == expected
+
+
 def test_a_renderer_is_code_of_ollama() -> None:
     with pytest.raises(UsageError, match="this model has RENDERER qwen3-coder: Ollama renders its prompts in code"):
         prompt_of(Model(renderer="qwen3-coder"), "x")
@@ -106,6 +154,39 @@ def test_an_unknown_level_of_thinking_is_an_error_of_the_request(tmp_path: Path)
     ran = mf("show", "--messages", "m.json", "Modelfile", cwd=tmp_path)
     assert (ran.code, ran.out) == (3, "")
     assert ran.err.startswith("error: `m.json`: unknown level of thinking `much`\n")
+
+
+def test_a_warning_says_that_the_base_cannot_be_read_only_if_there_is_a_prompt(tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text("FROM x:1\nTEMPLATE {{ .System }}{{ .Prompt }}!\n")
+    ran = mf("show", "--prompt", "Why?", "Modelfile", "--host", "127.0.0.1:1", cwd=tmp_path)
+    assert (ran.code, ran.out) == (0, "Why?!")
+    assert ran.err.startswith("warning: the base may change this prompt by its SYSTEM, MESSAGE or RENDERER: no Ollama")
+    assert ran.err.count("\n") == 1
+    (tmp_path / "Modelfile").write_text("FROM x:1\nTEMPLATE {{ .System.X }}\n")
+    ran = mf("show", "--prompt", "Why?", "Modelfile", "--host", "127.0.0.1:1", cwd=tmp_path)
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("error: Modelfile:2:13: can't evaluate")
+
+
+def test_errors_count_the_messages_of_the_request_alone(tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text("FROM ./m.gguf\nTEMPLATE {{ .Prompt }}\nSYSTEM s\nMESSAGE user a\n")
+    (tmp_path / "m.json").write_text('[{"role": "user", "content": 1}]')
+    ran = mf("show", "--messages", "m.json", "Modelfile", cwd=tmp_path)
+    assert ran.err == "error: `m.json`: invalid messages[0].content: a string is needed, not a number\n"
+
+
+@pytest.mark.parametrize(("architecture", "expected"), [("qwen3", "b"), ("llama", "<think>a</think>b")])
+def test_the_header_of_local_weights_says_whether_thoughts_are_removed(
+    tmp_path: Path, architecture: str, expected: str
+) -> None:
+    (tmp_path / "none.gguf").write_bytes(b"")
+    (tmp_path / "m.gguf").write_bytes(bare_gguf("m", architecture=architecture))
+    (tmp_path / "Modelfile").write_text(
+        "FROM ./none.gguf\nFROM ./m.gguf\nTEMPLATE {{ range .Messages }}[{{ .Content }}]{{ end }}\n"
+    )
+    messages = [{"role": "assistant", "content": "<think>a</think>b"}, {"role": "user", "content": "u"}]
+    ran = mf("show", "--messages", "-", "Modelfile", cwd=tmp_path, stdin=json.dumps(messages).encode())
+    assert (ran.out, ran.err) == (f"[{expected}][u]", "")
 
 
 def test_messages_are_read_from_standard_input(tmp_path: Path) -> None:

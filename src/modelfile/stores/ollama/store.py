@@ -72,7 +72,11 @@ class ServerStore:
         except NotFound:
             return None  # removed in between; or 0.9.3 lists a model whose making failed
         return StoredModel(
-            name=listed.name, digest=listed.digest, model=read_show(show), quantization=show.quantization_level
+            name=listed.name,
+            digest=listed.digest,
+            model=read_show(show),
+            family=show.family,
+            quantization=show.quantization_level,
         )
 
     def has_blob(self, digest: str) -> bool:

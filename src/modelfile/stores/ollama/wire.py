@@ -186,13 +186,14 @@ class ShowWire:
     license: str = ""
     messages: tuple[MessageWire, ...] = ()
     requires: str = ""
+    family: str = ""
     quantization_level: str = ""
 
     @classmethod
     def parse(cls, body: bytes) -> ShowWire:
         """Parse the answer."""
         show = _object(body)
-        details = show.get("details")
+        details = _as_object({} if show.get("details") is None else show["details"])
         texts = ("modelfile", "parameters", "template", "system", "license", "requires")
         return cls(
             **{name: _text(show, name) for name in texts},
@@ -200,7 +201,8 @@ class ShowWire:
                 MessageWire(role=_text(message, "role", required=True), content=_text(message, "content"))
                 for message in _objects(show, "messages")
             ),
-            quantization_level=_text(_as_object({} if details is None else details), "quantization_level"),
+            family=_text(details, "family"),
+            quantization_level=_text(details, "quantization_level"),
         )
 
 

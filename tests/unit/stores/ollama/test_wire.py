@@ -68,9 +68,10 @@ def test_what_is_no_listing(body: bytes) -> None:
 
 
 def test_show() -> None:
-    body = {"system": "s", "messages": [{"role": "user"}], "details": {"quantization_level": "F16"}, "model_info": {}}
-    assert ShowWire.parse(json.dumps(body).encode()) == ShowWire(
-        system="s", messages=(MessageWire(role="user"),), quantization_level="F16"
+    body = {"system": "s", "messages": [{"role": "user"}], "model_info": {}}
+    details = {"family": "qwen3", "quantization_level": "F16"}
+    assert ShowWire.parse(json.dumps(body | {"details": details}).encode()) == ShowWire(
+        system="s", messages=(MessageWire(role="user"),), family="qwen3", quantization_level="F16"
     )
     assert ShowWire.parse(b'{"messages": null, "details": null}') == ShowWire()
 
