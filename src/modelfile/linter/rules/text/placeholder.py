@@ -54,6 +54,39 @@ _LATER_LINE: Final = (
     rf"(?i:{_ORDER}|finish|update|complete|decide|ask|fix)\b[^\r\n]{{0,60}}"
 )
 """A note of the author to do something, on a line of its own."""
+_SUBJECT: Final = (
+    r"(?:company|product|bot|brand|business|organi[sz]ation|org|team|store|shop|school|hotel|restaurant|website|industry"
+    r"|department|city|country|phone|e-?mail|address|domain|topic|client|agency|clinic|bank)"
+)
+_WRAPPED: Final = (
+    rf"(?:<<(?i:{_SUBJECT}|(?:{_WHAT})(?:[ _-](?:{_WHAT}))+)>>"
+    rf"|(?<![\w$/=\"'.-])(?:__|%|@@|\$\{{?|\{{)?(?:{_SUBJECT.upper()})_(?:NAME|TITLE|URL|EMAIL|PHONE|ADDRESS|TYPE|HERE)"
+    r"(?:__|%|@@|\})?(?![\w\"'=(/-]))"
+)
+"""A name in capitals or in two angle brackets, with or without the signs in which other programs put one."""
+_INSERT: Final = (
+    r"\[(?i:insert|fill[ -]in|enter|specify) (?i:(?:your|the|an?) )?[^\[\]\r\n]{2,60}\](?!\()(?<!here\])(?!.{0,3}\[)"
+)
+_IDENTITY: Final = (
+    r"\b(?<!if )(?<!If )(?<!hen )(?i:you are|you're|(?:your|my) name is|works? (?:for|at)|working (?:for|at)"
+    r"|behalf of|(?:assistant|agent|bot|chatbot|support|customers|clients|employees?|expert|specialist|helpdesk|desk)"
+    r" (?:for|of|at|in))"
+    r"(?: (?i:called|named|an?|the|our|customers of))*[ ]"
+)
+_SLOT_IN_SENTENCE: Final = (
+    r"(?:\[[A-Za-z][^\[\]\r\n]{1,40}\](?!\()|<<?[A-Za-z][^<>|/\r\n]{1,40}>>?|\{[A-Za-z]\w{1,40}\}|%[A-Za-z]\w{2,40}%"
+    r"|@@\w{2,40}@@|__+[A-Z]\w{2,40}__+|_{3,}|\.{4,}|X{3,}\b|(?:TODO|FIXME|TBD)\b(?:\([^()\r\n]{1,40}\))?"
+    r"|[A-Z]+_(?:NAME|COMPANY|HERE)\b)"
+)
+_UNDECIDED: Final = (
+    r"\b(?i:for|of|at|by|from|about|is|are|contact|visit|call|see|to|in) "
+    r"((?:TODO|FIXME|TBD|XXX+)(?:\([^()\r\n]{1,40}\)|(?=[.,;:!?)]|\Z|[\r\n]| (?:and|with|customers|users)\b)))"
+)
+_NOTE: Final = r"(?:\A|[.!?:;)] |^[ \t]*)((?:TODO|FIXME)(?:\([^()\r\n]{1,40}\):?|(?=\.? ?(?:\Z|[\r\n]))))"
+_ABOUT_NOTES: Final = (
+    r"\b(?:comments?|cod(?:e|ing|er)|to-?do[- ](?:list|item|app)s?|tasks?|program\w*|develop\w*|placeholders?|review\w*"
+    r"|refactor\w*|functions?|unknown|missing)\b"
+)
 _NAME: Final = (
     r"(?i:(?:[\w.-]+/)*(?:your|my)[-_]?(?:base|model|org|user|username|name|namespace|company|llm)[\w./:-]*"
     r"|(?:[\w.-]+/)*(?:model|base)[-_]?(?:model)?[-_]?(?:name|here)(?:[-_]here)?(?::[\w.-]+)?"
@@ -67,7 +100,10 @@ _SHORT_LICENSE: Final = 3000
 _COPYRIGHT: Final = (
     r"(?i:copyright.{0,20}?([<\[{](?:year|yyyy|date|full ?name|name|owner|holders?|copyright)[^\]>}\r\n]{0,60}[>\]}]))"
 )
-_SIGNS: Final = re.compile(r"[<\[]|TODO|FIXME|TBD|YOUR_|MY_|INSERT_|REPLACE_|(?i:lorem ipsum)")
+_SIGNS: Final = re.compile(
+    r"[<\[{]|TODO|FIXME|TBD|XXX|___|\.\.\.\.|[%@]\w|YOUR_|MY_|INSERT_|REPLACE_|_(?:NAME|TITLE|URL|EMAIL|PHONE|ADDRESS|TYPE|HERE"
+    r"|COMPANY)|(?i:lorem ipsum)"
+)
 _SHORT: Final = 120
 
 
@@ -160,12 +196,16 @@ def _in_text(instruction: Instruction, text: str) -> tuple[int, int] | None:
     if not _SIGNS.search(text) or isinstance(instruction, Template):
         return None
     prose = hide_code(text)
-    patterns = [_LOREM, rf"(?i:{_IN_ANGLES})", _IN_BRACKETS]
+    patterns = [_LOREM, rf"(?i:{_IN_ANGLES})", _IN_BRACKETS, _WRAPPED]
     if isinstance(instruction, System):
-        patterns += [_FIRST_LINE, _LATER_LINE, rf"(?<![=\"'/ ] )(?<![=\"'/])(?<!Bearer ){_YOURS}"]
+        patterns += [_FIRST_LINE, _LATER_LINE, rf"(?<![=\"'/ ] )(?<![=\"'/])(?<!Bearer ){_YOURS}", _INSERT]
+        patterns += [rf"{_IDENTITY}({_SLOT_IN_SENTENCE})"]
+        if not re.search(_ABOUT_NOTES, prose, re.IGNORECASE):
+            patterns += [_UNDECIDED, _NOTE]
     for pattern in patterns:
-        if (match := re.search(pattern, prose)) and not _is_format(match[0], prose):
-            return match.span()
+        match = re.search(pattern, prose)
+        if match and not _is_format(found := match[match.lastindex or 0], prose) and f"</{found[1:]}" not in prose:
+            return match.span(match.lastindex or 0)
     return None
 
 
