@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Final, Self
-
-from lark import Token
-from lark.common import LexerConf
-from lark.lexer import Lexer, TerminalDef
+from collections.abc import Callable, Container, Generator, Iterator
+from typing import Final
 
 from modelfile.gotemplate.literals import KEYWORDS, TokenError, format_code_point, quote
+from modelfile.grammar import Grammar, Token
 from modelfile.source import Span
 
 _WHITESPACE: Final = re.compile(r"[ \t\r\n]*+")
@@ -27,30 +24,20 @@ _OPERANDS: Final = frozenset(
 _OPERAND_ENDS: Final = _OPERANDS | {"CHAIN", "RPAREN"}
 
 
-class TemplateToken(Token):
-    """A token without the attributes that Lark only prints; to set them all would take most of the lexer's time."""
-
-    __slots__ = ()
-
-    def __new__(cls, kind: str, value: str, start: int) -> Self:
-        """Return a token of a type at an offset."""
-        token = str.__new__(cls, value)
-        token.type, token.start_pos = kind, start
-        return token
-
-
-class TemplateLexer(Lexer):
-    """The lexer that is passed to Lark.
+class TemplateLexer:
+    """The lexer of a grammar whose terminals at `{{` have a priority.
 
     The terminals are matched against a shadow of the text, of the same length: outside ASCII, letters and digits become
     `z`, all other characters a control character.
     """
 
-    def __init__(self, lexer_conf: LexerConf) -> None:
-        self._outside = _any_of([terminal for terminal in lexer_conf.terminals if terminal.priority])
-        self._inside = _any_of([terminal for terminal in lexer_conf.terminals if not terminal.priority])
+    def __init__(self, grammar: Grammar) -> None:
+        self._outside, self._inside = (
+            _any_of(grammar, {name for name, (priority, _) in grammar.terminals.items() if bool(priority) is outside})
+            for outside in (True, False)
+        )
 
-    def lex(self, text: str) -> Iterator[Token]:  # type: ignore[override]  # Lark's simple interface
+    def lex(self, text: str) -> Iterator[Token]:
         """Yield the tokens of a text.
 
         Raises:
@@ -63,11 +50,11 @@ class TemplateLexer(Lexer):
             if _LEFT_TRIMMED.match(text, braces):
                 printed = printed.rstrip(" \t\r\n")
             if printed:
-                yield TemplateToken("TEXT", printed, position)
+                yield Token("TEXT", printed, position)
             found = self._outside(shadow, braces)
             if found is None:
                 raise _bad_comment(text, braces)
-            token = TemplateToken(found.lastgroup or "", text[braces : found.end()], braces)
+            token = Token(found.lastgroup or "", text[braces : found.end()], braces)
             yield token
             position = found.end()
             if token.type != "COMMENT":
@@ -75,11 +62,11 @@ class TemplateLexer(Lexer):
             elif token.endswith("-}}"):
                 position = _skip_whitespace(text, position)
         if position < len(text):
-            yield TemplateToken("TEXT", text[position:], position)
+            yield Token("TEXT", text[position:], position)
 
     def _lex_action(self, text: str, shadow: str, opening: Token) -> Generator[Token, None, int]:
         """Yield the tokens after `opening` up to the end of the action; return the offset where the text continues."""
-        before, position = opening.type, (opening.start_pos or 0) + len(opening)
+        before, position = opening.type, opening.start + len(opening)
         parentheses: list[int] = []
         while found := self._inside(shadow, position):
             kind = found.lastgroup or ""
@@ -91,7 +78,7 @@ class TemplateLexer(Lexer):
                     raise TokenError(
                         "this `(` is never closed", "unclosed left paren", unclosed, start - (value[0] == "-")
                     )
-                yield TemplateToken(kind, value, start)
+                yield Token(kind, value, start)
                 return _skip_whitespace(text, end) if value[0] == "-" else end
             if kind in _OPERANDS:
                 if kind in {"NUMBER", "COMPLEX"}:
@@ -105,16 +92,15 @@ class TemplateLexer(Lexer):
                 if not parentheses:
                     raise TokenError("this `)` has no matching `(`", "unexpected right paren", Span(start, end), start)
                 parentheses.pop()
-            yield TemplateToken(kind, value, start)
+            yield Token(kind, value, start)
             before, position = kind, end
         yield _unexpected_character(text, shadow, _skip_whitespace(text, position), opening)
         return position
 
 
-def _any_of(terminals: Sequence[TerminalDef]) -> Callable[[str, int], re.Match[str] | None]:
-    """Return a function that matches whitespace and the first of `terminals`, whose name is the last group."""
-    patterns = (f"(?P<{terminal.name}>{terminal.pattern.to_regexp()})" for terminal in terminals)
-    return re.compile(f"[ \\t\\r\\n]*+(?:{'|'.join(patterns)})").match
+def _any_of(grammar: Grammar, names: Container[str]) -> Callable[[str, int], re.Match[str] | None]:
+    """Return a function that matches whitespace and the first of some terminals, whose name is the last group."""
+    return re.compile(f"[ \\t\\r\\n]*+(?:{grammar.alternatives(names)})").match
 
 
 def _ascii(match: re.Match[str]) -> str:
@@ -152,7 +138,7 @@ def _unexpected_character(text: str, shadow: str, position: int, opening: Token)
     """
     character, here = text[position : position + 1], Span(position, position + 1)
     if not character:
-        start = opening.start_pos or 0
+        start = opening.start
         raise TokenError(
             "this action is never closed with `}}`", "unclosed action", Span(start, start + len(opening)), position
         )
@@ -176,7 +162,7 @@ def _unexpected_character(text: str, shadow: str, position: int, opening: Token)
             position,
         )
     if "!" <= character <= "~":
-        return TemplateToken("UNEXPECTED", character, position)
+        return Token("UNEXPECTED", character, position)
     raise TokenError(
         f"unexpected character `{character}` in an action",
         f"unrecognized character in action: {format_code_point(character)}",

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from modelfile.diagnostics import Diagnostic, Severity
 from modelfile.gotemplate.fields import FieldUse, find_fields, walk
+from modelfile.gotemplate.lexer import TemplateLexer
 from modelfile.gotemplate.literals import TemplateSyntaxError, TokenError, name_token, quote, to_lower
 from modelfile.gotemplate.nodes import (
     Action,
@@ -27,10 +28,7 @@ from modelfile.gotemplate.nodes import (
 )
 from modelfile.gotemplate.scope import BEFORE_PIPELINE, CLAUSES, Scope
 from modelfile.gotemplate.transformer import CALLBACKS, span_of
-from modelfile.grammar import load_grammar
-
-if TYPE_CHECKING:
-    from lark import Lark, Token
+from modelfile.grammar import Automaton, Grammar, Token, UnexpectedToken, load_grammar
 
 AnyPart = TypeVar("AnyPart", bound=Node | Operand)
 
@@ -98,10 +96,9 @@ def parse_template(text: str) -> ParsedTemplate:
 
 
 @cache
-def _grammar() -> Lark:
-    from modelfile.gotemplate.lexer import TemplateLexer  # imports lark
-
-    return load_grammar(Path(__file__).with_name("template.lark"), lexer=TemplateLexer, transformer=CALLBACKS)
+def _load() -> tuple[Grammar, TemplateLexer]:
+    grammar = load_grammar(Path(__file__).with_name("template.lark"), CALLBACKS)
+    return grammar, TemplateLexer(grammar)
 
 
 def _parse(text: str) -> tuple[Node, ...]:
@@ -111,30 +108,25 @@ def _parse(text: str) -> tuple[Node, ...]:
     except TokenError as error:
         if scope.previous and scope.previous.type == "COMMA":
             raise TemplateSyntaxError(*_NO_VARIABLE, error.span, error.span.start) from None
-        if scope.action and (line := _line(text, scope.action.start_pos)) != _line(text, error.last_read):
+        if scope.action and (line := _line(text, scope.action.start)) != _line(text, error.last_read):
             error.go += f"{'' if error.go.endswith(' action') else ' in action'} started at :{line}"
         raise
 
 
 def _follow(text: str, scope: Scope) -> tuple[Node, ...]:
     """Pass each token to the grammar, then to the scope, so that the first error is the one that Go reports."""
-    from lark import UnexpectedToken
-
-    from modelfile.gotemplate.lexer import TemplateToken
-
-    parser, token = _grammar().parse_interactive(text), None
-    feed = parser.parser_state.feed_token
-    tokens = parser.lexer_thread.lex(parser.parser_state)  # type: ignore[no-untyped-call]  # Lark's
+    grammar, lexer = _load()
+    automaton, tokens, token = Automaton(grammar), lexer.lex(text), None
     try:
         for token in tokens:
-            feed(token)
+            automaton.feed(token)
             scope.take(token)
-        nodes: tuple[Node, ...] = feed(TemplateToken("$END", "", len(text)), is_end=True)
+        nodes: tuple[Node, ...] = automaton.finish(len(text))
     except UnexpectedToken as error:
         raise _unexpected(_first_field(error.token), scope, map(_first_field, tokens)) from None
     except TemplateSyntaxError as error:
         if error.last_read is None and token is not None:
-            error.last_read = token.start_pos
+            error.last_read = token.start
         raise
     scope.finish()
     return nodes
@@ -158,11 +150,9 @@ def _line(text: str, offset: int | None) -> int:
 
 def _first_field(token: Token) -> Token:
     """Return a token as Go's lexer has it: `.A.B` is two."""
-    from modelfile.gotemplate.lexer import TemplateToken
-
     if token.type not in {"FIELD", "CHAIN"}:
         return token
-    return TemplateToken(token.type, "." + token.split(".")[1], token.start_pos or 0)
+    return Token(token.type, "." + token.split(".")[1], token.start)
 
 
 def _unexpected(token: Token, scope: Scope, following: Iterator[Token]) -> TemplateSyntaxError:
@@ -170,7 +160,7 @@ def _unexpected(token: Token, scope: Scope, following: Iterator[Token]) -> Templ
     if token.type == "$END":
         opening = scope.unclosed or token
         return TemplateSyntaxError(
-            f"`{_normalize(opening)}` has no `{{{{ end }}}}`", "unexpected EOF", span_of(opening), token.start_pos
+            f"`{_normalize(opening)}` has no `{{{{ end }}}}`", "unexpected EOF", span_of(opening), token.start
         )
     if token.type in CLAUSES:
         return _unexpected_opening(token, scope, following)
@@ -193,7 +183,7 @@ def _unexpected(token: Token, scope: Scope, following: Iterator[Token]) -> Templ
             return _out_of_place(next(following), "operand")
         case _:
             return _out_of_place(token, clause if before in _BEFORE_COMMAND else "operand")
-    return TemplateSyntaxError(message, go, span_of(token), token.start_pos)
+    return TemplateSyntaxError(message, go, span_of(token), token.start)
 
 
 def _unexpected_opening(token: Token, scope: Scope, following: Iterator[Token]) -> TemplateSyntaxError:
@@ -230,7 +220,7 @@ def _out_of_place(token: Token, where: str) -> TemplateSyntaxError:
         f'"{text}"' if token.type.endswith("NUMBER") and text == "." else name_token(text)
     )  # Go reads a `.` at the end of the text as a number
     return TemplateSyntaxError(
-        f"unexpected `{_shorten(text)}`", f"unexpected {name} in {where}", span_of(token), token.start_pos
+        f"unexpected `{_shorten(text)}`", f"unexpected {name} in {where}", span_of(token), token.start
     )
 
 

@@ -12,7 +12,7 @@ from modelfile.gotemplate.transformer import span_of
 from modelfile.source import Span
 
 if TYPE_CHECKING:
-    from lark import Token
+    from modelfile.grammar import Token
 
 CLAUSES: Final = {
     "LEFT": "command",
@@ -154,7 +154,7 @@ class Scope:
             body.controls[-1].has_else = True
 
     def _close_action(self, right: Token) -> None:
-        opening, start = self.opening, right.start_pos or 0
+        opening, start = self.opening, right.start
         if opening is None:
             return
         match opening.type:

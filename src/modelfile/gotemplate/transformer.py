@@ -1,11 +1,10 @@
-"""Callbacks that build the nodes of a template: one per rule or terminal, called by Lark as soon as it is complete."""
+"""Callbacks that build the nodes of a template: one per rule or terminal, called as soon as it is complete."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from modelfile.gotemplate import nodes
@@ -23,7 +22,7 @@ from modelfile.gotemplate.nodes import Node
 from modelfile.source import Span
 
 if TYPE_CHECKING:
-    from lark import Token
+    from modelfile.grammar import Callbacks, Token
 
 _T = TypeVar("_T")
 _Parts: TypeAlias = list[Any]
@@ -36,12 +35,12 @@ _VALUES: Final = (nodes.Bool, nodes.Dot, nodes.Nil, nodes.Number, nodes.Char, no
 
 def span_of(token: Token) -> Span:
     """Return the span of a token."""
-    start = token.start_pos or 0
+    start = token.start
     return Span(start, start + len(token))
 
 
 def _span(first: Token, last: Token) -> Span:
-    return Span(first.start_pos or 0, span_of(last).end)
+    return Span(first.start, span_of(last).end)
 
 
 # Terminals
@@ -208,41 +207,41 @@ def _nested(node: Callable[..., Node]) -> Callable[[_Parts], _Tail]:
     return build
 
 
-CALLBACKS: Final = SimpleNamespace(
-    COMMENT=_comment,
-    FIELD=_field,
-    TARGET=_target,
-    FUNCTION=_function,
-    NAME=_name,
-    STRING=_string,
-    RAW_STRING=_raw_string,
-    CHARACTER=_literal(nodes.Char, read_character),
-    NUMBER=_literal(nodes.Number, read_number),
-    COMPLEX=_literal(nodes.Number, read_complex),
-    BOOL=_literal(nodes.Bool, "true".__eq__),
-    NIL=lambda token: nodes.Nil(span=span_of(token)),
-    DOT=lambda token: nodes.Dot(span=span_of(token)),
-    variable=_variable,
-    chain=_chain,
-    parenthesized=_parenthesized,
-    command=_list,
-    reading=_reading,
-    pipeline=_pipeline,
-    start=_start,
-    list=_list,
-    text=_text,
-    action=_action,
-    template=_template,
-    block=_block,
-    define=_define,
-    break_=_break,
-    continue_=_continue,
-    if_=_branch(nodes.If),
-    with_=_branch(nodes.With),
-    range_=_branch(nodes.Range),
-    end=_end,
-    else_=_else,
-    nested_if=_nested(nodes.If),
-    nested_with=_nested(nodes.With),
-)
+CALLBACKS: Final[Callbacks] = {
+    "COMMENT": _comment,
+    "FIELD": _field,
+    "TARGET": _target,
+    "FUNCTION": _function,
+    "NAME": _name,
+    "STRING": _string,
+    "RAW_STRING": _raw_string,
+    "CHARACTER": _literal(nodes.Char, read_character),
+    "NUMBER": _literal(nodes.Number, read_number),
+    "COMPLEX": _literal(nodes.Number, read_complex),
+    "BOOL": _literal(nodes.Bool, "true".__eq__),
+    "NIL": lambda token: nodes.Nil(span=span_of(token)),
+    "DOT": lambda token: nodes.Dot(span=span_of(token)),
+    "variable": _variable,
+    "chain": _chain,
+    "parenthesized": _parenthesized,
+    "command": _list,
+    "reading": _reading,
+    "pipeline": _pipeline,
+    "start": _start,
+    "list": _list,
+    "text": _text,
+    "action": _action,
+    "template": _template,
+    "block": _block,
+    "define": _define,
+    "break_": _break,
+    "continue_": _continue,
+    "if_": _branch(nodes.If),
+    "with_": _branch(nodes.With),
+    "range_": _branch(nodes.Range),
+    "end": _end,
+    "else_": _else,
+    "nested_if": _nested(nodes.If),
+    "nested_with": _nested(nodes.With),
+}
 """The callbacks, named after the rules and terminals of the grammar."""

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, TypeAlias
 
 from modelfile.characters import NUL, mask
-from modelfile.grammar import load_grammar
+from modelfile.grammar import Grammar, Token, load_grammar
 from modelfile.source import Span
 from modelfile.syntax.nodes import (
     WORDS,
@@ -25,8 +25,8 @@ from modelfile.syntax.nodes import (
     Word,
 )
 
-if TYPE_CHECKING:
-    from lark import Lark, Token, Tree
+_Parsed: TypeAlias = tuple[str, list[Token]]
+"""The name of a rule, and its tokens."""
 
 _WHITESPACE: Final = " \t" + NUL
 _UNCLOSABLE: Final = "\x01"
@@ -43,15 +43,15 @@ _BARE: Final = re.compile(
 
 
 @cache
-def _grammar() -> Lark:
+def _grammar() -> Grammar:
     return load_grammar(Path(__file__).with_name("modelfile.lark"))
 
 
 def parse_nodes(text: str) -> tuple[Node, ...]:
     """Parse a text into nodes, in the order of the text. Never fails: text that Ollama rejects becomes a node too."""
     masked = mask(text)
-    tree = _grammar().parse(_mark_unclosable(masked))
-    return tuple(_Builder(text, masked).nodes(tree.children))  # type: ignore[arg-type]  # only rules there
+    _, parsed = _grammar().parse(_mark_unclosable(masked))
+    return tuple(_Builder(text, masked).nodes(parsed))
 
 
 def _mark_unclosable(text: str) -> str:
@@ -71,11 +71,10 @@ class _Builder:
         self._original = original
         self._masked = masked
 
-    def nodes(self, trees: Iterable[Tree[Token]]) -> Iterator[Node]:
+    def nodes(self, parsed: Iterable[_Parsed]) -> Iterator[Node]:
         """Yield the nodes of all lines."""
-        for tree in trees:
-            tokens: list[Token] = tree.children  # type: ignore[assignment]  # the grammar nests one level deep
-            match tree.data:
+        for rule, tokens in parsed:
+            match rule:
                 case "bare":
                     yield from map(self._bare, self._lines(_BARE, tokens[0]))
                 case "quoted":
@@ -88,7 +87,7 @@ class _Builder:
                     yield from map(self._unknown, self._lines(_LINE, tokens[0]))
 
     def _lines(self, pattern: re.Pattern[str], token: Token) -> Iterator[re.Match[str]]:
-        return pattern.finditer(self._masked, token.start_pos or 0, token.end_pos or 0)
+        return pattern.finditer(self._masked, token.start, token.start + len(token))
 
     def _bare(self, line: re.Match[str]) -> Instruction:
         content = Span(*line.span(4))
@@ -126,7 +125,7 @@ class _Builder:
 
     def _edges(self, token: Token) -> tuple[int, int]:
         """Return the offsets of a token without the whitespace and unprintable characters after it."""
-        start = token.start_pos or 0
+        start = token.start
         return start, start + len(token.rstrip(_WHITESPACE))
 
     def _word(self, start: int, end: int) -> Word:
