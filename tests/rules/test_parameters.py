@@ -86,6 +86,20 @@ def test_stops_of_another_family_are_reported(base: str, stops: list[str], *, re
     assert names(context_of(*(f"PARAMETER stop {stop}" for stop in stops), base=base)) == ["foreign-stop"] * reported
 
 
+@pytest.mark.parametrize(
+    ("base", "own", "loss"),
+    [("llama3.2:3b", "Llama 3", " and replace the stops of the base"), ("mistral-small:24b", "Mistral (V7)", "")],
+)
+def test_foreign_stops_of_each_format_are_reported_with_what_they_do(base: str, own: str, loss: str) -> None:
+    stops = ("<|im_start|>", "<|im_end|>", "Customer:", "<end_of_turn>", "<|im_end|>")
+    found = [one.message for one in lint(context_of(*(f"PARAMETER stop {stop}" for stop in stops), base=base))]
+    but = f"but this base uses those of {own}:"
+    assert [message for message in found if "turn marker" in message] == [
+        f"`<|im_start|>`, `<|im_end|>` are turn markers of ChatML, {but} they stop nothing{loss}",
+        f"`<end_of_turn>` is a turn marker of Gemma, {but} it stops nothing",
+    ]
+
+
 @pytest.mark.parametrize("number", ["inf", "-Infinity", "NaN", "1e39", "0x1p128", "-3.5e38"])
 def test_non_finite_numbers_are_reported(number: str) -> None:
     assert names(context_of(f"PARAMETER temperature {number}")) == ["non-finite-number"]

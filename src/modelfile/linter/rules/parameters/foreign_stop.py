@@ -22,7 +22,8 @@ def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     stop copied from another family's tutorial stops nothing. Worse, stops in a Modelfile replace those of the base, so
     the right ones are lost. A model of Ollama's library brings its own and needs no others.
 
-    The rule reports stops if none of them belongs to the base. With a TEMPLATE, `missing-stop` checks them instead.
+    The rule reports them, once for each other family, if no stop belongs to the base. With a TEMPLATE, `missing-stop`
+    checks them instead.
 
     ## Bad
 
@@ -49,15 +50,23 @@ def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     own = {*turns.markers, *turns.ends, *(family.stops or ())}
     if any(node.value.text.strip() in own for node in stops):
         return
+    has_stops = family.library and bool(family.stops)
+    ending = next(iter([*turns.ends, *(family.stops or ()), *turns.markers]))
+    by_format: dict[str, list[Parameter]] = {}
     for node in stops:
         if title := _format_of(node.value.text.strip()):
-            message = (
-                f"`{node.value.text}` is a turn marker of {title}, but this base uses those of {turns.title}:"
-                " it stops nothing and replaces the stops of the base"
-            )
-            stop = next(iter([*turns.ends, *(family.stops or ()), *turns.markers]))
-            yield Finding(node.value.span, message, f"delete the line; the base stops at `{stop}` by itself")
-            return
+            by_format.setdefault(title, []).append(node)
+    for number, (title, nodes) in enumerate(by_format.items()):
+        shown = [*dict.fromkeys(f"`{node.value.text}`" for node in nodes)]
+        several = len(shown) > 1
+        what, effect, lines = "is a turn marker", "it stops nothing", "line"
+        if several:
+            what, effect, lines = "are turn markers", "they stop nothing", "lines"
+        if has_stops and number == 0:
+            effect += f" and replace{'s' * (not several)} the stops of the base"
+        message = f"{', '.join(shown)} {what} of {title}, but this base uses those of {turns.title}: {effect}"
+        hint = f"delete the {lines}; the base stops at `{ending}` by itself"
+        yield Finding(nodes[0].value.span, message, hint)
 
 
 def _format_of(stop: str) -> str | None:
