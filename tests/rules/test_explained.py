@@ -93,3 +93,16 @@ def test_a_file_that_is_only_a_prompt_is_one_finding(text: str, hint: str) -> No
 
 def test_text_next_to_instructions_is_a_finding_of_its_own() -> None:
     assert names("You are a helpful assistant.\nPARAMETER num_ctx 512\n") == ["missing-from", "unknown-instruction"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "effect"),
+    [
+        ("SYSTEM Hi.\nPARAMETER system Hello.", "it replaces the one in line 3"),
+        ("PARAMETER system Hello.\nSYSTEM Hi.", "it has no effect, the one in line 4 replaces it"),
+    ],
+)
+def test_an_instruction_as_parameter_explains_that_there_are_two(lines: str, effect: str) -> None:
+    (only,) = lint(f"{HEAD}{lines}\n")
+    message = f"`PARAMETER system` works by accident: SYSTEM is an instruction; {effect}"
+    assert (only.name, only.message) == ("instruction-as-parameter", message)

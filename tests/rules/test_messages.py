@@ -76,6 +76,24 @@ UNGUARDED = '''TEMPLATE """{{ if .System }}<|im_start|>system
             "`qwen2.5` supports tools, but this TEMPLATE has no `.Tools`: requests with tools fail",
             "delete TEMPLATE, or start from the output of `ollama show --template qwen2.5:7b`",
         ),
+        (
+            "bos-in-template",
+            'TEMPLATE """<|begin_of_text|>{{ .System }}{{ .Prompt }}"""',
+            "each prompt begins with two `<|begin_of_text|>`: the tokenizer adds one too",
+            "delete it",
+        ),
+        (
+            "bos-in-template",
+            'TEMPLATE """{{ if .System }}<|begin_of_text|>{{ .System }}{{ end }}{{ .Prompt }}"""',
+            "prompts that begin with this block begin with two `<|begin_of_text|>`: the tokenizer adds one too",
+            "delete it",
+        ),
+        (
+            "template-unknown-variable",
+            "TEMPLATE {{ range .Messages }}{{ with . }}{{ .Content }}{{ .Tools }}{{ end }}{{ end }}",
+            "unknown variable `.Tools` of a message: each request that reaches it fails",
+            "write `$.Tools`: a message has no `.Tools`",
+        ),
     ],
     ids=lambda value: value if "-" in value and " " not in value else "",
 )

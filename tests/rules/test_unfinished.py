@@ -157,6 +157,23 @@ def test_markers_outside_of_template_are_reported(line: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("base", "template", "effect"),
+    [
+        ("qwen2.5:7b", "", "the template of the base writes `<|im_start|>` itself"),
+        ("x:y", "", "the template of the base writes the turn markers itself"),
+        ("llama3.2:3b", "", "`<|im_start|>` is a marker of ChatML, but this base uses those of Llama 3"),
+        ("x:y", "<|im_start|>user {{ .Prompt }}", "the TEMPLATE writes `<|im_start|>` itself"),
+        ("x:y", "<|user|>{{ .Prompt }}<|assistant|>", "the TEMPLATE does not use `<|im_start|>`"),
+    ],
+)
+def test_effect_of_a_marker_depends_on_the_template(base: str, template: str, effect: str) -> None:
+    line = f"TEMPLATE {template}\n" if template else ""
+    text = f"# For tests.\nFROM {base}\nSYSTEM <|im_start|>system Be brief.\n{line}"
+    found = lint(Context(modelfile=Modelfile.parse(Source(text=text))))
+    assert [one.message for one in found if one.name == "markers-in-system"] == [f"turn marker in SYSTEM: {effect}"]
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "SYSTEM Never write <|im_end|> in an answer.",

@@ -26,7 +26,7 @@ SAMPLING: Final = (
         example="40",
         since=Version(0, 0, 6),
         defaults=((Version(0, 0, 6), 40),),
-        special=((-1, "all, like 0"), (0, "all")),
+        special=((-1, "all"), (0, "all")),
         minimum=-1,
         source="v0.0.6 api/types.go; docs/modelfile.mdx; v0.9.3 sample/samplers.go",
     ),

@@ -8,10 +8,19 @@ from typing import Final
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context, rule
 from modelfile.source import Span
-from modelfile.syntax.nodes import WORDS, Parameter
+from modelfile.syntax.nodes import WORDS, Instruction, Parameter, Parser, Renderer, Requires, System, Template
 
 INSTRUCTIONS: Final = {**{word.lower(): word for word in WORDS if word not in ("FROM", "PARAMETER")}, "model": "FROM"}
 """The names that Ollama's parser does not tell from instructions, with the instruction."""
+
+_SINGLE: Final[dict[str, type[Instruction]]] = {
+    "SYSTEM": System,
+    "TEMPLATE": Template,
+    "RENDERER": Renderer,
+    "PARSER": Parser,
+    "REQUIRES": Requires,
+}
+"""The instructions of which only the last takes effect."""
 
 
 @rule("MF320", "instruction-as-parameter", on=Parameter, severity=Severity.WARNING)
@@ -43,4 +52,12 @@ def instruction_as_parameter(parameter: Parameter, context: Context) -> Iterator
     edit = Edit(Span(parameter.keyword.span.start, parameter.name.span.end), word)
     fix = Fix(edits=(edit,)) if word != "MESSAGE" else None
     message = f"`PARAMETER {parameter.name.text}` works by accident: {word} is an instruction"
+    other = context.modelfile.last(_SINGLE[word]) if word in _SINGLE else None
+    if other and other.value.closed:
+        wins = parameter.span.start > other.span.start
+        line = context.modelfile.source.line_of(other.span.start)
+        effect = (
+            f"it replaces the one in line {line}" if wins else f"it has no effect, the one in line {line} replaces it"
+        )
+        message += f"; {effect}"
     yield Finding(Span(edit.span.start, edit.span.end), message, f"write `{word} …`", fix)

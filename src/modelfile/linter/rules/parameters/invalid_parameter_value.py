@@ -14,10 +14,9 @@ from modelfile.recipe.values import NotFinite, parse_value
 from modelfile.syntax.nodes import Parameter
 from modelfile.syntax.suggestions import without_typographic_quotes
 
-_EXAMPLES: Final = {
-    Kind.INT: "write digits only, as in 4096",
-    Kind.FLOAT: "write it with a decimal point, as in 0.7",
-    Kind.BOOL: "write true or false",
+_NUMBERS: Final = {
+    Kind.INT: "write digits only",
+    Kind.FLOAT: "write it with a decimal point",
 }
 _NUMBER: Final = r"(?<![\w.])[+-]?[0-9]+(?:[.,][0-9]+)?(?![\w.])"
 _UNEXPANDED: Final = r"\$[({A-Za-z]|\{\{|%\w+%"
@@ -43,7 +42,7 @@ def _whole(text: str) -> int | None:
 def _suggest(known: ParameterSpec, text: str) -> str:
     """Return a hint with the only number in a value, or else with an example."""
     if known.kind is Kind.BOOL:
-        return _EXAMPLES[known.kind]
+        return "write true or false"
     if known.kind is Kind.INT and (whole := _whole(text)):
         return f"write `{whole}`"
     if any(text.lower() in words for words in _WORDS.get(known.name, ())):
@@ -56,8 +55,14 @@ def _suggest(known: ParameterSpec, text: str) -> str:
         number = re.sub(r"\.0+\Z", "", number)
     if number and number != text and (known.kind is Kind.FLOAT or "." not in number):
         return f"write `{number}`"
-    special = "".join(f"; {number} means: {meaning}" for number, meaning in known.special) if not numbers else ""
-    return f"{_EXAMPLES[known.kind]}{special}"
+    example = f"{_NUMBERS[known.kind]}, as in {known.example}"
+    return "; ".join((example, *(_special(known) if not numbers else ())))
+
+
+def _special(known: ParameterSpec) -> Iterator[str]:
+    """Yield the numbers with a special meaning; those with the same one together."""
+    for meaning in dict.fromkeys(meaning for _, meaning in known.special):
+        yield " or ".join(str(number) for number, other in known.special if other == meaning) + f" means: {meaning}"
 
 
 @rule("MF302", "invalid-parameter-value", on=Parameter, severity=Severity.ERROR)

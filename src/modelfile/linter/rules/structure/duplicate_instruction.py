@@ -44,9 +44,10 @@ def duplicate_instruction(modelfile: Modelfile, context: Context) -> Iterator[Fi
     last: dict[str, Instruction] = {}
     found: list[Finding] = []
     for node in reversed(modelfile.of_type(Instruction)):
-        if not node.value.closed:
-            continue
         name = command_name(node)
+        is_misplaced = isinstance(node, Parameter) and name in _SINGLE  # instruction-as-parameter
+        if not node.value.closed or is_misplaced:
+            continue
         known = context.ollama.parameters.get(name) if isinstance(node, Parameter) else None
         if name not in _SINGLE and (known is None or known.kind is Kind.STRINGS):
             continue

@@ -57,7 +57,8 @@ def bos_in_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]
         if first.text.lstrip().startswith(token):
             start = parsed.text.index(token, first.span.start)
             place = locate_span(Span(start, start + len(token)), template, modelfile)
-            message = f"each prompt begins with two `{token}`: the tokenizer adds one too"
+            which = "each prompt begins" if first in parsed.nodes else "prompts that begin with this block begin"
+            message = f"{which} with two `{token}`: the tokenizer adds one too"
             yield Finding(place, message, "delete it", Fix(edits=(Edit(place, ""),), safety=Safety.UNSAFE))
 
 

@@ -126,7 +126,7 @@ def _unknown(use: FieldUse, speller: Speller) -> tuple[str, str, str | None]:
         if root:
             return message, "move it between `{{ range .Messages }}` and `{{ end }}`", None
         right = f"$.{elsewhere[lower]}"
-        return message, f"write `{right}`: inside this range, the dot is a {use.of}", right
+        return message, f"write `{right}`: a {use.of} has no `.{elsewhere[lower]}`", right
     if use.of == "message" and lower in _CONTENT:
         return message, "write `.Content`", ".Content"
     if close := speller.closest(lower, known):

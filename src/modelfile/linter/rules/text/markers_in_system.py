@@ -9,7 +9,7 @@ from typing import Final
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.prompts import render_conversation
 from modelfile.linter.prose import hide_code
-from modelfile.linter.rule import Context, last_template, rule
+from modelfile.linter.rule import Context, base_family, last_template, rule
 from modelfile.linter.rules.structure.swallowed_instruction import swallowed_line
 from modelfile.linter.rules.text.template_in_system import find_action
 from modelfile.source import Span
@@ -67,9 +67,8 @@ def markers_in_system(instruction: Instruction, context: Context) -> Iterator[Fi
         if _leaves_markers_out(context):
             return
         group = match.lastindex or 0
-        by = "the TEMPLATE writes" if context.modelfile.of_type(Template) else "the template of the base writes"
-        message, hint = f"{by} `{match[group]}` itself", f"delete the markers from {word}, and the roles beside them"
-        message = f"turn marker in {word}: {message}"
+        message = f"turn marker in {word}: {_effect(match[group], context)}"
+        hint = f"delete the markers from {word}, and the roles beside them"
     elif match := _find_slot(value.text):
         group = 0
         message = f"Ollama does not fill `{match[0]}` in {word}: the model sees these characters"
@@ -80,6 +79,23 @@ def markers_in_system(instruction: Instruction, context: Context) -> Iterator[Fi
         return
     start, end = (context.modelfile.locate(value, offset) for offset in match.span(group))
     yield Finding(Span(start, end), message, hint)
+
+
+def _effect(marker: str, context: Context) -> str:
+    """Return what a marker does: it doubles one of the template, or belongs to another family's."""
+    family = base_family(context.modelfile, context)
+    turns = family.turns if family else None
+    if template := context.modelfile.last(Template):
+        is_own = marker in template.value.text
+        return f"the TEMPLATE writes `{marker}` itself" if is_own else f"the TEMPLATE does not use `{marker}`"
+    if family is None or turns is None:
+        return "the template of the base writes the turn markers itself"
+    from modelfile.catalog.families import turn_formats
+
+    formats = [each for each in turn_formats().values() if marker in (*each.markers, *each.ends)]
+    if marker in (family.stops or ()) or not formats or turns in formats:
+        return f"the template of the base writes `{marker}` itself"
+    return f"`{marker}` is a marker of {formats[0].title}, but this base uses those of {turns.title}"
 
 
 def _leaves_markers_out(context: Context) -> bool:
