@@ -21,7 +21,7 @@ from modelfile.cli.app import COMMANDS, ENVIRONMENT, app
 from modelfile.errors import ExitCode, ModelfileError, NotFound
 from modelfile.linter.rule import page, title
 from modelfile.linter.rules import RULES
-from modelfile.lockfile.lock import Base, Lock, Pin, adapter
+from modelfile.lockfile.lock import SCHEMA, Base, Lock, Pin, adapter
 from modelfile.project.config import KEYS, MODEL_SHAPES, SHAPES, Config, ProjectModel
 from modelfile.report.json_output import error_as_json
 
@@ -41,7 +41,7 @@ def documents() -> dict[str, str]:
         "configuration.md": configuration(),
         "json.md": json_output(),
         "api.md": api(),
-        "schema/lock.schema.json": lock_schema(),
+        "schema/mf.lock.json": lock_schema(),
     }
 
 
@@ -198,8 +198,13 @@ def lock_schema() -> str:
     for kind, described in ((Lock, schema), (Pin, schema["$defs"]["Pin"]), (Base, schema["$defs"]["Base"])):
         for name, text in attribute_docs(kind).items():
             described["properties"][name]["description"] = text
+    named = {"$schema": {"type": "string", "description": "The URL of this schema."}}
+    schema["properties"] = named | schema["properties"]
     return (
-        json.dumps({"$schema": _SCHEMA, **schema, "title": "mf.lock, version 1"}, indent=2, ensure_ascii=False) + "\n"
+        json.dumps(
+            {"$schema": _SCHEMA, "$id": SCHEMA, **schema, "title": "mf.lock, version 1"}, indent=2, ensure_ascii=False
+        )
+        + "\n"
     )
 
 

@@ -41,7 +41,7 @@ def test_examples_of_the_configuration_are_valid(tmp_path: Path) -> None:
 
 
 def test_lock_of_the_example_is_valid_by_the_published_schema() -> None:
-    schema = json.loads((DOCS / "schema" / "lock.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((DOCS / "schema" / "mf.lock.json").read_text(encoding="utf-8"))
     lock = json.loads((ROOT / "examples" / "support" / "mf.lock").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(lock, schema)

@@ -56,7 +56,7 @@ def pin(  # noqa: PLR0913  # the command's options
     if frozen and not check_only:
         raise UsageError("--frozen needs --check", hint="leave out --frozen: pinning needs a server")
     terminal = current.get()
-    targets, check = _targets(paths, load_project(force_exclude=force_exclude))
+    targets, check = _targets(paths, load_project(force_exclude=force_exclude), merge=not check_only)
     needs_store = not check_only or (not frozen and any(target.lock for target in targets))
     opened: AbstractContextManager[Store | None] = open_store(host) if needs_store else nullcontext()
     with opened as store:
@@ -84,7 +84,7 @@ def pin(  # noqa: PLR0913  # the command's options
         terminal.print_note("bases were not checked: --frozen asks no server")
 
 
-def _targets(paths: list[str] | None, project: Project) -> tuple[tuple[Target, ...], Check]:
+def _targets(paths: list[str] | None, project: Project, *, merge: bool) -> tuple[tuple[Target, ...], Check]:
     """Return the Modelfiles, and their check.
 
     The check also lints bases that are not among the Modelfiles, of which only the errors are printed.
@@ -94,7 +94,7 @@ def _targets(paths: list[str] | None, project: Project) -> tuple[tuple[Target, .
     from modelfile.linter.settings import settings_by_target
 
     settings_of = settings_by_target()
-    targets = _modelfiles(project, paths)
+    targets = _modelfiles(project, paths, merge=merge)
     named = {project.real_path(target.path) for target in targets}
     checked: dict[Path, InputError | None] = {}
 
@@ -135,10 +135,13 @@ def _failures(targets: Sequence[Target], check: Check, store: Store | None) -> d
     return failures
 
 
-def _modelfiles(project: Project, paths: list[str] | None) -> tuple[Target, ...]:
-    from modelfile.pinning.check import with_locked
+def _modelfiles(project: Project, paths: list[str] | None, *, merge: bool) -> tuple[Target, ...]:
+    """Return the Modelfiles; with `merge`, their locks may have merge conflicts."""
+    from modelfile.pinning.check import group_by_lock, with_locked
 
     found = project.modelfiles(paths or ["."])
+    for lock in group_by_lock(found) if merge else ():
+        lock.merge_conflicts()
     return with_locked(found) if paths is None else found
 
 

@@ -13,7 +13,7 @@ from modelfile.events import Events, ignore
 from modelfile.filesystem import MAX_JSON, read_file, real_path, write_atomic
 from modelfile.git import find_repository
 from modelfile.lockfile.lock import VERSION, Lock
-from modelfile.lockfile.reader import PinSummary, parse_lock, summarize, validate, version_of
+from modelfile.lockfile.reader import PinSummary, has_conflicts, parse_lock, summarize, validate, version_of
 from modelfile.locks import folder_lock
 
 
@@ -29,6 +29,15 @@ class LockFile:
         """
         self.path = path
         self._warn = warn
+        self._merges = self._warned = False
+        self.conflicts: tuple[str, ...] = ()
+        """Keys of the entries on which the sides of a merge conflict differ, and which `merge_conflicts` left out."""
+
+    def merge_conflicts(self) -> None:
+        """Read a lock with merge conflicts as what both sides agree on, and warn; by default that is an error."""
+        if not self._merges:
+            self._merges = True
+            self._forget()
 
     @cached_property
     def _data(self) -> bytes | None:
@@ -56,10 +65,26 @@ class LockFile:
     def _content(self) -> dict[str, Any]:
         if self._data is None:
             return {"version": Lock().version, "modelfiles": {}}
-        content = parse_lock(self._data, str(self.path))
+        content = self._merge() or parse_lock(self._data, str(self.path))
         if version_of(content, str(self.path)) > VERSION:
             self._warn(f"`{self.path}` has a newer format than this mf reads: unknown parts are ignored")
         return content
+
+    def _merge(self) -> dict[str, Any] | None:
+        if not self._merges or self._data is None or not has_conflicts(self._data):
+            return None
+        from modelfile.lockfile.conflicts import merge_conflicts
+
+        merged = merge_conflicts(self._data, str(self.path))
+        if merged is None:
+            return None
+        if not self._warned:
+            self._warned = True
+            others = ", ".join(f"`{key}`" for key in merged.differing)
+            rest = f"; different on both sides, so pinned anew: {others}" if others else ""
+            self._warn(f"`{self.path}` has merge conflicts: the entries of both sides are merged{rest}")
+        self.conflicts = merged.differing
+        return merged.content
 
     @property
     def exists(self) -> bool:

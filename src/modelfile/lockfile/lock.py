@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, TypeAdapter
     from pydantic_core import CoreSchema
 
-VERSION: Final = (1, 0)
+VERSION: Final = (1, 1)
+SCHEMA: Final = "https://raw.githubusercontent.com/modelfile/modelfile/main/docs/schema/mf.lock.json"
+"""The published JSON schema, docs/schema/mf.lock.json, which a lock names so that editors check it."""
+SERVER: Final = "server"
+"""The source of a base that an Ollama server has and no registry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,8 @@ Digest = Annotated[str, _Pattern(r"^sha256:[0-9a-f]{64}$")]
 Fingerprint = Annotated[str, _Pattern(r"^mf1:[0-9a-f]{64}$")]
 Name = Annotated[str, _Checked(_check_name)]
 Key = Annotated[str, _Checked(_check_key)]
+Origin = Annotated[str, _Pattern(rf"^(?:{SERVER}|https?://[A-Za-z0-9._:/\[\]-]+)$")]
+Time = Annotated[str, _Pattern(r"^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +98,27 @@ class Base:
     fingerprint: Fingerprint | None = None
     """Fingerprint of the base; None if only a server can tell it, as the base is quantized in the same project."""
     digest: Digest | None = None
-    """Ollama's digest on the server that was asked; differs between machines for the same model."""
+    """Digest of the manifest as the registry has it; of a base from a server, Ollama's digest there, which differs
+    between machines for the same model."""
     modelfile: Key | None = None
     """Key of the Modelfile that the base is built from, if the project builds it; it has no digest then."""
+    source: Origin | None = None
+    """URL of the registry that served the manifest, or `server` for a base that only the Ollama server has."""
+    resolved: Time | None = None
+    """When the source was asked, in UTC to the second."""
+    manifest: str | None = None
+    """The manifest as the registry served it, to the byte, so that the digest proves it."""
+    config: str | None = None
+    """The config that the manifest names."""
+    params: str | None = None
+    """The layer of parameters that the manifest names, if it has one."""
+    messages: str | None = None
+    """The layer of messages that the manifest names, if it has one."""
+
+    @property
+    def is_complete(self) -> bool:
+        """True if it is known where it comes from, which format 1.0 did not record."""
+        return self.modelfile is not None or self.source is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,20 +154,26 @@ class Lock:
 
         >>> print(Lock().dumps(), end="")
         {
+          "$schema": "https://raw.githubusercontent.com/modelfile/modelfile/main/docs/schema/mf.lock.json",
           "modelfiles": {},
-          "version": "1.0"
+          "version": "1.1"
         }
 
         Raises:
             InputError: A path in it is not UTF-8.
         """
-        import json
-
-        text = json.dumps(_without_none(asdict(self)), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        text = dump_json({"$schema": SCHEMA, **_without_none(asdict(self))})
         if not text.isascii() and (wrong := re.search('"([^"]*[\ud800-\udfff][^"]*)"', text)):
             hint = "rename the file, so that the lock means the same everywhere"
             raise InputError(f"cannot write `{path}`: `{wrong[1]}` is not UTF-8", hint=hint)
         return text
+
+
+def dump_json(content: Mapping[str, Any]) -> str:
+    """Return the text of a lock's JSON."""
+    import json
+
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _without_none(value: Any) -> Any:

@@ -7,14 +7,15 @@ error that names the location: a damaged lock never counts as an empty one.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Union, cast, get_args, get_origin, get_type_hints
 
 from modelfile.errors import InputError
-from modelfile.lockfile.lock import VERSION, Lock, adapter
+from modelfile.lockfile.lock import SERVER, VERSION, Lock, adapter
+from modelfile.names import shorten_digest
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _RESTORE: Final = "restore it from version control, or delete it and run `mf pin`"
 _CONFLICT: Final = re.compile(rb"^(?:<{7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
 """The lines that git and others put around both sides of a conflict; `=======` alone proves none."""
+_PROVEN: Final = ("config", "params", "messages")
+"""The layers of a base whose texts a lock has."""
 _VERSION: Final = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
 
 
@@ -58,12 +61,17 @@ def parse_lock(data: bytes, path: str) -> dict[str, Any]:
     return content
 
 
+def has_conflicts(data: bytes) -> bool:
+    """Return whether a file has the markers of a merge conflict."""
+    return _CONFLICT.search(data) is not None
+
+
 def _load_json(data: bytes, path: str) -> Any:
     import json  # 2 ms that a project without a lock saves
 
     if conflict := _CONFLICT.search(data):
         line = data.count(b"\n", 0, conflict.start()) + 1
-        hint = "keep either side, as with `git checkout --ours mf.lock`, then run `mf pin`"
+        hint = "run `mf pin`, which merges both sides, then `git add mf.lock`"
         raise InputError(f"`{path}` has merge conflicts: line {line} is a conflict marker", hint=hint)
     try:
         content = json.loads(data, object_pairs_hook=_without_duplicates)
@@ -117,7 +125,7 @@ def summarize(content: Mapping[str, Any], path: str) -> dict[str, PinSummary]:
         InputError: The lock is damaged anywhere.
     """
     if _conforms(content, Lock):
-        _reject_missing_fingerprints(content, path)
+        _reject_contradictions(content, path)
     else:
         validate(content, path)
     return {key: _summary(pin) for key, pin in content.get("modelfiles", {}).items()}
@@ -172,23 +180,71 @@ def validate(content: Mapping[str, Any], path: str) -> Lock:
         lock = adapter().validate_python(content)
     except ValidationError as error:
         raise _damaged(path, _describe(error.errors(include_url=False)[0])) from error
-    _reject_missing_fingerprints(content, path)
+    _reject_contradictions(content, path)
     return lock
 
 
-def _reject_missing_fingerprints(content: Mapping[str, Any], path: str) -> None:
+def _reject_contradictions(content: Mapping[str, Any], path: str) -> None:
+    """Reject pins without the facts that a build needs, and facts that do not prove one another."""
+    for key, pin in content.get("modelfiles", {}).items():
+        _reject_missing_fingerprints(key, pin, path)
+        for problem in _contradictions(pin.get("base") or {}, f"modelfiles.{key}.base"):
+            raise _damaged(path, problem)
+
+
+def _contradictions(base: Mapping[str, Any], where: str) -> Iterator[str]:
+    """Yield how a base contradicts its manifest, from which its digest and all its layers follow."""
+    text, is_on_server = base.get("manifest"), base.get("source") == SERVER
+    if text is None:
+        unproven = [name for name in _PROVEN if base.get(name) is not None]
+        yield from (f"`{where}.{name}` stands without a manifest that has it" for name in unproven)
+        if base.get("source") is not None and not is_on_server:
+            yield f"`{where}.manifest` is missing"
+        return
+    missing = [name for name in ("digest", "config", "source", "resolved") if base.get(name) is None]
+    yield from (f"`{where}.{name}` is missing" for name in missing)
+    if is_on_server or base.get("modelfile") is not None:
+        yield f"`{where}.{'source' if is_on_server else 'modelfile'}` contradicts that it has a manifest"
+    yield from _contradicts_manifest(base, text, where)
+
+
+def _contradicts_manifest(base: Mapping[str, Any], text: str, where: str) -> Iterator[str]:
+    from modelfile.manifest import Manifest  # 1 ms that a lock without a manifest saves
+
+    try:
+        manifest = Manifest.parse(text, f"`{where}.manifest`")
+    except InputError as error:
+        yield error.message
+        return
+    if manifest.digest != base["digest"]:
+        yield f"`{where}.manifest` does not have the digest {shorten_digest(base['digest'])}"
+    for name in _PROVEN:
+        layers = [manifest.config] if name == "config" else [item for item in manifest.layers if item.kind == name]
+        content = base.get(name)
+        if layers and content is None:
+            yield f"`{where}.{name}` is missing"
+        if content is not None and _digest(content) not in [layer.digest for layer in layers]:
+            yield f"`{where}.{name}` does not have a digest that the manifest names"
+
+
+def _digest(text: str) -> str:
+    import hashlib  # 2 ms that a lock without a manifest saves
+
+    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _reject_missing_fingerprints(key: str, pin: Mapping[str, Any], path: str) -> None:
     """Reject a pin that any base or any build would satisfy.
 
     Only a server can tell what it makes of quantized weights: so the fingerprint of a base may be missing if the
     project builds the base, and that of a Modelfile upon such a base or if each build of it is quantized.
     """
-    for key, pin in content.get("modelfiles", {}).items():
-        base = pin.get("base") or {}
-        unknown_base = bool(base) and base.get("fingerprint") is None
-        if unknown_base and base.get("modelfile") is None:
-            raise _damaged(path, f"`modelfiles.{key}.base.fingerprint` is missing")
-        if pin.get("fingerprint") is None and not unknown_base and not pin.get("quantize"):
-            raise _damaged(path, f"`modelfiles.{key}.fingerprint` is missing")
+    base = pin.get("base") or {}
+    unknown_base = bool(base) and base.get("fingerprint") is None
+    if unknown_base and base.get("modelfile") is None:
+        raise _damaged(path, f"`modelfiles.{key}.base.fingerprint` is missing")
+    if pin.get("fingerprint") is None and not unknown_base and not pin.get("quantize"):
+        raise _damaged(path, f"`modelfiles.{key}.fingerprint` is missing")
 
 
 _PROBLEMS: Final = {
@@ -208,6 +264,10 @@ def _describe(error: ErrorDetails) -> str:
     match kind:
         case "string_pattern_mismatch" if "mf1" in context["pattern"]:
             problem = "is not a fingerprint: `mf1:` and 64 hexadecimal digits"
+        case "string_pattern_mismatch" if SERVER in context["pattern"]:
+            problem = f"is not the URL of a registry, or `{SERVER}`"
+        case "string_pattern_mismatch" if "T[" in context["pattern"]:
+            problem = "is not a time such as 2026-11-26T12:30:00Z"
         case "string_pattern_mismatch":
             problem = "is not a digest: `sha256:` and 64 hexadecimal digits"
         case "value_error":

@@ -59,6 +59,7 @@ def pin(
     r"""Record in the lock the current base of each Modelfile, and the fingerprint that a build must have.
 
     Entries of Modelfiles that do not exist are removed; all others stay. A lock that would not change is not written.
+    Of a lock with merge conflicts, the entries of both sides are merged, and those that differ are made anew.
 
     >>> from pathlib import Path
     >>> import modelfile
@@ -87,8 +88,19 @@ def pin(
     make = partial(Pinner, store=store, events=events, pull=pull, check=check)
     groups = group_by_lock(targets)
     return tuple(
-        change for lock, group in groups.items() for change in _pin_group(lock, group, make, on_failure, events)
+        change
+        for lock, group in groups.items()
+        for change in _pin_group(lock, _with_conflicts(lock, group), make, on_failure, events)
     )
+
+
+def _with_conflicts(lock: LockFile, targets: Sequence[Target]) -> Sequence[Target]:
+    """Return targets, and those whose entries a merge of conflicts left out, so that none is lost."""
+    lock.merge_conflicts()
+    keys, project = {target.key for target in targets}, targets[0].project
+    _ = lock.lock  # which names them
+    paths = [lock.path.parent / key for key in lock.conflicts if key not in keys]
+    return [*targets, *(project.at(path) for path in paths if not is_gone(path))]
 
 
 def _pin_group(

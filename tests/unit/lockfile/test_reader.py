@@ -156,7 +156,7 @@ def test_a_fingerprint_may_be_missing_if_only_a_server_can_tell_it(tmp_path: Pat
 @pytest.mark.parametrize(("version", "hint"), [("2.0", "upgrade mf"), ("0.9", "restore it from version control")])
 def test_another_major_version_is_named(tmp_path: Path, version: str, hint: str) -> None:
     (tmp_path / LOCK_FILE).write_text(json.dumps({"version": version, "modelfiles": "other"}))
-    with pytest.raises(InputError, match=rf"has format {version}, but this mf reads 1\.0") as raised:
+    with pytest.raises(InputError, match=rf"has format {version}, but this mf reads 1\.1") as raised:
         _ = LockFile(tmp_path / LOCK_FILE).summaries
     assert raised.value.hint
     assert raised.value.hint.startswith(hint)
@@ -172,4 +172,4 @@ def test_merge_conflicts_are_named_and_never_lead_to_deleting(tmp_path: Path, ne
     for read in ("lock", "summaries", "newer"):
         with pytest.raises(InputError, match="has merge conflicts: line 5 is a conflict marker") as raised:
             getattr(LockFile(tmp_path / LOCK_FILE), read)
-        assert raised.value.hint == "keep either side, as with `git checkout --ours mf.lock`, then run `mf pin`"
+        assert raised.value.hint == "run `mf pin`, which merges both sides, then `git add mf.lock`"
