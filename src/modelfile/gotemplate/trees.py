@@ -144,31 +144,29 @@ def _fields_in(pipeline: Pipeline) -> Iterator[tuple[str, ...]]:
 
 
 def _cut_pipeline(pipeline: Pipeline, depth: int) -> Pipeline | None:
-    """Return a pipeline up to its first `.Response`; None if a command comes after that."""
+    """Return a pipeline with nothing but `.Response` after its first; None if that leaves a command empty."""
     if depth > _DEEPEST:
         raise GoError(f"more than {_DEEPEST} pipelines in parentheses within each other")
     commands: list[Command] = []
+    is_cut = False
     for command in pipeline.commands:
         kept: list[Operand] = []
-        is_cut = False
         for operand in command.operands:
             if isinstance(operand, Field) and _RESPONSE in operand.names:
                 kept.append(operand)
                 is_cut = True
+            elif is_cut:
+                continue
             elif isinstance(operand, Pipeline) and _finds_response(operand):
                 inner = _cut_pipeline(operand, depth + 1)
                 kept += () if inner is None else (inner,)
                 is_cut = True
             else:
                 kept.append(operand)
-            if is_cut:
-                break
         if not kept:
             return None
         commands.append(replace(command, operands=tuple(kept)))
-        if is_cut:
-            break
-    return None if len(commands) < len(pipeline.commands) else replace(pipeline, commands=tuple(commands))
+    return replace(pipeline, commands=tuple(commands))
 
 
 def thinking_tags(nodes: Sequence[Node]) -> tuple[str, str]:
