@@ -1,4 +1,4 @@
-"""Work is done once: how often a build with nothing to do reads, parses, hashes and asks."""
+"""Work is done once: how often a command reads, parses, hashes and asks."""
 
 import functools
 import os
@@ -72,7 +72,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
         counts.update(f"open {Path(path).name}" for path in _opened)
 
 
-def project(folder: Path, models: int) -> None:
+def write_project(folder: Path, models: int) -> None:
     """Write a project of models in a row, each FROM the one before, the first from a file."""
     (folder / ".git").mkdir()
     (folder / "weights.gguf").write_bytes(b"GGUF" + bytes(60) + b"weights")
@@ -88,7 +88,7 @@ def nothing_to_do(
     folder: Path, models: int, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Counter[str], list[str]]:
     """Build and pin a project, then count what building it again takes; return that and the requests."""
-    project(folder, models)
+    write_project(folder, models)
     os.utime(folder / "weights.gguf", (1, 1))
     monkeypatch.setenv("OLLAMA_HOST", fake.url)
     monkeypatch.setattr("modelfile.weights.digests._RACY", 0)
@@ -127,3 +127,14 @@ def test_work_is_linear_in_models(
     few, more, many = measured
     for name in ("ModelName.parse", "parse", "lint", "resolve", "plan", "fingerprint"):
         assert many[name] - more[name] == 2 * (more[name] - few[name]), name
+
+
+def test_a_list_of_backups_asks_for_the_models_once(project: Path, fake: FakeOllama) -> None:
+    for number in range(4):
+        (project / "Modelfile").write_text(f"FROM ./weights.gguf\nPARAMETER seed {number}\n")
+        assert mf("build", "bot:v1").code == 0
+    since = len(fake.requests)
+    ran = mf("rollback", "bot:v1", "--list")
+    assert (ran.code, len(ran.out.splitlines())) == (0, 4)
+    requests = [f"{logged.method} {logged.path}" for logged in fake.requests[since:]]
+    assert requests == ["GET /api/tags", *["POST /api/show"] * 3]

@@ -213,7 +213,7 @@ def test_a_rollback_and_a_copy_ask_too(folder: Path, fake: FakeOllama) -> None:
     edit(folder, "PARAMETER seed 1\n")
     assert mf("build", "bot:v1", "--replace").code == 0
     second = fingerprint("bot:v1")
-    assert is_refused(mf("rollback", "bot:v1"), fake, "bot:v1", second, first)
+    assert is_refused(mf("rollback", "bot:v1"), fake, "bot:v1", second, first, "changes: parameter seed")
     assert fingerprint("bot:v1") == second
     restored = mf("rollback", "bot:v1", stdin=b"y\n", terminal=True)
     assert (restored.code, restored.out.endswith("; `mf rollback bot:v1 --replace` restores that\n")) == (0, True)

@@ -59,6 +59,7 @@ def keeps_models(store: Store, weights: Path) -> None:
     assert copied is not None
     listed = {model.name: model for model in store.list()}
     assert listed.keys() >= {V1, V2, COPY}
+    assert store.read(listed[COPY]) == copied
     assert (listed[COPY].digest, listed[COPY].size) == (listed[V2].digest, listed[V2].size)
     assert 0 < listed[V1].size != listed[V2].size
     assert listed[V1].modified <= listed[V2].modified <= listed[COPY].modified
@@ -67,6 +68,7 @@ def keeps_models(store: Store, weights: Path) -> None:
     for name in (V1, V2, COPY):
         store.delete(name)
         assert store.find(name) is None
+        assert store.read(listed[name]) is None
 
 
 def refuses(store: Store, folder: Path) -> None:

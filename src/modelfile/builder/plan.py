@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from modelfile.builder.constraints import NO_CONSTRAINTS, RENEW, PinConstraints, check_pin
 from modelfile.builder.forecast import is_opaque, predict
 from modelfile.errors import InputError, WouldReplace
-from modelfile.library.replacement import is_immutable, would_replace
+from modelfile.library.replacement import describe_changes, is_immutable, would_replace
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Recipe
@@ -163,7 +163,7 @@ class Plan:
         old = self.existing.fingerprint if self.existing else self.previous_digest
         if self.replaces is False or not old or not new or old == new:
             return None
-        details = [f"changes: {', '.join(change.title for change in self.changes)}"] if self.changes else []
+        details = describe_changes(self.changes)
         details += (f"mf.lock is out of date for {self.name}: {drift}" for drift in self.stale)
         return would_replace(self.name, self.location, old, new, details=details)
 

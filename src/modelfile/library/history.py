@@ -50,9 +50,7 @@ def backups(name: str, store: Store) -> tuple[ModelBackup, ...]:
     model, listed = ModelName.parse(name), store.list()
     now = find_listed(model, listed)
     return tuple(
-        ModelBackup(
-            model=old, fingerprint=fingerprint_of(old.name, store), current=bool(now and now.digest == old.digest)
-        )
+        ModelBackup(model=old, fingerprint=fingerprint_of(old, store), current=bool(now and now.digest == old.digest))
         for old in backups_of(model, listed)
     )
 
@@ -112,12 +110,13 @@ def rollback(
             reject_other_model(current, backup, store, immutable=True)
 
     done = restore(model, store, _digest(model, to, store) if to is not None else None, approve)
-    made = fingerprint_of(done.name, store)
-    since = next((old for old in backups_of(done.name, store.list()) if old.digest == done.digest), None)
+    listed = store.list()
+    now = find_listed(done.name, listed)
+    since = next((old for old in backups_of(done.name, listed) if old.digest == done.digest), None)
     return RollbackResult(
         name=done.name,
         digest=done.digest,
-        fingerprint=made,
+        fingerprint=fingerprint_of(now, store) if now else None,
         previous=done.previous_digest,
         backup=done.backup,
         since=since,
@@ -130,7 +129,7 @@ def _digest(name: ModelName, to: str, store: Store) -> str:
         return alias["digest"]
     if not to.lower().startswith(_FINGERPRINT):
         return to.rstrip("…")
-    old = [(fingerprint_of(backup.name, store), backup.digest) for backup in backups_of(name, store.list())]
+    old = [(fingerprint_of(backup, store), backup.digest) for backup in backups_of(name, store.list())]
     start = to.lower().rstrip("…")
     found = {made: digest for made, digest in reversed(old) if made and made.startswith(start)}
     match [*found]:

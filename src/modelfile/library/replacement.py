@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from modelfile.errors import RegistryUnreachable, ServerError, UsageError, WouldReplace
 from modelfile.events import Events, ignore
@@ -15,6 +15,9 @@ from modelfile.names import ModelName, shorten_digest
 from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
 from modelfile.stores.backups import back_up, guarded, replace_tag
 from modelfile.stores.protocol import ListedModel, Store, StoreLocation, find_listed, missing_after
+
+if TYPE_CHECKING:
+    from modelfile.differ import Change
 
 
 def is_immutable(name: ModelName, patterns: Iterable[str]) -> bool:
@@ -123,11 +126,22 @@ def _replacement(
     """Return the error for a model that would replace a different one of a tag; None if both have one fingerprint."""
     if current.digest == new.digest:
         return None
-    known, made = fingerprint_of(current.name, store), fingerprint_of(new.name, store)
-    if known and known == made:
+    known, made = store.read(current), store.read(new)
+    if not known or not made:
+        return would_replace(name or current.name, store.location, current.digest, new.digest, immutable=immutable)
+    if known.fingerprint == made.fingerprint:
         return None
-    both = (known, made) if known and made else (current.digest, new.digest)
-    return would_replace(name or current.name, store.location, *both, immutable=immutable)
+    from modelfile.differ import compare_models  # most copies and pulls replace nothing
+
+    details = describe_changes(compare_models(known.model, made.model))
+    both = (known.fingerprint, made.fingerprint)
+    return would_replace(name or current.name, store.location, *both, immutable=immutable, details=details)
+
+
+def describe_changes(changes: Iterable[Change] | None) -> list[str]:
+    """Return a line on what would be different in a model, for `would_replace`; none if that is not known."""
+    titles = ", ".join(change.title for change in changes or ())
+    return [f"changes: {titles}"] if titles else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +226,7 @@ def _pull(model: ModelName, before: ListedModel | None, store: Store, events: Ev
     return Pulled(name=now.name, digest=now.digest, previous=before.digest if before else None)
 
 
-def fingerprint_of(name: ModelName, store: Store) -> str | None:
-    """Return the fingerprint of a model; None if the store cannot read it."""
-    stored = store.find(name)
+def fingerprint_of(listed: ListedModel, store: Store) -> str | None:
+    """Return the fingerprint of a listed model; None if the store cannot read it."""
+    stored = store.read(listed)
     return stored.fingerprint if stored else None

@@ -70,6 +70,10 @@ class MemoryStore:
                 return None
             return StoredModel(name=listed.name, digest=listed.digest, model=model)
 
+    def read(self, listed: ListedModel) -> StoredModel | None:
+        """Return a listed model with its contents."""
+        return self.find(listed.name)
+
     def has_blob(self, digest: str) -> bool:
         """Return whether the bytes of a digest are here."""
         return digest in self._blobs

@@ -104,6 +104,9 @@ class Store(Protocol):
     def find(self, name: ModelName) -> StoredModel | None:
         """Return the model of a name; None if the store has none."""
 
+    def read(self, listed: ListedModel) -> StoredModel | None:
+        """Return a listed model with its contents; None if the store no longer has it, or cannot read it."""
+
     def has_blob(self, digest: str) -> bool:
         """Return whether the store has the blob of a digest."""
 

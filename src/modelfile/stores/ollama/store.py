@@ -65,8 +65,10 @@ class ServerStore:
     def find(self, name: ModelName) -> StoredModel | None:
         """Return the model of a name, if the server has it; with the name as the server spells it."""
         listed = find_listed(name, self.list())
-        if listed is None:
-            return None
+        return self.read(listed) if listed else None
+
+    def read(self, listed: ListedModel) -> StoredModel | None:
+        """Return a listed model with its contents, if the server still has it; the models are not listed again."""
         try:
             show = self._client.show(str(listed.name))
         except NotFound:
