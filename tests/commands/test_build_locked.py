@@ -84,11 +84,14 @@ def test_locked_refuses_a_stale_lock_and_asks_no_server(
 
 def test_locked_refuses_what_is_not_in_a_lock(project: Path) -> None:
     ran = mf("build", "bot:v1", "--locked")
-    assert (ran.code, ran.err) == (3, f"{DOES_NOT_RECORD}  Modelfile: has no mf.lock\n{RENEW}")
+    assert (ran.code, ran.err) == (3, f"{DOES_NOT_RECORD}  Modelfile: is not pinned: there is no mf.lock\n{RENEW}")
     assert mf("pin").code == 0
     (project / "new.Modelfile").write_text(LOCAL)
     ran = mf("build", "new:v1", "-f", "new.Modelfile", "--locked")
-    assert (ran.code, ran.err) == (3, f"{DOES_NOT_RECORD}  new.Modelfile: is not in the lock\n{RENEW}")
+    assert (ran.code, ran.err) == (
+        3,
+        f"{DOES_NOT_RECORD}  new.Modelfile: is not pinned: mf.lock has no entry for it\n{RENEW}",
+    )
     assert mf("build", "new:v1", "-f", "new.Modelfile").code == 0
     ran = mf("build", "new:v1", "-f", "-", "--locked", stdin=LOCAL.encode())
     assert ran.code == 3

@@ -364,9 +364,10 @@ def test_the_hint_for_a_missing_modelfile_is_the_option_that_names_it(models: Pa
 
 
 def test_a_plan_names_the_adapters(project: Path) -> None:
-    write_gguf(project / "ad.gguf", {"general.type": "adapter"})
     (project / "Modelfile").write_text("# For tests.\nFROM ./weights.gguf\nADAPTER ./ad.gguf\n")
-    assert "  create       from weights.gguf, with the adapter ad.gguf, and" in mf("build", "bot:v1", "--dry-run").out
+    for kind in ("adapter", "projector"):
+        write_gguf(project / "ad.gguf", {"general.type": kind})
+        assert f"from weights.gguf, with the {kind} ad.gguf, and" in mf("build", "bot:v1", "--dry-run").out
 
 
 def test_a_plan_names_the_backups_to_evict(project: Path) -> None:

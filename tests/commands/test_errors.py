@@ -7,6 +7,8 @@ import pytest
 from tests.fakes.ollama import FakeOllama
 from tests.support.cli import mf
 
+CHANGES = "\n  changes: system"
+
 
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "error"),
@@ -34,7 +36,7 @@ from tests.support.cli import mf
             ("cp", "bot:v1", "bot:v2"),
             3,
             (
-                "bot:v2 on {url} already has another model: mf1:cb6864efbd5c…, not mf1:75ed7aa6c13b…\n  changes: system",
+                "bot:v2 on {url} already has another model: mf1:cb6864efbd5c…, not mf1:75ed7aa6c13b…" + CHANGES,
                 "use a new tag, or pass --replace to replace the model",
                 "would-replace",
             ),

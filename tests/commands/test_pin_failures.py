@@ -13,6 +13,7 @@ from tests.support.cli import mf
 from modelfile.pinning.check import check_pins
 from modelfile.project.project import Project
 
+NO_LOCK = "is not pinned: there is no mf.lock"
 BROKEN = "FROM ./weights.gguf\nPARAMETER temprature 1\n"
 
 
@@ -23,7 +24,7 @@ def keys(folder: Path) -> set[str]:
 def test_without_a_lock_everything_is_stale_and_no_server_is_asked(project: Path, fake: FakeOllama) -> None:
     (project / "base.Modelfile").write_text(LOCAL)
     ran = mf("pin", "--check")
-    assert (ran.code, ran.out) == (1, "Modelfile: has no mf.lock\nbase.Modelfile: has no mf.lock\n")
+    assert (ran.code, ran.out) == (1, f"Modelfile: {NO_LOCK}\nbase.Modelfile: {NO_LOCK}\n")
     assert ran.err == "error: there is no mf.lock\nhelp: run `mf pin`, and commit mf.lock\n"
     assert not fake.requests
     drifts = json.loads(mf("pin", "--check", "--json").out)["drifts"]

@@ -127,7 +127,10 @@ def test_check_of_one_includes_its_base(models: Path) -> None:
     del content["modelfiles"]["base.Modelfile"]
     (models / "mf.lock").write_text(json.dumps(content))
     ran = mf("pin", "--check", "--frozen", "Modelfile")
-    assert ran.out == f"Modelfile: {built} is not in the lock\nbase.Modelfile: is not in the lock\n"
+    assert (
+        ran.out
+        == f"Modelfile: {built} is not in the lock\nbase.Modelfile: is not pinned: mf.lock has no entry for it\n"
+    )
 
 
 def test_fingerprint_is_checked_if_the_base_is_built(models: Path) -> None:

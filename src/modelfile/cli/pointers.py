@@ -75,6 +75,7 @@ POINTERS: Final = {
 
 OPTIONS: Final = {
     "--output-format": ("--format",),
+    "--target": ("--ollama",),
     "--target-version": ("--ollama",),
     "--ollama-version": ("--ollama",),
     "--no-color": ("--color",),

@@ -263,7 +263,10 @@ def changed_files(
         InputError: A file cannot be read.
     """
     if entry is None:
-        reason, message = (Reason.NOT_IN_LOCK, "is not in the lock") if has_lock else (Reason.NO_LOCK, "has no mf.lock")
+        missing = (
+            (Reason.NOT_IN_LOCK, "mf.lock has no entry for it") if has_lock else (Reason.NO_LOCK, "there is no mf.lock")
+        )
+        reason, message = missing[0], f"is not pinned: {missing[1]}"
         yield Drift(key=target.key, reason=reason, message=message)
         return
     version = release(entry.ollama) if entry.ollama else None

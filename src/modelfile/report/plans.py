@@ -211,12 +211,13 @@ def _describe(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each k
         case Quantize(kind):
             return "quantize", f"to {kind}"
         case Create(recipe, _):
+            projectors = tuple(path for path in recipe.weight_files if path not in recipe.model_files)
+            parts = (("projector", projectors), ("adapter", recipe.adapter_files), ("draft", recipe.drafts))
             others = "".join(
-                f", with the {word} {', '.join(path.name for path in files)}"
-                for word, files in (("adapter", recipe.adapters), ("draft", recipe.drafts))
-                if files
+                f", with the {word} {', '.join(path.name for path in files)}" for word, files in parts if files
             )
-            source = recipe.base or ", ".join(path.name for path in recipe.files)
+            models = (path for path in recipe.weight_files if path not in projectors)
+            source = recipe.base or ", ".join(path.name for path in models)
             return "create", f"from {source}{others}, and verify"
         case Backup(name):
             return "back up", f"{name}, for `mf rollback`"
