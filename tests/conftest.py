@@ -14,7 +14,7 @@ from tests.support.building import BASE, LOCAL, MUTABLE, UPON
 from tests.support.real_ollama import serve
 from tests.support.tiny_gguf import write_tiny_gguf
 
-from modelfile.stores.ollama.retry import Backoff
+from modelfile.stores.network.retry import Backoff
 
 settings.register_profile("unhurried", deadline=None)  # how long an example takes is the machine's affair
 settings.load_profile("unhurried")

@@ -29,7 +29,7 @@ from tests.support.cli import mf
 from tests.support.disturbed import NAME, Project, end, staging_tags
 from tests.support.server import connect
 
-from modelfile.stores.ollama.transport import Timeouts
+from modelfile.stores.network.deadline import Timeouts
 
 ALWAYS = 99
 FULL = '{"error":"write /var/lib/ollama/models/blobs/sha256-1085439661: no space left on device"}'

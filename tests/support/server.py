@@ -1,9 +1,10 @@
 """Clients of a server by its URL."""
 
 from modelfile.addresses import ServerAddress
+from modelfile.stores.network.deadline import TIMEOUTS, Timeouts
+from modelfile.stores.network.retry import BACKOFF, Backoff
 from modelfile.stores.ollama.client import Client
-from modelfile.stores.ollama.retry import BACKOFF, Backoff
-from modelfile.stores.ollama.transport import TIMEOUTS, Timeouts, Transport
+from modelfile.stores.ollama.transport import Transport
 
 
 def connect(url: str, *, key: str = "", backoff: Backoff = BACKOFF, timeouts: Timeouts = TIMEOUTS) -> Client:

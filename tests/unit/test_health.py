@@ -17,8 +17,8 @@ from modelfile.errors import ServerUnreachable, UsageError
 from modelfile.health import Check, Status, diagnose
 from modelfile.project.project import Project
 from modelfile.stores.memory import MemoryStore
+from modelfile.stores.network.deadline import Timeouts
 from modelfile.stores.ollama.store import ServerStore
-from modelfile.stores.ollama.transport import Timeouts
 from modelfile.stores.open import open_store, reach
 from modelfile.stores.protocol import Store
 

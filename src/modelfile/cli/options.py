@@ -61,7 +61,7 @@ def _open_server(address: ServerAddress, *, withheld: str = "") -> AbstractConte
     terminal = current.get()
     key, timeouts = terminal.environ.get("OLLAMA_API_KEY", ""), None
     if limits.get():
-        from modelfile.stores.ollama.transport import Timeouts
+        from modelfile.stores.network.deadline import Timeouts
 
         timeouts = Timeouts(**limits.get())
     return open_store(address, key=key, withheld=withheld, timeouts=timeouts, on_warning=terminal.print_warning)

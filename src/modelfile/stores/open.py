@@ -8,10 +8,11 @@ from typing import Final
 
 from modelfile.addresses import ServerAddress
 from modelfile.errors import ServerError, ServerUnreachable
+from modelfile.stores.network.deadline import TIMEOUTS, Timeouts
+from modelfile.stores.network.retry import BACKOFF, Backoff
 from modelfile.stores.ollama.client import Client
-from modelfile.stores.ollama.retry import BACKOFF, Backoff
 from modelfile.stores.ollama.store import ServerStore
-from modelfile.stores.ollama.transport import TIMEOUTS, Timeouts, Transport
+from modelfile.stores.ollama.transport import Transport
 from modelfile.stores.protocol import Store
 
 _PROBE: Final = Timeouts(first=5, connect=5, answer=5)

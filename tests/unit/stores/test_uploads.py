@@ -20,7 +20,7 @@ from tests.support.server import connect
 
 from modelfile.errors import InputError, ServerError
 from modelfile.events import Progress, ignore
-from modelfile.stores.ollama.retry import Backoff
+from modelfile.stores.network.retry import Backoff
 from modelfile.stores.ollama.store import ServerStore
 from modelfile.stores.protocol import Store, StoreLocation
 from modelfile.stores.uploads import upload_all

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
-from modelfile.stores.ollama.retry import NON_IDEMPOTENT, UPLOAD, OnRetry, Retry, ignore_retry
+from modelfile.stores.network.retry import NON_IDEMPOTENT, UPLOAD, OnRetry, Retry, ignore_retry
 from modelfile.stores.ollama.transport import Transport
 from modelfile.stores.ollama.wire import (
     ProgressWire,

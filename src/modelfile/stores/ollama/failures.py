@@ -9,23 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from modelfile.errors import DiskFull, NotFound, RegistryUnreachable, ServerError, ServerUnreachable
-from modelfile.stores.ollama.credentials import Credentials
-from modelfile.stores.ollama.deadline import Expired
+from modelfile.stores.network.credentials import Credentials
+from modelfile.stores.network.deadline import Expired, expired_in
+from modelfile.stores.network.retry import is_tls, is_unknown_host
 from modelfile.stores.ollama.wire import ProgressWire
 
 if TYPE_CHECKING:
     import httpx
 
-_UNKNOWN_HOST: Final = (
-    "Name or service not known",
-    "No address associated with hostname",
-    "Temporary failure in name resolution",
-    "getaddrinfo failed",
-    "nodename nor servname",
-)
-"""Found in the errors of Linux, Windows and macOS."""
-_TLS: Final = "[SSL"
-"""Found in the errors of TLS, also of certificates."""
 _ADDRESS: Final = "check --host or OLLAMA_HOST"
 _LOG: Final = "see the server's log, then run the command again"
 _FULL: Final = "no space left on device"
@@ -154,17 +145,17 @@ class Failures:
         except httpx.HTTPStatusError as error:
             raise self._status(error.response) from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            if any(cause in str(error) for cause in _UNKNOWN_HOST):
+            if is_unknown_host(error):
                 hint = f"{_ADDRESS}, and the proxies in the environment"
                 raise ServerUnreachable(f"host `{httpx.URL(self.url).host}` not found", hint=hint) from error
-            if _TLS in str(error):
+            if is_tls(error):
                 hint = f"{_ADDRESS}, and the server's certificate; a server without TLS needs http://"
                 raise ServerUnreachable(
                     f"no secure connection to {self.url}: {self.clean(str(error))}", hint=hint
                 ) from error
             raise self._absent(doing) from error
         except (httpx.TimeoutException, Expired) as error:
-            expired = _expired(error)
+            expired = expired_in(error)
             message, hint = (str(expired), f"see the server's log; {expired.hint}") if expired else (_SILENT, _LOG)
             raise ServerUnreachable(f"{self.url} {message}", hint=hint) from error
         except (httpx.HTTPError, httpx.StreamError) as error:
@@ -214,13 +205,6 @@ class Failures:
             f"no Ollama server answers at {self.url}" + (" any longer" if self.answered else ""),
             hint="start one with `ollama serve`, or name another with --host or OLLAMA_HOST",
         )
-
-
-def _expired(error: BaseException | None) -> Expired | None:
-    """Return the deadline that has passed, among the causes of an error."""
-    while error is not None and not isinstance(error, Expired):
-        error = error.__cause__ or error.__context__
-    return error
 
 
 class _Trouble(NamedTuple):

@@ -13,11 +13,11 @@ import httpx
 from modelfile.addresses import ServerAddress
 from modelfile.errors import InputError, ServerError, cannot_read
 from modelfile.filesystem import open_regular
-from modelfile.stores.ollama.deadline import Deadline
+from modelfile.stores.network.connections import keep_deadlines, limits
+from modelfile.stores.network.deadline import Deadline, Timeouts
+from modelfile.stores.network.retry import UPLOAD, Backoff, OnRetry, Retry, ignore_retry
 from modelfile.stores.ollama.failures import Failures
-from modelfile.stores.ollama.network import keep_deadlines, limits
-from modelfile.stores.ollama.retry import UPLOAD, Backoff, OnRetry, Retry, ignore_retry
-from modelfile.stores.ollama.transport import LARGEST_ANSWER, Reply, Timeouts
+from modelfile.stores.ollama.transport import LARGEST_ANSWER, Reply
 
 _CHUNK: Final = 1 << 20
 _MISMATCH: Final = "digest mismatch"

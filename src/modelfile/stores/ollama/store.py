@@ -11,8 +11,8 @@ from modelfile.catalog.versions import release
 from modelfile.errors import NotFound, ServerError, UsageError
 from modelfile.events import Events, Progress
 from modelfile.names import ModelName
+from modelfile.stores.network.retry import ignore_retry
 from modelfile.stores.ollama.client import Client
-from modelfile.stores.ollama.retry import ignore_retry
 from modelfile.stores.ollama.wire import ProgressWire, create_request, read_show
 from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, find_listed, newest_first, retry_status
 

@@ -18,9 +18,9 @@ from weakref import WeakSet
 
 from modelfile.addresses import ServerAddress
 from modelfile.errors import UsageError
-from modelfile.stores.ollama.deadline import BoundedSocket, Deadline
+from modelfile.stores.network.deadline import TIMEOUTS, BoundedSocket, Deadline, Timeouts
+from modelfile.stores.network.retry import BACKOFF, IDEMPOTENT, Backoff, OnRetry, Retry, ignore_retry
 from modelfile.stores.ollama.failures import Failures
-from modelfile.stores.ollama.retry import BACKOFF, IDEMPOTENT, Backoff, OnRetry, Retry, ignore_retry
 
 if TYPE_CHECKING:
     from modelfile.stores.ollama.session import Session
@@ -28,27 +28,6 @@ if TYPE_CHECKING:
 LARGEST_ANSWER: Final = 16 << 20
 """In bytes; whatever answers more is not Ollama."""
 _UNENCRYPTED: Final = "http:// does not encrypt it: use an https:// address"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """How long a server may take, in seconds."""
-
-    first: float = 5
-    """For an answer before httpx takes over."""
-    connect: float = 10
-    answer: float = 30
-    """For a whole answer, with all retries."""
-    idle: float = 300
-    """Without progress: a status that is new, or a byte that is sent or counted."""
-
-    @property
-    def work(self) -> float:
-        """For what it does without reporting progress: check 40 GB of weights that were sent, or remove them."""
-        return 2 * self.idle
-
-
-TIMEOUTS: Final = Timeouts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

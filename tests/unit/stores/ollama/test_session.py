@@ -13,9 +13,9 @@ from tests.support.cli import mf
 from tests.support.server import connect
 
 from modelfile.errors import ModelfileError, ServerError, ServerUnreachable, UsageError
+from modelfile.stores.network.deadline import Timeouts
+from modelfile.stores.network.retry import Backoff
 from modelfile.stores.ollama.client import Client
-from modelfile.stores.ollama.retry import Backoff
-from modelfile.stores.ollama.transport import Timeouts
 
 KEY = "geheim-0123456789"
 BASE = "team/base:v1"

@@ -13,11 +13,10 @@ from tests.support.server import connect
 
 from modelfile.errors import ServerError
 from modelfile.events import ignore
-from modelfile.stores.ollama import network
-from modelfile.stores.ollama.deadline import BoundedSocket
-from modelfile.stores.ollama.retry import Backoff
+from modelfile.stores.network import connections
+from modelfile.stores.network.deadline import BoundedSocket, Timeouts
+from modelfile.stores.network.retry import Backoff
 from modelfile.stores.ollama.store import ServerStore
-from modelfile.stores.ollama.transport import Timeouts
 from modelfile.stores.uploads import upload_all
 
 BLOB = f"sha256:{'0' * 64}"
@@ -80,8 +79,8 @@ def owned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for owner, method in (
         (BoundedSocket, "recv_into"),
         (BoundedSocket, "sendall"),
-        (network._Stream, "read"),  # noqa: SLF001  # where all bytes pass
-        (network._Stream, "write"),  # noqa: SLF001
+        (connections._Stream, "read"),  # noqa: SLF001  # where all bytes pass
+        (connections._Stream, "write"),  # noqa: SLF001
     ):
         watch(owner, method)
     return shared

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from modelfile.stores.ollama.deadline import BoundedSocket, Deadline, Expired, send_all, sleep
+from modelfile.stores.network.deadline import BoundedSocket, Deadline, Expired, send_all, sleep
 
 
 def expire(deadline: Deadline) -> Expired:

@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, Self, TypeVar
@@ -24,6 +25,27 @@ _WAIT: Final = 0.02
 """Longest single wait, in seconds."""
 _INTERIM: Final = b"HTTP/1.1 1"
 """The start of an answer that another follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long a server may take, in seconds."""
+
+    first: float = 5
+    """For an answer before httpx takes over."""
+    connect: float = 10
+    answer: float = 30
+    """For a whole answer, with all retries."""
+    idle: float = 300
+    """Without progress: a status that is new, or a byte that is sent or counted."""
+
+    @property
+    def work(self) -> float:
+        """For what it does without reporting progress: check 40 GB of weights that were sent, or remove them."""
+        return 2 * self.idle
+
+
+TIMEOUTS: Final = Timeouts()
 
 
 class Expired(TimeoutError):
@@ -205,3 +227,10 @@ def _has_answered(connected: socket.socket) -> bool:
     except BlockingIOError:
         return False
     return start[: len(_INTERIM)] != _INTERIM
+
+
+def expired_in(error: BaseException | None) -> Expired | None:
+    """Return the deadline that has passed, among the causes of an error."""
+    while error is not None and not isinstance(error, Expired):
+        error = error.__cause__ or error.__context__
+    return error

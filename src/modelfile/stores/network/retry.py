@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from modelfile.stores.ollama.deadline import sleep
+from modelfile.stores.network.deadline import sleep
 
 if TYPE_CHECKING:
     import httpx
@@ -82,6 +82,16 @@ class Retry:
                 return False
 
 
+_UNKNOWN_HOST: Final = (
+    "Name or service not known",
+    "No address associated with hostname",
+    "Temporary failure in name resolution",
+    "getaddrinfo failed",
+    "nodename nor servname",
+)
+"""Found in the errors of Linux, Windows and macOS."""
+_TLS: Final = "[SSL"
+"""Found in the errors of TLS, also of certificates."""
 _GATEWAY: Final = frozenset({502, 503, 504})
 """The statuses that proxies answer for a server that is absent."""
 
@@ -97,3 +107,13 @@ def _is_refused(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def is_unknown_host(error: Exception) -> bool:
+    """Return whether a host name cannot be looked up."""
+    return any(cause in str(error) for cause in _UNKNOWN_HOST)
+
+
+def is_tls(error: Exception) -> bool:
+    """Return whether a secure connection, or its certificate, has failed."""
+    return _TLS in str(error)

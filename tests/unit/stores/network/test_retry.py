@@ -1,6 +1,6 @@
 """Waits between retries."""
 
-from modelfile.stores.ollama.retry import Backoff
+from modelfile.stores.network.retry import Backoff
 
 
 def test_waits_are_cut_by_chance() -> None:

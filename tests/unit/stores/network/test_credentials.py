@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelfile.stores.ollama.credentials import Credentials
+from modelfile.stores.network.credentials import Credentials
 
 KEY = "geheim/0123+456789?~"
 FORMS = [

@@ -20,9 +20,9 @@ from tests.fakes.script import Pause, Repeat, Script, drip
 from tests.support.server import connect
 
 from modelfile.errors import ServerError, ServerUnreachable
+from modelfile.stores.network.deadline import Timeouts
+from modelfile.stores.network.retry import Backoff
 from modelfile.stores.ollama.client import Client
-from modelfile.stores.ollama.retry import Backoff
-from modelfile.stores.ollama.transport import Timeouts
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -341,6 +341,6 @@ def test_ctrl_c_as_soon_as_it_is_connected_is_no_other_error(fake: FakeOllama, m
         raise KeyboardInterrupt
 
     with connect(fake.url, key="geheim-0123456789") as client:
-        monkeypatch.setattr("modelfile.stores.ollama.deadline.Deadline.repeat", interrupted)
+        monkeypatch.setattr("modelfile.stores.network.deadline.Deadline.repeat", interrupted)
         with pytest.raises(KeyboardInterrupt):
             client.tags()

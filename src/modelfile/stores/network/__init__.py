@@ -1,0 +1,1 @@
+"""Deadlines, connections, retries and redaction, which all clients of the network share."""
