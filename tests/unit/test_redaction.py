@@ -2,13 +2,14 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
-from time import process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.cli import mf
+from tests.support.operations import GROWTH, Count, count_copied, count_operations, growth
 
 from modelfile.redaction import Redactor, find_secrets, redact
 from modelfile.report.formats import FORMATS
@@ -66,11 +67,11 @@ def test_short_secrets_and_those_with_spaces_are_redacted_in_a_message(secret: s
     assert redactor.redact("`hunter27`") == "`hunter27`"
 
 
-def test_words_that_only_contain_a_form_are_cheap() -> None:
-    text = "The token is a word: your password is never shown, key 1234 5678. " * 10_000
-    started = process_time()
-    assert find_secrets(text) == ()
-    assert process_time() - started < 2
+@pytest.mark.parametrize("count", [count_operations, count_copied])
+def test_words_that_only_contain_a_form_are_cheap(count: Count) -> None:
+    text = "The token is a word: your password is never shown, key 1234 5678. "
+    assert find_secrets(text * 10_000) == ()
+    assert growth(lambda n: partial(find_secrets, text * n), 20, count) <= GROWTH
 
 
 MODELFILE = f'''\
