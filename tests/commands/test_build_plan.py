@@ -364,10 +364,10 @@ def test_the_hint_for_a_missing_modelfile_is_the_option_that_names_it(models: Pa
 
 
 def test_a_plan_names_the_adapters(project: Path) -> None:
-    (project / "Modelfile").write_text("# For tests.\nFROM ./weights.gguf\nADAPTER ./ad.gguf\n")
+    (project / "Modelfile").write_text("# For tests.\nFROM ./weights.gguf\nADAPTER ./a.gguf\n")
     for kind in ("adapter", "projector"):
-        write_gguf(project / "ad.gguf", {"general.type": kind})
-        assert f"from weights.gguf, with the {kind} ad.gguf, and" in mf("build", "bot:v1", "--dry-run").out
+        write_gguf(project / "a.gguf", {"general.type": kind})
+        assert f"  create       from weights.gguf, with the {kind} a.gguf, " in mf("build", "bot:v1", "--dry-run").out
 
 
 def test_a_plan_names_the_backups_to_evict(project: Path) -> None:

@@ -81,7 +81,8 @@ def test_diff_and_show_of_a_modelfile_name_them(folder: Path) -> None:
     build(folder, store, "base")
     bot = folder / "bot.Modelfile"
     bot.write_text("FROM base:v1\nTEMPLATE {{ .Prompt }}\n", encoding="utf-8")
-    for command in (["show", "bot.Modelfile"], ["diff", "bot.Modelfile", "base:v1"]):
+    shows = (["show", "bot.Modelfile"], ["show", "bot.Modelfile", "--prompt", "Hi"])
+    for command in (*shows, ["diff", "bot.Modelfile", "base:v1"]):
         ran = run(folder, store, *command)
         assert ran.err == WARNING
         ran = run(folder, store, *command, "--json")

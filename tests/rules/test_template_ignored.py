@@ -77,5 +77,14 @@ def test_the_chat_template_is_read_from_the_file(tmp_path: Path) -> None:
     write_tiny_gguf(tmp_path / "m.gguf", chat_template="{% if tools %}" + " " * 5_000)
     (tmp_path / "Modelfile").write_text(f"# For tests.\nFROM ./m.gguf\nTEMPLATE {PLAIN}\n", encoding="utf-8")
     assert " template-ignored: " in mf("lint", "Modelfile", cwd=tmp_path).out
+    warning = (
+        "warning: Ollama {} ignores this TEMPLATE and sends another prompt: the chat template inside the weights"
+        " supports tools, and this one does not\n"
+    )
+    for ollama, shown in (("0.30.0", warning.format("0.30.0")), ("0.29.0", "")):
+        (tmp_path / "mf.toml").write_text(f'ollama = "{ollama}"\n')
+        ran = mf("show", "--prompt", "Hi", "Modelfile", cwd=tmp_path)
+        assert (ran.code, ran.out, ran.err) == (0, " Hi", shown)
+    (tmp_path / "mf.toml").unlink()
     (tmp_path / "m.gguf").write_bytes(b"junk")
     assert " template-ignored: " not in mf("lint", "Modelfile", cwd=tmp_path).out

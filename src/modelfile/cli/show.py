@@ -21,8 +21,8 @@ from modelfile.stores.protocol import Store, StoredModel
 if TYPE_CHECKING:  # a plain `mf show` does not need them
     from modelfile.catalog.versions import Version
     from modelfile.project.target import Target
-    from modelfile.recipe.model import Model
     from modelfile.recipe.recipe import Recipe
+    from modelfile.sides import ExpectedModel
 
 
 def show(
@@ -55,7 +55,8 @@ def show(
     messages and the last one, if the prompt has more tokens than num_ctx; that is not shown, because `mf` has no
     tokenizer.
 
-    With --prompt or --messages and --json: {"prompt", "ollama"}, the version that it is rendered for.
+    With --prompt or --messages and --json: {"prompt", "ollama", "dropped_capabilities"}; ollama is the version that it
+    is rendered for.
 
     With --json: {"name", "fingerprint", "digest", "weights", "adapters", "drafts", "parameters", "template", "system",
     "messages", "license", "renderer", "parser", "requires", "dropped_capabilities"}; all keys are always there. Of a
@@ -112,18 +113,21 @@ def _show_expected(target: Target, host: str | None, *, as_json: bool) -> None:
 
 def _show_prompt(name: str, host: str | None, *, prompt: str | None, messages: str | None, as_json: bool) -> None:
     from modelfile.library.requests import prompt_of, read_chat, removes_thoughts
+    from modelfile.report.plans import print_dropped_capabilities
+    from modelfile.sides import ExpectedModel
 
     request = read_chat(Path(messages), current.get().stdin.buffer) if messages is not None else prompt or ""
     path = _modelfile_at(name)
     target = load_project().at(path) if path else None
     if target:
-        model, version, removes, warning = _model_of(target, host)
+        expected, version, removes, warnings = _model_of(target, host)
     else:
         with open_store(host) as store:
             stored, version = _find(name, store), _rendered_version(store)
-        model, removes, warning = stored.model, removes_thoughts(stored.family, stored.name.model), None
+        expected, warnings = ExpectedModel(model=stored.model, base=None), []
+        removes = removes_thoughts(stored.family, stored.name.model)
     try:
-        text = prompt_of(model, request, version, removes_thoughts=removes)
+        text = prompt_of(expected.model, request, version, removes_thoughts=removes)
     except TemplateError as error:
         where, reason = _locate(error, target) if target else (name, error.message)
         raise TemplateError(reason, where=where, span=error.span, hint=error.hint) from error
@@ -131,10 +135,12 @@ def _show_prompt(name: str, host: str | None, *, prompt: str | None, messages: s
         raise InputError(f"`{messages}`: {error.message}", hint=error.hint) from error
     except UsageError as error:
         raise UsageError(f"{name}: {error.message}", hint=error.hint) from error
-    if warning:
+    for warning in warnings:
         current.get().print_warning(warning)
+    print_dropped_capabilities(f"`{path}`", expected, current.get())
     if as_json:
-        print_json({"prompt": text, "ollama": str(version)}, current.get())
+        dropped = [name for name, _ in expected.dropped_capabilities]
+        print_json({"prompt": text, "ollama": str(version), "dropped_capabilities": dropped}, current.get())
     else:
         ends_line = text.endswith("\n") or not current.get().is_tty()
         if not current.get().write_without_commands(text if ends_line else f"{text}\n"):
@@ -164,15 +170,17 @@ def _modelfile_at(name: str) -> Path | None:
     return None
 
 
-def _model_of(target: Target, host: str | None) -> tuple[Model, Version, bool, str | None]:
+def _model_of(target: Target, host: str | None) -> tuple[ExpectedModel, Version, bool, list[str]]:
     """Return the model that a Modelfile makes, without its files, and how to render it.
 
     Returns:
-        The model, the version to render it for, `removes_thoughts` of it, and a warning if its base cannot be read.
+        The model, the version to render it for, `removes_thoughts` of it, and reasons for which Ollama may send another
+        prompt.
     """
     from modelfile.catalog.versions import NEWEST, Version
     from modelfile.library.requests import removes_thoughts
     from modelfile.recipe.model import Model
+    from modelfile.sides import ExpectedModel
 
     configured = target.config.ollama
     version = Version.parse(configured) if configured else None
@@ -182,7 +190,7 @@ def _model_of(target: Target, host: str | None) -> tuple[Model, Version, bool, s
             f"`{target.path}` has no TEMPLATE: Ollama takes one from the weights when it creates the model",
             hint="build it, and pass the name of the model",
         )
-    base, family, warning = Model(), "", None
+    base, family, stored, warnings = Model(), "", None, list[str]()
     if recipe.base is None:
         family = _family_of(recipe.files)
     else:
@@ -196,10 +204,22 @@ def _model_of(target: Target, host: str | None) -> tuple[Model, Version, bool, s
                 raise
             words = [word for word, value in (("SYSTEM", recipe.system), ("MESSAGE", recipe.messages)) if not value]
             changes = " or ".join((", ".join(words), "RENDERER") if words else ("RENDERER",))
-            warning = f"the base may change this prompt by its {changes}: {error.message}"
+            warnings.append(f"the base may change this prompt by its {changes}: {error.message}")
     model = base.with_recipe(replace(recipe, files=(), adapters=(), drafts=()), {})
-    removes = removes_thoughts(family, target.name.model if target.name else "")
-    return model, version or NEWEST, removes, warning
+    removes, version = removes_thoughts(family, target.name.model if target.name else ""), version or NEWEST
+    if preferred := _preferred(target, version):
+        reason = f"the chat template inside the weights supports {preferred}, and this one does not"
+        warnings.append(f"Ollama {version} ignores this TEMPLATE and sends another prompt: {reason}")
+    return ExpectedModel(model=model, base=stored), version, removes, warnings
+
+
+def _preferred(target: Target, version: Version) -> str | None:
+    """Return what the chat template inside local weights supports in addition, if Ollama prefers it to TEMPLATE."""
+    from modelfile.catalog.catalog import catalog
+    from modelfile.linter.context import context_of
+    from modelfile.linter.rules.template.template_ignored import find_preferred
+
+    return find_preferred(target.modelfile, context_of(target, catalog(version), has_folder=target.has_folder))
 
 
 def _family_of(files: Iterable[Path]) -> str:
