@@ -12,9 +12,9 @@ from modelfile.gotemplate.printing import Argument, Printer
 
 _LARGEST: Final = 1_000_000
 """The largest width and precision."""
-_VERB: Final = re.compile(rb"%([#0+\- ]*)")
-_INDEX: Final = re.compile(rb"\[([^\]]*)\]")
-_NUMBER: Final = re.compile(rb"[0-9]+")
+_VERB: Final = rb"%([#0+\- ]*)"
+_INDEX: Final = rb"\[([^\]]*)\]"
+_NUMBER: Final = rb"[0-9]+"
 
 
 def sprintf(format_: bytes, arguments: Sequence[Argument]) -> bytes:
@@ -39,7 +39,7 @@ class _Format:
         out = self._printer.out
         while (percent := self._format.find(b"%", self._position)) >= 0:
             out += self._format[self._position : percent]
-            found = _VERB.match(self._format, percent)
+            found = re.compile(_VERB).match(self._format, percent)
             self._position = found.end() if found else percent
             marks = found[1].decode() if found else ""
             self._printer.flags = Flags(
@@ -106,7 +106,7 @@ class _Format:
         return found
 
     def _number(self) -> int | None:
-        found = _NUMBER.match(self._format, self._position)
+        found = re.compile(_NUMBER).match(self._format, self._position)
         if found is None:
             return None
         number = _parse_number(found[0])
@@ -118,13 +118,13 @@ class _Format:
         if not self._format.startswith(b"[", self._position):
             return False
         self._is_reordered = True
-        found = _INDEX.match(self._format, self._position) if self._position < self._last_bracket else None
+        found = re.compile(_INDEX).match(self._format, self._position) if self._position < self._last_bracket else None
         if found is None or len(self._format) - self._position < len("[1]"):
             self._position += 1
             self._is_good = False
             return False
         self._position = found.end()
-        number = _parse_number(found[1]) if _NUMBER.fullmatch(found[1]) else None
+        number = _parse_number(found[1]) if re.fullmatch(_NUMBER, found[1]) else None
         if number is not None and 0 < number <= len(self._arguments):
             self._next = number - 1
             return True

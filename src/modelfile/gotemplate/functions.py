@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
-from urllib.parse import quote_plus
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from modelfile.catalog.templates import FUNCTIONS
 from modelfile.catalog.versions import Version
@@ -33,6 +31,9 @@ from modelfile.gotemplate.govalues import (
 from modelfile.gotemplate.json_text import NotJSONError, marshal
 from modelfile.gotemplate.printing import printable, sprint, sprintln
 
+if TYPE_CHECKING:
+    from datetime import date
+
 MaybeValue: TypeAlias = GoValue | None
 
 REFLECT: Final = GoType("reflect.Value", GoKind.STRUCT)
@@ -44,9 +45,9 @@ _SIZED: Final = frozenset({GoKind.SLICE, GoKind.MAP, GoKind.STRING})
 _NILABLE: Final = frozenset({GoKind.POINTER, GoKind.INTERFACE, GoKind.MAP, GoKind.SLICE, GoKind.FUNC})
 _MOST_INDEXES: Final = 3
 _HTML: Final = {b"\0": "\ufffd".encode(), b'"': b"&#34;", b"'": b"&#39;", b"&": b"&amp;", b"<": b"&lt;", b">": b"&gt;"}
-_HTML_SPECIAL: Final = re.compile(rb"[\0\"'&<>]")
+_HTML_SPECIAL: Final = rb"[\0\"'&<>]"
 _JS: Final = {"\\": "\\\\", "'": "\\'", '"': '\\"', "<": "\\u003C", ">": "\\u003E", "&": "\\u0026", "=": "\\u003D"}
-_JS_SPECIAL: Final = re.compile("[\\\\'\"<>&=\x00-\x1f]|[^\x00-\x7f]")
+_JS_SPECIAL: Final = "[\\\\'\"<>&=\x00-\x1f]|[^\x00-\x7f]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +230,12 @@ def _printable(value: MaybeValue) -> MaybeValue:
 
 
 def _html(*values: MaybeValue) -> GoValue:
-    return string(_HTML_SPECIAL.sub(lambda found: _HTML[found[0]], _as_text(values)))
+    return string(re.sub(_HTML_SPECIAL, lambda found: _HTML[found[0]], _as_text(values)))
 
 
 def _js(*values: MaybeValue) -> GoValue:
     text = _as_text(values).decode("utf-8", "surrogateescape")
-    return string(_JS_SPECIAL.sub(_escape_js, text).encode("utf-8", "surrogateescape"))
+    return string(re.sub(_JS_SPECIAL, _escape_js, text).encode("utf-8", "surrogateescape"))
 
 
 def _escape_js(found: re.Match[str]) -> str:
@@ -247,6 +248,8 @@ def _escape_js(found: re.Match[str]) -> str:
 
 
 def _urlquery(*values: MaybeValue) -> GoValue:
+    from urllib.parse import quote_plus
+
     return string(quote_plus(_as_text(values)))
 
 
@@ -295,12 +298,18 @@ BUILTINS: Final[Mapping[str, GoFunction]] = MappingProxyType(
 """Go's functions."""
 
 
-def ollama_functions(version: Version, today: date) -> dict[str, GoFunction]:
-    """Return the functions that a version of Ollama adds; `today` is the date of the server."""
+def ollama_functions(version: Version, today: date | None) -> dict[str, GoFunction]:
+    """Return the functions that a version of Ollama adds; `today` is the date of the server (None: of this machine)."""
+
+    def day(ago: int) -> GoValue:
+        from datetime import date, timedelta  # 1 ms that other templates do not need
+
+        return string(((today or date.today()) - timedelta(days=ago)).isoformat())  # noqa: DTZ011  # the server's day
+
     added = {
         "json": GoFunction(_json, (ANY,)),
-        "currentDate": GoFunction(lambda *_: string(today.isoformat()), (), STRING),
-        "yesterdayDate": GoFunction(lambda *_: string((today - timedelta(days=1)).isoformat()), (), STRING),
+        "currentDate": GoFunction(lambda *_: day(0), (), STRING),
+        "yesterdayDate": GoFunction(lambda *_: day(1), (), STRING),
         "toTypeScriptType": GoFunction(_type_script_type, (ANY,)),
     }
     return {name: function for name, function in added.items() if version >= FUNCTIONS[name]}

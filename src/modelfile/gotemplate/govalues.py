@@ -9,7 +9,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE: Final = "[\ud800-\udfff]"
 
 
 class GoKind(Enum):
@@ -192,12 +192,18 @@ class Window:
 
 def to_bytes(text: str) -> bytes:
     """Return a text as Go stores it: UTF-8, lone surrogates as U+FFFD."""
-    return text.encode() if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text).encode()
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return re.sub(_LONE_SURROGATE, "\ufffd", text).encode()
 
 
 def to_text(data: bytes) -> str:
     """Return bytes as Go reads them: each byte that is not UTF-8 becomes U+FFFD."""
-    return _LONE_SURROGATE.sub("\ufffd", data.decode("utf-8", "surrogateescape"))
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return re.sub(_LONE_SURROGATE, "\ufffd", data.decode("utf-8", "surrogateescape"))
 
 
 def string(value: str | bytes) -> GoValue:

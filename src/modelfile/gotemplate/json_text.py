@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import re
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any, Final
 
 from modelfile.gotemplate.govalues import GoError, GoKind, GoType, GoValue
 
-_ESCAPED: Final = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029\udc80-\udcff]')
+_ESCAPED: Final = '[\x00-\x1f"\\\\<>&\u2028\u2029\udc80-\udcff]'
 _LETTERS: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SMALLEST_FIXED: Final = 1e-6
 _LARGEST_FIXED: Final = 1e21
@@ -32,7 +30,7 @@ def marshal(value: GoValue | None) -> str:
 
 def quote_json(text: bytes) -> str:
     """Return a text as JSON, escaped for HTML too."""
-    return f'"{_ESCAPED.sub(_escape, text.decode("utf-8", "surrogateescape"))}"'
+    return f'"{re.sub(_ESCAPED, _escape, text.decode("utf-8", "surrogateescape"))}"'
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -70,6 +68,8 @@ def _encode(of: GoType, data: Any) -> str:  # noqa: C901, PLR0911, PLR0912  # on
             if data is None:
                 return "null"
             if of.item.kind is GoKind.UINT8:
+                import base64  # most templates print no images
+
                 return f'"{base64.b64encode(bytes(data)).decode()}"'
             return "[" + ",".join(_encode(of.item, item) for item in data) + "]"
         case GoKind.MAP:
@@ -101,5 +101,7 @@ def _float(number: float) -> str:
     if number and not _SMALLEST_FIXED <= abs(number) < _LARGEST_FIXED:
         mantissa, _, exponent = repr(number).partition("e")
         return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}"
+    from decimal import Decimal
+
     fixed = f"{Decimal(repr(number)):f}"
     return fixed.rstrip("0").rstrip(".") if "." in fixed else fixed

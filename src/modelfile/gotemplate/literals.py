@@ -29,18 +29,18 @@ _SURROGATES: Final = range(0xD800, 0xE000)
 _LONGEST_NAMED: Final = 10
 _ESCAPE_LETTERS: Final = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92, "'": 39, '"': 34}
 _ESCAPED: Final = {chr(code): rf"\{letter}" for letter, code in _ESCAPE_LETTERS.items() if letter != "'"}
-_ESCAPE: Final = re.compile(
+_ESCAPE: Final = (
     r"""\\(?:(?P<letter>[abfnrtv\\'"])|(?P<octal>[0-3][0-7]{2})|x(?P<byte>[0-9a-fA-F]{2})"""
     r"|u(?P<u4>[0-9a-fA-F]{4})|U(?P<u8>[0-9a-fA-F]{8}))"
 )
-_INTEGER: Final = re.compile(
+_INTEGER: Final = (
     r"[+-]?(?:0[bB](?:_?[01])++|0[oO](?:_?[0-7])++|0[xX](?:_?[0-9a-fA-F])++|0(?:_?[0-7])*+|[1-9](?:_?[0-9])*+)"
 )
 _DECIMAL: Final = r"[0-9](?:_?[0-9])*+"
-_FLOAT: Final = re.compile(rf"[+-]?(?:{_DECIMAL}(?:\.(?:{_DECIMAL})?)?|\.{_DECIMAL})(?:[eE][+-]?{_DECIMAL})?")
+_FLOAT: Final = rf"[+-]?(?:{_DECIMAL}(?:\.(?:{_DECIMAL})?)?|\.{_DECIMAL})(?:[eE][+-]?{_DECIMAL})?"
 _HEX: Final = r"[0-9a-fA-F](?:_?[0-9a-fA-F])*+"
-_HEX_FLOAT: Final = re.compile(rf"[+-]?0[xX](?:_?{_HEX}(?:\.(?:{_HEX})?)?|\.{_HEX})[pP][+-]?{_DECIMAL}")
-_SCANNED_FLOAT: Final = re.compile(
+_HEX_FLOAT: Final = rf"[+-]?0[xX](?:_?{_HEX}(?:\.(?:{_HEX})?)?|\.{_HEX})[pP][+-]?{_DECIMAL}"
+_SCANNED_FLOAT: Final = (
     r"[+-]?i?(?:0[xX][0-9a-fA-F_]*+(?:\.[0-9a-fA-F_]*+)?(?:[pP][+-]?[0-9_]*+)?"
     r"|[0-9_]*+(?:\.[0-9_]*+)?(?:[eEpP][+-]?[0-9_]*+)?)"
 )
@@ -143,7 +143,7 @@ def read_character(literal: str) -> str:
 
 def _escape(content: str, start: int, delimiter: str) -> tuple[bytes, int]:
     """Return the bytes that an escape stands for, as UTF-8 unless it is a byte itself, and the offset of its end."""
-    match = _ESCAPE.match(content, start)
+    match = re.compile(_ESCAPE).match(content, start)
     if match is None:
         raise NotGoError("invalid syntax")
     digits = match[match.lastgroup or 0]
@@ -176,9 +176,9 @@ def read_number(literal: str) -> complex:
 
 def read_complex(literal: str) -> complex:
     """Return the value of a number like `1+2i`, parsed as Go's fmt.Sscan does."""
-    real = _SCANNED_FLOAT.match(literal)
+    real = re.match(_SCANNED_FLOAT, literal)
     sign = real.end() if real else 0
-    imaginary = _SCANNED_FLOAT.match(literal, sign + 1)
+    imaginary = re.compile(_SCANNED_FLOAT).match(literal, sign + 1)
     if real is None or imaginary is None or literal[sign] not in "+-" or literal[imaginary.end() :][:1] != "i":
         raise NotGoError("syntax error scanning complex number")
     return complex(_parse_float(real[0]), _parse_float(literal[sign] + imaginary[0]))
@@ -186,7 +186,7 @@ def read_complex(literal: str) -> complex:
 
 def _integer(literal: str) -> int | None:
     """Return the value of an integer literal; None if neither int64 nor uint64 can represent it."""
-    if not _INTEGER.fullmatch(literal):
+    if not re.fullmatch(_INTEGER, literal):
         return None
     digits = literal.lstrip("+-").replace("_", "")
     if digits[0] != "0" and len(digits) > _LONGEST_UINT64:
@@ -206,9 +206,9 @@ def _float(literal: str) -> float | None:
 def _parse_float(literal: str) -> float:
     digits = literal.replace("_", "")
     try:
-        if _FLOAT.fullmatch(literal):
+        if re.fullmatch(_FLOAT, literal):
             value = float(digits)
-        elif _HEX_FLOAT.fullmatch(literal):
+        elif re.fullmatch(_HEX_FLOAT, literal):
             value = float.fromhex(digits)
         else:
             raise NotGoError(f"strconv.ParseFloat: parsing {quote(literal)}: invalid syntax")

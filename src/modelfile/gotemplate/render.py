@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from modelfile.catalog.templates import FUNCTIONS
 from modelfile.catalog.versions import NEWEST, Version
@@ -19,6 +18,9 @@ from modelfile.gotemplate.parser import ParsedTemplate, parse_template
 from modelfile.gotemplate.schema import OLDEST, TEMPLATE_TYPES, decode, messages_type, tools_type
 from modelfile.gotemplate.trees import append_response, cut_after_response, find_templates
 from modelfile.source import Source, Span
+
+if TYPE_CHECKING:
+    from datetime import date
 
 _LEVELS: Final[Mapping[str, Version]] = {
     **dict.fromkeys(("low", "medium", "high"), Version(0, 11, 0, 0)),
@@ -211,7 +213,7 @@ class _Rendering:
             text=parsed.text,
             nodes=self._nodes,
             templates={**templates, "": self._nodes},
-            functions=ollama_functions(version, today or date.today()),  # noqa: DTZ011  # the server's day
+            functions=ollama_functions(version, today),
         )
 
     def run(self, values: Mapping[str, GoValue], program: Program | None = None) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -209,9 +207,11 @@ def _decode_image(data: Any, location: str) -> Window | None:
     if data is None:
         return None
     if isinstance(data, str):
+        from base64 import b64decode  # most requests have no images
+
         try:
-            data = base64.b64decode(data.replace("\r", "").replace("\n", ""), validate=True)
-        except (binascii.Error, ValueError):
+            data = b64decode(data.replace("\r", "").replace("\n", ""), validate=True)
+        except ValueError:
             raise InputError(f"invalid {location}: the image is not in base64") from None
     if not isinstance(data, bytes):
         raise _invalid(location, "an image in base64", data)
