@@ -17,7 +17,8 @@ import typer
 
 import modelfile
 from modelfile import errors
-from modelfile.cli.app import COMMANDS, ENVIRONMENT, app
+from modelfile.cli.app import COMMANDS, ENVIRONMENT
+from modelfile.cli.commands import app
 from modelfile.errors import ExitCode, ModelfileError, NotFound
 from modelfile.linter.rule import page, title
 from modelfile.linter.rules import RULES

@@ -17,7 +17,8 @@ from tests.fakes.store import published
 from tests.support.cli import Ran, mf
 from tests.support.server import connect
 
-from modelfile.cli.app import COMMANDS, app
+from modelfile.cli.app import COMMANDS
+from modelfile.cli.commands import app
 from modelfile.errors import ExitCode
 from modelfile.names import ModelName
 from modelfile.stores.backups import back_up

@@ -14,16 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from modelfile.addresses import ServerAddress
-from modelfile.cli.options import (
-    AsJson,
-    Replace,
-    address_of,
-    agree,
-    load_project,
-    open_planned,
-    opener,
-    print_for_build,
-)
+from modelfile.cli.options import address_of, agree, load_project, open_planned, opener, print_for_build
+from modelfile.cli.parameters import AsJson, Replace
 from modelfile.errors import ExitCode, UsageError, WouldReplace
 from modelfile.events import Events
 from modelfile.filesystem import write_atomic

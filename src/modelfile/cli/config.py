@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from modelfile.cli.options import AsJson, ConfigFile, Isolated, load_project
+from modelfile.cli.options import load_project
+from modelfile.cli.parameters import AsJson, ConfigFile, Isolated
 from modelfile.linter.settings import resolve_settings
 from modelfile.project.config import KEYS, ProjectModel
 from modelfile.report.json_output import dumps, print_json

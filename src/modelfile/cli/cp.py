@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.options import AsJson, Host, Replace, load_project, open_store, with_consent
+from modelfile.cli.options import load_project, open_store, with_consent
+from modelfile.cli.parameters import AsJson, Host, Replace
 from modelfile.library.replacement import copy
 from modelfile.report.json_output import print_json
 from modelfile.report.models import describe_backup

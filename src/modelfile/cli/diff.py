@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.options import AsJson, Host, load_project, open_store, print_for_build
+from modelfile.cli.options import load_project, open_store, print_for_build
+from modelfile.cli.parameters import AsJson, Host
 from modelfile.errors import ExitCode
 from modelfile.report.differences import print_changes
 from modelfile.report.json_output import changes_as_json, print_json

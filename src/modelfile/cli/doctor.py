@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.options import AsJson, ConfigFile, Host, Isolated, load_project, open_store
+from modelfile.cli.options import load_project, open_store
+from modelfile.cli.parameters import AsJson, ConfigFile, Host, Isolated
 from modelfile.errors import ExitCode
 from modelfile.health import REGISTRY, Status, diagnose
 from modelfile.report.health import print_checks

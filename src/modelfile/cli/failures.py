@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from typer._click.exceptions import BadOptionUsage, ClickException, NoArgsIsHelpError, NoSuchOption, UsageError
-
-from modelfile.cli.help import print_help
 from modelfile.errors import ExitCode, ModelfileError, reason_of
 from modelfile.report.terminal import ReaderGone, Terminal
 
 ISSUES: Final = "https://github.com/modelfile/modelfile/issues"
-
-_TYPES: Final = {"float": "number", "float range": "number", "integer": "whole number", "int range": "whole number"}
-"""Names of the types of options in words."""
-_NOT_OF_TYPE: Final = re.compile(rf" is not a valid ({'|'.join(_TYPES)})$")
-_EXTRA: Final = re.compile(r"Got unexpected extra argument(?:\(s\)|s)? \((.*)\)", re.DOTALL)
-_QUOTED: Final = re.compile(r"'([^'`]*)'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +74,6 @@ def _interrupt_in(error: BaseException) -> KeyboardInterrupt | None:
 def _report(error: BaseException, terminal: Terminal, is_json: Callable[[], bool]) -> int:
     if isinstance(error, SystemExit):  # of `--install-completion`
         return error.code if isinstance(error.code, int) else ExitCode(error.code is not None)
-    if isinstance(error, NoArgsIsHelpError):
-        print_help(error.format_message(), terminal, err=True)
-        return error.exit_code
     failure = describe(error, terminal)
     terminal.print_error(failure.message, failure.hint, failure.details)
     if is_json():
@@ -102,9 +89,6 @@ def describe(error: BaseException, terminal: Terminal) -> Failure:
     match error:
         case ModelfileError(message=message, hint=hint, code=kind, exit_code=code, details=details):
             return Failure(message=message, hint=hint, kind=kind, code=code, details=details)
-        case ClickException():
-            message, hint = _describe_usage(error)
-            return Failure(message=message, hint=hint, kind="usage-error", code=error.exit_code)
         case KeyboardInterrupt():
             hint = str(error) or None
             return Failure(message="interrupted", hint=hint, kind="interrupted", code=ExitCode.INTERRUPTED)
@@ -116,26 +100,6 @@ def describe(error: BaseException, terminal: Terminal) -> Failure:
             hint = _save_traceback(error, terminal)
             message = _without_secrets(f"internal error: {type(error).__name__}: {error}", terminal)
             return Failure(message=message, hint=hint, kind="internal-error", code=ExitCode.INTERNAL)
-
-
-def _describe_usage(error: ClickException) -> tuple[str, str]:
-    """Return the message of the argument parser in the style of all others, and a hint."""
-    context = error.ctx if isinstance(error, UsageError) else None
-    hint = f"run `{context.command_path if context else 'mf'} --help`"
-    match error:
-        case NoSuchOption(option_name=name, possibilities=close):
-            from modelfile.cli.pointers import hint_for_option
-
-            known = {option for parameter in context.command.params for option in parameter.opts} if context else set()
-            return f"no such option: `{name}`", hint_for_option(name, known, close or ()) or hint
-        case BadOptionUsage(option_name=name) if error.message.endswith("requires an argument."):
-            return f"{name} needs a value", hint
-        case _:
-            if extra := _EXTRA.fullmatch(error.format_message()):
-                return f"unexpected argument{'s' * (' ' in extra[1])}: `{extra[1]}`", hint
-            text = _QUOTED.sub(r"`\1`", error.format_message().removesuffix("."))
-            text = _NOT_OF_TYPE.sub(lambda found: f" is not a {_TYPES[found[1]]}", text)
-            return text[:1].lower() + text[1:], hint
 
 
 def _save_traceback(error: BaseException, terminal: Terminal) -> str:

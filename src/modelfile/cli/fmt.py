@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from modelfile.cli.options import AsJson, ForceExclude, Paths, StdinFilename, load_project, paths_or_stdin
+from modelfile.cli.options import load_project, paths_or_stdin
+from modelfile.cli.parameters import AsJson, ForceExclude, Paths, StdinFilename
 from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.formatter import format_modelfile
 from modelfile.report.differences import print_line_diff

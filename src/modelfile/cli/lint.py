@@ -7,20 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-import typer
-
-from modelfile.cli.options import (
-    AsJson,
-    ConfigFile,
-    ForceExclude,
-    Isolated,
-    Paths,
-    StdinFilename,
-    load_project,
-    paths_or_stdin,
-)
+from modelfile.cli.options import load_project, paths_or_stdin
 from modelfile.diagnostics import MOST_FINDINGS, Severity
 from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.filesystem import write_atomic
@@ -41,7 +30,13 @@ from modelfile.report.terminal import current
 _RANK: Final = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}
 
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `modelfile.cli.commands` evaluates the annotations, if there are options to parse
+    from typing import Annotated
+
+    import typer
+
+    from modelfile.cli.parameters import AsJson, ConfigFile, ForceExclude, Isolated, Paths, StdinFilename
+
     Format: TypeAlias = str
 else:
     Format = StrEnum("Format", {name.upper(): name for name in FORMATS})
@@ -78,7 +73,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
     stdin_filename: StdinFilename = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also print rules that could not decide.")] = False,
     as_json: AsJson = False,
-) -> None:
+) -> int:
     """Find defects in Modelfiles, and fix them with --fix.
 
     Default: the current folder. Exits 1 if there is an error or a warning. Configured by `[tool.mf]` in
@@ -156,7 +151,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
             return [*(str(target.path) for target in targets), *(str(file) for file in configured if file)]
 
         repeat(once, watched, lambda: watch_changes(searched, watched()))
-    raise typer.Exit(once())
+    return once()
 
 
 def _lint(

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.options import AsJson, Host, open_store
+from modelfile.cli.options import open_store
+from modelfile.cli.parameters import AsJson, Host
 from modelfile.library.lookup import list_models
 from modelfile.report.json_output import listed_as_json, print_json
 from modelfile.report.models import print_models

@@ -1,4 +1,4 @@
-"""Options that several commands share, with the project and the store that they select."""
+"""The project, the server and the store that the options of a command select."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, TypeVar
-
-import typer
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from modelfile.errors import UsageError, WouldReplace
 from modelfile.report.terminal import current
@@ -22,31 +20,7 @@ if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
     from modelfile.project.target import Target
     from modelfile.stores.protocol import Registry, RegistrySettings, Store
 
-AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Host: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--host", metavar="URL", help="Ollama server; default: $OLLAMA_HOST or http://127.0.0.1:11434."),
-]
 _Result = TypeVar("_Result")
-
-Paths: TypeAlias = Annotated[
-    list[str] | None, typer.Argument(help="Modelfiles, folders to search, or - for standard input.")
-]
-ConfigFile: TypeAlias = Annotated[
-    str | None, typer.Option("--config", metavar="FILE", help="Configuration file to read.")
-]
-ForceExclude: TypeAlias = Annotated[
-    bool, typer.Option("--force-exclude", help="Skip excluded Modelfiles even if they are named.")
-]
-StdinFilename: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="PATH", help="Path of the Modelfile that standard input has the text of.")
-]
-Isolated: TypeAlias = Annotated[bool, typer.Option("--isolated", help="Read no configuration.")]
-
-
-Replace: TypeAlias = Annotated[
-    bool, typer.Option("--replace", help="Replace another model without asking, also that of an immutable tag.")
-]
 
 OpenStore: TypeAlias = "Callable[[ServerAddress], AbstractContextManager[Store]]"
 """Function that opens the store of a server."""

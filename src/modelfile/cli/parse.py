@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from modelfile.cli.options import AsJson, load_project
+from modelfile.cli.options import load_project
+from modelfile.cli.parameters import AsJson
 from modelfile.errors import ExitCode, InputError
 from modelfile.project.target import Target
 from modelfile.report.json_output import diagnostic_as_json, error_as_json, print_json

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.options import AsJson, ForceExclude, Host, load_project, open_store, print_for_build
+from modelfile.cli.options import load_project, open_store, print_for_build
+from modelfile.cli.parameters import AsJson, ForceExclude, Host
 from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.project.target import Target
 from modelfile.report.json_output import check_as_json, pins_as_json, print_json

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelfile.cli.options import AsJson, Host, Replace, agree, load_project, open_store
+from modelfile.cli.options import agree, load_project, open_store
+from modelfile.cli.parameters import AsJson, Host, Replace
 from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable, WouldReplace
 from modelfile.library.replacement import Pulled
 from modelfile.library.replacement import pull as pull_model

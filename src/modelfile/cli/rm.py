@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from modelfile.cli.options import AsJson, Host, open_store
+from modelfile.cli.options import open_store
+from modelfile.cli.parameters import AsJson, Host
 from modelfile.errors import ExitCode, UsageError
 from modelfile.library.removal import Removal, plan_removal, remove
 from modelfile.report.json_output import error_as_json, listed_as_json, print_json

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.options import AsJson, Host, Replace, load_project, open_store, with_consent
+from modelfile.cli.options import load_project, open_store, with_consent
+from modelfile.cli.parameters import AsJson, Host, Replace
 from modelfile.errors import UsageError
 from modelfile.library.history import backups
 from modelfile.library.history import rollback as roll_back

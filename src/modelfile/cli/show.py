@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.options import AsJson, Host, load_project, open_store
+from modelfile.cli.options import load_project, open_store
+from modelfile.cli.parameters import AsJson, Host
 from modelfile.errors import InputError, NotFound, ServerError, TemplateError, UsageError
 from modelfile.library.lookup import show as find_model
 from modelfile.report.json_output import model_as_json, print_json

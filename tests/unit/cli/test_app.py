@@ -12,6 +12,7 @@ from tests.fakes.ollama import FakeOllama
 from tests.support.cli import mf
 from tests.support.server import connect
 
+from modelfile import cache
 from modelfile.addresses import ServerAddress
 from modelfile.cli.app import COMMANDS, main
 from modelfile.errors import ExitCode
@@ -108,3 +109,23 @@ def test_streams_of_the_process_are_not_replaced() -> None:
     before = (sys.stdin, sys.stdout, sys.stderr)
     main(["--version"], io.StringIO(), io.StringIO(), io.StringIO(), {})
     assert before == (sys.stdin, sys.stdout, sys.stderr)
+
+
+@pytest.mark.parametrize(
+    "paths", [(), (".",), ("Modelfile",), ("Modelfile", "absent"), ("",), ("mf.toml", "é\udcff"), ("lint",)]
+)
+def test_a_lint_without_options_is_as_with_them(paths: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text("FROM llama3.2\nPARAMETER num_ctx many\n")
+    (tmp_path / "mf.toml").write_text("[models.a]\n")
+    without, parsed = (mf("lint", *paths, *options, cwd=tmp_path) for options in ((), ("--color=auto",)))
+    assert without == parsed
+    assert without.code in (1, 2, 3)
+
+
+def test_a_lint_without_options_uses_the_cache_that_the_run_before_disabled(tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text("FROM llama3.2\n")
+    enabled = []
+    for options in (["--no-cache"], []):
+        mf("lint", *options, cwd=tmp_path)
+        enabled.append(cache._Switch.enabled)  # noqa: SLF001  # what it does is tested in test_cache.py
+    assert enabled == [False, True]

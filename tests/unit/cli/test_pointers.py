@@ -8,7 +8,8 @@ import pytest
 import typer
 from tests.support.cli import mf
 
-from modelfile.cli.app import COMMANDS, app
+from modelfile.cli.app import COMMANDS
+from modelfile.cli.commands import app
 from modelfile.cli.pointers import OPTIONS, POINTERS, hint_for
 
 OLLAMA = ("list", "create", "run", "stop", "ps", "serve", "push", "signin", "signout")

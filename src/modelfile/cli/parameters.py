@@ -1,0 +1,29 @@
+"""Annotations of the options and arguments that several commands share."""
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Host: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--host", metavar="URL", help="Ollama server; default: $OLLAMA_HOST or http://127.0.0.1:11434."),
+]
+Paths: TypeAlias = Annotated[
+    list[str] | None, typer.Argument(help="Modelfiles, folders to search, or - for standard input.")
+]
+ConfigFile: TypeAlias = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="Configuration file to read.")
+]
+ForceExclude: TypeAlias = Annotated[
+    bool, typer.Option("--force-exclude", help="Skip excluded Modelfiles even if they are named.")
+]
+StdinFilename: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Path of the Modelfile that standard input has the text of.")
+]
+Isolated: TypeAlias = Annotated[bool, typer.Option("--isolated", help="Read no configuration.")]
+
+
+Replace: TypeAlias = Annotated[
+    bool, typer.Option("--replace", help="Replace another model without asking, also that of an immutable tag.")
+]
