@@ -38,7 +38,7 @@ def test_harmful_values_are_reported_once(settings: list[str]) -> None:
         ["repeat_penalty 1"], ["num_predict -1"], ["num_predict 1"], ["top_k 1"], ["top_k 40", "temperature 1"],
         ["stop User:"], ["stop ~"], ["stop |"], ["stop #"], ["stop <"], ["stop 🤖"], ["repeat_penalty 1.3"],
         ["num_gpu -1"], ["num_gpu 99"], ["num_gpu 2"], ["min_p 0.5"], ["temperature 2"], ["presence_penalty -2"],
-        ["num_ctx 256"], ["num_batch 8"], ["num_thread 1"], ["repeat_penalty 2"], ["frequency_penalty 1.5"],
+        ["num_ctx 256"], ["num_batch 8"], ["num_thread 1"], ["repeat_penalty 1.5"], ["frequency_penalty 1.5"],
     ],
 )  # fmt: skip
 def test_useful_values_are_not_reported(settings: list[str]) -> None:
@@ -141,3 +141,53 @@ def test_message_written_as_a_parameter_is_reported_without_a_fix() -> None:
         Context(modelfile=Modelfile.parse(Source(text="# For tests.\nFROM x:y\nPARAMETER message user hi\n")))
     )
     assert (one.name, one.fix) == ("instruction-as-parameter", None)
+
+
+@pytest.mark.parametrize(
+    ("base", "settings", "message"),
+    [
+        (
+            "x:y",
+            ["repeat_penalty 1.6"],
+            "`repeat_penalty 1.6` makes the model avoid what it has to repeat, such as names",
+        ),
+        (
+            "x:y",
+            ["num_ctx 2048", "num_predict 4096"],
+            "`num_predict 4096` is more than `num_ctx 2048`, which prompt and",
+        ),
+        (
+            "x:y",
+            ["num_ctx 8192", "num_keep 16000"],
+            "`num_keep 16000` keeps all of `num_ctx 8192`: nothing can be drop",
+        ),
+        ("qwen3:4b", ["num_predict 40"], "`num_predict 40` cuts `qwen3` off while it thinks: there is no answer"),
+        ("qwen3:8b", ["temperature 0"], "with `temperature 0`, `qwen3` may repeat its thoughts without end"),
+    ],
+)
+def test_numbers_that_do_not_fit_each_other_or_the_base(base: str, settings: list[str], message: str) -> None:
+    (only,) = [one for one in lint(context_of(*parameters(*settings), base=base)) if one.name == "suspect-value"]
+    assert only.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("base", "settings"),
+    [
+        ("x:y", ["repeat_penalty 1.5"]),
+        ("x:y", ["num_ctx 4096", "num_predict 4096", "num_keep 24"]),
+        ("x:y", ["num_ctx 4096", "num_predict -2", "num_keep -1"]),
+        ("x:y", ["num_predict 4096", "num_keep 16000"]),
+        ("qwen3:4b-instruct-2507-q4_K_M", ["num_predict 40", "temperature 0"]),
+        ("llama3.2:3b", ["num_predict 40", "temperature 0"]),
+        ("gpt-oss:20b", ["temperature 0", "num_predict 2048"]),
+    ],
+)
+def test_numbers_that_fit_are_not_suspect(base: str, settings: list[str]) -> None:
+    assert "suspect-value" not in found(*parameters(*settings), base=base)
+
+
+def test_parameters_of_the_answer_have_no_effect_on_embeddings() -> None:
+    lines = parameters("num_ctx 512", "temperature 0", "stop User:")
+    (only,) = [one for one in lint(context_of(*lines, base="nomic-embed-text")) if one.code == "MF219"]
+    assert only.message == "`temperature`, `stop` have no effect: `nomic-embed-text` only makes embeddings"
+    assert "prompt-for-embedding" not in found(*parameters("num_ctx 512"), base="nomic-embed-text")

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, base_family, rule
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Message, System, Template
+from modelfile.syntax.nodes import Message, Parameter, System, Template
+
+_ON_ANSWERS: Final = frozenset(
+    {
+        *("temperature", "top_k", "top_p", "min_p", "typical_p", "seed", "stop", "num_predict", "repeat_penalty"),
+        *("repeat_last_n", "presence_penalty", "frequency_penalty", "num_keep"),
+    }
+)
+"""Parameters of the answer, which an embedding has none of."""
 
 
 @rule("MF219", "prompt-for-embedding", on=Modelfile, severity=Severity.WARNING)
@@ -15,7 +24,8 @@ def prompt_for_embedding(modelfile: Modelfile, context: Context) -> Iterator[Fin
     r"""The base only makes embeddings, and never sees a prompt.
 
     A model such as `nomic-embed-text` turns a text into numbers; Ollama does not chat with it. SYSTEM, TEMPLATE and
-    MESSAGE have no effect on embeddings. Build from a model that answers, or delete them.
+    MESSAGE have no effect on embeddings, nor have parameters of the answer, such as `temperature`. Build from a
+    model that answers, or delete them.
 
     ## Bad
 
@@ -33,10 +43,18 @@ def prompt_for_embedding(modelfile: Modelfile, context: Context) -> Iterator[Fin
     ```
     """
     nodes = [node for kind in (System, Template, Message) for node in modelfile.of_type(kind) if node.value.text]
-    family = base_family(modelfile, context) if nodes else None
+    parameters = [node for node in modelfile.of_type(Parameter) if node.name.text in _ON_ANSWERS]
+    family = base_family(modelfile, context) if nodes or parameters else None
     if family is None or family.capabilities != frozenset({"embedding"}):
         return
-    first = min(nodes, key=lambda node: node.span.start)
-    word = type(first).__name__.upper()
-    message = f"{word} has no effect: `{family.name}` only makes embeddings"
-    yield Finding(first.keyword.span, message, "build from a model that answers, such as `llama3.2:3b`, or delete it")
+    why = f"`{family.name}` only makes embeddings"
+    hint = "build from a model that answers, such as `llama3.2:3b`, or delete"
+    if nodes:
+        first = min(nodes, key=lambda node: node.span.start)
+        word = type(first).__name__.upper()
+        yield Finding(first.keyword.span, f"{word} has no effect: {why}", f"{hint} it")
+    if parameters:
+        names = list(dict.fromkeys(f"`{node.name.text}`" for node in parameters))
+        have, them = ("have", "them") if len(names) > 1 else ("has", "it")
+        message = f"{', '.join(names)} {have} no effect: {why}"
+        yield Finding(parameters[0].name.span, message, f"{hint} {them}")
