@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -47,6 +48,7 @@ TYPOGRAPHIC_QUOTES: Final = {
     "\u2033": "\u2033",
 }
 """Opening quotes that are none to Ollama, and the quotes that close them."""
+_NO_QUOTES: Final = frozenset({*TYPOGRAPHIC_QUOTES, "'"})
 _ALIASES: Final = {"MODEL": "FROM", "BASE": "FROM", "BASE_MODEL": "FROM", "PROMPT": "SYSTEM", "SYSTEM_PROMPT": "SYSTEM"}
 _DOCKERFILE: Final = frozenset(
     "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE LABEL MAINTAINER RUN USER VOLUME WORKDIR".split()  # noqa: SIM905  # words
@@ -57,6 +59,8 @@ _HEADING: Final = re.compile(r"[A-Z_]{3,}+[ \t]++(?:[A-Z]{2,}\b|&|[^\r\n]*:[ \t]
 """A heading of a prompt, which continues a text that is reported already."""
 _LITERAL: Final = re.compile(r'[-+]?\.?\d|true\b|false\b|"')
 _NUMBER: Final = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_COMMENT_SIGN: Final = re.compile(r"//+|--+(?=[ \t])|;+|REM(?=[ \t])")
+"""The start of a comment in other languages."""
 _SEPARATOR: Final = re.compile(r"[=: \t]*")
 _PROSE: Final = re.compile(r"(?:[-*] +)?[^\W\d_][\w'-]*[,.:;]?(?:\s+\S+){2}|\{\{")
 """The start of a prompt or a template."""
@@ -191,6 +195,10 @@ def _instruction_without_value(unknown: _UnknownLine) -> tuple[str, Finding] | N
         return "missing-argument", Finding(line.span, f"missing value for {word}", hint)
     fix = Fix(edits=(Edit(Span(line.word.span.end, unknown.rest_start), " "),))
     message, hint = f"missing space after {word}", f"write `{word} …`"
+    if (sign := unknown.source.text[line.word.span.end]) in ":=":
+        message += f": `{sign}` does not belong there"
+    elif sign.isspace() or unicodedata.category(sign) == "Cf":
+        message += f": U+{ord(sign):04X} {unicodedata.name(sign, 'a control character')} is none to Ollama"
     return "unknown-instruction", Finding(line.word.span, message, hint, fix)
 
 
@@ -199,6 +207,10 @@ def _recognize(unknown: _UnknownLine) -> tuple[str, Finding] | None:
     line = unknown.line
     written = line.word.text
     replacement = None
+    if not unknown.in_text and (sign := _COMMENT_SIGN.match(unknown.source.text, line.span.start)):
+        message = f"unknown instruction `{sign[0]}`: comments start with #"
+        edit = Edit(Span(*sign.span()), "#")
+        return "unknown-instruction", Finding(edit.span, message, "write # instead", Fix(edits=(edit,)))
     if (parameter := _parameter(unknown)) is not None:
         hint, replacement = f"write `{parameter}`", Edit(line.span, parameter) if unknown.rest else None
     elif unknown.in_text and not written.isupper():  # probably a word of the text
@@ -266,8 +278,8 @@ def _prose(unknown: _UnknownLine, above: Node | None) -> Finding | None:
         fix = Fix(edits=(Edit(Span(line.span.start, line.span.start), "# "),))
         hint = "if this line is part of it, start it with #"
         return Finding(line.span, "the comment ended on the previous line", hint, fix)
-    if (owner := unknown.owner) and owner.value.text[:1] in TYPOGRAPHIC_QUOTES:
-        return _typographic(owner, unknown)
+    if (owner := unknown.owner) and (opening := owner.value.text[:1]) in _NO_QUOTES:
+        return _single(owner, unknown) if opening == "'" else _typographic(owner, unknown)
     if owner := unknown.owner:
         word, quotes = owner.keyword.text.strip().upper(), owner.value.quoting
         if quotes is Quoting.NONE:
@@ -301,6 +313,16 @@ def _typographic(owner: Instruction, unknown: _UnknownLine) -> Finding:
     if can_hold(Quoting.TRIPLE, text[content + 1 : closing]):
         fix = Fix(edits=(Edit(Span(content, content + 1), '"""'), Edit(Span(closing, end), '"""')))
     return Finding(Span(content, content + 1), message, f'put the text in triple quotes: {word} """…"""', fix)
+
+
+def _single(owner: Instruction, unknown: _UnknownLine) -> Finding:
+    word, text = owner.keyword.text.strip().upper(), unknown.source.text
+    message = f"the text of {word} ended on its first line, because single quotes are none to Ollama"
+    start, end = owner.value.content.start, unknown.block.end
+    fix = None
+    if text[end - 1 : end] == "'" and can_hold(Quoting.TRIPLE, text[start + 1 : end - 1]):
+        fix = Fix(edits=(Edit(Span(start, start + 1), '"""'), Edit(Span(end - 1, end), '"""')))
+    return Finding(Span(start, start + 1), message, f'put the text in triple quotes: {word} """…"""', fix)
 
 
 def _in_quotes(owner: Instruction, unknown: _UnknownLine) -> Fix | None:

@@ -19,6 +19,7 @@ _NUMBERS: Final = {
     Kind.FLOAT: "write it with a decimal point",
 }
 _NUMBER: Final = r"(?<![\w.])[+-]?[0-9]+(?:[.,][0-9]+)?(?![\w.])"
+_DASH: Final = rf"([\u2010-\u2015\u2212\ufe63\uff0d])({_NUMBER})"
 _UNEXPANDED: Final = r"\$[({A-Za-z]|\{\{|%\w+%"
 _THOUSANDS: Final = r"([0-9]{1,4}) ?[kK]"
 _GROUPED: Final = r"[1-9][0-9]{0,2}(?:[,.'_ ][0-9]{3}){1,4}"
@@ -105,7 +106,10 @@ def invalid_parameter_value(parameter: Parameter, context: Context) -> Iterator[
             fix = Fix(edits=(Edit(parameter.value.span, bare),))
             yield Finding(parameter.value.span, f"{problem}: `{known.name}` {error}", hint, fix)
             return
-        yield Finding(parameter.value.span, f"{problem}: `{known.name}` {error}", _suggest(known, text))
+        hint = _suggest(known, text)
+        if dash := re.fullmatch(_DASH, text):
+            hint = f"write `-{dash[2]}`: `{dash[1]}` is no minus sign to Ollama"
+        yield Finding(parameter.value.span, f"{problem}: `{known.name}` {error}", hint)
 
 
 def _number_in_quotes(kind: Kind, text: str) -> str | None:

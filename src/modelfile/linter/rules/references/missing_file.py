@@ -18,6 +18,7 @@ _PLACEHOLDER: Final = (
     r"path[/\\_-]to\b|path_to_|(?:\b|_)your[/\\_-]?(?:[a-z]+[/\\_-])*(?:path|file|model|gguf|weights|folder)|<[^<>]+>"
 )
 _QUOTES: Final = "'`\u2018\u2019\u201c\u201d"
+_HUGGING_FACE: Final = ("hf.co/", "huggingface.co/")
 _CUTOFF: Final = 0.8
 """Similarity from which on a neighbor is probably the file that is intended, from 0 to 1."""
 
@@ -65,13 +66,20 @@ def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding
         )
     elif is_path and context.exists and not context.exists(written) and strip_comment(written) is None:
         yield (
-            _url(instruction) if "://" in written else _missing(instruction, written, context)
+            _url(instruction)
+            if "://" in written or written.startswith(_HUGGING_FACE)
+            else _missing(instruction, written, context)
         )  # with a comment, it is inline-comment
 
 
 def _url(instruction: Instruction) -> Finding:
     written, word = instruction.value.text, type(instruction).__name__.upper()
     file = re.split(r"[/\\]", re.split("[?#]", written)[0])[-1] or "weights.gguf"
+    if "://" not in written:
+        hint = (
+            f"Ollama downloads no {word.lower()}: download the file, and write its path, as in `{word} ./adapter.gguf`"
+        )
+        return Finding(instruction.value.span, f"{word} takes a local file, not a repository: `{written}`", hint)
     hint = f"Ollama downloads no URL: download the file, and write `{word} ./{file}`"
     return Finding(instruction.value.span, f"{word} cannot name a URL: `{written}`", hint)
 

@@ -8,7 +8,7 @@ from typing import Final
 from modelfile.catalog.parameters import PARAMETERS
 from modelfile.catalog.versions import Version
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
-from modelfile.linter.rule import Context, rule
+from modelfile.linter.rule import Context, base_family, rule
 from modelfile.recipe.values import is_version
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Instruction, Parameter, Parser, Renderer, Requires
@@ -57,6 +57,14 @@ def requires_too_low(modelfile: Modelfile, context: Context) -> Iterator[Finding
             message = f"REQUIRES {text} is too low: `{shown}` in line {line} needs {since}"
             fix = Fix(edits=(Edit(node.value.span, str(since)),))
             yield Finding(node.value.span, message, f"write `REQUIRES {since}`", fix)
+        elif (
+            (family := base_family(modelfile, context))
+            and family.since
+            and _is_below(text, Version.parse(family.since))
+        ):
+            message = f"REQUIRES {text} is too low: Ollama runs `{family.name}` since {family.since}"
+            fix = Fix(edits=(Edit(node.value.span, family.since),))
+            yield Finding(node.value.span, message, f"write `REQUIRES {family.since}`", fix)
 
 
 def _is_below(text: str, since: Version) -> bool:

@@ -60,7 +60,7 @@ _SUBJECT: Final = (
 )
 _WRAPPED: Final = (
     rf"(?:<<(?i:{_SUBJECT}|(?:{_WHAT})(?:[ _-](?:{_WHAT}))+)>>"
-    rf"|(?<![\w$/=\"'.-])(?:__|%|@@|\$\{{?|\{{)?(?:{_SUBJECT.upper()})_(?:NAME|TITLE|URL|EMAIL|PHONE|ADDRESS|TYPE|HERE)"
+    rf"|(?<![\w$/=\"'.{{-])(?:__|%|@@|\{{)?(?:{_SUBJECT.upper()})_(?:NAME|TITLE|URL|EMAIL|PHONE|ADDRESS|TYPE|HERE)"
     r"(?:__|%|@@|\})?(?![\w\"'=(/-]))"
 )
 """A name in capitals or in two angle brackets, with or without the signs in which other programs put one."""
