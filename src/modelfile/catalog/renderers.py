@@ -61,6 +61,17 @@ RENDERERS: Final[Mapping[str, BuiltIn]] = MappingProxyType(
         "qwen3.8": BuiltIn(Version(0, 32, 12)),
     }
 )
+RENDERERS_OF_ARCHITECTURES: Final[Mapping[str, tuple[str, Version]]] = MappingProxyType(
+    {
+        "gemma4": ("gemma4", Version(0, 20, 0)),
+        "laguna": ("laguna", Version(0, 22, 1)),
+        **dict.fromkeys(("nemotron_h", "nemotron_h_moe", "nemotron_h_omni"), ("nemotron-3-nano", Version(0, 22, 1))),
+    }
+)
+"""The renderer that Ollama gives models of an architecture without RENDERER, and the first release that does so.
+
+Source: server/create.go, v0.20.0 to v0.33.0-rc2.
+"""
 PARSERS: Final[Mapping[str, BuiltIn]] = MappingProxyType(
     {
         "passthrough": BuiltIn(Version(0, 12, 0)),

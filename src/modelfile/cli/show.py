@@ -178,6 +178,7 @@ def _model_of(target: Target, host: str | None) -> tuple[ExpectedModel, Version,
         The model, the version to render it for, `removes_thoughts` of it, and reasons for which Ollama may send another
         prompt.
     """
+    from modelfile.catalog.renderers import RENDERERS_OF_ARCHITECTURES
     from modelfile.catalog.versions import NEWEST, Version
     from modelfile.library.requests import removes_thoughts
     from modelfile.recipe.model import Model
@@ -208,6 +209,9 @@ def _model_of(target: Target, host: str | None) -> tuple[ExpectedModel, Version,
             warnings.append(f"the base may change this prompt by its {changes}: {error.message}")
     model = base.with_recipe(replace(recipe, files=(), adapters=(), drafts=()), {})
     removes, version = removes_thoughts(family, target.name.model if target.name else ""), version or NEWEST
+    renderer, since = RENDERERS_OF_ARCHITECTURES.get(family, ("", version))
+    if not model.renderer and version >= since:
+        model = replace(model, renderer=renderer)
     if preferred := _preferred(target, version):
         reason = f"the chat template inside the weights supports {preferred}, and this one does not"
         warnings.append(f"Ollama {version} ignores this TEMPLATE and sends another prompt: {reason}")

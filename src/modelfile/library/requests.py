@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from modelfile.catalog.behaviors import REMOVES_THOUGHTS, THINKS_BY_DEFAULT
+from modelfile.catalog.behaviors import PREFERS_CHAT_TEMPLATES, REMOVES_THOUGHTS, THINKS_BY_DEFAULT
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.characters import SPACES
 from modelfile.errors import InputError, UsageError
@@ -21,6 +21,7 @@ from modelfile.gotemplate.trees import thinking_tags
 from modelfile.project.discovery import open_input
 from modelfile.recipe.model import Model
 
+_DEBUG: Final = 'send the request to the server with "_debug_render_only": true, and it answers with the prompt'
 _IMAGE: Final = "[img]"
 _OPENING, _CLOSING = "<think>", "</think>"
 
@@ -80,7 +81,7 @@ def prompt_of(
         removes_thoughts: Whether Ollama removes earlier thoughts from a chat with this model.
 
     Raises:
-        UsageError: The model is rendered by code in Ollama, not by a template.
+        UsageError: The model is rendered by code in Ollama, or by a template in Jinja.
         TemplateError: Ollama cannot render it.
         InputError: Ollama rejects the messages, or the level of thinking.
 
@@ -93,9 +94,14 @@ def prompt_of(
     if model.renderer:
         raise UsageError(
             f"this model has RENDERER {model.renderer}: Ollama renders its prompts in code, not by its template",
-            hint='send the request to the server with "_debug_render_only": true, and it answers with the prompt',
+            hint=_DEBUG,
         )
     version = version or NEWEST
+    if version >= PREFERS_CHAT_TEMPLATES and "{%" in model.template:
+        raise UsageError(
+            "Ollama renders the prompts of this model by the chat template of its weights, which is Jinja",
+            hint=_DEBUG,
+        )
     template = parse_template(model.template)
     own = [{"role": message.role, "content": message.content} for message in model.messages]
     if isinstance(request, str):

@@ -12,7 +12,7 @@ from tests.support.cli import mf
 from tests.support.tiny_gguf import bare_gguf
 
 from modelfile.catalog.versions import NEWEST, Version
-from modelfile.errors import InputError, UsageError
+from modelfile.errors import InputError, TemplateError, UsageError
 from modelfile.library.requests import ChatRequest, prompt_of, read_chat, removes_thoughts
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Message
@@ -119,6 +119,27 @@ def test_thoughts_are_removed_for_two_kinds_of_models(family: str, name: str, ex
 def test_a_renderer_is_code_of_ollama() -> None:
     with pytest.raises(UsageError, match="this model has RENDERER qwen3-coder: Ollama renders its prompts in code"):
         prompt_of(Model(renderer="qwen3-coder"), "x")
+
+
+def test_a_chat_template_that_the_server_shows_is_jinja() -> None:
+    jinja = "{% for message in messages %}{{ message }}{% endfor %}"
+    with pytest.raises(UsageError, match="by the chat template of its weights, which is Jinja"):
+        prompt_of(Model(template=jinja), "x", Version(0, 30, 0))
+    with pytest.raises(TemplateError, match="message"):
+        prompt_of(Model(template=jinja), "x", Version(0, 29, 0))
+
+
+@pytest.mark.parametrize(
+    ("version", "instruction", "renderer"),
+    [("0.19.0", "", ""), ("0.20.0", "", "gemma4"), ("0.33.0", "RENDERER qwen3-coder\n", "qwen3-coder")],
+)
+def test_some_architectures_have_a_renderer(tmp_path: Path, version: str, instruction: str, renderer: str) -> None:
+    (tmp_path / "m.gguf").write_bytes(bare_gguf("m", architecture="gemma4"))
+    (tmp_path / "Modelfile").write_text(f"FROM ./m.gguf\nTEMPLATE {{{{ .Prompt }}}}\n{instruction}")
+    (tmp_path / "mf.toml").write_text(f'ollama = "{version}"\n')
+    ran = mf("show", "--prompt", "Why?", "Modelfile", cwd=tmp_path)
+    assert (ran.code, ran.out) == ((2, "") if renderer else (0, "Why?"))
+    assert f"this model has RENDERER {renderer}:" in ran.err if renderer else ran.err == ""
 
 
 def test_a_file_has_messages_or_a_request(tmp_path: Path) -> None:
