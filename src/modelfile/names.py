@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -123,6 +124,16 @@ def shorten_digest(digest: str) -> str:
     'mf1:0123456789ab…'
     """
     return f"{digest.partition(':')[0]}:{short_digest(digest)}…"
+
+
+def join_alternatives(texts: Sequence[str]) -> str:
+    """Return texts as alternatives.
+
+    >>> join_alternatives(["a", "b", "c"]), join_alternatives(["a"])
+    ('a, b or c', 'a')
+    """
+    *others, last = texts
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def digest_start(text: str) -> str | None:

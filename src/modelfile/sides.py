@@ -21,7 +21,7 @@ from modelfile.differ import (
 )
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.library.lookup import show
-from modelfile.names import ModelName, digest_start
+from modelfile.names import ModelName, digest_start, join_alternatives
 from modelfile.pinning.check import version_of
 from modelfile.project.project import Project
 from modelfile.project.target import Target
@@ -113,13 +113,18 @@ def _compare(old: Model, new: Model) -> tuple[Change, ...]:
     return (*compare_models(old, new), *compare_capabilities(old, new))
 
 
+def is_path(text: str) -> bool:
+    """Return whether a text can only be a path, not the name of a model."""
+    return text.startswith((".", "/", "~")) or text.endswith("/")
+
+
 def _target(text: str, project: Project) -> Target | None:
     path = Path(text)
     if path.is_dir() and (path / "Modelfile").is_file():
         path /= "Modelfile"
     if path.is_file():
         return Target(project, path)
-    if text.startswith((".", "/", "~")):
+    if is_path(text):
         raise InputError(f"file not found: `{text}`")
     return None
 
@@ -200,10 +205,9 @@ def _missing(text: str, project: Project, store: Store) -> NotFound:
     else:
         tried = list(dict.fromkeys((*tags_here(text, project), str(ModelName.parse(text)))))
     tagged = [f"`{model.name}`" for model in _visible(store) if model.name.tag == text]
-    hint = (
-        f"name the model: {' or '.join(tagged)}" if tagged else "name a Modelfile, a model, or a tag of the model here"
-    )
-    return NotFound(f"no file or model `{text}` (looked for {' or '.join(tried)} on {store.location})", hint=hint)
+    hint = "name a Modelfile, a model, or a tag of the model here"
+    hint = f"name the model: {join_alternatives(tagged)}" if tagged else hint
+    return NotFound(f"no file or model `{text}` (looked for {join_alternatives(tried)} on {store.location})", hint=hint)
 
 
 def tags_here(text: str, project: Project) -> tuple[str, ...]:
@@ -250,7 +254,7 @@ def find_models(
         configured = {target.named.untagged for target in project.targets} & {*here}
         if len(rivals := [name for name in complete if name in configured]) > 1:
             tags = [f"`{name}:{word}`" for word in words for name in rivals]
-            raise InputError(f"{_tags(words)} of several models", hint=f"name the model: {' or '.join(tags)}")
+            raise InputError(f"{_tags(words)} of several models", hint=f"name the model: {join_alternatives(tags)}")
         if len(configured) > 1:
             on_note(f"{_tags(words)} of {complete[0]}")
         return _by_themselves(texts, listed) | _tags_of(complete[0], words, listed)

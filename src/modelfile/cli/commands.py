@@ -231,11 +231,11 @@ def invoke(argv: list[str], run: Run, terminal: Terminal) -> int:
         print_help(error.format_message(), terminal, err=True)
         return error.exit_code
     except ClickException as error:
-        raise _usage_error(error) from error
+        raise _usage_error(error, argv) from error
     return code if isinstance(code, int) else ExitCode.CLEAN
 
 
-def _usage_error(error: ClickException) -> UsageError:
+def _usage_error(error: ClickException, argv: list[str]) -> UsageError:
     """Return an error of the argument parser with a message in the style of all others, and a hint."""
     context = error.ctx if isinstance(error, WrongUsage) else None
     hint = f"run `{context.command_path if context else 'mf'} --help`"
@@ -244,7 +244,8 @@ def _usage_error(error: ClickException) -> UsageError:
             from modelfile.cli.pointers import hint_for_option
 
             known = {option for parameter in context.command.params for option in parameter.opts} if context else set()
-            return UsageError(f"no such option: `{name}`", hint=hint_for_option(name, known, close or ()) or hint)
+            found = hint_for_option(name, known, close or ()) or (context and _hint_for_place(name, context, argv))
+            return UsageError(f"no such option: `{name}`", hint=found or hint)
         case BadOptionUsage(option_name=name) if error.message.endswith("requires an argument."):
             return UsageError(f"{name} needs a value", hint=hint)
         case _:
@@ -253,3 +254,13 @@ def _usage_error(error: ClickException) -> UsageError:
             text = _QUOTED.sub(r"`\1`", error.format_message().removesuffix("."))
             text = _NOT_OF_TYPE.sub(lambda found: f" is not a {_TYPES[found[1]]}", text)
             return UsageError(text[:1].lower() + text[1:], hint=hint)
+
+
+def _hint_for_place(name: str, context: Any, argv: list[str]) -> str | None:
+    """Return a hint if an option that was given before the command belongs after it."""
+    command = next(filter(COMMANDS.__contains__, argv), None)
+    if command is None or not isinstance(context.command, _Commands):
+        return None
+    parameters = context.command.get_command(context, command).params
+    belongs = any(name in parameter.opts for parameter in parameters)
+    return f"write it after the command, as in `mf {command} {name}`" if belongs else None

@@ -15,7 +15,9 @@ from modelfile.report.terminal import current
 
 
 def parse(
-    paths: Annotated[list[str], typer.Argument(help="Modelfiles, folders to search, or - for standard input.")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATHS...", help="Modelfiles, folders to search, or - for standard input.")
+    ],
     *,
     request: Annotated[
         bool, typer.Option("--request", help="Also print the request that `ollama create` would send.")

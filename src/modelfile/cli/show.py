@@ -14,6 +14,7 @@ from modelfile.cli.options import load_project, open_store
 from modelfile.cli.parameters import AsJson, Host
 from modelfile.errors import InputError, NotFound, ServerError, TemplateError, UsageError
 from modelfile.library.lookup import show as find_model
+from modelfile.names import join_alternatives
 from modelfile.report.json_output import model_as_json, print_json
 from modelfile.report.models import print_model
 from modelfile.report.terminal import current
@@ -70,7 +71,7 @@ def show(
             raise UsageError("--prompt, --messages and --modelfile cannot be used together")
         _show_prompt(name, host, prompt=prompt, messages=messages, as_json=as_json)
         return
-    if not Path(name).is_dir() and (path := _modelfile_at(name)):
+    if path := _modelfile_at(name, folder_is_model=True):
         if modelfile:
             raise UsageError(f"--modelfile needs a model: `{name}` is a file")
         _show_expected(load_project().at(path), host, as_json=as_json)
@@ -159,14 +160,16 @@ def _locate(error: TemplateError, target: Target) -> tuple[str, str]:
     return f"{target.path}:{position.line}:{position.column}", error.reason
 
 
-def _modelfile_at(name: str) -> Path | None:
-    """Return the Modelfile that an argument names; None if it is the name of a model."""
+def _modelfile_at(name: str, *, folder_is_model: bool = False) -> Path | None:
+    """Return the Modelfile that an argument names; None if it is the name of a model, as that of a folder may be."""
+    from modelfile.sides import is_path
+
     path = Path(name)
-    if path.is_dir() and (path / "Modelfile").is_file():
+    if path.is_dir() and (path / "Modelfile").is_file() and (is_path(name) or not folder_is_model):
         return path / "Modelfile"
     if path.is_file():
         return path
-    if name.startswith((".", "/", "~")):
+    if is_path(name):
         raise InputError(f"file not found: `{name}`")
     return None
 
@@ -269,5 +272,5 @@ def _find(name: str, store: Store) -> StoredModel:
         if name in found and (stored := store.find(found[name])):
             return stored
         if name not in found and (tried := tags_here(name, project)):
-            raise NotFound(f"{error.message}, nor {' or '.join(tried)}", hint=error.hint) from error
+            raise NotFound(f"{error.message}, nor {join_alternatives(tried)}", hint=error.hint) from error
         raise

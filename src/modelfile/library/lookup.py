@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from modelfile.errors import NotFound, UsageError
-from modelfile.names import ModelName, digest_start, short_digest
+from modelfile.names import ModelName, digest_start, join_alternatives, short_digest
 from modelfile.stores.backups import is_internal
 from modelfile.stores.protocol import ListedModel, Store, StoredModel, find_listed
 
@@ -141,5 +141,5 @@ def _suggestion(name: ModelName, listed: Iterable[ModelName]) -> str:
     similar = {wanted, *(get_close_matches(wanted, models, cutoff=0.75) if len(wanted) >= _MIN_LENGTH else ())}
     likely = [str(other) for other in shown if other.model.lower() in similar]
     if close := get_close_matches(str(name), likely, cutoff=0):
-        return f"did you mean {' or '.join(f'`{other}`' for other in close)}?"
+        return f"did you mean {join_alternatives([f'`{other}`' for other in close])}?"
     return "run `mf ls` to list its models" if shown else "it has no models: run `mf pull` or `mf build`"

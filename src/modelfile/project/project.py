@@ -176,7 +176,9 @@ class Project:
         if not model.tagged and not latest:
             if listed is None:
                 self._reject_path(name)
-                hint = f"write {name}:v1, or --latest if `latest` is meant: it changes for everybody who calls {name}"
+                hint = (
+                    f"write {name}:v1, or pass --latest if that is intended: it changes for everybody who calls {name}"
+                )
                 raise UsageError(f"`{name}` has no tag", hint=hint)
             model = replace(model, tag=listed.named.tag, tagged=True)
         if listed and not file:

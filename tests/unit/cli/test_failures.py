@@ -114,6 +114,13 @@ def test_an_error_in_the_report_is_reported() -> None:
         (("ls", "a", "b\x1b", "c"), "unexpected arguments: `b\\x1b c`", "run `mf ls --help`"),
         (("lint", "--output-format", "json"), "no such option: `--output-format`", "use `--format`"),
         (("lint", "--target-version=0.9"), "no such option: `--target-version`", "use `--ollama`"),
+        (
+            ("--timeout", "3", "ls"),
+            "no such option: `--timeout`",
+            "write it after the command, as in `mf ls --timeout`",
+        ),
+        (("--timeout", "3", "nope"), "no such option: `--timeout`", "run `mf --help`"),
+        (("parse",), "missing argument `PATHS...`", "run `mf parse --help`"),
         (("lint", "--target", "0.9"), "no such option: `--target`", "use `--ollama`"),
         (("fmt", "--dry-run"), "no such option: `--dry-run`", "use `--diff`"),
         (("ls", "--no-color"), "no such option: `--no-color`", "use `--color`"),
