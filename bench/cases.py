@@ -1,5 +1,6 @@
 """Benchmark cases: a job done by `mf`, compared with another tool or with a smaller job."""
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from tempfile import TemporaryDirectory
 from bench.harness import Case, Sandbox
 from tests.support import real_ollama
 from tests.support.paths import ROOT
+
+import modelfile
+from modelfile.stores.memory import MemoryStore
 
 MODELFILE = '''\
 # Answers the questions that come in by mail.
@@ -85,6 +89,15 @@ def _many_files() -> Iterator[Sandbox]:
 
 
 @contextmanager
+def _pinned_files() -> Iterator[Sandbox]:
+    """Make a thousand formatted Modelfiles of 2 kB in `many`, all in one lock."""
+    with _many_files() as sandbox, contextlib.chdir(sandbox.folder):
+        store = MemoryStore.with_models("llama3:8b")
+        modelfile.pin(modelfile.Project().modelfiles(["many"]), store)
+        yield sandbox
+
+
+@contextmanager
 def _sparse_weights() -> Iterator[Sandbox]:
     """Start a server with no model, beside Modelfiles with sparse weights of 60 kB and of 4 GB."""
     with _folder(MODELFILE) as sandbox, real_ollama.serve() as url:
@@ -150,8 +163,27 @@ LINT_1000 = Case(
 FMT_1000 = replace(
     LINT_1000, name="fmt-1000", ours=("mf", "fmt", "--check", "many"), theirs=("mf", "fmt", "--check", "one")
 )
+CHECK_1000 = replace(
+    LINT_1000,
+    name="check-1000",
+    ours=("mf", "check", "many"),
+    theirs=("mf", "lint", "many"),
+    sandbox=_pinned_files,
+)
 PARSE_1000 = replace(LINT_1000, name="parse-1000", ours=("mf", "parse", "many"), theirs=("mf", "parse", "one"))
 PARSE_10MB = replace(LINT_1000, name="parse-10MB", ours=("mf", "parse", "10MB"), theirs=("mf", "parse", "1MB"))
 
-_ALL = (LINT, LINT_1000, FMT_1000, PARSE_1000, PARSE_10MB, HASH, BUILD_FIRST, BUILD_AGAIN, BUILD_IDLE, BUILD_FLAT)
+_ALL = (
+    LINT,
+    LINT_1000,
+    CHECK_1000,
+    FMT_1000,
+    PARSE_1000,
+    PARSE_10MB,
+    HASH,
+    BUILD_FIRST,
+    BUILD_AGAIN,
+    BUILD_IDLE,
+    BUILD_FLAT,
+)
 CASES = {case.name: case for case in _ALL}

@@ -20,6 +20,7 @@ from modelfile import errors
 from modelfile.cli.app import COMMANDS, ENVIRONMENT
 from modelfile.cli.commands import app
 from modelfile.errors import ExitCode, ModelfileError, NotFound
+from modelfile.inspection import CONDITIONS
 from modelfile.linter.rule import page, title
 from modelfile.linter.rules import RULES
 from modelfile.lockfile.lock import SCHEMA, Base, Lock, Pin, adapter
@@ -43,6 +44,7 @@ def documents() -> dict[str, str]:
         "json.md": json_output(),
         "api.md": api(),
         "schema/mf.lock.json": lock_schema(),
+        "schema/check.schema.json": check_schema(),
     }
 
 
@@ -112,6 +114,8 @@ def _command_parts(name: str, command: Any) -> Iterator[str]:
     yield from (part.replace("\n", " ") for part in command.help.split("\n\n") if not _WITH_JSON.match(part))
     rows = [(f"`{form}`", text) for parameter in command.params for form, text in [parameter.get_help_record(context)]]
     yield _table(("argument or option", ""), rows)
+    if name == "check":
+        yield _table(("code", "name", ""), ((one.code, f"`{one.name}`", one.title) for one in CONDITIONS))
     if _WITH_JSON.search(command.help):
         yield f"Its JSON is described in [json.md](json.md#mf-{name})."
 
@@ -207,6 +211,20 @@ def lock_schema() -> str:
         )
         + "\n"
     )
+
+
+def check_schema() -> str:
+    """Return the JSON schema of the output of `mf check`: that of `mf lint`, with the codes that are no rule's."""
+    schema = json.loads((FOLDER / "schema" / "lint.schema.json").read_text(encoding="utf-8"))
+    schema["title"] = schema["title"].replace("mf lint", "mf check")
+    finding = schema["$defs"]["finding"]["properties"]
+    codes = "|".join(condition.code for condition in CONDITIONS)
+    finding["code"]["pattern"] = f"{finding['code']['pattern'].removesuffix('$')}$|^({codes})$"
+    finding["code"]["description"] = "Code of the rule, or of what else is checked; never changes."
+    finding["name"]["description"] = "Name of the rule, or of what else is checked; never changes."
+    finding["path"]["description"] = "As given or found; also that of an mf.lock."
+    finding["fix"]["description"] = finding["fix"]["description"].replace("--fix", "`mf lint --fix`", 1)
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def api() -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from modelfile.gotemplate.parser import ParsedTemplate, parse_template
     from modelfile.gotemplate.render import render
     from modelfile.health import diagnose
+    from modelfile.inspection import check
     from modelfile.library.history import backups, rollback
     from modelfile.library.lookup import list_models, show
     from modelfile.library.removal import plan_removal, remove
@@ -53,6 +54,7 @@ MODULES: Final = {
     "VerificationError": "errors",
     "backups": "library.history",
     "build": "builder.api",
+    "check": "inspection",
     "check_pins": "pinning.check",
     "copy": "library.replacement",
     "create_request": "stores.ollama.wire",
@@ -96,6 +98,7 @@ __all__ = [
     "VerificationError",
     "backups",
     "build",
+    "check",
     "check_pins",
     "copy",
     "create_request",

@@ -21,6 +21,11 @@ class Severity(StrEnum):
     INFO = "info"
     """A note."""
 
+    def is_at_least(self, level: Severity) -> bool:
+        """Return whether it is as severe as another, or more."""
+        order = tuple(Severity)
+        return order.index(self) <= order.index(level)
+
 
 class Safety(StrEnum):
     """The risk of applying a fix without review."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 from typing import Final, assert_never
 
 from modelfile.errors import InputError
@@ -56,6 +57,13 @@ def format_modelfile(modelfile: Modelfile, *, unsafe_newlines: bool = False) -> 
     if text != modelfile.text:
         _prove(before, text)
     return text
+
+
+def find_change(text: str, formatted: str) -> Span:
+    """Return the span of the first line of a text that its canonical text changes."""
+    lines = zip(text.splitlines(keepends=True), formatted.splitlines(keepends=True), strict=False)
+    start = sum(len(old) for old, _ in takewhile(lambda pair: pair[0] == pair[1], lines))
+    return Span(start, start + len(text[start:].partition("\n")[0].rstrip("\r")))
 
 
 def normalize_newlines(text: str) -> str:

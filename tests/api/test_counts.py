@@ -138,3 +138,25 @@ def test_a_list_of_backups_asks_for_the_models_once(project: Path, fake: FakeOll
     assert (ran.code, len(ran.out.splitlines())) == (0, 4)
     requests = [f"{logged.method} {logged.path}" for logged in fake.requests[since:]]
     assert requests == ["GET /api/tags", *["POST /api/show"] * 3]
+
+
+def test_a_check_reads_and_parses_each_file_once(
+    tmp_path: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_project(tmp_path, 3)
+    monkeypatch.setenv("OLLAMA_HOST", fake.url)
+    assert mf("build", cwd=tmp_path).code == 0
+    assert mf("pin", cwd=tmp_path).code == 0
+    since = len(fake.requests)
+    with counted(monkeypatch) as counts:
+        ran = mf("check", cwd=tmp_path)
+    assert (ran.code, "MF309" in ran.out, len(fake.requests) - since) == (0, True, 0)
+    once = (
+        "read_toml",
+        "parse lock",
+        "open mf.lock",
+        "open mf.toml",
+        *(f"open {number}.Modelfile" for number in range(3)),
+    )
+    assert {name: counts[name] for name in once} == dict.fromkeys(once, 1)
+    assert {name: counts[name] for name in ("parse", "lint", "resolve")} == {"parse": 3, "lint": 3, "resolve": 3}

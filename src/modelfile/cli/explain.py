@@ -48,9 +48,10 @@ def explain(
     Lists the rules of a family such as MF2; without a name, lists all.
 
     With --json: a list of {"code", "name", "severity", "since", "default", "title", "page"}; for one rule only that
-    object. For a parameter {"name", "summary", "example", "type", "default", "minimum", "maximum", "special", "since",
-    "until", "deprecated", "rules", "source"}, for an instruction {"name", "summary", "syntax", "example", "repeated",
-    "since", "until", "rules", "source"}.
+    object. For a finding of `mf check` that is no rule's {"code", "name", "title", "help"}. For a parameter {"name",
+    "summary", "example", "type", "default", "minimum", "maximum", "special", "since", "until", "deprecated", "rules",
+    "source"}, for an instruction {"name", "summary", "syntax", "example", "repeated", "since", "until", "rules",
+    "source"}.
     """
     content, text = _list(RULES) if name is None else _explain(name)
     if as_json:
@@ -71,6 +72,8 @@ def _explain(name: str) -> tuple[Any, str]:
         return _parameter(parameter), _parameter_page(parameter)
     if instruction := INSTRUCTIONS.get(name.upper()):
         return _instruction(instruction), _instruction_page(instruction)
+    if condition := _condition(name):
+        return condition
     if name.upper() == "FORMAT":
         hint = 'ask for JSON in the request: `"format": "json"`, or a JSON schema instead of "json"'
         raise UsageError("there is no FORMAT in Modelfiles, whatever tutorials say", hint=hint)
@@ -80,6 +83,17 @@ def _explain(name: str) -> tuple[Any, str]:
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean `{close[0]}`?" if close else "run `mf explain` to list all rules"
     raise UsageError(f"unknown rule, parameter or instruction: `{name}`", hint=hint)
+
+
+def _condition(name: str) -> tuple[dict[str, str], str] | None:
+    """Return what `mf check` reports under a code or name besides rules."""
+    from modelfile.inspection import CONDITIONS  # 10 ms that rules and parameters do not need
+
+    for one in CONDITIONS:
+        if name.upper() == one.code or name.lower() == one.name:
+            words = {"code": one.code, "name": one.name, "title": one.title, "help": one.hint}
+            return words, f"# {one.code} {one.name}\n\n{one.title} `mf check` reports it; {one.hint}."
+    return None
 
 
 def _list(rules: Iterable[Rule]) -> tuple[list[dict[str, Any]], str]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from modelfile.report.terminal import Terminal
 
 GROUPS: Final = {
-    "Modelfiles": ("lint", "fmt", "parse", "explain"),
+    "Modelfiles": ("check", "lint", "fmt", "parse", "explain"),
     "Builds": ("build", "pin", "diff"),
     "Models on a server": ("show", "ls", "cp", "rm", "pull", "rollback"),
     "Set-up": ("config", "doctor"),

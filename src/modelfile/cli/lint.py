@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from modelfile.cli.options import load_project, paths_or_stdin
 from modelfile.diagnostics import MOST_FINDINGS, Severity
@@ -26,9 +26,6 @@ from modelfile.report.formats import FORMATS, Report, render
 from modelfile.report.json_output import print_json
 from modelfile.report.progress import track
 from modelfile.report.terminal import current
-
-_RANK: Final = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}
-
 
 if TYPE_CHECKING:  # `modelfile.cli.commands` evaluates the annotations, if there are options to parse
     from typing import Annotated
@@ -83,7 +80,9 @@ def lint(  # noqa: C901, PLR0913  # the command's options
     With --json: {"version", "files", "unread", "undecided", "findings"}, as docs/schema/lint.schema.json has it;
     with --statistics, a list of {"code", "name", "count"}.
     """
-    output_format = _resolve_format(output_format, output_file, as_json=as_json, diff=diff)
+    if diff:
+        _reject_format(output_format, output_file, as_json=as_json)
+    output_format = resolve_format(output_format, as_json=as_json)
     if unsafe_fixes and not (fix or diff):
         raise UsageError("--unsafe-fixes needs --fix or --diff")
     searched = paths_or_stdin(paths, stdin_filename)
@@ -130,12 +129,12 @@ def lint(  # noqa: C901, PLR0913  # the command's options
         elif not diff:
             undecided = ((result.target.source, result.undecided()) for result in results)
             report = Report(findings=findings, unread=unread, undecided=undecided)
-            _write(render(report, output_format), output_format, output_file)
+            write_report(render(report, output_format), output_format, output_file)
         _print_undecided(results, verbose=verbose)
         for error in unread:
             terminal.print_error(error.message, error.hint)
         fails = (diff and differs) or any(
-            _RANK[found.severity] >= _RANK[fail_level or result.target.config.fail_level]
+            found.severity.is_at_least(fail_level or result.target.config.fail_level)
             for result in results
             for found in result.diagnostics
         )
@@ -172,14 +171,18 @@ def _lint(
     return results, list(unread.values())
 
 
-def _resolve_format(output_format: Format, output_file: str | None, *, as_json: bool, diff: bool) -> Format:
-    """Return the format of the findings, and reject options that exclude each other."""
+def resolve_format(output_format: Format, *, as_json: bool) -> Format:
+    """Return the format of findings, and reject --json beside another one."""
     if as_json and output_format not in ("text", "json"):
         raise UsageError(f"--json cannot be used with --format {output_format}")
-    if diff and (as_json or output_format != "text" or output_file is not None):
+    return "json" if as_json else output_format
+
+
+def _reject_format(output_format: Format, output_file: str | None, *, as_json: bool) -> None:
+    """Reject options that --diff excludes."""
+    if as_json or output_format != "text" or output_file is not None:
         given = "--json" if as_json else "--output-file" if output_format == "text" else f"--format {output_format}"
         raise UsageError(f"{given} cannot be used with --diff", hint="leave it out, or lint without --diff")
-    return "json" if as_json else output_format
 
 
 def _split(given: list[str] | None) -> tuple[str, ...]:
@@ -209,7 +212,8 @@ def _print_statistics(results: Sequence[LintResult], *, as_json: bool) -> None:
             current.get().print(f"{count:6} {code} {name}")
 
 
-def _write(pieces: Iterator[str], output_format: Format, file: str | None) -> None:
+def write_report(pieces: Iterator[str], output_format: Format, file: str | None) -> None:
+    """Print a report, or write it to a file."""
     if file is not None:
         write_atomic(Path(file), (piece.encode() for piece in chain([next(pieces, "\n")], pieces)))
     for piece in pieces:

@@ -12,7 +12,7 @@ _SHOW: Final = "`mf show NAME` prints the contents of a model"
 _COPY: Final = "`mf cp SOURCE NAME:TAG` gives a model another name"
 _PIN: Final = "`mf pin` records bases, files and fingerprints in mf.lock"
 _UPDATE: Final = "`mf pull NAME` updates a base, and `mf pin` then records it"
-_LINT: Final = "`mf lint` finds defects in Modelfiles, and `mf pin --check` reports an outdated lock"
+_CHECK: Final = "`mf check` finds defects in Modelfiles, and reports unformatted ones and an outdated lock"
 _STATUS: Final = "`mf pin --check` reports what differs from mf.lock, and `mf build --dry-run` what a build would do"
 _BACKUPS: Final = "`mf rollback NAME:TAG --list` lists the previous models of a tag"
 _RESTORE: Final = "`mf rollback NAME:TAG` restores the previous model of a tag"
@@ -59,7 +59,7 @@ POINTERS: Final = {
     **dict.fromkeys(("restore", "revert", "undo", "reset"), _RESTORE),
     "compare": "`mf diff A B` shows what differs between two models",
     # ruff, and lock files
-    **dict.fromkeys(("check", "validate"), _LINT),
+    **dict.fromkeys(("validate", "ci"), _CHECK),
     "format": "`mf fmt` formats Modelfiles",
     "fix": "`mf lint --fix` fixes defects in Modelfiles",
     "watch": "`mf lint --watch` lints again at each change",

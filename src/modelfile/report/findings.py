@@ -24,6 +24,7 @@ def print_findings(
     err: bool = False,
     summary: bool = True,
     fixes: str | None = None,
+    modelfiles: int | None = None,
 ) -> None:
     """Print findings with their source lines, and with `summary` their number and the fixes on standard error.
 
@@ -33,6 +34,7 @@ def print_findings(
         err: True to print findings on standard error, too.
         summary: False to print no summary.
         fixes: The summary's part on fixes (default: those that could be applied).
+        modelfiles: The number of Modelfiles checked (default: that of `findings`).
     """
     findings = list(findings)
     redacted = ((source, found) for source, diagnostics in redact_findings(findings) for found in diagnostics)
@@ -45,7 +47,8 @@ def print_findings(
         f"{counts[severity]} {severity}{'s' * (counts[severity] != 1)}" for severity in Severity if counts[severity]
     ]
     if parts or terminal.is_tty(err=True):
-        checked = f"{len(findings)} Modelfile{'s' * (len(findings) != 1)} checked: {', '.join(parts) or 'no findings'}"
+        number = len(findings) if modelfiles is None else modelfiles
+        checked = f"{number} Modelfile{'s' * (number != 1)} checked: {', '.join(parts) or 'no findings'}"
         terminal.print_note("; ".join(filter(None, (checked, describe_fixable(findings) if fixes is None else fixes))))
 
 

@@ -1,4 +1,4 @@
-"""The output formats of `mf lint`: their names and functions."""
+"""The output formats of `mf lint` and `mf check`: their names and functions."""
 
 from __future__ import annotations
 
@@ -45,12 +45,18 @@ _CHUNK: Final = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The result of linting some Modelfiles."""
+    """The result of linting or checking some Modelfiles."""
 
     findings: Sequence[Findings]
     unread: Sequence[ModelfileError] = ()
     undecided: Iterable[tuple[Source, Iterable[tuple[Rule, str]]]] = ()
     """Rules that could not decide, with the reason; computed only if the format prints them."""
+    command: str = "lint"
+    """The command that reports."""
+    modelfiles: int | None = None
+    """Number of Modelfiles checked; None: that of `findings`."""
+    titles: Sequence[tuple[str, str]] = ()
+    """Codes that are no rule's, each with one sentence on it."""
 
 
 def mark_of(found: Diagnostic) -> str:

@@ -29,7 +29,7 @@ def findings_as_github(report: Report) -> Iterator[str]:
         for found in diagnostics:
             yield escape_inner_commands(_command(source, found)) + "\n"
     for error in report.unread:
-        yield escape_inner_commands(f"::error title=mf lint::{_message(error.message, error.hint)}") + "\n"
+        yield escape_inner_commands(f"::error title=mf {report.command}::{_message(error.message, error.hint)}") + "\n"
 
 
 def _command(source: Source, found: Diagnostic) -> str:

@@ -127,7 +127,7 @@ def findings_as_json(report: Report) -> Iterator[str]:
     return json_pieces(
         {
             "version": VERSION,
-            "files": len(report.findings),
+            "files": len(report.findings) if report.modelfiles is None else report.modelfiles,
             "unread": [error_as_json(error)["error"] for error in report.unread],
             "undecided": [
                 {"path": source.path, "code": rule.code, "name": rule.name, "reason": reason}
@@ -288,7 +288,7 @@ def checks_as_json(checks: Iterable[Check]) -> dict[str, Any]:
         }
         for check in checks
     ]
-    return {"checks": made}
+    return {"inspection": made}
 
 
 def backup_as_json(backup: ModelBackup) -> dict[str, Any]:

@@ -37,13 +37,13 @@ def findings_as_junit(report: Report) -> Iterator[str]:
         for found in diagnostics:
             yield _case(source, path, found)
         if not diagnostics:
-            yield f'    <testcase classname="{path}" name="lint" />\n'
+            yield f'    <testcase classname="{path}" name="{report.command}" />\n'
         yield "  </testsuite>\n"
     if report.unread:
-        number = str(len(report.unread))
-        yield f"  {_tag('testsuite', {'name': 'mf lint', 'tests': number, 'failures': '0', 'errors': number})}>\n"
+        number, command = str(len(report.unread)), f"mf {report.command}"
+        yield f"  {_tag('testsuite', {'name': command, 'tests': number, 'failures': '0', 'errors': number})}>\n"
         for count, error in enumerate(report.unread, 1):
-            yield f'    <testcase classname="mf lint" name="unread {count}">\n'
+            yield f'    <testcase classname="{command}" name="unread {count}">\n'
             hint = _escape(error.hint or "", _IN_TEXT)
             yield f"      {_tag('error', {'type': error.code, 'message': error.message})}"
             yield f">{hint}</error>\n    </testcase>\n" if hint else " />\n    </testcase>\n"

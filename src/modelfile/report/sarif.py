@@ -41,7 +41,7 @@ def findings_as_sarif(
 
         version = version_of("modelfile")
     if pages is None:
-        pages = {rule.code: rule.page for rule in RULES}
+        pages = {rule.code: rule.page for rule in RULES} | dict(report.titles)
     found = {(diagnostic.code, diagnostic.name) for _, diagnostics in report.findings for diagnostic in diagnostics}
     names = dict(sorted(found))
     rules = [_rule(code, name, pages.get(code), help_uri) for code, name in names.items()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import takewhile
 
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
 from modelfile.linter.rule import Context, rule
@@ -40,9 +39,8 @@ def unformatted(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     text, new = modelfile.text, context.formatter(modelfile)
     if new == text:
         return
-    lines = zip(text.splitlines(keepends=True), new.splitlines(keepends=True), strict=False)
-    start = sum(len(old) for old, _ in takewhile(lambda pair: pair[0] == pair[1], lines))
-    end = start + len(text[start:].partition("\n")[0].rstrip("\r"))
+    from modelfile.formatter import find_change  # only for this rule, which is off by default
+
     fix = Fix(edits=(Edit(Span(0, len(text)), new),), safety=Safety.SAFE)
     hint = "run `mf fmt`, or `mf fmt --diff` to see the changes"
-    yield Finding(Span(start, end), "not formatted: `mf fmt` would change this line", hint, fix)
+    yield Finding(find_change(text, new), "not formatted: `mf fmt` would change this line", hint, fix)
