@@ -108,7 +108,8 @@ class Printer:
             return False
         if value.kind is GoKind.POINTER and value.data is None:
             return False  # no type here has a String method that only its pointer has and that is passed to fmt
-        method = find_method(value, "String")
+        # fmt gets a copy, which has no methods of its pointer
+        method = find_method(GoValue(value.type, value.data), "String")
         if method:
             self._string(method().data, verb)
         return method is not None
