@@ -145,13 +145,11 @@ def test_a_complaint_does_not_hide_the_error_of_a_test() -> None:
 
 
 def test_leaving_ends_open_connections_and_slow_answers() -> None:
-    start = time.monotonic()
     with httpx.Client() as client:
         with FakeOllama() as fake:
             client.get(f"{fake.url}/api/version")  # and the connection stays open
-            fake.fault("/api/version", Slow(600))
+            fake.fault("/api/version", Slow(10**6))  # so that the test would never end
             with pytest.raises(httpx.TimeoutException):
                 httpx.get(f"{fake.url}/api/version", timeout=0.05)
         with pytest.raises(httpx.TransportError):
             client.get(f"{fake.url}/api/version")
-    assert time.monotonic() - start < 300
