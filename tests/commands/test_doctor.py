@@ -30,7 +30,7 @@ def test_warnings_exit_1_and_have_help(fake: FakeOllama, tmp_path: Path) -> None
 def test_errors_exit_3_in_json_too(tmp_path: Path) -> None:
     ran = mf("doctor", "--offline", "--json", cwd=tmp_path)
     assert (ran.code, ran.err) == (3, "")
-    checks = {check["name"]: check for check in json.loads(ran.out)["inspection"]}
+    checks = {check["name"]: check for check in json.loads(ran.out)["checks"]}
     assert checks["server"] == {
         "name": "server",
         "status": "error",
@@ -62,7 +62,7 @@ def test_the_bug_report_asks_for_it() -> None:
 @pytest.mark.live
 def test_a_real_server_is_examined(real: str, tmp_path: Path) -> None:
     ran = mf("doctor", "--offline", "--json", "--host", real, cwd=tmp_path)
-    checks = {check["name"]: check for check in json.loads(ran.out)["inspection"]}
+    checks = {check["name"]: check for check in json.loads(ran.out)["checks"]}
     assert checks["server"]["message"].endswith(f" at {real}")
     assert ran.code == (1 if any(check["status"] == "warning" for check in checks.values()) else 0)
     assert not any(check["status"] == "error" for check in checks.values())

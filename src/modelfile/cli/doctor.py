@@ -28,7 +28,7 @@ def doctor(
     It connects to the server and, without --offline, to registry.ollama.ai; keys are not printed. Exits with 1 if there
     are warnings, and with 3 if there are errors.
 
-    With --json: {"inspection": [{"name", "status", "message", "help"}, ...]}, where status is ok, skipped, warning or
+    With --json: {"checks": [{"name", "status", "message", "help"}, ...]}, where status is ok, skipped, warning or
     error, and help may be null.
     """
     terminal = current.get()

@@ -288,7 +288,7 @@ def checks_as_json(checks: Iterable[Check]) -> dict[str, Any]:
         }
         for check in checks
     ]
-    return {"inspection": made}
+    return {"checks": made}
 
 
 def backup_as_json(backup: ModelBackup) -> dict[str, Any]:
