@@ -37,6 +37,8 @@ class ExpectedModel:
 
     model: Model
     base: StoredModel | None
+    version: str
+    """The version of Ollama that would create it."""
     fingerprint: str | None = None
     """The fingerprint in the lock, if a part of the model is undecided."""
     undecided: tuple[str, ...] = ()
@@ -150,24 +152,30 @@ def expect(target: Target, store: Store) -> ExpectedModel | None:
         ServerError: The store cannot answer.
     """
     base, known = _predict(target, store)
-    return ExpectedModel(model=known, base=base) if known else None
+    return ExpectedModel(model=known, base=base, version=store.ollama) if known else None
 
 
 def _expected(target: Target, other: StoredModel, store: Store) -> ExpectedModel:
     """Return the model that a build of a Modelfile would create, its unknown parts taken from another model."""
     base, known = _predict(target, store, "; two Modelfiles can be compared without a server")
     if known:
-        return ExpectedModel(model=known, base=base)
+        return ExpectedModel(model=known, base=base, version=store.ollama)
     version = release(store.ollama)
     recipe, digests = target.recipe(version), target.digests(version)
     locked = _locked_fingerprint(target, recipe, store)
     if locked == other.fingerprint:
-        return ExpectedModel(model=other.model, base=base)
+        return ExpectedModel(model=other.model, base=base, version=store.ollama)
     expected = expected_model(
         recipe, digests, base=base.model if base else None, created=other.model, version=store.ollama
     )
     parts = undecided(recipe, digests, created=other.model, version=store.ollama)
-    return ExpectedModel(model=expected, base=base, fingerprint=locked if parts else None, undecided=parts)
+    return ExpectedModel(
+        model=expected,
+        base=base,
+        version=store.ollama,
+        fingerprint=locked if parts else None,
+        undecided=parts,
+    )
 
 
 def _predict(target: Target, store: Store, alternative: str = "") -> tuple[StoredModel | None, Model | None]:
@@ -178,7 +186,8 @@ def _predict(target: Target, store: Store, alternative: str = "") -> tuple[Store
         name = ModelName.parse(recipe.base)
         base = store.find(name)
         if base is None:
-            hint = f"run `mf pull {name}`{alternative}"
+            command = "build" if target.project.base_of(target) else "pull"
+            hint = f"run `mf {command} {name}`{alternative}"
             raise NotFound(f"base {name} of `{target.path}` not found on {store.location}", hint=hint)
     observed = recall_observation(recipe, digests, base, store) if is_opaque(recipe) else None
     return base, predict(recipe, digests, base.model if base else None, observed)

@@ -96,3 +96,25 @@ def test_diff_and_show_of_a_modelfile_name_them(folder: Path) -> None:
     for command in (["show", "bot.Modelfile", "--json"], ["diff", "base:v1", "bot.Modelfile", "--json"]):
         ran = run(folder, store, *command)
         assert (ran.err, json.loads(ran.out)["dropped_capabilities"]) == ("", [])
+
+
+@pytest.mark.parametrize(("version", "is_uncertain"), [("0.29.0", False), ("0.30.0", True), ("0.0.0", True)])
+def test_weights_may_have_them_since_0_30(folder: Path, version: str, is_uncertain: bool) -> None:  # noqa: FBT001
+    store = MemoryStore.with_models("llama3.2:3b")
+    store.ollama = version
+    build(folder, store, "base")
+    (folder / "bot.Modelfile").write_text("FROM base:v1\nTEMPLATE {{ .Prompt }}\n", encoding="utf-8")
+    for command in ("show", "bot.Modelfile"), ("diff", "bot.Modelfile", "base:v1"), ("build", "bot:v1", "--dry-run"):
+        options = ("-f", "bot.Modelfile") if command[0] == "build" else ()
+        lines = run(folder, store, *command, *options).err.splitlines()
+        ignored = "  Ollama 0.30 and later ignore this TEMPLATE if the chat template inside the weights supports more"
+        assert (ignored in lines) is is_uncertain
+
+
+def test_a_base_of_the_project_that_is_missing_can_be_built(folder: Path) -> None:
+    (folder / "bot.Modelfile").write_text("FROM base:v1\n", encoding="utf-8")
+    store = MemoryStore.with_models("llama3.2:3b")
+    for text, command in (("", "pull"), ('[models.base]\nmodelfile = "base.Modelfile"\ntag = "v1"\n', "build")):
+        (folder / "mf.toml").write_text(text, encoding="utf-8")
+        error = "error: base base:v1 of `bot.Modelfile` not found on memory:\n"
+        assert run(folder, store, "show", "bot.Modelfile").err == f"{error}help: run `mf {command} base:v1`\n"

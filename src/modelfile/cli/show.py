@@ -126,7 +126,7 @@ def _show_prompt(name: str, host: str | None, *, prompt: str | None, messages: s
     else:
         with open_store(host) as store:
             stored, version = _find(name, store), _rendered_version(store)
-        expected, warnings = ExpectedModel(model=stored.model, base=None), []
+        expected, warnings = ExpectedModel(model=stored.model, base=None, version=str(version)), []
         removes = removes_thoughts(stored.family, stored.name.model)
     try:
         text = prompt_of(expected.model, request, version, removes_thoughts=removes)
@@ -218,7 +218,7 @@ def _model_of(target: Target, host: str | None) -> tuple[ExpectedModel, Version,
     if preferred := _preferred(target, version):
         reason = f"the chat template inside the weights supports {preferred}, and this one does not"
         warnings.append(f"Ollama {version} ignores this TEMPLATE and sends another prompt: {reason}")
-    return ExpectedModel(model=model, base=stored), version, removes, warnings
+    return ExpectedModel(model=model, base=stored, version=str(version)), version, removes, warnings
 
 
 def _preferred(target: Target, version: Version) -> str | None:

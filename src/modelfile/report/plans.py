@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from modelfile.builder.constraints import RENEW
 from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded
+from modelfile.catalog.behaviors import PREFERS_CHAT_TEMPLATES
+from modelfile.catalog.versions import release
 from modelfile.errors import InputError, ModelfileError
 from modelfile.names import short_digest, shorten_digest
 from modelfile.report.differences import print_changes
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from modelfile.sides import ExpectedModel
     from modelfile.stores.protocol import StoredModel
 
+_PREFERRED: Final = "Ollama 0.30 and later ignore this TEMPLATE if the chat template inside the weights supports more"
 _WIDTH = 11
 _FEW = 3
 
@@ -54,7 +57,11 @@ def print_dropped_capabilities(model: object, planned: Plan | ExpectedModel, ter
         fields = " and ".join(f"`.{field}`" for _, field in dropped)
         base = planned.base.name if planned.base else ""
         message = f"the TEMPLATE of {model} drops {names} that {base} supports: it lacks {fields}"
-        terminal.print_warning(message, "delete TEMPLATE, or start from the one that `mf show` prints for the base")
+        known = release(planned.version)
+        may_be_ignored = (known is None or known >= PREFERS_CHAT_TEMPLATES) and dropped[0][0] != "insert"
+        details = [_PREFERRED] if may_be_ignored else []
+        hint = "delete TEMPLATE, or start from the one that `mf show` prints for the base"
+        terminal.print_warning(message, hint, details)
 
 
 def print_up_to_date(plan: Plan, terminal: Terminal) -> None:
