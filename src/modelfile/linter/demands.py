@@ -102,6 +102,23 @@ _NO_MARKDOWN: Final = (
     r"\b(?:no|never use|do not use|don't use|without|avoid)\s+(?:any\s+)?markdown\b"
     r"|\bplain text only\b|\bonly plain text\b"
 )
+SIGNS: Final = {
+    _SAME: ("determinist", "reproducib", "same", "identical"),
+    _FACTUAL: ("fact", "invent", "make up", "improvise", "speculat", "hallucinat", "creativ"),
+    _VARIED: ("creativ", "imaginative", "unpredictable", "surpris", "different", "repeat", "vary"),
+    _LONG: ("long", "length", "detail", "comprehensive", "depth", "exhaustive", "extensive", "elaborate", "thorough"),
+    _AT_LEAST: ("word",),
+    _AT_MOST: ("word", "sentence", "character", "line"),
+    _YES_OR_NO: ("yes",),
+    _BRIEF: ("brief", "short", "concise", "terse", "succinct", "word"),
+    _TOOLS: ("tool", "function"),
+    _NO_EMOJI: ("emoji", "emoticon"),
+    _MARKDOWN: ("markdown",),
+    _CODE_BLOCKS: ("code", "fence", "backtick"),
+    _LIST: ("bullet", "numbered", "table"),
+    _NO_MARKDOWN: ("markdown", "plain text"),
+}
+"""Texts of which each match has one, in lower case: most prompts have none, and the pattern need not be compiled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +137,9 @@ def _sentences(text: str) -> tuple[str, ...]:
 
 def _find(pattern: str, text: str, excluded: str) -> Iterator[re.Match[str]]:
     """Yield the matches in sentences that have none of the excluded words."""
+    lowered = text.lower()
+    if pattern in SIGNS and not any(sign in lowered for sign in SIGNS[pattern]):
+        return
     compiled, without = re.compile(pattern, re.IGNORECASE), re.compile(excluded, re.IGNORECASE)
     for sentence in _sentences(text):
         match = compiled.search(sentence)

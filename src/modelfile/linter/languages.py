@@ -92,12 +92,21 @@ def _names() -> re.Pattern[str]:
     return re.compile(rf"(?<![a-z])(?:{named})(?![a-z])", re.IGNORECASE)
 
 
+@cache
+def _signs() -> frozenset[str]:
+    """Return texts of which each name of a language has one, in lower case."""
+    return frozenset(name.partition("[")[0] for names in _NAMES.values() for name in names.split("|"))
+
+
 def asked_language(prompt: str) -> str | None:
     """Return the one language that a prompt asks answers in; None if there is none, several, or a condition.
 
     >>> asked_language("You help. Always answer in German.")
     'German'
     """
+    lowered = prompt.lower()
+    if not any(sign in lowered for sign in _signs()):
+        return None
     named = {match.lastgroup for match in _names().finditer(prompt)}
     if len(named) != 1:
         return None

@@ -1,6 +1,10 @@
 """Demands of system prompts, and sentences that are none."""
 
+import re
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from modelfile.linter import demands
 from modelfile.linter.demands import Limit
@@ -66,3 +70,13 @@ def test_json_only_is_more_than_json() -> None:
     assert demands.demands_json("Respond only in JSON.", only=True)
     assert not demands.demands_json("Never return JSON.", only=False)
     assert demands.demands_one_line("Return one JSON object per line.")
+
+
+@pytest.mark.parametrize("pattern", demands.SIGNS, ids=lambda pattern: pattern[:20])
+def test_each_match_has_a_sign(pattern: str) -> None:
+    @given(st.from_regex(re.compile(pattern, re.IGNORECASE), alphabet=st.characters(codec="ascii")))
+    @settings(max_examples=30, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+    def check(text: str) -> None:
+        assert any(sign in text.lower() for sign in demands.SIGNS[pattern])
+
+    check()

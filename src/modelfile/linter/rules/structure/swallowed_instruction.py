@@ -22,6 +22,8 @@ _OTHERS: Final = re.compile(
 _LAST: Final = re.compile(r"(?:SYSTEM|TEMPLATE|LICENSE|MESSAGE[ \t](?:system|user|assistant))[ \t]+")
 """The last line of a value that ends with the opening quotes of the next one."""
 _LINE: Final = re.compile(r"[^\r\n]+")
+_WORDS: Final = ("PARAMETER", "MESSAGE", "SYSTEM", "TEMPLATE", "LICENSE", "FROM")
+"""The words that the lines begin with."""
 _FENCE: Final = ("```", "~~~")
 
 
@@ -80,6 +82,9 @@ def swallowed_line(instruction: Instruction, context: Context) -> re.Match[str] 
     """Return the first line of a quoted text that looks like an instruction."""
     value, text = instruction.value, context.modelfile.text
     if value.quoting is Quoting.NONE or not value.closed or not ("\n" in value.text or "\r" in value.text):
+        return None
+    quoted = text[value.content.start : value.content.end]
+    if not any(word in quoted for word in _WORDS):
         return None
     fenced = False
     for line in _LINE.finditer(text, value.content.start, value.content.end):

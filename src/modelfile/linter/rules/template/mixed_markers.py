@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Finding, Severity
@@ -67,6 +68,7 @@ def mixed_markers(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         yield Finding(locate_span(Span(start, start + len(marker)), template, modelfile), message, hint)
 
 
+@lru_cache(maxsize=8)
 def strange_marker(text: str, turns: TurnFormat) -> tuple[str, TurnFormat] | None:
     """Return the first marker that only formats of other families have, and one of these formats."""
     from modelfile.catalog.families import turn_formats

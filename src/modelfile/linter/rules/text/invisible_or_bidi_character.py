@@ -12,7 +12,7 @@ from modelfile.linter.rule import Context, rule
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 
-HIDING: Final = re.compile(
+_HIDING: Final = (
     "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{4,6}\U000e007f"  # the flags of England, Scotland, Wales
     f"|(?P<tags>[{TAGS}]+)"
     f"|(?P<selectors>[{VARIATION_SELECTORS}]{{2,}})"
@@ -21,6 +21,8 @@ HIDING: Final = re.compile(
     "|(?<![\u2800-\u28ff])\u2800+(?![\u2800-\u28ff]))"
 )
 """Runs of characters that hide something from a reader of the file; a flag is matched too, in no group."""
+_FIRST: Final = f"[\U0001f3f4{TAGS}{VARIATION_SELECTORS}{BIDI_CONTROLS}\u3164\uffa0\u115f\u1160\u2800]"
+"""The characters that such a run begins with."""
 _TAGS: Final = 0xE0000
 _FIRST_SELECTORS: Final = 0xFE00
 _MORE_SELECTORS: Final = 0xE0100 - 16
@@ -55,9 +57,9 @@ def invisible_or_bidi_character(modelfile: Modelfile, context: Context) -> Itera
     SYSTEM You answer questions on billing.
     ```
     """
-    if modelfile.text.isascii():
+    if modelfile.text.isascii() or not re.search(_FIRST, "".join({*modelfile.text})):
         return
-    for match in HIDING.finditer(modelfile.text):
+    for match in re.finditer(_HIDING, modelfile.text):
         if match.lastgroup:
             span = Span(*match.span())
             message, hint = _explain(match.lastgroup, match[0])

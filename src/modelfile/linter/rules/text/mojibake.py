@@ -29,6 +29,7 @@ _SIGNS: Final = {
     "mac_roman": "\u221a\xac\u201a\xf0",
 }
 """The first characters of broken sequences in each code page."""
+_FIRST_CHINESE: Final = "\u20ac"
 _CHINESE: Final = r"[\u3040-\u30ff\u4e00-\u9fff\u20ac]{4,}"
 """Runs in which UTF-8 that was read as GBK is looked for; shorter ones can be both."""
 _SURE: Final = "\xc3\xc2"
@@ -94,7 +95,7 @@ def _broken(text: str) -> list[Broken]:
     """Return the broken characters of a text by the code page that explains most of them."""
     pages = [page for page, _ in _PAGES if any(sign in text for sign in _SIGNS[page])]
     found = [[*_in_page(text, page)] for page in pages]
-    if re.search(_CHINESE, text):
+    if max(text) >= _FIRST_CHINESE and re.search(_CHINESE, text):
         found.append(
             [(match.span(), to, "GBK") for match in re.finditer(_CHINESE, text) if (to := _decode(match[0], "gbk"))]
         )

@@ -43,6 +43,11 @@ _AS_WHOLE: Final = (
     rf"|your[ _-](?:system[ _-])?(?:prompt|message|instructions?|text|license|template)"
     r"|<[^<>|/%\r\n]{2,80}>|\[[^\[\]\r\n]{3,80}\])"
 )
+_WHOLE_STARTS: Final = (
+    *("todo", "fixme", "tbd", "xxx", "change", "placeholder", "fill me in", "your"),
+    *(".", "\u2026", "_", "-", "?", "<", "["),
+)
+"""How `_AS_WHOLE` begins, in lower case, if it does not end with "here"."""
 _LOREM: Final = r"(?i:\blorem ipsum dolor\b|\A\W*lorem ipsum\b)"
 _SLOT: Final = rf"<(?:{_WHAT})(?:[ _-]{{1,3}}(?:{_WHAT})){{1,3}}>"
 _SLOT_OF_FORMAT: Final = r"(?m:^[ \t>*\d.)-]{0,12}[\w \t*\"']{1,40}:[ \t*\"']{0,6}<[^<>\r\n]{2,60}>)"
@@ -169,7 +174,7 @@ def find_placeholder(instruction: Instruction) -> tuple[int, int] | None:
             return (0, len(text)) if not looks_like_path(text) and is_placeholder(text) else None
         case License():
             return _in_license(text)
-        case Parameter() if instruction.name.text == "stop":
+        case Parameter() if instruction.name.text == "stop" and not (text.startswith("<|") and text.endswith("|>")):
             return (0, len(text)) if re.fullmatch(_IN_ANGLES, text, re.IGNORECASE) else None
         case System() | Message() | Template():
             return _in_text(instruction, text)
@@ -186,6 +191,9 @@ def _in_license(text: str) -> tuple[int, int] | None:
 
 
 def _is_whole(text: str) -> bool:
+    lowered = text.lower()
+    if not lowered.startswith(_WHOLE_STARTS) and not lowered.rstrip(".").endswith("here"):
+        return False
     return re.fullmatch(_AS_WHOLE, text) is not None and not re.fullmatch(r"<\|.*\|>", text)
 
 
