@@ -44,6 +44,9 @@ _VARIED: Final = (
     r"\b(?:be (?:very |highly |wildly |extremely |as )?(?:creative|imaginative|unpredictable|surprising)"
     r"|different (?:answer |story |reply |response |result )?(?:every|each) time"
     r"|never repeat yourself|vary your (?:answers|wording)"
+    r"|(?:every|each) time\b[^.!?;\r\n]{0,60}?\b(?:must|should|shall|will|has to) be (?:\w+ ){0,2}?(?:different|new"
+    r"|original|unique)"
+    r"|(?:entirely|completely|always|totally) (?:different|new) (?:\w+ ){0,3}?(?:each|every) time"
     r"|maximum creativity|surprise the (?:user|reader))\b"
 )
 _LONG: Final = (
@@ -59,7 +62,8 @@ _LONG: Final = (
 _AT_LEAST: Final = (
     r"\b(?:at least|minimum(?: of)?|no less than|not less than|no fewer than|more than|over)\s+(\d[\d,]{1,6})\s+words\b"
     r"|\b(\d[\d,]{2,6})[- ]words?\s+(?:essays?|articles?|stor(?:y|ies)|posts?|reports?|answers?|responses?|texts?)\b"
-    r"|\b(?:of|in|with)\s+(?:about\s+|around\s+|roughly\s+)?(\d[\d,]{2,6})\s+words\b"
+    r"|\b(\d[\d,]{1,6})\s*(?:to|-|\u2013|and)\s*\d[\d,]{1,6}\s+words\b"
+    r"|\b(?:of|in|with|to)\s+(?:about\s+|around\s+|roughly\s+)?(\d[\d,]{2,6})\s+words\b"
 )
 _NUMBERS: Final = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "single": 1}
 _AT_MOST: Final = (
@@ -119,6 +123,40 @@ SIGNS: Final = {
     _NO_MARKDOWN: ("markdown", "plain text"),
 }
 """Texts of which each match has one, in lower case: most prompts have none, and the pattern need not be compiled."""
+
+
+_IF: Final = r"\b(?:if|when|unless|without|not|never|cannot)\b|n't\b"
+_PICTURES: Final = r"(?:photos?|photographs?|images?|pictures?|screenshots?)"
+_IMAGES: Final = (
+    rf"\byou\s+(?:are|will be|get|receive|are being)\s+(?:shown|given|sent|handed)?\s*(?:\w+\s+){{0,3}}?{_PICTURES}\b"
+    rf"|\b(?:analy[sz]e|describe|inspect|examine|look at|interpret|caption|classify|read)s?\s+(?:the\s+|each\s+"
+    rf"|every\s+|any\s+|all\s+"
+    rf"|users?'?s?\s+|uploaded\s+|attached\s+|given\s+|provided\s+)*{_PICTURES}\b"
+    rf"|\b(?:for|in|on|of|from)\s+(?:each|every)\s+{_PICTURES}\b"
+)
+_OTHER_IMAGES: Final = (
+    r"\b(?:generat\w+|prompts?|midjourney|diffusion|dall|flux|docker|container|draw|url|alt[ -]text|html|css"
+    r"|markdown|links?|filenames?)\b"
+)
+_LONG_INPUT: Final = (
+    r"\b(?:long|lengthy|entire|whole|full|complete|large)\s+(?:\w+\s+){0,2}?(?:documents?|books?|novels?"
+    r"|transcripts?|code ?bases?"
+    r"|repositor(?:y|ies)|reports?|contracts?|minutes|meetings|papers?|articles?|manuals?|pdfs?|logs?|threads?"
+    r"|chapters?)\b"
+    r"|\b\d+(?:\s*(?:-|to|\u2013)\s*\d+)?[- ]pages?\b"
+    r"|\b(?:passages?|excerpts?|chunks?|snippets?)\s+(?:of|from|between|below|above|given|provided|retrieved)\b"
+    r"|\b(?:retrieved|provided)\s+(?:passages?|documents?|context|chunks?|excerpts?)\b"
+    r"|\bsummari[sz]es?\s+(?:\w+\s+){0,4}?(?:documents|minutes|transcripts?|papers|articles|reports|meetings"
+    r"|contracts|books?|threads)\b"
+)
+_FUNCTIONS: Final = (
+    r"\bcall\s+(?:a|the|these|one of (?:the|these|your))\s+(?:\w+\s+)?(?:functions?|tools?)\b"
+    r"|\byou (?:have|can use|may use) (?:access to )?(?:the following|these) (?:functions|tools)\b"
+)
+_CODE: Final = (
+    r"\b(?:code|coding|program\w*|developer|javascript|python|mathematic\w*)\b|action:|<tool|tool_call|```|\{\s*\""
+    r"|\bjson\b|\bxml\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +232,28 @@ def answer_limit(text: str) -> Limit | None:
         number, unit = (part for part in match.groups() if part)
         return Limit(_NUMBERS.get(number.lower().removeprefix("a "), 0) or int(number), unit.lower())
     return None
+
+
+def demands_tools_of_functions(text: str) -> bool:
+    """Return whether a prompt names functions that requests bring along, and orders to call them."""
+    return (
+        "function" in text.lower()
+        and any(_find(_FUNCTIONS, text, _NEGATION))
+        and not re.search(_CODE, text, re.IGNORECASE)
+    )
+
+
+def demands_images(text: str) -> bool:
+    """Return whether a prompt is about images that each request brings along."""
+    lower = text.lower()
+    if not any(word in lower for word in ("photo", "image", "picture", "screenshot")):
+        return False
+    return any(_find(_IMAGES, text, _IF)) and not re.search(_OTHER_IMAGES, text, re.IGNORECASE)
+
+
+def demands_long_inputs(text: str) -> bool:
+    """Return whether a prompt is about long texts, or texts found for a question, that each request brings along."""
+    return any(_find(_LONG_INPUT, text, _IF))
 
 
 def demands_yes_or_no(text: str) -> bool:

@@ -75,6 +75,7 @@ _ASKED: Final = (
     r"|(?:antworte|sprich|schreibe?|antworten|sprechen)\w*(?:\W+\w+){0,5}?\W+(?:auf|in)\s+"
     r"|répond\w*(?:\W+\w+){0,5}?\W+en\s+"
     r"|respond\w*(?:\W+\w+){0,5}?\W+(?:en|em)\s+"
+    r"|(?:antwoord|spreek|schrijf)\w*(?:\W+\w+){0,5}?\W+in\s+(?:het\s+)?"
     r"|rispond\w*(?:\W+\w+){0,5}?\W+in\s+"
     r"|\u043e\u0442\u0432\u0435\u0447\w*(?:\W+\w+){0,5}?\W+\u043d\u0430\s+"
     r"|(?:用|使用|以))"
@@ -83,6 +84,17 @@ _CONDITION: Final = (
     r"\b(?:if|when|whenever|unless|except|translat\w*|\u00fcbersetz\w*|tradu\w*|same language"
     r"|user'?s language|wenn|falls|si|se"
     r"|not|never|n't)\b|\u7ffb\u8bd1"
+)
+
+_ALWAYS: Final = r"\b(?:always|only|exclusively|altijd|immer|nur|toujours|siempre|sempre)\b"
+_ANSWER: Final = (
+    r"(?:respond|reply|answer|speak|antworte|sprich|antwoord|spreek|r\u00e9pond|rispond)\w*(?:\W+[\w']+){0,3}?"
+    r"\W+(?:in|auf|en|em)\s+(?:the\s+|het\s+)?"
+)
+_ORDER: Final = rf"\W*(?:you\s+(?:must\s+|should\s+)?)?(?:{_ALWAYS}\W+)?{_ANSWER}"
+_PART_OR_CONDITION: Final = (
+    rf"{_CONDITION}|\b(?:or|and|both|also|then|first|second|comments?|code|titles?|summar\w+|for|to|by default|als"
+    r"|indien|wanneer)\b"
 )
 
 
@@ -115,6 +127,25 @@ def asked_language(prompt: str) -> str | None:
         if asked and not re.search(_CONDITION, sentence, re.IGNORECASE):
             return named.pop()
     return None
+
+
+def asked_languages(prompt: str) -> tuple[str, str] | None:
+    """Return two languages that a prompt asks all answers in; None if it asks for one, or under a condition.
+
+    >>> asked_languages("Always answer in Dutch. Be kind. Always reply in English.")
+    ('Dutch', 'English')
+    """
+    asked: list[str] = []
+    always = False
+    for sentence in re.findall(r"[^.!?;\r\n\u3002]+", prompt):
+        match = re.match(f"{_ORDER}(?={_names().pattern})", sentence, re.IGNORECASE)
+        if not match or re.search(_PART_OR_CONDITION, sentence, re.IGNORECASE):
+            continue
+        named = [each.lastgroup for each in _names().finditer(sentence, match.end())]
+        always = always or re.search(_ALWAYS, sentence, re.IGNORECASE) is not None
+        if named[0] and named[0] not in asked:
+            asked.append(named[0])
+    return (asked[0], asked[1]) if always and len(asked) == 2 else None  # noqa: PLR2004  # languages
 
 
 def language_of(text: str) -> str | None:

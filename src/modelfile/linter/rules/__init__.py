@@ -19,6 +19,7 @@ from modelfile.linter.rules.parameters.non_finite_number import non_finite_numbe
 from modelfile.linter.rules.parameters.out_of_range import out_of_range
 from modelfile.linter.rules.parameters.removed_parameter import removed_parameter
 from modelfile.linter.rules.parameters.seed_without_temperature import seed_without_temperature
+from modelfile.linter.rules.parameters.short_context import short_context
 from modelfile.linter.rules.parameters.stop_with_newline import stop_with_newline
 from modelfile.linter.rules.parameters.suspect_value import suspect_value
 from modelfile.linter.rules.parameters.suspicious_stop import suspicious_stop
@@ -104,6 +105,7 @@ from modelfile.linter.rules.text.invisible_or_bidi_character import invisible_or
 from modelfile.linter.rules.text.license_mismatch import license_mismatch
 from modelfile.linter.rules.text.long_system_prompt import long_system_prompt
 from modelfile.linter.rules.text.markers_in_system import markers_in_system
+from modelfile.linter.rules.text.missing_capability import missing_capability
 from modelfile.linter.rules.text.missing_license import missing_license
 from modelfile.linter.rules.text.missing_purpose import missing_purpose
 from modelfile.linter.rules.text.mojibake import mojibake
@@ -179,6 +181,7 @@ RULES: tuple[Rule, ...] = (
     stop_with_newline,
     instruction_as_parameter,
     unset_context,
+    short_context,
     template_syntax_error,
     template_unknown_function,
     template_unknown_variable,
@@ -228,6 +231,7 @@ RULES: tuple[Rule, ...] = (
     typographic_quotes,
     homoglyph,
     license_mismatch,
+    missing_capability,
     unusable_weights,
     projector_as_adapter,
     model_as_adapter,

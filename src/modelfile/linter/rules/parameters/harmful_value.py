@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -31,6 +32,7 @@ _HARMS: Final[Mapping[str, tuple[Callable[[float], bool], str, str]]] = {
 """
 _GREEDY: Final = (("top_k", 1), ("top_p", 0))
 """Numbers that leave only the most likely token, whatever the temperature is (measured: Ollama 0.9.3)."""
+_ITEM: Final = r"[1-9][.)]"
 _COMMON: Final = frozenset(" .,;:'\"-_()/")
 _THINKING: Final = frozenset({"<think>", "</think>", "<|channel|>"})
 
@@ -44,7 +46,7 @@ def harmful_value(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     - `repeat_penalty 0` divides by zero: the model repeats one token until the answer is cut off. 1 is off.
     - `num_predict 0` means no limit in some versions of Ollama, and no answer in others.
     - `top_k 1` or `top_p 0` leave only the most likely token, so `temperature` has no effect.
-    - A `stop` of one common character ends an answer at the first word or number that contains it.
+    - A `stop` of one common character, or one such as `1.`, ends an answer at the first word, number or list with it.
     - The stop `<think>` or `</think>` ends each answer of a thinking model before it has begun.
 
     ## Bad
@@ -94,6 +96,9 @@ def _harmful_stop(node: Parameter, modelfile: Modelfile, context: Context) -> It
     text = node.value.text
     if len(text) == 1 and (text.isalnum() or text in _COMMON):
         message = f"the stop `{text}` is one common character: an answer ends wherever it occurs first"
+        yield Finding(node.value.span, message, "use a stop that only marks a turn, such as `<|im_end|>` or `User:`")
+    elif re.fullmatch(_ITEM, text):
+        message = f"the stop `{text}` ends each answer at its first numbered line, and at many numbers"
         yield Finding(node.value.span, message, "use a stop that only marks a turn, such as `<|im_end|>` or `User:`")
     elif text in _THINKING and (family := base_family(modelfile, context)) and "thinking" in family.capabilities:
         message = f"the stop `{text}` ends each answer while the model thinks: `{family.name}` writes it first"

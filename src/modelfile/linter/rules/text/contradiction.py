@@ -19,6 +19,10 @@ _FENCED: Final = r"```\w*\s(.*)```"
 _CUTTING: Final = re.compile(r"\s*(?:[{}\[\]]|#{1,6}|[-*]{1,3}|```\w*)\s*|(?:\r\n|\n|\r)")
 _JSON: Final = re.compile(r"[{}\[\]]?")
 _MARKS: Final = re.compile(r"#{1,6}|[-*]{1,3}")
+_LABEL: Final = r"(?i:(?!(?:user|human|customer|client|you|student|player|me|input)\b)[a-z][\w ]{1,30}:)"
+"""A word that may begin a part of an answer; other words mark the user's turn."""
+_FORMAT: Final = r"\b(?:format|exactly|form|structure|write|answer|respond|reply|output|template|layout|this way|so)\b"
+_LANGUAGES: Final = r"\b(?:respond|reply|answer|speak|antwort|sprich|antwoord|spreek|r\u00e9pond|rispond)"
 _HIGH_TEMPERATURE: Final = 0.7
 _VERY_HIGH_TEMPERATURE: Final = 1.1
 _LOW_TEMPERATURE: Final = 0.1
@@ -55,6 +59,8 @@ def contradiction(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     - the same answer each time, and a high `temperature`; creative answers, and a `temperature` of almost 0,
     - long texts, and a small `num_predict`,
     - tools, and a TEMPLATE without `.Tools`,
+    - two languages for all answers,
+    - a label such as `Answer:` in each answer, and a `stop` that is this label,
     - a language, a length, no emoji or no Markdown, and an example with another.
 
     It only looks at demands of SYSTEM that have no condition.
@@ -85,10 +91,11 @@ def contradiction(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     messages = modelfile.of_type(Message)
     answers = [node for node in messages if node.role.text == "assistant" and node.value.closed and node.value.text]
     line = f"SYSTEM in line {modelfile.source.line_of(system.span.start)}"
+    yield from _languages(system, modelfile)
     if answers:
         yield from _answers(system.value.text, answers, line)
     if modelfile.of_type(Parameter):
-        yield from _stops(system.value.text, modelfile, line)
+        yield from _stops(system, modelfile, line)
         yield from _numbers(system.value.text, modelfile, context, line)
     yield from _tools(system.value.text, modelfile, context, line)
 
@@ -145,11 +152,31 @@ def _excess(text: str, limit: Limit) -> int:
     return count if count > max(limit.number * _TOLERANCE, limit.number + 1) else 0
 
 
-def _stops(prompt: str, modelfile: Modelfile, line: str) -> Iterator[Finding]:
+def _languages(system: System, modelfile: Modelfile) -> Iterator[Finding]:
+    if not re.search(_LANGUAGES, system.value.text, re.IGNORECASE):
+        return
+    from modelfile.linter.languages import asked_languages  # for few texts
+
+    if found := asked_languages(system.value.text):
+        message = f"SYSTEM asks for all answers in {found[0]}, and for all in {found[1]}"
+        yield Finding(system.keyword.span, message, "keep one of them, or say when each one holds")
+
+
+def _in_format(label: str) -> str:
+    """Return the pattern of a label in a format that SYSTEM orders."""
+    return rf"(?i:{_FORMAT})[^\r\n]*:[ \t]*[\r\n]+(?:[^\r\n]*[\r\n]+){{0,8}}?[ \t*-]*({re.escape(label)})"
+
+
+def _stops(system: System, modelfile: Modelfile, line: str) -> Iterator[Finding]:
+    prompt = system.value.text
     stops = [node for node in modelfile.of_type(Parameter) if node.name.text == "stop" and node.value.closed]
     for node in stops:
         text = node.value.text.strip()
-        if _CUTTING.fullmatch(node.value.text) and (asked := _cut(text, prompt, modelfile)):
+        if re.fullmatch(_LABEL, text) and (match := re.search(_in_format(text), system.value.text)):
+            at = modelfile.source.line_of(modelfile.locate(system.value, match.start(1)))
+            message = f"this stop cuts each answer at `{text}`, but SYSTEM asks for that label in line {at}"
+            yield Finding(node.value.span, message, "delete the line: a model ends its turn by itself")
+        elif _CUTTING.fullmatch(node.value.text) and (asked := _cut(text, prompt, modelfile)):
             shown = "newline" if not text else text if "`" in text else f"`{text}`"
             message = f"this stop cuts each answer at the first {shown}, but {line} asks for {asked}"
             yield Finding(node.value.span, message, "delete the line: a model ends its turn by itself")

@@ -1,0 +1,59 @@
+"""Rule MF520."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelfile.diagnostics import Finding, Severity
+from modelfile.linter.rule import Context, base_family, rule
+from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import From, System, Template
+
+
+@rule("MF520", "missing-capability", on=Modelfile, severity=Severity.WARNING)
+def missing_capability(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    r"""SYSTEM asks for something that the base cannot do.
+
+    Only some models see images, and only some were trained to call tools. Ollama drops images for the others, or
+    rejects the request; it rejects requests with tools ("does not support tools").
+
+    The rule knows the capabilities of the models in Ollama's library. It only looks at demands of SYSTEM that have no
+    condition. A second FROM may bring the eyes of a vision model, and a TEMPLATE with `.Tools` the tools.
+
+    ## Bad
+
+    ```
+    # Inspects roofs.
+    FROM llama3.1:8b
+    SYSTEM You are shown photos of roofs. Say which tiles are broken.
+    ```
+
+    ## Good
+
+    ```
+    # Inspects roofs.
+    FROM llama3.2-vision:11b
+    SYSTEM You are shown photos of roofs. Say which tiles are broken.
+    ```
+    """
+    system = modelfile.last(System)
+    if system is None or not system.value.closed or not system.value.text or len(modelfile.of_type(From)) != 1:
+        return
+    text = system.value.text
+    from modelfile.linter import demands  # its expressions are for few texts
+
+    template = modelfile.last(Template)
+    if demands.demands_images(text):
+        capability, noun, example = "vision", "images", "gemma3:4b` or `qwen2.5vl:7b"
+    elif demands.demands_tools_of_functions(text) and not (template and ".Tools" in template.value.text):
+        capability, noun, example = "tools", "tools", "llama3.1:8b` or `qwen2.5:7b"
+    else:
+        return
+    family = base_family(modelfile, context)
+    if family is None or not family.library or family.turns is None or capability in family.capabilities:
+        return
+    line = modelfile.source.line_of(system.span.start)
+    message = f"`{family.name}` has no {capability}, but SYSTEM in line {line} speaks of {noun}"
+    effect = "requests with tools are rejected" if capability == "tools" else "the model does not see them"
+    (base,) = modelfile.of_type(From)
+    yield Finding(base.value.span, f"{message}: {effect}", f"build from a model that has, such as `{example}`")

@@ -1,0 +1,119 @@
+"""Demands of SYSTEM that the base, the context or a stop cannot meet."""
+
+import pytest
+
+from modelfile import lint
+
+CODES = {"MF330", "MF507", "MF520", "MF315"}
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    return [(one.code, one.message) for one in lint(f"# For tests.\n{text}\n") if one.code in CODES]
+
+
+@pytest.mark.parametrize(
+    ("base", "system", "message"),
+    [
+        (
+            "llama3.1:8b",
+            "You are shown photos of roofs.",
+            "`llama3.1` has no vision, but SYSTEM in line 3 speaks of images: the model does not see them",
+        ),
+        (
+            "qwen3:8b",
+            "Describe the image in one sentence.",
+            "`qwen3` has no vision, but SYSTEM in line 3 speaks of images: the model does not see them",
+        ),
+        (
+            "gemma2:9b",
+            "You have these functions: book, cancel. Be kind.",
+            "`gemma2` has no tools, but SYSTEM in line 3 speaks of tools: requests with tools are rejected",
+        ),
+    ],
+)
+def test_base_without_the_capability_is_reported(base: str, system: str, message: str) -> None:
+    assert found(f"FROM {base}\nSYSTEM {system}") == [("MF520", message)]
+
+
+@pytest.mark.parametrize(
+    ("base", "system"),
+    [
+        ("gemma3:4b", "You are shown photos of roofs."),
+        ("llama3.1:8b", "You have these functions: book, cancel."),
+        ("llama3.1:8b", "Write prompts for image generation. Describe the image in detail."),
+        ("llama3.1:8b", "If you are shown photos, say that you cannot see them."),
+        ("llama3.1:8b", "You cannot describe images."),
+        ("gemma2:9b", "You explain code. Call the functions by their names."),
+        ("gemma2:9b", "Never call a function."),
+        ("anna/gemma2:9b", "You have these functions: book, cancel."),
+        ("./eyes.gguf", "You are shown photos of roofs."),
+    ],
+)
+def test_base_with_the_capability_is_not_reported(base: str, system: str) -> None:
+    assert found(f"FROM {base}\nSYSTEM {system}") == []
+
+
+@pytest.mark.parametrize(
+    ("number", "comment", "system", "reported"),
+    [
+        (2048, "Summarizes minutes of 40-60 pages.", "Be brief.", True),
+        (1024, "For tests.", "Answer from the passages between the lines.", True),
+        (2048, "For tests.", "You read long contracts and find risks.", True),
+        (2048, "For tests.", "You summarize meetings.", True),
+        (8192, "Summarizes minutes of 40-60 pages.", "Be brief.", False),
+        (2048, "For tests.", "Never write long reports.", False),
+        (2048, "For tests.", "You answer questions on billing.", False),
+    ],
+)
+def test_context_that_is_too_short_is_reported(number: int, comment: str, system: str, *, reported: bool) -> None:
+    text = f"# {comment}\nFROM llama3.2:3b\nPARAMETER num_ctx {number}\nSYSTEM {system}"
+    assert [code for code, _ in found(text)] == ["MF330"] * reported
+
+
+def test_short_context_of_a_base_that_has_no_more_is_not_reported() -> None:
+    assert found("FROM tinyllama\nPARAMETER num_ctx 2048\nSYSTEM You summarize meetings.") == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            'PARAMETER stop Answer:\nSYSTEM """Write each item so:\n\nQuestion: one\nAnswer: two"""',
+            "this stop cuts each answer at `Answer:`, but SYSTEM asks for that label in line 7",
+        ),
+        (
+            "PARAMETER stop 1.\nSYSTEM Offer three numbered actions.",
+            "the stop `1.` ends each answer at its first numbered line, and at many numbers",
+        ),
+        (
+            "PARAMETER temperature 0\nSYSTEM Each time you get a word, the poem must be entirely different.",
+            "`temperature 0`, but SYSTEM in line 4 asks for creative answers",
+        ),
+        (
+            "PARAMETER num_predict 64\nSYSTEM Every tale runs to 800 to 1200 words.",
+            "`num_predict 64` cuts answers off, but SYSTEM in line 4 asks for at least 800 words",
+        ),
+        (
+            "SYSTEM Antwoord altijd in het Nederlands. Be kind. Always answer in English, they know no Dutch.",
+            "SYSTEM asks for all answers in Dutch, and for all in English",
+        ),
+    ],
+)
+def test_contradiction_is_reported(lines: str, message: str) -> None:
+    assert [words for _, words in found(f"FROM llama3.2:3b\n{lines}")] == [message]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'PARAMETER stop User:\nSYSTEM """Answer in this format:\nUser: one\nBot: two"""',
+        'PARAMETER stop Question:\nSYSTEM """Know this.\nQuestion: one\nAnswer: two"""',
+        "SYSTEM Always answer in German. Write code comments in English.",
+        "SYSTEM Always answer in German. If asked in French, answer in French.",
+        "SYSTEM Answer in German and then in English.",
+        "SYSTEM Answer in Dutch. Speak in English.",
+        "PARAMETER num_predict 2000\nSYSTEM Every tale runs to 800 to 1200 words.",
+    ],
+)
+def test_demands_that_can_be_met_are_not_reported(lines: str) -> None:
+    assert found(f"FROM llama3.2:3b\n{lines}") == []
