@@ -221,12 +221,14 @@ def _printf(format_: GoValue, *values: MaybeValue) -> GoValue:
 
 
 def _as_text(values: Sequence[MaybeValue]) -> bytes:
-    """Return values as `{{ … }}` prints them."""
+    """Return values as `{{ … }}` prints copies of them."""
     return sprint([_printable(value) for value in values])
 
 
 def _printable(value: MaybeValue) -> MaybeValue:
-    return value if value is not None and value.kind is GoKind.FUNC else printable(value)
+    if value is not None and value.kind is GoKind.FUNC:
+        return value
+    return printable(value and GoValue(value.type, value.data))
 
 
 def _html(*values: MaybeValue) -> GoValue:
