@@ -6,9 +6,11 @@ ModelfileError
 │   ├── ModelfileHasErrors  a Modelfile has errors, of which mf lint exits 1      exit 3
 │   ├── TemplateError       a template cannot be rendered, in Ollama neither      exit 3
 │   └── StaleLock           the lock does not record what --locked is to build    exit 3
-├── ServerError             the Ollama server failed or rejected a request        exit 3
+├── ServerError             a server or registry failed or rejected a request     exit 3
 │   ├── ServerUnreachable   the server does not answer
-│   ├── RegistryUnreachable the server cannot reach a registry
+│   ├── RegistryUnreachable a registry cannot be reached, by the server or by us
+│   ├── RegistryRefused     a registry denies access, or rejects a request
+│   ├── InvalidRegistryAnswer  a registry sends something else than what it names
 │   ├── NotFound            the server has no such model
 │   └── DiskFull            the disk of the server is full
 ├── WouldReplace            a tag has another model, which must stay              exit 3
@@ -123,7 +125,7 @@ class StaleLock(InputError):
 
 
 class ServerError(ModelfileError):
-    """A failure of the Ollama server, or a request that it rejected."""
+    """A failure of the Ollama server or of a registry, or a request that one of them rejected."""
 
 
 class ServerUnreachable(ServerError):
@@ -131,7 +133,15 @@ class ServerUnreachable(ServerError):
 
 
 class RegistryUnreachable(ServerError):
-    """A registry that the server cannot reach: its own DNS, network, proxy or certificates are in the way."""
+    """A registry that the server, or we, cannot reach: DNS, network, proxy or certificates are in the way."""
+
+
+class RegistryRefused(ServerError):
+    """A request that a registry rejects: access is denied, or there were too many requests."""
+
+
+class InvalidRegistryAnswer(ServerError):
+    """An answer of a registry that is damaged, too large, or none of a registry."""
 
 
 class NotFound(ServerError):

@@ -14,7 +14,7 @@ APART = "Stores know each other only by their protocol BROKEN"
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
-        ("project/config.py", "import httpx", "Only the transport of the Ollama store speaks HTTP BROKEN"),
+        ("project/config.py", "import httpx", "Only the sessions of servers and registries speak HTTP BROKEN"),
         ("project/config.py", "import rich", "Only report and cli use the terminal libraries BROKEN"),
         ("stores/staging.py", "import typer", "Only report and cli use the terminal libraries BROKEN"),
         ("syntax/nodes.py", "import modelfile.project.config", "Imports run downward only BROKEN"),

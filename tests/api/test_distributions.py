@@ -105,8 +105,10 @@ def test_the_wheel_says_what_pyproject_says(wheel: Path) -> None:
     assert (metadata["Name"], metadata["Version"]) == (PROJECT["name"], PROJECT["version"])
     assert metadata["Requires-Python"] == PROJECT["requires-python"]
     required = {
-        text.split(";")[0].partition("<")[0].partition(">")[0] for text in metadata.get_all("Requires-Dist", [])
+        (text.split(";")[0].partition("<")[0].partition(">")[0].strip(), text.partition("extra == ")[2].strip("'\" "))
+        for text in metadata.get_all("Requires-Dist", [])
     }
-    assert required == {text.partition(">")[0] for text in PROJECT["dependencies"]}
+    extras = {**PROJECT["optional-dependencies"]} | {"": PROJECT["dependencies"]}
+    assert required == {(text.partition(">")[0], extra) for extra, texts in extras.items() for text in texts}
     assert entry_points == "[console_scripts]\nmf = modelfile.__main__:main\nmodelfile = modelfile.__main__:main\n"
     assert "Tag: py3-none-any\n" in kind

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
     from modelfile.project.config import Config
     from modelfile.project.project import Project
     from modelfile.project.target import Target
+    from modelfile.stores.network.deadline import Timeouts
     from modelfile.stores.protocol import Registry, RegistrySettings, Store
 
 _Result = TypeVar("_Result")
@@ -33,12 +34,17 @@ def _open_server(address: ServerAddress, *, withheld: str = "") -> AbstractConte
     from modelfile.stores.open import open_store
 
     terminal = current.get()
-    key, timeouts = terminal.environ.get("OLLAMA_API_KEY", ""), None
-    if limits.get():
-        from modelfile.stores.network.deadline import Timeouts
+    key = terminal.environ.get("OLLAMA_API_KEY", "")
+    return open_store(address, key=key, withheld=withheld, timeouts=_timeouts(), on_warning=terminal.print_warning)
 
-        timeouts = Timeouts(**limits.get())
-    return open_store(address, key=key, withheld=withheld, timeouts=timeouts, on_warning=terminal.print_warning)
+
+def _timeouts() -> Timeouts | None:
+    """Return the timeouts of this run, if options set any."""
+    if not limits.get():
+        return None
+    from modelfile.stores.network.deadline import Timeouts
+
+    return Timeouts(**limits.get())
 
 
 limits: Final[ContextVar[Mapping[str, float]]] = ContextVar("limits", default={})  # noqa: B039  # never changed
@@ -118,10 +124,19 @@ def open_registry(config: Config, *, insecure: bool = False) -> AbstractContextM
     """
     from modelfile.stores.protocol import RegistrySettings
 
-    opened = registry_opener.get()
-    if opened is None:
-        raise UsageError("registries cannot be asked yet")
-    return opened(RegistrySettings(allowed=config.registries, all_insecure=insecure))
+    settings = RegistrySettings(
+        allowed=config.registries,
+        mirrors=config.mirrors,
+        insecure=config.insecure_registries,
+        all_insecure=insecure,
+    )
+    return (registry_opener.get() or _open_registries)(settings)
+
+
+def _open_registries(settings: RegistrySettings) -> AbstractContextManager[Registry]:
+    from modelfile.stores.open import open_registry
+
+    return open_registry(settings, environ=current.get().environ, timeouts=_timeouts())
 
 
 def open_planned(address: ServerAddress) -> AbstractContextManager[Store]:

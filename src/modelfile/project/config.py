@@ -40,6 +40,7 @@ _MAX_SHOWN: Final = 80
 _MAX_PARTS: Final = 100
 _DEEP_KEY: Final = rf"""(?<![\w"'.-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{_MAX_PARTS}}}"""
 """A key of too many parts, as in `a.b.c`: the time that tomllib takes grows with their square."""
+_MIRROR: Final = re.compile(r"https?://[A-Za-z0-9][\w.-]*(?::\d{1,5})?(?:/[\w.~/-]*)?", re.ASCII)
 _LONG_NUMBER: Final = r"(?<![\d_])\d[\d_]{4300}"
 
 
@@ -82,6 +83,10 @@ class Config:
     """Ollama version that Modelfiles are for; default: the newest known."""
     registries: tuple[str, ...] | None = None
     """The hosts that bases may come from; default: any."""
+    mirrors: Mapping[str, str] = field(default_factory=dict)
+    """URLs that are asked instead of registries, by host."""
+    insecure_registries: tuple[str, ...] = ()
+    """Registries and mirrors, host:port, that are asked over plain http; default: those on this machine only."""
     fail_level: Severity = Severity.WARNING
     """The lowest severity that makes `mf lint` exit 1."""
     keep: int = DEFAULT_KEEP
@@ -230,6 +235,8 @@ SHAPES: Final = {
     "force_exclude": "true or false",
     "ollama": 'a version in quotes, as in "0.24.0"',
     "registries": 'a list of hosts, as in ["registry.ollama.ai", "hf.co"]',
+    "mirrors": 'a table of URLs by host, as in {"registry.ollama.ai" = "https://mirror.example.org"}',
+    "insecure_registries": 'a list of hosts, as in ["registry.lan:5000"]',
     "fail_level": '"error", "warning" or "info"',
     "keep": f"a whole number from 0 to {_MAX_KEEP}, as in 3",
     "immutable": 'a list of patterns of tags, as in ["v[0-9]*", "[0-9]*.[0-9]*"]',
@@ -246,8 +253,10 @@ def _value(name: str, value: Any) -> Any:  # noqa: PLR0911  # one for each type
             return {rule: Severity(severity) for rule, severity in value.items()}
         case "per_file_ignores":
             return {glob: _texts(rules) for glob, rules in value.items()}
-        case "registries":
+        case "registries" | "insecure_registries":
             return _hosts(value)
+        case "mirrors":
+            return dict(zip(_hosts([*value]), map(_mirror, value.values()), strict=True))
         case "fail_level":
             return Severity(value)
         case "keep":
@@ -287,6 +296,13 @@ def _hosts(value: Any) -> tuple[str, ...]:
     if any(not host or "/" in host for host in hosts):
         raise ValueError
     return hosts
+
+
+def _mirror(value: Any) -> str:
+    """Return the URL of a mirror; a user, a query or a fragment would end up in locks and messages."""
+    if not _MIRROR.fullmatch(_text(value)):
+        raise ValueError
+    return _text(value)
 
 
 def _table(path: Path, read: Reader | None) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Final
 
@@ -13,7 +13,7 @@ from modelfile.stores.network.retry import BACKOFF, Backoff
 from modelfile.stores.ollama.client import Client
 from modelfile.stores.ollama.store import ServerStore
 from modelfile.stores.ollama.transport import Transport
-from modelfile.stores.protocol import Store
+from modelfile.stores.protocol import Registry, RegistrySettings, Store
 
 _PROBE: Final = Timeouts(first=5, connect=5, answer=5)
 
@@ -51,6 +51,37 @@ def open_store(
     )
     with Client(transport) as client:
         yield ServerStore(client, on_warning)
+
+
+@contextmanager
+def open_registry(
+    settings: RegistrySettings | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    backoff: Backoff | None = None,
+    timeouts: Timeouts | None = None,
+) -> Iterator[Registry]:
+    """Open the registries of model names; no request is sent yet.
+
+    >>> from modelfile.names import ModelName
+    >>> from modelfile.stores.open import open_registry
+    >>> with open_registry() as registry:
+    ...     print(registry.url(ModelName.parse("hf.co/team/model")))
+    https://hf.co
+
+    Args:
+        settings: The registries that may be asked, and how; default: any, over https.
+        environ: The environment variables, for credentials; default: those of this process.
+        backoff: The retry policy (default: BACKOFF).
+        timeouts: The timeouts of requests (default: TIMEOUTS).
+    """
+    from modelfile.stores.registry.remote import RegistryClient  # which a listing does not need
+
+    client = RegistryClient(
+        settings or RegistrySettings(), environ=environ, backoff=backoff or BACKOFF, timeouts=timeouts
+    )
+    with closing(client):
+        yield client
 
 
 def reach(address: ServerAddress) -> None:

@@ -1,0 +1,1 @@
+"""Registries over the network: manifests and small layers of models, without their weights."""

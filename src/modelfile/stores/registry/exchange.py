@@ -1,0 +1,349 @@
+"""Requests to registries, over httpx: redirects, retries, tokens, and limits of time and size."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from threading import Lock
+from typing import Final
+from weakref import WeakSet
+
+import httpx
+
+from modelfile.stores.network.connections import keep_deadlines, limits
+from modelfile.stores.network.credentials import Credentials
+from modelfile.stores.network.deadline import Deadline, Timeouts
+from modelfile.stores.network.retry import Backoff, Retry
+from modelfile.stores.registry.auth import (
+    EXTRA,
+    access_hint,
+    cannot_sign,
+    first_challenge,
+    hugging_face_token,
+    may_sign,
+    ollama_key,
+    sign,
+    token_in,
+    token_url,
+)
+from modelfile.stores.registry.quirks import Credential, Quirks
+from modelfile.stores.registry.refusals import Refusals
+
+LARGEST_TOKEN: Final = 65_536
+"""Largest answer with a token, or with an error, in bytes."""
+_MOST_REDIRECTS: Final = 10
+_RETRY: Final = Retry(statuses=frozenset({429, 500, 502, 503, 504}), dropped=True)
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_NAP: Final = 0.1
+"""Longest part of a wait in which an interrupt is not noticed, in seconds."""
+_LONGEST_URL: Final = 16_384
+_LOCATION: Final = "location"
+"""Extension of a response with the header Location."""
+_HOST: Final = re.compile(r"[\w.-]+|[0-9a-f:.]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A request to a registry."""
+
+    url: str
+    host: str
+    """The registry's host, for messages and tokens; with a port if it has one."""
+    repository: str
+    """The model's path; tokens are good for one."""
+    quirks: Quirks
+    plain: bool
+    """True if plain http is allowed."""
+    loopback: bool
+    what: str
+    """The object of the question, as in `the manifest of llama3.2:3b`."""
+    limit: int
+    """Largest answer that is read, in bytes."""
+    size: int | None = None
+    """Size of the answer in bytes, if it is known."""
+    accept: str = "*/*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer, read as far as its limit."""
+
+    status: int
+    headers: httpx.Headers = field(repr=False)
+    body: bytes = field(repr=False)
+    own: bool = True
+    """False if another host than the registry gave it."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds after which to ask again, if the registry names them."""
+        text = self.headers.get("Retry-After", "").strip()
+        if text.isascii() and text.isdigit():
+            return float(text[:9])
+        with contextlib.suppress(ValueError, OverflowError, TypeError):
+            return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+        return None
+
+
+class Exchange:
+    """Connections to registries, to be used by any number of threads."""
+
+    def __init__(self, environ: Mapping[str, str], agent: str, backoff: Backoff, timeouts: Timeouts) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            environ: The environment variables, for credentials.
+            agent: The header User-Agent.
+            backoff: The retry policy.
+            timeouts: The time limits.
+        """
+        self._environ = environ
+        self._agent = agent
+        self._backoff = backoff
+        self._timeouts = timeouts
+        self._lock = Lock()
+        """Held to change what follows."""
+        self._clients: dict[bool, httpx.Client] = {}
+        """Connections by whether they lead to this machine."""
+        self._tokens: dict[tuple[str, str], str] = {}
+        """Tokens by host and repository."""
+        self._answered: set[str] = set()
+        self._deadlines = WeakSet[Deadline]()
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+    def interrupt(self) -> None:
+        """End all requests that are under way in other threads."""
+        with self._lock:
+            for deadline in self._deadlines:
+                deadline.interrupt()
+
+    def get(self, question: Question) -> Answer:
+        """Return the answer to a question, with the credentials that the registry asks for.
+
+        Raises:
+            RegistryUnreachable: It cannot be reached, or fails.
+            RegistryRefused: It denies access, or gets too many requests.
+            InvalidRegistryAnswer: It redirects endlessly or to where nobody should go, or answers too much.
+        """
+        refusals = Refusals(question.what, question.host)
+        deadline = Deadline(self._timeouts.answer)
+        with self._lock:
+            self._deadlines.add(deadline)
+        key = question.host.lower(), question.repository
+        with refusals.translated():
+            token, hint = self._tokens.get(key, ""), ""
+            refusals.credentials = Credentials(token)
+            answer = self._ask(question, token, deadline, refusals)
+            if answer.status == httpx.codes.UNAUTHORIZED and answer.own:
+                token, hint = self._authorize(question, answer, deadline, refusals)
+                if token:
+                    refusals.credentials = Credentials(token)
+                    answer = self._ask(question, token, deadline, refusals)
+            if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, *_RETRY.statuses):
+                hint = hint or access_hint(question.quirks, question.host, sent=bool(token))
+                raise refusals.of_status(answer.status, answer.body, hint, answer.retry_after)
+        if token:
+            self._tokens[key] = token
+        return answer
+
+    def _ask(self, question: Question, token: str, deadline: Deadline, refusals: Refusals) -> Answer:
+        """Return the answer to a question with a token, or without if it is empty; retry after failures that pass."""
+        waits = self._backoff.waits(answered=question.host in self._answered)
+        while True:
+            authorization = f"Bearer {token}" if token else ""
+            try:
+                answer = self._follow(question, authorization, deadline, refusals)
+            except httpx.HTTPError as error:
+                if not _RETRY.after(error) or not self._wait(next(waits, None), deadline):
+                    raise
+                continue
+            self._answered.add(question.host)
+            wait = next(waits, None) if answer.status in _RETRY.statuses else None
+            if wait is None or not self._wait(max(wait, answer.retry_after or 0), deadline):
+                return answer
+
+    def _wait(self, seconds: float | None, deadline: Deadline) -> bool:
+        """Wait, if there is time for it and a request; return whether there was."""
+        if seconds is None or seconds >= deadline.remaining():
+            return False
+        while seconds > 0:
+            deadline.remaining()  # raises an error once interrupted
+            self._backoff.pause(min(seconds, _NAP))
+            seconds -= _NAP
+        return True
+
+    def _follow(self, question: Question, authorization: str, deadline: Deadline, refusals: Refusals) -> Answer:
+        """Return the answer at the end of redirects; credentials go to the registry's own origin only."""
+        start = url = httpx.URL(question.url)
+        for _ in range(_MOST_REDIRECTS):
+            own = _origin(url) == _origin(start)
+            refusals.host = url.netloc.decode()
+            with self._sent(question, url, authorization if own else "", deadline) as response:
+                location = response.extensions.get(_LOCATION, "")
+                if response.status_code not in _REDIRECTS or not location:
+                    return Answer(
+                        status=response.status_code,
+                        headers=response.headers,
+                        body=_read(response, question, refusals),
+                        own=own,
+                    )
+            url = self._target(url, location, question, refusals)
+        raise refusals.invalid(f"redirects more than {_MOST_REDIRECTS} times")
+
+    @contextlib.contextmanager
+    def _sent(
+        self, question: Question, url: httpx.URL, authorization: str, deadline: Deadline
+    ) -> Iterator[httpx.Response]:
+        headers = {"Accept": question.accept, "User-Agent": self._agent_for(question)}
+        headers |= {"Authorization": authorization} if authorization else {}
+        client = self._client(loopback=_is_local(url.host))
+        with client.stream(
+            "GET", url, headers=headers, extensions=limits(deadline, self._timeouts.connect)
+        ) as response:
+            yield response
+
+    def _agent_for(self, question: Question) -> str:
+        if not question.quirks.ollama_agent:
+            return self._agent
+        from modelfile.catalog.versions import NEWEST
+
+        return f"ollama/{NEWEST} (amd64 linux) Go/go1.24.0 {self._agent}"
+
+    def _target(self, url: httpx.URL, location: str, question: Question, refusals: Refusals) -> httpx.URL:
+        """Return where a redirect leads.
+
+        Raises:
+            InvalidRegistryAnswer: It leads from https to http, or from the network to an address inside it.
+        """
+        try:
+            target = url.join(location) if len(location) <= _LONGEST_URL else None
+        except httpx.InvalidURL:
+            target = None
+        if target is None or target.scheme not in ("http", "https") or not _HOST.fullmatch(target.host):
+            raise refusals.invalid("redirects to an invalid address")
+        shown = refusals.clean(f"{target.scheme}://{target.netloc.decode(errors='replace').rpartition('@')[2]}")
+        if target.scheme == "http" and not question.plain:
+            raise refusals.invalid(f"redirects from https to {shown}")
+        if _is_private(target.host) and target.host != url.host and not question.loopback:
+            raise refusals.invalid(f"redirects to {shown}, an address of a private network")
+        return target.copy_with(userinfo=b"")
+
+    def _authorize(self, question: Question, answer: Answer, deadline: Deadline, refusals: Refusals) -> tuple[str, str]:
+        """Return a token for a registry that asks for one, empty if there is none, and a hint if it is not enough."""
+        quirks = question.quirks
+        if quirks.credential is Credential.HUGGING_FACE and (not question.plain or question.loopback):
+            token = hugging_face_token(self._environ)
+            if token:
+                return token, ""
+        challenge = first_challenge(answer.headers.get_list("WWW-Authenticate"))
+        if challenge is None or (challenge.scheme == "bearer" and not challenge.realm):
+            return "", ""
+        if challenge.scheme != "bearer":
+            hint = "only tokens are sent (Bearer); put a mirror before it that needs none, with `mirrors` in mf.toml"
+            raise refusals.refused(f"asks for credentials of the kind `{refusals.clean(challenge.scheme)}`", hint)
+        realm = self._target(httpx.URL(question.url), challenge.realm, question, refusals)
+        url, authorization, hint = token_url(realm, challenge, signed=False), "", ""
+        if may_sign(realm, question.host, quirks) and (key := ollama_key()):
+            signed = token_url(realm, challenge, signed=True)
+            try:
+                url, authorization = signed, sign(str(signed), key[1])
+            except ImportError:  # perhaps the registry gives a token to anybody
+                url, hint = token_url(realm, challenge, signed=False), EXTRA
+            except ValueError as error:
+                raise cannot_sign(key[0], question.what, question.host) from error
+        return self._token(question, url, authorization, deadline, hint), hint
+
+    def _token(self, question: Question, url: httpx.URL, authorization: str, deadline: Deadline, hint: str) -> str:
+        """Return the token that a realm gives; it is asked once, and leads nowhere else."""
+        realm = url.netloc.decode()
+        refusals = Refusals(question.what, realm, Credentials(authorization))
+        with refusals.translated(), self._sent(question, url, authorization, deadline) as response:
+            body = _read(response, question, refusals, limit=LARGEST_TOKEN)
+        if response.status_code != httpx.codes.OK:
+            hint = hint or access_hint(question.quirks, question.host, sent=bool(authorization))
+            raise refusals.of_status(response.status_code, body, hint, None)
+        try:
+            return token_in(json.loads(body))
+        except (ValueError, RecursionError) as error:
+            raise refusals.invalid("gives no token") from error
+
+    def _client(self, *, loopback: bool) -> httpx.Client:
+        with self._lock:
+            if loopback not in self._clients:
+                try:
+                    client = httpx.Client(
+                        headers={"Accept-Encoding": "identity"},  # what unpacks to gigabytes is not asked for
+                        event_hooks={"response": [_hide_location]},
+                        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                        trust_env=not loopback,  # Go never sends loopback through a proxy; httpx would
+                        verify=httpx.create_ssl_context(),
+                    )
+                except ValueError as error:
+                    raise httpx.InvalidURL(str(error)) from error  # a proxy's
+                keep_deadlines(client)
+                self._clients[loopback] = client
+            return self._clients[loopback]
+
+
+def _hide_location(response: httpx.Response) -> None:
+    """Keep a redirect from httpx, which fails on an invalid one even if it is not to follow it."""
+    response.extensions[_LOCATION] = response.headers.pop("Location", "")
+
+
+def _read(response: httpx.Response, question: Question, refusals: Refusals, *, limit: int | None = None) -> bytes:
+    """Return the body of an answer: whole if it is good, otherwise as much of it as an error needs.
+
+    Raises:
+        InvalidRegistryAnswer: It is larger than its limit, compressed, or of another size than is known.
+    """
+    good = response.status_code == httpx.codes.OK
+    most = (limit or question.limit) if good else LARGEST_TOKEN
+    if good and response.headers.get("Content-Encoding", "identity") != "identity":
+        raise refusals.invalid("sends a compressed answer")
+    length = response.headers.get("Content-Length", "")
+    if good and length.isascii() and length.isdigit():
+        if int(length[:20]) > most:
+            raise refusals.invalid(f"sends {int(length[:20]):,} bytes, more than the {most:,} that are read")
+        if limit is None and question.size not in (None, int(length[:20])):
+            raise refusals.invalid(f"sends {int(length):,} bytes instead of {question.size:,}")
+    body = bytearray()
+    for piece in response.iter_raw():
+        body += piece
+        if len(body) > most:
+            if good:
+                raise refusals.invalid(f"sends more than the {most:,} bytes that are read")
+            break
+    return bytes(body[:most])
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _is_local(host: str) -> bool:
+    """Return whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
+
+
+def _is_private(host: str) -> bool:
+    """Return whether a host is this machine or an address that only a private network has."""
+    try:
+        return not ipaddress.ip_address(host.strip("[]")).is_global
+    except ValueError:
+        return _is_local(host)

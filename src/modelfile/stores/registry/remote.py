@@ -1,0 +1,297 @@
+"""The registries of model names, over the network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urljoin
+
+from modelfile.addresses import ServerAddress
+from modelfile.cache import read_entry, remove_entry, write_entry
+from modelfile.errors import InputError, InvalidRegistryAnswer, UsageError
+from modelfile.manifest import MAX_MANIFEST, MEDIA_TYPE, Layer, Manifest, is_digest
+from modelfile.names import ModelName
+from modelfile.stores.network.deadline import TIMEOUTS, Timeouts
+from modelfile.stores.network.retry import BACKOFF, Backoff
+from modelfile.stores.protocol import RegistrySettings
+from modelfile.stores.registry.quirks import ALIASES, Quirks, quirks_of
+
+if TYPE_CHECKING:
+    from modelfile.stores.registry.exchange import Answer, Exchange
+
+MAX_LAYER: Final = 8 << 20
+"""Largest size of a small layer, in bytes."""
+_CACHED: Final = "layers"
+"""The kind of the cache's entries with small layers."""
+_MOST_PAGES: Final = 100
+"""Most pages of tags that are read."""
+_MOST_TAGS: Final = 100_000
+_TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+_OK: Final = 200
+_NOT_FOUND: Final = 404
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Endpoint:
+    """The address of a model in its registry, or in the mirror of that."""
+
+    url: str
+    """The registry's URL, without a slash at its end."""
+    host: str
+    repository: str
+    plain: bool
+    loopback: bool
+    quirks: Quirks
+
+
+class RegistryClient:
+    """Registries by the hosts of names; nothing is connected to before the first question."""
+
+    def __init__(
+        self,
+        settings: RegistrySettings,
+        *,
+        environ: Mapping[str, str] | None = None,
+        backoff: Backoff | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            settings: The registries that may be asked, and how.
+            environ: The environment variables, for credentials; default: those of this process.
+            backoff: The retry policy.
+            timeouts: The time limits.
+        """
+        self._settings = settings
+        self._allowed = None if settings.allowed is None else {*map(_canonical, settings.allowed)}
+        self._mirrors = {_canonical(host): url for host, url in settings.mirrors.items()}
+        self._insecure = {host.lower() for host in settings.insecure}
+        self._environ = os.environ if environ is None else environ
+        self._backoff = backoff or BACKOFF
+        self._timeouts = timeouts or TIMEOUTS
+        self._lock = Lock()
+        self._exchange: Exchange | None = None
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            if self._exchange:
+                self._exchange.close()
+
+    def interrupt(self) -> None:
+        """End all requests that are under way in other threads."""
+        with self._lock:
+            exchange = self._exchange
+        if exchange:
+            exchange.interrupt()
+
+    def url(self, name: ModelName) -> str:
+        """Return the URL that is asked for a name."""
+        return self._endpoint(name, f"{name}").url
+
+    def resolve(self, name: ModelName) -> Manifest | None:
+        """Return the manifest of a tag."""
+        return self._manifest(name, f"manifests/{name.tag}", f"the manifest of {name}")
+
+    def manifest(self, name: ModelName, digest: str) -> Manifest | None:
+        """Return a manifest by its digest."""
+        what = f"the manifest {digest} of {name.untagged}"
+        endpoint = self._endpoint(name, what)
+        found = self._manifest(name, f"{endpoint.quirks.by_digest}/{digest}", what)
+        if found and found.digest != digest:
+            raise _invalid(what, endpoint.host, f"sends another manifest, {found.digest}")
+        return found
+
+    def read(self, name: ModelName, layer: Layer) -> bytes:
+        """Return the bytes of a layer, from the cache if they are there."""
+        what = f"the {layer.kind} of {name}"
+        if layer.size > MAX_LAYER:
+            raise _invalid(
+                what, name.host, f"has {layer.size:,} bytes for it, more than the {MAX_LAYER:,} that are read"
+            )
+        if (content := cached_layer(layer)) is not None:
+            return content
+        answer, endpoint = self._ask(name, f"blobs/{layer.digest}", what, limit=layer.size, size=layer.size)
+        if answer.status != _OK:
+            raise self._rejected(answer, endpoint, what)
+        if not _is(answer.body, layer):
+            raise _invalid(what, endpoint.host, f"sends other bytes than those of {layer.digest}")
+        write_entry(_CACHED, _key(layer), b64encode(answer.body).decode())
+        return answer.body
+
+    def tags(self, name: ModelName) -> tuple[str, ...] | None:
+        """Return the tags of a model, of all pages."""
+        what, found = f"the tags of {name.untagged}", set[str]()
+        if not self._endpoint(name, what).quirks.lists_tags:
+            return None
+        path = "tags/list"
+        for _ in range(_MOST_PAGES):
+            answer, endpoint = self._ask(name, path, what, limit=MAX_MANIFEST)
+            if answer.status == _NOT_FOUND:
+                from modelfile.stores.registry.refusals import codes_of
+
+                return () if "NAME_UNKNOWN" in codes_of(answer.body) else None
+            if answer.status != _OK:
+                return None
+            found |= _tags(answer.body, what, endpoint.host)
+            following = answer.headers.get("Link", "")
+            if 'rel="next"' not in following or len(found) > _MOST_TAGS:
+                break
+            base = f"/v2/{endpoint.repository}/"
+            target = urljoin(f"{base}{path}", following.partition("<")[2].partition(">")[0])
+            if not target.startswith(f"{base}tags/list?"):
+                raise _invalid(what, endpoint.host, "continues its list elsewhere")
+            path = target.removeprefix(base)
+        return tuple(sorted(found))
+
+    def _manifest(self, name: ModelName, path: str, what: str) -> Manifest | None:
+        answer, endpoint = self._ask(name, path, what, limit=MAX_MANIFEST, accept=MEDIA_TYPE)
+        if answer.status != _OK:
+            from modelfile.stores.registry.refusals import message_of
+
+            said = message_of(answer.body)
+            if any(answer.status == status and part in said for status, part in endpoint.quirks.absent):
+                return None
+            raise self._rejected(answer, endpoint, what)
+        if answer.body.lstrip().startswith(b"<"):
+            raise _invalid(what, endpoint.host, "answers with a web page")
+        try:
+            found = Manifest.parse(answer.body, what)
+        except InputError as error:
+            raise _invalid(what, endpoint.host, f"sends something else ({error.message})") from error
+        stated = answer.headers.get("Docker-Content-Digest", "")
+        if is_digest(stated) and stated != found.digest:
+            raise _invalid(what, endpoint.host, f"sends other bytes than those of {stated}")
+        return found
+
+    def _ask(  # a question
+        self, name: ModelName, path: str, what: str, *, limit: int, size: int | None = None, accept: str = "*/*"
+    ) -> tuple[Answer, _Endpoint]:
+        endpoint = self._endpoint(name, what)
+        exchange = self._opened()
+        from modelfile.stores.registry.exchange import Question
+
+        question = Question(
+            url=f"{endpoint.url}/v2/{endpoint.repository}/{path}",
+            host=endpoint.host,
+            repository=endpoint.repository,
+            quirks=endpoint.quirks,
+            plain=endpoint.plain,
+            loopback=endpoint.loopback,
+            what=what,
+            limit=limit,
+            size=size,
+            accept=accept,
+        )
+        return exchange.get(question), endpoint
+
+    def _rejected(self, answer: Answer, endpoint: _Endpoint, what: str) -> Exception:
+        from modelfile.stores.registry.refusals import Refusals
+
+        return Refusals(what, endpoint.host).of_status(answer.status, answer.body, "", answer.retry_after)
+
+    def _endpoint(self, name: ModelName, what: str) -> _Endpoint:
+        """Return the address of a model.
+
+        Raises:
+            UsageError: The configuration does not allow its registry, or asks a mirror over plain http.
+        """
+        host = _canonical(name.host)
+        if self._allowed is not None and host not in self._allowed:
+            raise UsageError(
+                f"cannot read {what}: registry not allowed: `{name.host}`",
+                hint="add the host to `registries` in the configuration, or use a model from another",
+            )
+        repository = f"{name.namespace}/{name.model}"
+        if mirror := self._mirrors.get(host):
+            scheme, _, rest = mirror.rstrip("/").partition("://")
+            asked = rest.partition("/")[0].lower()
+            plain = scheme == "http"
+            if plain and not self._is_insecure(asked):
+                raise UsageError(
+                    f"cannot read {what}: the mirror {mirror} is not encrypted",
+                    hint=f"write https://, or list `{asked}` in `insecure-registries` of the configuration",
+                )
+            url = mirror.rstrip("/")
+        else:
+            asked = name.host.lower()
+            plain = self._is_insecure(asked)
+            url = f"{'http' if plain else 'https'}://{asked}"
+        return _Endpoint(
+            url=url,
+            host=asked,
+            repository=repository,
+            plain=plain,
+            loopback=_is_loopback(asked),
+            quirks=quirks_of(asked),
+        )
+
+    def _is_insecure(self, host: str) -> bool:
+        return self._settings.all_insecure or host in self._insecure or _is_loopback(host)
+
+    def _opened(self) -> Exchange:
+        with self._lock:
+            if self._exchange is None:
+                from importlib.metadata import version
+
+                from modelfile.stores.registry.exchange import Exchange
+
+                agent = f"modelfile/{version('modelfile')}"
+                self._exchange = Exchange(self._environ, agent, self._backoff, self._timeouts)
+            return self._exchange
+
+
+def cached_layer(layer: Layer) -> bytes | None:
+    """Return the bytes of a small layer from the user's cache; None if it does not have them."""
+    value = read_entry(_CACHED, _key(layer))
+    if value is None:
+        return None
+    try:
+        content = b64decode(value, validate=True)
+    except (ValueError, TypeError):
+        content = b""
+    if _is(content, layer):
+        return content
+    remove_entry(_CACHED, _key(layer))
+    return None
+
+
+def _is(content: bytes, layer: Layer) -> bool:
+    return len(content) == layer.size and f"sha256:{hashlib.sha256(content).hexdigest()}" == layer.digest
+
+
+def _key(layer: Layer) -> str:
+    return layer.digest.removeprefix("sha256:")
+
+
+def _canonical(host: str) -> str:
+    return ALIASES.get(host.lower(), host.lower())
+
+
+def _is_loopback(host: str) -> bool:
+    bare = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+    return ServerAddress(scheme="http", host=bare.strip("[]"), port=80).is_loopback
+
+
+def _tags(body: bytes, what: str, host: str) -> set[str]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        value = None
+    tags = (value.get("tags") or []) if isinstance(value, dict) else None
+    if not isinstance(tags, list) or not all(isinstance(tag, str) and _TAG.fullmatch(tag) for tag in tags):
+        raise _invalid(what, host, "sends no list of tags")
+    return {*tags}
+
+
+def _invalid(what: str, host: str, reason: str) -> InvalidRegistryAnswer:
+    hint = "is it a registry? A proxy or a login page may be in the way"
+    return InvalidRegistryAnswer(f"cannot read {what}: {host} {reason}", hint=hint)

@@ -1,0 +1,138 @@
+"""The contract of registries: in memory, the fake one over HTTP, and Debian's docker-registry."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from tests.fakes.registry import MANIFEST, FakeRegistry
+from tests.fakes.values import Published
+from tests.support.registry import available
+from tests.support.registry import registry as real_registry
+
+from modelfile.errors import ServerError
+from modelfile.manifest import Layer, Manifest
+from modelfile.names import ModelName
+from modelfile.recipe.model import Model
+from modelfile.recipe.recipe import Message
+from modelfile.stores.encoding import read_model, write_model
+from modelfile.stores.memory import MemoryRegistry
+from modelfile.stores.open import open_registry
+from modelfile.stores.protocol import Registry
+
+WEIGHTS = f"sha256:{hashlib.sha256(b'w').hexdigest()}"
+MODEL = Model(
+    weights=(WEIGHTS,),
+    template="{{ .System }}",
+    system="hello é",
+    license="MIT",
+    parameters={"stop": ("a", "<b>"), "temperature": 0.5},
+    messages=(Message("user", "hi"),),
+    renderer="r",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A registry, and what pushes to it."""
+
+    host: str
+    registry: Registry
+    push: Callable[[ModelName, Model], object]
+
+    def name(self, text: str) -> ModelName:
+        """Return a name on its host."""
+        return ModelName.parse(f"{self.host}/team/{text}")
+
+
+def upload(host: str, name: ModelName, model: Model) -> None:
+    """Push a model over HTTP, as the specification has it."""
+    manifest, blobs = write_model(model)
+    base = f"http://{host}/v2/{name.namespace}/{name.model}"
+    for digest, content in {**blobs, WEIGHTS: b"w"}.items():
+        location = httpx.post(f"{base}/blobs/uploads/").raise_for_status().headers["Location"]
+        url = httpx.URL(location).copy_merge_params({"digest": digest})
+        httpx.put(url, content=content).raise_for_status()
+    headers = {"Content-Type": MANIFEST}
+    httpx.put(f"{base}/manifests/{name.tag}", content=manifest.text.encode(), headers=headers).raise_for_status()
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        "fake",
+        pytest.param(
+            "real",
+            marks=[
+                pytest.mark.live,
+                pytest.mark.skipif(not available(), reason="docker-registry is not installed (apt-get install)"),
+            ],
+        ),
+    ]
+)
+def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """Yield every kind of registry, empty."""
+    match request.param:
+        case "memory":
+            memory = MemoryRegistry()
+            yield Subject("registry.example", memory, memory.push)
+        case "fake":
+            with FakeRegistry() as fake, open_registry() as registry:
+
+                def push(name: ModelName, model: Model) -> None:
+                    manifest, blobs = write_model(model)
+                    published = Published(manifest.text.encode(), {**blobs, WEIGHTS: b"w"})
+                    fake.push(f"{name.namespace}/{name.model}", name.tag, published)
+
+                yield Subject(fake.host, registry, push)
+        case _:
+            with real_registry() as host, open_registry() as registry:
+                yield Subject(host, registry, lambda name, model: upload(host, name, model))
+
+
+def test_model_is_read_from_its_layers(subject: Subject) -> None:
+    name = subject.name("bot:v1")
+    subject.push(name, MODEL)
+    manifest = subject.registry.resolve(name)
+    assert manifest
+    assert manifest == write_model(MODEL)[0]
+    assert read_model(manifest, lambda layer: subject.registry.read(name, layer)) == MODEL
+
+
+def test_absent_models_and_tags(subject: Subject) -> None:
+    subject.push(subject.name("bot:v1"), MODEL)
+    for text in ("bot:v2", "other:v1", "bot:V1"):
+        assert subject.registry.resolve(subject.name(text)) is None
+    assert subject.registry.manifest(subject.name("bot:v1"), f"sha256:{'0' * 64}") is None
+
+
+def test_moved_tag_and_its_old_version_by_digest(subject: Subject) -> None:
+    name = subject.name("bot:v1")
+    old, new = (write_model(Model(weights=(WEIGHTS,), system=text))[0] for text in ("old", "new"))
+    for text in ("old", "new"):
+        subject.push(name, Model(weights=(WEIGHTS,), system=text))
+    assert subject.registry.resolve(name) == new
+    assert subject.registry.manifest(name, old.digest) == old
+
+
+def test_tags(subject: Subject) -> None:
+    for text in ("bot:v2", "bot:v1", "other:v3"):
+        subject.push(subject.name(text), MODEL)
+    assert subject.registry.tags(subject.name("bot")) == ("v1", "v2")
+    assert subject.registry.tags(subject.name("missing")) == ()
+
+
+def test_missing_layer(subject: Subject) -> None:
+    name = subject.name("bot:v1")
+    subject.push(name, MODEL)
+    layer = Layer(media_type="application/vnd.ollama.image.system", digest=f"sha256:{'1' * 64}", size=3)
+    with pytest.raises(ServerError, match=subject.host):
+        subject.registry.read(name, layer)
+
+
+def test_reading_is_idempotent(subject: Subject) -> None:
+    name = subject.name("bot:v1")
+    subject.push(name, MODEL)
+    manifests: set[Manifest | None] = {subject.registry.resolve(name) for _ in range(3)}
+    assert len(manifests) == 1
