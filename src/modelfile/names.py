@@ -100,6 +100,11 @@ def _explain(kind: str, part: str) -> str:
     return f"invalid {kind} `{part}`: {_SHAPE}" if part else f"the {kind} is empty: {_SHAPE}"
 
 
+def registry_host(host: str) -> str:
+    """Return the host of a registry as it is compared: in lower case, and `hf.co` for `huggingface.co`."""
+    return {"huggingface.co": "hf.co"}.get(host.lower(), host.lower())
+
+
 def is_untagged(text: object) -> bool:
     """Return whether a value is the name of a model without a tag."""
     try:

@@ -51,6 +51,7 @@ EXEMPT = {
     "pinning/check": "tests/commands/test_pin.py",
     "pinning/pin": "tests/commands/test_pin_project.py",
     "pinning/pinner": "tests/commands/test_pin_project.py",
+    "pinning/resolver": "tests/commands/test_pin_registry.py",
     "project/config": "tests/commands/test_config.py",
     "project/target": "tests/unit/project/test_project.py",
     "recipe/model": "tests/laws/test_laws.py",

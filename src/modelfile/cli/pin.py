@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.options import load_project, open_store, print_for_build
+from modelfile.cli.options import load_project, open_registry, open_store, print_for_build
 from modelfile.cli.parameters import AsJson, ForceExclude, Host
-from modelfile.errors import ExitCode, InputError, UsageError
+from modelfile.errors import ExitCode, InputError, ModelfileError, UsageError
 from modelfile.project.target import Target
 from modelfile.report.json_output import check_as_json, pins_as_json, print_json
 from modelfile.report.pins import print_check, print_failures, print_pins
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
     from modelfile.diagnostics import Diagnostic
     from modelfile.pinning.check import Check, PinCheck
     from modelfile.pinning.pin import PinChange
+    from modelfile.pinning.pinner import PinOptions
     from modelfile.project.project import Project
-    from modelfile.stores.protocol import Store
+    from modelfile.stores.protocol import Registry, Store
 
 
 def pin(  # noqa: PLR0913  # the command's options
@@ -34,55 +34,65 @@ def pin(  # noqa: PLR0913  # the command's options
     check_only: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 if mf.lock is out of date.")
     ] = False,
-    frozen: Annotated[bool, typer.Option("--frozen", help="With --check: do not check bases on the server.")] = False,
+    from_server: Annotated[
+        bool, typer.Option("--from-server", help="Ask the Ollama server only, no registry.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be pinned; do not write mf.lock.")
+    ] = False,
+    frozen: Annotated[bool, typer.Option("--frozen", help="No effect: --check asks nobody.")] = False,
     force_exclude: ForceExclude = False,
-    pull: Annotated[bool, typer.Option("--pull/--no-pull", help="Pull a base that the server does not have.")] = True,
+    pull: Annotated[bool, typer.Option("--pull/--no-pull", help="Pull a base that neither has.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Record in mf.lock each Modelfile's base and the fingerprint that a build must have.
 
-    Default: the current folder, and what mf.lock has of it even if git ignores it now. A base that mf.toml lists as a
-    model is pinned as its own Modelfile builds it, even if it is not built yet. An entry that still holds stays to the
-    byte, whichever server and version of Ollama is asked; to pin what another version makes of local weights, remove
-    the entry first. `--check` is for CI.
+    Default: the current folder, and what mf.lock has of it even if git ignores it now. A base is looked up in its
+    registry, of which nothing is pulled, or on the server if no registry has it. A base that mf.toml lists as a model
+    is pinned as its own Modelfile builds it, even if it is not built yet. The server is asked for nothing else but
+    what it makes of local weights.
 
-    A Modelfile that cannot be read, has errors, or is FROM weights that a build would reject is skipped, and the others
-    are pinned or checked.
+    An entry that still holds stays to the byte, and nobody is asked: `mf update` looks for newer bases. To pin what
+    another version of Ollama makes of local weights, remove the entry first. `--check` is for CI, and asks nobody.
 
-    With --json: a list of {"modelfile", "base", "fingerprint", "change"}; change is "new", "changed", "removed" or
-    null, and fingerprint is null if only a server can tell it; {"modelfile", "error"} for failures. With --check:
-    {"drifts": [{"modelfile", "reason", "message", "pinned", "current"}, ...], "undecided": [{"message", "hint",
-    "code"}, ...]}.
+    A Modelfile that cannot be read, has errors, is FROM a base that is not found, or FROM weights that a build would
+    reject is skipped, and the others are pinned or checked. Of an mf.lock with merge conflicts, both sides are merged.
+
+    With --json: a list of {"modelfile", "base", "fingerprint", "source", "change"}; change is "new", "changed",
+    "removed" or null, source is the URL of a registry, "server" or null, and fingerprint is null if only a server can
+    tell it; {"modelfile", "error"} for failures. With --check: {"drifts": [{"modelfile", "reason", "message",
+    "pinned", "current"}, ...], "undecided": [{"message", "hint", "code"}, ...]}.
     """
     if frozen and not check_only:
-        raise UsageError("--frozen needs --check", hint="leave out --frozen: pinning needs a server")
+        raise UsageError("--frozen needs --check", hint="leave out --frozen")
+    if check_only and (from_server or dry_run):
+        option = "--from-server" if from_server else "--dry-run"
+        raise UsageError(f"{option} cannot be used with --check", hint="--check asks nobody and writes nothing")
     terminal = current.get()
-    targets, check = _targets(paths, load_project(force_exclude=force_exclude), merge=not check_only)
-    needs_store = not check_only or (not frozen and any(target.lock for target in targets))
-    opened: AbstractContextManager[Store | None] = open_store(host) if needs_store else nullcontext()
-    with opened as store:
-        failures = _failures(targets, check, store)
-        if check_only:
-            used = store if any(target.lock for target in targets if str(target.path) not in failures) else None
-            checked = _check(targets, used, check, whole=paths is None)
-        elif store:
-            changes = _pin(targets, failures, check, store, pull=pull)
+    project = load_project(force_exclude=force_exclude)
+    targets, check = _targets(paths, project, merge=not check_only)
+    _reject_unusable(targets)
     if check_only:
+        checked = _check(targets, check, whole=paths is None)
         if as_json:
             print_json(check_as_json(checked, host), terminal)
         print_check(checked, terminal, host=host, findings=not as_json)
         if checked.drifts:
             raise typer.Exit(ExitCode.FINDINGS)
-        codes = {error.exit_code for error in (*checked.unread, *(base.error() for base in checked.undecided))}
+        codes = {error.exit_code for error in checked.unread}
     else:
+        from modelfile.pinning.pinner import PinOptions  # which a check does not need
+
+        failures: dict[str, ModelfileError] = {}
+        with open_store(host) as store, open_registry(project.config) as registry:
+            options = PinOptions(from_server=from_server, check=check)
+            changes = _pin(targets, failures, store, registry, options=options, pull=pull, dry_run=dry_run)
         print_json(pins_as_json(changes, failures), terminal) if as_json else print_pins(changes, terminal)
         print_failures(failures.values(), terminal)
         _print_skipped(targets, failures)
         codes = {error.exit_code for error in failures.values()}
     if codes:
         raise typer.Exit(max(codes))
-    if frozen:
-        terminal.print_note("bases were not checked: --frozen asks no server")
 
 
 def _targets(paths: list[str] | None, project: Project, *, merge: bool) -> tuple[tuple[Target, ...], Check]:
@@ -117,23 +127,13 @@ def _targets(paths: list[str] | None, project: Project, *, merge: bool) -> tuple
     return targets, check
 
 
-def _failures(targets: Sequence[Target], check: Check, store: Store | None) -> dict[str, InputError]:
-    """Return the errors of Modelfiles that cannot be read or have errors by their paths."""
-    from modelfile.pinning.check import version_of
-
-    failures: dict[str, InputError] = {}
+def _reject_unusable(targets: Sequence[Target]) -> None:
+    """Reject standard input, and damaged locks, which are errors of all Modelfiles."""
     for target in targets:
         if target.is_stdin:
             raise UsageError("standard input cannot be pinned", hint="name a file")
         if target.lock:
-            _ = target.lock.newer  # a damaged lock is an error of all of them
-    version = version_of(store)
-    for target in targets:
-        try:
-            check(target, version)
-        except InputError as error:
-            failures[str(target.path)] = error
-    return failures
+            _ = target.lock.newer
 
 
 def _modelfiles(project: Project, paths: list[str] | None, *, merge: bool) -> tuple[Target, ...]:
@@ -146,21 +146,39 @@ def _modelfiles(project: Project, paths: list[str] | None, *, merge: bool) -> tu
     return with_locked(found) if paths is None else found
 
 
-def _pin(
-    targets: Sequence[Target], failures: dict[str, InputError], check: Check, store: Store, *, pull: bool
+def _pin(  # noqa: PLR0913  # what a pin needs
+    targets: Sequence[Target],
+    failures: dict[str, ModelfileError],
+    store: Store,
+    registry: Registry,
+    *,
+    options: PinOptions,
+    pull: bool,
+    dry_run: bool,
 ) -> tuple[PinChange, ...]:
     from modelfile.pinning.pin import pin as pin_all
 
-    def on_failure(target: Target, error: InputError) -> None:
+    terminal = current.get()
+
+    def on_failure(target: Target, error: ModelfileError) -> None:
         failures[str(target.path)] = error
 
-    if len(failures) == len(targets):
-        return ()
-    with progress("pinning", current.get()) as events:
-        return pin_all(targets, store, pull=pull, check=check, on_failure=on_failure, events=events)
+    with progress("pinning", terminal) as events:
+        return pin_all(
+            targets,
+            store,
+            registry,
+            options=options,
+            pull=pull,
+            dry_run=dry_run,
+            on_failure=on_failure,
+            on_warning=terminal.print_warning,
+            clock=terminal.clock,
+            events=events,
+        )
 
 
-def _print_skipped(targets: Sequence[Target], failures: Mapping[str, InputError]) -> None:
+def _print_skipped(targets: Sequence[Target], failures: Mapping[str, ModelfileError]) -> None:
     """Name the Modelfiles that have no error of their own, but that of their base."""
     for target in targets:
         error, base = failures.get(str(target.path)), target.project.base_of(target)
@@ -169,8 +187,8 @@ def _print_skipped(targets: Sequence[Target], failures: Mapping[str, InputError]
             current.get().print_error(f"`{target.path}` was skipped: its base `{base.path}` cannot be pinned", None)
 
 
-def _check(targets: Sequence[Target], store: Store | None, check: Check, *, whole: bool) -> PinCheck:
+def _check(targets: Sequence[Target], check: Check, *, whole: bool) -> PinCheck:
     from modelfile.pinning.check import check_pins
 
     with progress("checking", current.get()) as events:
-        return check_pins(targets, store, whole=whole, check=check, events=events)
+        return check_pins(targets, None, whole=whole, check=check, events=events)

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     BASE = "base"
     FINGERPRINT = "fingerprint"
     GONE = "gone"
+    INCOMPLETE = "incomplete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

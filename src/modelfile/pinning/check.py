@@ -42,7 +42,7 @@ class UncheckedBase:
         """Return it as an error, with a hint for the server as the user named it."""
         return NotFound(
             f"{self.key}: cannot check base {self.base}: not on {self.location}",
-            hint=f"run `{pull_command(self.base, host)}`, or pass --frozen to check no bases",
+            hint=f"run `{pull_command(self.base, host)}`",
         )
 
 
@@ -179,6 +179,10 @@ def stale_reasons(target: Target, lock: LockFile, events: Events = ignore) -> It
     drifts = [*base_drift(target.key, lock.lock, maker.key if maker else None, quantized=quantized)]
     if drifts and not _is_in_cycle(target):
         yield from drifts
+    entry = lock.lock.modelfiles.get(target.key)
+    if entry and entry.base and not entry.base.is_complete:
+        message = f"its base {entry.base.written} was pinned by an older mf, which did not record its source"
+        yield Drift(key=target.key, reason=Reason.INCOMPLETE, message=message)
 
 
 def key_of(target: Target) -> str:

@@ -8,14 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from modelfile.errors import InputError
-from modelfile.events import Events, ignore
+from modelfile.errors import ModelfileError
+from modelfile.events import Clock, Events, ignore
 from modelfile.lockfile.file import LockFile
 from modelfile.lockfile.lock import Lock, Pin
-from modelfile.pinning.check import Check, group_by_lock, is_gone
-from modelfile.pinning.pinner import Pinner
+from modelfile.pinning.check import group_by_lock, is_gone
+from modelfile.pinning.pinner import Pinner, PinOptions
+from modelfile.pinning.resolver import Resolver
 from modelfile.project.target import Target
-from modelfile.stores.protocol import Store
+from modelfile.stores.protocol import Registry, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,59 +40,86 @@ class PinChange:
         return None if self.pin == self.previous else "changed"
 
 
-OnFailure: TypeAlias = Callable[[Target, InputError], None]
-"""Is given each Modelfile that cannot be pinned because of its files or those of its base."""
+OnFailure: TypeAlias = Callable[[Target, ModelfileError], None]
+"""Is given each Modelfile that cannot be pinned because of its files, its base or that of its base."""
 
 
-def _reject(_: Target, error: InputError) -> None:
+def _reject(_: Target, error: ModelfileError) -> None:
     raise error
 
 
-def pin(
+def pin(  # noqa: PLR0913  # the options of the command
     targets: Sequence[Target],
     store: Store,
+    registry: Registry | None = None,
     *,
+    options: PinOptions | None = None,
     pull: bool = True,
-    check: Check = lambda *_: None,
+    dry_run: bool = False,
     on_failure: OnFailure = _reject,
+    on_warning: Callable[[str], None] = lambda _: None,
+    clock: Clock | None = None,
     events: Events = ignore,
 ) -> tuple[PinChange, ...]:
     r"""Record in the lock the current base of each Modelfile, and the fingerprint that a build must have.
 
-    Entries of Modelfiles that do not exist are removed; all others stay. A lock that would not change is not written.
-    Of a lock with merge conflicts, the entries of both sides are merged, and those that differ are made anew.
+    An entry that holds stays as it is. Entries of Modelfiles that do not exist are removed; all others stay. A lock
+    that would not change is not written. Of a lock with merge conflicts, the entries of both sides are merged, and
+    those that differ are made anew.
 
     >>> from pathlib import Path
     >>> import modelfile
-    >>> from modelfile.stores.memory import MemoryStore
+    >>> from modelfile.stores.memory import MemoryRegistry, MemoryStore
     >>> _ = Path("Modelfile").write_text("FROM llama3.2:3b\nSYSTEM Be brief.\n")
-    >>> target, store = modelfile.Project().target("bot:v1"), MemoryStore.with_models("llama3.2:3b")
-    >>> [(change.key, change.pin.base.written) for change in modelfile.pin([target], store)]
-    [('Modelfile', 'llama3.2:3b')]
+    >>> target, registry = modelfile.Project().target("bot:v1"), MemoryRegistry.with_models("llama3.2:3b")
+    >>> changes = modelfile.pin([target], MemoryStore(), registry)
+    >>> [(change.key, change.pin.base.written, change.pin.base.source) for change in changes]
+    [('Modelfile', 'llama3.2:3b', 'https://registry.ollama.ai')]
 
     Args:
         targets: The Modelfiles.
-        store: The store to ask for bases; it also makes models of local weights, to see what it makes of them.
-        pull: Whether to pull a base that the store does not have.
-        check: Called with each target and each base of the project first, and the store's version; raises an InputError
-            if it cannot be pinned.
-        on_failure: Called with each Modelfile that cannot be pinned because of its files or those of its base, whose
-            entry then stays as it is; raises the error by default, and then nothing is pinned.
+        store: The store of bases that no registry has; it also makes models of local weights, to see what it makes of
+            them. It is asked for nothing else.
+        registry: The registries; None: only the store is asked.
+        options: The options of each pin.
+        pull: Whether to pull a base that neither a registry nor the store has.
+        dry_run: Whether to leave the lock as it is.
+        on_failure: Called with each Modelfile that cannot be pinned because of its files or its base, whose entry then
+            stays as it is; raises the error by default, and then nothing is pinned.
+        on_warning: Called with a line for each base of which the store has an older model than its registry.
+        clock: The clock for the time of resolution; default: this machine's.
         events: Receives progress.
 
     Raises:
-        InputError: The lock is damaged, or of a newer format, or a FROM is empty, a file cannot be read, or the server
-            could not use the weights or quantize them as configured.
-        NotFound: The store does not have a base, and `pull` is false.
-        ServerError: The store cannot answer, or cannot pull.
+        InputError: The lock is damaged, or of a newer format, or a FROM is empty, a file cannot be read, a registry is
+            not allowed, or the server could not use the weights or quantize them as configured.
+        NotFound: Neither a registry nor the store has a base.
+        ServerError: A registry or the store cannot answer, or the store cannot pull.
     """
-    make = partial(Pinner, store=store, events=events, pull=pull, check=check)
-    groups = group_by_lock(targets)
-    return tuple(
+    resolver = Resolver(store, registry, pull=pull, clock=clock, events=events)
+    make = partial(Pinner, resolver=resolver, events=events, options=options or PinOptions())
+    write = _show if dry_run else _write
+    changes = tuple(
         change
-        for lock, group in groups.items()
-        for change in _pin_group(lock, _with_conflicts(lock, group), make, on_failure, events)
+        for lock, group in group_by_lock(targets).items()
+        for change in _pin_group(lock, _with_conflicts(lock, group), make, on_failure, partial(write, events=events))
     )
+    for line in resolver.disagreements():
+        on_warning(line)
+    return changes
+
+
+_Write: TypeAlias = Callable[[LockFile, Callable[[Lock], Lock]], tuple[Lock, Lock]]
+"""Changes a lock, and returns it as it was and as it is."""
+
+
+def _write(lock: LockFile, change: Callable[[Lock], Lock], *, events: Events) -> tuple[Lock, Lock]:
+    return lock.update(change, events)
+
+
+def _show(lock: LockFile, change: Callable[[Lock], Lock], *, events: Events) -> tuple[Lock, Lock]:
+    del events  # nobody is waited for
+    return lock.lock, change(lock.lock)
 
 
 def _with_conflicts(lock: LockFile, targets: Sequence[Target]) -> Sequence[Target]:
@@ -108,7 +136,7 @@ def _pin_group(
     targets: Sequence[Target],
     make: Callable[[Sequence[Target], Mapping[str, Pin]], Pinner],
     on_failure: OnFailure,
-    events: Events,
+    write: _Write,
 ) -> Iterator[PinChange]:
     """Pin Modelfiles of one lock.
 
@@ -118,20 +146,21 @@ def _pin_group(
     lock.check_writable()
     while True:
         pinner = make(targets, lock.lock.modelfiles)
+        pinner.fetch()
         pins: dict[str, Pin] = {}
-        failures: list[tuple[Target, InputError]] = []
+        failures: list[tuple[Target, ModelfileError]] = []
         for target in targets:
             try:
                 if pinned := pinner.pin(target):
                     pins[target.key] = pinned.pin
-            except InputError as error:
+            except ModelfileError as error:
                 failures.append((target, error))
         for failed in failures:
             on_failure(*failed)
         if failures and not pins and not lock.exists:
             return
         try:
-            before, after = lock.update(partial(_merge, pins, pinner.read, lock.path.parent), events)
+            before, after = write(lock, partial(_merge, pins, pinner.read, lock.path.parent))
         except _EntryMovedError:
             project = targets[0].project.reread()
             targets = [Target(project, target.path) for target in targets]

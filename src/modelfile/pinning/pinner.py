@@ -8,20 +8,21 @@ from dataclasses import KW_ONLY, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
-from modelfile.catalog.versions import release
-from modelfile.errors import InputError, ModelfileError, NotFound, UsageError, VerificationError
+from modelfile.catalog.versions import Version, release
+from modelfile.errors import InputError, ModelfileError, NotFound, ServerError, UsageError, VerificationError
 from modelfile.events import Events
 from modelfile.lockfile.drift import describe_change, quantized
-from modelfile.lockfile.lock import Base, Pin
+from modelfile.lockfile.lock import SERVER, Base, Pin
 from modelfile.locks import name_lock
 from modelfile.names import ModelName
 from modelfile.pinning.check import Check, base_name, changed_files, is_utf_8, key_of, project_base
+from modelfile.pinning.resolver import Resolver, check_registry, is_same, quantization_of
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Recipe
-from modelfile.stores.protocol import Store, StoredModel, missing_after
+from modelfile.stores.protocol import Store, missing_after
 from modelfile.stores.staging import staging_name
-from modelfile.stores.uploads import pull_base, upload_all
+from modelfile.stores.uploads import upload_all
 from modelfile.weights.checks import check_quantization, check_weights
 
 
@@ -33,6 +34,8 @@ class PinnedTarget:
     pin: Pin
     model: Callable[[], Model]
     """Returns the model of a build; lazy, because a server may have to create it although the pin is up to date."""
+    is_made: bool = False
+    """True if only a server tells the model, which makes it of local files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,26 @@ class _ProjectBase:
         return Base(written=written, name=name, fingerprint=known, modelfile=self.pinned.target.key)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinOptions:
+    """The options of a pin."""
+
+    from_server: bool = False
+    """True to ask no registry, as `resolve = "server"` in a configuration does."""
+    update: Callable[[ModelName], bool] = lambda _: False
+    """Returns whether to resolve a base anew that is pinned already."""
+    check: Check = lambda *_: None
+    """Called with each target and each base of the project first; raises an InputError if it cannot be pinned."""
+
+
 class Pinner:
     """Pins Modelfiles of one lock.
 
     If the project builds a base, and its Modelfile is pinned too or up to date in the lock, the base is the model that
     it builds, whether or not the store has that yet.
 
-    An entry whose facts hold stays as it is, also those that differ between machines: the digest of a base on the
-    server that was asked, and the version of Ollama that built local weights.
+    An entry whose facts hold stays as it is, and nobody is asked. A new Modelfile FROM a base that another one in the
+    lock is FROM gets the same.
     """
 
     def __init__(
@@ -65,50 +80,104 @@ class Pinner:
         targets: Sequence[Target],
         pins: Mapping[str, Pin],
         *,
-        store: Store,
+        resolver: Resolver,
         events: Events,
-        pull: bool,
-        check: Check,
+        options: PinOptions,
     ) -> None:
         """Ask nothing yet.
 
         Args:
             targets: The Modelfiles to pin.
             pins: The entries of the lock.
-            store: The store to ask for bases.
+            resolver: Finds bases; its server also makes models of local weights.
             events: Receives progress.
-            pull: Whether to pull a base that the store does not have.
-            check: Called with each target and each base of the project first; raises an InputError if it cannot be
-                pinned.
+            options: The options.
         """
         self._targets = {target.key: target for target in targets}
         self._pins = pins
-        self._store = store
-        self._version = release(store.ollama)
+        self._resolver = resolver
         self._events = events
-        self._pull = pull
-        self._check = check
-        self._done: dict[str, PinnedTarget | InputError | None] = {}
+        self._options = options
+        self._checked: dict[str, ModelfileError | None] = {}
+        self._current: dict[str, bool] = {}
+        self._done: dict[str, PinnedTarget | ModelfileError | None] = {}
         self.read: dict[str, Pin | None] = {}
         """Entries of the lock that the pins depend on."""
+
+    def fetch(self) -> None:
+        """Ask the registries for all bases that are not in the lock, several at a time."""
+        names = []
+        for target in self._targets.values():
+            with contextlib.suppress(ModelfileError):  # raised again when it is pinned
+                if name := self._to_fetch(target):
+                    names.append(name)
+        self._resolver.fetch(names)
+
+    def _to_fetch(self, target: Target) -> ModelName | None:
+        self._check(target)
+        written = target.recipe(self._version_of(target)).base
+        if not written or self._from_server(target) or project_base(target):
+            return None
+        name, previous = base_name(target, written), self._entry_of(target)
+        kept = previous and self._is_current(target) and not self._options.update(name)
+        if kept and previous and previous.base and previous.base.is_complete:
+            return None
+        check_registry(target, name)
+        locked = self._locked_base(target, name)
+        return None if locked and locked.manifest else name
 
     def pin(self, target: Target) -> PinnedTarget | None:
         """Return a target with its pin; None while it is computed, as in a cycle.
 
         Raises:
-            InputError: It cannot be pinned because of its files, or those of its base.
+            ModelfileError: It cannot be pinned because of its files, or those of its base.
         """
         key = key_of(target)
         if key not in self._done:
             self._done[key] = None
             try:
-                self._check(target, self._version)
+                self._check(target)
                 self._done[key] = self._compute(target)
-            except InputError as error:
+            except ModelfileError as error:
                 self._done[key] = error
-        if isinstance(found := self._done[key], InputError):
+        if isinstance(found := self._done[key], ModelfileError):
             raise found
         return found
+
+    def _check(self, target: Target) -> None:
+        if target.key not in self._checked:
+            self._checked[target.key] = None
+            try:
+                self._options.check(target, self._version_of(target))
+            except InputError as error:
+                self._checked[target.key] = error
+        if found := self._checked[target.key]:
+            raise found
+
+    def _from_server(self, target: Target) -> bool:
+        return self._options.from_server or target.config.resolve == SERVER
+
+    def _version_of(self, target: Target) -> Version | None:
+        """Return the version of Ollama that decides what becomes of a target's files; None if it has none that matter.
+
+        For files that are as they were pinned, it is the version that they were pinned with.
+        """
+        if target.base and not target.names_folder and not target.recipe().converts_adapters:
+            return None
+        if self._is_current(target) and (entry := self._entry_of(target)):
+            return release(entry.ollama) if entry.ollama else None
+        with contextlib.suppress(ServerError), self._resolver.server() as store:
+            return release(store.ollama)
+        return None
+
+    def _is_current(self, target: Target) -> bool:
+        """Return whether the entry of a target still holds; False where its files cannot be read."""
+        if target.key not in self._current:
+            entry, current = self._entry_of(target), False
+            with contextlib.suppress(InputError):  # raised when it is pinned
+                current = entry is not None and not any(changed_files(target, entry, self._events))
+            self._current[target.key] = current
+        return self._current[target.key]
 
     def _entry_of(self, target: Target) -> Pin | None:
         return self.read.setdefault(target.key, self._pins.get(target.key))
@@ -123,84 +192,150 @@ class Pinner:
         entry = self._entry_of(maker)
         if entry is None:
             return None
-        self._check(maker, self._version)
-        if any(changed_files(maker, entry, self._events)):
+        self._check(maker)
+        if not self._is_current(maker):
             return None
         now = self.pin(maker)
         same = now and now.pin.fingerprint == entry.fingerprint
         return _ProjectBase(now, quantized=bool(maker.quantize)) if now and same else None
 
     def _compute(self, target: Target) -> PinnedTarget:
-        recipe, previous = target.recipe(self._version), self._entry_of(target)
+        version = self._version_of(target)
+        recipe, previous = target.recipe(version), self._entry_of(target)
+        kept = previous if self._is_current(target) else None
+        if not recipe.base and kept and kept.base is None:
+            return PinnedTarget(target=target, pin=kept, model=partial(self._made, target), is_made=True)
         for path in recipe.local_files:
             if not is_utf_8(str(path)):
                 raise InputError(f"the name of `{path}` is not UTF-8, so that no lock can have it", hint="rename it")
-        check_weights(recipe.model_files, recipe.adapters, recipe.drafts, self._version)
-        kept = previous if previous and not any(changed_files(target, previous, self._events)) else None
+        check_weights(recipe.model_files, recipe.adapters, recipe.drafts, version)
         if not recipe.base:
             self._check_quantizations(target)
-            return self._upon_files(target, recipe, kept)
+            return self._upon_files(target, recipe)
         if base := self._base_of(target):
             self._check_quantizations(target)
             return self._upon_project(target, base, base.written_as(recipe.base), kept)
-        return self._upon_store(target, recipe.base, previous, kept)
+        return self._upon_base(target, recipe, recipe.base, kept)
 
-    def _check_quantizations(self, target: Target, base_type: str = "") -> None:
-        """Reject a quantization in mf.toml that a build would reject."""
-        recipe = target.recipe(self._version)
+    def _check_quantizations(self, target: Target, base_type: str = "", *, on_server: bool = False) -> None:
+        """Reject a quantization in mf.toml that a build would reject: on the server, if the base is from it."""
+        version = self._version_of(target)
+        recipe = target.recipe(version)
+        if on_server:
+            with self._resolver.server() as store:
+                version = release(store.ollama)
         for kind in quantized(target.project.quantizations(target)):
             try:
-                check_quantization(recipe.files, kind, self._version, base=recipe.base, base_type=base_type)
+                check_quantization(recipe.files, kind, version, base=recipe.base, base_type=base_type)
             except UsageError as error:
                 raise InputError(f"`{target.path}`: {error.message}", hint=error.hint) from error
 
     def _upon_project(self, target: Target, base: _ProjectBase, recorded: Base, kept: Pin | None) -> PinnedTarget:
         model = partial(self._apply, target, lambda: self._model_of(base.pinned, recorded))
-        if kept and kept.base == recorded:
-            return PinnedTarget(target=target, pin=kept, model=model)
-        return PinnedTarget(target=target, pin=self._entry(target, recorded, model), model=model)
+        entry = kept if kept and kept.base == recorded else self._entry(target, recorded, model)
+        return PinnedTarget(target=target, pin=entry, model=model, is_made=base.pinned.is_made)
 
-    def _upon_store(self, target: Target, written: str, previous: Pin | None, kept: Pin | None) -> PinnedTarget:
-        recorded, found = self._find_base(base_name(target, written), written)
-        self._check_quantizations(target, found.quantization)
-        if previous and previous.base and replace(recorded, digest=previous.base.digest) == previous.base:
-            recorded = previous.base
-        recipe, digests = target.recipe(self._version), target.digests(self._version, self._events)
+    def _upon_base(self, target: Target, recipe: Recipe, written: str, kept: Pin | None) -> PinnedTarget:
+        name, restore = base_name(target, written), self._resolver.restore
+        if kept and kept.base and kept.base.modelfile is None and not self._options.update(name):
+            base = self._completed(target, name, kept.base)
+            return self._pinned_upon(target, recipe, base, partial(restore, base), replace(kept, base=base))
+        check_registry(target, name)
+        if (locked := self._locked_base(target, name)) and (model := self._restored(locked)):
+            self._check_quantizations(target, quantization_of(locked))
+            return self._pinned_upon(target, recipe, replace(locked, written=written), model, None)
+        found = self._resolver.resolve(name, from_server=self._from_server(target))
+        self._check_quantizations(target, found.quantization, on_server=found.base.source == SERVER)
+        base, previous = replace(found.base, written=written), self._entry_of(target)
+        if previous and previous.base and is_same(previous.base, base):
+            base = previous.base
+        same = kept if kept and kept.base == base else None
+        return self._pinned_upon(target, recipe, base, lambda: found.model, same)
+
+    def _locked_base(self, target: Target, name: ModelName) -> Base | None:
+        """Return what the lock has of a base: in the entry of a target, or the newest of the others."""
+        if self._options.update(name):
+            return None
+        entry = self._entry_of(target)
+        own = [entry.base] if entry and entry.base else []
+        for found in (own, (pin.base for pin in self._pins.values() if pin.base)):
+            bases = [base for base in found if base.modelfile is None and base.is_complete]
+            same = [base for base in bases if ModelName.parse(base.name).same_as(name)]
+            if same:
+                return max(same, key=lambda base: base.resolved or "")
+        return None
+
+    def _restored(self, locked: Base) -> Callable[[], Model] | None:
+        """Return the model of a locked base; None if only the server had it, which has another one now or none."""
+        if locked.manifest is not None:
+            return partial(self._resolver.restore, locked)
+        try:
+            model = self._resolver.restore(locked)
+        except (NotFound, VerificationError):
+            return None
+        return lambda: model
+
+    def _completed(self, target: Target, name: ModelName, base: Base) -> Base:
+        """Return a base of format 1.0, which a server had, with its source and, if a registry has it, its manifest."""
+        if base.is_complete:
+            return base
+        if self._from_server(target):
+            return replace(base, source=SERVER)
+        try:
+            found = self._resolver.find_in_registry(name)
+        except ModelfileError:  # later, perhaps
+            return base
+        if found and found.base.fingerprint == base.fingerprint:
+            return replace(found.base, written=base.written)
+        return replace(base, source=SERVER)
+
+    def _pinned_upon(
+        self, target: Target, recipe: Recipe, base: Base | None, inherited: Callable[[], Model], kept: Pin | None
+    ) -> PinnedTarget:
+        """Return the pin of a target upon a base; a server has to convert adapters that are no GGUF files."""
+        if recipe.converts_adapters and base:
+            bare = Recipe(base=str(ModelName.parse(base.name)), adapters=recipe.adapters, drafts=recipe.drafts)
+            inherited = cache(partial(self._create, target, bare))
+        model = partial(self._apply, target, inherited)
+        if kept:
+            return PinnedTarget(target=target, pin=kept, model=model, is_made=recipe.converts_adapters)
+        entry = self._entry(target, base, model)
         if recipe.converts_adapters:
-            bare = Recipe(base=str(found.name), adapters=recipe.adapters, drafts=recipe.drafts)
-            model = partial(self._apply, target, cache(partial(_probe, bare, digests, self._store, self._events)))
-            if kept and kept.base == recorded:
-                return PinnedTarget(target=target, pin=kept, model=model)
-            entry = replace(self._entry(target, recorded, model), ollama=self._store.ollama)
-        else:
-            model = partial(self._apply, target, lambda: found.model)
-            entry = self._entry(target, recorded, model)
-        same = kept and (kept.base, kept.fingerprint) == (recorded, entry.fingerprint)
-        return PinnedTarget(target=target, pin=kept if kept and same else entry, model=model)
+            with self._resolver.server() as store:
+                entry = replace(entry, ollama=store.ollama)
+        return PinnedTarget(target=target, pin=entry, model=model, is_made=recipe.converts_adapters)
 
-    def _upon_files(self, target: Target, recipe: Recipe, kept: Pin | None) -> PinnedTarget:
+    def _upon_files(self, target: Target, recipe: Recipe) -> PinnedTarget:
         if not recipe.files:
             raise InputError(f"`{target.key}`: FROM is empty", hint="name a model, or weights in a file or folder")
-        digests = target.digests(self._version, self._events)
+        model = cache(partial(self._made, target))
+        entry = self._entry(target, None, model)
+        if entry.fingerprint:
+            digests = target.digests(self._version_of(target), self._events)
+            built = tuple(digest for digest in model().weights if digest not in digests.values())
+            with self._resolver.server() as store:
+                entry = replace(entry, ollama=store.ollama, built=built or None)
+        return PinnedTarget(target=target, pin=entry, model=model, is_made=True)
+
+    def _made(self, target: Target) -> Model:
+        """Return the model of a target that is FROM local files, of which the server makes a model first."""
+        recipe = target.recipe(self._version_of(target))
         bare = Recipe(files=recipe.files)
         if recipe.converts_adapters:
             bare = replace(bare, adapters=recipe.adapters, drafts=recipe.drafts)
-        probe = cache(partial(_probe, bare, digests, self._store, self._events))
-        model = partial(self._apply, target, probe)
-        if kept and kept.base is None:
-            return PinnedTarget(target=target, pin=kept, model=model)
-        entry = self._entry(target, None, model)
-        if entry.fingerprint:
-            built = tuple(digest for digest in probe().weights if digest not in digests.values())
-            entry = replace(entry, ollama=self._store.ollama, built=built or None)
-        return PinnedTarget(target=target, pin=entry, model=model)
+        return self._apply(target, partial(self._create, target, bare))
+
+    def _create(self, target: Target, bare: Recipe) -> Model:
+        with self._resolver.server() as store:
+            return _probe(bare, target.digests(self._version_of(target), self._events), store, self._events)
 
     def _apply(self, target: Target, inherited: Callable[[], Model]) -> Model:
         """Return the model of a Modelfile; of what is inherited, a probe has the adapters that the server converts."""
-        recipe = target.recipe(self._version)
+        version = self._version_of(target)
+        recipe = target.recipe(version)
         if recipe.converts_adapters and not self._base_of(target):
             recipe = replace(recipe, adapters=(), drafts=())
-        return inherited().with_recipe(recipe, target.digests(self._version, self._events))
+        return inherited().with_recipe(recipe, target.digests(version, self._events))
 
     def _entry(self, target: Target, base: Base | None, model: Callable[[], Model]) -> Pin:
         quantizations = target.project.quantizations(target)
@@ -208,38 +343,29 @@ class Pinner:
         return Pin(
             text=target.text_digest,
             base=base,
-            files=target.portable_digests(self._version, self._events),
+            files=target.portable_digests(self._version_of(target), self._events),
             fingerprint=fingerprint(model()) if predictable else None,
             quantize=quantized(quantizations) or None,
         )
 
     def _model_of(self, base: PinnedTarget, recorded: Base) -> Model:
-        """Return the base's contents: from the store if it has them, otherwise from its Modelfile.
+        """Return the base's contents: if a server makes it, from the store if it has them; else from its Modelfile.
 
         Raises:
             VerificationError: This version of Ollama makes another model of its weights than the pinned one.
         """
-        found = self._store.find(ModelName.parse(recorded.name))
-        if found and found.fingerprint == recorded.fingerprint:
-            return found.model
+        if base.is_made or recorded.fingerprint is None:
+            with self._resolver.server() as store:
+                found = store.find(ModelName.parse(recorded.name))
+            if found and found.fingerprint == recorded.fingerprint:
+                return found.model
         model, key = base.model(), base.target.key
         if (made := fingerprint(model)) != recorded.fingerprint:
-            what = f"the model that Ollama {self._store.ollama} makes of `{key}`"
+            with self._resolver.server() as store:
+                what = f"the model that Ollama {store.ollama} makes of `{key}`"
             hint = f"use Ollama {base.pin.ollama}, or remove `{key}` from mf.lock and run `mf pin`"
             raise VerificationError(describe_change(what, str(recorded.fingerprint), made), hint=hint)
         return model
-
-    def _find_base(self, name: ModelName, written: str) -> tuple[Base, StoredModel]:
-        store = self._store
-        found = store.find(name)
-        if found is None and self._pull:
-            pull_base(name, store, self._events)
-            found = store.find(name)
-        if found is None and self._pull:
-            raise missing_after("pulled", name, store.location)
-        if found is None:
-            raise NotFound(f"base {name} not found on {store.location}", hint="leave out --no-pull, to pull it")
-        return Base(written=written, name=name.full, digest=found.digest, fingerprint=found.fingerprint), found
 
 
 def _probe(bare: Recipe, digests: Mapping[Path, str], store: Store, events: Events) -> Model:

@@ -87,6 +87,8 @@ class Config:
     """URLs that are asked instead of registries, by host."""
     insecure_registries: tuple[str, ...] = ()
     """Registries and mirrors, host:port, that are asked over plain http; default: those on this machine only."""
+    resolve: str = "registry"
+    """Source of the bases that `mf pin` looks up: `registry`, or the server if no registry has one; or `server`."""
     fail_level: Severity = Severity.WARNING
     """The lowest severity that makes `mf lint` exit 1."""
     keep: int = DEFAULT_KEEP
@@ -237,6 +239,7 @@ SHAPES: Final = {
     "registries": 'a list of hosts, as in ["registry.ollama.ai", "hf.co"]',
     "mirrors": 'a table of URLs by host, as in {"registry.ollama.ai" = "https://mirror.example.org"}',
     "insecure_registries": 'a list of hosts, as in ["registry.lan:5000"]',
+    "resolve": '"registry" or "server"',
     "fail_level": '"error", "warning" or "info"',
     "keep": f"a whole number from 0 to {_MAX_KEEP}, as in 3",
     "immutable": 'a list of patterns of tags, as in ["v[0-9]*", "[0-9]*.[0-9]*"]',
@@ -257,6 +260,8 @@ def _value(name: str, value: Any) -> Any:  # noqa: PLR0911  # one for each type
             return _hosts(value)
         case "mirrors":
             return dict(zip(_hosts([*value]), map(_mirror, value.values()), strict=True))
+        case "resolve":
+            return _choice(value, ("registry", "server"))
         case "fail_level":
             return Severity(value)
         case "keep":
@@ -265,6 +270,12 @@ def _value(name: str, value: Any) -> Any:  # noqa: PLR0911  # one for each type
             return _flag(value)
         case _:
             return _text(value)
+
+
+def _choice(value: Any, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise ValueError
+    return str(value)
 
 
 def _count(value: Any) -> int:

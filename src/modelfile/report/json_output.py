@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from modelfile.builder.scheduler import Outcome
     from modelfile.diagnostics import Diagnostic, Edit
     from modelfile.differ import Change
-    from modelfile.errors import InputError, ModelfileError
+    from modelfile.errors import ModelfileError
     from modelfile.health import Check
     from modelfile.library.history import ModelBackup
     from modelfile.pinning.check import PinCheck
@@ -296,13 +296,14 @@ def backup_as_json(backup: ModelBackup) -> dict[str, Any]:
     return {**listed_as_json(backup.model), "fingerprint": backup.fingerprint, "current": backup.current}
 
 
-def pins_as_json(changes: Iterable[PinChange], failures: Mapping[str, InputError]) -> list[dict[str, Any]]:
+def pins_as_json(changes: Iterable[PinChange], failures: Mapping[str, ModelfileError]) -> list[dict[str, Any]]:
     """Return an object for each Modelfile that was pinned, removed, or could not be pinned."""
     pinned: list[dict[str, Any]] = [
         {
             "modelfile": change.key,
             "base": change.pin.base.written if change.pin and change.pin.base else None,
             "fingerprint": change.pin.fingerprint if change.pin else None,
+            "source": change.pin.base.source if change.pin and change.pin.base else None,
             "change": change.kind,
         }
         for change in changes

@@ -56,7 +56,7 @@ def upload_all(digests: Mapping[Path, str], store: Store, events: Events) -> Non
     paths = {digest: path for path, digest in digests.items()}
     progress = _UploadProgress(paths.values(), events)
     try:
-        _run_in_parallel([partial(_upload, path, digest, store, progress, events) for digest, path in paths.items()])
+        run_in_parallel([partial(_upload, path, digest, store, progress, events) for digest, path in paths.items()])
     finally:
         progress.stop()
 
@@ -117,7 +117,7 @@ def _upload(path: Path, digest: str, store: Store, progress: _UploadProgress, ev
             raise
 
 
-def _run_in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
+def run_in_parallel(tasks: Sequence[Callable[[], None]], threads: int = _THREADS) -> None:
     """Run tasks in a few threads; raise a failure at once.
 
     The threads are daemons, so that one waiting for a silent server does not delay the exit of the program.
@@ -140,7 +140,7 @@ def _run_in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
         except BaseException as error:  # noqa: BLE001  # raised again below
             ended.put(error)
 
-    for _ in range(min(_THREADS, len(tasks))):
+    for _ in range(min(threads, len(tasks))):
         threading.Thread(target=work, daemon=True).start()
     for _ in tasks:
         if error := next_of(ended):

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, looks_like_path, name_or_none, rule
+from modelfile.names import registry_host
 from modelfile.syntax.nodes import From
-
-_ALIASES: Final = {"huggingface.co": "hf.co"}
-
-
-def _registry(host: str) -> str:
-    return _ALIASES.get(host.lower(), host.lower())
 
 
 @rule("MF211", "disallowed-registry", on=From, severity=Severity.WARNING)
@@ -42,7 +36,7 @@ def disallowed_registry(base: From, context: Context) -> Iterator[Finding]:
     if allowed is None or looks_like_path(written) or (context.exists and context.exists(written)):
         return
     name = name_or_none(written)
-    if name and _registry(name.host) not in map(_registry, allowed):
+    if name and registry_host(name.host) not in map(registry_host, allowed):
         source = f"a model from {', '.join(f'`{host}`' for host in allowed)}" if allowed else "a local file"
         hint = f"use {source}, or add the host to `registries` in the configuration"
         yield Finding(base.value.span, f"registry not allowed: `{name.host}`", hint)

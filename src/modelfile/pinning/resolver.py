@@ -1,0 +1,314 @@
+"""Resolution of bases: from their registries, several at a time, or from an Ollama server where none has them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC
+from functools import partial
+from typing import Any, Final
+
+from modelfile.errors import (
+    InputError,
+    ModelfileError,
+    NotFound,
+    RegistryUnreachable,
+    ServerError,
+    ServerUnreachable,
+    VerificationError,
+)
+from modelfile.events import Clock, Events, Progress, ignore
+from modelfile.lockfile.drift import describe_change
+from modelfile.lockfile.lock import SERVER, Base
+from modelfile.manifest import Layer, Manifest
+from modelfile.names import ModelName, registry_host, shorten_digest
+from modelfile.project.target import Target
+from modelfile.recipe.model import Model, fingerprint
+from modelfile.stores.encoding import read_model
+from modelfile.stores.protocol import Registry, Store, StoredModel, find_listed, missing_after
+from modelfile.stores.uploads import pull_base, run_in_parallel
+
+_THREADS: Final = 8
+"""Bases that registries are asked for at the same time."""
+_UPDATE: Final = "run `mf update` if that is intended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedBase:
+    """A base as a registry or a server has it now."""
+
+    base: Base
+    model: Model
+    quantization: str = ""
+    """Type of the weights; empty if unknown."""
+
+
+class Resolver:
+    """Finds bases once, whichever Modelfiles are FROM them; a server that does not answer is asked only once."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry | None = None,
+        *,
+        pull: bool = True,
+        clock: Clock | None = None,
+        events: Events = ignore,
+    ) -> None:
+        """Ask nothing yet.
+
+        Args:
+            store: The store of bases that no registry has.
+            registry: The registries; None: only the store is asked.
+            pull: Whether to pull a base that the store does not have.
+            clock: The clock for the time of resolution; default: this machine's.
+            events: Receives progress.
+        """
+        self._store = store
+        self._registry = registry
+        self._pull = pull
+        self._clock = clock or Clock()
+        self._events = events
+        self._unreachable: ServerUnreachable | None = None
+        self._in_registry: dict[str, ResolvedBase | ModelfileError | None] = {}
+        self._on_server: dict[str, ResolvedBase] = {}
+        self._restored: dict[tuple[str, str], Model] = {}
+        self.asked_server = False
+
+    @contextlib.contextmanager
+    def server(self) -> Iterator[Store]:
+        """Use the store; one that once did not answer is not asked again.
+
+        Raises:
+            ServerUnreachable: It does not answer.
+        """
+        if self._unreachable:
+            raise self._unreachable
+        self.asked_server = True
+        try:
+            yield self._store
+        except ServerUnreachable as error:
+            self._unreachable = error
+            raise
+
+    def fetch(self, names: Iterable[ModelName]) -> None:
+        """Ask the registries for bases, each once, and several at a time; `resolve` returns or raises the result."""
+        wanted = {name.full.lower(): name for name in names}
+        missing = [name for key, name in wanted.items() if key not in self._in_registry]
+        if self._registry is None or not missing:
+            return
+        what = str(missing[0]) if len(missing) == 1 else f"{len(missing)} bases"
+        self._events(Progress(status=f"asking for {what}"))
+        try:
+            run_in_parallel([partial(self._fetch, name, self._registry) for name in missing], _THREADS)
+        except BaseException:
+            self._registry.interrupt()
+            raise
+
+    def _fetch(self, name: ModelName, registry: Registry) -> None:
+        try:
+            found: ResolvedBase | ModelfileError | None = self._ask(name, registry)
+        except RegistryUnreachable as error:
+            hint = "connect to it, or run `mf pin --from-server` to pin what the Ollama server has"
+            found = RegistryUnreachable(f"cannot pin base {name}: {error.message}", hint=hint)
+        except InputError as error:
+            found = InputError(f"cannot pin base {name}: {error.message}", hint=error.hint)
+        except ModelfileError as error:
+            found = error
+        self._in_registry[name.full.lower()] = found
+
+    def _ask(self, name: ModelName, registry: Registry) -> ResolvedBase | None:
+        manifest = registry.resolve(name)
+        if manifest is None:
+            return None
+        read = partial(registry.read, name)
+        model = read_model(manifest, read)
+        texts = {"config": _text(read(manifest.config), "the config")}
+        for layer in manifest.layers:  # the last one of a kind, as Ollama shows it
+            if layer.kind in ("params", "messages"):
+                texts[layer.kind] = _text(read(layer), f"the layer `{layer.kind}`")
+        base = Base(
+            written=str(name),
+            name=name.full,
+            fingerprint=fingerprint(model),
+            digest=manifest.digest,
+            source=registry.url(name),
+            resolved=self._now(),
+            manifest=manifest.text,
+            **texts,
+        )
+        return ResolvedBase(base=base, model=model, quantization=quantization_of(base))
+
+    def _now(self) -> str:
+        return self._clock.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def resolve(self, name: ModelName, *, from_server: bool = False) -> ResolvedBase:
+        """Return a base as its registry has it now or, if no registry has it, as the server does.
+
+        Args:
+            name: Its name.
+            from_server: Whether to ask no registry.
+
+        Raises:
+            ModelfileError: Neither has it, one of them cannot be asked, or the registry serves something else.
+        """
+        key = name.full.lower()
+        if not from_server and (in_registry := self.find_in_registry(name)):
+            return in_registry
+        if key not in self._on_server:
+            self._on_server[key] = self._find_on_server(name, from_server=from_server)
+        return self._on_server[key]
+
+    def find_in_registry(self, name: ModelName) -> ResolvedBase | None:
+        """Return a base as its registry has it now; None if it does not.
+
+        Raises:
+            ModelfileError: It cannot be asked, or serves something else.
+        """
+        self.fetch([name])
+        found = self._in_registry.get(name.full.lower())
+        if isinstance(found, ModelfileError):
+            raise found
+        return found
+
+    def _find_on_server(self, name: ModelName, *, from_server: bool) -> ResolvedBase:
+        elsewhere = f" in {self._registry.url(name)}" if self._registry and not from_server else ""
+        try:
+            with self.server() as store:
+                found = store.find(name)
+                if found is None and self._pull:
+                    pull_base(name, store, self._events)
+                    found = store.find(name)
+        except ServerUnreachable as error:
+            if not elsewhere:
+                raise
+            hint = f"check its name and tag; if a server has it, {error.hint}"
+            raise NotFound(f"base {name} not found{elsewhere}, and {error.message}", hint=hint) from error
+        if found is None and self._pull:
+            raise missing_after("pulled", name, self._store.location)
+        if found is None:
+            where = f"{elsewhere} and on {self._store.location}" if elsewhere else f" on {self._store.location}"
+            raise NotFound(f"base {name} not found{where}", hint="leave out --no-pull, to pull it")
+        base = Base(
+            written=str(name),
+            name=name.full,
+            fingerprint=found.fingerprint,
+            digest=found.digest,
+            source=SERVER,
+            resolved=self._now(),
+        )
+        return ResolvedBase(base=base, model=found.model, quantization=found.quantization)
+
+    def restore(self, base: Base) -> Model:
+        """Return the model of a base in the lock: from the lock and small layers, or from a server that still has it.
+
+        Raises:
+            ModelfileError: Neither has it, or the lock contradicts itself.
+        """
+        key = base.name, str(base.fingerprint)
+        if key not in self._restored:
+            self._restored[key] = self._restore(base)
+        return self._restored[key]
+
+    def _restore(self, base: Base) -> Model:
+        if base.manifest is None:
+            return self.find_locked(base).model
+        try:
+            model = read_model(Manifest.parse(base.manifest, "the manifest"), partial(self._read, base))
+        except ServerError as error:
+            with contextlib.suppress(ServerError, VerificationError):
+                return self.find_locked(base).model
+            raise error from None
+        if (made := fingerprint(model)) != base.fingerprint:
+            message = f"the lock contradicts itself: the manifest of {base.written} gives {shorten_digest(made)}"
+            raise InputError(
+                f"{message}, not {shorten_digest(str(base.fingerprint))}",
+                hint="restore it from version control, or remove the entry and run `mf pin`",
+            )
+        return model
+
+    def _read(self, base: Base, layer: Layer) -> bytes:
+        for text in (base.config, base.params, base.messages):
+            if text is not None and _digest(text) == layer.digest:
+                return text.encode()
+        what = f"cannot read the {layer.kind} ({shorten_digest(layer.digest)}) of the locked base {base.written}"
+        if self._registry is None:
+            raise NotFound(f"{what}: no registry is asked")
+        try:
+            return self._registry.read(ModelName.parse(base.name), layer)
+        except RegistryUnreachable as error:
+            hint = "connect to the registry; what was read once is in the cache"
+            raise RegistryUnreachable(f"{what}: {error.message}", hint=hint) from error
+        except NotFound as error:
+            raise NotFound(f"{what}: {error.message}", hint=_UPDATE) from error
+
+    def find_locked(self, base: Base) -> StoredModel:
+        """Return the model of a base in the lock from the server.
+
+        Raises:
+            ServerError: The server cannot answer, or does not have it.
+            VerificationError: The server has another one.
+        """
+        with self.server() as store:
+            found = store.find(ModelName.parse(base.name))
+        if found is None:
+            raise NotFound(f"base {base.written} not found on {self._store.location}", hint=_UPDATE)
+        if found.fingerprint != base.fingerprint:
+            what = f"{base.written} on {self._store.location}"
+            raise VerificationError(describe_change(what, str(base.fingerprint), found.fingerprint), hint=_UPDATE)
+        return found
+
+    def disagreements(self) -> Iterator[str]:
+        """Yield the bases that were resolved from a registry and of which the server, if it was asked, has another."""
+        found = [one for one in self._in_registry.values() if isinstance(one, ResolvedBase)]
+        if not self.asked_server or self._unreachable or not found:
+            return
+        listed = self._store.list()
+        for one in found:
+            name = ModelName.parse(one.base.name)
+            entry, here = find_listed(name, listed), self._store.find(name)
+            if entry and here and here.fingerprint != one.base.fingerprint:
+                day = entry.modified.astimezone(UTC).date()
+                yield f"{name} on {self._store.location}, of {day}, is older than what {one.base.source} has now"
+
+
+def check_registry(target: Target, name: ModelName) -> None:
+    """Reject a base from a host that the configuration does not allow.
+
+    Raises:
+        InputError: It is not in `registries`.
+    """
+    allowed = target.config.registries
+    if allowed is not None and registry_host(name.host) not in map(registry_host, allowed):
+        message = f"`{target.path}`: base {name} comes from `{name.host}`, which `registries` does not allow"
+        raise InputError(message, hint="add the host to `registries` in the configuration, or use another base")
+
+
+def is_same(previous: Base, now: Base) -> bool:
+    """Return whether a base is as it was pinned; digests on servers and times differ for the same model."""
+    digest = previous.digest if now.manifest is None else now.digest
+    return replace(now, digest=digest, resolved=previous.resolved) == previous
+
+
+def quantization_of(base: Base) -> str:
+    """Return the type of the weights by the config of a base; empty if it does not say."""
+    with contextlib.suppress(ValueError, RecursionError):
+        config = json.loads(base.config or "{}")
+        found: Any = config.get("file_type") if isinstance(config, dict) else None
+        return found if isinstance(found, str) else ""
+    return ""
+
+
+def _text(content: bytes, what: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} is not UTF-8") from error
+
+
+def _digest(text: str) -> str:
+    import hashlib
+
+    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
