@@ -21,6 +21,7 @@ _BASE: Final = "|||||||"
 _MARKERS: Final = (OPENING, DIVIDER, CLOSING, _BASE)
 _FENCES: Final = ("```", "~~~")
 _HEREDOC: Final = re.compile(r"<<-?\s*[\"']?(\w+)[\"']?")
+_HEREDOC_COMMAND: Final = r"(?:[$#%>]\s*)?(?:sudo\s+)?(?:cat|tee)\b[^\r\n]*<<"
 _REST_OF_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)?")
 _TEXTS: Final = (System, Template, License, Message)
 _SHOWN: Final = 40
@@ -75,12 +76,37 @@ def find_remains(source: Source, nodes: Sequence[Node]) -> dict[int, Named | Non
     """
     found: dict[int, Named | None] = {}
     unknown = [node for node in nodes if isinstance(node, Unknown)]
+    if unknown and (script := _script(source, unknown)):
+        return script
     if unknown:
         found |= _conflicts(source, unknown)
         found |= _fences(source, nodes, unknown)
         for owner, block in _blocks(nodes):
             found |= _heredoc(source, owner, block) or _foreign_lines(source, owner, block)
     return found
+
+
+def _script(source: Source, unknown: Sequence[Unknown]) -> dict[int, Named | None]:
+    """Return one finding for the lines of a script around the heredoc with the Modelfile."""
+    if "<<" not in source.text:
+        return {}
+    first = next((node for node in unknown if re.match(_HEREDOC_COMMAND, _written(source, node))), None)
+    tag = re.search(_HEREDOC, _written(source, first)) if first else None
+    if first is None or tag is None:
+        return {}
+    after = [node for node in unknown if node.span.start > first.span.start]
+    last = next((node for node in after if _written(source, node) == tag[1]), None)
+    if last is None:
+        return {}
+    around = [node for node in unknown if not first.span.start < node.span.start < last.span.start]
+    lines = [source.line_of(node.span.start) for node in (first, last)]
+    message = f"this file is a shell script: the Modelfile is in its heredoc, lines {lines[0] + 1} to {lines[1] - 1}"
+    edits = (
+        Edit(Span(0, _whole_line(source, first).end), ""),
+        Edit(Span(_whole_line(source, last).start, len(source.text)), ""),
+    )
+    finding = Finding(first.span, message, "keep only these lines, or run the script", Fix(edits=edits))
+    return dict.fromkeys((node.span.start for node in around), None) | {first.span.start: ("shell-remains", finding)}
 
 
 def is_prefixed_from(source: Source, line: Unknown) -> bool:

@@ -108,6 +108,9 @@ def find_errors(source: Source, nodes: Sequence[Node]) -> Iterator[Diagnostic]:
     if not _has_from(nodes) and (other := _utf_16(source) or _modelpack(nodes)):
         yield other
         return
+    if foreign := _foreign_file(source, nodes):
+        yield foreign
+        return
     speller = Speller()
     suggestions = [*islice(suggest(source, nodes, speller), MOST_FINDINGS)]
     if missing := _missing_from(source, nodes, speller):
@@ -156,6 +159,15 @@ def _modelpack(nodes: Sequence[Node]) -> Diagnostic | None:
     return _diagnostic(
         "unknown-instruction", Finding(words[0].span, message, "Ollama cannot read it; build it with `modctl build`")
     )
+
+
+def _foreign_file(source: Source, nodes: Sequence[Node]) -> Diagnostic | None:
+    if not any(isinstance(node, Unknown) for node in nodes):
+        return None
+    from modelfile.syntax.foreign_files import describe_foreign_file  # 1 ms that only a file with such lines pays
+
+    found = describe_foreign_file(source, nodes)
+    return _diagnostic("unknown-instruction", found) if found else None
 
 
 def _missing_from(source: Source, nodes: Sequence[Node], speller: Speller) -> Finding | None:
