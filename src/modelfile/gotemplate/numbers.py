@@ -157,7 +157,7 @@ def print_integer(flags: Flags, value: int, verb: str) -> bytes | None:
         case "U":
             shown = (
                 f" '{character(value)}'"
-                if flags.sharp and 0 <= value <= _MAX_RUNE and not is_unprintable(chr(value))
+                if flags.sharp and ord(" ") <= value <= _MAX_RUNE and not is_unprintable(chr(value))
                 else ""
             )
             return flags.pad(f"U+{value % 2**64:0{max(flags.precision or 0, 4)}X}{shown}".encode(), zero=False)

@@ -208,8 +208,12 @@ class Printer:
             self._reject(value, verb)
         elif value.data is not None:
             raise GoError(f"a value of type {value.type.name} is printed as its address, which differs in every run")
+        elif verb == "p":
+            self.flags.sharp = not self.flags.sharp
+            self.out += print_integer(self.flags, 0, "x") or b""
+            self.flags.sharp = not self.flags.sharp
         elif verb != "v":
-            self.out += print_integer(self.flags, 0, "x" if verb == "p" else verb) or b""
+            self.out += print_integer(self.flags, 0, verb) or b""
         elif self.flags.sharp_v:
             self.out += f"({value.type.name})(nil)".encode()
         else:
