@@ -92,7 +92,7 @@ class Demo:
         self.edit("support-base/Modelfile", "num_ctx 4096", "num_ctx 2048")
         self.run("build", "support-base:v1", "-f", "support-base/Modelfile", exits=3)
         self.run("build", "support-base:v1", "-f", "support-base/Modelfile", "--replace", exits=0)
-        self.run("pin", "--check", "support-bot", exits=1)
+        self.run("build", "support-bot:v1.2", "-f", "support-bot/Modelfile", exits=3)
 
 
 def main() -> None:

@@ -2,18 +2,19 @@
 
 A foreign repository must not run programs. In git 2.39, `ls-files` runs the program in its core.fsmonitor, other
 commands run hooks, and no setting keeps `status`, `diff` and `hash-object` from running filters (measured). So git is
-only asked for plain `ls-files` and `--version`, with settings that a repository cannot override and without the
-variables GIT_* that point elsewhere, and its check of the owner stays in force.
+only asked for plain `ls-files`, `rev-parse`, `config` and `--version`, with settings that a repository cannot override
+and without the variables GIT_* that point elsewhere, and its check of the owner stays in force.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from modelfile.filesystem import real_path
+from modelfile.errors import InputError
+from modelfile.filesystem import read_file, real_path, write_atomic
 
 _SETTINGS: Final = ("core.fsmonitor=false", f"core.hooksPath={os.devnull}", "safe.bareRepository=explicit")
 _KEPT: Final = (
@@ -112,6 +113,85 @@ def git_version() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return printed.decode(errors="replace").strip().removeprefix("git version ")
+
+
+class Driver(NamedTuple):
+    """A driver of git for some files, set up in the settings and attributes of one repository, which no one shares."""
+
+    section: str
+    """The section of git's settings, as in `merge.mf-lock`."""
+    settings: Mapping[str, str]
+    attribute: str
+    """The line of the attributes that names it."""
+
+
+def install_driver(folder: Path, driver: Driver) -> tuple[Path, ...]:
+    """Set up a driver in the repository of a folder; return the files of git that changed.
+
+    Raises:
+        InputError: There is no repository, or git cannot change its settings.
+    """
+    settings, attributes = _files_of_driver(folder)
+    before = _content(settings)
+    for name, value in driver.settings.items():
+        _change(folder, "config", "--local", f"{driver.section}.{name}", value)
+    lines = _content(attributes).decode(errors="surrogateescape").splitlines()
+    changed = [settings] if _content(settings) != before else []
+    if driver.attribute not in lines:
+        attributes.parent.mkdir(exist_ok=True)
+        _write_lines(attributes, [*lines, driver.attribute])
+        changed.append(attributes)
+    return tuple(changed)
+
+
+def uninstall_driver(folder: Path, driver: Driver) -> tuple[Path, ...]:
+    """Remove a driver from the repository of a folder; return the files of git that changed.
+
+    Raises:
+        InputError: There is no repository, or git cannot change its settings.
+    """
+    settings, attributes = _files_of_driver(folder)
+    changed = []
+    kind, _, name = driver.section.partition(".")
+    if f'[{kind} "{name}"]'.encode() in _content(settings):
+        _change(folder, "config", "--local", "--remove-section", driver.section)
+        changed.append(settings)
+    lines = _content(attributes).decode(errors="surrogateescape").splitlines()
+    if driver.attribute in lines:
+        _write_lines(attributes, [line for line in lines if line != driver.attribute])
+        changed.append(attributes)
+    return tuple(changed)
+
+
+def _files_of_driver(folder: Path) -> tuple[Path, Path]:
+    """Return the files of a repository's settings and attributes, which all its worktrees share."""
+    if find_repository(folder) is None:
+        raise InputError(f"`{real_path(folder)}` is in no git repository", hint="run `git init` first")
+    found = _change(folder, "rev-parse", "--git-path", "config", "--git-path", "info/attributes")
+    settings, attributes = (folder / os.fsdecode(line) for line in found.splitlines())
+    return settings, attributes
+
+
+def _change(folder: Path, *arguments: str) -> bytes:
+    import subprocess
+
+    try:
+        return _run("-C", str(folder), *arguments)
+    except FileNotFoundError:
+        raise InputError("git is not installed") from None
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.decode(errors="replace").strip().removeprefix("fatal: ").removeprefix("error: ")
+        raise InputError(f"git {arguments[0]} failed: {reason}") from error
+    except (OSError, subprocess.SubprocessError) as error:
+        raise InputError(f"git cannot be run: {error}") from error
+
+
+def _content(path: Path) -> bytes:
+    return read_file(path) if path.exists() else b""
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    write_atomic(path, "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
 
 
 def _run(*arguments: str) -> bytes:

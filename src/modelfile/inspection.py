@@ -60,6 +60,7 @@ STALE: Final[Mapping[Reason, Condition]] = MappingProxyType(
             (6, Reason.BASE, "changed-base", "The base is not the one in mf.lock.", _PIN),
             (7, Reason.FINGERPRINT, "changed-fingerprint", "A build has another fingerprint than in mf.lock.", _PIN),
             (8, Reason.GONE, "unused-entry", "mf.lock has an entry that belongs to no Modelfile here.", _PIN),
+            (9, Reason.INCOMPLETE, "incomplete-entry", "mf.lock does not record where the base comes from.", _PIN),
         )
     }
 )

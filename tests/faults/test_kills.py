@@ -23,7 +23,7 @@ COMMANDS = (
     ("build", "bot:stable"),
     ("build", "bot:stable", "-f", "local.Modelfile"),
     ("build", "bot:v1", "--replace"),
-    ("pin", "Modelfile", "local.Modelfile"),
+    ("pin", "--from-server", "Modelfile", "local.Modelfile"),
     ("fmt", "messy.Modelfile"),
     ("lint", "--fix", "messy.Modelfile"),
     ("cp", "base:main", "bot:stable", "--replace"),

@@ -15,6 +15,8 @@ from tests.support.server import connect
 from tests.support.tiny_gguf import write_tiny_gguf
 
 from modelfile.names import ModelName
+from modelfile.pinning.check import check_pins
+from modelfile.project.project import Project
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.stores.ollama.store import ServerStore
 
@@ -69,11 +71,10 @@ def test_build_pin_and_diff(project: Path, real: str) -> None:
     base.write_text(base.read_text().replace("512", "1024"))
     assert mf("build", "base:v1", "-f", "base.Modelfile", "--replace").code == 0
     check = mf("pin", "--check")
-    assert check.code == 1
-    assert check.out.splitlines()[0] == "base.Modelfile: has changed since `mf pin`"
-    assert check.out.splitlines()[1].startswith(
-        f"bot/Modelfile: its base base:v1 on {real} has changed since `mf pin` (mf1:"
-    )
+    assert (check.code, check.out) == (1, "base.Modelfile: has changed since `mf pin`\n")
+    with connect(real) as client:
+        drift = check_pins(Project().modelfiles(["bot"]), ServerStore(client)).drifts[0]
+    assert str(drift).startswith(f"bot/Modelfile: its base base:v1 on {real} has changed since `mf pin` (mf1:")
     assert mf("build", "bot:v1.2", "-f", "bot/Modelfile").code == 3
 
 

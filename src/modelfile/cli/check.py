@@ -35,7 +35,7 @@ def check(  # noqa: PLR0913  # the command's options
     """Check everything that needs no server: lint, `fmt --check` and `pin --check`.
 
     Default: the current folder, and what mf.lock has of it. Exits 1 if there is an error or a warning: a finding of a
-    rule, a Modelfile that `mf fmt` would change (FMT001), or one that differs from mf.lock (PIN001 to PIN008). Use it
+    rule, a Modelfile that `mf fmt` would change (FMT001), or one that differs from mf.lock (PIN001 to PIN009). Use it
     in CI; what has changed on a server is not checked. A Modelfile with errors is not checked further.
 
     With --json: {"version", "files", "unread", "undecided", "findings"}, as docs/schema/check.schema.json has it.

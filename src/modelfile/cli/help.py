@@ -11,7 +11,7 @@ GROUPS: Final = {
     "Modelfiles": ("check", "lint", "fmt", "parse", "explain"),
     "Builds": ("build", "pin", "diff"),
     "Models on a server": ("show", "ls", "cp", "rm", "pull", "rollback"),
-    "Set-up": ("config", "doctor"),
+    "Set-up": ("config", "git", "doctor"),
 }
 """The commands by the heading that they stand under."""
 
