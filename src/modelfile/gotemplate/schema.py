@@ -51,13 +51,12 @@ _TYPESCRIPT: Final = {
 _KINDS: Final[Mapping[type, str]] = {
     str: "a string",
     bool: "a boolean",
-    int: "a number",
-    float: "a number",
     dict: "an object",
-    list: "a list",
-    tuple: "a list",
+    **dict.fromkeys((int, float), "a number"),
+    **dict.fromkeys((list, tuple), "a list"),
     type(None): "null",
 }
+_UNCHANGED_BY_NULL: Final = frozenset({GoKind.STRING, GoKind.INT, GoKind.BOOL})
 
 
 def decode(  # noqa: C901, PLR0911  # one case for each kind
@@ -118,10 +117,10 @@ def _key(key: Any, location: str) -> bytes:
 def _decode_struct(of: GoType, data: Mapping[Any, Any], location: str, depth: int) -> list[Any]:
     values = [zero(each.type) for each in of.fields]
     exact = {each.key or each.json or each.name: index for index, each in enumerate(of.fields)}
-    folded = {name.lower(): index for name, index in reversed(exact.items())}
+    folded = {name.casefold(): index for name, index in reversed(exact.items())}
     for key, item in data.items():
-        index = exact.get(key, folded.get(str(key).lower()))
-        if index is not None:
+        index = exact.get(key, folded.get(str(key).casefold()))
+        if index is not None and (item is not None or of.fields[index].type.kind not in _UNCHANGED_BY_NULL):
             values[index] = decode(of.fields[index].type, item, f"{location}.{key}", depth + 1)
     return values
 
@@ -203,19 +202,19 @@ def _bytes(text: str) -> GoValue:
 
 
 def _decode_image(data: Any, location: str) -> Window | None:
-    """Return the bytes of an image, from base64 or as they are."""
-    if data is None:
-        return None
-    if isinstance(data, str):
-        from base64 import b64decode  # most requests have no images
+    """Return the bytes of an image: as they are, from base64, or from a list of numbers, as Go does."""
+    try:
+        if isinstance(data, str):
+            from base64 import b64decode  # most requests have no images
 
-        try:
             data = b64decode(data.replace("\r", "").replace("\n", ""), validate=True)
-        except ValueError:
-            raise InputError(f"invalid {location}: the image is not in base64") from None
-    if not isinstance(data, bytes):
+        if isinstance(data, list) and all(item is None or type(item) is int for item in data):
+            data = bytes(item or 0 for item in data)
+    except ValueError:
+        raise InputError(f"invalid {location}: the image is not in base64") from None
+    if not isinstance(data, bytes | None):
         raise _invalid(location, "an image in base64", data)
-    return Window.of(list(data))
+    return None if data is None else Window.of(list(data))
 
 
 IMAGE: Final = GoType("api.ImageData", GoKind.SLICE, BYTE, decode=_decode_image, comparable=False)

@@ -190,3 +190,22 @@ def test_bytes_that_are_no_text_become_replacement_characters() -> None:
 def test_a_break_in_the_else_of_a_loop_ends_only_that() -> None:
     template = "{{ range 2 }}{{ range 0 }}{{ else }}{{ break }}{{ end }}x{{ end }}{{ if .Messages }}{{ end }}"
     assert modelfile.render(template, messages=[]) == "xx"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"content": "a", "Content": None}, '["a",null]'),
+        ({"CONTENT": "a", "content": "b"}, '["b",null]'),
+        ({"content": "a", "image\u017f": ["AQI=", [1, 2], [], [None]]}, '["a",["AQI=","AQI=","","AA=="]]'),
+    ],
+)
+def test_messages_are_read_as_go_reads_json(message: dict[str, Any], expected: str) -> None:
+    template = "{{ range .Messages }}[{{ json .Content }},{{ json .Images }}]{{ end }}"
+    assert modelfile.render(template, messages=[message]) == expected
+
+
+@pytest.mark.parametrize("image", ["A", [256], [True], [1.0], ["a"], {}, 1])
+def test_what_is_no_image(image: Any) -> None:
+    with pytest.raises(modelfile.InputError, match=r"invalid messages\[0\].images\[0\]"):
+        modelfile.render("{{ .Prompt }}", messages=[{"content": "a", "images": [image]}])
