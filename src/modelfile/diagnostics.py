@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from modelfile.source import Span, record
+from modelfile.immutable import record
+from modelfile.source import Span
 
 MOST_FINDINGS: Final = 10_000
 """The most findings of a rule, and syntax errors of a Modelfile, that are reported; what has more is no Modelfile."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from modelfile.errors import UsageError
 from modelfile.filesystem import real_path
+from modelfile.immutable import record
 
 DEFAULT_HOST: Final = "registry.ollama.ai"
 DEFAULT_NAMESPACE: Final = "library"
@@ -29,7 +30,7 @@ _DIGEST_START: Final = re.compile(rf"(?:sha256[:-])?([0-9a-f]{{{_MIN_DIGITS},64}
 _SHAPE: Final = "a name is [host/][namespace/]model[:tag], with up to 80 of A-Z a-z 0-9 _ . - in each part"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ModelName:
     """`[host/][namespace/]model[:tag]`, with the defaults filled in."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from os.path import commonprefix
 from typing import Final
 
+from modelfile.immutable import record
 from modelfile.source import Span
 
 SHOWN: Final = 4
@@ -44,7 +44,7 @@ _WORDS_FOR_NONE: Final = re.compile(
 _CLASSES: Final = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Secret:
     """A secret in a text."""
 

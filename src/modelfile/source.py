@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from typing import Final, TypeVar, dataclass_transform
+from typing import Final
 
-_T = TypeVar("_T")
+from modelfile.immutable import record
+
 _NEWLINE: Final = re.compile(r"\r\n|\r|\n")
 _BLOCK: Final = 1024
 """Distance of the offsets whose bytes are counted ahead, in code points."""
@@ -21,15 +22,6 @@ _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-
-
-@dataclass_transform(frozen_default=True)
-def record(*, kw_only: bool = False) -> Callable[[type[_T]], type[_T]]:
-    """Return the decorator of dataclasses that a text has many of: frozen, but only for type checkers.
-
-    To make an instance of one that is frozen at run time takes three times as long.
-    """
-    return dataclass(slots=True, unsafe_hash=True, kw_only=kw_only)
 
 
 @record()

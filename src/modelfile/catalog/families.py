@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from modelfile.errors import UsageError
+from modelfile.immutable import record
 from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE, ModelName
 
 _HUGGING_FACE: Final = frozenset({"hf.co", "huggingface.co"})
@@ -38,7 +39,7 @@ _USUAL_BILLIONS: Final = 9
 _SIZE: Final = re.compile(r"(?:[ae]?\d+(?:\.\d+)?[bm]|\d+x\d+b)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class TurnFormat:
     """The markers that a family writes around the turns of a conversation."""
 
@@ -57,7 +58,7 @@ class TurnFormat:
     """True if the markers are ordinary words to the tokenizer, such as `USER:`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Family:
     """The facts about a base: a model of Ollama's library, or weights of the same model."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from modelfile.catalog.versions import Version
+from modelfile.immutable import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class InstructionSpec:
     """An instruction that some version of Ollama accepts in Modelfiles."""
 

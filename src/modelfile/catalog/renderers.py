@@ -8,14 +8,14 @@ Source: model/renderers/renderer.go and model/parsers/parsers.go, v0.12.0 to v0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from modelfile.catalog.versions import Version
+from modelfile.immutable import record
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class BuiltIn:
     """A renderer or a parser of some versions of Ollama."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import total_ordering
 from typing import Final
+
+from modelfile.immutable import record
 
 _NUMBER: Final = r"([0-9]{1,18})"
 """A part of a version; one with more digits is no release, and takes long to read."""
@@ -13,7 +14,7 @@ _VERSION: Final = rf"v?{_NUMBER}(?:\.{_NUMBER})?(?:\.{_NUMBER})?(?:-?rc\.?{_NUMB
 
 
 @total_ordering
-@dataclass(frozen=True, slots=True)
+@record()
 class Version:
     """A release of Ollama, or a release candidate, which is older than its release."""
 

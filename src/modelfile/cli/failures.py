@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from modelfile.errors import ExitCode, ModelfileError, reason_of
+from modelfile.immutable import record
 from modelfile.report.terminal import ReaderGone, Terminal
 
 ISSUES: Final = "https://github.com/modelfile/modelfile/issues"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Failure:
     """A failed command: what to print, and how to exit."""
 

@@ -47,6 +47,7 @@ from modelfile.gotemplate.nodes import (
     Variable,
 )
 from modelfile.gotemplate.printing import MOST_BYTES
+from modelfile.immutable import record
 from modelfile.source import Span
 
 MOST_STEPS: Final = 1_000_000
@@ -122,7 +123,7 @@ class Budget:
         return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Program:
     """A template that can be executed: its nodes, the templates it can call, and its functions."""
 

@@ -22,7 +22,8 @@ from modelfile.gotemplate.nodes import (
     Variable,
     With,
 )
-from modelfile.source import Span, record
+from modelfile.immutable import record
+from modelfile.source import Span
 
 FIELDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {

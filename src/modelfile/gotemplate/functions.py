@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -30,6 +29,7 @@ from modelfile.gotemplate.govalues import (
 )
 from modelfile.gotemplate.json_text import NotJSONError, marshal
 from modelfile.gotemplate.printing import printable, sprint, sprintln
+from modelfile.immutable import record
 
 if TYPE_CHECKING:
     from datetime import date
@@ -50,7 +50,7 @@ _JS: Final = {"\\": "\\\\", "'": "\\'", '"': '\\"', "<": "\\u003C", ">": "\\u003
 _JS_SPECIAL: Final = "[\\\\'\"<>&=\x00-\x1f]|[^\x00-\x7f]"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class GoFunction:
     """A function of templates and the types of its parameters."""
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from modelfile.source import Span, record
+from modelfile.immutable import record
+from modelfile.source import Span
 
 
 @record(kw_only=True)

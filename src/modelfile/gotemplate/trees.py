@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from modelfile.characters import SPACES
@@ -23,6 +23,7 @@ from modelfile.gotemplate.nodes import (
     Text,
     With,
 )
+from modelfile.immutable import record
 from modelfile.source import Span
 
 _RESPONSE: Final = "Response"
@@ -74,7 +75,7 @@ def append_response(nodes: Sequence[Node], end: int) -> Sequence[Node]:
     return (*nodes, Action(pipeline=pipeline, span=span))
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class _Location:
     """A node in its list, and the branch that the list belongs to."""
 

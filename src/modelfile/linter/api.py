@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.diagnostics import MOST_FINDINGS, Diagnostic, Severity
 from modelfile.errors import InputError, ModelfileHasErrors
+from modelfile.immutable import record
 from modelfile.linter.context import context_of
 from modelfile.linter.engine import lint as run_rules
 from modelfile.linter.engine import undecided
@@ -32,7 +33,7 @@ _NEEDED_BY_BUILD: Final = ("missing-file",)
 """Rules whose findings are errors to a build, though a checkout may do without the file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class LintResult:
     """A Modelfile and its findings."""
 

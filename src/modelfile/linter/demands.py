@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from modelfile.immutable import record
 from modelfile.linter.prose import hide_code
 
 _SENTENCE: Final = r"[^.!?;\r\n]+"
@@ -159,7 +159,7 @@ _CODE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Limit:
     """The length that answers may have at most."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from modelfile.errors import ModelfileError, TemplateError
+from modelfile.immutable import record
 from modelfile.linter.rule import parsed_template
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _TOOLS: Final = (
 _CALL: Final = {"function": {"name": "get_bill", "arguments": {"number": 1}}}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Prompt:
     """The prompt of a conversation."""
 

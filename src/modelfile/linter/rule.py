@@ -11,13 +11,14 @@ import inspect
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from modelfile.catalog.catalog import Catalog, catalog
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
 from modelfile.errors import InputError, Speller, UsageError
+from modelfile.immutable import record
 from modelfile.linter.suppressions import Suppression
 from modelfile.names import DEFAULT_HOST, ModelName
 from modelfile.source import Span
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _Subject = TypeVar("_Subject", bound=Node | Modelfile)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class LockStatus:
     """The entry of a Modelfile in the project's lock."""
 
@@ -43,7 +44,7 @@ class LockStatus:
     """The base, as written when it was pinned."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class EscapedPath:
     """The target of a path that leads out of the project."""
 
@@ -52,7 +53,7 @@ class EscapedPath:
     """True if a symlink leads out; False if the path itself does."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class RejectedFile:
     """A local file, or several, that Ollama cannot use, or uses as something else than its instruction says."""
 
@@ -64,7 +65,7 @@ class RejectedFile:
     """`model`, `adapter` or `projector` if the file is one, and another instruction is for that."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Context:
     """Everything a rule may use in addition to the node. Paths are as written in the Modelfile."""
 
@@ -113,7 +114,7 @@ class Context:
         return self.lock_status.base if self.lock_status else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Rule:
     """A check with its code, name and severity."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from modelfile.catalog.catalog import Catalog, catalog
 from modelfile.catalog.versions import Version
 from modelfile.diagnostics import Severity
 from modelfile.errors import UsageError
+from modelfile.immutable import record
 from modelfile.linter.rule import Rule
 from modelfile.linter.rules import RULES
 from modelfile.project.config import DEFAULT_RULES, Config, matches
@@ -22,7 +22,7 @@ ALL: Final = "ALL"
 """Selector of all rules."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Settings:
     """The rules in force, their severities, and the Ollama version that Modelfiles are for."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
 from modelfile.diagnostics import Diagnostic
+from modelfile.immutable import record
 from modelfile.source import Span, span_around, start_of
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Comment
@@ -27,7 +27,7 @@ NOTHING: Final = Span(0, 0)
 _NAME: Final = re.compile(r"[^\s,]+")
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Suppression:
     """One name in one comment."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -15,6 +15,7 @@ from modelfile.diagnostics import Severity
 from modelfile.errors import InputError, UsageError
 from modelfile.filesystem import absolute_path, read_file, relative_to
 from modelfile.git import walk_up
+from modelfile.immutable import record
 from modelfile.names import ModelName
 from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
 from modelfile.project.discovery import may_mean_stream
@@ -44,7 +45,7 @@ _MIRROR: Final = re.compile(r"https?://[A-Za-z0-9][\w.-]*(?::\d{1,5})?(?:/[\w.~/
 _LONG_NUMBER: Final = r"(?<![\d_])\d[\d_]{4300}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ProjectModel:
     """A model that `mf build` without a name builds: `[models.my-bot]`."""
 
@@ -61,7 +62,7 @@ class ProjectModel:
         return f"models.{str(self.name).rpartition(':')[0]}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Config:
     """The settings; a key in TOML has `-` instead of `_`."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 from modelfile.diagnostics import Safety
 from modelfile.filesystem import real_path
 from modelfile.git import find_repository
+from modelfile.immutable import record
 from modelfile.project.discovery import is_stream
 from modelfile.redaction import Redactor, redact
 
@@ -43,7 +44,7 @@ _CHUNK: Final = 100_000
 """About the length of a part of a report, in code points."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Report:
     """The result of linting or checking some Modelfiles."""
 

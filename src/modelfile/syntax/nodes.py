@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeAlias
 
-from modelfile.source import Span, record
+from modelfile.immutable import record
+from modelfile.source import Span
 
 
 class Quoting(StrEnum):

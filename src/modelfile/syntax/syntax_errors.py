@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import Final
@@ -12,6 +11,7 @@ from typing import Final
 from modelfile.characters import NUL, is_homoglyph
 from modelfile.diagnostics import MOST_FINDINGS, Diagnostic, Edit, Finding, Fix, Safety, Severity
 from modelfile.errors import Speller
+from modelfile.immutable import record
 from modelfile.source import Source, Span
 from modelfile.syntax.nodes import (
     Comment,
@@ -67,7 +67,7 @@ class Cause(StrEnum):
     INVALID_ROLE = "invalid message role"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Rejection:
     """The error that Ollama's parser reports: the first one."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
 from modelfile.catalog.versions import Version
+from modelfile.immutable import record
 
 Default: TypeAlias = int | float | bool | tuple[str, ...] | None
 """The value that the server uses if a model sets none; None if the server decides when it loads the model."""
@@ -22,7 +22,7 @@ class Kind(StrEnum):
     """A list: each PARAMETER of that name adds a value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ParameterSpec:
     """A parameter that some version of Ollama accepts in Modelfiles."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
+from modelfile.immutable import record
 from modelfile.linter.rule import Context, looks_like_path, name_or_none, rule
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
@@ -155,7 +155,7 @@ def describe_misplaced(path: str, content: str, bases: BasesWritten, start: str 
     return f"{start}`{path}` is a projector, not an adapter", f"write `FROM {path}`{beside}"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class BasesWritten:
     """The FROM of a Modelfile, taken together."""
 
