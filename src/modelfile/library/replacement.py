@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeAlias
 
-from modelfile.errors import RegistryUnreachable, ServerError, UsageError, WouldReplace
+from modelfile.errors import UsageError, WouldReplace
 from modelfile.events import Events, ignore
 from modelfile.library.lookup import find_named
 from modelfile.names import ModelName, shorten_digest
 from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
 from modelfile.stores.backups import back_up, guarded, replace_tag
 from modelfile.stores.protocol import ListedModel, Store, StoreLocation, find_listed, missing_after
+from modelfile.stores.uploads import pull_model
 
 if TYPE_CHECKING:
     from modelfile.differ import Change
@@ -211,15 +212,8 @@ def pull(
 
 
 def _pull(model: ModelName, before: ListedModel | None, store: Store, events: Events) -> Pulled:
-    try:
-        store.pull(model, events)
-    except RegistryUnreachable as error:
-        raise RegistryUnreachable(f"cannot pull {model}: {error.message}", hint=error.hint) from error
-    except ServerError as error:
-        if type(error) is not ServerError:
-            raise
-        hint = error.hint or "check its name and tag, and whether the server can reach the registry"
-        raise ServerError(f"cannot pull {model}: {error.message}", hint=hint) from error
+    hint = "check its name and tag, and whether the server can reach the registry"
+    pull_model(model, store, events, named=str(model), hint=hint)
     now = find_listed(model, store.list())
     if now is None:
         raise missing_after("pulled", model, store.location)

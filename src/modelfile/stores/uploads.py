@@ -31,17 +31,31 @@ def pull_base(base: ModelName, store: Store, events: Events) -> None:
     Raises:
         ServerError: It cannot be pulled.
     """
+    hint = "check its name and tag; if it is a path, check that the file exists"
+    pull_model(base, store, events, named=f"base {base}", hint=hint)
+
+
+def pull_model(name: ModelName, store: Store, events: Events, *, named: str, hint: str) -> None:
+    """Pull a model from its registry.
+
+    Args:
+        name: The name of the model.
+        store: The store that pulls it.
+        events: Receives progress.
+        named: The model in messages.
+        hint: The hint of an error of the server that has none.
+
+    Raises:
+        ServerError: It cannot be pulled.
+    """
     try:
-        store.pull(base, events)
+        store.pull(name, events)
     except RegistryUnreachable as error:
-        raise RegistryUnreachable(f"cannot pull base {base}: {error.message}", hint=error.hint) from error
+        raise RegistryUnreachable(f"cannot pull {named}: {error.message}", hint=error.hint) from error
     except ServerError as error:
         if type(error) is not ServerError:
             raise
-        raise ServerError(
-            f"cannot pull base {base}: {error.message}",
-            hint="check its name and tag; if it is a path, check that the file exists",
-        ) from error
+        raise ServerError(f"cannot pull {named}: {error.message}", hint=error.hint or hint) from error
 
 
 def upload_all(digests: Mapping[Path, str], store: Store, events: Events) -> None:
