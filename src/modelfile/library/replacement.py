@@ -212,8 +212,7 @@ def pull(
 
 
 def _pull(model: ModelName, before: ListedModel | None, store: Store, events: Events) -> Pulled:
-    hint = "check its name and tag, and whether the server can reach the registry"
-    pull_model(model, store, events, named=str(model), hint=hint)
+    pull_model(model, store, events, named=str(model))
     now = find_listed(model, store.list())
     if now is None:
         raise missing_after("pulled", model, store.location)

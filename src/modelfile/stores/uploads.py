@@ -35,7 +35,7 @@ def pull_base(base: ModelName, store: Store, events: Events) -> None:
     pull_model(base, store, events, named=f"base {base}", hint=hint)
 
 
-def pull_model(name: ModelName, store: Store, events: Events, *, named: str, hint: str) -> None:
+def pull_model(name: ModelName, store: Store, events: Events, *, named: str, hint: str | None = None) -> None:
     """Pull a model from its registry.
 
     Args:
@@ -43,7 +43,7 @@ def pull_model(name: ModelName, store: Store, events: Events, *, named: str, hin
         store: The store that pulls it.
         events: Receives progress.
         named: The model in messages.
-        hint: The hint of an error of the server that has none.
+        hint: The hint of an error of the server, instead of its own.
 
     Raises:
         ServerError: It cannot be pulled.
@@ -55,7 +55,8 @@ def pull_model(name: ModelName, store: Store, events: Events, *, named: str, hin
     except ServerError as error:
         if type(error) is not ServerError:
             raise
-        raise ServerError(f"cannot pull {named}: {error.message}", hint=error.hint or hint) from error
+        hint = hint or error.hint or "check its name and tag, and whether the server can reach the registry"
+        raise ServerError(f"cannot pull {named}: {error.message}", hint=hint) from error
 
 
 def upload_all(digests: Mapping[Path, str], store: Store, events: Events) -> None:
