@@ -26,6 +26,7 @@ from tests.fakes.faults import (
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.store import published
 from tests.support.cli import mf
+from tests.support.clock import AdvancedClock, ClockEvent
 from tests.support.disturbed import NAME, Project, end, staging_tags
 from tests.support.server import connect
 
@@ -196,8 +197,10 @@ def test_transient_failures_are_not_reported(project: Project, fake: FakeOllama,
 def test_a_server_that_falls_silent(
     project: Project, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    fake.fault(where, Hold(), times=ALWAYS)
+    """Time passes only while the server is silent, so that no other request expires on a busy machine."""
     with monkeypatch.context() as patch:
+        clock = AdvancedClock.replace(patch)
+        fake.fault(where, Hold(reached=ClockEvent(clock)), times=ALWAYS)
         patch.setattr("modelfile.stores.open.TIMEOUTS", Timeouts(first=0.1, connect=0.1, answer=0.1, idle=0.1))
         failed = project.build()
     assert (failed.code, failed.out) == (3, ""), failed

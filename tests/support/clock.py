@@ -1,6 +1,7 @@
 """A clock for deadlines that only the test advances."""
 
 import time
+from threading import Event
 from typing import Self
 
 import pytest
@@ -27,4 +28,20 @@ class AdvancedClock:
         """Return the seconds that passed."""
         return self._now
 
-    sleep = staticmethod(time.sleep)
+    def sleep(self, seconds: float) -> None:
+        """Sleep, and let as much time pass on this clock."""
+        time.sleep(seconds)
+        self.advance(seconds)
+
+
+class ClockEvent(Event):
+    """An event that advances a clock by a second each time it is set."""
+
+    def __init__(self, clock: AdvancedClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def set(self) -> None:
+        """Advance the clock, and set the event."""
+        self._clock.advance(1)
+        super().set()
