@@ -132,6 +132,15 @@ def shorten_digest(digest: str) -> str:
     return f"{digest.partition(':')[0]}:{short_digest(digest)}…"
 
 
+def is_path(text: str) -> bool:
+    """Return whether a text can only be a path, not the name of a model.
+
+    >>> is_path("./bot"), is_path("bot/"), is_path("team/bot")
+    (True, True, False)
+    """
+    return text.startswith((".", "/", "~")) or text.endswith("/")
+
+
 def join_alternatives(texts: Sequence[str]) -> str:
     """Return texts as alternatives.
 

@@ -21,7 +21,7 @@ from modelfile.differ import (
 )
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.library.lookup import show
-from modelfile.names import ModelName, digest_start, join_alternatives
+from modelfile.names import ModelName, digest_start, is_path, join_alternatives
 from modelfile.pinning.check import version_of
 from modelfile.project.project import Project
 from modelfile.project.target import Target
@@ -113,11 +113,6 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
 
 def _compare(old: Model, new: Model) -> tuple[Change, ...]:
     return (*compare_models(old, new), *compare_capabilities(old, new))
-
-
-def is_path(text: str) -> bool:
-    """Return whether a text can only be a path, not the name of a model."""
-    return text.startswith((".", "/", "~")) or text.endswith("/")
 
 
 def _target(text: str, project: Project) -> Target | None:

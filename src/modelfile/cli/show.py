@@ -14,7 +14,7 @@ from modelfile.cli.options import load_project, open_store
 from modelfile.cli.parameters import AsJson, Host
 from modelfile.errors import InputError, NotFound, ServerError, TemplateError, UsageError
 from modelfile.library.lookup import show as find_model
-from modelfile.names import join_alternatives
+from modelfile.names import is_path, join_alternatives
 from modelfile.report.json_output import model_as_json, print_json
 from modelfile.report.models import print_model
 from modelfile.report.terminal import current
@@ -162,8 +162,6 @@ def _locate(error: TemplateError, target: Target) -> tuple[str, str]:
 
 def _modelfile_at(name: str, *, folder_is_model: bool = False) -> Path | None:
     """Return the Modelfile that an argument names; None if it is the name of a model, as that of a folder may be."""
-    from modelfile.sides import is_path
-
     path = Path(name)
     if path.is_dir() and (path / "Modelfile").is_file() and (is_path(name) or not folder_is_model):
         return path / "Modelfile"
