@@ -37,7 +37,8 @@ _HEXADECIMAL: Final = re.compile(r"[0-9a-f]{32,128}|[0-9A-F]{32,128}")
 _SEQUENCE: Final = re.compile(r"1234567|abcdef", re.IGNORECASE)
 _EXAMPLE: Final = re.compile(r"example|e\.g\.|such as|test|sample|dummy|fake", re.IGNORECASE)
 _WORDS_FOR_NONE: Final = re.compile(
-    r"pass(?:word|wd)?\d{0,4}|pwd|secret|token|user(?:name)?|[<{$%\[(].*|.*[>}%\])]|\*+|none|null|true|false|string|str|required",
+    r"pass(?:word|wd)?\d{0,4}|pwd|secret|token|user(?:name)?|[<{$%\[(].*|.*[>}%\])]|\*+|none|null|true|false|string"
+    r"|str|required",
     re.IGNORECASE,
 )
 """Words in the place of a password that are none, and references to variables."""
@@ -104,6 +105,11 @@ def _is_password(secret: re.Match[str]) -> bool:
     return _is_given(secret) and (
         _is_mixed(text) or has_sign or is_number or is_code or (quoted and " is" in secret[0].lower())
     )
+
+
+def _is_login(secret: re.Match[str]) -> bool:
+    """Return whether the word after a user's name is a password."""
+    return _is_given(secret) and all(kind.search(secret[1]) for kind in _CLASSES)
 
 
 _SHOUTED: Final = re.compile(r"REQUIRED|NEVER|ALWAYS|SECRET|PRIVATE|INVALID|WRONG|CORRECT|INCORRECT|MANDATORY|UNKNOWN")
@@ -192,7 +198,8 @@ _FORMS: Final[tuple[tuple[str, tuple[str, ...], str, Callable[[re.Match[str]], b
             "lsv2_",
         ),
         (
-            r"(?<![\w-])((?:gsk_|xai-|pplx-|r8_|dckr_[op]at_|hvs\.|glsa_|shp(?:at|ss|ca|pa)_|lin_api_|PMAK-|NRAK-|ATATT3|tvly-|"
+            r"(?<![\w-])((?:gsk_|xai-|pplx-|r8_|dckr_[op]at_|hvs\.|glsa_|shp(?:at|ss|ca|pa)_|lin_api_|PMAK-|NRAK-"
+            r"|ATATT3|tvly-|"
             r"lsv2_[ps][tk]_)[A-Za-z0-9_-]{20,})"
         ),
         _is_token,
@@ -236,6 +243,16 @@ _FORMS: Final[tuple[tuple[str, tuple[str, ...], str, Callable[[re.Match[str]], b
             r"([^\s\"'`“”,;*<>(){}\[\]]{3,63}[^\s\"'`“”,;.:?*<>(){}\[\]])"
         ),
         _is_password,
+    ),
+    (
+        "a password",
+        ("login", "user", "credentials", "account"),
+        (
+            r"(?i:\b(?:login|credentials|user(?:name)?|account)\b)(?i: is"
+            r"|:)?[ \t]{1,3}[\w.@-]{2,40}(?:[ \t]{0,2}[/:|][ \t]{0,2}|,[ \t])"
+            r"(?=[^\s\"'`<>]{0,40}[A-Z])(?=[^\s\"'`<>]{0,40}[^\w\s/:.,;-])([^\s\"'`<>,;(){}\[\]]{8,40})"
+        ),
+        _is_login,
     ),
     (
         "a PIN",

@@ -10,6 +10,7 @@ CHATML = '''TEMPLATE """{{ range .Messages }}<|im_start|>{{ .Role }}
 {{ .Content }}<|im_end|>
 {{ end }}<|im_start|>assistant
 """'''
+NO_TOOLS = "; it has no `.Tools` either, so requests with tools fail"
 UNGUARDED = '''TEMPLATE """{{ if .System }}<|im_start|>system
 {{ end }}{{ .System }}<|im_end|>
 <|im_start|>user
@@ -49,7 +50,7 @@ UNGUARDED = '''TEMPLATE """{{ if .System }}<|im_start|>system
         (
             "foreign-template",
             'TEMPLATE """<start_of_turn>user\n{{ .Prompt }}<end_of_turn>\n<start_of_turn>model\n{{ .Response }}"""',
-            "this TEMPLATE uses Gemma markers, but `qwen2.5` was trained on ChatML markers",
+            f"this TEMPLATE uses Gemma markers, but `qwen2.5` was trained on ChatML markers{NO_TOOLS}",
             "delete TEMPLATE: the base brings its own",
         ),
         (

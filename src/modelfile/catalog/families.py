@@ -174,7 +174,7 @@ def _family(model: str, parts: frozenset[str], *, library: bool) -> Family:
         if part in parts:
             facts.update(others)
     if parts & _UNTUNED:
-        facts.update(format=None, capabilities=())
+        facts.update(format=None, capabilities=[each for each in facts.get("capabilities", ()) if each == "insert"])
     turns = _facts().formats.get(facts.get("format") or "")
     stops = facts.get("stops")
     return Family(

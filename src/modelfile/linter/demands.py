@@ -106,25 +106,6 @@ _NO_MARKDOWN: Final = (
     r"\b(?:no|never use|do not use|don't use|without|avoid)\s+(?:any\s+)?markdown\b"
     r"|\bplain text only\b|\bonly plain text\b"
 )
-SIGNS: Final = {
-    _SAME: ("determinist", "reproducib", "same", "identical"),
-    _FACTUAL: ("fact", "invent", "make up", "improvise", "speculat", "hallucinat", "creativ"),
-    _VARIED: ("creativ", "imaginative", "unpredictable", "surpris", "different", "repeat", "vary"),
-    _LONG: ("long", "length", "detail", "comprehensive", "depth", "exhaustive", "extensive", "elaborate", "thorough"),
-    _AT_LEAST: ("word",),
-    _AT_MOST: ("word", "sentence", "character", "line"),
-    _YES_OR_NO: ("yes",),
-    _BRIEF: ("brief", "short", "concise", "terse", "succinct", "word"),
-    _TOOLS: ("tool", "function"),
-    _NO_EMOJI: ("emoji", "emoticon"),
-    _MARKDOWN: ("markdown",),
-    _CODE_BLOCKS: ("code", "fence", "backtick"),
-    _LIST: ("bullet", "numbered", "table"),
-    _NO_MARKDOWN: ("markdown", "plain text"),
-}
-"""Texts of which each match has one, in lower case: most prompts have none, and the pattern need not be compiled."""
-
-
 _IF: Final = r"\b(?:if|when|unless|without|not|never|cannot)\b|n't\b"
 _PICTURES: Final = r"(?:photos?|photographs?|images?|pictures?|screenshots?)"
 _IMAGES: Final = (
@@ -157,6 +138,30 @@ _CODE: Final = (
     r"\b(?:code|coding|program\w*|developer|javascript|python|mathematic\w*)\b|action:|<tool|tool_call|```|\{\s*\""
     r"|\bjson\b|\bxml\b"
 )
+SIGNS: Final = {
+    _SAME: ("determinist", "reproducib", "same", "identical"),
+    _FACTUAL: ("fact", "invent", "make up", "improvise", "speculat", "hallucinat", "creativ"),
+    _VARIED: ("creativ", "imaginative", "unpredictable", "surpris", "different", "repeat", "vary", "time"),
+    _LONG: ("long", "length", "detail", "comprehensive", "depth", "exhaustive", "extensive", "elaborate", "thorough"),
+    _AT_LEAST: ("word",),
+    _AT_MOST: ("word", "sentence", "character", "line"),
+    _YES_OR_NO: ("yes",),
+    _BRIEF: ("brief", "short", "concise", "terse", "succinct", "word"),
+    _TOOLS: ("tool", "function"),
+    _NO_EMOJI: ("emoji", "emoticon"),
+    _MARKDOWN: ("markdown",),
+    _CODE_BLOCKS: ("code", "fence", "backtick"),
+    _LIST: ("bullet", "numbered", "table"),
+    _IMAGES: ("photo", "image", "picture", "screenshot"),
+    _LONG_INPUT: (
+        *("document", "book", "novel", "transcript", "base", "repositor", "report", "contract", "minutes", "meeting"),
+        *("paper", "article", "manual", "pdf", "log", "thread", "chapter", "page", "passage", "excerpt", "chunk"),
+        *("snippet", "context"),
+    ),
+    _FUNCTIONS: ("function", "tool"),
+    _NO_MARKDOWN: ("markdown", "plain text"),
+}
+"""Texts of which each match has one, in lower case: most prompts have none, and the pattern need not be compiled."""
 
 
 @record()
@@ -245,9 +250,6 @@ def demands_tools_of_functions(text: str) -> bool:
 
 def demands_images(text: str) -> bool:
     """Return whether a prompt is about images that each request brings along."""
-    lower = text.lower()
-    if not any(word in lower for word in ("photo", "image", "picture", "screenshot")):
-        return False
     return any(_find(_IMAGES, text, _IF)) and not re.search(_OTHER_IMAGES, text, re.IGNORECASE)
 
 

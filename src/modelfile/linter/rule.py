@@ -11,7 +11,7 @@ import inspect
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field
+from dataclasses import field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -218,10 +218,20 @@ def _base_family(modelfile: Modelfile, context: Context) -> Family | None:
     from modelfile.catalog.families import find_family  # reads a file, and few rules ask
 
     for base in reversed(written):
+        if "blobs" in base and (shown := _shown_name(modelfile)) and (family := find_family(shown)):
+            return replace(family, library=False)
         is_folder = not base.lower().endswith(".gguf") and context.exists and context.exists(base)
         if not is_folder and (family := find_family(base)):
             return family
     return None
+
+
+def _shown_name(modelfile: Modelfile) -> str | None:
+    """Return the name of the model whose blob FROM names, if a comment of `ollama show --modelfile` tells it."""
+    from modelfile.linter.rules.references import original_name  # it imports this module
+
+    base = last_from(modelfile)
+    return original_name(base, modelfile) if base else None
 
 
 def existing_path(instruction: Instruction, context: Context) -> str | None:

@@ -50,6 +50,16 @@ def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     own = {*turns.markers, *turns.ends, *(family.stops or ())}
     if any(node.value.text.strip() in own for node in stops):
         return
+    if (
+        turns.plain
+        and family.library
+        and family.stops
+        and not any(map(_format_of, (node.value.text for node in stops)))
+    ):
+        lost = ", ".join(f"`{stop}`" for stop in family.stops)
+        message = f"these stops replace {lost} of the base: `{family.name}` goes on with the user's turn"
+        yield Finding(stops[0].value.span, message, f"add `PARAMETER stop {family.stops[0]}`, and the others")
+        return
     has_stops = family.library and bool(family.stops)
     ending = next(iter([*turns.ends, *(family.stops or ()), *turns.markers]))
     by_format: dict[str, list[Parameter]] = {}

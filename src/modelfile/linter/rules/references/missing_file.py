@@ -19,6 +19,7 @@ _PLACEHOLDER: Final = (
 )
 _QUOTES: Final = "'`\u2018\u2019\u201c\u201d"
 _HUGGING_FACE: Final = ("hf.co/", "huggingface.co/")
+_SHARD: Final = r"-(\d{5})-of-(\d{5})\.gguf\Z"
 _CUTOFF: Final = 0.8
 """Similarity from which on a neighbor is probably the file that is intended, from 0 to 1."""
 
@@ -108,7 +109,11 @@ def _missing(instruction: Instruction, written: str, context: Context) -> Findin
         message += "; git ignores it, so no checkout has it"
         return Finding(span, message, "write in a comment where to get it", severity=severity)
     reads = "; without the file, Ollama reads it as a model name" if isinstance(instruction, From) else ""
-    return Finding(span, message, f"paths are relative to the Modelfile's folder{reads}", severity=severity)
+    hint = f"paths are relative to the Modelfile's folder{reads}"
+    if (shard := re.search(_SHARD, written)) and int(shard[2]) > len(context.modelfile.of_type(From)):
+        message += f"; it is shard {int(shard[1])} of {int(shard[2])}, and not all have a FROM"
+        hint = "write a FROM for each shard, or merge them with `llama-gguf-split --merge`"
+    return Finding(span, message, hint, severity=severity)
 
 
 def _intended(written: str, context: Context) -> str | None:

@@ -30,12 +30,16 @@ _TOLL_FREE: Final = r"\A(?:\+?1[ .-]?)?\(?8(?:00|33|44|55|66|77|88)\b|\A\+\d{1,3
 """Starts of the numbers of services."""
 _NOBODYS: Final = rf"{_FICTIONAL}|{_TOLL_FREE}"
 _SECURITY_NUMBER: Final = r"(?i:\bssn|social security)\D{1,30}(?!000|666|9)(\d{3}-\d{2}-\d{4})\b"
+_IDENTITY: Final = (
+    r"(?i:\b(?:(?:health )?insurance|passport|patient|identity card|id card|driver'?s licen[cs]e|tax|member(?:ship)?)"
+    r"[ -]?(?:number|no\.?|id|#)\s?(?:is|:)?\s?)((?=[A-Z]{0,3}\d)[A-Z]{0,3}[\d-]{7,14})\b"
+)
 _FEWEST_DIGITS: Final = 9
 
 
 @rule("MF703", "personal-data", on=Instruction, severity=Severity.INFO)
 def personal_data(instruction: Instruction, context: Context) -> Iterator[Finding]:
-    r"""A text contains the mail address or telephone number of a person.
+    r"""A text contains the mail address, telephone number or insurance number of a person.
 
     Anyone who talks to the model can make it repeat its prompt, and `ollama show` prints it. Name the address of a
     department instead, or let the application look the person up. Addresses of departments such as `support@`, those of
@@ -79,3 +83,6 @@ def _people(text: str) -> Iterator[tuple[str, re.Match[str]]]:
                 yield "telephone number", match
         for match in re.finditer(_SECURITY_NUMBER, text):
             yield "social security number", match
+    for match in re.finditer(_IDENTITY, text):
+        if not re.search(_NOBODYS, match[1]):
+            yield "identity number", match

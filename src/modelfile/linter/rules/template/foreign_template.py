@@ -83,6 +83,8 @@ def foreign_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
     (family, turns), keyword = found, template.keyword
     own = family.turns.title if family.turns else ""
     message = f"this TEMPLATE uses {turns.title} markers, but `{family.name}` was trained on {own} markers"
+    if "tools" in family.capabilities and ".Tools" not in template.value.text and family.library:
+        message += "; it has no `.Tools` either, so requests with tools fail"
     hint = "delete TEMPLATE: the base brings its own"
     if not family.library:
         markers = "`, `".join(family.turns.markers if family.turns else ())

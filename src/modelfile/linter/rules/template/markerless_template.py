@@ -50,7 +50,7 @@ def markerless_template(modelfile: Modelfile, context: Context) -> Iterator[Find
     if not {"prompt", "messages"}.intersection(parsed.variables) or "suffix" in parsed.variables:
         return
     only_prompt = "".join(parsed.text.split()).replace("-", "") in ("{{.Prompt}}", "{{.Prompt}}{{.Response}}")
-    if only_prompt or re.search(r"<[|\uff5c/]|[|\uff5c]>|\[/?[A-Z]{3,}\]|<s>|<(?:start|end)_", parsed.text):
+    if only_prompt or re.search(r"<[|\uff5c/]|&lt;|[|\uff5c]>|\[/?[A-Z]{3,}\]|<s>|<(?:start|end)_", parsed.text):
         return
     message = f"this TEMPLATE has no turn markers, but `{family.name}` was trained on {family.turns.title} markers"
     hint = "delete TEMPLATE: the base brings its own; put instructions in SYSTEM"

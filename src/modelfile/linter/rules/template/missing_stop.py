@@ -76,7 +76,7 @@ def missing_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     markers = [marker for marker in (*turns.markers, *turns.ends) if marker in text]
     if not stops or any(stop in marker or marker in stop for stop in stops for marker in markers):
         return
-    if misspelled(text) or any(map(misspelled, stops)) or find_strange_stop(modelfile, context):  # reported there
+    if any(map(misspelled, stops)) or find_strange_stop(modelfile, context):  # reported there
         return
     yield Finding(
         template.keyword.span,

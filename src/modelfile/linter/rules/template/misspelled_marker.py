@@ -13,10 +13,10 @@ from modelfile.linter.rule import Context, base_family, rule
 from modelfile.linter.rules.template import effective_template, locate_span
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Parameter
+from modelfile.syntax.nodes import Parameter, Template
 
 if TYPE_CHECKING:
-    from modelfile.catalog.families import TurnFormat
+    from modelfile.catalog.families import Family, TurnFormat
 
 _BAR: Final = "\uff5c"
 """The bar of DeepSeek's markers."""
@@ -24,6 +24,9 @@ _CANDIDATE: Final = (
     r"<[|\uff5c]? ?[^\s<>|\uff5c{}](?:[^<>|\uff5c{}\n]{0,38}[^\s<>|\uff5c{}])? ?[|\uff5c]?>|\[[/\\]? ?INST ?[/\\]?\]"
 )
 """Texts in the form of a marker, or close to it."""
+_ENTITIES: Final = (
+    r"&lt;[|\uff5c]?\w{1,40}[|\uff5c]?&gt;|&lt;[|\uff5c]\w{1,40}[|\uff5c]>|<[|\uff5c]\w{1,40}[|\uff5c]&gt;"
+)
 _OTHERS: Final = frozenset(
     {"<|begin_of_text|>", "<|end_of_text|>", "<|endoftext|>", "<|startoftext|>", "<|eom_id|>", "<|endofturn|>"}
     | {"<|begin_of_sentence|>", "<|end_of_sentence|>", "<|im_user|>", "<|im_system|>", "<|im_middle|>", "<|user_end|>"}
@@ -76,14 +79,16 @@ def misspelled_marker(modelfile: Modelfile, context: Context) -> Iterator[Findin
         template, parsed = found
         family = base_family(modelfile, context)
         wide = family is not None and family.turns is not None and _BAR in family.turns.markers[0]
+        yield from _entities(template, context)
         for wrong, (right, starts) in misspelled(parsed.text, wide=wide).items():
             places = [locate_span(Span(start, start + len(wrong)), template, modelfile) for start in starts]
-            yield _finding(wrong, right, places)
+            yield _finding(wrong, _of_base(wrong, right, family), places)
     for node in modelfile.of_type(Parameter):
         text = node.value.text.strip()
         if node.name.text == "stop" and node.value.closed and (found_stop := misspelled(text).get(text)):
             start = modelfile.locate(node.value, node.value.text.index(text))
-            yield _finding(text, found_stop[0], [Span(start, start + len(text))])
+            right = _of_base(text, found_stop[0], base_family(modelfile, context))
+            yield _finding(text, right, [Span(start, start + len(text))])
 
 
 def _finding(wrong: str, right: str, places: list[Span]) -> Finding:
@@ -91,6 +96,27 @@ def _finding(wrong: str, right: str, places: list[Span]) -> Finding:
     return Finding(
         places[0], f"`{wrong}` is not a turn marker: it is ordinary text to the model", f"write `{right}`", fix
     )
+
+
+def _of_base(wrong: str, right: str, family: Family | None) -> str:
+    """Return the marker that is intended: one of the base, if it is as close."""
+    turns = family.turns if family else None
+    close = [each for each in (*turns.markers, *turns.ends) if _letters(each) == _letters(wrong)] if turns else []
+    return close[0] if close else right
+
+
+def _entities(template: Template, context: Context) -> Iterator[Finding]:
+    """Yield a finding on markers that are written for HTML."""
+    found = [*re.finditer(_ENTITIES, template.value.text)] if "&" in template.value.text else []
+    if found:
+        spans = [locate_span(Span(*match.span()), template, context.modelfile) for match in found]
+        right = found[0][0].replace("&lt;", "<").replace("&gt;", ">")
+        message = f"`{found[0][0]}` is not a turn marker: `&lt;` and `&gt;` are written for HTML"
+        edits = (
+            Edit(span, match[0].replace("&lt;", "<").replace("&gt;", ">"))
+            for span, match in zip(spans, found, strict=True)
+        )
+        yield Finding(spans[0], message, f"write `{right}`", Fix(edits=tuple(edits), safety=Safety.UNSAFE))
 
 
 @lru_cache(maxsize=32)

@@ -64,14 +64,17 @@ def template_drops_capability(modelfile: Modelfile, context: Context) -> Iterato
     template, parsed = found
     turns = template_turns(parsed.text)
     is_unmarked = turns is None or (turns.plain and not (family.turns and family.turns.plain))
-    if turns is None or is_unmarked or uses_foreign_markers(modelfile, context):  # the worse defect
+    is_fill_in = family.turns is None and family.capabilities == {"insert"}
+    if (not is_fill_in and (turns is None or is_unmarked)) or uses_foreign_markers(
+        modelfile, context
+    ):  # the worse defect
         return
     dropped = [
         each
         for each in _FIELDS
         if each[0] in family.capabilities
         and each[1].lower() not in parsed.variables
-        and (each[0], turns.name) != ("thinking", _HARMONY)
+        and (each[0], turns and turns.name) != ("thinking", _HARMONY)
     ]
     if dropped and not (dropped[0][0] == "tools" and "toolcalls" in parsed.variables):  # template-drops-tools
         capabilities, fields, requests = zip(*dropped, strict=True)

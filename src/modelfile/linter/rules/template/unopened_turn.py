@@ -67,6 +67,8 @@ def unopened_turn(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         other = re.search(_MARKER_AT_END, tail)
         if other and other[0].strip() not in (*turns.ends, *turns.markers):
             return
+        if answer := printed_field(parsed, "Response", last=True):
+            place = locate_span(answer, template, modelfile)
         message = f"the prompt ends without `{_head(opens, turns.roles)}`: the model may go on with the user's turn"
         yield Finding(place, message, "begin the assistant's turn at the end of the TEMPLATE")
     elif closing := next((end for end in turns.ends if opens and tail.find(end, opened) >= 0), None):

@@ -27,6 +27,9 @@ _LICENSES: Final = {
 }
 """The names by which licenses are recognized, in lower case."""
 
+_COMMERCIAL: Final = r"\b(?:free (?:to use )?for|allows?|permits?|permitted for|including)\b[^.]{0,30}\bcommercial\b"
+_NONCOMMERCIAL: Final = r"\bnon-?commercial|\bby-nc\b|\bnot\b[^.]{0,30}\bcommercial|\bresearch\b|non-production"
+_HINT: Final = "write the text of the license of the base, or delete LICENSE: the base brings its own"
 _FREE: Final = frozenset({"Apache-2.0", "MIT", "BSD"})
 """Licenses that ask for little: a prompt under one fits weights under another."""
 
@@ -64,16 +67,20 @@ def license_mismatch(node: License, context: Context) -> Iterator[Finding]:
         return
     texts = [one.value.text[:_HEAD].lower() for one in modelfile.of_type(License)]
     named = {name for name, pattern in _LICENSES.items() if any(re.search(pattern, text) for text in texts)}
-    family = base_family(modelfile, context) if named else None
+    is_free = any(re.search(_COMMERCIAL, text) and not re.search(_NONCOMMERCIAL, text) for text in texts)
+    family = base_family(modelfile, context) if named or is_free else None
     if family is None or family.license is None:
+        return
+    if is_free and re.search(_NONCOMMERCIAL, family.license.lower()):
+        message = f"LICENSE allows commercial use, but `{family.name}` is under {_with_article(family.license)}"
+        yield Finding(node.value.span, f"{message}, which does not", _HINT)
         return
     required = family.license.lower()
     of_base = {name for name, pattern in _LICENSES.items() if re.search(pattern, required)}
     if of_base and not of_base & named and not of_base | named <= _FREE:
         shown = " and ".join(sorted(named))
         message = f"LICENSE names {shown}, but `{family.name}` is under {_with_article(family.license)}"
-        hint = "write the text of the license of the base, or delete LICENSE: the base brings its own"
-        yield Finding(node.value.span, message, hint)
+        yield Finding(node.value.span, message, _HINT)
 
 
 def _with_article(name: str) -> str:
