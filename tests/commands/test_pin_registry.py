@@ -267,8 +267,9 @@ def test_a_dry_run_shows_and_writes_nothing(scene: Scene) -> None:
     (scene.folder / "Modelfile").write_text("# A bot.\nFROM llama3.2:3b\n")
     assert "(changed)" in scene.mf("pin", "--dry-run").out
     assert (scene.folder / "mf.lock").read_bytes() == written
-    for option in ("--dry-run", "--from-server"):
-        assert scene.mf("pin", "--check", option).err.startswith(f"error: {option} cannot be used with --check\n")
+    for option in ("--dry-run", "--from-server", "--rewrite"):
+        ran = scene.mf("pin", option, "--check")
+        assert (ran.code, ran.err.split("\n")[0]) == (2, f"error: --check and {option} cannot be used together")
 
 
 def test_a_read_only_checkout_is_pinned_if_nothing_changes(scene: Scene) -> None:

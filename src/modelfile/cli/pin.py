@@ -40,6 +40,13 @@ def pin(  # noqa: PLR0913  # the command's options
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be pinned; do not write mf.lock.")
     ] = False,
+    rewrite: Annotated[
+        bool, typer.Option("--rewrite", help="First write the most specific tag instead of `latest` in FROM.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove pin aliases on the server that no mf.lock here names; pin nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --prune: remove without asking.")] = False,
     frozen: Annotated[bool, typer.Option("--frozen", help="No effect: --check asks nobody.")] = False,
     force_exclude: ForceExclude = False,
     pull: Annotated[bool, typer.Option("--pull/--no-pull", help="Pull a base that neither has.")] = True,
@@ -58,18 +65,34 @@ def pin(  # noqa: PLR0913  # the command's options
     A Modelfile that cannot be read, has errors, is FROM a base that is not found, or FROM weights that a build would
     reject is skipped, and the others are pinned or checked. Of an mf.lock with merge conflicts, both sides are merged.
 
+    `--rewrite` asks the registry for a tag that has the same manifest as `latest`, and leaves a comment with the date.
+    `--prune` lists aliases such as `llama3.2:sha256-…`, from which `mf build` builds, and asks before it removes them:
+    other projects that use the server may need theirs.
+
     With --json: a list of {"modelfile", "base", "fingerprint", "source", "change"}; change is "new", "changed",
     "removed" or null, source is the URL of a registry, "server" or null, and fingerprint is null if only a server can
     tell it; {"modelfile", "error"} for failures. With --check: {"drifts": [{"modelfile", "reason", "message",
-    "pinned", "current"}, ...], "undecided": [{"message", "hint", "code"}, ...]}.
+    "pinned", "current"}, ...], "undecided": [{"message", "hint", "code"}, ...]}. With
+    --prune: {"removed": [NAME, ...]}.
     """
     if frozen and not check_only:
         raise UsageError("--frozen needs --check", hint="leave out --frozen")
-    if check_only and (from_server or dry_run):
-        option = "--from-server" if from_server else "--dry-run"
-        raise UsageError(f"{option} cannot be used with --check", hint="--check asks nobody and writes nothing")
+    _reject_together(
+        {"--prune": prune, "--check": check_only, "--rewrite": rewrite},
+        {"--prune": prune, "--check": check_only, "--from-server": from_server},
+        {"--check": check_only, "--dry-run": dry_run},
+    )
     terminal = current.get()
     project = load_project(force_exclude=force_exclude)
+    if prune:
+        if paths:
+            raise UsageError("--prune takes no paths", hint="it keeps the aliases of all locks in this repository")
+        _prune(project, host, yes=yes, dry_run=dry_run, as_json=as_json)
+        return
+    codes: set[ExitCode] = set()
+    if rewrite:
+        codes |= _rewrite(project, paths, dry_run=dry_run)
+        project = project.reread()
     targets, check = _targets(paths, project, merge=not check_only)
     _reject_unusable(targets)
     if check_only:
@@ -79,7 +102,7 @@ def pin(  # noqa: PLR0913  # the command's options
         print_check(checked, terminal, host=host, findings=not as_json)
         if checked.drifts:
             raise typer.Exit(ExitCode.FINDINGS)
-        codes = {error.exit_code for error in checked.unread}
+        codes |= {error.exit_code for error in checked.unread}
     else:
         from modelfile.pinning.pinner import PinOptions  # which a check does not need
 
@@ -90,7 +113,7 @@ def pin(  # noqa: PLR0913  # the command's options
         print_json(pins_as_json(changes, failures), terminal) if as_json else print_pins(changes, terminal)
         print_failures(failures.values(), terminal)
         _print_skipped(targets, failures)
-        codes = {error.exit_code for error in failures.values()}
+        codes |= {error.exit_code for error in failures.values()}
     if codes:
         raise typer.Exit(max(codes))
 
@@ -125,6 +148,60 @@ def _targets(paths: list[str] | None, project: Project, *, merge: bool) -> tuple
             raise found
 
     return targets, check
+
+
+def _reject_together(*alternatives: Mapping[str, bool]) -> None:
+    """Reject options of which only one can be used."""
+    for options in alternatives:
+        used = [name for name, is_used in options.items() if is_used]
+        if len(used) > 1:
+            raise UsageError(f"{used[0]} and {used[1]} cannot be used together", hint="pass only one of them")
+
+
+def _rewrite(project: Project, paths: list[str] | None, *, dry_run: bool) -> set[ExitCode]:
+    """Write specific tags instead of `latest`; return the exit codes of what fails."""
+    from modelfile.pinning.rewriting import rewrite
+
+    terminal, codes = current.get(), set[ExitCode]()
+    with open_registry(project.config) as registry:
+        for target in project.modelfiles(paths or ["."]):
+            try:
+                found = rewrite(target, registry, terminal.clock)
+            except ModelfileError as error:
+                terminal.print_error(error.message, error.hint)
+                codes.add(error.exit_code)
+                continue
+            if found and not dry_run:
+                target.write(found.text)
+            if found:
+                terminal.print_note(f"{target.path}: FROM {found.previous} -> {found.current}")
+    return codes
+
+
+def _prune(project: Project, host: str | None, *, yes: bool, dry_run: bool, as_json: bool) -> None:
+    from modelfile.pinning.pin_aliases import locks_of, remove_aliases, unused_aliases
+
+    terminal, locks = current.get(), locks_of(project)
+    with open_store(host) as store:
+        found = unused_aliases(locks, store)
+        if found and not (yes or dry_run):
+            for model in found:
+                terminal.print(str(model.name), err=True)
+            if not terminal.stdin.isatty():
+                raise UsageError("cannot ask for confirmation: standard input is not a terminal", hint="pass --yes")
+            if not terminal.confirm(
+                f"remove {'it' if len(found) == 1 else f'these {len(found)}'} from {store.location}?"
+            ):
+                terminal.print_note("nothing was removed")
+                raise typer.Exit(ExitCode.FINDINGS)
+        removed = [str(model.name) for model in (found if dry_run else remove_aliases(found, store))]
+    if as_json:
+        print_json({"removed": removed}, terminal)
+        return
+    for name in removed:
+        terminal.print(f"{'would remove' if dry_run else 'removed'} {name}")
+    if not removed:
+        terminal.print_note("no pin alias to remove")
 
 
 def _reject_unusable(targets: Sequence[Target]) -> None:

@@ -60,6 +60,21 @@ def alias_of(name: ModelName, digest: str) -> ModelName:
     return replace(name, tag=f"sha256-{digest.removeprefix('sha256:')}{_suffix(name)}", tagged=True)
 
 
+def pin_alias(name: ModelName, digest: str) -> ModelName:
+    """Return the alias of a pinned base, which belongs to none of its tags.
+
+    >>> str(pin_alias(ModelName.parse("llama3.2:3b"), "sha256:" + "0" * 64))[:24]
+    'llama3.2:sha256-00000000'
+    """
+    return replace(name, tag=digest.replace(":", "-"), tagged=True)
+
+
+def is_pin_alias(name: ModelName) -> bool:
+    """Return whether a name is the alias of a pinned base."""
+    match = _ALIAS.fullmatch(name.tag)
+    return match is not None and match["suffix"] is None
+
+
 def _suffix(name: ModelName) -> str:
     tag = name.tag.lower()
     return f"-{tag}" if len(tag) <= _MAX_WRITTEN else f".{hashlib.sha256(tag.encode()).hexdigest()[:8]}"
