@@ -114,10 +114,24 @@ def test_a_model_of_unknown_fingerprint_is_compared_before_it_is_published(folde
     edit(folder, "SYSTEM other\n")
     ran = mf("build", "bot:v1")
     assert (ran.code, "is an immutable tag" in ran.err) == (3, True)
+    assert f"\n  changes: system\nhelp: {HINT}\n" in ran.err  # as far as it is known without the weights
     assert digests(fake) == before
     shutil.rmtree(os.environ["XDG_CACHE_HOME"])
     assert mf("build", "bot:v1", stdin=b"y\n", terminal=True).code == 0
     assert digests(fake)["bot:v1"] != before["bot:v1"]
+
+
+def test_a_refusal_by_the_fingerprint_of_the_lock_names_the_known_changes(folder: Path, fake: FakeOllama) -> None:
+    (folder / "Modelfile").write_text(LOCAL)
+    assert mf("build", "bot:v1").code == 0
+    old = fingerprint("bot:v1")
+    edit(folder, "SYSTEM other\n")
+    assert mf("pin", "Modelfile").code == 0
+    new = json.loads((folder / "mf.lock").read_text())["modelfiles"]["Modelfile"]["fingerprint"]
+    shutil.rmtree(os.environ["XDG_CACHE_HOME"])
+    fake.requests.clear()
+    assert is_refused(mf("build", "bot:v1"), fake, "bot:v1", old, new, "changes: system")
+    assert not any(logged.path == "/api/create" for logged in fake.requests)
 
 
 TWO = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from modelfile.builder.constraints import NO_CONSTRAINTS, RENEW, PinConstraints, check_pin
-from modelfile.builder.forecast import is_opaque, predict
+from modelfile.builder.forecast import expected_model, is_opaque, predict
 from modelfile.errors import InputError, WouldReplace
 from modelfile.library.replacement import describe_changes, is_immutable, would_replace
 from modelfile.names import ModelName
@@ -163,9 +163,18 @@ class Plan:
         old = self.existing.fingerprint if self.existing else self.previous_digest
         if self.replaces is False or not old or not new or old == new:
             return None
-        details = describe_changes(self.changes)
+        details = describe_changes(self._known_changes() if self.changes is None else self.changes)
         details += (f"mf.lock is out of date for {self.name}: {drift}" for drift in self.stale)
         return would_replace(self.name, self.location, old, new, details=details)
+
+    def _known_changes(self) -> tuple[Change, ...]:
+        """Return the changes to the model of the name but for the parts that only the server can tell."""
+        create = next((step for step in self.steps if isinstance(step, Create)), None)
+        if not create or not self.existing or (create.recipe.base and not self.base):
+            return ()
+        base, existing = self.base.model if self.base else None, self.existing.model
+        expected = expected_model(create.recipe, create.digests, base=base, created=existing, version=self.version)
+        return _changes(existing, expected) or ()
 
 
 def plan(  # noqa: PLR0913  # each is a choice of its own
