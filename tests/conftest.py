@@ -42,6 +42,8 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: py
     monkeypatch.setattr("modelfile.stores.open.BACKOFF", Backoff(pause=lambda _: None))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HOME"):
+        monkeypatch.delenv(name, raising=False)
     connect = socket.socket.connect
 
     def offline(self: socket.socket, address: Any) -> None:

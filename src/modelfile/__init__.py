@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from modelfile.inspection import check
     from modelfile.library.history import backups, rollback
     from modelfile.library.lookup import list_models, show
+    from modelfile.library.published import show_published
     from modelfile.library.removal import plan_removal, remove
     from modelfile.library.replacement import copy, pull
     from modelfile.linter.api import fix, lint, lint_paths
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from modelfile.recipe.recipe import resolve
     from modelfile.sides import diff
     from modelfile.stores.ollama.wire import request_of as create_request
-    from modelfile.stores.open import open_store
+    from modelfile.stores.open import open_registry, open_store
+    from modelfile.stores.protocol import RegistrySettings
     from modelfile.syntax.modelfile import Modelfile, parse
 
 MODULES: Final = {
@@ -46,6 +48,7 @@ MODULES: Final = {
     "NotFound": "errors",
     "ParsedTemplate": "gotemplate.parser",
     "Project": "project.project",
+    "RegistrySettings": "stores.protocol",
     "ServerAddress": "addresses",
     "ServerError": "errors",
     "Target": "project.target",
@@ -66,6 +69,7 @@ MODULES: Final = {
     "lint": "linter.api",
     "lint_paths": "linter.api",
     "list_models": "library.lookup",
+    "open_registry": "stores.open",
     "open_store": "stores.open",
     "parse": "syntax.modelfile",
     "parse_template": "gotemplate.parser",
@@ -79,6 +83,7 @@ MODULES: Final = {
     "resolve_settings": "linter.settings",
     "rollback": "library.history",
     "show": "library.lookup",
+    "show_published": "library.published",
 }
 """The public names, and the module of each."""
 _RENAMED: Final = {"create_request": "request_of", "format": "format_modelfile"}
@@ -90,6 +95,7 @@ __all__ = [
     "NotFound",
     "ParsedTemplate",
     "Project",
+    "RegistrySettings",
     "ServerAddress",
     "ServerError",
     "Target",
@@ -110,6 +116,7 @@ __all__ = [
     "lint",
     "lint_paths",
     "list_models",
+    "open_registry",
     "open_store",
     "parse",
     "parse_template",
@@ -123,6 +130,7 @@ __all__ = [
     "resolve_settings",
     "rollback",
     "show",
+    "show_published",
 ]
 
 

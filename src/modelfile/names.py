@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from modelfile.errors import UsageError
+from modelfile.errors import InputError, UsageError
 from modelfile.filesystem import real_path
 from modelfile.immutable import record
 
@@ -106,6 +107,41 @@ def registry_host(host: str) -> str:
     return {"huggingface.co": "hf.co"}.get(host.lower(), host.lower())
 
 
+class Prefix(StrEnum):
+    """The kinds of things that an argument can name, each written before it with a colon, as in `registry:llama3.2`."""
+
+    FILE = "file"
+    """A Modelfile."""
+    MODEL = "model"
+    """A model of the server."""
+    LOCK = "lock"
+    """A model of mf.lock."""
+    REGISTRY = "registry"
+    """A model of a registry."""
+
+
+_PREFIXES: Final = frozenset(Prefix)
+
+
+def split_prefix(text: str) -> tuple[Prefix | None, str]:
+    """Return the prefix of an argument, if it has one, and what it names; a prefix wins over a model of that name.
+
+    >>> split_prefix("registry:llama3.2:3b")
+    (<Prefix.REGISTRY: 'registry'>, 'llama3.2:3b')
+    >>> split_prefix("llama3.2:3b"), split_prefix("model:registry:3b")[1]
+    ((None, 'llama3.2:3b'), 'registry:3b')
+
+    Raises:
+        UsageError: Nothing follows the prefix.
+    """
+    word, colon, rest = text.partition(":")
+    if not colon or word not in _PREFIXES:
+        return None, text
+    if not rest:
+        raise UsageError(f"missing name after `{text}`", hint=f"write it behind the colon, as in `{word}:bot`")
+    return Prefix(word), rest
+
+
 def is_untagged(text: object) -> bool:
     """Return whether a value is the name of a model without a tag."""
     try:
@@ -139,6 +175,32 @@ def is_path(text: str) -> bool:
     (True, True, False)
     """
     return text.startswith((".", "/", "~")) or text.endswith("/")
+
+
+def modelfile_at(text: str, *, folder_is_model: bool = False) -> Path | None:
+    """Return the Modelfile that an argument names; None if it is the name of a model.
+
+    Args:
+        text: The argument; after `file:` it is a path, after any other prefix a name.
+        folder_is_model: Whether the name of a folder with a Modelfile is that of a model.
+
+    Raises:
+        InputError: It can only be a path, and there is no file.
+        UsageError: It has a prefix that nothing here reads.
+    """
+    prefix, rest = split_prefix(text)
+    if prefix is Prefix.LOCK:
+        raise UsageError(f"`{text}` cannot be read: no command reads models of mf.lock yet", hint="name the model")
+    if prefix not in (None, Prefix.FILE):
+        return None
+    path, only_path = Path(rest), prefix is Prefix.FILE or is_path(rest)
+    if path.is_dir() and (path / "Modelfile").is_file() and (only_path or not folder_is_model):
+        return path / "Modelfile"
+    if path.is_file():
+        return path
+    if only_path:
+        raise InputError(f"file not found: `{rest}`")
+    return None
 
 
 def join_alternatives(texts: Sequence[str]) -> str:

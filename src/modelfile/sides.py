@@ -1,11 +1,10 @@
-"""The sides of `mf diff`: a Modelfile, a model in a store, or a tag of this project's model."""
+"""The sides of `mf diff`: a Modelfile, a model in a store or a registry, or a tag of this project's model."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from modelfile.builder.constraints import constraints
 from modelfile.builder.forecast import expected_model, is_opaque, predict, undecided
@@ -21,14 +20,15 @@ from modelfile.differ import (
 )
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.library.lookup import show
-from modelfile.names import ModelName, digest_start, is_path, join_alternatives
+from modelfile.library.published import show_published
+from modelfile.names import ModelName, Prefix, digest_start, join_alternatives, modelfile_at, split_prefix
 from modelfile.pinning.check import version_of
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.backups import is_internal
-from modelfile.stores.protocol import ListedModel, Store, StoredModel, find_listed
+from modelfile.stores.protocol import ListedModel, Registry, Store, StoredModel, find_listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,7 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     check: Callable[[Target, Version | None], object] = lambda *_: None,
     on_note: Callable[[str], object] = lambda _: None,
     *,
+    registry: Registry | None = None,
     on_undecided: Callable[[Target, tuple[str, ...]], object] = lambda *_: None,
     on_expected: Callable[[Target, ExpectedModel], object] = lambda *_: None,
 ) -> tuple[Change, ...]:
@@ -75,29 +76,36 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     (Change(aspect=<Aspect.SYSTEM: 'system'>, name='', old=None, new='Be brief.'),)
 
     Args:
-        a: A Modelfile, a model in the store or the start of its digest, or a tag of a model of the project.
+        a: A Modelfile, a model in the store or the start of its digest, or a tag of a model of the project; after
+            `file:`, `model:` or `registry:` only a Modelfile, a model in the store or one in a registry.
         b: The same.
         project: The project that tags and paths belong to.
         store: The store of the models.
         check: Called with each Modelfile and the version of the store's Ollama, None if there are two Modelfiles or it
             is not known; raises an error if it cannot be used.
         on_note: Receives a note if a tag belongs to a model that the project does not know.
+        registry: The registries of sides with `registry:`.
         on_undecided: Receives a Modelfile, and the parts that are not compared, as titles of changes.
         on_expected: Receives a Modelfile, and the model that a build of it would create.
 
     Raises:
         InputError: A Modelfile does not exist or is rejected.
-        NotFound: A side is neither a file nor a model in the store.
-        ServerError: The store cannot answer.
+        NotFound: A side is neither a file nor a model in the store, or not in its registry.
+        ServerError: The store or a registry cannot answer.
     """
     old, new = _target(a, project), _target(b, project)
-    version = None if old and new else version_of(store)
+    published = {text: _published(text, registry) for text in (a, b) if split_prefix(text)[0] is Prefix.REGISTRY}
+    version = version_of(store) if (old is None) != (new is None) else None
     for side in filter(None, (old, new)):
         check(side, version)
     if old and new:
         return compare_recipes(old.recipe(), new.recipe(), {**old.digests(), **new.digests()})
-    found = find_models([text for text, side in ((a, old), (b, new)) if side is None], project, store, on_note)
-    models = [None if side else _stored(text, found, project, store) for text, side in ((a, old), (b, new))]
+    named = [text for text, side in ((a, old), (b, new)) if side is None and split_prefix(text)[0] is None]
+    found = find_models(named, project, store, on_note)
+    models = [
+        None if side else published.get(text) or _stored(text, found, project, store)
+        for text, side in ((a, old), (b, new))
+    ]
     if not (target := old or new):
         return _compare(*(stored.model for stored in models if stored))
     (other,) = filter(None, models)
@@ -116,14 +124,14 @@ def _compare(old: Model, new: Model) -> tuple[Change, ...]:
 
 
 def _target(text: str, project: Project) -> Target | None:
-    path = Path(text)
-    if path.is_dir() and (path / "Modelfile").is_file():
-        path /= "Modelfile"
-    if path.is_file():
-        return Target(project, path)
-    if is_path(text):
-        raise InputError(f"file not found: `{text}`")
-    return None
+    path = modelfile_at(text)
+    return Target(project, path) if path else None
+
+
+def _published(text: str, registry: Registry | None) -> StoredModel:
+    if registry is None:
+        raise UsageError(f"`{text}` cannot be read: no registry was given")
+    return show_published(split_prefix(text)[1], registry)
 
 
 def expect(target: Target, store: Store) -> ExpectedModel | None:
@@ -195,6 +203,9 @@ def _locked_fingerprint(target: Target, recipe: Recipe, store: Store) -> str | N
 
 
 def _stored(text: str, found: Mapping[str, ModelName], project: Project, store: Store) -> StoredModel:
+    prefix, rest = split_prefix(text)
+    if prefix is Prefix.MODEL:
+        return show(rest, store)
     if text in found:
         return show(str(found[text]), store)
     if digest_start(text):

@@ -2,13 +2,16 @@
 
 A case is a `##` heading and fenced blocks, taken in order: `modelfile NAME` (or `text NAME`) writes a file, `gguf NAME`
 the file of `bare_gguf` that its JSON describes, and `console` runs each line that begins with `$ mf`. Beside the files
-stands weights.gguf; at OLLAMA_HOST answers a fake server that has llama3.2:3b. `make cases` writes what the commands
+stands weights.gguf; at OLLAMA_HOST answers a fake server that has llama3.2:3b, and the registries have team/bot, which
+the server does not have. `make cases` writes what the commands
 print now; look at the difference before you commit it.
 """
 
 import json
 import re
 import shlex
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,10 +21,28 @@ from tests.support.cli import mf
 from tests.support.server import connect
 from tests.support.tiny_gguf import bare_gguf
 
+from modelfile.names import ModelName
+from modelfile.recipe.model import Model
+from modelfile.stores.memory import MemoryRegistry
+
 CASES = Path(__file__).parent / "cases"
 CASE = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^(~~~|```)(\w+)(?: (\S+))?\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 WEIGHTS = b"GGUF" + bytes(60)
+BOT = Model(
+    weights=(f"sha256:{'1' * 64}",),
+    template="{{ .System }} {{ .Prompt }}",
+    system="You are terse.",
+    license="MIT License\n\nCopyright",
+    parameters={"temperature": 0.5, "stop": ("<eot>",)},
+)
+REGISTRY = MemoryRegistry(
+    {
+        ModelName.parse("team/bot:v1"): BOT,
+        ModelName.parse("team/bot:v2"): replace(BOT, system="You are brief."),
+        ModelName.parse("hf.co/team/bot:Q4_K_M"): BOT,
+    }
+)
 
 
 def cases() -> list[object]:
@@ -44,7 +65,8 @@ def play(body: str, folder: Path, url: str) -> str:
         printed = ""
         for line in text.splitlines():
             if line.startswith("$ mf"):
-                ran = mf(*shlex.split(line)[2:], cwd=folder, together=True)
+                arguments = shlex.split(line)[2:]
+                ran = mf(*arguments, cwd=folder, together=True, open_registry=lambda _: nullcontext(REGISTRY))
                 printed += f"{line}\n{ran.out}" + (f"[exit {ran.code}]\n" if ran.code else "")
         return f"{fence}{kind}\n{printed.replace(url, 'http://server').replace(str(folder), '/project')}{fence}"
 

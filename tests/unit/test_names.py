@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from modelfile.errors import UsageError
-from modelfile.names import ModelName, digest_start, model_for, short_digest, shorten_digest
+from modelfile.names import ModelName, Prefix, digest_start, model_for, short_digest, shorten_digest, split_prefix
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,27 @@ def test_short_forms_of_digests() -> None:
 )
 def test_a_text_may_be_the_start_of_a_digest(text: str, start: str | None) -> None:
     assert digest_start(text) == start
+
+
+@pytest.mark.parametrize(
+    ("text", "split"),
+    [
+        ("registry:llama3.2:3b", (Prefix.REGISTRY, "llama3.2:3b")),
+        ("registry:v1", (Prefix.REGISTRY, "v1")),
+        ("model:registry:v1", (Prefix.MODEL, "registry:v1")),
+        ("file:C:\\x", (Prefix.FILE, "C:\\x")),
+        ("lock:bot/Modelfile", (Prefix.LOCK, "bot/Modelfile")),
+        ("Registry:v1", (None, "Registry:v1")),
+        ("registry", (None, "registry")),
+        ("team/registry:v1", (None, "team/registry:v1")),
+        ("", (None, "")),
+    ],
+)
+def test_prefixes(text: str, split: tuple[Prefix | None, str]) -> None:
+    assert split_prefix(text) == split
+
+
+def test_prefix_without_a_name() -> None:
+    with pytest.raises(UsageError) as caught:
+        split_prefix("registry:")
+    assert caught.value.message == "missing name after `registry:`"

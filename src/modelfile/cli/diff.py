@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.options import load_project, open_store, print_for_build
-from modelfile.cli.parameters import AsJson, Host
+from modelfile.cli.options import load_project, open_registry, open_store, print_for_build
+from modelfile.cli.parameters import AsJson, Host, Insecure
 from modelfile.errors import ExitCode
 from modelfile.report.differences import print_changes
 from modelfile.report.json_output import changes_as_json, print_json
@@ -23,6 +23,7 @@ def diff(
     b: Annotated[str, typer.Argument(metavar="B", help="Modelfile, model or tag to compare with.")],
     host: Host = None,
     *,
+    insecure: Insecure = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the differences between two models: parameters, prompts and weights, not lines of text.
@@ -30,6 +31,9 @@ def diff(
     Two Modelfiles are compared as written, without a server. Exits 1 if they differ. A tag alone is one of the model
     that the Modelfile here builds: as mf.toml lists it, as it was last built here, or as its folder is called; or else
     one of the only model on the server that has it.
+
+    `file:`, `model:` and `registry:` before a side say what it is: a Modelfile, a model on the server, or one in a
+    registry, of which the weights are not read; they win over a model of that name.
 
     What the server adds to local weights is compared if a build from here or mf.lock has recorded it; otherwise a note
     names the parts that are not compared.
@@ -63,7 +67,7 @@ def diff(
 
     resolve_settings(project)  # an error in the configuration is reported first
     settings_of = settings_by_target()
-    with open_store(host) as store:
+    with open_store(host) as store, open_registry(project.config, insecure=insecure) as registry:
         changes = compare(
             a,
             b,
@@ -71,6 +75,7 @@ def diff(
             store,
             lambda target, version: reject_errors(target, settings_of(target), print_for_build, version),
             terminal.print_note,
+            registry=registry,
             on_undecided=note_undecided,
             on_expected=note_dropped,
         )

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.options import open_store
-from modelfile.cli.parameters import AsJson, Host
+from modelfile.cli.options import load_project, open_registry, open_store
+from modelfile.cli.parameters import AsJson, Host, Insecure
+from modelfile.errors import UsageError
 from modelfile.library.lookup import list_models
+from modelfile.names import Prefix, split_prefix
 from modelfile.report.json_output import listed_as_json, print_json
 from modelfile.report.models import print_models
 from modelfile.report.terminal import current
@@ -16,19 +18,30 @@ from modelfile.report.terminal import current
 
 def ls(
     pattern: Annotated[
-        str | None, typer.Argument(metavar="PATTERN", help="Names to list: 'bot', 'bot:v*', '*llama*'; default: all.")
+        str | None,
+        typer.Argument(metavar="PATTERN", help="'bot', 'bot:v*', '*llama*' or registry:NAME; default: all models."),
     ] = None,
     host: Host = None,
     *,
     internal: Annotated[
         bool, typer.Option("--all", "-a", help="Also list backups and models that are being built.")
     ] = False,
+    insecure: Insecure = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the models of an Ollama server, the newest first.
+    """List the models of an Ollama server, the newest first, or the tags of a model in its registry.
 
-    With --json: a list of {"name", "digest", "size", "modified"}.
+    `mf ls registry:NAME` asks no server; some registries cannot list tags.
+
+    With --json: a list of {"name", "digest", "size", "modified"}; of {"name"} for tags in a registry.
     """
+    prefix, rest = split_prefix(pattern) if pattern else (None, None)
+    if prefix is Prefix.REGISTRY and rest:
+        _list_tags(rest, insecure=insecure, as_json=as_json)
+        return
+    if prefix in (Prefix.FILE, Prefix.LOCK):
+        raise UsageError(f"`{pattern}` cannot be listed", hint="name models of the server, or `registry:NAME`")
+    pattern = rest
     with open_store(host) as store:
         listed = list_models(store, pattern, internal=internal)
     if as_json:
@@ -39,3 +52,14 @@ def ls(
         current.get().print_note(
             f"no model on {store.location} matches `{pattern}`" if pattern else f"{store.location} has no models"
         )
+
+
+def _list_tags(name: str, *, insecure: bool, as_json: bool) -> None:
+    from modelfile.library.published import published_tags
+
+    with open_registry(load_project().config, insecure=insecure) as registry:
+        tags = published_tags(name, registry)
+    if as_json:
+        print_json([{"name": str(tag)} for tag in tags], current.get())
+    for tag in () if as_json else tags:
+        current.get().print(str(tag))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.options import load_project, open_store
-from modelfile.cli.parameters import AsJson, Host
+from modelfile.cli.options import load_project, open_registry, open_store
+from modelfile.cli.parameters import AsJson, Host, Insecure
 from modelfile.errors import InputError, NotFound, ServerError, TemplateError, UsageError
 from modelfile.library.lookup import show as find_model
-from modelfile.names import is_path, join_alternatives
+from modelfile.names import Prefix, join_alternatives, modelfile_at, split_prefix
 from modelfile.report.json_output import model_as_json, print_json
 from modelfile.report.models import print_model
 from modelfile.report.terminal import current
@@ -27,9 +27,9 @@ if TYPE_CHECKING:  # a plain `mf show` does not need them
     from modelfile.sides import ExpectedModel
 
 
-def show(
+def show(  # noqa: PLR0913  # each is an option
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Model, start of its digest, tag of the model here, or Modelfile.")
+        str, typer.Argument(metavar="NAME", help="Model, digest, tag of the model here, Modelfile or registry:NAME.")
     ],
     host: Host = None,
     *,
@@ -43,6 +43,13 @@ def show(
         str | None,
         typer.Option(metavar="FILE", help="Print the prompt of the messages, or /api/chat request, in FILE or -."),
     ] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Print digest, config and layers of a model in a registry.")
+    ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Print the manifest of a model in a registry as it is served.")
+    ] = False,
+    insecure: Insecure = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the contents of a model, or the exact prompt that its template makes of a request.
@@ -50,6 +57,9 @@ def show(
     NAME may be a Modelfile too: printed is what a build would create on the base that the server has, with a warning if
     its TEMPLATE drops capabilities of the base, such as tools. What only the server can tell is not printed: a model
     of local weights has to be built first.
+
+    NAME may be registry:NAME for a model in its registry: no server is asked, and the weights are not read. `file:` and
+    `model:` before a name say what it is. They all win over a model of that name.
 
     For a prompt, NAME may be a folder with a Modelfile too; a warning says if the base cannot be read, which may change
     the prompt. A Modelfile is rendered as the configured version of Ollama does (default: the server's, or the newest
@@ -62,22 +72,28 @@ def show(
 
     With --json: {"name", "fingerprint", "digest", "weights", "adapters", "drafts", "parameters", "template", "system",
     "messages", "license", "renderer", "parser", "requires", "dropped_capabilities"}; all keys are always there. Of a
-    Modelfile, name is its path and digest is null.
+    Modelfile, name is its path and digest is null. With --layers: {"name", "digest", "registry", "size", "config",
+    "layers"}, where config and each layer are {"kind", "media_type", "digest", "size"}.
     """
     if modelfile and as_json:
         raise UsageError("--modelfile cannot be used with --json")
+    if layers or raw:
+        if (modelfile, prompt, messages, raw and (layers or as_json)) != (False, None, None, False):
+            raise UsageError("--layers and --raw cannot be used together or with another form of output")
+        _show_manifest(name, raw=raw, insecure=insecure, as_json=as_json)
+        return
     if prompt is not None or messages is not None:
         if modelfile or (prompt is not None and messages is not None):
             raise UsageError("--prompt, --messages and --modelfile cannot be used together")
-        _show_prompt(name, host, prompt=prompt, messages=messages, as_json=as_json)
+        _show_prompt(name, host, prompt=prompt, messages=messages, insecure=insecure, as_json=as_json)
         return
-    if path := _modelfile_at(name, folder_is_model=True):
+    if path := modelfile_at(name, folder_is_model=True):
         if modelfile:
             raise UsageError(f"--modelfile needs a model: `{name}` is a file")
         _show_expected(load_project().at(path), host, as_json=as_json)
         return
-    with open_store(host) as store:
-        stored = _find(name, store)
+    with _opened(name, host, insecure=insecure) as (stored, _):
+        pass
     if as_json:
         print_json(model_as_json(stored.name, stored.model, stored.fingerprint, stored.digest), current.get())
     elif modelfile:
@@ -113,19 +129,43 @@ def _show_expected(target: Target, host: str | None, *, as_json: bool) -> None:
         print_model(target.path, expected.model, made, None, terminal)
 
 
-def _show_prompt(name: str, host: str | None, *, prompt: str | None, messages: str | None, as_json: bool) -> None:
+def _show_manifest(name: str, *, raw: bool, insecure: bool, as_json: bool) -> None:
+    """Print the layers of a model in a registry, or its manifest as it is."""
+    from modelfile.library.published import resolve_published
+    from modelfile.names import ModelName
+    from modelfile.report.json_output import manifest_as_json
+    from modelfile.report.models import print_layers
+
+    prefix, rest = split_prefix(name)
+    if prefix is not Prefix.REGISTRY:
+        hint = f"write `registry:{rest}`" if prefix in (None, Prefix.MODEL) else "write `registry:NAME`"
+        raise UsageError(f"--{'raw' if raw else 'layers'} needs a model in a registry", hint=hint)
+    parsed = ModelName.parse(rest)
+    with open_registry(load_project().config, insecure=insecure) as registry:
+        manifest, url = resolve_published(parsed, registry), registry.url(parsed)
+    if raw:
+        current.get().write_content(manifest.text)
+    elif as_json:
+        print_json(manifest_as_json(parsed, manifest, url), current.get())
+    else:
+        print_layers(parsed, manifest, url, current.get())
+
+
+def _show_prompt(  # as of the command
+    name: str, host: str | None, *, prompt: str | None, messages: str | None, insecure: bool, as_json: bool
+) -> None:
     from modelfile.library.requests import prompt_of, read_chat, removes_thoughts
     from modelfile.report.plans import print_dropped_capabilities
     from modelfile.sides import ExpectedModel
 
     request = read_chat(Path(messages), current.get().stdin.buffer) if messages is not None else prompt or ""
-    path = _modelfile_at(name)
+    path = modelfile_at(name)
     target = load_project().at(path) if path else None
     if target:
         expected, version, removes, warnings = _model_of(target, host)
     else:
-        with open_store(host) as store:
-            stored, version = _find(name, store), _rendered_version(store)
+        with _opened(name, host, insecure=insecure) as (stored, store):
+            version = _rendered_version(store)
         expected, warnings = ExpectedModel(model=stored.model, base=None, version=str(version)), []
         removes = removes_thoughts(stored.family, stored.name.model)
     try:
@@ -158,18 +198,6 @@ def _locate(error: TemplateError, target: Target) -> tuple[str, str]:
         return str(target.path), error.message
     position = target.source.position(target.modelfile.locate(template.value, error.span.start))
     return f"{target.path}:{position.line}:{position.column}", error.reason
-
-
-def _modelfile_at(name: str, *, folder_is_model: bool = False) -> Path | None:
-    """Return the Modelfile that an argument names; None if it is the name of a model, as that of a folder may be."""
-    path = Path(name)
-    if path.is_dir() and (path / "Modelfile").is_file() and (is_path(name) or not folder_is_model):
-        return path / "Modelfile"
-    if path.is_file():
-        return path
-    if is_path(name):
-        raise InputError(f"file not found: `{name}`")
-    return None
 
 
 def _model_of(target: Target, host: str | None) -> tuple[ExpectedModel, Version, bool, list[str]]:
@@ -252,10 +280,28 @@ def _recipe_of(target: Target, version: Version | None) -> Recipe:
     raise InputError(message, hint=f"run `mf lint {target.path}` for all errors")
 
 
-def _rendered_version(store: Store) -> Version:
-    from modelfile.catalog.versions import NEWEST, release
+def _rendered_version(store: Store | None) -> Version:
+    """Return the version of a store's Ollama, or without one the configured version; default: the newest."""
+    from modelfile.catalog.versions import NEWEST, Version, release
 
-    return release(store.ollama) or NEWEST
+    if store:
+        return release(store.ollama) or NEWEST
+    configured = load_project().config.ollama
+    return Version.parse(configured) if configured else NEWEST
+
+
+@contextmanager
+def _opened(name: str, host: str | None, *, insecure: bool) -> Iterator[tuple[StoredModel, Store | None]]:
+    """Yield a model, and the store that has it; None if it is in a registry."""
+    prefix, rest = split_prefix(name)
+    if prefix is Prefix.REGISTRY:
+        from modelfile.library.published import show_published
+
+        with open_registry(load_project().config, insecure=insecure) as registry:
+            yield show_published(rest, registry), None
+        return
+    with open_store(host) as store:
+        yield find_model(rest, store) if prefix is Prefix.MODEL else _find(name, store), store
 
 
 def _find(name: str, store: Store) -> StoredModel:

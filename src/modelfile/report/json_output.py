@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from modelfile.errors import ModelfileError
     from modelfile.health import Check
     from modelfile.library.history import ModelBackup
+    from modelfile.manifest import Manifest
     from modelfile.pinning.check import PinCheck
     from modelfile.pinning.pin import PinChange
     from modelfile.recipe.model import Model
@@ -224,6 +225,16 @@ def model_as_json(
         "parameters": {parameter: _plain(value) for parameter, value in sorted(model.parameters.items())},
         "dropped_capabilities": [*dropped],
     }
+
+
+def manifest_as_json(name: object, manifest: Manifest, registry: str) -> dict[str, Any]:
+    """Return a manifest, with the URL of the registry that it comes from."""
+    config, *layers = (
+        {"kind": layer.kind, "media_type": layer.media_type, "digest": layer.digest, "size": layer.size}
+        for layer in (manifest.config, *manifest.layers)
+    )
+    answer = {"name": str(name), "digest": manifest.digest, "registry": registry, "size": manifest.size}
+    return answer | {"config": config, "layers": layers}
 
 
 def _plain(value: Any) -> Any:

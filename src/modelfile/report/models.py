@@ -15,6 +15,7 @@ from modelfile.report.terminal import Terminal, visible
 if TYPE_CHECKING:
     from modelfile.library.history import ModelBackup
     from modelfile.library.removal import Removal
+    from modelfile.manifest import Manifest
     from modelfile.recipe.model import Model
     from modelfile.stores.protocol import ListedModel
 
@@ -142,6 +143,16 @@ def print_model(name: object, model: Model, fingerprint: str, digest: str | None
     for title, text in rows:
         for head, line in zip_longest((f"  {title}",), text.split("\n"), fillvalue=""):
             terminal.write([(f"{head:<{_MARGIN}}", "dim"), (visible(line.rstrip("\r")), "")])
+
+
+def print_layers(name: object, manifest: Manifest, registry: str, terminal: Terminal) -> None:
+    """Print the digest of a manifest, the URL of its registry, and a table of its config and layers."""
+    terminal.write([(visible(str(name)), "bold")])
+    for title, text in (("digest", manifest.digest), ("registry", registry), ("size", size(manifest.size))):
+        terminal.write([(f"  {title:<{_MARGIN - 2}}", "dim"), (text, "")])
+    layers = (manifest.config, *manifest.layers)
+    table = [("KIND", "SIZE", "DIGEST"), *((layer.kind, size(layer.size), layer.digest) for layer in layers)]
+    print_table(shortened(table), terminal)
 
 
 def _rows(model: Model) -> Iterator[tuple[str, str]]:

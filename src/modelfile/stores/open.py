@@ -63,9 +63,9 @@ def open_registry(
 ) -> Iterator[Registry]:
     """Open the registries of model names; no request is sent yet.
 
+    >>> import modelfile
     >>> from modelfile.names import ModelName
-    >>> from modelfile.stores.open import open_registry
-    >>> with open_registry() as registry:
+    >>> with modelfile.open_registry() as registry:
     ...     print(registry.url(ModelName.parse("hf.co/team/model")))
     https://hf.co
 

@@ -63,8 +63,6 @@ QUIRKS: Final = {
     "huggingface.co": _HUGGING_FACE,
 }
 """Peculiarities by host, in lower case."""
-ALIASES: Final = {"huggingface.co": "hf.co"}
-"""Hosts by their other names."""
 
 
 def quirks_of(host: str) -> Quirks:

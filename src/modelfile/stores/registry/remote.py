@@ -17,11 +17,11 @@ from modelfile.addresses import ServerAddress
 from modelfile.cache import read_entry, remove_entry, write_entry
 from modelfile.errors import InputError, InvalidRegistryAnswer, UsageError
 from modelfile.manifest import MAX_MANIFEST, MEDIA_TYPE, Layer, Manifest, is_digest
-from modelfile.names import ModelName
+from modelfile.names import ModelName, registry_host
 from modelfile.stores.network.deadline import TIMEOUTS, Timeouts
 from modelfile.stores.network.retry import BACKOFF, Backoff
 from modelfile.stores.protocol import RegistrySettings
-from modelfile.stores.registry.quirks import ALIASES, Quirks, quirks_of
+from modelfile.stores.registry.quirks import Quirks, quirks_of
 
 if TYPE_CHECKING:
     from modelfile.stores.registry.exchange import Answer, Exchange
@@ -71,8 +71,8 @@ class RegistryClient:
             timeouts: The time limits.
         """
         self._settings = settings
-        self._allowed = None if settings.allowed is None else {*map(_canonical, settings.allowed)}
-        self._mirrors = {_canonical(host): url for host, url in settings.mirrors.items()}
+        self._allowed = None if settings.allowed is None else {*map(registry_host, settings.allowed)}
+        self._mirrors = {registry_host(host): url for host, url in settings.mirrors.items()}
         self._insecure = {host.lower() for host in settings.insecure}
         self._environ = os.environ if environ is None else environ
         self._backoff = backoff or BACKOFF
@@ -204,7 +204,7 @@ class RegistryClient:
         Raises:
             UsageError: The configuration does not allow its registry, or asks a mirror over plain http.
         """
-        host = _canonical(name.host)
+        host = registry_host(name.host)
         if self._allowed is not None and host not in self._allowed:
             raise UsageError(
                 f"cannot read {what}: registry not allowed: `{name.host}`",
@@ -270,10 +270,6 @@ def _is(content: bytes, layer: Layer) -> bool:
 
 def _key(layer: Layer) -> str:
     return layer.digest.removeprefix("sha256:")
-
-
-def _canonical(host: str) -> str:
-    return ALIASES.get(host.lower(), host.lower())
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,6 +1,6 @@
 """The table of the peculiarities of registries."""
 
-from modelfile.stores.registry.quirks import ALIASES, QUIRKS, STANDARD, quirks_of
+from modelfile.stores.registry.quirks import QUIRKS, STANDARD, quirks_of
 
 
 def test_hosts_are_found_in_any_case_and_others_are_standard() -> None:
@@ -11,4 +11,3 @@ def test_hosts_are_found_in_any_case_and_others_are_standard() -> None:
 
 def test_every_entry_has_a_source() -> None:
     assert all(quirks.source for quirks in (STANDARD, *QUIRKS.values()))
-    assert {*ALIASES, *ALIASES.values()} <= QUIRKS.keys()

@@ -1,0 +1,206 @@
+"""Commands on models in registries: faults, each with the name, the registry, the cause and what to do."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.fakes.hostile import reply
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.script import Pause, Repeat, Script
+from tests.fakes.store import published
+from tests.support.cli import Ran, mf
+
+from modelfile.cli.options import _open_registries
+from modelfile.errors import ExitCode
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    with FakeRegistry() as registry:
+        registry.push("team/bot", "v1", published(b"GGUF", system="You are terse.", license=["MIT"]))
+        yield registry
+
+
+def run(*arguments: str, cwd: Path | None = None) -> Ran:
+    """Run `mf` with registries over HTTP."""
+    return mf(*arguments, cwd=cwd, open_registry=_open_registries)
+
+
+def test_model_is_shown(registry: FakeRegistry) -> None:
+    ran = run("show", f"registry:{registry.host}/team/bot:v1")
+    assert (ran.code, ran.err) == (ExitCode.CLEAN, "")
+    assert "You are terse." in ran.out
+    read = [asked.path for asked in registry.requests]
+    assert not any(hashlib.sha256(b"GGUF").hexdigest() in path for path in read), "the weights are not read"
+
+
+def test_raw_manifest_is_that_of_the_registry_to_the_byte(registry: FakeRegistry) -> None:
+    ran = run("show", f"registry:{registry.host}/team/bot:v1", "--raw")
+    digest = f"sha256:{hashlib.sha256(ran.out.encode()).hexdigest()}"
+    assert digest == registry.tags["team/bot"]["v1"]
+    layers = run("show", f"registry:{registry.host}/team/bot:v1", "--layers", "--json")
+    assert json.loads(layers.out)["digest"] == digest
+
+
+def test_tags_are_listed(registry: FakeRegistry) -> None:
+    ran = run("ls", f"registry:{registry.host}/team/bot")
+    assert (ran.code, ran.out) == (ExitCode.CLEAN, f"{registry.host}/team/bot:v1\n")
+
+
+def test_registry_that_cannot_list(registry: FakeRegistry) -> None:
+    registry.fault("/tags/", reply("404 page not found", "404 Not Found"))
+    ran = run("ls", f"registry:{registry.host}/team/bot")
+    assert ran.code == ExitCode.FAILED
+    assert (
+        ran.err == f"error: http://{registry.host} cannot list the tags of {registry.host}/team/bot\nhelp: name a tag\n"
+    )
+
+
+def faults() -> Iterator[object]:
+    """Yield faults with what the error says."""
+    yield pytest.param(reply("", "401 Unauthorized"), "denies access", "ollama signin", id="401")
+    yield pytest.param(reply('{"error":"gated"}', "403 Forbidden"), "denies access (HTTP 403: gated)", "", id="403")
+    yield pytest.param(
+        reply("", "429 Too Many Requests", "Retry-After: 60"), "too many requests (HTTP 429)", "in 60 s", id="429"
+    )
+    yield pytest.param(reply("", "500 Internal Server Error"), "has failed (HTTP 500)", "later", id="500")
+    yield pytest.param(reply("<html>"), "answers with a web page", "is it a registry?", id="HTML")
+    yield pytest.param(reply("{}", "200 OK", "Docker-Content-Digest: x"), "sends something else", "", id="no manifest")
+    yield pytest.param(Script((HEAD + b"Content-Length: 9\r\n\r\n{",)), "broke", "check the network", id="truncated")
+    yield pytest.param(Script((HEAD + b"\r\n", Repeat(b" " * 65536))), "more than the 4,194,304", "", id="huge")
+    yield pytest.param(
+        reply("", "307 Temporary Redirect", "Location: x"), "redirects more than 10 times", "", id="endless redirect"
+    )
+    yield pytest.param(
+        reply('{"schemaVersion":1,"mediaType":"application/vnd.docker.distribution.manifest.v1+json"}'),
+        "unknown media type",
+        "",
+        id="wrong media type",
+    )
+
+
+@pytest.mark.parametrize("arguments", [("show",), ("show", "--layers"), ("show", "--raw")])
+@pytest.mark.parametrize(("script", "message", "hint"), [*faults()])
+def test_fault(registry: FakeRegistry, arguments: tuple[str, ...], script: Script, message: str, hint: str) -> None:
+    registry.fault("/manifests/", script, times=99)
+    name = f"{registry.host}/team/bot:v1"
+    ran = run(arguments[0], f"registry:{name}", *arguments[1:])
+    assert (ran.code, ran.out) == (ExitCode.FAILED, "")
+    assert ran.err.startswith(f"error: cannot read the manifest of {name}: ")
+    assert message in ran.err
+    assert hint in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        (reply("", "404 Not Found"), "HTTP 404"),
+        (reply("<html>"), "instead of"),
+        (Script((HEAD + b"\r\n", Repeat(b"x" * 65536))), "more than"),
+    ],
+)
+def test_fault_of_a_layer(registry: FakeRegistry, script: Script, message: str) -> None:
+    registry.fault("/blobs/", script, times=99)
+    ran = run("show", f"registry:{registry.host}/team/bot:v1")
+    assert ran.code == ExitCode.FAILED
+    assert ran.err.startswith(f"error: cannot read the config of {registry.host}/team/bot:v1: {registry.host} ")
+    assert message in ran.err
+
+
+def test_weights_without_a_model_layer_are_named(registry: FakeRegistry) -> None:
+    manifest = json.loads(registry.blobs["team/bot"][registry.tags["team/bot"]["v1"]])
+    manifest["layers"] = None
+    registry.fault("/manifests/", reply(json.dumps(manifest)))
+    ran = run("show", f"registry:{registry.host}/team/bot:v1")
+    assert "has no weights" in ran.err
+    assert "is it a cloud model?" in ran.err
+
+
+def test_https_is_asked_only(registry: FakeRegistry, tmp_path: Path) -> None:
+    port = registry.host.rpartition(":")[2]
+    (tmp_path / "mf.toml").write_text(f'mirrors = {{"registry.ollama.ai" = "https://127.0.0.1:{port}"}}\n')
+    ran = run("show", "registry:team/bot:v1", cwd=tmp_path)
+    assert ran.code == ExitCode.FAILED
+    assert ran.err.startswith("error: cannot read the manifest of team/bot:v1: no secure connection to 127.0.0.1:")
+    assert "`insecure-registries` of the configuration, or asked with --insecure" in ran.err
+
+
+def test_mirror_of_the_configuration_is_asked(registry: FakeRegistry, tmp_path: Path) -> None:
+    (tmp_path / "mf.toml").write_text(f'mirrors = {{"registry.ollama.ai" = "http://{registry.host}"}}\n')
+    ran = run("show", "registry:team/bot:v1", "--layers", cwd=tmp_path)
+    assert ran.code == ExitCode.CLEAN
+    assert f"http://{registry.host}" in ran.out
+
+
+@pytest.mark.parametrize("command", ["show", "ls"])
+def test_registry_that_is_not_allowed(command: str, tmp_path: Path) -> None:
+    (tmp_path / "mf.toml").write_text('registries = ["hf.co"]\n')
+    ran = run(command, "registry:team/bot", cwd=tmp_path)
+    assert ran.code == ExitCode.USAGE
+    assert "registry not allowed: `registry.ollama.ai`" in ran.err
+    assert "add the host to `registries` in the configuration" in ran.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'mirrors = {"a" = "ftp://x"}',
+        'mirrors = {"a" = "https://user:pw@x"}',
+        'mirrors = {"a" = 1}',
+        'mirrors = ["a"]',
+        'mirrors = {"a/b" = "https://x"}',
+        'insecure-registries = "a"',
+        'insecure-registries = ["http://a"]',
+    ],
+)
+def test_invalid_configuration(line: str, tmp_path: Path) -> None:
+    (tmp_path / "mf.toml").write_text(f"{line}\n")
+    ran = run("show", "registry:team/bot", cwd=tmp_path)
+    assert ran.code == ExitCode.USAGE
+    assert "invalid value of `" in ran.err
+
+
+def test_insecure_asks_over_plain_http(monkeypatch: pytest.MonkeyPatch, registry: FakeRegistry) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://{registry.host}")  # it answers for any host
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    manifest = registry.blobs["team/bot"][registry.tags["team/bot"]["v1"]]
+    registry.fault("http://registry.example/v2/team/bot/manifests/v1", reply(manifest))
+    ran = run("show", "registry:registry.example/team/bot:v1", "--layers", "--insecure")
+    assert (ran.code, ran.err) == (ExitCode.CLEAN, "")
+    assert "http://registry.example" in ran.out
+
+
+def test_timeout_of_the_command(registry: FakeRegistry) -> None:
+    registry.fault("/manifests/", Script((HEAD, Repeat(b"X-A: b\r\n", 0.05))))
+    start = time.monotonic()
+    ran = run("show", f"registry:{registry.host}/team/bot:v1", "--timeout", "0.4")
+    assert time.monotonic() - start < 8
+    assert "has not answered within 0.4 s" in ran.err
+    assert "--timeout allows it more time" in ran.err
+
+
+def test_interrupt_ends_the_command_at_once(registry: FakeRegistry) -> None:
+    registry.fault("/manifests/", Script((Pause(),)))
+    argv = [sys.executable, "-m", "modelfile", "show", f"registry:{registry.host}/team/bot:v1"]
+    process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
+    while not registry.requests:
+        assert process.poll() is None
+        time.sleep(0.02)
+    start = time.monotonic()
+    process.send_signal(2)
+    _, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (ExitCode.INTERRUPTED, "error: interrupted\n")
+    assert time.monotonic() - start < 3
+
+
+def test_no_server_is_asked(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
+    assert run("diff", *(f"registry:{registry.host}/team/bot:v1",) * 2).code == ExitCode.CLEAN
