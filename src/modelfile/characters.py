@@ -31,7 +31,7 @@ C0, DEL and C1 controls, line and paragraph separators, and those with Unicode's
 NUL: Final = "\0"
 """The replacement of each unprintable character in a masked text."""
 
-_CONTROL: Final = re.compile(f"[{CONTROLS}]")
+_CONTROL: Final = f"[{CONTROLS}]"
 _NUL: Final = re.compile(NUL)
 _UNPRINTABLE_ASCII: Final = re.compile(r"[^\t\n\r -~]")
 
@@ -61,7 +61,7 @@ def escape_controls(text: str, *, keep: str = "") -> str:
     """
     if text.isprintable():  # no control character is
         return text
-    return _CONTROL.sub(lambda found: found[0] if found[0] in keep else code_point(found[0]), text)
+    return re.sub(_CONTROL, lambda found: found[0] if found[0] in keep else code_point(found[0]), text)
 
 
 def code_point(character: str) -> str:

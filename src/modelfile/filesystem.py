@@ -82,7 +82,7 @@ MAX_JSON: Final = 32_000_000
 _READ: Final = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
 _NONBLOCKING: Final = getattr(os, "O_NONBLOCK", 0)
 _WRITE: Final = os.O_WRONLY | _NONBLOCKING | sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
-_DESCRIPTOR: Final = re.compile(r"/dev/(?:std(out|err)|fd/([0-9]{1,9}))|/proc/self/fd/([0-9]{1,9})")
+_DESCRIPTOR: Final = r"/dev/(?:std(out|err)|fd/([0-9]{1,9}))|/proc/self/fd/([0-9]{1,9})"
 """A path that means an open descriptor of this process."""
 _TEMPORARY: Final = ".mf-"
 """Start of the names of temporary files; short, because a name that grew with the file's could be too long."""
@@ -235,7 +235,7 @@ def _reject_change(path: Path, expected: bytes | None) -> None:
 
 def _open_stream(path: Path) -> int | None:
     """Open a device, a pipe or an open descriptor for writing, and never wait for a reader; None for other files."""
-    if found := _DESCRIPTOR.fullmatch(str(path)):
+    if found := re.fullmatch(_DESCRIPTOR, str(path)):
         name, *numbers = found.groups()
         return os.dup(("out", "err").index(name) + 1 if name else int(numbers[0] or numbers[1]))
     if not path.exists() or path.is_file():

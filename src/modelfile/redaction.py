@@ -28,12 +28,12 @@ _HEAD: Final = 100
 """Number of characters of a secret in which a word marks it as a placeholder; long keys contain any word by chance."""
 _BEFORE: Final = 60
 """Number of characters before a number in which a word marks it as an example."""
-_HIDDEN: Final = re.compile(r"[^\r\n]")
+_HIDDEN: Final = r"[^\r\n]"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_.=-]*")
 _PLACEHOLDER: Final = re.compile(
     r"example|your|xxx|dummy|placeholder|changeme|redacted|insert|goes[_-]?here|\*\*|\.\.\.|…", re.IGNORECASE
 )
-_HEXADECIMAL: Final = re.compile(r"[0-9a-f]{32,128}|[0-9A-F]{32,128}")
+_HEXADECIMAL: Final = r"[0-9a-f]{32,128}|[0-9A-F]{32,128}"
 _SEQUENCE: Final = re.compile(r"1234567|abcdef", re.IGNORECASE)
 _EXAMPLE: Final = re.compile(r"example|e\.g\.|such as|test|sample|dummy|fake", re.IGNORECASE)
 _WORDS_FOR_NONE: Final = re.compile(
@@ -76,7 +76,7 @@ def _is_random(secret: re.Match[str]) -> bool:
 
 def _is_key(secret: re.Match[str]) -> bool:
     """Return whether a value that words call a key is one: random, or many hexadecimal digits."""
-    return _is_random(secret) or (_HEXADECIMAL.fullmatch(secret[1]) is not None and _is_token(secret))
+    return _is_random(secret) or (re.fullmatch(_HEXADECIMAL, secret[1]) is not None and _is_token(secret))
 
 
 def _is_basic(secret: re.Match[str]) -> bool:
@@ -101,7 +101,7 @@ def _is_password(secret: re.Match[str]) -> bool:
         return _is_given(secret) and all(kind.search(text) for kind in _CLASSES)
     has_sign = any(one in "!@#$%^&*" for one in text[1:]) and any(map(str.isalpha, text))
     is_number = text.isdigit() and len(text) >= SHOWN
-    is_code = len(text) > SHOWN and text.isalpha() and text.isupper() and not _SHOUTED.fullmatch(text)
+    is_code = len(text) > SHOWN and text.isalpha() and text.isupper() and not re.fullmatch(_SHOUTED, text)
     return _is_given(secret) and (
         _is_mixed(text) or has_sign or is_number or is_code or (quoted and " is" in secret[0].lower())
     )
@@ -112,7 +112,7 @@ def _is_login(secret: re.Match[str]) -> bool:
     return _is_given(secret) and all(kind.search(secret[1]) for kind in _CLASSES)
 
 
-_SHOUTED: Final = re.compile(r"REQUIRED|NEVER|ALWAYS|SECRET|PRIVATE|INVALID|WRONG|CORRECT|INCORRECT|MANDATORY|UNKNOWN")
+_SHOUTED: Final = r"REQUIRED|NEVER|ALWAYS|SECRET|PRIVATE|INVALID|WRONG|CORRECT|INCORRECT|MANDATORY|UNKNOWN"
 
 
 def _is_card(number: re.Match[str]) -> bool:
@@ -305,7 +305,7 @@ def redact(text: str) -> str:
     pieces, end = [], 0
     for secret in find_secrets(text):
         shown = secret.span.start + secret.shown
-        pieces += [text[end:shown], _HIDDEN.sub("*", text[shown : secret.span.end])]
+        pieces += [text[end:shown], re.sub(_HIDDEN, "*", text[shown : secret.span.end])]
         end = secret.span.end
     return "".join((*pieces, text[end:])) if pieces else text
 

@@ -26,17 +26,17 @@ _UNTUNED: Final = frozenset({"base", "pt", "text"})
 _NO_PARAMETERS: Final[Mapping[str, Any]] = MappingProxyType({})
 _LONGEST_NAME: Final = 255
 """Characters of the longest file name."""
-_SHARD: Final = re.compile(r"-\d{5}-of-\d{5}$")
+_SHARD: Final = r"-\d{5}-of-\d{5}$"
 _QUANTIZATION: Final = re.compile(
     r"i?q\d\w*|tq\d\w*|[be]?f16|fp16|f32|mxfp4(?:_moe)?|[kmsl]|xl|x?xs|nl|gguf|ggml|i1|ud|mlx|imat(?:rix)?|qat"
 )
 """The parts at the end of a name that tell only how the weights are stored."""
-_MAKER: Final = re.compile(
+_MAKER: Final = (
     r"^(?:(?:allenai|coherelabs|cohereforai|deepseek-ai|google|ibm-granite|meta-llama|microsoft|mistralai|openai|qwen)_)?"
     r"(?:meta-(?=llama))?"
 )
 _USUAL_BILLIONS: Final = 9
-_SIZE: Final = re.compile(r"(?:[ae]?\d+(?:\.\d+)?[bm]|\d+x\d+b)")
+_SIZE: Final = r"(?:[ae]?\d+(?:\.\d+)?[bm]|\d+x\d+b)"
 
 
 @record(kw_only=True)
@@ -159,11 +159,11 @@ def find_family(base: str) -> Family | None:
 def _family_of_weights(name: str) -> Family | None:
     if len(name) > _LONGEST_NAME:
         return None
-    stem = _SHARD.sub("", name.removesuffix(".gguf"))
+    stem = re.sub(_SHARD, "", name.removesuffix(".gguf"))
     while (end := max(map(stem.rfind, ("-", ".", "_q", "_iq", "_f")))) > 0 and _QUANTIZATION.fullmatch(stem, end + 1):
         stem = stem[:end]
-    parts = _MAKER.sub("", stem, count=1).replace("_", "-").split("-")
-    model = _facts().files.get("-".join(part for part in parts if not _SIZE.fullmatch(part)))
+    parts = re.sub(_MAKER, "", stem, count=1).replace("_", "-").split("-")
+    model = _facts().files.get("-".join(part for part in parts if not re.fullmatch(_SIZE, part)))
     return _family(model, frozenset(parts), library=False) if model else None
 
 

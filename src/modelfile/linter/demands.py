@@ -161,7 +161,10 @@ SIGNS: Final = {
     _FUNCTIONS: ("function", "tool"),
     _NO_MARKDOWN: ("markdown", "plain text"),
 }
-"""Texts of which each match has one, in lower case: most prompts have none, and the pattern need not be compiled."""
+"""Texts of which each match has one, in lower case: most prompts have none, and the pattern need not be compiled.
+
+A test makes matches of each, and looks for a sign.
+"""
 
 
 @record()

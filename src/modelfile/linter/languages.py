@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from modelfile.linter.prose import hide_code
@@ -110,14 +110,20 @@ def _signs() -> frozenset[str]:
     return frozenset(name.partition("[")[0] for names in _NAMES.values() for name in names.split("|"))
 
 
+@lru_cache(maxsize=4)
+def _names_none(prompt: str) -> bool:
+    """Return whether a prompt surely names no language, so that the long pattern of all names is not needed."""
+    lowered = prompt.lower()
+    return not any(sign in lowered for sign in _signs())
+
+
 def asked_language(prompt: str) -> str | None:
     """Return the one language that a prompt asks answers in; None if there is none, several, or a condition.
 
     >>> asked_language("You help. Always answer in German.")
     'German'
     """
-    lowered = prompt.lower()
-    if not any(sign in lowered for sign in _signs()):
+    if _names_none(prompt):
         return None
     named = {match.lastgroup for match in _names().finditer(prompt)}
     if len(named) != 1:
@@ -135,6 +141,8 @@ def asked_languages(prompt: str) -> tuple[str, str] | None:
     >>> asked_languages("Always answer in Dutch. Be kind. Always reply in English.")
     ('Dutch', 'English')
     """
+    if _names_none(prompt):
+        return None
     asked: list[str] = []
     always = False
     for sentence in re.findall(r"[^.!?;\r\n\u3002]+", prompt):

@@ -36,7 +36,7 @@ _MIN_NORMAL_FLOAT32: Final = 2.0**-126
 _NUMBER: Final = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIERS: Final = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
 _PRERELEASE: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
-_SEMVER: Final = re.compile(
+_SEMVER: Final = (
     rf"v{_NUMBER}(?:\.{_NUMBER}(?:\.{_NUMBER}(?:-{_PRERELEASE}(?:\.{_PRERELEASE})*)?(?:\+{_IDENTIFIERS})?)?)?"
 )
 
@@ -157,4 +157,4 @@ def _reads_back(short: float, value: float) -> bool:
 
 def is_version(text: str) -> bool:
     """Return whether REQUIRES accepts a version: golang.org/x/mod/semver, with or without a `v`."""
-    return _SEMVER.fullmatch(f"v{text.removeprefix('v')}") is not None
+    return re.fullmatch(_SEMVER, f"v{text.removeprefix('v')}") is not None

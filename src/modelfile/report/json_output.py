@@ -37,8 +37,8 @@ VERSION = 1
 
 
 _C0, _C0_BUT_NEWLINE = "\0-\x1f", "\0-\t\v-\x1f"
-_CONTROL: Final = re.compile(f"[{CONTROLS.replace(_C0, _C0_BUT_NEWLINE)}]")
-_COMMAND: Final = re.compile(r"#(?=\w*\[)")
+_CONTROL: Final = f"[{CONTROLS.replace(_C0, _C0_BUT_NEWLINE)}]"
+_COMMAND: Final = r"#(?=\w*\[)"
 """The start of what CI systems take for a command, as `##[error]`."""
 
 
@@ -68,8 +68,8 @@ def _chunks(pieces: Iterator[str]) -> Iterator[str]:
     """Yield escaped parts of a document. No piece ends within a text."""
     while chunk := "".join(islice(pieces, _PIECES)):
         if not chunk.isascii() or "\x7f" in chunk:  # JSON escapes the other control characters of ASCII
-            chunk = _CONTROL.sub(_escape, chunk)
-        yield _COMMAND.sub(_escape, chunk)
+            chunk = re.sub(_CONTROL, _escape, chunk)
+        yield re.sub(_COMMAND, _escape, chunk)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -57,7 +57,7 @@ _NAMED: Final = re.compile(r"[A-Z_]{3,}[ \t]")
 """The start of a line that is written like an instruction."""
 _HEADING: Final = re.compile(r"[A-Z_]{3,}+[ \t]++(?:[A-Z]{2,}\b|&|[^\r\n]*:[ \t]*+(?![^\r\n]))")
 """A heading of a prompt, which continues a text that is reported already."""
-_LITERAL: Final = re.compile(r'[-+]?\.?\d|true\b|false\b|"')
+_LITERAL: Final = r'[-+]?\.?\d|true\b|false\b|"'
 _NUMBER: Final = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _COMMENT_SIGN: Final = re.compile(r"//+|--+(?=[ \t])|;+|REM(?=[ \t])")
 """The start of a comment in other languages."""
@@ -256,7 +256,7 @@ def _parameter(unknown: _UnknownLine) -> str | None:
 
         intended = find_parameter(name)
         return f"PARAMETER {intended} {unknown.rest}" if intended else None
-    if unknown.in_text and not _LITERAL.match(unknown.rest):
+    if unknown.in_text and not re.match(_LITERAL, unknown.rest):
         return None
     return f"PARAMETER {name} {unknown.rest or '…'}"
 

@@ -75,7 +75,7 @@ def test_json_only_is_more_than_json() -> None:
 @pytest.mark.parametrize("pattern", demands.SIGNS, ids=lambda pattern: pattern[:20])
 def test_each_match_has_a_sign(pattern: str) -> None:
     @given(st.from_regex(re.compile(pattern, re.IGNORECASE), alphabet=st.characters(codec="ascii")))
-    @settings(max_examples=30, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
     def check(text: str) -> None:
         assert any(sign in text.lower() for sign in demands.SIGNS[pattern])
 

@@ -1,8 +1,10 @@
 """Languages of texts, and those that prompts ask for."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from modelfile.linter.languages import asked_language, language_of
+from modelfile.linter.languages import _names, _names_none, asked_language, language_of
 
 RUSSIAN = (
     "\u041e\u0442\u0432\u0435\u0447\u0430\u0439 \u0432\u0441\u0435\u0433\u0434\u0430 "
@@ -53,3 +55,8 @@ def test_only_one_language_without_a_condition_is_asked_for(prompt: str, languag
 )
 def test_language_of_a_text_is_known_if_it_is_sure(text: str, language: str | None) -> None:
     assert language_of(text) == language
+
+
+@given(st.from_regex(_names()))
+def test_each_name_of_a_language_passes_the_filter(text: str) -> None:
+    assert not _names_none(text.replace("\u017f", "s"))  # a long s is an s without regard to case

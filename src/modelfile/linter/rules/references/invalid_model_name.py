@@ -16,7 +16,7 @@ from modelfile.syntax.nodes import From
 from modelfile.syntax.suggestions import without_typographic_quotes
 
 _PLACEHOLDER: Final = re.compile(r"[<>{}\[\]]|\$|\A\.{3}\Z|\byour\b", re.IGNORECASE)
-_SEPARATOR: Final = re.compile(r"[,\s]+")
+_SEPARATOR: Final = r"[,\s]+"
 _WRAPPED: Final = (
     (r"['`\u2018\u2019]([^'`\u2018\u2019]+)['`\u2018\u2019]", r"\1"),
     (r"(?:ollama\s+)?(?:run|pull)\s+(\S+)", r"\1"),
@@ -84,7 +84,7 @@ def _suggest(written: str) -> tuple[str | None, str | None]:
     if name := _intended(written):
         quoted = "remove the single quotes" if name in written[1:-1] and written[0] == "'" else "write a name alone"
         return f"{quoted}: `FROM {name}`", name
-    names = [name for name in _SEPARATOR.split(written) if name_or_none(name)]
+    names = [name for name in re.split(_SEPARATOR, written) if name_or_none(name)]
     several = len(names) >= _FEWEST_NAMES
     return f"a model has one base: keep one of the {len(names)} names" if several else None, None
 

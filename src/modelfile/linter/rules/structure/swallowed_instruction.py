@@ -13,13 +13,13 @@ from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, Quoting
 from modelfile.syntax.syntax_errors import find_text_after_quotes
 
-_PARAMETER: Final = re.compile(r"PARAMETER[ \t]+(\w+)[ \t]+(\S.*)")
-_OTHERS: Final = re.compile(
+_PARAMETER: Final = r"PARAMETER[ \t]+(\w+)[ \t]+(\S.*)"
+_OTHERS: Final = (
     r"(?:MESSAGE[ \t](?:system|user|assistant)[ \t]+\S"
     r'|(?:SYSTEM|TEMPLATE|LICENSE)[ \t]+(?:"|\{\{)'
     r"|FROM[ \t]+\./\S+\Z).*"
 )
-_LAST: Final = re.compile(r"(?:SYSTEM|TEMPLATE|LICENSE|MESSAGE[ \t](?:system|user|assistant))[ \t]+")
+_LAST: Final = r"(?:SYSTEM|TEMPLATE|LICENSE|MESSAGE[ \t](?:system|user|assistant))[ \t]+"
 """The last line of a value that ends with the opening quotes of the next one."""
 _LINE: Final = re.compile(r"[^\r\n]+")
 _WORDS: Final = ("PARAMETER", "MESSAGE", "SYSTEM", "TEMPLATE", "LICENSE", "FROM")
@@ -105,7 +105,7 @@ def _is_about_modelfiles(instruction: Instruction, context: Context, start: int)
     if value.quoting is not Quoting.TRIPLE or str(Quoting.TRIPLE) in value.text:
         return False
     lines = [line[0] for line in _LINE.finditer(context.modelfile.text, start, value.content.end)]
-    if any(_LAST.fullmatch(line) for line in lines[-1:]):
+    if any(re.fullmatch(_LAST, line) for line in lines[-1:]):
         return False
     prose = (
         line for line in lines if not line.lstrip().startswith("#") and not _is_instruction(line, context, last=False)
@@ -114,10 +114,10 @@ def _is_about_modelfiles(instruction: Instruction, context: Context, start: int)
 
 
 def _is_instruction(line: str, context: Context, *, last: bool) -> bool:
-    if last and _LAST.fullmatch(line):
+    if last and re.fullmatch(_LAST, line):
         return True
-    if not (match := _PARAMETER.fullmatch(line)):
-        return _OTHERS.fullmatch(line) is not None
+    if not (match := re.fullmatch(_PARAMETER, line)):
+        return re.fullmatch(_OTHERS, line) is not None
     known = context.ollama.parameters.get(match[1])
     if known is None:
         return False

@@ -15,7 +15,7 @@ from modelfile.syntax.nodes import From, Message, Parameter, System
 
 _CHARACTERS_PER_TOKEN: Final = 6
 """An upper bound: English has 4 to 5, other languages and code have fewer."""
-_REPEATED: Final = re.compile(r"([\W_])\1+")
+_REPEATED: Final = r"([\W_])\1+"
 
 
 @rule("MF505", "long-system-prompt", on=Modelfile, severity=Severity.WARNING)
@@ -59,7 +59,7 @@ def long_system_prompt(modelfile: Modelfile, context: Context) -> Iterator[Findi
     text = "\n".join(node.value.text for node in texts)
     if len(text) < context_length * _CHARACTERS_PER_TOKEN:
         return
-    tokens = len(_REPEATED.sub(r"\1", text)) // _CHARACTERS_PER_TOKEN
+    tokens = len(re.sub(_REPEATED, r"\1", text)) // _CHARACTERS_PER_TOKEN
     if tokens >= context_length:
         words = dict.fromkeys(node.keyword.text.strip().upper() for node in texts)
         verb = "have" if len(words) > 1 else "has"

@@ -15,7 +15,7 @@ from modelfile.syntax.quoting import choose_quoting, quote
 _INTENDED: Final = {"n": "\n", "t": "\t", '"': '"'}
 _ESCAPE: Final = r'\\{1,2}([nt"])'
 _NUMBERS: Final = {2: "two", 3: "three", 6: "six"}
-_STOP: Final = re.compile(r"\\{1,2}[nt]")
+_STOP: Final = r"\\{1,2}[nt]"
 _BREAK: Final = re.compile(r'(?<!\\)\\n(?=\Z|[ \t]|\\n|["#*\d-]|[A-Z])|(?<=[.!?;)] )\\n|(?<=[.!?;)])\\n')
 _DOUBLED_BREAK: Final = re.compile(r"(?:\\\\n){2,}|(?<=[.!?:;)])\\\\n(?=\Z|[A-Z\d#*-])")
 _QUOTE: Final = re.compile(r'\\{1,2}"')
@@ -25,8 +25,8 @@ _TURN: Final = re.compile(
 )
 _MARKER: Final = r"(<[^<>\s]+>|<</?SYS>>|\[/?[A-Z_]+\])(?:\\{1,2}n)+"
 """A turn marker with newlines after it: with line breaks in their place, it is stop-with-newline."""
-_WINDOWS: Final = re.compile(r"[A-Za-z]:\\")
-_NEWLINE: Final = re.compile(r"[\r\n]")
+_WINDOWS: Final = r"[A-Za-z]:\\"
+_NEWLINE: Final = r"[\r\n]"
 _JSON: Final = r"(?<!\\)(?:\\u(?!0000)[0-9a-fA-F]{4})+"
 _ABOUT_ESCAPES: Final = r"\b(?:unicode|escape\w*|json|regex\w*|code ?points?|python|javascript|java)\b"
 
@@ -89,7 +89,7 @@ def _places(instruction: Instruction) -> Iterator[re.Match[str]]:
     text = instruction.value.text
     match instruction:
         case Parameter(name=name) if name.text == "stop" and '"' not in text:
-            yield from _STOP.finditer(text)
+            yield from re.finditer(_STOP, text)
         case Template():
             actions = _actions(text)
             for match in _TURN.finditer(text):
@@ -98,7 +98,7 @@ def _places(instruction: Instruction) -> Iterator[re.Match[str]]:
         case System() | Message() if r"\u" in text and (found := _json_escapes(text)):
             yield from found
         case System() | Message():
-            is_on_a_line = not _NEWLINE.search(text) and not _WINDOWS.search(text)
+            is_on_a_line = not re.search(_NEWLINE, text) and not re.search(_WINDOWS, text)
             found = [*_breaks(instruction)] if is_on_a_line else []
             yield from found or _quotes(text)
         case _:
