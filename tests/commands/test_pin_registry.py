@@ -354,3 +354,40 @@ def test_bases_are_asked_for_in_parallel_and_each_once(scene: Scene) -> None:
     assert scene.mf("pin", "-q").code == 0
     assert sorted(scene.registry.asked) == sorted(["llama3.2:3b", *(f"m{number}:v1" for number in range(20))])
     assert 2 <= Slow.most <= 8
+
+
+def test_update_pins_what_has_moved_and_leaves_the_rest_to_the_byte(scene: Scene) -> None:
+    other = ModelName.parse("qwen3:8b")
+    scene.registry.push(other, BASE)
+    (scene.folder / "other.Modelfile").write_text("# Another bot.\nFROM qwen3:8b\n")
+    assert scene.mf("pin").code == 0
+    written, scene.clock.day = (scene.folder / "mf.lock").read_bytes(), 2
+    assert scene.mf("update") == Ran(0, "", "mf.lock is up to date\n")
+    assert (scene.folder / "mf.lock").read_bytes() == written
+    for name in (NAME, other):
+        scene.registry.push(name, MOVED)
+    shown = scene.mf("update", "--dry-run")
+    assert [line.split(":")[0] for line in shown.out.splitlines()] == ["Modelfile", "other.Modelfile"]
+    assert (scene.folder / "mf.lock").read_bytes() == written
+    ran = scene.mf("update", "llama3.2", "--json")
+    assert [(item["modelfile"], item["change"]) for item in json.loads(ran.out)] == [("Modelfile", "changed")]
+    pins = scene.pins
+    assert (pins["Modelfile"]["base"]["fingerprint"], pins["Modelfile"]["base"]["resolved"]) == (
+        fingerprint(MOVED),
+        "2026-11-02T12:00:00Z",
+    )
+    assert pins["other.Modelfile"] == json.loads(written)["modelfiles"]["other.Modelfile"]
+    assert scene.mf("update", "qwen3:8b").code == 0
+    assert scene.pins["other.Modelfile"]["base"]["fingerprint"] == fingerprint(MOVED)
+    assert scene.mf("update", "qwen3:4b").err == (
+        "error: no Modelfile here is FROM qwen3:4b\nhelp: name a base as FROM does\n"
+    )
+
+
+def test_a_failed_update_keeps_the_entry(scene: Scene) -> None:
+    assert scene.mf("pin").code == 0
+    written, scene.registry.gone = (scene.folder / "mf.lock").read_bytes(), True
+    ran = scene.mf("update")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("error: cannot pin base llama3.2:3b: cannot connect to registry.ollama.ai\n")
+    assert (scene.folder / "mf.lock").read_bytes() == written

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from modelfile.lockfile.drift import Drift
 
 RENEW: Final = "run `mf pin` if that is intended"
+UPDATE: Final = "run `mf update` if that is intended"
+"""The way on for a base that is not the pinned one."""
 NO_CONSTRAINTS: Final = PinConstraints()
 
 

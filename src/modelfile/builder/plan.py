@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from modelfile.builder.constraints import NO_CONSTRAINTS, RENEW, PinConstraints, check_pin
+from modelfile.builder.constraints import NO_CONSTRAINTS, RENEW, UPDATE, PinConstraints, check_pin
 from modelfile.builder.forecast import expected_model, is_opaque, predict
 from modelfile.errors import InputError, WouldReplace
 from modelfile.library.replacement import describe_changes, is_immutable, would_replace
@@ -207,7 +207,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
     for path, digest in constraints.files.items():
         check_pin(f"`{path}`", digest, digests[path])
     if constraints.base and state.base and not state.base_pending:
-        hint = f"build it from `{constraints.maker}` first, or {RENEW}" if constraints.maker else RENEW
+        hint = f"build it from `{constraints.maker}` first, or {RENEW}" if constraints.maker else UPDATE
         check_pin(str(state.base.name), constraints.base, state.base.fingerprint, hint)
     locked = None if state.base_undecided else constraints.locked_fingerprint(state.version)
     expected = predict(recipe, digests, state.base.model if state.base else None, state.observed)

@@ -15,6 +15,7 @@ Paths: TypeAlias = Annotated[
 ConfigFile: TypeAlias = Annotated[
     str | None, typer.Option("--config", metavar="FILE", help="Configuration file to read.")
 ]
+FromServer: TypeAlias = Annotated[bool, typer.Option("--from-server", help="Ask the Ollama server only, no registry.")]
 ForceExclude: TypeAlias = Annotated[
     bool, typer.Option("--force-exclude", help="Skip excluded Modelfiles even if they are named.")
 ]

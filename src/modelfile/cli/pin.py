@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modelfile.cli.options import load_project, open_registry, open_store, print_for_build
-from modelfile.cli.parameters import AsJson, ForceExclude, Host
+from modelfile.cli.parameters import AsJson, ForceExclude, FromServer, Host
 from modelfile.errors import ExitCode, InputError, ModelfileError, UsageError
 from modelfile.project.target import Target
 from modelfile.report.json_output import check_as_json, pins_as_json, print_json
@@ -20,11 +21,9 @@ from modelfile.report.terminal import current
 if TYPE_CHECKING:
     from modelfile.catalog.versions import Version
     from modelfile.diagnostics import Diagnostic
-    from modelfile.pinning.check import Check, PinCheck
-    from modelfile.pinning.pin import PinChange
+    from modelfile.pinning.check import Check
     from modelfile.pinning.pinner import PinOptions
     from modelfile.project.project import Project
-    from modelfile.stores.protocol import Registry, Store
 
 
 def pin(  # noqa: PLR0913  # the command's options
@@ -34,9 +33,7 @@ def pin(  # noqa: PLR0913  # the command's options
     check_only: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 if mf.lock is out of date.")
     ] = False,
-    from_server: Annotated[
-        bool, typer.Option("--from-server", help="Ask the Ollama server only, no registry.")
-    ] = False,
+    from_server: FromServer = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be pinned; do not write mf.lock.")
     ] = False,
@@ -82,7 +79,6 @@ def pin(  # noqa: PLR0913  # the command's options
         {"--prune": prune, "--check": check_only, "--from-server": from_server},
         {"--check": check_only, "--dry-run": dry_run},
     )
-    terminal = current.get()
     project = load_project(force_exclude=force_exclude)
     if prune:
         if paths:
@@ -93,29 +89,77 @@ def pin(  # noqa: PLR0913  # the command's options
     if rewrite:
         codes |= _rewrite(project, paths, dry_run=dry_run)
         project = project.reread()
-    targets, check = _targets(paths, project, merge=not check_only)
-    _reject_unusable(targets)
     if check_only:
-        checked = _check(targets, check, whole=paths is None)
-        if as_json:
-            print_json(check_as_json(checked, host), terminal)
-        print_check(checked, terminal, host=host, findings=not as_json)
-        if checked.drifts:
-            raise typer.Exit(ExitCode.FINDINGS)
-        codes |= {error.exit_code for error in checked.unread}
+        codes |= _check(project, paths, host, as_json=as_json)
     else:
         from modelfile.pinning.pinner import PinOptions  # which a check does not need
 
-        failures: dict[str, ModelfileError] = {}
-        with open_store(host) as store, open_registry(project.config) as registry:
-            options = PinOptions(from_server=from_server, check=check)
-            changes = _pin(targets, failures, store, registry, options=options, pull=pull, dry_run=dry_run)
-        print_json(pins_as_json(changes, failures), terminal) if as_json else print_pins(changes, terminal)
-        print_failures(failures.values(), terminal)
-        _print_skipped(targets, failures)
-        codes |= {error.exit_code for error in failures.values()}
+        options = PinOptions(from_server=from_server)
+        codes |= pin_all(project, paths, host, options=options, pull=pull, dry_run=dry_run, as_json=as_json)
     if codes:
         raise typer.Exit(max(codes))
+
+
+def _check(project: Project, paths: list[str] | None, host: str | None, *, as_json: bool) -> set[ExitCode]:
+    """Check pins, and report the result; return the exit codes of what fails."""
+    from modelfile.pinning.check import check_pins
+
+    terminal = current.get()
+    targets, check = _targets(paths, project, merge=False)
+    with progress("checking", terminal) as events:
+        checked = check_pins(targets, None, whole=paths is None, check=check, events=events)
+    if as_json:
+        print_json(check_as_json(checked, host), terminal)
+    print_check(checked, terminal, host=host, findings=not as_json)
+    if checked.drifts:
+        return {ExitCode.FINDINGS}
+    return {error.exit_code for error in checked.unread}
+
+
+def pin_all(  # noqa: PLR0913  # the options of the command
+    project: Project,
+    paths: list[str] | None,
+    host: str | None,
+    *,
+    options: PinOptions,
+    pull: bool = True,
+    dry_run: bool = False,
+    as_json: bool = False,
+    changed_only: bool = False,
+) -> set[ExitCode]:
+    """Pin Modelfiles, and report the result; return the exit codes of what fails."""
+    from modelfile.pinning.pin import pin as pin_targets
+
+    terminal = current.get()
+    targets, check = _targets(paths, project, merge=True)
+    failures: dict[str, ModelfileError] = {}
+
+    def on_failure(target: Target, error: ModelfileError) -> None:
+        failures[str(target.path)] = error
+
+    with (
+        open_store(host) as store,
+        open_registry(project.config) as registry,
+        progress("pinning", terminal) as events,
+    ):
+        changes = pin_targets(
+            targets,
+            store,
+            registry,
+            options=replace(options, check=check),
+            pull=pull,
+            dry_run=dry_run,
+            on_failure=on_failure,
+            on_warning=terminal.print_warning,
+            clock=terminal.clock,
+            events=events,
+        )
+    if changed_only:
+        changes = tuple(change for change in changes if change.kind)
+    print_json(pins_as_json(changes, failures), terminal) if as_json else print_pins(changes, terminal)
+    print_failures(failures.values(), terminal)
+    _print_skipped(targets, failures)
+    return {error.exit_code for error in failures.values()}
 
 
 def _targets(paths: list[str] | None, project: Project, *, merge: bool) -> tuple[tuple[Target, ...], Check]:
@@ -129,6 +173,7 @@ def _targets(paths: list[str] | None, project: Project, *, merge: bool) -> tuple
 
     settings_of = settings_by_target()
     targets = _modelfiles(project, paths, merge=merge)
+    _reject_unusable(targets)
     named = {project.real_path(target.path) for target in targets}
     checked: dict[Path, InputError | None] = {}
 
@@ -223,38 +268,6 @@ def _modelfiles(project: Project, paths: list[str] | None, *, merge: bool) -> tu
     return with_locked(found) if paths is None else found
 
 
-def _pin(  # noqa: PLR0913  # what a pin needs
-    targets: Sequence[Target],
-    failures: dict[str, ModelfileError],
-    store: Store,
-    registry: Registry,
-    *,
-    options: PinOptions,
-    pull: bool,
-    dry_run: bool,
-) -> tuple[PinChange, ...]:
-    from modelfile.pinning.pin import pin as pin_all
-
-    terminal = current.get()
-
-    def on_failure(target: Target, error: ModelfileError) -> None:
-        failures[str(target.path)] = error
-
-    with progress("pinning", terminal) as events:
-        return pin_all(
-            targets,
-            store,
-            registry,
-            options=options,
-            pull=pull,
-            dry_run=dry_run,
-            on_failure=on_failure,
-            on_warning=terminal.print_warning,
-            clock=terminal.clock,
-            events=events,
-        )
-
-
 def _print_skipped(targets: Sequence[Target], failures: Mapping[str, ModelfileError]) -> None:
     """Name the Modelfiles that have no error of their own, but that of their base."""
     for target in targets:
@@ -262,10 +275,3 @@ def _print_skipped(targets: Sequence[Target], failures: Mapping[str, ModelfileEr
         cause = failures.get(str(base.path)) if base else None
         if base and error and cause and error.message == cause.message:
             current.get().print_error(f"`{target.path}` was skipped: its base `{base.path}` cannot be pinned", None)
-
-
-def _check(targets: Sequence[Target], check: Check, *, whole: bool) -> PinCheck:
-    from modelfile.pinning.check import check_pins
-
-    with progress("checking", current.get()) as events:
-        return check_pins(targets, None, whole=whole, check=check, events=events)

@@ -11,7 +11,7 @@ _BUILD: Final = "`mf build NAME:TAG -f Modelfile` builds a model"
 _SHOW: Final = "`mf show NAME` prints the contents of a model"
 _COPY: Final = "`mf cp SOURCE NAME:TAG` gives a model another name"
 _PIN: Final = "`mf pin` records bases, files and fingerprints in mf.lock"
-_UPDATE: Final = "`mf pull NAME` updates a base, and `mf pin` then records it"
+_UPDATE: Final = "`mf update` pins bases as their registries have them now"
 _CHECK: Final = "`mf check` finds defects in Modelfiles, and reports unformatted ones and an outdated lock"
 _STATUS: Final = "`mf pin --check` reports what differs from mf.lock, and `mf build --dry-run` what a build would do"
 _BACKUPS: Final = "`mf rollback NAME:TAG --list` lists the previous models of a tag"
@@ -67,7 +67,7 @@ POINTERS: Final = {
     "settings": "`mf config` prints the configuration in force",
     **dict.fromkeys(("lock", "freeze"), _PIN),
     **dict.fromkeys(("verify", "outdated"), "`mf pin --check` reports what has changed since `mf pin`"),
-    **dict.fromkeys(("update", "upgrade"), _UPDATE),
+    "upgrade": _UPDATE,
     "test": _TEST,
     "chat": _TEST,
 }

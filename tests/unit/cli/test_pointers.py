@@ -27,7 +27,7 @@ def options(command: str) -> set[str]:
 
 def test_no_pointer_hides_a_command() -> None:
     assert POINTERS.keys() & {*COMMANDS} == set()
-    assert POINTERS.keys() >= {*OLLAMA, *OTHERS, "init", "update", "lock"}
+    assert POINTERS.keys() >= {*OLLAMA, *OTHERS, "init", "upgrade", "lock"}
 
 
 def test_pointers_of_options_name_options_that_exist() -> None:
