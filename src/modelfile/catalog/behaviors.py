@@ -40,6 +40,14 @@ REMOVES_THOUGHTS: Final = (Version(0, 6, 7), Version(0, 9, 0))
 
 Source: `filterThinkTags` in server/routes.go, v0.6.7 to v0.33.0-rc2.
 """
+RENAMES_TOOLS: Final = Version(0, 11, 5, 3)
+"""The first release that gives the tools of gpt-oss names that Harmony allows (harmony/harmonyparser.go)."""
+HARMONY_IS_PARSER: Final = Version(0, 12, 1, 1)
+"""The first release in which that depends on PARSER, too (server/routes.go)."""
+KEEPS_BUILT_IN_TOOLS: Final = Version(0, 12, 2, 0)
+"""The first release that does not rename tools named as those built into gpt-oss."""
+HARMONY_HAS_NO_MAX: Final = Version(0, 21, 3, 0)
+"""The first release that lowers the level of thinking `max` to `high` for gpt-oss (server/routes.go)."""
 SETS_RENDERERS: Final = Version(0, 20, 0)
 """The first release whose server gives weights of some architectures a renderer and a parser (server/create.go)."""
 PARAMETERS_OF_WEIGHTS: Final = frozenset({"stop"})

@@ -154,7 +154,7 @@ def _show_manifest(name: str, *, raw: bool, insecure: bool, as_json: bool) -> No
 def _show_prompt(  # as of the command
     name: str, host: str | None, *, prompt: str | None, messages: str | None, insecure: bool, as_json: bool
 ) -> None:
-    from modelfile.library.requests import prompt_of, read_chat, removes_thoughts
+    from modelfile.library.requests import prompt_of, read_chat, reject_jinja
     from modelfile.report.plans import print_dropped_capabilities
     from modelfile.sides import ExpectedModel
 
@@ -162,14 +162,18 @@ def _show_prompt(  # as of the command
     path = modelfile_at(name)
     target = load_project().at(path) if path else None
     if target:
-        expected, version, removes, warnings = _model_of(target, host)
+        expected, version, family, warnings = _model_of(target, host)
+        own_name = target.name
     else:
         with _opened(name, host, insecure=insecure) as (stored, store):
             version = _rendered_version(store)
         expected, warnings = ExpectedModel(model=stored.model, base=None, version=str(version)), []
-        removes = removes_thoughts(stored.family, stored.name.model)
+        family, own_name = stored.family, stored.name
+    server_model = expected.base.model if expected.base else None if target else expected.model
     try:
-        text = prompt_of(expected.model, request, version, removes_thoughts=removes)
+        if server_model and server_model.template == expected.model.template:
+            reject_jinja(server_model.template, version)
+        text = prompt_of(expected.model, request, version, family=family, name=own_name.model if own_name else "")
     except TemplateError as error:
         where, reason = _locate(error, target) if target else (name, error.message)
         raise TemplateError(reason, where=where, span=error.span, hint=error.hint) from error
@@ -200,16 +204,15 @@ def _locate(error: TemplateError, target: Target) -> tuple[str, str]:
     return f"{target.path}:{position.line}:{position.column}", error.reason
 
 
-def _model_of(target: Target, host: str | None) -> tuple[ExpectedModel, Version, bool, list[str]]:
+def _model_of(target: Target, host: str | None) -> tuple[ExpectedModel, Version, str, list[str]]:
     """Return the model that a Modelfile makes, without its files, and how to render it.
 
     Returns:
-        The model, the version to render it for, `removes_thoughts` of it, and reasons for which Ollama may send another
-        prompt.
+        The model, the version to render it for, the architecture of its weights, and reasons for which Ollama may send
+        another prompt.
     """
     from modelfile.catalog.renderers import RENDERERS_OF_ARCHITECTURES
     from modelfile.catalog.versions import NEWEST, Version
-    from modelfile.library.requests import removes_thoughts
     from modelfile.recipe.model import Model
     from modelfile.sides import ExpectedModel
 
@@ -237,14 +240,14 @@ def _model_of(target: Target, host: str | None) -> tuple[ExpectedModel, Version,
             changes = " or ".join((", ".join(words), "RENDERER") if words else ("RENDERER",))
             warnings.append(f"the base may change this prompt by its {changes}: {error.message}")
     model = base.with_recipe(replace(recipe, files=(), adapters=(), drafts=()), {})
-    removes, version = removes_thoughts(family, target.name.model if target.name else ""), version or NEWEST
+    version = version or NEWEST
     renderer, since = RENDERERS_OF_ARCHITECTURES.get(family, ("", version))
     if not model.renderer and version >= since:
         model = replace(model, renderer=renderer)
     if preferred := _preferred(target, version):
         reason = f"the chat template inside the weights supports {preferred}, and this one does not"
         warnings.append(f"Ollama {version} ignores this TEMPLATE and sends another prompt: {reason}")
-    return ExpectedModel(model=model, base=stored, version=str(version)), version, removes, warnings
+    return ExpectedModel(model=model, base=stored, version=str(version)), version, family, warnings
 
 
 def _preferred(target: Target, version: Version) -> str | None:

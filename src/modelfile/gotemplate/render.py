@@ -51,7 +51,8 @@ def render(  # noqa: PLR0913  # the fields of a request
 
     Go's text/template and Ollama's use of it are executed as in `ollama` (default: the newest version known here),
     in one of Ollama's three modes: with `suffix`; with messages if the template names `.Messages`; else turn by turn.
-    Images get no `[img-0]`, which Ollama's server writes before it renders.
+    Images get no `[img-0]`, and earlier answers keep their thoughts: that is what Ollama's server changes in some chats
+    before it renders, and so does `mf show --messages`.
 
     Args:
         template: The text of a TEMPLATE, or what `parse_template` made of it.

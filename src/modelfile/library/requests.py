@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from string import digits
 from typing import Any, BinaryIO, Final
 
-from modelfile.catalog.behaviors import PREFERS_CHAT_TEMPLATES, REMOVES_THOUGHTS, THINKS_BY_DEFAULT
+from modelfile.catalog.behaviors import (
+    HARMONY_HAS_NO_MAX,
+    HARMONY_IS_PARSER,
+    KEEPS_BUILT_IN_TOOLS,
+    PREFERS_CHAT_TEMPLATES,
+    REMOVES_THOUGHTS,
+    RENAMES_TOOLS,
+    THINKS_BY_DEFAULT,
+)
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.characters import SPACES
 from modelfile.errors import InputError, UsageError
 from modelfile.filesystem import MAX_TEXT, read_up_to, reading
 from modelfile.gotemplate.parser import parse_template
 from modelfile.gotemplate.render import render, thinking_variables
-from modelfile.gotemplate.schema import decode, messages_type
+from modelfile.gotemplate.schema import decode, messages_type, tools_type
 from modelfile.gotemplate.trees import thinking_tags
 from modelfile.project.discovery import open_input
 from modelfile.recipe.model import Model
 
 _DEBUG: Final = 'send the request to the server with "_debug_render_only": true, and it answers with the prompt'
 _IMAGE: Final = "[img]"
+_BUILT_IN_TOOLS: Final = frozenset({"browser.open", "browser.search", "browser.find", "python"})
 _OPENING, _CLOSING = "<think>", "</think>"
 
 
@@ -66,27 +77,28 @@ def read_chat(path: Path, stdin: BinaryIO) -> ChatRequest:
 
 
 def prompt_of(
-    model: Model, request: str | ChatRequest, version: Version | None = None, *, removes_thoughts: bool = False
+    model: Model, request: str | ChatRequest, version: Version | None = None, *, family: str = "", name: str = ""
 ) -> str:
     """Return the prompt that Ollama sends to the weights of a model, before it drops messages to fit `num_ctx`.
 
     As in /api/generate, or in /api/chat for messages: SYSTEM unless the request begins with a system message, then the
     MESSAGEs of the model, then the request; images become `[img-0]`, `[img-1]`; models that can think do so by default
-    since 0.12.4, and some lose the thoughts in earlier answers of a chat since 0.6.7.
+    since 0.12.4, some lose the thoughts in earlier answers of a chat since 0.6.7, and tools of gpt-oss are renamed
+    since 0.11.5.
 
     Args:
         model: The model; its template, system prompt and messages are used.
         request: The prompt, or a chat.
         version: The version of Ollama (default: the newest known).
-        removes_thoughts: Whether Ollama removes earlier thoughts from a chat with this model.
+        family: The architecture of its weights, if known: by it and the name, Ollama changes chats with some models.
+        name: Its name without registry, namespace and tag, if known.
 
     Raises:
-        UsageError: The model is rendered by code in Ollama, or by a template in Jinja.
+        UsageError: The model is rendered by code in Ollama, not by a template.
         TemplateError: Ollama cannot render it.
         InputError: Ollama rejects the messages, or the level of thinking.
 
-    >>> from modelfile.project.discovery import open_input
-    from modelfile.recipe.model import Model
+    >>> from modelfile.recipe.model import Model
     >>> model = Model(template="{{ .System }}/{{ .Prompt }}", system="Be brief.")
     >>> prompt_of(model, "Why?")
     'Be brief./Why?'
@@ -97,11 +109,6 @@ def prompt_of(
             hint=_DEBUG,
         )
     version = version or NEWEST
-    if version >= PREFERS_CHAT_TEMPLATES and "{%" in model.template:
-        raise UsageError(
-            "Ollama renders the prompts of this model by the chat template of its weights, which is Jinja",
-            hint=_DEBUG,
-        )
     template = parse_template(model.template)
     own = [{"role": message.role, "content": message.content} for message in model.messages]
     if isinstance(request, str):
@@ -114,16 +121,35 @@ def prompt_of(
         decode(messages_type(version), chat.messages, "messages")  # with the indices of the request
         starts_with_system = _role(chat.messages[0]) == "system"
         messages = [*([] if starts_with_system else _system(model)), *own, *chat.messages]
-        if removes_thoughts:
+        if family == "qwen3" or name == "deepseek-r1":
             messages = [*_without_thoughts(messages, version)]
     think = chat.think
     if think is None and version >= THINKS_BY_DEFAULT and all(thinking_tags(template.nodes)):
         think = True
+    is_gpt_oss = family in {"gptoss", "gpt-oss"} and "<|start|>" in model.template and "<|end|>" in model.template
+    if is_gpt_oss and think == "max" and version >= HARMONY_HAS_NO_MAX:
+        think = "high"
+    tools = chat.tools
+    is_parsed = is_gpt_oss or (model.parser == "harmony" and version >= HARMONY_IS_PARSER)
+    if is_parsed and version >= RENAMES_TOOLS and chat is request:
+        decode(tools_type(version), tools, "tools")  # with the names of the request
+        tools = _harmony_tools(tools, version)
     try:
         thinking_variables(think, version)
     except UsageError as error:
         raise InputError(error.message, hint=error.hint) from None
-    return render(template, messages=[*_tag_images(messages)], tools=chat.tools, think=think, ollama=version)
+    return render(template, messages=[*_tag_images(messages)], tools=tools, think=think, ollama=version)
+
+
+def reject_jinja(template: str, version: Version) -> None:
+    """Reject a template that a server shows, if it is the chat template of the weights, by which Ollama renders.
+
+    Raises:
+        UsageError: It is.
+    """
+    if version >= PREFERS_CHAT_TEMPLATES and "{%" in template:
+        message = "Ollama renders the prompts of this model by the chat template of its weights, which is Jinja"
+        raise UsageError(message, hint=_DEBUG)
 
 
 _TOOLS_EMPTY: Final = Version(0, 12, 6, 0)
@@ -134,14 +160,33 @@ def _system(model: Model) -> list[dict[str, Any]]:
     return [{"role": "system", "content": model.system}] if model.system else []
 
 
-def removes_thoughts(family: str, model: str) -> bool:
-    """Return whether Ollama removes earlier thoughts from a chat with a model.
+def _harmony_tools(tools: Sequence[Mapping[str, Any]] | None, version: Version) -> Sequence[Mapping[str, Any]] | None:
+    """Return tools with the names that Ollama gives them for gpt-oss."""
+    if not tools:
+        return tools if version >= HARMONY_IS_PARSER else []
+    renamed, used, counts = list[Mapping[str, Any]](), set[str](), Counter[str]()
+    for tool in tools:
+        function = tool.get("function") or {}
+        own = function.get("name") or ""
+        if own or version < HARMONY_IS_PARSER:
+            is_built_in = own in _BUILT_IN_TOOLS and version >= KEEPS_BUILT_IN_TOOLS
+            first = name = own if is_built_in else _harmony_name(own)
+            while name in used and not is_built_in:
+                counts[first] += 1
+                name = f"{first}_{counts[first] + 1}"
+            used.add(name)
+            function = {**function, "name": name}
+        renamed.append({**tool, "function": function})
+    return renamed
 
-    Args:
-        family: The architecture of its weights.
-        model: Its name without registry, namespace and tag.
-    """
-    return family == "qwen3" or model == "deepseek-r1"
+
+def _harmony_name(name: str) -> str:
+    allowed = "".join(
+        "_" if character in " -." else character
+        for character in name
+        if character.isalpha() or character.isdecimal() or character in "_$ -."
+    )
+    return f"_{allowed}" if allowed[:1] in {*digits} else allowed or "unnamed"
 
 
 def _without_thoughts(messages: Sequence[Mapping[str, Any]], version: Version) -> Iterable[Mapping[str, Any]]:

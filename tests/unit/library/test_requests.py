@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,16 @@ import pytest
 from tests.support.cli import mf
 from tests.support.tiny_gguf import bare_gguf
 
+from modelfile.addresses import ServerAddress
 from modelfile.catalog.versions import NEWEST, Version
-from modelfile.errors import InputError, TemplateError, UsageError
-from modelfile.library.requests import ChatRequest, prompt_of, read_chat, removes_thoughts
+from modelfile.errors import InputError, UsageError
+from modelfile.events import ignore
+from modelfile.library.requests import ChatRequest, prompt_of, read_chat
+from modelfile.names import ModelName
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Message
+from modelfile.stores.memory import MemoryStore
+from modelfile.stores.protocol import Store
 
 EVERYTHING = "{{ range .Messages }}{{ .Role }}={{ .Content }};{{ end }}"
 THINKING = (
@@ -96,7 +102,7 @@ def test_thoughts_of_earlier_answers_are_removed_by_version(answer: str, by_patt
         (NEWEST, by_parser),
     ):
         request = chat(thought, user, user, kept)
-        shown = prompt_of(Model(template=EVERYTHING), request, version, removes_thoughts=True)
+        shown = prompt_of(Model(template=EVERYTHING), request, version, family="qwen3")
         assert shown == f"assistant={expected};user=u\n\nu;assistant={answer};"
         assert prompt_of(Model(template=EVERYTHING), request, version).startswith(f"assistant={answer};")
 
@@ -104,16 +110,68 @@ def test_thoughts_of_earlier_answers_are_removed_by_version(answer: str, by_patt
 def test_thoughts_in_messages_of_the_model_are_removed_from_a_chat_only() -> None:
     model = Model(template=EVERYTHING, messages=(Message("assistant", "<think>a</think>b"),))
     request = chat({"role": "user", "content": "u"})
-    assert prompt_of(model, request, removes_thoughts=True) == "assistant=b;user=u;"
-    assert prompt_of(model, "u", removes_thoughts=True) == "assistant=<think>a</think>b;user=u;"
+    assert prompt_of(model, request, family="qwen3") == "assistant=b;user=u;"
+    assert prompt_of(model, "u", family="qwen3") == "assistant=<think>a</think>b;user=u;"
 
 
 @pytest.mark.parametrize(
     ("family", "name", "expected"),
-    [("qwen3", "x", True), ("qwen3moe", "x", False), ("llama", "deepseek-r1", True), ("", "DeepSeek-R1", False)],
+    [
+        ("qwen3", "x", "b"),
+        ("qwen3moe", "x", "<think>a</think>b"),
+        ("llama", "deepseek-r1", "b"),
+        ("", "DeepSeek-R1", "<think>a</think>b"),
+    ],
 )
-def test_thoughts_are_removed_for_two_kinds_of_models(family: str, name: str, expected: bool) -> None:  # noqa: FBT001  # a value of the table
-    assert removes_thoughts(family, name) == expected
+def test_thoughts_are_removed_for_two_kinds_of_models(family: str, name: str, expected: str) -> None:
+    request = chat({"role": "assistant", "content": "<think>a</think>b"}, {"role": "user", "content": "u"})
+    shown = prompt_of(Model(template=EVERYTHING), request, family=family, name=name)
+    assert shown == f"assistant={expected};user=u;"
+
+
+HARMONY = "<|start|>{{ range .Tools }}{{ .Function.Name }}|{{ end }}{{ json .Tools | len }}<|end|>{{ .ThinkLevel }}"
+
+
+def harmony(version: Version, *names: str | None, family: str = "gptoss", parser: str = "") -> str:
+    tools = [{"type": "function", "function": {} if name is None else {"name": name}} for name in names]
+    request = ChatRequest(messages=[{"role": "user", "content": "u"}], tools=tools or None)
+    model = Model(template=HARMONY + "{{ range .Messages }}{{ end }}", parser=parser)
+    return (
+        prompt_of(model, request, version, family=family)
+        .removeprefix("<|start|>")
+        .rpartition("|")[0]
+        .partition("|<")[0]
+    )
+
+
+def test_tools_of_gpt_oss_get_names_that_harmony_allows() -> None:
+    names = (
+        "get-it",
+        "get.it",
+        "get it",
+        "get_it_2",
+        "1a",
+        "\u0663a",
+        "\u00e9!",
+        "?!",
+        "python",
+        "browser.open",
+        "$x",
+        None,
+    )
+    shown = "get_it|get_it_2|get_it_3|get_it_2_2|_1a|\u0663a|\u00e9|unnamed|python|browser.open|$x|"
+    assert harmony(NEWEST, *names).startswith(shown + "|")
+    assert "|python|browser_open|$x|unnamed_2" in harmony(Version(0, 12, 0), *names)
+    assert harmony(Version(0, 11, 4), "get-it").startswith("get-it")
+    assert harmony(NEWEST, "get-it", family="llama").startswith("get-it")
+    assert harmony(NEWEST, "get-it", family="llama", parser="harmony").startswith("get_it")
+
+
+def test_gpt_oss_has_no_level_max_since_0_21_3() -> None:
+    request = ChatRequest(messages=[{"role": "user", "content": "u"}], think="max")
+    model = Model(template=HARMONY + "{{ range .Messages }}{{ end }}")
+    assert prompt_of(model, request, NEWEST, family="gptoss").endswith("high")
+    assert prompt_of(model, request, NEWEST, family="llama").endswith("max")
 
 
 def test_a_renderer_is_code_of_ollama() -> None:
@@ -121,12 +179,25 @@ def test_a_renderer_is_code_of_ollama() -> None:
         prompt_of(Model(renderer="qwen3-coder"), "x")
 
 
-def test_a_chat_template_that_the_server_shows_is_jinja() -> None:
-    jinja = "{% for message in messages %}{{ message }}{% endfor %}"
-    with pytest.raises(UsageError, match="by the chat template of its weights, which is Jinja"):
-        prompt_of(Model(template=jinja), "x", Version(0, 30, 0))
-    with pytest.raises(TemplateError, match="message"):
-        prompt_of(Model(template=jinja), "x", Version(0, 29, 0))
+JINJA = "{% for message in messages %}{{ message }}{% endfor %}"
+
+
+@pytest.mark.parametrize(("version", "match"), [("0.30.0", "is Jinja"), ("0.29.0", "unknown function `message`")])
+def test_a_chat_template_that_the_server_shows_is_jinja(tmp_path: Path, version: str, match: str) -> None:
+    store = MemoryStore(registry={ModelName.parse("x:1"): Model(template=JINJA)}, ollama=version)
+    store.pull(ModelName.parse("x:1"), ignore)
+
+    def open_memory(_: ServerAddress) -> AbstractContextManager[Store]:
+        return nullcontext(store)
+
+    (tmp_path / "Modelfile").write_text("FROM x:1\n")
+    (tmp_path / "own.Modelfile").write_text("FROM x:1\nTEMPLATE {% {{ .Prompt }}\n")
+    for name in ("x:1", "Modelfile"):
+        ran = mf("show", "--prompt", "Why?", name, cwd=tmp_path, open_store=open_memory)
+        assert ran.out == ""
+        assert match in ran.err
+    ran = mf("show", "--prompt", "Why?", "own.Modelfile", cwd=tmp_path, open_store=open_memory)
+    assert ran.out == "{% Why?"
 
 
 @pytest.mark.parametrize(
