@@ -150,3 +150,11 @@ def test_each_way_to_select_a_configuration() -> None:
     assert check("--config", "other.toml").code == 0
     write('fail-level = "error"\n', "mf.toml")()
     assert (check().code, check("--isolated").code) == (0, 1)
+
+
+@pytest.mark.usefixtures("project")
+def test_rules_that_stopped_at_the_most_findings_are_named() -> None:
+    write(GOOD + "PARAMETER temprature 1\n" * 10_001)()
+    ran = check("--format", "concise")
+    assert ran.out.count("MF301") == 10_000
+    assert "Modelfile: unknown-parameter reports at most 10,000 findings" in ran.err

@@ -17,6 +17,7 @@ COMMANDS = (
     ("lint",),
     ("lint", "--fix"),
     ("lint", "Modelfile"),
+    ("check",),
     ("fmt", "--check"),
     ("parse", "."),
     ("config",),

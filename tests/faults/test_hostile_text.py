@@ -141,6 +141,7 @@ def check(ran: Ran, arguments: tuple[str, ...], *, is_content: bool, ci: str = "
 def commands(text: Hostile, good: str, bad: str) -> Iterator[tuple[str, ...]]:
     for output_format in ("text", "concise", "json", "sarif", "github", "gitlab", "junit"):
         yield "lint", ".", "--format", output_format, "--select", "ALL"
+        yield "check", "--format", output_format
     yield "lint", ".", "--color", "always", "--verbose"
     for options in (["--statistics"], ["--diff", "--unsafe-fixes"], ["--diff", "--color", "always"], ["--json"]):
         yield "lint", ".", *options
@@ -162,6 +163,7 @@ def commands(text: Hostile, good: str, bad: str) -> Iterator[tuple[str, ...]]:
         yield "build", "--plan", text.word, *options
         yield "pin", good, *options
         yield "pin", "--check", *options
+        yield "check", *options
         yield "explain", text.text, *options
         yield "config", *options
         yield "config", "--config", text.name, *options
@@ -239,7 +241,7 @@ def test_hostile_configurations_and_locks(tmp_path: Path, name: str, content: st
         for arguments in [
             *(("lint", "."), ("fmt", "--check"), ("config",), ("config", "--json"), ("diff", "v1", "v2")),
             *(("build",), ("build", "m:v1", "-f", good), ("cp", "m:v1", "m:v2")),
-            *(("pin", "--check"), ("pin", "--check", "--json"), ("pin",)),
+            *(("pin", "--check"), ("pin", "--check", "--json"), ("check",), ("pin",)),
         ]:
             ran = mf(*arguments, cwd=folder, environ={"GITHUB_ACTIONS": "true"}, open_store=text.open)
             check(ran, arguments, is_content=False)

@@ -1,6 +1,5 @@
-"""The codes of `mf check`, and its public function."""
+"""The public function behind `mf check`; tests/api/test_conditions.py checks its codes."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,7 @@ import modelfile
 from modelfile.diagnostics import Severity
 from modelfile.errors import InputError
 from modelfile.events import Progress
-from modelfile.inspection import CONDITIONS, STALE, UNFORMATTED, check
-from modelfile.linter.rules import RULES
-from modelfile.lockfile.drift import Reason
+from modelfile.inspection import UNFORMATTED, check
 from modelfile.project.project import Project
 from modelfile.stores.memory import MemoryStore
 
@@ -37,19 +34,6 @@ def found(*paths: str) -> list[tuple[str, str, int]]:
         for file in check(paths or None).files
         for one in file.diagnostics
     ]
-
-
-def test_no_code_or_name_is_that_of_a_rule_and_none_can_become_one() -> None:
-    assert {one.name for one in CONDITIONS}.isdisjoint(rule.name for rule in RULES)
-    assert all(re.fullmatch(r"(?:FMT|PIN)[0-9]{3}", one.code) for one in CONDITIONS)
-    assert all(rule.code.startswith("MF") for rule in RULES)
-    codes = [one.code for one in CONDITIONS]
-    assert codes == sorted(set(codes))
-    assert len({one.name for one in CONDITIONS}) == len(CONDITIONS)
-
-
-def test_every_reason_for_a_stale_lock_has_a_code() -> None:
-    assert {*STALE} == {*Reason}
 
 
 def test_a_clean_project_passes(project: Path) -> None:

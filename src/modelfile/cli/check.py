@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.lint import Format, resolve_format, write_report
+from modelfile.cli.lint import Format, print_undecided, resolve_format, write_report
 from modelfile.cli.options import load_project
 from modelfile.cli.parameters import AsJson, ConfigFile, ForceExclude, Isolated
 from modelfile.diagnostics import Safety, Severity
@@ -60,6 +60,7 @@ def check(  # noqa: PLR0913  # the command's options
             titles=[(condition.code, condition.title) for condition in CONDITIONS],
         )
         write_report(render(report, output_format), output_format, output_file)
+    print_undecided((file.source.path, file.diagnostics, file.undecided) for file in result.files)
     for error in result.unread:
         terminal.print_error(error.message, error.hint)
     if result.unread:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -33,8 +33,12 @@ if TYPE_CHECKING:  # `modelfile.cli.commands` evaluates the annotations, if ther
     import typer
 
     from modelfile.cli.parameters import AsJson, ConfigFile, ForceExclude, Isolated, Paths, StdinFilename
+    from modelfile.diagnostics import Diagnostic
+    from modelfile.linter.rule import Rule
 
     Format: TypeAlias = str
+    Checked: TypeAlias = tuple[str, tuple[Diagnostic, ...], Callable[[], Iterable[tuple[Rule, str]]]]
+    """A path, its findings, and a function that returns the rules that could not decide, with the reason."""
 else:
     Format = StrEnum("Format", {name.upper(): name for name in FORMATS})
 
@@ -130,7 +134,8 @@ def lint(  # noqa: C901, PLR0913  # the command's options
             undecided = ((result.target.source, result.undecided()) for result in results)
             report = Report(findings=findings, unread=unread, undecided=undecided)
             write_report(render(report, output_format), output_format, output_file)
-        _print_undecided(results, verbose=verbose)
+        checked = [(str(result.target.path), result.diagnostics, result.undecided) for result in results]
+        print_undecided(checked, verbose=verbose)
         for error in unread:
             terminal.print_error(error.message, error.hint)
         fails = (diff and differs) or any(
@@ -190,12 +195,13 @@ def _split(given: list[str] | None) -> tuple[str, ...]:
     return tuple(selector.strip() for text in given or () for selector in text.split(",") if selector.strip())
 
 
-def _print_undecided(results: Sequence[LintResult], *, verbose: bool) -> None:
-    files: dict[tuple[str, str], list[Path]] = {}
-    for result in results:
-        for rule, reason in result.undecided() if verbose or len(result.diagnostics) >= MOST_FINDINGS else ():
+def print_undecided(checked: Iterable[Checked], *, verbose: bool = False) -> None:
+    """Print the rules that could not decide, or without `verbose` only those that did not check everything."""
+    files: dict[tuple[str, str], list[str]] = {}
+    for path, diagnostics, undecided in checked:
+        for rule, reason in undecided() if verbose or len(diagnostics) >= MOST_FINDINGS else ():
             if verbose or reason == TRUNCATED:
-                files.setdefault((rule.name, reason), []).append(result.target.path)
+                files.setdefault((rule.name, reason), []).append(path)
     for (name, reason), paths in files.items():
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
         current.get().print_note(f"{where}: {name} {'' if reason == TRUNCATED else 'cannot decide: '}{reason}")
