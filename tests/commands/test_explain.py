@@ -1,6 +1,7 @@
 """`mf explain`: rules, families, parameters and instructions."""
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.support.cli import mf
@@ -76,3 +77,24 @@ def test_format_is_not_an_instruction() -> None:
     assert ran.code == 2
     assert "there is no FORMAT" in ran.err
     assert '"format": "json"' in ran.err
+
+
+@pytest.mark.parametrize("code", ["MF999", "MF99"])
+def test_code_of_no_family_is_like_no_other(code: str) -> None:
+    assert mf("explain", code).err == (
+        f"error: unknown rule or family: `{code}`\nhelp: run `mf explain` to list all rules\n"
+    )
+    assert "did you mean `MF431`?" in mf("explain", "MF331").err
+
+
+def test_example_of_a_template_is_clean() -> None:
+    example = json.loads(mf("explain", "TEMPLATE", "--json").out)["example"]
+    assert lint(f"FROM llama3:8b\nPARAMETER num_ctx 4096\nTEMPLATE {example}\n") == ()
+
+
+@pytest.mark.parametrize(("version", "warns"), [("9.9", True), ("0.99.0", True), ("0.33.0", False), ("0.9.3", False)])
+def test_unknown_version_of_ollama_is_reported(version: str, *, warns: bool, tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text("FROM llama3.2:3b\n")
+    ran = mf("lint", "--ollama", version, cwd=tmp_path)
+    assert ("is not known: its facts are those of" in ran.err) == warns
+    assert ran.code == 0

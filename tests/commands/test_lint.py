@@ -382,3 +382,6 @@ def test_a_folder_that_cannot_be_read_is_reported(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr("os.scandir", deny)
     assert "warning: cannot read `closed`: permission denied\n" in mf("lint", cwd=tmp_path).err
+    (tmp_path / "a" / "closed").mkdir(parents=True)
+    (tmp_path / "b" / "closed").mkdir(parents=True)
+    assert "warning: cannot read `a/closed`: permission denied, nor 2 other folders\n" in mf("lint", cwd=tmp_path).err

@@ -56,7 +56,7 @@ INSTRUCTIONS: Final[Mapping[str, InstructionSpec]] = MappingProxyType(
                 word="TEMPLATE",
                 summary="The Go template that renders the conversation as a prompt.",
                 syntax="<text>",
-                example='"""{{ .System }} {{ .Prompt }}"""',
+                example="{{ .Prompt }}",
                 since=Version(0, 0, 9),
                 source="v0.0.9 parser/parser.go",
             ),

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from modelfile.catalog.versions import NEWEST, Version
 from modelfile.cli.options import load_project, paths_or_stdin
 from modelfile.diagnostics import MOST_FINDINGS, Severity
 from modelfile.errors import ExitCode, InputError, UsageError
@@ -25,7 +26,7 @@ from modelfile.report.findings import describe_fixed, print_findings
 from modelfile.report.formats import FORMATS, Report, render
 from modelfile.report.json_output import print_json
 from modelfile.report.progress import track
-from modelfile.report.terminal import current
+from modelfile.report.terminal import Terminal, current
 
 if TYPE_CHECKING:  # `modelfile.cli.commands` evaluates the annotations, if there are options to parse
     from typing import Annotated
@@ -108,7 +109,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
 
     def once() -> int:
         project, settings_of = load(), settings_by_target(overrides)
-        results, unread = _lint(searched, project, settings_of, resolve_settings(project, overrides))
+        results, unread = _lint(searched, project, settings_of, _known(resolve_settings(project, overrides), terminal))
         before = [result.target.modelfile.text for result in results]
         fixes = None
         if fix or diff:
@@ -265,3 +266,11 @@ def _overwrite(target: Target, text: str, done: str, failures: list[InputError])
         return False
     current.get().print_note(f"{target.path}: {done}")
     return True
+
+
+def _known(settings: Settings, terminal: Terminal) -> Settings:
+    """Return the settings, with a warning if their version of Ollama is much newer than the newest known."""
+    version = settings.ollama.version
+    if settings.ollama_is_given and version >= Version(NEWEST.major, NEWEST.minor + 2, 0):
+        terminal.print_warning(f"Ollama {version} is not known: its facts are those of {NEWEST}, the newest known")
+    return settings

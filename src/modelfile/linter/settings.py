@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -140,6 +141,10 @@ def resolve_severities(rules: Sequence[Rule], severities: Mapping[str, Severity]
     return {rule.name: severities[selector] for selector in widest_first for rule in matching[selector]}
 
 
+def _differs_by_one(one: str, other: str) -> bool:
+    return len(one) == len(other) and sum(a != b for a, b in zip(one, other, strict=True)) == 1
+
+
 def _matching(rules: Sequence[Rule], selector: str) -> list[Rule]:
     family = selector.upper().removesuffix("XX")
     found = [
@@ -153,7 +158,10 @@ def _matching(rules: Sequence[Rule], selector: str) -> list[Rule]:
     if not found:
         from difflib import get_close_matches
 
-        close = get_close_matches(selector, [name for rule in rules for name in (rule.code, rule.name)], n=1)
+        names = [name for rule in rules for name in (rule.code, rule.name)]
+        close = get_close_matches(selector, names, n=1)
+        if close and re.fullmatch(r"(?i:MF)\d+", selector) and not _differs_by_one(selector.upper(), close[0]):
+            close = []  # a number far away is nothing alike
         hint = f"did you mean `{close[0]}`?" if close else "run `mf explain` to list all rules"
         raise UsageError(f"unknown rule or family: `{selector}`", hint=hint)
     return found

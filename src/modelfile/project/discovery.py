@@ -51,8 +51,8 @@ def find_modelfiles(
     Args:
         paths: Files and folders.
         is_excluded: Returns whether to skip a Modelfile in a folder.
-        warn: Receives a warning for each symlink and each nested repository that is skipped and each folder that cannot
-            be read, and one if git does not list a repository's files.
+        warn: Receives a warning for each symlink and each nested repository that is skipped, one for all folders that
+            cannot be read, and one if git does not list a repository's files.
 
     Raises:
         InputError: A folder has no Modelfile.
@@ -139,19 +139,23 @@ def _is_there(path: Path) -> bool:
 
 def _all_files(folder: Path, warn: Callable[[str], None]) -> Iterator[Path]:
     folders = [folder]  # os.walk calls itself for each level, until Python 3.12
+    unread: list[str] = []
     while folders:
         outer = folders.pop()
         try:
             with os.scandir(outer) as entries:
                 found = sorted(entries, key=lambda entry: entry.name, reverse=True)
         except OSError as error:
-            warn(cannot_read(error.filename, error).message)
+            unread.append(cannot_read(error.filename, error).message)
             continue
         for entry in found:
             if not entry.is_dir(follow_symlinks=False):
                 yield outer / entry.name
             elif not entry.name.startswith(".") and entry.name != "node_modules":
                 folders.append(outer / entry.name)
+    if unread:
+        others = f", nor {len(unread) - 1:,} other folder{'s' * (len(unread) > 2)}" if len(unread) > 1 else ""  # noqa: PLR2004  # a plural
+        warn(f"{unread[0]}{others}")
 
 
 def is_stream(path: str) -> bool:
