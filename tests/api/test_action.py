@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 from tests.api.test_workflows import PIPED, RUN, expanded, unpinned
+from tests.support.cli import mf
 from tests.support.paths import ROOT
+
+from modelfile.cli.app import COMMANDS
 
 yaml: Any = pytest.importorskip("yaml", reason="PyYAML is in the dependency group `test`")
 
@@ -194,3 +197,10 @@ def test_other_changes_are_not_proposed(moved: Path) -> None:
     (moved / "work" / "new.txt").write_text("new")
     assert run(moved, "update").returncode == 0
     assert git(moved / "owner" / "project.git", "diff", "--name-only", "mf/update~", "mf/update") == "mf.lock\n"
+
+
+def test_the_commands_that_propose_updates_exist() -> None:
+    if "outdated" not in COMMANDS:
+        pytest.skip("there is no `mf outdated` yet")
+    for command, option in (("outdated", "--json"), ("update", "--message")):
+        assert option in mf(command, "--help").out
