@@ -97,13 +97,14 @@ def test_a_stream_without_progress_ends(fake: FakeOllama, steps: tuple[Pause, ..
 def test_a_stream_with_progress_goes_on(
     fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, counts: Sequence[int]
 ) -> None:
-    """Three quarters of the time without progress pass before each status; some counts go back."""
+    """A quarter of the time without progress passes before each status; the highest count grows with every third."""
     clock = AdvancedClock.replace(monkeypatch)
-    fake.fault("/api/pull", Script((CHUNKED, *(status("pulling", 9, number) for number in counts), status("success"))))
+    steps = [step for number in counts for step in (Pause(0.02), status("pulling", 9, number))]
+    fake.fault("/api/pull", Script((CHUNKED, *steps, status("success"))))
     with connect(fake.url, timeouts=TIMEOUTS) as client:
         lines = client.pull("x:v1")
         for number in counts:
-            clock.advance(0.3)
+            clock.advance(0.1)
             assert next(lines).completed == number
 
 
