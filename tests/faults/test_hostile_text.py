@@ -198,8 +198,9 @@ def test_hostile_text(tmp_path: Path, rounds: int) -> None:
 @pytest.mark.parametrize("ci", CI)
 def test_ci_obeys_no_line_of_a_prompt(tmp_path: Path, ci: str) -> None:
     (tmp_path / "Modelfile").write_bytes(
-        b'FROM x\nTEMPLATE {{ .System }}{{ .Prompt }}\nSYSTEM """a' + LINES.encode() + b'"""\n'
+        b'FROM ./x.gguf\nTEMPLATE {{ .System }}{{ .Prompt }}\nSYSTEM """a' + LINES.encode() + b'"""\n'
     )
+    (tmp_path / "x.gguf").write_bytes(b"GGUF")
     (tmp_path / "chat.json").write_text(json.dumps([{"role": "user", "content": LINES}]))
     environ = {**dict.fromkeys(CI, ""), ci: "true"}
     for arguments in (("--prompt", LINES), ("--messages", "chat.json"), ("--prompt", LINES, "--json")):

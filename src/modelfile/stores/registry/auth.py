@@ -26,7 +26,7 @@ from modelfile.filesystem import home_folder, read_file
 from modelfile.stores.registry.quirks import Credential, Quirks
 
 _CHALLENGE: Final = re.compile(r"\s*([A-Za-z][\w-]*)\s+(?=[\w-]+\s*=)")
-_PARAMETER: Final = re.compile(r'\s*,?\s*([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.){0,4096})"|([^\s,"]{0,4096}))')
+_PARAMETER: Final = re.compile(r'\s*+,?\s*+([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.){0,4096})"|([^\s,"]{0,4096}))')
 _LARGEST_KEY: Final = 65_536
 """Largest size of a file with a key or a token, in bytes."""
 _SERVICE_HOME: Final = Path("/usr/share/ollama")

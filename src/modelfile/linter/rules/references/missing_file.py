@@ -15,7 +15,8 @@ from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
 from modelfile.syntax.suggestions import without_typographic_quotes
 
 _PLACEHOLDER: Final = (
-    r"path[/\\_-]to\b|path_to_|(?:\b|_)your[/\\_-]?(?:[a-z]+[/\\_-])*(?:path|file|model|gguf|weights|folder)|<[^<>]+>"
+    r"path[/\\_-]to\b|path_to_"
+    r"|(?:\b|_)your[/\\_-]?(?:[a-z]+[/\\_-]){0,8}(?:path|file|model|gguf|weights|folder)|<[^<>]+>"
 )
 _QUOTES: Final = "'`\u2018\u2019\u201c\u201d"
 _HUGGING_FACE: Final = ("hf.co/", "huggingface.co/")
