@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +44,7 @@ def _boundaries() -> list[int]:
     return [edge for low, _, high in ranges for edge in (int(low, 16), int(high or low, 16) + 1)]
 
 
+@lru_cache(maxsize=1 << 12)
 def is_unprintable(character: str) -> bool:
     """Return whether Ollama drops a character from values."""
     if character.isascii():

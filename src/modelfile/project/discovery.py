@@ -30,12 +30,9 @@ _HEAD: Final = 8192
 """In bytes; enough to distinguish binary files from text."""
 
 
-def find_lock(folder: Path) -> Path | None:
-    """Return the nearest `mf.lock`, from a folder upward to the root of its repository.
-
-    Anything of that name counts, so that one that cannot be read is an error, not a project without a lock.
-    """
-    return next((above / LOCK_FILE for above in walk_up(folder) if os.path.lexists(above / LOCK_FILE)), None)
+def possible_locks(folder: Path) -> tuple[Path, ...]:
+    """Return the paths that a folder's `mf.lock` can have, nearest first, up to the root of its repository."""
+    return tuple(above / LOCK_FILE for above in walk_up(folder))
 
 
 def find_modelfiles(

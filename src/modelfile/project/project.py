@@ -17,7 +17,7 @@ from modelfile.filesystem import absolute_path, real_path
 from modelfile.git import find_repository
 from modelfile.names import ModelName, model_for
 from modelfile.project.config import Config, ProjectModel, find_config, load_config, matches, read_toml
-from modelfile.project.discovery import LOCK_FILE, STDIN, find_lock, find_modelfiles, is_stream, read_source
+from modelfile.project.discovery import LOCK_FILE, STDIN, find_modelfiles, is_stream, possible_locks, read_source
 from modelfile.project.target import Memo, Target
 from modelfile.source import Source
 
@@ -301,9 +301,13 @@ class Project:
         return self._memo.get(("real", path), lambda: real_path(path))
 
     def find_lock(self, folder: Path) -> LockFile | None:
-        """Return the nearest lock, from a folder upward to the root of its repository."""
-        key = ("find lock", real_path(folder))
-        if path := self._memo.get(key, lambda: find_lock(folder)):
+        """Return the nearest lock, from a folder upward to the root of its repository.
+
+        Anything of that name counts, so that one that cannot be read is an error, not a project without a lock.
+        """
+        folder = absolute_path(folder)
+        key, possible = ("find lock", folder), self._memo.get(("locks", folder), lambda: possible_locks(folder))
+        if path := self._memo.get(key, lambda: next(filter(os.path.lexists, possible), None)):
             return self._lock_at(path)
         self._memo.forget(key)  # it may be written later
         return None

@@ -11,7 +11,8 @@ import pytest
 from modelfile.errors import InputError
 from modelfile.lockfile.file import LockFile
 from modelfile.lockfile.lock import Lock, Pin
-from modelfile.project.discovery import LOCK_FILE, find_lock
+from modelfile.project.discovery import LOCK_FILE
+from modelfile.project.project import Project
 
 DIGEST, OTHER = (f"sha256:{digit * 64}" for digit in "12")
 PIN = Pin(text=DIGEST, fingerprint=f"mf1:{'3' * 64}", files={"w.gguf": DIGEST})
@@ -127,7 +128,9 @@ def test_a_newer_minor_version_is_not_written(tmp_path: Path, newer: str) -> Non
 )
 def test_what_is_there_and_cannot_be_read_is_no_empty_lock(tmp_path: Path, target: str, problem: str) -> None:
     (tmp_path / LOCK_FILE).symlink_to(target)
-    assert find_lock(tmp_path) == tmp_path / LOCK_FILE
+    found = Project().find_lock(tmp_path)
+    assert found
+    assert found.path == tmp_path / LOCK_FILE
     for read in ("lock", "summaries", "newer", "exists"):
         with pytest.raises(InputError, match=problem):
             getattr(LockFile(tmp_path / LOCK_FILE), read)

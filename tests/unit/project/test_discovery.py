@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from modelfile.errors import InputError
-from modelfile.project.discovery import LOCK_FILE, find_lock, find_modelfiles, read_source
+from modelfile.project.discovery import LOCK_FILE, find_modelfiles, read_source
+from modelfile.project.project import Project
 
 FILES = ("Modelfile", "b/Modelfile.bot", "b/bot.Modelfile", "c/x.modelfile", "ignored/Modelfile", "Modelfile-notes.md")
 
@@ -84,9 +85,12 @@ def test_a_lock_is_looked_for_up_to_the_root_of_the_repository(tmp_path: Path) -
     inner.mkdir(parents=True)
     (tmp_path / "repository" / ".git").mkdir()
     (tmp_path / LOCK_FILE).touch()
-    assert find_lock(inner) is None
+    project = Project()
+    assert project.find_lock(inner) is None
     (tmp_path / "repository" / LOCK_FILE).touch()
-    assert find_lock(inner) == tmp_path / "repository" / LOCK_FILE
+    found = project.find_lock(inner)
+    assert found
+    assert found.path == tmp_path / "repository" / LOCK_FILE
 
 
 @pytest.mark.parametrize("is_repository", [True, False])
