@@ -9,10 +9,12 @@ import base64
 import hashlib
 import json
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from threading import Event, RLock, Thread
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -48,7 +50,9 @@ class _Fault:
 class FakeRegistry:
     """A registry on a free port of 127.0.0.1, from entering the context to leaving it."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
+        """Speak TLS with a certificate and its key in a file, if there is one."""
+        self._certificate = certificate
         self.requests: list[Asked] = []
         self.violations: list[str] = []
         self.lock = RLock()
@@ -97,6 +101,10 @@ class FakeRegistry:
 
     def __enter__(self) -> Self:
         self._server = Server(partial(_Handler, self), self.violations)
+        if self._certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self._certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
         return self

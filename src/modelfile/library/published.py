@@ -116,7 +116,8 @@ def _similar(name: ModelName, registry: Registry) -> str:
         return "check the name"
     if tags is None:
         return f"check the name and the tag: {_page(name)}"
-    close = get_close_matches(name.tag, tags, n=_MOST_TAGS) or list(tags[-_MOST_TAGS:])
+    others = [tag for tag in tags if tag != name.tag]  # a tag may be listed and have no manifest
+    close = get_close_matches(name.tag, others, n=_MOST_TAGS) or others[-_MOST_TAGS:]
     if not close:
         return "check the name"
     return f"did you mean {' or '.join(f'`{name.untagged}:{tag}`' for tag in close)}?"

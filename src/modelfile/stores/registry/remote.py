@@ -35,7 +35,8 @@ _MOST_PAGES: Final = 100
 _MOST_TAGS: Final = 100_000
 _TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _OK: Final = 200
-_NOT_FOUND: Final = 404
+_LISTS_NOTHING: Final = (400, 404, 405, 501)
+"""Statuses of a registry that does not list tags, or does not have the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +136,12 @@ class RegistryClient:
         path = "tags/list"
         for _ in range(_MOST_PAGES):
             answer, endpoint = self._ask(name, path, what, limit=MAX_MANIFEST)
-            if answer.status == _NOT_FOUND:
+            if answer.status in _LISTS_NOTHING:
                 from modelfile.stores.registry.refusals import codes_of
 
                 return () if "NAME_UNKNOWN" in codes_of(answer.body) else None
             if answer.status != _OK:
-                return None
+                raise self._rejected(answer, endpoint, what)
             found |= _tags(answer.body, what, endpoint.host)
             following = answer.headers.get("Link", "")
             if 'rel="next"' not in following or len(found) > _MOST_TAGS:

@@ -2,10 +2,8 @@
 
 import hashlib
 import os
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +17,7 @@ from tests.fakes.ollama import FakeOllama
 from tests.fakes.script import Pause, Repeat, Script, drip
 from tests.support.clock import AdvancedClock
 from tests.support.server import connect
+from tests.support.tls import make_certificate
 
 from modelfile.errors import ServerError, ServerUnreachable
 from modelfile.stores.network.deadline import Timeouts
@@ -293,13 +292,7 @@ def test_the_context_of_tls_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the certificate of 127.0.0.1, with its key, that this process trusts."""
-    if not shutil.which("openssl"):
-        pytest.skip("needs openssl to make a certificate")
-    both = tmp_path / "certificate.pem"
-    parts = ["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=x", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *parts]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    both.write_text((tmp_path / "key.pem").read_text() + (tmp_path / "cert.pem").read_text())
+    both = make_certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
     return both
 
