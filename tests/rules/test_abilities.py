@@ -94,6 +94,10 @@ def test_short_context_of_a_base_that_has_no_more_is_not_reported() -> None:
             "`num_predict 64` cuts answers off, but SYSTEM in line 4 asks for at least 800 words",
         ),
         (
+            "SYSTEM You speak JSON only.\nMESSAGE user Hi\nMESSAGE assistant Hello!",
+            "this answer is not JSON, but SYSTEM in line 3 asks for JSON only",
+        ),
+        (
             "SYSTEM Antwoord altijd in het Nederlands. Be kind. Always answer in English, they know no Dutch.",
             "SYSTEM asks for all answers in Dutch, and for all in English",
         ),
@@ -117,3 +121,22 @@ def test_contradiction_is_reported(lines: str, message: str) -> None:
 )
 def test_demands_that_can_be_met_are_not_reported(lines: str) -> None:
     assert found(f"FROM llama3.2:3b\n{lines}") == []
+
+
+@pytest.mark.parametrize(
+    ("base", "adapter", "reported"),
+    [
+        ("llama3.1:8b", "./mistral-7b-legal-lora.gguf", True),
+        ("./gemma-2-9b-it.gguf", "./qwen2.5_lora", True),
+        ("llama3.1:8b", "./llama-3.1-legal-lora.gguf", False),
+        ("deepseek-r1:7b", "./qwen-lora.gguf", False),
+        ("mixtral:8x7b", "./mistral-lora.gguf", False),
+        ("hermes:7b", "./mistral-lora.gguf", False),
+        ("llama3.1:8b", "./llama-to-mistral-style-lora.gguf", False),
+        ("llama3.1:8b", "./dolphin-lora.gguf", False),
+        ("llama3.1:8b", "./mistral/lora.gguf", False),
+    ],
+)
+def test_adapter_of_another_base_is_reported(base: str, adapter: str, *, reported: bool) -> None:
+    codes = [one.code for one in lint(f"FROM {base}\nADAPTER {adapter}\n")]
+    assert codes.count("MF605") == reported

@@ -36,6 +36,16 @@ HEAD = "# For tests.\nFROM llama3.2:3b\nPARAMETER num_ctx 4096\n"
             'put the text in triple quotes: SYSTEM """…"""',
         ),
         (
+            f"{HEAD}SYSTEM Be brief.\\\n Be kind.\n",
+            "the text of SYSTEM ended on the previous line: a backslash does not continue it",
+            'if this line is part of it, put the whole text in quotes: SYSTEM """…"""',
+        ),
+        (
+            f"{HEAD}SYSTEM '''Be brief.'''\n",
+            "the single quotes are part of the text: `'Be…'`",
+            "write double quotes instead, or none",
+        ),
+        (
             "# For tests.\nFROM gemma3:4b\nREQUIRES 0.5.1\nPARAMETER num_ctx 4096\n",
             "REQUIRES 0.5.1 is too low: Ollama runs `gemma3` since 0.6.0",
             "write `REQUIRES 0.6.0`",
@@ -47,8 +57,8 @@ def test_finding_names_what_is_there(text: str, message: str, hint: str) -> None
 
 
 def test_adapter_is_not_fetched_from_a_repository(tmp_path: Path) -> None:
-    (only,) = lint(f"{HEAD}ADAPTER hf.co/farm/phi3-lora\n", tmp_path / "Modelfile")
-    assert only.message == "ADAPTER takes a local file, not a repository: `hf.co/farm/phi3-lora`"
+    (only,) = lint(f"{HEAD}ADAPTER hf.co/farm/legal-lora\n", tmp_path / "Modelfile")
+    assert only.message == "ADAPTER takes a local file, not a repository: `hf.co/farm/legal-lora`"
 
 
 @pytest.mark.parametrize("line", ["SYSTEM Be brief.\n-- Anna", "SYSTEM Be kind.\n; and brief"])

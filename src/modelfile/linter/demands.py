@@ -17,7 +17,7 @@ _CONDITION: Final = (
 _NEGATION: Final = r"\b(?:not|never|avoid|without|no)\b|n't\b"
 _MODES: Final = r"\b(?:if|when)\s+(?:you\s+are\s+)?(?:asked|requested|the\s+user)\b|\bmodes?\b"
 _JSON_ONLY: Final = (
-    r"\b(?:respond|reply|answer|output|return|write)s?\b(?:\W+\w+){0,4}?\W+"
+    r"\b(?:respond|reply|answer|output|return|write|speak)s?\b(?:\W+\w+){0,4}?\W+"
     r"(?:(?:only|exclusively|strictly)\b(?:\W+\w+){0,4}?\W+json\b"
     r"|json\b(?:\W+\w+){0,1}?\W+(?:only|exclusively)\b)"
     r"|\b(?:only|always)\W+(?:respond|reply|answer|output|return|write)\b(?:\W+\w+){0,4}?\W+json\b"

@@ -49,6 +49,7 @@ TYPOGRAPHIC_QUOTES: Final = {
 }
 """Opening quotes that are none to Ollama, and the quotes that close them."""
 _NO_QUOTES: Final = frozenset({*TYPOGRAPHIC_QUOTES, "'"})
+_BACKSLASH: Final = ": a backslash does not continue it"
 _ALIASES: Final = {"MODEL": "FROM", "BASE": "FROM", "BASE_MODEL": "FROM", "PROMPT": "SYSTEM", "SYSTEM_PROMPT": "SYSTEM"}
 _DOCKERFILE: Final = frozenset(
     "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE LABEL MAINTAINER RUN USER VOLUME WORKDIR".split()  # noqa: SIM905  # words
@@ -283,7 +284,8 @@ def _prose(unknown: _UnknownLine, above: Node | None) -> Finding | None:
     if owner := unknown.owner:
         word, quotes = owner.keyword.text.strip().upper(), owner.value.quoting
         if quotes is Quoting.NONE:
-            message = f"the text of {word} ended on the previous line"
+            continued = owner.value.text.endswith("\\")
+            message = f"the text of {word} ended on the previous line{_BACKSLASH if continued else ''}"
             hint = f'if this line is part of it, put the whole text in quotes: {word} """…"""'
         else:
             ended = source.line_of(owner.value.span.end)

@@ -118,6 +118,7 @@ from modelfile.linter.rules.text.unexpanded_reference import unexpanded_referenc
 from modelfile.linter.rules.text.unprintable_character import unprintable_character
 from modelfile.linter.rules.text.unusual_message_order import unusual_message_order
 from modelfile.linter.rules.weights.adapter_as_from import adapter_as_from
+from modelfile.linter.rules.weights.foreign_adapter import foreign_adapter
 from modelfile.linter.rules.weights.model_as_adapter import model_as_adapter
 from modelfile.linter.rules.weights.projector_as_adapter import projector_as_adapter
 from modelfile.linter.rules.weights.unusable_weights import unusable_weights
@@ -236,6 +237,7 @@ RULES: tuple[Rule, ...] = (
     projector_as_adapter,
     model_as_adapter,
     adapter_as_from,
+    foreign_adapter,
     secret_in_text,
     symlink_escape,
     personal_data,

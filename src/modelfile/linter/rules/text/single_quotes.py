@@ -41,10 +41,16 @@ def single_quotes(instruction: Instruction, context: Context) -> Iterator[Findin
     is_text = isinstance(instruction, System | Template | Message) or (
         isinstance(instruction, Parameter) and instruction.name.text == "stop"
     )
-    if not is_text or value.quoting is not Quoting.NONE or not _QUOTED.fullmatch(value.text):
+    if not is_text or value.quoting is not Quoting.NONE or not _is_quoted(value.text):
         return
-    inner = value.text[1:-1]
+    inner = value.text.strip("'") if value.text.startswith("'''") else value.text[1:-1]
     fix = Fix(edits=(Edit(value.span, quote(inner)),)) if choose_quoting(inner) is not None else None
     first, *more = inner.split()
     message = f"the single quotes are part of the text: `'{first}{'…' if more else ''}'`"
     yield Finding(value.span, message, "write double quotes instead, or none", fix)
+
+
+def _is_quoted(text: str) -> bool:
+    """Return whether a text is between single quotes, one or three."""
+    is_triple = len(text) > 6 and text.startswith("'''") and text.endswith("'''")  # noqa: PLR2004  # of quotes
+    return _QUOTED.fullmatch(text[2:-2] if is_triple else text) is not None
