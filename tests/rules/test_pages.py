@@ -38,6 +38,7 @@ EXISTING = frozenset(
         "./truncated.gguf",
         "./tools.gguf",
         "./billing-lora.gguf",
+        "./mistral-7b-billing-lora.gguf",
         "./mmproj-f16.gguf",
         "./whole-model.gguf",
         "./llama-3.2-3b.gguf",

@@ -51,8 +51,11 @@ def foreign_adapter(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     adapter, base = modelfile.last(Adapter), last_from(modelfile)
     if adapter is None or base is None or not adapter.value.closed:
         return
+    name = re.split(r"[/\\]", adapter.value.text.rstrip("/\\"))[-1]
+    if not re.search(r"lora|adapter|peft|finetune", name, re.IGNORECASE):  # otherwise model-as-adapter
+        return
     family = base_family(modelfile, context)
-    of_adapter = _makers(re.split(r"[/\\]", adapter.value.text.rstrip("/\\"))[-1])
+    of_adapter = _makers(name)
     of_base = _makers(f"{base.value.text} {family.name if family else ''}")
     if len(of_adapter) == len(of_base) == 1 and of_adapter != of_base:
         trained, other = of_adapter.pop(), of_base.pop()
