@@ -291,8 +291,7 @@ class Target:
     @property
     def key(self) -> str:
         """Its path in the lock, with `/`; empty where it is outside of the lock's folder."""
-        lock = self.project.lock_to_write(self.folder)
-        return self._memo.get("key", lambda: lock.key(self.path))
+        return self._memo.get("key", lambda: self.project.lock_to_write(self.folder).key(self.path))
 
     @property
     def pin(self) -> Pin | None:
