@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +18,7 @@ from modelfile.characters import escape_controls
 from modelfile.errors import ModelfileError, ServerUnreachable
 from modelfile.filesystem import home_folder
 from modelfile.git import git_version
+from modelfile.names import registry_host
 from modelfile.project.project import Project
 from modelfile.stores.protocol import Store
 
@@ -88,7 +89,7 @@ def diagnose(
     yield _guarded("lock", lambda: _lock(project))
     yield _guarded("cache", _cache)
     yield from _server(open_server, environ)
-    yield _guarded("registry", lambda: _registry(registry))
+    yield _guarded("registry", lambda: _registry(registry, project))
     yield _guarded("key file", _key_file)
 
 
@@ -220,11 +221,18 @@ def _store_folder(location: str, environ: Mapping[str, str]) -> Check:
     return Check(name=name, status=Status.OK, message=message)
 
 
-def _registry(address: ServerAddress | None) -> Check:
+def _registry(address: ServerAddress | None, project: Project) -> Check:
     from modelfile.stores.open import reach
 
     if address is None:
         return Check(name="registry", status=Status.SKIPPED, message="--offline was passed")
+    with suppress(ModelfileError):  # which the check of the configuration reports
+        config = project.config
+        if config.registries is not None and address.host not in map(registry_host, config.registries):
+            message = f"`registries` does not allow {address.host}"
+            return Check(name="registry", status=Status.SKIPPED, message=message)
+        if mirror := {registry_host(host): url for host, url in config.mirrors.items()}.get(address.host):
+            address = ServerAddress.parse(mirror)
     try:
         reach(address)
     except ServerUnreachable:

@@ -115,7 +115,7 @@ class Prefix(StrEnum):
     MODEL = "model"
     """A model of the server."""
     LOCK = "lock"
-    """A model of mf.lock."""
+    """A base as mf.lock has it."""
     REGISTRY = "registry"
     """A model of a registry."""
 
@@ -186,11 +186,9 @@ def modelfile_at(text: str, *, folder_is_model: bool = False) -> Path | None:
 
     Raises:
         InputError: It can only be a path, and there is no file.
-        UsageError: It has a prefix that nothing here reads.
+        UsageError: Nothing follows its prefix.
     """
     prefix, rest = split_prefix(text)
-    if prefix is Prefix.LOCK:
-        raise UsageError(f"`{text}` cannot be read: no command reads models of mf.lock yet", hint="name the model")
     if prefix not in (None, Prefix.FILE):
         return None
     path, only_path = Path(rest), prefix is Prefix.FILE or is_path(rest)

@@ -21,6 +21,7 @@ from modelfile.differ import (
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.library.lookup import show
 from modelfile.library.published import show_published
+from modelfile.lockfile.lock import Base
 from modelfile.names import ModelName, Prefix, digest_start, join_alternatives, modelfile_at, split_prefix
 from modelfile.pinning.check import version_of
 from modelfile.project.project import Project
@@ -77,7 +78,8 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
 
     Args:
         a: A Modelfile, a model in the store or the start of its digest, or a tag of a model of the project; after
-            `file:`, `model:` or `registry:` only a Modelfile, a model in the store or one in a registry.
+            `file:`, `model:`, `lock:` or `registry:` only a Modelfile, a model in the store, a locked base or a model
+            in a registry.
         b: The same.
         project: The project that tags and paths belong to.
         store: The store of the models.
@@ -94,16 +96,20 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
         ServerError: The store or a registry cannot answer.
     """
     old, new = _target(a, project), _target(b, project)
-    published = {text: _published(text, registry) for text in (a, b) if split_prefix(text)[0] is Prefix.REGISTRY}
+    prefixed = {
+        text: model
+        for text, side in ((a, old), (b, new))
+        if side is None and (model := _by_prefix(text, project, store, registry))
+    }
     version = version_of(store) if (old is None) != (new is None) else None
     for side in filter(None, (old, new)):
         check(side, version)
     if old and new:
         return compare_recipes(old.recipe(), new.recipe(), {**old.digests(), **new.digests()})
-    named = [text for text, side in ((a, old), (b, new)) if side is None and split_prefix(text)[0] is None]
+    named = [text for text, side in ((a, old), (b, new)) if side is None and text not in prefixed]
     found = find_models(named, project, store, on_note)
     models = [
-        None if side else published.get(text) or _stored(text, found, project, store)
+        None if side else prefixed.get(text) or _stored(text, found, project, store)
         for text, side in ((a, old), (b, new))
     ]
     if not (target := old or new):
@@ -128,10 +134,52 @@ def _target(text: str, project: Project) -> Target | None:
     return Target(project, path) if path else None
 
 
-def _published(text: str, registry: Registry | None) -> StoredModel:
-    if registry is None:
-        raise UsageError(f"`{text}` cannot be read: no registry was given")
-    return show_published(split_prefix(text)[1], registry)
+def _by_prefix(text: str, project: Project, store: Store, registry: Registry | None) -> StoredModel | None:
+    """Return the model of a side with a prefix; None if it has none."""
+    match split_prefix(text):
+        case (Prefix.MODEL, name):
+            return show(name, store)
+        case (Prefix.LOCK, name):
+            return show_locked(name, project, store, registry)
+        case (Prefix.REGISTRY, name):
+            if registry is None:
+                raise UsageError(f"`{text}` cannot be read: no registry was given")
+            return show_published(name, registry)
+        case _:
+            return None
+
+
+def show_locked(name: str, project: Project, store: Store, registry: Registry | None) -> StoredModel:
+    """Return a base as the locks of a project have it, from them and small layers.
+
+    Args:
+        name: The name of the base, where no tag means `latest`.
+        project: The project.
+        store: The store of bases that no registry has.
+        registry: The registries of layers that are not in the cache.
+
+    Raises:
+        UsageError: The name is invalid, or several versions of the base are locked.
+        NotFound: None is.
+        InputError: A lock is damaged.
+        ServerError: Its layers cannot be read.
+    """
+    from modelfile.pinning.pin_aliases import locks_of
+    from modelfile.pinning.resolver import Resolver
+
+    wanted, found = ModelName.parse(name), dict[str, tuple[str, Base]]()
+    for lock in locks_of(project):
+        for key, pin in lock.modelfiles.items():
+            if pin.base and pin.base.fingerprint and wanted.same_as(ModelName.parse(pin.base.name)):
+                found.setdefault(pin.base.fingerprint, (key, pin.base))
+    if not found:
+        raise NotFound(f"no base {wanted} in mf.lock", hint="run `mf pin`, or name a base as FROM does")
+    if len(found) > 1:
+        keys = " and ".join(f"`{key}`" for key, _ in found.values())
+        raise UsageError(f"several versions of {wanted} in mf.lock: those of {keys}", hint="run `mf update`")
+    ((_, base),) = found.values()
+    model = Resolver(store, registry, pull=False).restore(base)
+    return StoredModel(name=wanted, digest=base.digest or "", model=model, known_fingerprint=base.fingerprint)
 
 
 def expect(target: Target, store: Store) -> ExpectedModel | None:
@@ -203,9 +251,6 @@ def _locked_fingerprint(target: Target, recipe: Recipe, store: Store) -> str | N
 
 
 def _stored(text: str, found: Mapping[str, ModelName], project: Project, store: Store) -> StoredModel:
-    prefix, rest = split_prefix(text)
-    if prefix is Prefix.MODEL:
-        return show(rest, store)
     if text in found:
         return show(str(found[text]), store)
     if digest_start(text):

@@ -204,3 +204,24 @@ def test_interrupt_ends_the_command_at_once(registry: FakeRegistry) -> None:
 def test_no_server_is_asked(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
     assert run("diff", *(f"registry:{registry.host}/team/bot:v1",) * 2).code == ExitCode.CLEAN
+
+
+def test_pull_of_a_registry_that_is_not_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
+    (tmp_path / "mf.toml").write_text('registries = ["hf.co"]\n')
+    ran = run("pull", "team/bot:v1", cwd=tmp_path)
+    assert ran.code == ExitCode.FAILED
+    assert ran.err.startswith("error: cannot pull team/bot:v1: registry not allowed: `registry.ollama.ai`\n")
+
+
+def test_locked_base_is_shown_without_its_registry(registry: FakeRegistry, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "Modelfile").write_text(f"# Answers in few words.\nFROM {registry.host}/team/bot:v1\n")
+    assert run("pin", cwd=tmp_path).code == ExitCode.CLEAN
+    registry.fault("/", reply("", "500 Internal Server Error"), times=99)
+    before = len(registry.requests)
+    ran = run("show", f"lock:{registry.host}/team/bot:v1", cwd=tmp_path)
+    assert (ran.code, ran.err) == (ExitCode.CLEAN, "")
+    assert "You are terse." in ran.out
+    assert len(registry.requests) == before
+    assert run("show", f"registry:{registry.host}/team/bot:v1", cwd=tmp_path).code == ExitCode.FAILED  # the fault

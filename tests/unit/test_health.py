@@ -205,6 +205,19 @@ def test_a_cache_that_others_can_write_is_a_warning(tmp_path: Path, monkeypatch:
     assert checks()["cache"].status is Status.WARNING
 
 
+def test_mirror_is_reached_instead_of_the_registry(registry: str, tmp_path: Path) -> None:
+    config = tmp_path / "mf.toml"
+    config.write_text(f'mirrors = {{"127.0.0.1" = "{registry}/path"}}\n')
+    assert checks(registry="127.0.0.1:9", config=config)["registry"].status is Status.OK
+
+
+def test_registry_that_is_not_allowed_is_not_reached(tmp_path: Path) -> None:
+    config = tmp_path / "mf.toml"
+    config.write_text('registries = ["hf.co"]\n')
+    made = checks(registry="127.0.0.1:9", config=config)["registry"]
+    assert (made.status, made.message) == (Status.SKIPPED, "`registries` does not allow 127.0.0.1")
+
+
 def test_reach_reports_only_silence(registry: str) -> None:
     reach(ServerAddress.parse(registry))
     with pytest.raises(ServerUnreachable):
@@ -238,10 +251,10 @@ def test_a_check_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> N
     )
     assert made["vulnerabilities"].status is Status.OK
 
-    def denied(_: Path) -> None:
+    def denied(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("modelfile.project.project.find_lock", denied)
+    monkeypatch.setattr("modelfile.project.project.Project.find_lock", denied)
     assert checks()["lock"].message == "cannot be examined: [Errno 13] Permission denied"
 
 

@@ -32,8 +32,8 @@ def diff(
     that the Modelfile here builds: as mf.toml lists it, as it was last built here, or as its folder is called; or else
     one of the only model on the server that has it.
 
-    `file:`, `model:` and `registry:` before a side say what it is: a Modelfile, a model on the server, or one in a
-    registry, of which the weights are not read; they win over a model of that name.
+    `file:`, `model:`, `lock:` and `registry:` before a side say what it is: a Modelfile, a model on the server, a base
+    as mf.lock has it, or a model in a registry, of which the weights are not read; they win over a model of that name.
 
     What the server adds to local weights is compared if a build from here or mf.lock has recorded it; otherwise a note
     names the parts that are not compared.

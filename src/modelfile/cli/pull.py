@@ -9,10 +9,10 @@ import typer
 
 from modelfile.cli.options import agree, load_project, open_store
 from modelfile.cli.parameters import AsJson, Host, Replace
-from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable, WouldReplace
+from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable, UsageError, WouldReplace
 from modelfile.library.replacement import Pulled
 from modelfile.library.replacement import pull as pull_model
-from modelfile.names import ModelName
+from modelfile.names import ModelName, registry_host
 from modelfile.report.json_output import error_as_json, print_json
 from modelfile.report.models import describe_backup
 from modelfile.report.progress import progress
@@ -44,6 +44,7 @@ def pull(
     with open_store(host) as store:
         for name in wanted:
             try:
+                _check_registry(name, config)
                 done = _pull(name, store, config, replace=replace, as_json=as_json)
             except ModelfileError as error:
                 if isinstance(error, ServerUnreachable) and not answers:
@@ -61,6 +62,13 @@ def pull(
         print_json(answers, terminal)
     if any("error" in answer for answer in answers):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _check_registry(name: ModelName, config: Config) -> None:
+    """Reject a model of a registry that the configuration does not allow."""
+    if config.registries is not None and registry_host(name.host) not in map(registry_host, config.registries):
+        hint = "add the host to `registries` in the configuration, or use a model from another"
+        raise UsageError(f"cannot pull {name}: registry not allowed: `{name.host}`", hint=hint)
 
 
 def _pull(name: ModelName, store: Store, config: Config, *, replace: bool, as_json: bool) -> Pulled:

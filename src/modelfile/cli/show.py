@@ -58,8 +58,8 @@ def show(  # noqa: PLR0913  # each is an option
     its TEMPLATE drops capabilities of the base, such as tools. What only the server can tell is not printed: a model
     of local weights has to be built first.
 
-    NAME may be registry:NAME for a model in its registry: no server is asked, and the weights are not read. `file:` and
-    `model:` before a name say what it is. They all win over a model of that name.
+    registry:NAME is a model in its registry: no server is asked, and the weights are not read. lock:NAME is a base as
+    mf.lock has it, model:NAME a model on the server, file:PATH a Modelfile. They win over a model of that name.
 
     For a prompt, NAME may be a folder with a Modelfile too; a warning says if the base cannot be read, which may change
     the prompt. A Modelfile is rendered as the configured version of Ollama does (default: the server's, or the newest
@@ -302,6 +302,13 @@ def _opened(name: str, host: str | None, *, insecure: bool) -> Iterator[tuple[St
 
         with open_registry(load_project().config, insecure=insecure) as registry:
             yield show_published(rest, registry), None
+        return
+    if prefix is Prefix.LOCK:
+        from modelfile.sides import show_locked
+
+        project = load_project()
+        with open_store(host) as store, open_registry(project.config, insecure=insecure) as registry:
+            yield show_locked(rest, project, store, registry), None
         return
     with open_store(host) as store:
         yield find_model(rest, store) if prefix is Prefix.MODEL else _find(name, store), store
