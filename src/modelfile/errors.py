@@ -68,10 +68,15 @@ class Speller:
         if key not in self._closest:
             if len(word) > _LONGEST_WORD or len(self._closest) >= _MOST_SUGGESTIONS:
                 return None
-            from difflib import get_close_matches  # 5 ms that only a misspelled word pays
-
-            self._closest[key] = next(iter(get_close_matches(*key, n=1, cutoff=cutoff)), None)
+            near = [each for each in key[1] if 2 * min(len(word), len(each)) / (len(word + each) or 1) >= cutoff]
+            self._closest[key] = _closest(word, near, cutoff) if near else None  # as difflib's own bound by lengths
         return self._closest[key]
+
+
+def _closest(word: str, known: list[str], cutoff: float) -> str | None:
+    from difflib import get_close_matches  # 5 ms that only a misspelled word pays
+
+    return next(iter(get_close_matches(word, known, n=1, cutoff=cutoff)), None)
 
 
 class ModelfileError(Exception):

@@ -31,10 +31,10 @@ def test_no_heavy_import(arguments: list[str], tmp_path: Path) -> None:
 
 
 def test_a_lint_without_options_imports_neither_typer_nor_lark(tmp_path: Path) -> None:
-    (tmp_path / "Modelfile").write_text("FROM llama3.2\nTEMPLATE {{ .Prompt }}\n", encoding="utf-8")
+    (tmp_path / "Modelfile").write_text("FROM llama3.2:3b\nTEMPLATE {{ .Prompt }}\n", encoding="utf-8")
     imported = imports(["lint", "Modelfile"], tmp_path)
     assert "modelfile.gotemplate.parser" in imported
-    assert "typer" not in imported
+    assert imported.isdisjoint({"typer", "difflib"})
     assert "lark" not in imported, "the tables are stale: run `make tables`"
 
 

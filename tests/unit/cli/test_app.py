@@ -5,9 +5,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.fakes.ollama import FakeOllama
 from tests.support.cli import mf
 from tests.support.server import connect
@@ -15,7 +18,7 @@ from tests.support.server import connect
 from modelfile import cache
 from modelfile.addresses import ServerAddress
 from modelfile.cli.app import COMMANDS, main
-from modelfile.errors import ExitCode
+from modelfile.errors import ExitCode, Speller
 from modelfile.stores.ollama.store import ServerStore
 from modelfile.stores.protocol import Store
 
@@ -129,3 +132,13 @@ def test_a_lint_without_options_uses_the_cache_that_the_run_before_disabled(tmp_
         mf("lint", *options, cwd=tmp_path)
         enabled.append(cache._Switch.enabled)  # noqa: SLF001  # what it does is tested in test_cache.py
     assert enabled == [False, True]
+
+
+@given(
+    st.text("abc", min_size=1),
+    st.lists(st.text("abc", min_size=1), max_size=4),
+    st.sampled_from((0.5, 0.6, 2 / 3, 0.8)),
+)
+def test_closest_word_is_that_of_difflib(word: str, known: list[str], cutoff: float) -> None:
+    word = word[:20]
+    assert Speller().closest(word, known, cutoff) == next(iter(get_close_matches(word, known, 1, cutoff)), None)
