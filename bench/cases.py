@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,11 +13,16 @@ from subprocess import DEVNULL
 from tempfile import TemporaryDirectory
 
 from bench.harness import Case, Sandbox
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.script import Script
+from tests.fakes.values import Published
 from tests.support import real_ollama
 from tests.support.paths import ROOT
 
 import modelfile
-from modelfile.stores.memory import MemoryStore
+from modelfile.recipe.model import Model
+from modelfile.stores.encoding import write_model
+from modelfile.stores.memory import MemoryRegistry, MemoryStore
 
 MODELFILE = '''\
 # Answers the questions that come in by mail.
@@ -97,6 +103,49 @@ def _pinned_files() -> Iterator[Sandbox]:
         yield sandbox
 
 
+_LATENCY = 0.1
+"""Seconds that the registry takes for each answer."""
+
+
+class _SlowRegistry(FakeRegistry):
+    """A registry that takes its time for each answer."""
+
+    def next_fault(self, path: str) -> Script | None:
+        time.sleep(_LATENCY)
+        return super().next_fault(path)
+
+
+@contextmanager
+def _pinned_bases() -> Iterator[Sandbox]:
+    """Make 200 Modelfiles in `many` and one in `one`, each folder with a lock of bases from a registry."""
+    with _folder(MODELFILE) as sandbox, contextlib.chdir(sandbox.folder):
+        for folder, count in (("one", 1), ("many", 200)):
+            names = [f"m{number}:v1" for number in range(count)]
+            _write_modelfiles(sandbox.folder / folder, names)
+            targets = modelfile.Project().modelfiles([folder])
+            modelfile.pin(targets, MemoryStore(), MemoryRegistry.with_models(*names))
+        yield sandbox
+
+
+@contextmanager
+def _new_bases() -> Iterator[Sandbox]:
+    """Start a slow registry, beside 50 Modelfiles in `many` and one in `one` that are each FROM a base of their own."""
+    with _folder(MODELFILE) as sandbox, _SlowRegistry() as registry:
+        for number in range(50):
+            manifest, blobs = write_model(Model(weights=(f"sha256:{number:064}",), system="Be brief."))
+            registry.push(f"team/m{number}", "v1", Published(manifest.text.encode(), blobs))
+        for folder, count in (("one", 1), ("many", 50)):
+            names = [f"{registry.host}/team/m{number}:v1" for number in range(count)]
+            _write_modelfiles(sandbox.folder / folder, names)
+        yield sandbox
+
+
+def _write_modelfiles(folder: Path, bases: list[str]) -> None:
+    folder.mkdir()
+    for number, base in enumerate(bases):
+        (folder / f"{number}.Modelfile").write_text(MODELFILE.replace("llama3:8b", base))
+
+
 @contextmanager
 def _sparse_weights() -> Iterator[Sandbox]:
     """Start a server with no model, beside Modelfiles with sparse weights of 60 kB and of 4 GB."""
@@ -170,6 +219,20 @@ CHECK_1000 = replace(
     theirs=("mf", "lint", "many"),
     sandbox=_pinned_files,
 )
+PIN_CHECK_200 = Case(
+    name="pin-check-200",
+    ours=("mf", "pin", "--check", "many"),
+    theirs=("mf", "pin", "--check", "one"),
+    sandbox=_pinned_bases,
+    rounds=10,
+)
+PIN_50 = Case(
+    name="pin-50",
+    ours=("sh", "-c", "rm -f many/mf.lock && mf pin -q --no-cache many"),
+    theirs=("sh", "-c", "rm -f one/mf.lock && mf pin -q --no-cache one"),
+    sandbox=_new_bases,
+    rounds=5,
+)
 PARSE_1000 = replace(LINT_1000, name="parse-1000", ours=("mf", "parse", "many"), theirs=("mf", "parse", "one"))
 PARSE_10MB = replace(LINT_1000, name="parse-10MB", ours=("mf", "parse", "10MB"), theirs=("mf", "parse", "1MB"))
 
@@ -177,6 +240,8 @@ _ALL = (
     LINT,
     LINT_1000,
     CHECK_1000,
+    PIN_CHECK_200,
+    PIN_50,
     FMT_1000,
     PARSE_1000,
     PARSE_10MB,
