@@ -19,16 +19,16 @@ import sys
 from pathlib import Path
 import modelfile
 from modelfile.lockfile.file import LockFile
-from modelfile.stores.memory import MemoryStore
+from modelfile.stores.memory import MemoryRegistry, MemoryStore
 
 worker, rounds = sys.argv[1], int(sys.argv[2])
-path, store = Path(worker, "Modelfile"), MemoryStore.with_models("llama3.2:3b")
+path, registry = Path(worker, "Modelfile"), MemoryRegistry.with_models("llama3.2:3b")
 print("ready", flush=True)
 sys.stdin.readline()
 lost = 0
 for number in range(rounds):
     path.write_text(f"FROM llama3.2:3b\\nSYSTEM {worker} {number}\\n")
-    (change,) = modelfile.pin(modelfile.Project().modelfiles([str(path)]), store)
+    (change,) = modelfile.pin(modelfile.Project().modelfiles([str(path)]), MemoryStore(), registry)
     assert change.key == str(path), change
     lost += LockFile(Path("mf.lock").resolve()).lock.modelfiles.get(change.key) != change.pin
 print(lost)
@@ -75,6 +75,8 @@ def test_concurrent_pins_lose_none(
     assert run(WORKER, 30 * rounds) == ["0\n"] * PROCESSES
     lock = LockFile(checkout / "mf.lock").lock
     assert lock.modelfiles.keys() == {f"{worker}/Modelfile" for worker in range(PROCESSES)}
+    bases = {pin.base for pin in lock.modelfiles.values()}
+    assert [base.source for base in bases if base] == ["https://registry.ollama.ai"]  # all have the first one's
     check = check_pins(Project().modelfiles(["."]), MemoryStore.with_models("llama3.2:3b"), whole=True)
     assert (check.drifts, check.undecided) == ((), ())
     assert {path.name for path in checkout.iterdir()} == {".git", "mf.lock", *map(str, range(PROCESSES))}
