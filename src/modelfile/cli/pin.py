@@ -46,7 +46,9 @@ def pin(  # noqa: PLR0913  # the command's options
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --prune: remove without asking.")] = False,
     frozen: Annotated[bool, typer.Option("--frozen", help="No effect: --check asks nobody.")] = False,
     force_exclude: ForceExclude = False,
-    pull: Annotated[bool, typer.Option("--pull/--no-pull", help="Pull a base that neither has.")] = True,
+    pull: Annotated[
+        bool, typer.Option("--pull/--no-pull", help="With --from-server: pull a base it does not have.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Record in mf.lock each Modelfile's base and the fingerprint that a build must have.

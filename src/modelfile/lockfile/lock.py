@@ -83,7 +83,7 @@ Digest = Annotated[str, _Pattern(r"^sha256:[0-9a-f]{64}$")]
 Fingerprint = Annotated[str, _Pattern(r"^mf1:[0-9a-f]{64}$")]
 Name = Annotated[str, _Checked(_check_name)]
 Key = Annotated[str, _Checked(_check_key)]
-Origin = Annotated[str, _Pattern(rf"^(?:{SERVER}|https?://[A-Za-z0-9._:/\[\]-]+)$")]
+Origin = Annotated[str, _Pattern(rf"^(?:{SERVER}|https?://[A-Za-z0-9._~:/\[\]-]+)$")]
 Time = Annotated[str, _Pattern(r"^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$")]
 
 

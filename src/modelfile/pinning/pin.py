@@ -82,7 +82,7 @@ def pin(  # noqa: PLR0913  # the options of the command
             them. It is asked for nothing else.
         registry: The registries; None: only the store is asked.
         options: The options of each pin.
-        pull: Whether to pull a base that neither a registry nor the store has.
+        pull: Whether the store pulls a base that it does not have, if no registry is asked.
         dry_run: Whether to leave the lock as it is.
         on_failure: Called with each Modelfile that cannot be pinned because of its files or its base, whose entry then
             stays as it is; raises the error by default, and then nothing is pinned.

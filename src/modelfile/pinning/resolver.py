@@ -62,7 +62,7 @@ class Resolver:
         Args:
             store: The store of bases that no registry has.
             registry: The registries; None: only the store is asked.
-            pull: Whether to pull a base that the store does not have.
+            pull: Whether the store pulls a base that it does not have, if no registry is asked.
             clock: The clock for the time of resolution; default: this machine's.
             events: Receives progress.
         """
@@ -174,23 +174,25 @@ class Resolver:
         return found
 
     def _find_on_server(self, name: ModelName, *, from_server: bool) -> ResolvedBase:
-        elsewhere = f" in {self._registry.url(name)}" if self._registry and not from_server else ""
+        """Return a base from the server, which pulls it if no registry was asked."""
+        elsewhere = f"in {self._registry.url(name)}" if self._registry and not from_server else ""
         try:
             with self.server() as store:
                 found = store.find(name)
-                if found is None and self._pull:
+                if found is None and self._pull and not elsewhere:
                     pull_base(name, store, self._events)
                     found = store.find(name)
+                    if found is None:
+                        raise missing_after("pulled", name, store.location)
         except ServerUnreachable as error:
             if not elsewhere:
                 raise
             hint = f"check its name and tag; if a server has it, {error.hint}"
-            raise NotFound(f"base {name} not found{elsewhere}, and {error.message}", hint=hint) from error
-        if found is None and self._pull:
-            raise missing_after("pulled", name, self._store.location)
+            raise NotFound(f"base {name} not found {elsewhere}, and {error.message}", hint=hint) from error
         if found is None:
-            where = f"{elsewhere} and on {self._store.location}" if elsewhere else f" on {self._store.location}"
-            raise NotFound(f"base {name} not found{where}", hint="leave out --no-pull, to pull it")
+            where = f"{elsewhere} and on" if elsewhere else "on"
+            hint = "check its name and tag" if elsewhere else "leave out --no-pull, to pull it"
+            raise NotFound(f"base {name} not found {where} {self._store.location}", hint=hint)
         base = Base(
             written=str(name),
             name=name.full,
