@@ -24,10 +24,11 @@ from modelfile.names import ModelName
 from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
 from modelfile.project.graph import Graph, graph_of
 from modelfile.project.target import Target
-from modelfile.stores.protocol import Store
+from modelfile.stores.protocol import Registry, Store
 from modelfile.weights.checks import check_quantization, check_weights
 
 if TYPE_CHECKING:
+    from modelfile.builder.bases import RegistryTags
     from modelfile.builder.planfile import PlanFile
 
 OnPlan: TypeAlias = Callable[[Plan], None]
@@ -46,6 +47,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
     targets: Iterable[Target],
     stores: Iterable[Store],
     *,
+    registry: Registry | None = None,
     keep: int = DEFAULT_KEEP,
     locked: bool = False,
     immutable: Collection[str] = DEFAULT_IMMUTABLE,
@@ -66,6 +68,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
     Args:
         targets: The models to build, each with a name.
         stores: The stores to build them on.
+        registry: The registries of locked bases that a store does not have; None: none is asked.
         keep: The number of backups that a tag may have.
         locked: Whether the lock has to record all that the builds depend on.
         immutable: The patterns of immutable tags.
@@ -81,7 +84,9 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
         StaleLock: `locked` is given, and the lock does not record what is to be built.
         UsageError: Models are based on one another in a circle, or two have one name.
     """
-    batch = _Batch(targets, keep=keep, locked=locked, immutable=immutable, check=check, events=events)
+    batch = _Batch(
+        targets, registry=registry, keep=keep, locked=locked, immutable=immutable, check=check, events=events
+    )
     prepared = (_prepare_all(batch, store) for store in stores)
     return tuple(_plan_of(outcome) for outcomes in prepared for outcome in outcomes.values())
 
@@ -106,6 +111,7 @@ class _Batch:
         events: Events,
         replace: bool = False,
         plan_file: PlanFile | None = None,
+        registry: Registry | None = None,
     ) -> None:
         self.targets = {target.named: target for target in targets}
         self._check = check
@@ -126,6 +132,7 @@ class _Batch:
         self.replace = replace
         self.events = events
         self.plan_file = plan_file
+        self.tags = _tags_of(registry) if registry else None
 
     def errors(self, version: Version | None) -> dict[ModelName, InputError]:
         """Return why targets cannot be built with a version of Ollama; None if it is not known."""
@@ -138,6 +145,12 @@ class _Batch:
                     found[name] = error
             self._errors[version] = found
         return self._errors[version]
+
+
+def _tags_of(registry: Registry) -> RegistryTags:
+    from modelfile.builder.bases import RegistryTags  # 1 ms that a project without a lock saves
+
+    return RegistryTags(registry)
 
 
 def _prepare_all(batch: _Batch, store: Store) -> dict[ModelName, Outcome[_Prepared]]:
@@ -172,8 +185,8 @@ def _prepare_all(batch: _Batch, store: Store) -> dict[ModelName, Outcome[_Prepar
 
 def _prepare(batch: _Batch, name: ModelName, store: Store, snapshot: Snapshot, pending: Plan | None) -> _Prepared:
     request = _request(batch, batch.targets[name], store, pending)
-    if pending and pending.expected_fingerprint and request.constraints.base:
-        check_pin(str(pending.name), request.constraints.base, pending.expected_fingerprint)
+    if pending and pending.expected_fingerprint and (locked := request.constraints.base_fingerprint):
+        check_pin(str(pending.name), locked, pending.expected_fingerprint)
     return _Prepared(request, prepare(request, store, snapshot))
 
 
@@ -203,6 +216,7 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
         replace=batch.replace,
         base=base,
         needed=_needed(batch, target.named),
+        tags=batch.tags,
         checked=checked,
     )
 
@@ -221,6 +235,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
     targets: Iterable[Target],
     stores: Iterable[Store],
     *,
+    registry: Registry | None = None,
     keep: int = DEFAULT_KEEP,
     locked: bool = False,
     immutable: Collection[str] = DEFAULT_IMMUTABLE,
@@ -248,6 +263,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
     Args:
         targets: The models to build, each with a name.
         stores: The stores to build them on.
+        registry: The registries of locked bases that a store does not have; None: none is asked.
         keep: The number of backups that a tag may have.
         locked: Whether the lock has to record all that the builds depend on.
         immutable: The patterns of immutable tags.
@@ -270,6 +286,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
     """
     batch = _Batch(
         targets,
+        registry=registry,
         keep=keep,
         locked=locked,
         immutable=immutable,

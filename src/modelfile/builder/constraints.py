@@ -19,10 +19,8 @@ from modelfile.recipe.recipe import Recipe
 class PinConstraints:
     """The requirements of the lock on a build; None where it requires nothing."""
 
-    base: str | None = None
-    """Fingerprint that the base must have."""
-    maker: str = ""
-    """Modelfile of the project that the base is built from."""
+    base: Base | None = None
+    """The base that the lock has."""
     files: Mapping[Path, str] = field(default_factory=dict)
     """Digests that local files must have."""
     model: str | None = None
@@ -34,6 +32,16 @@ class PinConstraints:
     stale: tuple[Drift, ...] = ()
     """Reasons for which the lock is stale for the Modelfile, which is built nevertheless."""
 
+    @property
+    def base_fingerprint(self) -> str | None:
+        """Fingerprint that the base must have."""
+        return self.base.fingerprint if self.base else None
+
+    @property
+    def maker(self) -> str:
+        """Modelfile of the project that the base is built from."""
+        return (self.base.modelfile or "") if self.base else ""
+
     def locked_fingerprint(self, version: str) -> str | None:
         """Return the fingerprint that a build on this version of Ollama must have."""
         return self.model if self.strict or self.version in (None, version) else None
@@ -41,6 +49,7 @@ class PinConstraints:
 
 if TYPE_CHECKING:
     from modelfile.lockfile.drift import Drift
+    from modelfile.lockfile.lock import Base
 
 RENEW: Final = "run `mf pin` if that is intended"
 UPDATE: Final = "run `mf update` if that is intended"
@@ -79,7 +88,7 @@ def constraints(target: Target, recipe: Recipe, events: Events = ignore, *, lock
     if (base := entry.base) is None:
         return required
     if recipe.base and ModelName.parse(base.name).same_as(ModelName.parse(recipe.base)):
-        return replace(required, base=base.fingerprint, maker=base.modelfile or "")
+        return replace(required, base=base)
     return replace(required, model=None)
 
 

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
-from typing import Final, assert_never
+from typing import TYPE_CHECKING, Final, assert_never, cast
 
-from modelfile.builder.constraints import NO_CONSTRAINTS, RENEW, PinConstraints, check_pin
+from modelfile.builder.constraints import NO_CONSTRAINTS, RENEW, UPDATE, PinConstraints, check_pin
 from modelfile.builder.forecast import is_opaque, observe
 from modelfile.builder.plan import (
     Backup,
     Create,
+    PinBase,
     Plan,
     PruneStaging,
     Publish,
@@ -35,12 +36,15 @@ from modelfile.locks import name_lock
 from modelfile.names import ModelName
 from modelfile.recipe.model import fingerprint
 from modelfile.recipe.recipe import Recipe
-from modelfile.stores.backups import back_up, replace_tag
-from modelfile.stores.protocol import ListedModel, Store, StoredModel, missing_after
+from modelfile.stores.backups import back_up, guarded, replace_tag
+from modelfile.stores.protocol import ListedModel, Store, StoredModel, find_listed, missing_after
 from modelfile.stores.staging import STALE_AGE_AFTER_WAIT, earlier_builds, staging_name, stale_staging
 from modelfile.stores.uploads import pull_base, upload_all
 from modelfile.weights.checks import check_weights
 from modelfile.weights.digests import size_of
+
+if TYPE_CHECKING:
+    from modelfile.builder.bases import RegistryTags
 
 _REMOVAL_TIMEOUT: Final = 5.0
 """Seconds to wait for the removal of a staging tag when a build fails."""
@@ -71,6 +75,8 @@ class BuildRequest:
     """The patterns of immutable tags."""
     replace: bool = False
     """True if a different model under an immutable tag is to be replaced."""
+    tags: RegistryTags | None = None
+    """The registries to ask for the tag of a locked base that the store does not have; None: none is asked."""
     checked: bool = False
     """True if the headers of the local files were checked."""
 
@@ -134,16 +140,23 @@ def prepare(request: BuildRequest, store: Store, snapshot: Snapshot) -> Plan:
         VerificationError: The base or the expected model is not the pinned one.
     """
     recipe, digests, version = request.recipe, request.digests, store.ollama
-    if request.base:
-        base = _pending_base(request.base)
-    else:
-        base = snapshot.find(ModelName.parse(recipe.base)) if recipe.base else None
+    existing = snapshot.find(request.name)
+    base, located = _pending_base(request.base) if request.base else None, None
+    if recipe.base and not request.base:
+        if request.constraints.base:
+            from modelfile.builder.bases import find_base  # 1 ms that a project without a lock saves
+
+            name = ModelName.parse(recipe.base)
+            base, located = find_base(name, request.constraints, existing, snapshot, store, request.tags)
+        else:
+            base = snapshot.find(ModelName.parse(recipe.base))
     observed = recall_observation(recipe, digests, base, store) if is_opaque(recipe) else None
     state = StoreState(
         location=store.location,
         version=version,
-        existing=snapshot.find(request.name),
+        existing=existing,
         base=base,
+        located=located,
         base_pending=request.base is not None,
         base_undecided=request.base is not None and request.base.expected_fingerprint is None,
         listed=snapshot.listed,
@@ -206,13 +219,33 @@ def build(
         approve(planned)
         _check_replacement(request, planned)
         if planned.pull:
-            pull_base(planned.pull.base, store, events)
-            planned = prepare(request, store, Snapshot(store))
-            if planned.pull:
-                raise missing_after("pulled", planned.pull.base, store.location)
+            planned = _pull(request, planned, planned.pull.base, store, events)
             _check_replacement(request, planned)
         with _staging(planned, store) as staging:
             return _execute(request, planned, staging, store, events)
+
+
+def _pull(request: BuildRequest, planned: Plan, base: ModelName, store: Store, events: Events) -> Plan:
+    """Pull the base, and plan again.
+
+    The tag's previous model is backed up first; the tag gets it back if the pull is not the locked base.
+    """
+    with name_lock(base.full, str(store.location), events, f"pull of {base}"):
+        if planned.pulled_over:
+            planned = prepare(request, store, Snapshot(store))  # another build may have pulled it since
+            if not planned.pull:
+                return planned
+        replaced = find_listed(base, store.list()) if planned.pulled_over else None
+        with guarded(replaced, store, max(request.keep, 1)) if replaced else contextlib.nullcontext() as guard:
+            pull_base(base, store, events)
+            snapshot = Snapshot(store)
+            if (found := snapshot.find(base)) is None:
+                raise missing_after("pulled", base, store.location)
+            if locked := request.constraints.base_fingerprint:
+                check_pin(str(base), locked, found.fingerprint, UPDATE)
+            if guard:
+                guard.replaced = True
+        return prepare(request, store, snapshot)
 
 
 def _check_replacement(request: BuildRequest, planned: Plan, created: str | None = None) -> None:
@@ -251,6 +284,10 @@ def _execute(request: BuildRequest, planned: Plan, staging: ModelName, store: St
         match step:
             case Pull() | Upload() | Quantize() | PruneStaging():
                 pass  # done before | all at once | a part of create | at the end
+            case PinBase(alias=alias):
+                from modelfile.builder.bases import make_alias  # as in `prepare`
+
+                make_alias(cast("StoredModel", planned.base), alias, store)
             case Create(recipe, digests):
                 store.create(staging, recipe, digests, events)
                 created = _verify_created(request, planned, store.find(staging), store)

@@ -18,6 +18,7 @@ from modelfile.stores.backups import alias_of, expired
 from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, find_listed
 
 if TYPE_CHECKING:
+    from modelfile.builder.bases import LocatedBase
     from modelfile.differ import Change
     from modelfile.lockfile.drift import Drift
 
@@ -34,6 +35,16 @@ class Pull:
     """Pull the base."""
 
     base: ModelName
+
+
+@dataclass(frozen=True, slots=True)
+class PinBase:
+    """Copy the locked base to its pin alias, which the model is created from."""
+
+    base: ModelName
+    alias: ModelName
+    replaced: str = ""
+    """The digest of another model that has the alias, and that is backed up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +91,7 @@ class Publish:
     """The digest of the model that the name has, if there is no backup of it."""
 
 
-Step: TypeAlias = PruneStaging | Pull | Upload | Quantize | Create | Backup | Publish
+Step: TypeAlias = PruneStaging | Pull | PinBase | Upload | Quantize | Create | Backup | Publish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +103,8 @@ class StoreState:
     existing: StoredModel | None = None
     """The model of the name to build."""
     base: StoredModel | None = None
+    located: LocatedBase | None = None
+    """The base, and its pin alias, if the lock records it."""
     base_pending: bool = False
     """True if the base is still to be built from the same project; `base` is then what is expected, if known."""
     base_undecided: bool = False
@@ -136,10 +149,18 @@ class Plan:
     replaces: bool | None = False
     """True if it replaces a different model under an immutable tag; None if that is known only once it is created."""
 
+    immutable_base: tuple[ModelName, str, str] | None = None
+    """An immutable tag that a pull gives the locked base, the fingerprint of its model, and that of the base."""
+
     @property
     def pull(self) -> Pull | None:
         """The pull that it begins with; after it, the build is planned again."""
         return next((step for step in self.steps if isinstance(step, Pull)), None)
+
+    @property
+    def pulled_over(self) -> Backup | None:
+        """The backup of the tag's model that the pull replaces."""
+        return self.steps[0] if self.pull and isinstance(self.steps[0], Backup) else None
 
     @property
     def dropped_capabilities(self) -> tuple[tuple[str, str], ...]:
@@ -159,6 +180,9 @@ class Plan:
         Args:
             created: The fingerprint of the created model; None before it is created.
         """
+        if self.immutable_base and created is None:
+            tag, current, locked = self.immutable_base
+            return would_replace(tag, self.location, current, locked, details=["mf.lock records it as the base"])
         new = created or self.expected_fingerprint
         old = self.existing.fingerprint if self.existing else self.previous_digest
         if self.replaces is False or not old or not new or old == new:
@@ -206,9 +230,9 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
         raise InputError("FROM is empty")
     for path, digest in constraints.files.items():
         check_pin(f"`{path}`", digest, digests[path])
-    if constraints.base and state.base and not state.base_pending:
+    if constraints.base_fingerprint and state.base and not state.base_pending:
         hint = f"build it from `{constraints.maker}` first, or {RENEW}" if constraints.maker else UPDATE
-        check_pin(str(state.base.name), constraints.base, state.base.fingerprint, hint)
+        check_pin(str(state.base.name), constraints.base_fingerprint, state.base.fingerprint, hint)
     locked = None if state.base_undecided else constraints.locked_fingerprint(state.version)
     expected = predict(recipe, digests, state.base.model if state.base else None, state.observed)
     expected_fingerprint = fingerprint(expected) if expected else None
@@ -236,6 +260,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
         nothing_to_do=nothing_to_do,
         pending="" if expected or nothing_to_do else _pending(recipe, state),
         stale=constraints.stale,
+        immutable_base=_immutable_base(constraints, state, immutable),
         replaces=True if replaces is None and expected_fingerprint else replaces,
     )
 
@@ -244,6 +269,15 @@ def _changes(existing: Model, expected: Model | None) -> tuple[Change, ...] | No
     from modelfile.differ import compare_models  # 1 ms that a build with nothing to do saves
 
     return compare_models(existing, expected) if expected else None
+
+
+def _immutable_base(
+    constraints: PinConstraints, state: StoreState, immutable: Collection[str]
+) -> tuple[ModelName, str, str] | None:
+    located, locked = state.located, constraints.base_fingerprint
+    if not located or not located.replaced or not locked or not is_immutable(located.replaced.name, immutable):
+        return None
+    return located.replaced.name, located.replaced_fingerprint, locked
 
 
 def _pending(recipe: Recipe, state: StoreState) -> str:
@@ -255,11 +289,11 @@ def _pending(recipe: Recipe, state: StoreState) -> str:
 def _steps(
     name: ModelName, recipe: Recipe, digests: Mapping[Path, str], state: StoreState, *, keep: int
 ) -> tuple[Step, ...]:
-    if state.base:  # create compares names with case, unlike every other request (0.9.3)
+    steps = [*_bring_base(recipe, state, keep=keep)]
+    if state.located:
+        recipe = replace(recipe, base=str(state.located.alias))
+    elif state.base:  # create compares names with case, unlike every other request (0.9.3)
         recipe = replace(recipe, base=str(state.base.name))
-    steps: list[Step] = []
-    if recipe.base and state.base is None and not state.base_pending:
-        steps.append(Pull(ModelName.parse(recipe.base)))
     missing = {digest: path for path, digest in digests.items() if digest not in state.blobs}
     steps += (Upload(path, digest, state.sizes.get(path, 0)) for digest, path in missing.items())
     if recipe.quantize:
@@ -267,6 +301,18 @@ def _steps(
     steps.append(Create(recipe, digests))
     steps += _publish(name, state, keep=keep)
     return tuple(steps)
+
+
+def _bring_base(recipe: Recipe, state: StoreState, *, keep: int) -> Iterator[Step]:
+    """Yield the steps after which the base has the name that the model is created from."""
+    located, name = state.located, ModelName.parse(recipe.base) if recipe.base else None
+    if name and state.base is None and not state.base_pending:
+        if located and (replaced := located.replaced):
+            alias = alias_of(replaced.name, replaced.digest)
+            yield Backup(replaced.name, alias, expired(max(keep, 1), replaced.name, alias, state.listed))
+        yield Pull(located.replaced.name if located and located.replaced else name)
+    if name and located and not located.is_pinned:
+        yield PinBase(located.stored.name if located.stored else name, located.alias, located.discarded)
 
 
 def _publish(name: ModelName, state: StoreState, *, keep: int) -> Iterator[Step]:

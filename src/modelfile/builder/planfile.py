@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, assert_never
 
 from modelfile.addresses import ServerAddress
-from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
+from modelfile.builder.plan import Backup, Create, PinBase, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, UsageError, VerificationError
 from modelfile.filesystem import MAX_JSON, read_file, real_path
@@ -71,6 +71,8 @@ def _step(step: Step, version: str) -> dict[str, Any]:  # noqa: PLR0911  # one f
             return {"do": "prune_staging", "name": str(name)}
         case Pull(base):
             return {"do": "pull", "name": str(base)}
+        case PinBase(base, alias, replaced):
+            return {"do": "pin_base", "name": str(base), "alias": str(alias), "replaced": replaced or None}
         case Upload(path, digest, size):
             return {"do": "upload", "file": path.name, "digest": digest, "size": size}
         case Quantize(kind):

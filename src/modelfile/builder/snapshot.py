@@ -48,11 +48,17 @@ class Snapshot:
             self._found[listed.name] = self._read(listed)
         return self._found[listed.name]
 
-    def _read(self, listed: ListedModel) -> StoredModel | None:
-        location, version = self._store.location, self._store.ollama
-        if known := recall_model(manifest_key(location, version, listed.digest)):
+    def recall(self, listed: ListedModel) -> StoredModel | None:
+        """Return a listed model if the cache knows its manifest; the store is not asked."""
+        if known := recall_model(manifest_key(self._store.location, self._store.ollama, listed.digest)):
             model, fingerprint = known
             return StoredModel(name=listed.name, digest=listed.digest, model=model, known_fingerprint=fingerprint)
+        return None
+
+    def _read(self, listed: ListedModel) -> StoredModel | None:
+        location, version = self._store.location, self._store.ollama
+        if known := self.recall(listed):
+            return known
         if stored := self._store.find(listed.name):
             remember_model(manifest_key(location, version, stored.digest), stored.model, stored.fingerprint)
         return stored

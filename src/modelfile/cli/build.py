@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from modelfile.addresses import ServerAddress
-from modelfile.cli.options import address_of, agree, load_project, open_planned, opener, print_for_build
+from modelfile.cli.options import address_of, agree, load_project, open_planned, open_registry, opener, print_for_build
 from modelfile.cli.parameters import AsJson, Replace
 from modelfile.errors import ExitCode, UsageError, WouldReplace
 from modelfile.events import Events
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from modelfile.builder.scheduler import Outcome
     from modelfile.catalog.versions import Version
     from modelfile.diagnostics import Diagnostic
-    from modelfile.stores.protocol import Store
+    from modelfile.stores.protocol import Registry, Store
 
 _Result = TypeVar("_Result")
 _INTERRUPTED = "nothing is half-done; run it again, finished uploads are reused"
@@ -84,6 +84,10 @@ def build(  # noqa: PLR0913  # the command's options
     those based on it. If mf.lock rules one out beforehand, nothing is built. A Modelfile that has changed since
     `mf pin` is built with a warning; --locked fails instead, before anything is asked of a server. Asks before a
     different model is replaced under an immutable tag, such as v1.2.
+
+    If mf.lock records the base, builds go FROM a copy of it, as `llama3.2:sha256-…`, whatever its tag has now. The
+    base is searched for under all names; if it is gone, and its registry still has it under the tag, it is pulled
+    after a backup of what the tag has. If it is lost, the error lists its layers.
 
     With --json: {"name", "host", "fingerprint", "digest", "ollama", "built", "backup", "replaced",
     "concurrent_build", "rewritten", "stale", "dropped_capabilities"}; for a plan {"name", "host", "ollama",
@@ -204,10 +208,14 @@ def _addresses(given: list[str] | None, plan_file: PlanFile | None) -> tuple[Ser
 
 
 @contextmanager
-def _stores(request: _Options, title: str) -> Iterator[tuple[list[Store], Events]]:
+def _stores(request: _Options, project: Project, title: str) -> Iterator[tuple[list[Store], Registry | None, Events]]:
+    """Open the stores to build on, and the registries if there is a lock."""
     with ExitStack() as closing, progress(title, current.get()) as events:
         open_store = opener.get() if request.confirmed else open_planned
-        yield [closing.enter_context(open_store(address)) for address in request.addresses], events
+        stores = [closing.enter_context(open_store(address)) for address in request.addresses]
+        is_locked = any(target.lock for target in request.targets)
+        registry = closing.enter_context(open_registry(project.config)) if is_locked else None
+        yield stores, registry, events
 
 
 def _checker() -> Callable[[Target, Version | None], None]:
@@ -236,10 +244,11 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
     terminal = current.get()
     if out is not None:
         check_replaceable(Path(out))
-    with _stores(request, "planning") as (stores, events):
+    with _stores(request, project, "planning") as (stores, registry, events):
         outcomes = plan(
             request.targets,
             stores,
+            registry=registry,
             keep=request.keep,
             locked=request.locked,
             immutable=project.config.immutable,
@@ -290,10 +299,11 @@ def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> N
 
     def build_all(*, replace: bool) -> tuple[Outcome[Built], ...]:
         title = "building" if request.several else f"building {request.targets[0].named}"
-        with _stores(request, title) as (stores, events):
+        with _stores(request, project, title) as (stores, registry, events):
             return build(
                 request.targets,
                 stores,
+                registry=registry,
                 keep=request.keep,
                 locked=request.locked,
                 immutable=project.config.immutable,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from modelfile.builder.constraints import RENEW
-from modelfile.builder.plan import Backup, Create, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
+from modelfile.builder.plan import Backup, Create, PinBase, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded
 from modelfile.catalog.behaviors import PREFERS_CHAT_TEMPLATES
 from modelfile.catalog.versions import release
@@ -55,7 +55,7 @@ def print_dropped_capabilities(model: object, planned: Plan | ExpectedModel, ter
     if dropped := planned.dropped_capabilities:
         names = " and ".join(name for name, _ in dropped)
         fields = " and ".join(f"`.{field}`" for _, field in dropped)
-        base = planned.base.name if planned.base else ""
+        base = short_name(planned.base.name) if planned.base else ""
         message = f"the TEMPLATE of {model} drops {names} that {base} supports: it lacks {fields}"
         known = release(planned.version)
         may_be_ignored = (known is None or known >= PREFERS_CHAT_TEMPLATES) and dropped[0][0] != "insert"
@@ -180,11 +180,21 @@ def _row(title: str, text: str) -> list[Piece]:
 def _rows(plan: Plan, *, replace: bool) -> Iterator[tuple[str, str]]:
     yield "current", _short(plan.existing) if plan.existing else "none"
     if plan.base:
-        yield "base", f"{plan.base.name}, {_short(plan.base)}" + ("" if plan.base.digest else " once it is built")
+        yield (
+            "base",
+            f"{short_name(plan.base.name)}, {_short(plan.base)}" + ("" if plan.base.digest else " once it is built"),
+        )
     for step in plan.steps:
         yield _describe(step)
         if isinstance(step, Backup) and step.evicted:
             yield "evict", ", ".join(map(short_name, step.evicted))
+    if plan.immutable_base:
+        tag = plan.immutable_base[0]
+        yield (
+            "immutable",
+            f"{'replaces' if replace else 'would replace'} the model of {tag}"
+            + (" (--replace)" if replace else ": needs --replace"),
+        )
     if plan.replaces is not False:
         yield "immutable", _describe_replacement(plan, replace=replace)
     if plan.nothing_to_do:
@@ -213,6 +223,9 @@ def _describe(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each k
             return "prune", f"{name}, the stale staging tag of a killed build"
         case Pull(base):
             return "pull", str(base)
+        case PinBase(base, alias, replaced):
+            note = f", which has another model ({short_digest(replaced)}) that is backed up" if replaced else ""
+            return "pin base", f"{base} as {short_name(alias)}{note}"
         case Upload(path, digest, length):
             return "upload", f"{path.name}, {size(length)} ({shorten_digest(digest)})"
         case Quantize(kind):
@@ -224,7 +237,7 @@ def _describe(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each k
                 f", with the {word} {', '.join(path.name for path in files)}" for word, files in parts if files
             )
             models = (path for path in recipe.weight_files if path not in projectors)
-            source = recipe.base or ", ".join(path.name for path in models)
+            source = short_name(recipe.base) if recipe.base else ", ".join(path.name for path in models)
             return "create", f"from {source}{others}, and verify"
         case Backup(name):
             return "back up", f"{name}, for `mf rollback`"

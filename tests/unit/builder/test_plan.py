@@ -23,6 +23,7 @@ from modelfile.builder.plan import (
 )
 from modelfile.catalog.versions import Version, release
 from modelfile.errors import InputError, VerificationError
+from modelfile.lockfile.lock import Base
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Recipe
@@ -49,6 +50,10 @@ WITH_BASE = replace(EMPTY, base=stored(BASE, Model(weights=(DIGEST,))))
 def planned(recipe: Recipe, world: StoreState, pinned: PinConstraints | None = None, keep: int = 3) -> Plan:
     digests = dict.fromkeys(recipe.local_files, DIGEST)
     return plan(NAME, recipe, digests, world, constraints=pinned or PinConstraints(), keep=keep)
+
+
+def locked(fingerprint: str) -> Base:
+    return Base(written="base:v1", name=BASE.full, fingerprint=f"mf1:{fingerprint}", digest=DIGEST)
 
 
 def test_local_weights_the_first_time() -> None:
@@ -150,14 +155,14 @@ def test_a_record_against_the_lock() -> None:
     assert (made.nothing_to_do, made.expected_fingerprint, made.expected) == (False, pinned.model, None)
 
 
-@pytest.mark.parametrize("pinned", [PinConstraints(base=f"mf1:{'0' * 64}"), PinConstraints(model=f"mf1:{'0' * 64}")])
+@pytest.mark.parametrize("pinned", [PinConstraints(base=locked("0" * 64)), PinConstraints(model=f"mf1:{'0' * 64}")])
 def test_changed_pins_are_rejected_beforehand(pinned: PinConstraints) -> None:
     with pytest.raises(VerificationError, match="has changed since `mf pin`"):
         planned(UPON, WITH_BASE, pinned)
 
 
 def test_a_pinned_build_whose_base_is_not_there() -> None:
-    pinned = PinConstraints(base=fingerprint(Model(weights=(DIGEST,))), model=fingerprint(DONE))
+    pinned = PinConstraints(base=locked(fingerprint(Model(weights=(DIGEST,)))[4:]), model=fingerprint(DONE))
     assert planned(UPON, EMPTY, pinned).expected_fingerprint == fingerprint(DONE)
     assert planned(UPON, replace(EMPTY, existing=stored(NAME, DONE)), pinned).nothing_to_do
 
