@@ -98,8 +98,8 @@ def test_short_context_of_a_base_that_has_no_more_is_not_reported() -> None:
             "this answer is not JSON, but SYSTEM in line 3 asks for JSON only",
         ),
         (
-            "SYSTEM Antwoord altijd in het Nederlands. Be kind. Always answer in English, they know no Dutch.",
-            "SYSTEM asks for all answers in Dutch, and for all in English",
+            "SYSTEM Antwoord altijd in het Nederlands. Be kind. Always answer in English, they do not know Dutch.",
+            "SYSTEM asks for all answers in English, but also for all in Dutch",
         ),
     ],
 )
@@ -115,6 +115,7 @@ def test_contradiction_is_reported(lines: str, message: str) -> None:
         "SYSTEM Always answer in German. Write code comments in English.",
         "SYSTEM Always answer in German. If asked in French, answer in French.",
         "SYSTEM Answer in German and then in English.",
+        "SYSTEM Always answer in German, unless asked. Answer in French if the user writes French.",
         "SYSTEM Answer in Dutch. Speak in English.",
         "PARAMETER num_predict 2000\nSYSTEM Every tale runs to 800 to 1200 words.",
     ],

@@ -135,25 +135,31 @@ def asked_language(prompt: str) -> str | None:
     return None
 
 
-def asked_languages(prompt: str) -> tuple[str, str] | None:
-    """Return two languages that a prompt asks all answers in; None if it asks for one, or under a condition.
+def asked_languages(prompt: str) -> tuple[str, str, int] | None:
+    """Return two languages that a prompt asks all answers in, and the offset of the second demand.
+
+    None if it asks for one, or under a condition.
 
     >>> asked_languages("Always answer in Dutch. Be kind. Always reply in English.")
-    ('Dutch', 'English')
+    ('Dutch', 'English', 33)
     """
     if _names_none(prompt):
         return None
     asked: list[str] = []
     always = False
-    for sentence in re.findall(r"[^.!?;\r\n\u3002]+", prompt):
+    second = 0
+    for found in re.finditer(r"[^.!?;\r\n\u3002]+", prompt):
+        sentence = found[0]
         match = re.match(f"{_ORDER}(?={_names().pattern})", sentence, re.IGNORECASE)
-        if not match or re.search(_PART_OR_CONDITION, sentence, re.IGNORECASE):
+        clause = sentence[: match.end()] + sentence[match.end() :].partition(",")[0] if match else ""
+        if not match or re.search(_PART_OR_CONDITION, clause, re.IGNORECASE):
             continue
-        named = [each.lastgroup for each in _names().finditer(sentence, match.end())]
-        always = always or re.search(_ALWAYS, sentence, re.IGNORECASE) is not None
+        named = [each.lastgroup for each in _names().finditer(clause, match.end())]
+        always = always or re.search(_ALWAYS, clause, re.IGNORECASE) is not None
         if named[0] and named[0] not in asked:
             asked.append(named[0])
-    return (asked[0], asked[1]) if always and len(asked) == 2 else None  # noqa: PLR2004  # languages
+            second = found.start() + len(sentence) - len(sentence.lstrip())
+    return (asked[0], asked[1], second) if always and len(asked) == 2 else None  # noqa: PLR2004  # languages
 
 
 def language_of(text: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, base_family, last_template, rule
 from modelfile.linter.rules.parameters import effective_numbers
+from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Message, Parameter, Renderer, System
 
@@ -158,8 +159,10 @@ def _languages(system: System, modelfile: Modelfile) -> Iterator[Finding]:
     from modelfile.linter.languages import asked_languages  # for few texts
 
     if found := asked_languages(system.value.text):
-        message = f"SYSTEM asks for all answers in {found[0]}, and for all in {found[1]}"
-        yield Finding(system.keyword.span, message, "keep one of them, or say when each one holds")
+        first, second, offset = found
+        message = f"SYSTEM asks for all answers in {second}, but also for all in {first}"
+        start, end = (modelfile.locate(system.value, at) for at in (offset, offset + 1))
+        yield Finding(Span(start, end), message, "keep one of them, or say when each one holds")
 
 
 def _in_format(label: str) -> str:
