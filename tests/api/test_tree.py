@@ -1,5 +1,6 @@
 """Tests of the tree: every module has a test file, and no file is too long or too small."""
 
+import re
 from pathlib import Path
 
 from tests.support.paths import ROOT
@@ -83,6 +84,13 @@ FORMATS = {"concise", "github", "gitlab", "junit", "sarif", "formats"}
 LONGEST = 400
 LONG: dict[str, str] = {}
 """Files of more than 400 lines, with the reason."""
+CLOCKS = re.compile(r"\b(?:process_time|perf_counter|thread_time|monotonic\(\))")
+TIMED = {
+    "tests/laws/test_patterns.py": "matching cannot be counted: patterns are compared with a linear one",
+    "tests/contracts/test_fake_faults.py": "the fake server waits no shorter than a fault says",
+    "tests/live/test_faults.py": "waits for a server that may never start an upload",
+}
+"""Tests that read a clock, with the reason; a busy machine makes any other limit of time fail."""
 SMALL = 60
 MOST_SMALL = 15
 
@@ -127,3 +135,9 @@ def test_no_file_is_longer_than_400_lines_without_a_reason() -> None:
 def test_few_modules_are_small() -> None:
     small = {path.as_posix() for path in modules() if lines(SOURCES / path.with_suffix(".py")) < SMALL}
     assert len(small) <= MOST_SMALL, small
+
+
+def test_no_test_measures_time() -> None:
+    paths = {*(ROOT / "tests").rglob("test_*.py")} - {Path(__file__)}
+    timed = {path.relative_to(ROOT).as_posix() for path in paths if CLOCKS.search(path.read_text(encoding="utf-8"))}
+    assert timed == TIMED.keys()

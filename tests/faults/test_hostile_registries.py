@@ -1,7 +1,6 @@
 """Hostile registries: nothing hangs or crashes, nothing is sent where it should not be, no token is printed."""
 
 import random
-import time
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +22,8 @@ from modelfile.stores.registry import quirks
 
 TOKEN = "hf_geheimGEHEIM0123456789"  # noqa: S105  # of nobody
 NAME = ModelName.parse("registry.example/team/bot:v1")
-LONGEST = 10.0
-"""Seconds that a command may take, on a busy machine."""
+MOST_REQUESTS = 40
+"""Requests that a command may make; each ends by a limit."""
 SAMPLE = 12
 """Behaviors that a plain run of the tests tries at each place."""
 DOCUMENTED = {ExitCode.CLEAN, ExitCode.FAILED}
@@ -40,16 +39,12 @@ def faults(where: str, behavior: str, monkeypatch: pytest.MonkeyPatch) -> Iterat
         fake.token = TOKEN
         fake.push("team/bot", "v1", published(b"GGUF", system="hi"))
         fake.fault(where, BEHAVIORS[behavior], times=999)
-        start = time.monotonic()
         arguments = (command[0], f"registry:{fake.host}/{command[1]}", "--timeout", "0.4", "--no-cache")
         ran = mf(*arguments, environ={"HF_TOKEN": TOKEN}, open_registry=_open_registries)
-        took = time.monotonic() - start
         requests = len(fake.requests)
         fake.violations.clear()  # the client may hang up at any time
     text = ran.out + ran.err
-    if took > LONGEST:
-        yield f"{took:.1f} s"
-    if requests > 40:
+    if requests > MOST_REQUESTS:
         yield f"{requests} requests"
     if ran.code not in DOCUMENTED or "Traceback" in text or "internal error" in text:
         yield f"exit code {ran.code}: {text}"

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from threading import Thread, Timer
+from threading import Thread
 
 import httpx
 import pytest
@@ -215,10 +215,8 @@ def test_cookies_are_not_kept(fake: FakeRegistry, registry: Registry) -> None:
 )
 def test_slow_registry_is_given_up(fake: FakeRegistry, script: Script) -> None:
     fake.fault("/manifests/", script)
-    start = time.monotonic()
     with open_registry(timeouts=SHORT) as registry, pytest.raises(RegistryUnreachable) as caught:
         registry.resolve(name(fake))
-    assert time.monotonic() - start < 5
     assert caught.value.message == (
         f"cannot read the manifest of {name(fake)}: {fake.host} has not answered within 0.5 s"
     )
@@ -229,7 +227,6 @@ def test_interrupt_ends_requests_and_waits(fake: FakeRegistry) -> None:
     fake.fault("/manifests/", Script((Pause(),)))
     fake.fault("/tags/", reply("", "429 Too Many Requests", "Retry-After: 25"))
     with open_registry(backoff=Backoff()) as registry:
-        Timer(0.3, registry.interrupt).start()
         ended = list[str]()
 
         def list_tags() -> None:
@@ -237,13 +234,18 @@ def test_interrupt_ends_requests_and_waits(fake: FakeRegistry) -> None:
                 registry.tags(name(fake))
             ended.append("tags")
 
-        thread = Thread(target=list_tags)
-        thread.start()
-        start = time.monotonic()
+        def interrupt() -> None:
+            while len(fake.requests) < 2:
+                time.sleep(0.02)
+            registry.interrupt()
+
+        threads = [Thread(target=list_tags), Thread(target=interrupt)]
+        for thread in threads:
+            thread.start()
         with pytest.raises(RegistryUnreachable, match="was interrupted"):
             registry.resolve(name(fake))
-        thread.join()
-        assert time.monotonic() - start < 5
+        for thread in threads:
+            thread.join()
         assert ended == ["tags"]
         assert registry.resolve(name(fake))  # new ones may follow
 
