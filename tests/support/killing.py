@@ -41,6 +41,7 @@ finally:
 """
 """Runs `mf`, and sends itself a signal just before the nth time that it changes a file or speaks to a server."""
 _TEMPORARY = re.compile(r"\.mf-\w{8}")
+_RESOLVED = re.compile(rb'"resolved": "[\dTZ:-]{20}"')
 
 Models = Mapping[str, str]
 """Digests by name."""
@@ -85,8 +86,9 @@ class Scene:
         return self.models()
 
     def contents(self) -> dict[str, bytes]:
-        """Return the files by name."""
-        return {path.name: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}
+        """Return the files by name, without the times of pins."""
+        files = {path.name: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}
+        return {name: _RESOLVED.sub(b"", content) for name, content in files.items()}
 
     def undisturbed(self, command: tuple[str, ...]) -> Undisturbed:
         """Return what a command does that nothing disturbs."""
