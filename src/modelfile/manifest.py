@@ -151,8 +151,9 @@ def _reject_constant(name: str) -> None:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object, and reject one with two values of a key: readers would differ in which counts."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        key = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
-        raise ValueError(f"two values of {_shown(key)}")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"two values of {_shown(key)}")
+        found[key] = value
     return found

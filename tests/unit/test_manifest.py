@@ -82,3 +82,9 @@ def test_invalid_manifests(data: bytes | str, reason: str) -> None:
     with pytest.raises(InputError) as caught:
         Manifest.parse(data, "the manifest of x:v1")
     assert caught.value.message == f"the manifest of x:v1 is invalid: {reason}"
+
+
+def test_two_values_of_a_key_among_many() -> None:
+    keys = ",".join(f'"{number}":1' for number in range(300_000))  # in quadratic time, it would not end
+    with pytest.raises(InputError, match='two values of "7"'):
+        Manifest.parse(f'{{{keys},"7":2}}', "x")

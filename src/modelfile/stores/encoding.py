@@ -20,6 +20,10 @@ from modelfile.recipe.values import ParameterValue
 
 TEXTS: Final = frozenset({"template", "prompt", "system", "license", "params", "messages"})
 """Kinds of the layers that are small and that a model is read from."""
+_MOST_SMALL: Final = 100
+"""Most small layers of a model that are read, each by a request."""
+_LARGEST_SMALL: Final = 32 << 20
+"""Largest size of all of them, in bytes."""
 
 
 def read_model(manifest: Manifest, read: Callable[[Layer], bytes]) -> Model:
@@ -30,8 +34,13 @@ def read_model(manifest: Manifest, read: Callable[[Layer], bytes]) -> Model:
         read: Returns the bytes of a layer; called for the config and for small layers only.
 
     Raises:
-        InputError: The manifest has no weights, or a layer cannot be read; cloud models have no weights.
+        InputError: The manifest has no weights, as that of a cloud model, or too many small layers; or one cannot be
+            read.
     """
+    small = [layer for layer in manifest.layers if layer.kind in TEXTS]
+    if len(small) > _MOST_SMALL or sum(layer.size for layer in small) > _LARGEST_SMALL:
+        limits = f"more than the {_MOST_SMALL} small layers, or {_LARGEST_SMALL >> 20} MiB of them, that are read"
+        raise InputError(f"the manifest has {limits}")
     config = _object(read(manifest.config), "the config")
     by_kind: dict[str, list[Layer]] = {}
     for layer in manifest.layers:

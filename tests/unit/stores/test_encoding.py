@@ -1,9 +1,11 @@
 """Models read from the layers of a manifest, as Ollama's server reads them."""
 
+import hashlib
 import json
 from typing import Any
 
 import pytest
+from tests.support.paths import ROOT
 
 from modelfile.errors import InputError
 from modelfile.manifest import CONFIG_TYPE, LAYER_TYPE, MEDIA_TYPE, Layer, Manifest
@@ -159,3 +161,47 @@ def test_layers_are_written_as_ollama_does() -> None:
         "hello",
         '{"stop":["a"],"temperature":0.5}\n',
     ]
+
+
+RECORDED = {
+    "config": '{"model_format":"gguf","model_family":"llama","model_families":["llama"],"model_type":"14K",'
+    '"file_type":"unknown","architecture":"amd64","os":"linux"}\n',
+    "template": "{{ .System }} {{ .Prompt }}",
+    "system": "hello",
+    "license": "MIT",
+    "params": '{"stop":["a","\\u003cb\\u003e"],"temperature":0.5}\n',
+    "messages": '[{"role":"user","content":"hi"},{"role":"assistant","content":"yo"}]\n',
+}
+"""The small blobs of tests/data/registries/tiny-0.33.json."""
+
+
+def test_recorded_model_of_ollama_0_33() -> None:
+    manifest = Manifest.parse((ROOT / "tests/data/registries/tiny-0.33.json").read_bytes(), "x")
+    assert manifest.digest.startswith("sha256:cb5f3b73")
+    for layer in (manifest.config, *manifest.layers[1:]):
+        assert hashlib.sha256(RECORDED[layer.kind].encode()).hexdigest() == layer.digest.removeprefix("sha256:")
+    assert read_model(manifest, lambda layer: RECORDED[layer.kind].encode()) == Model(
+        weights=("sha256:fee17bc4ca4fea5120bb398866ee4e2f7183c3f75ffdb0c10ca2b9379b24dafd",),
+        template="{{ .System }} {{ .Prompt }}",
+        system="hello",
+        license="MIT",
+        parameters={"stop": ("a", "<b>"), "temperature": 0.5},
+        messages=(Message("user", "hi"), Message("assistant", "yo")),
+    )
+
+
+def test_recorded_manifest_of_ollama_0_9_3() -> None:
+    manifest = Manifest.parse((ROOT / "tests/data/registries/local-0.9.3.json").read_bytes(), "x")
+    assert manifest.digest.startswith("sha256:836b1689")
+    assert manifest.size == 60448 + 265
+    assert [layer.kind for layer in manifest.layers] == ["model"]
+
+
+@pytest.mark.parametrize(("count", "size"), [(101, 1), (5, 8 << 20)])
+def test_too_many_small_layers_are_not_read(count: int, size: int) -> None:
+    layers = tuple(
+        Layer(media_type=f"{LAYER_TYPE}license", digest=digest(number), size=size) for number in range(count)
+    )
+    manifest = Manifest(text="", config=Layer(media_type=CONFIG_TYPE, digest=digest(0), size=1), layers=layers)
+    with pytest.raises(InputError, match="more than the 100 small layers, or 32 MiB of them, that are read"):
+        read_model(manifest, lambda _: pytest.fail("a layer is read"))
