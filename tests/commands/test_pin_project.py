@@ -16,6 +16,7 @@ from tests.support.cli import Ran, mf
 from tests.support.server import connect
 from tests.support.tiny_gguf import bare_gguf
 
+from modelfile.catalog.versions import Version
 from modelfile.events import Events, ignore
 from modelfile.names import ModelName
 from modelfile.pinning.check import check_pins
@@ -332,3 +333,11 @@ def test_build_on_a_base_that_is_out_of_date(models: Path) -> None:
     assert ran.err.endswith("`base.Modelfile` first, or run `mf pin` if that is intended\n")
     assert mf("build").code == 0
     assert mf("build", "bot:v1").code == 0
+
+
+def test_check_judges_by_the_version_that_was_pinned_with(project: Path) -> None:
+    (project / "Modelfile").write_text("# For tests.\nFROM ./weights.gguf\n")
+    assert mf("pin").code == 0
+    versions: list[Version | None] = []
+    checked = check_pins([Project().at(project / "Modelfile")], None, check=lambda _, version: versions.append(version))
+    assert (checked.drifts, versions) == ((), [Version(0, 9, 3)])

@@ -86,8 +86,8 @@ def check_pins(
         store: The store of the bases; None: do not check them.
         whole: Whether these are all Modelfiles of the project, so that all entries of the lock are checked: also those
             of Modelfiles that git or the configuration now ignores, that are missing, or that belong in another lock.
-        check: Called with each target and each base of the project first, and the store's version; raises an InputError
-            if it cannot be checked.
+        check: Called with each target and each base of the project first, and the store's version, or without a store
+            the one in the lock; raises an InputError if it cannot be checked.
         events: Receives progress.
 
     Raises:
@@ -102,7 +102,7 @@ def check_pins(
         _ = lock.lock  # a damaged lock is an error of all of them
         for target in _with_bases(group, lock):
             try:
-                check(target, version)
+                check(target, version or _pinned_version(target, lock))
                 drifts += stale_reasons(target, lock, events)
                 checked = _store_drift(target, store) if store and target in group else None
             except InputError as error:
@@ -124,6 +124,12 @@ def version_of(store: Store | None) -> Version | None:
     with contextlib.suppress(ServerError):  # reported if it is asked for more
         return release(store.ollama) if store else None
     return None
+
+
+def _pinned_version(target: Target, lock: LockFile) -> Version | None:
+    """Return the version of Ollama that a Modelfile was pinned with; None if the lock does not record it."""
+    entry = lock.lock.modelfiles.get(target.key)
+    return release(entry.ollama) if entry and entry.ollama else None
 
 
 def group_by_lock(targets: Iterable[Target]) -> dict[LockFile, list[Target]]:
