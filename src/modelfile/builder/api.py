@@ -10,7 +10,8 @@ from itertools import chain
 from threading import Event
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from modelfile.builder.constraints import check_locked, check_pin, constraints
+from modelfile.builder.additions import OnAdded, add_missing, is_missing
+from modelfile.builder.constraints import check_frozen, check_locked, check_pin, constraints
 from modelfile.builder.execute import BuildRequest, Built, prepare
 from modelfile.builder.execute import build as build_one
 from modelfile.builder.forecast import is_opaque
@@ -50,6 +51,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
     registry: Registry | None = None,
     keep: int = DEFAULT_KEEP,
     locked: bool = False,
+    frozen: bool = False,
     immutable: Collection[str] = DEFAULT_IMMUTABLE,
     check: Check = lambda *_: None,
     events: Events = ignore,
@@ -71,6 +73,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
         registry: The registries of locked bases that a store does not have; None: none is asked.
         keep: The number of backups that a tag may have.
         locked: Whether the lock has to record all that the builds depend on.
+        frozen: Whether to trust the lock, which has to have each base; no registry is asked.
         immutable: The patterns of immutable tags.
         check: Called with each target and the version of each store's Ollama, None if it is not known, before anything
             is sent; raises an InputError if it cannot be built.
@@ -81,11 +84,18 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
 
     Raises:
         InputError: The lock is damaged.
-        StaleLock: `locked` is given, and the lock does not record what is to be built.
+        StaleLock: `locked` or `frozen` is given, and the lock does not record what is to be built.
         UsageError: Models are based on one another in a circle, or two have one name.
     """
     batch = _Batch(
-        targets, registry=registry, keep=keep, locked=locked, immutable=immutable, check=check, events=events
+        targets,
+        registry=registry,
+        keep=keep,
+        locked=locked,
+        frozen=frozen,
+        immutable=immutable,
+        check=check,
+        events=events,
     )
     prepared = (_prepare_all(batch, store) for store in stores)
     return tuple(_plan_of(outcome) for outcomes in prepared for outcome in outcomes.values())
@@ -106,6 +116,7 @@ class _Batch:
         *,
         keep: int,
         locked: bool,
+        frozen: bool,
         immutable: Collection[str],
         check: Check,
         events: Events,
@@ -123,6 +134,8 @@ class _Batch:
             _ = target.pin  # a damaged lock is an error of all models
         if locked:
             check_locked(self.targets.values(), events)
+        if frozen:
+            check_frozen(self.targets.values())
         # a single model may be FROM its own name, as with `ollama create`: it is then built from its current contents
         single = len(self.targets) == 1
         self.graph = Graph(dict.fromkeys(self.targets)) if single else graph_of(self.targets.values())
@@ -132,7 +145,7 @@ class _Batch:
         self.replace = replace
         self.events = events
         self.plan_file = plan_file
-        self.tags = _tags_of(registry) if registry else None
+        self.tags = _tags_of(registry) if registry and not frozen else None
 
     def errors(self, version: Version | None) -> dict[ModelName, InputError]:
         """Return why targets cannot be built with a version of Ollama; None if it is not known."""
@@ -238,18 +251,21 @@ def build(  # noqa: PLR0913  # each is a choice of its own
     registry: Registry | None = None,
     keep: int = DEFAULT_KEEP,
     locked: bool = False,
+    frozen: bool = False,
     immutable: Collection[str] = DEFAULT_IMMUTABLE,
     replace: bool = False,
     check: Check = lambda *_: None,
     plan_file: PlanFile | None = None,
     on_plan: OnPlan = lambda _: None,
+    on_added: OnAdded = lambda *_: None,
     events: Events = ignore,
 ) -> tuple[Outcome[Built], ...]:
     r"""Build models, each after its base, independent ones in parallel, and verify them.
 
     A model that is up to date is not touched. If one fails, those based on it are skipped, and the others still built.
     If the lock rules one out beforehand, nothing is built, and nothing on any store if a different model would be
-    replaced under an immutable tag.
+    replaced under an immutable tag. If there is a lock, Modelfiles that it does not have are added to it once they are
+    built, unless `locked` or `frozen` is given.
 
     >>> from pathlib import Path
     >>> import modelfile
@@ -266,12 +282,14 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         registry: The registries of locked bases that a store does not have; None: none is asked.
         keep: The number of backups that a tag may have.
         locked: Whether the lock has to record all that the builds depend on.
+        frozen: Whether to trust the lock, which has to have each base; no registry is asked.
         immutable: The patterns of immutable tags.
         replace: Whether to replace a different model under an immutable tag; it is backed up unless `keep` is 0.
         check: Called with each target and the version of each store's Ollama, None if it is not known, before anything
             is sent; raises an InputError if it cannot be built.
         plan_file: The plan that the builds have to follow.
         on_plan: Called with each plan before it is executed; an exception from it stops that build.
+        on_added: Called with each Modelfile that is added to its lock, or that cannot be, with the error.
         events: Receives progress.
 
     Returns:
@@ -280,7 +298,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
 
     Raises:
         InputError: The lock is damaged.
-        StaleLock: `locked` is given, and the lock does not record what is to be built.
+        StaleLock: `locked` or `frozen` is given, and the lock does not record what is to be built.
         UsageError: Models are based on one another in a circle, or two have one name.
         VerificationError: A plan differs from the plan file.
     """
@@ -289,6 +307,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         registry=registry,
         keep=keep,
         locked=locked,
+        frozen=frozen,
         immutable=immutable,
         check=check,
         events=events,
@@ -301,7 +320,16 @@ def build(  # noqa: PLR0913  # each is a choice of its own
             _follow(outcome, plan_file)
     if not replace and (rejected := refused(_reject_replacements(prepared), WouldReplace)):
         return rejected
-    return tuple(chain.from_iterable(_build_all(batch, store, outcomes, on_plan) for store, outcomes in prepared))
+    built = [(store, _build_all(batch, store, outcomes, on_plan)) for store, outcomes in prepared]
+    if not (locked or frozen) and any(map(is_missing, batch.targets.values())):
+        made = (
+            (batch.targets[outcome.name], store, outcome.result.created.fingerprint)
+            for store, outcomes in built
+            for outcome in outcomes
+            if isinstance(outcome, Succeeded)
+        )
+        add_missing(made, registry, on_added, events)
+    return tuple(chain.from_iterable(outcomes for _, outcomes in built))
 
 
 def _reject_replacements(

@@ -70,8 +70,12 @@ def constraints(target: Target, recipe: Recipe, events: Events = ignore, *, lock
         InputError: The lock is damaged, or a file cannot be read.
     """
     lock, entry = target.lock, target.pin
-    if lock is None or entry is None:
+    if lock is None:
         return NO_CONSTRAINTS
+    if entry is None:
+        from modelfile.builder.additions import inherited_base  # 1 ms that a project without a lock saves
+
+        return PinConstraints(base=inherited_base(target, ModelName.parse(recipe.base)) if recipe.base else None)
     files = {path: entry.files[name] for path in recipe.local_files if (name := target.portable(path)) in entry.files}
     from modelfile.lockfile.drift import Reason  # 5 ms that a project without a lock saves
     from modelfile.pinning.check import stale_reasons
@@ -113,6 +117,25 @@ def _unrecorded(target: Target, events: Events) -> Iterator[Drift]:
 
     yield from stale_reasons(target, target.project.lock_to_write(target.folder), events)
     yield from _unlisted_quantization(target)
+
+
+def check_frozen(targets: Iterable[Target]) -> None:
+    """Check that the lock has the base of each Modelfile that is FROM one.
+
+    Raises:
+        InputError: The lock is damaged.
+        StaleLock: It does not; the message names all of them.
+    """
+    missing: list[str] = []
+    for target in targets:
+        with contextlib.suppress(InputError):  # reported for the server's version, which may read it
+            written, pin = target.recipe().base, target.pin
+            if not written or (pin and pin.base and ModelName.parse(pin.base.name).same_as(ModelName.parse(written))):
+                continue
+            missing.append(f"{target.key or target.path}: its base {written} is not in the lock")
+    if missing:
+        hint = "run `mf pin`, or leave out --frozen"
+        raise StaleLock("mf.lock does not have the bases of what is to be built", hint=hint, details=missing)
 
 
 def _unlisted_quantization(target: Target) -> Iterator[Drift]:

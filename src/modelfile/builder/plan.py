@@ -35,6 +35,8 @@ class Pull:
     """Pull the base."""
 
     base: ModelName
+    replaced: str = ""
+    """The digest of the model that the tag has, which changes for all users of the server; it is backed up before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +312,9 @@ def _bring_base(recipe: Recipe, state: StoreState, *, keep: int) -> Iterator[Ste
         if located and (replaced := located.replaced):
             alias = alias_of(replaced.name, replaced.digest)
             yield Backup(replaced.name, alias, expired(max(keep, 1), replaced.name, alias, state.listed))
-        yield Pull(located.replaced.name if located and located.replaced else name)
+            yield Pull(replaced.name, replaced.digest)
+        else:
+            yield Pull(name)
     if name and located and not located.is_pinned:
         yield PinBase(located.stored.name if located.stored else name, located.alias, located.discarded)
 

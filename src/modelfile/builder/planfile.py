@@ -69,8 +69,8 @@ def _step(step: Step, version: str) -> dict[str, Any]:  # noqa: PLR0911  # one f
     match step:
         case PruneStaging(name):
             return {"do": "prune_staging", "name": str(name)}
-        case Pull(base):
-            return {"do": "pull", "name": str(base)}
+        case Pull(base, replaced):
+            return {"do": "pull", "name": str(base), "replaced": replaced or None}
         case PinBase(base, alias, replaced):
             return {"do": "pin_base", "name": str(base), "alias": str(alias), "replaced": replaced or None}
         case Upload(path, digest, size):

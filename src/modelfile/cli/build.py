@@ -16,7 +16,7 @@ import typer
 from modelfile.addresses import ServerAddress
 from modelfile.cli.options import address_of, agree, load_project, open_planned, open_registry, opener, print_for_build
 from modelfile.cli.parameters import AsJson, Replace
-from modelfile.errors import ExitCode, UsageError, WouldReplace
+from modelfile.errors import ExitCode, ModelfileError, UsageError, WouldReplace
 from modelfile.events import Events
 from modelfile.filesystem import write_atomic
 from modelfile.project import DEFAULT_KEEP
@@ -72,6 +72,9 @@ def build(  # noqa: PLR0913  # the command's options
     locked: Annotated[
         bool, typer.Option("--locked", help="Fail if mf.lock does not record what is to be built.")
     ] = False,
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="Build on the bases in mf.lock; ask no registry, write no lock.")
+    ] = False,
     replace: Replace = False,
     as_json: AsJson = False,
 ) -> None:
@@ -81,9 +84,11 @@ def build(  # noqa: PLR0913  # the command's options
 
     Does nothing if the model is already up to date. Without NAME, builds all models that mf.toml lists; without TAG,
     the tag that mf.toml lists. Each model is built after its base. If one fails, the others are still built, except
-    those based on it. If mf.lock rules one out beforehand, nothing is built. A Modelfile that has changed since
-    `mf pin` is built with a warning; --locked fails instead, before anything is asked of a server. Asks before a
-    different model is replaced under an immutable tag, such as v1.2.
+    those based on it. Asks before a different model is replaced under an immutable tag, such as v1.2.
+
+    If mf.lock rules one out beforehand, nothing is built. A Modelfile that has changed since `mf pin` is built with a
+    warning; --locked fails instead, before anything is asked of a server. One that mf.lock does not have is added to it
+    once it is built, unless there is no mf.lock, or --locked or --frozen is given.
 
     If mf.lock records the base, builds go FROM a copy of it, as `llama3.2:sha256-…`, whatever its tag has now. The
     base is searched for under all names; if it is gone, and its registry still has it under the tag, it is pulled
@@ -97,6 +102,8 @@ def build(  # noqa: PLR0913  # the command's options
     {"name", "host", "skipped"} for models that were not attempted.
     """
     only_plan = dry_run or plan_out is not None
+    if locked and frozen:
+        raise UsageError("--locked and --frozen cannot be used together", hint="pass only one of them")
     if exit_code and not dry_run:
         raise UsageError("--exit-code needs --dry-run")
     if plan is not None:
@@ -118,6 +125,7 @@ def build(  # noqa: PLR0913  # the command's options
         keep,
         check=_checker(),
         locked=locked,
+        frozen=frozen,
         replace=replace,
         as_json=as_json,
         several=several,
@@ -148,6 +156,8 @@ class _Options:
     """Rejects a Modelfile that a version of Ollama would reject, and prints its findings."""
     locked: bool
     """True if mf.lock has to record what is to be built."""
+    frozen: bool
+    """True if mf.lock is trusted, and no registry is asked."""
 
 
 def _check_plan_options(*, only_plan: bool, others: bool) -> None:
@@ -213,7 +223,7 @@ def _stores(request: _Options, project: Project, title: str) -> Iterator[tuple[l
     with ExitStack() as closing, progress(title, current.get()) as events:
         open_store = opener.get() if request.confirmed else open_planned
         stores = [closing.enter_context(open_store(address)) for address in request.addresses]
-        is_locked = any(target.lock for target in request.targets)
+        is_locked = not request.frozen and any(target.lock for target in request.targets)
         registry = closing.enter_context(open_registry(project.config)) if is_locked else None
         yield stores, registry, events
 
@@ -251,6 +261,7 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
             registry=registry,
             keep=request.keep,
             locked=request.locked,
+            frozen=request.frozen,
             immutable=project.config.immutable,
             check=request.check,
             events=events,
@@ -306,11 +317,13 @@ def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> N
                 registry=registry,
                 keep=request.keep,
                 locked=request.locked,
+                frozen=request.frozen,
                 immutable=project.config.immutable,
                 replace=replace,
                 check=request.check,
                 plan_file=plan_file,
                 on_plan=partial(on_plan, replace=replace),
+                on_added=_print_added,
                 events=events,
             )
 
@@ -331,6 +344,13 @@ def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> N
         print_outcomes(outcomes, terminal)
     if not all(isinstance(outcome, Succeeded) for outcome in outcomes):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _print_added(target: Target, error: ModelfileError | None) -> None:
+    if error:
+        current.get().print_warning(f"`{target.path}` was not added to mf.lock: {error.message}", error.hint)
+    else:
+        current.get().print_note(f"added `{target.path}` to mf.lock")
 
 
 def _raise_single(outcomes: Sequence[Outcome[Any]], request: _Options) -> None:

@@ -7,7 +7,7 @@ all of it with pydantic by these dataclasses, from which the published schema is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import PureWindowsPath
@@ -167,6 +167,13 @@ class Lock:
             hint = "rename the file, so that the lock means the same everywhere"
             raise InputError(f"cannot write `{path}`: `{wrong[1]}` is not UTF-8", hint=hint)
         return text
+
+
+def newest_base(pins: Iterable[Pin], name: ModelName) -> Base | None:
+    """Return the base of a name that was resolved last among entries; None if none has it from outside the project."""
+    bases = [pin.base for pin in pins if pin.base and pin.base.modelfile is None and pin.base.is_complete]
+    same = [base for base in bases if ModelName.parse(base.name).same_as(name)]
+    return max(same, key=lambda base: base.resolved or "") if same else None
 
 
 def dump_json(content: Mapping[str, Any]) -> str:

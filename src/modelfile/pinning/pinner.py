@@ -12,7 +12,7 @@ from modelfile.catalog.versions import Version, release
 from modelfile.errors import InputError, ModelfileError, NotFound, ServerError, UsageError, VerificationError
 from modelfile.events import Events
 from modelfile.lockfile.drift import describe_change, quantized
-from modelfile.lockfile.lock import SERVER, Base, Pin
+from modelfile.lockfile.lock import SERVER, Base, Pin, newest_base
 from modelfile.locks import name_lock
 from modelfile.names import ModelName
 from modelfile.pinning.check import Check, base_name, changed_files, is_utf_8, key_of, project_base
@@ -257,13 +257,7 @@ class Pinner:
         if self._options.update(name):
             return None
         entry = self._entry_of(target)
-        own = [entry.base] if entry and entry.base else []
-        for found in (own, (pin.base for pin in self._pins.values() if pin.base)):
-            bases = [base for base in found if base.modelfile is None and base.is_complete]
-            same = [base for base in bases if ModelName.parse(base.name).same_as(name)]
-            if same:
-                return max(same, key=lambda base: base.resolved or "")
-        return None
+        return newest_base([entry] if entry else [], name) or newest_base(self._pins.values(), name)
 
     def _restored(self, locked: Base) -> Callable[[], Model] | None:
         """Return the model of a locked base; None if only the server had it, which has another one now or none."""

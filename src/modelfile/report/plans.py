@@ -221,11 +221,13 @@ def _describe(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each k
     match step:
         case PruneStaging(name):
             return "prune", f"{name}, the stale staging tag of a killed build"
-        case Pull(base):
-            return "pull", str(base)
+        case Pull(base, replaced):
+            return "pull", f"{base}" + (
+                f", instead of {short_digest(replaced)}, for all users of the server" if replaced else ""
+            )
         case PinBase(base, alias, replaced):
             note = f", which has another model ({short_digest(replaced)}) that is backed up" if replaced else ""
-            return "pin base", f"{base} as {short_name(alias)}{note}"
+            return "pin base", f"{short_name(base)} as {short_name(alias)}{note}"
         case Upload(path, digest, length):
             return "upload", f"{path.name}, {size(length)} ({shorten_digest(digest)})"
         case Quantize(kind):

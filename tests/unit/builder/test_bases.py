@@ -201,7 +201,7 @@ def test_a_pull_follows_a_backup_of_what_the_tag_has(scene: Scene) -> None:
     assert moved
     steps = scene.plan().steps
     backup = alias_of(NAME, moved.digest)
-    assert steps[:3] == (Backup(NAME, backup), Pull(NAME), PinBase(NAME, scene.alias))
+    assert steps[:3] == (Backup(NAME, backup), Pull(NAME, moved.digest), PinBase(NAME, scene.alias))
     assert scene.build() == fingerprint(BUILT)
     assert (scene.on_server(NAME), scene.on_server(scene.alias)) == (fingerprint(BASE), fingerprint(BASE))
     assert [model.name for model in backups_of(NAME, scene.server.list())] == [backup]
