@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from modelfile.linter.api import fix, lint, lint_paths
     from modelfile.linter.settings import resolve_settings
     from modelfile.pinning.check import check_pins
+    from modelfile.pinning.outdated import outdated
     from modelfile.pinning.pin import pin
     from modelfile.project.project import Project
     from modelfile.project.target import Target
@@ -71,6 +72,7 @@ MODULES: Final = {
     "list_models": "library.lookup",
     "open_registry": "stores.open",
     "open_store": "stores.open",
+    "outdated": "pinning.outdated",
     "parse": "syntax.modelfile",
     "parse_template": "gotemplate.parser",
     "pin": "pinning.pin",
@@ -118,6 +120,7 @@ __all__ = [
     "list_models",
     "open_registry",
     "open_store",
+    "outdated",
     "parse",
     "parse_template",
     "pin",

@@ -8,6 +8,7 @@ import pytest
 from tests.contracts.backups_contract import hold
 from tests.fakes.ollama import FakeOllama
 from tests.support.building import MUTABLE
+from tests.support.scene import Scene
 from tests.support.server import connect
 
 from modelfile.names import ModelName
@@ -33,3 +34,12 @@ def store(fake: FakeOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         hold(store, weights, V1, "second")
         hold(store, weights, V2, "other")
         yield store
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Return a project with a Modelfile FROM a base that a registry has; no server answers."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "Modelfile").write_text("# A bot.\nFROM llama3.2:3b\nSYSTEM You are terse.\n")
+    monkeypatch.chdir(tmp_path)
+    return Scene(tmp_path)

@@ -1,10 +1,11 @@
 """The cases in tests/commands/cases: files and commands, and exactly what the commands print.
 
 A case is a `##` heading and fenced blocks, taken in order: `modelfile NAME` (or `text NAME`) writes a file, `gguf NAME`
-the file of `bare_gguf` that its JSON describes, and `console` runs each line that begins with `$ mf`. Beside the files
-stands weights.gguf; at OLLAMA_HOST answers a fake server that has llama3.2:3b, and the registries have team/bot, which
-the server does not have. `make cases` writes what the commands
-print now; look at the difference before you commit it.
+the file of `bare_gguf` that its JSON describes, `push NAME` moves a tag in a registry to team/bot:v1 with the fields of
+its JSON, or removes it for `null`, and `console` runs each line that begins with `$ mf`. Beside the files stands
+weights.gguf; at OLLAMA_HOST answers a fake server that has llama3.2:3b, and the registries have team/bot, which the
+server does not have; the date is 2 January 2026. `make cases` writes what the commands print now; look at the
+difference before you commit it.
 """
 
 import json
@@ -14,10 +15,11 @@ from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.fakes.ollama import FakeOllama
-from tests.support.cli import mf
+from tests.support.cli import StoppedClock, mf
 from tests.support.server import connect
 from tests.support.tiny_gguf import bare_gguf
 
@@ -36,13 +38,32 @@ BOT = Model(
     license="MIT License\n\nCopyright",
     parameters={"temperature": 0.5, "stop": ("<eot>",)},
 )
-REGISTRY = MemoryRegistry(
-    {
-        ModelName.parse("team/bot:v1"): BOT,
-        ModelName.parse("team/bot:v2"): replace(BOT, system="You are brief."),
-        ModelName.parse("hf.co/team/bot:Q4_K_M"): BOT,
-    }
-)
+
+
+class Day(StoppedClock):
+    """A clock that stands at noon of a day."""
+
+    def now(self) -> datetime:
+        """Return noon."""
+        return datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+def registries() -> MemoryRegistry:
+    return MemoryRegistry(
+        {
+            ModelName.parse("team/bot:v1"): BOT,
+            ModelName.parse("team/bot:v2"): replace(BOT, system="You are brief."),
+            ModelName.parse("hf.co/team/bot:Q4_K_M"): BOT,
+        }
+    )
+
+
+def push(registry: MemoryRegistry, name: ModelName, fields: dict[str, Any] | None) -> None:
+    if fields is None:
+        registry.delete(name)
+        return
+    lists: dict[str, Any] = {key: tuple(fields[key]) for key in ("weights", "adapters") if key in fields}
+    registry.push(name, replace(BOT, **(fields | lists)))
 
 
 def cases() -> list[object]:
@@ -55,9 +76,13 @@ def cases() -> list[object]:
 
 def play(body: str, folder: Path, url: str) -> str:
     """Return the text of a case with the current output of its commands."""
+    registry = registries()
 
     def block(match: re.Match[str]) -> str:
         fence, kind, name, text = match.groups()
+        if kind == "push":
+            push(registry, ModelName.parse(name), json.loads(text))
+            return match[0]
         if kind != "console":
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(bare_gguf(**json.loads(text)) if kind == "gguf" else text.encode())
@@ -66,7 +91,13 @@ def play(body: str, folder: Path, url: str) -> str:
         for line in text.splitlines():
             if line.startswith("$ mf"):
                 arguments = shlex.split(line)[2:]
-                ran = mf(*arguments, cwd=folder, together=True, open_registry=lambda _: nullcontext(REGISTRY))
+                ran = mf(
+                    *arguments,
+                    cwd=folder,
+                    together=True,
+                    open_registry=lambda _: nullcontext(registry),
+                    clock=Day(),
+                )
                 printed += f"{line}\n{ran.out}" + (f"[exit {ran.code}]\n" if ran.code else "")
         return f"{fence}{kind}\n{printed.replace(url, 'http://server').replace(str(folder), '/project')}{fence}"
 

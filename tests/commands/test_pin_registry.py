@@ -1,102 +1,18 @@
 """Pins of bases that registries have: what is asked, what is recorded, and what holds without a network."""
 
-import contextlib
 import json
 import threading
 import time
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.cli import Ran, StoppedClock, mf
+from tests.support.cli import Ran
+from tests.support.scene import BASE, MOVED, NAME, Recording, Scene
 
-from modelfile.errors import RegistryUnreachable
-from modelfile.manifest import Layer, Manifest
+from modelfile.manifest import Manifest
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model, fingerprint
-from modelfile.recipe.recipe import Message
-from modelfile.stores.memory import MemoryRegistry, MemoryStore
-
-NAME = ModelName.parse("llama3.2:3b")
-BASE = Model(
-    weights=(f"sha256:{'1' * 64}",),
-    template="{{ .System }} {{ .Prompt }}",
-    system="Be brief.",
-    license="MIT",
-    parameters={"temperature": 0.5, "stop": ("<e>",)},
-    messages=(Message("user", "Hi"), Message("assistant", "Grüezi")),
-)
-MOVED = Model(weights=(f"sha256:{'2' * 64}",))
-
-
-class Recording(MemoryRegistry):
-    """Registries that record what they are asked, and have no network once that is `gone`."""
-
-    def __init__(self) -> None:
-        super().__init__({NAME: BASE})
-        self.asked: list[str] = []
-        self.gone = False
-        self.cached: dict[str, bytes] = {}
-
-    def resolve(self, name: ModelName) -> Manifest | None:
-        """Return what a tag has."""
-        self.asked.append(str(name))
-        if self.gone:
-            raise RegistryUnreachable(f"cannot connect to {name.host}")
-        return super().resolve(name)
-
-    def read(self, name: ModelName, layer: Layer) -> bytes:
-        """Return a layer, from the cache if it was read before."""
-        if layer.digest not in self.cached:
-            if self.gone:
-                raise RegistryUnreachable(f"cannot connect to {name.host}")
-            self.cached[layer.digest] = super().read(name, layer)
-        return self.cached[layer.digest]
-
-
-class Clock(StoppedClock):
-    """A clock that stands at noon of a day."""
-
-    day = 1
-
-    def now(self) -> datetime:
-        """Return noon."""
-        return datetime(2026, 11, self.day, 12, tzinfo=UTC)
-
-
-class Scene:
-    """A project with its registries and its server, which is out of reach unless `store` is set."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.registry = Recording()
-        self.clock = Clock()
-        self.store: MemoryStore | None = None
-
-    def mf(self, *arguments: str) -> Ran:
-        """Run `mf`; without a store, OLLAMA_HOST points nowhere."""
-        store = self.store
-        return mf(
-            *arguments,
-            open_store=(lambda _: contextlib.nullcontext(store)) if store else None,
-            open_registry=lambda _: contextlib.nullcontext(self.registry),
-            clock=self.clock,
-        )
-
-    @property
-    def pins(self) -> Any:
-        """The entries of the lock."""
-        return json.loads((self.folder / "mf.lock").read_text())["modelfiles"]
-
-
-@pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    (tmp_path / ".git").mkdir()
-    (tmp_path / "Modelfile").write_text("# A bot.\nFROM llama3.2:3b\nSYSTEM You are terse.\n")
-    monkeypatch.chdir(tmp_path)
-    return Scene(tmp_path)
-
+from modelfile.stores.memory import MemoryStore
 
 CHILD = fingerprint(
     Model(

@@ -11,6 +11,7 @@ _BUILD: Final = "`mf build NAME:TAG -f Modelfile` builds a model"
 _SHOW: Final = "`mf show NAME` prints the contents of a model"
 _COPY: Final = "`mf cp SOURCE NAME:TAG` gives a model another name"
 _PIN: Final = "`mf pin` records bases, files and fingerprints in mf.lock"
+_OUTDATED: Final = "`mf outdated` lists the bases that have moved since they were pinned"
 _UPDATE: Final = "`mf update` pins bases as their registries have them now"
 _CHECK: Final = "`mf check` finds defects in Modelfiles, and reports unformatted ones and an outdated lock"
 _STATUS: Final = "`mf pin --check` reports what differs from mf.lock, and `mf build --dry-run` what a build would do"
@@ -66,8 +67,9 @@ POINTERS: Final = {
     **dict.fromkeys(("rule", "rules", "why"), "`mf explain` explains a rule, a parameter or an instruction"),
     "settings": "`mf config` prints the configuration in force",
     **dict.fromkeys(("lock", "freeze"), _PIN),
-    **dict.fromkeys(("verify", "outdated"), "`mf pin --check` reports what has changed since `mf pin`"),
-    "upgrade": _UPDATE,
+    "verify": "`mf pin --check` reports what has changed since `mf pin`",
+    **dict.fromkeys(("upgradable", "updates", "stale"), _OUTDATED),
+    **dict.fromkeys(("upgrade", "bump", "refresh"), _UPDATE),
     "test": _TEST,
     "chat": _TEST,
 }
