@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from modelfile.pinning.check import check_pins
     from modelfile.pinning.outdated import outdated
     from modelfile.pinning.pin import pin
+    from modelfile.pinning.update import update
     from modelfile.project.project import Project
     from modelfile.project.target import Target
     from modelfile.recipe.model import fingerprint
@@ -86,6 +87,7 @@ MODULES: Final = {
     "rollback": "library.history",
     "show": "library.lookup",
     "show_published": "library.published",
+    "update": "pinning.update",
 }
 """The public names, and the module of each."""
 _RENAMED: Final = {"create_request": "request_of", "format": "format_modelfile"}
@@ -134,6 +136,7 @@ __all__ = [
     "rollback",
     "show",
     "show_published",
+    "update",
 ]
 
 

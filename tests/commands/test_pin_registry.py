@@ -283,10 +283,11 @@ def test_update_pins_what_has_moved_and_leaves_the_rest_to_the_byte(scene: Scene
     for name in (NAME, other):
         scene.registry.push(name, MOVED)
     shown = scene.mf("update", "--dry-run")
-    assert [line.split(":")[0] for line in shown.out.splitlines()] == ["Modelfile", "other.Modelfile"]
+    headings = [line.split("  ")[0] for line in shown.out.splitlines() if not line.startswith(" ")]
+    assert headings == ["llama3.2:3b", "qwen3:8b", "Modelfile", "other.Modelfile"]
     assert (scene.folder / "mf.lock").read_bytes() == written
     ran = scene.mf("update", "llama3.2", "--json")
-    assert [(item["modelfile"], item["change"]) for item in json.loads(ran.out)] == [("Modelfile", "changed")]
+    assert [(item["modelfile"], item["change"]) for item in json.loads(ran.out)["pins"]] == [("Modelfile", "changed")]
     pins = scene.pins
     assert (pins["Modelfile"]["base"]["fingerprint"], pins["Modelfile"]["base"]["resolved"]) == (
         fingerprint(MOVED),

@@ -107,7 +107,7 @@ def _check(project: Project, paths: list[str] | None, host: str | None, *, as_js
     from modelfile.pinning.check import check_pins
 
     terminal = current.get()
-    targets, check = _targets(paths, project, merge=False)
+    targets, check = targets_to_pin(paths, project, merge=False)
     with progress("checking", terminal) as events:
         checked = check_pins(targets, None, whole=paths is None, check=check, events=events)
     if as_json:
@@ -127,13 +127,12 @@ def pin_all(  # noqa: PLR0913  # the options of the command
     pull: bool = True,
     dry_run: bool = False,
     as_json: bool = False,
-    changed_only: bool = False,
 ) -> set[ExitCode]:
     """Pin Modelfiles, and report the result; return the exit codes of what fails."""
     from modelfile.pinning.pin import pin as pin_targets
 
     terminal = current.get()
-    targets, check = _targets(paths, project, merge=True)
+    targets, check = targets_to_pin(paths, project, merge=True)
     failures: dict[str, ModelfileError] = {}
 
     def on_failure(target: Target, error: ModelfileError) -> None:
@@ -156,15 +155,13 @@ def pin_all(  # noqa: PLR0913  # the options of the command
             clock=terminal.clock,
             events=events,
         )
-    if changed_only:
-        changes = tuple(change for change in changes if change.kind)
     print_json(pins_as_json(changes, failures), terminal) if as_json else print_pins(changes, terminal)
     print_failures(failures.values(), terminal)
-    _print_skipped(targets, failures)
+    print_skipped(targets, failures)
     return {error.exit_code for error in failures.values()}
 
 
-def _targets(paths: list[str] | None, project: Project, *, merge: bool) -> tuple[tuple[Target, ...], Check]:
+def targets_to_pin(paths: list[str] | None, project: Project, *, merge: bool) -> tuple[tuple[Target, ...], Check]:
     """Return the Modelfiles, and their check.
 
     The check also lints bases that are not among the Modelfiles, of which only the errors are printed.
@@ -270,7 +267,7 @@ def _modelfiles(project: Project, paths: list[str] | None, *, merge: bool) -> tu
     return with_locked(found) if paths is None else found
 
 
-def _print_skipped(targets: Sequence[Target], failures: Mapping[str, ModelfileError]) -> None:
+def print_skipped(targets: Sequence[Target], failures: Mapping[str, ModelfileError]) -> None:
     """Name the Modelfiles that have no error of their own, but that of their base."""
     for target in targets:
         error, base = failures.get(str(target.path)), target.project.base_of(target)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from modelfile.cli.options import load_project
+from modelfile.cli.options import load_project, open_registry, open_store
 from modelfile.cli.parameters import AsJson, ForceExclude, FromServer, Host
-from modelfile.cli.pin import pin_all
-from modelfile.errors import InputError
-from modelfile.names import ModelName
+from modelfile.cli.pin import print_skipped, targets_to_pin
+from modelfile.errors import ModelfileError, UsageError
 from modelfile.pinning.pinner import PinOptions
+from modelfile.pinning.update import update as update_pins
+from modelfile.project.target import Target
+from modelfile.report.json_output import print_json
+from modelfile.report.pins import print_failures
+from modelfile.report.progress import progress
 from modelfile.report.terminal import current
+from modelfile.report.updates import as_markdown, commit_message, print_update, update_as_json
+
+UpdateFormat: TypeAlias = Literal["text", "markdown", "json"]
 
 
-def update(
+def update(  # noqa: PLR0913  # the command's options
     bases: Annotated[
         list[str] | None, typer.Argument(metavar="[BASE...]", help="Bases; without a tag: all tags of the model.")
     ] = None,
@@ -23,34 +30,68 @@ def update(
     *,
     from_server: FromServer = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; do not write mf.lock.")] = False,
+    output_format: Annotated[UpdateFormat, typer.Option("--format", help="Output format.")] = "text",
+    message: Annotated[bool, typer.Option("--message", help="Print the message of a commit instead.")] = False,
     force_exclude: ForceExclude = False,
     as_json: AsJson = False,
 ) -> None:
-    """Pin the bases of this folder's Modelfiles as their registries have them now.
+    """Pin the bases of this folder's Modelfiles as their registries have them now, and print what that changes.
 
-    Default: all bases. What has not changed stays to the byte; only entries that change are printed. A base that no
-    registry has is looked up on the server. Modelfiles that have changed are pinned, too.
+    Default: all bases. What has not changed stays to the byte. A base that no registry has is looked up on the server.
+    Modelfiles that have changed are pinned, too.
 
-    With --json: a list as `mf pin --json` prints it, of the entries that change.
+    Printed are the differences of each base that has moved, and of each model built on it, as `mf diff` prints them:
+    what a Modelfile sets itself does not change with its base. The contents of the old base come from mf.lock, the
+    cache and the registry; if they are no longer there, that is printed, with the layers that differ.
+
+    `--format markdown` is for a pull request. `--message` is for a commit, as in
+    `git commit -m "$(mf update --message)" mf.lock`; it is empty if nothing has changed.
+
+    With --json: {"version", "message", "bases": [{"base", "modelfiles", "previous", "current", "parts", "changes",
+    "missing"}, ...], "models": [{"modelfile", "names", "previous", "current", "changes", "inherited", "own", "edited",
+    "missing"}, ...], "pins": as `mf pin --json` prints them}; changes as in `mf diff --json`, missing is the reason why
+    there are none.
     """
-    terminal = current.get()
-    project = load_project(force_exclude=force_exclude)
-    wanted = {written: ModelName.parse(written) for written in bases or ()}
-    used = [target.base for target in project.modelfiles(["."])] if wanted else []
-    for written, name in wanted.items():
-        if not any(base and _means(name, base) for base in used):
-            raise InputError(f"no Modelfile here is FROM {written}", hint="name a base as FROM does")
+    if message and (as_json or output_format != "text"):
+        raise UsageError("--message cannot be used with another format", hint="with --json, read the key `message`")
+    if as_json and output_format == "markdown":
+        raise UsageError("--json cannot be used with --format markdown", hint="leave one of them out")
+    chosen = "json" if as_json else output_format
+    terminal, project = current.get(), load_project(force_exclude=force_exclude)
+    targets, check = targets_to_pin(None, project, merge=True)
+    failures: dict[str, ModelfileError] = {}
 
-    def is_wanted(base: ModelName) -> bool:
-        return not wanted or any(_means(name, base) for name in wanted.values())
+    def on_failure(target: Target, error: ModelfileError) -> None:
+        failures[str(target.path)] = error
 
-    options = PinOptions(from_server=from_server, update=is_wanted)
-    codes = pin_all(project, None, host, options=options, dry_run=dry_run, as_json=as_json, changed_only=True)
-    if codes:
-        raise typer.Exit(max(codes))
-    if not as_json:
-        terminal.print_note("mf.lock is unchanged" if dry_run else "mf.lock is up to date")
-
-
-def _means(name: ModelName, base: ModelName) -> bool:
-    return base.same_as(name) if name.tagged else base.same_model_as(name)
+    with (
+        open_store(host) as store,
+        open_registry(project.config) as registry,
+        progress("pinning", terminal) as events,
+    ):
+        summary = update_pins(
+            targets,
+            store,
+            registry,
+            bases=bases or (),
+            options=PinOptions(from_server=from_server, check=check),
+            dry_run=dry_run,
+            on_failure=on_failure,
+            on_warning=terminal.print_warning,
+            clock=terminal.clock,
+            events=events,
+        )
+    if message:
+        if text := commit_message(summary):
+            terminal.print_lines(text)
+    elif chosen == "json":
+        print_json(update_as_json(summary, failures), terminal)
+    elif chosen == "markdown":
+        terminal.print_lines(as_markdown(summary))
+    else:
+        print_update(summary, terminal)
+    print_failures(failures.values(), terminal)
+    print_skipped(targets, failures)
+    if failures:
+        raise typer.Exit(max(error.exit_code for error in failures.values()))
+    terminal.print_note("mf.lock is unchanged" if dry_run else "mf.lock is up to date")

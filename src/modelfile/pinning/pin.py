@@ -44,7 +44,8 @@ OnFailure: TypeAlias = Callable[[Target, ModelfileError], None]
 """Is given each Modelfile that cannot be pinned because of its files, its base or that of its base."""
 
 
-def _reject(_: Target, error: ModelfileError) -> None:
+def raise_failure(_: Target, error: ModelfileError) -> None:
+    """Raise the error of a Modelfile that cannot be pinned."""
     raise error
 
 
@@ -56,7 +57,7 @@ def pin(  # noqa: PLR0913  # the options of the command
     options: PinOptions | None = None,
     pull: bool = True,
     dry_run: bool = False,
-    on_failure: OnFailure = _reject,
+    on_failure: OnFailure = raise_failure,
     on_warning: Callable[[str], None] = lambda _: None,
     clock: Clock | None = None,
     events: Events = ignore,

@@ -30,14 +30,25 @@ def print_changes(changes: Iterable[Change], terminal: Terminal, *, err: bool = 
         title = f"{indent}{change.title}"
         if change.aspect in TEXTS:
             terminal.write([(title, "bold")], err=err)
-            old, new = ((side or "").split("\n") if side is not None else [] for side in (change.old, change.new))
-            redacted = _redacted_lines(change.old or "", change.new or "")
-            for line in _unified(old, new, lineterm="")[2:]:
-                shown = line[:1] + redacted.get(line[1:], line[1:])
-                terminal.write([(f"{indent}  {visible(shown)}", _STYLES.get(line[:1], ""))], err=err)
+            for line in text_diff(change):
+                terminal.write([(f"{indent}  {line}", _STYLES.get(line[:1], ""))], err=err)
         else:
-            old_text, new_text = (visible(redact(side)) if side else "(none)" for side in (change.old, change.new))
+            old_text, new_text = values_of(change)
             terminal.write([(f"{title}: ", "bold"), (old_text, "red"), (" -> ", "dim"), (new_text, "green")], err=err)
+
+
+def text_diff(change: Change) -> Iterator[str]:
+    """Yield the line diff of a text, without its heading; escaped, secrets redacted."""
+    old, new = ((side or "").split("\n") if side is not None else [] for side in (change.old, change.new))
+    redacted = _redacted_lines(change.old or "", change.new or "")
+    for line in _unified(old, new, lineterm="")[2:]:
+        yield visible(line[:1] + redacted.get(line[1:], line[1:]))
+
+
+def values_of(change: Change) -> tuple[str, str]:
+    """Return the old and the new value of what is no text; escaped, secrets redacted."""
+    old, new = (visible(redact(side)) if side else "(none)" for side in (change.old, change.new))
+    return old, new
 
 
 def print_line_diff(old: str, new: str, path: str, terminal: Terminal) -> None:

@@ -1,0 +1,199 @@
+"""Results of `mf update`: as text, as Markdown for a pull request, as the message of a commit, and as JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from modelfile.differ import TEXTS, Change
+from modelfile.lockfile.lock import Base
+from modelfile.names import shorten_digest
+from modelfile.pinning.update import UpdatedBase, UpdatedModel, UpdateSummary
+from modelfile.report.differences import print_changes, text_diff, values_of
+from modelfile.report.json_output import VERSION, changes_as_json, error_as_json, pins_as_json
+from modelfile.report.pins import print_pins
+from modelfile.report.terminal import Terminal, visible
+
+_LONGEST_SUBJECT: Final = 72
+"""Length of the first line of a commit's message, in characters."""
+
+
+def print_update(summary: UpdateSummary, terminal: Terminal) -> None:
+    """Print the bases and the models that changed, each with its differences, then the other entries."""
+    for base in summary.bases:
+        _print_heading(base.base.written, _move(base), terminal)
+        print_changes(base.changes, terminal, indent="  ")
+        for line in _notes(base):
+            terminal.print(f"  {line}")
+    for model in summary.models:
+        _print_heading(_title(model), _fingerprints(model), terminal)
+        print_changes(_own_changes(model), terminal, indent="  ")
+        for line in _notes_on(model):
+            terminal.print(f"  {line}")
+    print_pins(summary.others, terminal)
+
+
+def _print_heading(name: str, text: str, terminal: Terminal) -> None:
+    terminal.write([(visible(name), "bold"), (f"  {visible(text)}", "")])
+
+
+def _title(model: UpdatedModel) -> str:
+    return f"{model.key} ({', '.join(model.names)})" if model.names else model.key
+
+
+def _move(base: UpdatedBase) -> str:
+    return f"{_digest(base.previous)} -> {_digest(base.base)}"
+
+
+def _digest(base: Base) -> str:
+    return shorten_digest(base.digest or base.fingerprint or "")
+
+
+def _fingerprints(model: UpdatedModel) -> str:
+    old, new = (shorten_digest(pin.fingerprint) if pin.fingerprint else "?" for pin in (model.previous, model.pin))
+    return old if old == new else f"{old} -> {new}"
+
+
+def _notes(base: UpdatedBase) -> Iterator[str]:
+    """Yield what the differences of a base do not say."""
+    if base.missing:
+        changed = f"changed: {', '.join(base.parts)}; " if base.parts else ""
+        yield f"{changed}not compared: {base.missing.message}"
+    elif not base.changes:
+        yield "the same contents in another manifest"
+
+
+def _notes_on(model: UpdatedModel) -> Iterator[str]:
+    """Yield what the differences of a model do not say."""
+    if model.inherited:
+        yield f"as its base: {', '.join(model.inherited)}"
+    if model.own:
+        yield f"unchanged, as the Modelfile sets it: {', '.join(model.own)}"
+    if model.missing:
+        yield f"not compared: {model.missing.message}"
+    if model.is_edited:
+        yield "the Modelfile was edited, too"
+
+
+def _own_changes(model: UpdatedModel) -> tuple[Change, ...]:
+    """Return the changes of a model that are not its base's."""
+    return tuple(change for change in model.changes if change.title not in model.inherited)
+
+
+def commit_message(summary: UpdateSummary) -> str:
+    """Return the message of a commit of the lock; empty if nothing changed."""
+    if not summary.pins:
+        return ""
+    names = list(dict.fromkeys(base.base.written for base in summary.bases))
+    subject = f"Update {names[0]} in mf.lock" if len(names) == 1 else f"Update {len(names)} bases in mf.lock"
+    if not names:
+        subject = f"Pin {len(summary.pins)} Modelfile{'s' * (len(summary.pins) != 1)} in mf.lock"
+    if len(subject) > _LONGEST_SUBJECT:
+        subject = "Update a base in mf.lock"
+    lines = []
+    for base in summary.bases:
+        lines += [f"- {base.base.written}: {_move(base)}"]
+        lines += _listed([f"changed: {', '.join(base.parts)}"] if base.parts else _notes(base))
+    for model in summary.models:
+        changed = ", ".join(change.title for change in _own_changes(model))
+        lines += [f"- {_title(model)}: {_fingerprints(model)}"]
+        lines += _listed([*(f"changed: {changed}" for _ in [changed] if changed), *_notes_on(model)])
+    lines += [f"- {change.key}: {change.kind}" for change in summary.others]
+    return "\n".join((subject, "", *map(visible, lines)))
+
+
+def _listed(texts: Iterable[str]) -> list[str]:
+    return [f"  {text}" for text in texts if text]
+
+
+def as_markdown(summary: UpdateSummary) -> str:
+    """Return the summary as Markdown, with the diffs of texts folded; values are code, so that none is markup."""
+    if not summary.pins:
+        return "No base has moved.\n"
+    parts = []
+    if summary.bases:
+        rows = (
+            f"| {_code(base.base.written)} | {_cell(base.previous)} | {_cell(base.base)} | {', '.join(base.parts)} |"
+            for base in summary.bases
+        )
+        parts.append("\n".join(("| base | pinned | now | changed |", "| --- | --- | --- | --- |", *rows)))
+    for base in summary.bases:
+        parts += [f"### {_code(base.base.written)}", *_described(base.changes, _notes(base))]
+    for model in summary.models:
+        named = f" ({', '.join(map(_code, model.names))})" if model.names else ""
+        parts += [f"### {_code(model.key)}{named}", f"Fingerprint: {_code(_fingerprints(model))}"]
+        parts += _described(_own_changes(model), _notes_on(model))
+    if summary.others:
+        parts += ["### Other entries", "\n".join(f"- {_code(change.key)}: {change.kind}" for change in summary.others)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(base: Base) -> str:
+    day = f" of {base.resolved[:10]}" if base.resolved else ""
+    return f"{_code(_digest(base))}{day}"
+
+
+def _described(changes: Iterable[Change], notes: Iterable[str]) -> Iterator[str]:
+    values = [change for change in changes if change.aspect not in TEXTS]
+    lines = [f"- {change.title}: {_code(old)} → {_code(new)}" for change in values for old, new in [values_of(change)]]
+    lines += [f"- {_code(note)}" if "`" in note else f"- {note}" for note in map(visible, notes)]
+    if lines:
+        yield "\n".join(lines)
+    for change in changes:
+        if change.aspect in TEXTS:
+            diff = "\n".join(text_diff(change))
+            fence = "`" * max(3, 1 + max(map(len, re.findall("`+", diff)), default=0))
+            yield f"<details><summary>{change.title}</summary>\n\n{fence}diff\n{diff}\n{fence}\n\n</details>"
+
+
+def _code(text: str) -> str:
+    """Return a text as a span of code, which no character in it ends."""
+    shown = visible(text).replace("|", "\\|")
+    mark = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    space = " " if shown[:1] == "`" or shown[-1:] == "`" else ""
+    return f"{mark}{space}{shown}{space}{mark}"
+
+
+def update_as_json(summary: UpdateSummary, failures: dict[str, Any]) -> dict[str, Any]:
+    """Return the summary as JSON."""
+    return {
+        "version": VERSION,
+        "message": commit_message(summary) or None,
+        "bases": [
+            {
+                "base": base.base.written,
+                "modelfiles": base.modelfiles,
+                "previous": _as_json(base.previous),
+                "current": _as_json(base.base),
+                "parts": base.parts,
+                "changes": changes_as_json(base.changes),
+                "missing": error_as_json(base.missing)["error"] if base.missing else None,
+            }
+            for base in summary.bases
+        ],
+        "models": [
+            {
+                "modelfile": model.key,
+                "names": model.names,
+                "previous": model.previous.fingerprint,
+                "current": model.pin.fingerprint,
+                "changes": changes_as_json(model.changes),
+                "inherited": model.inherited,
+                "own": model.own,
+                "edited": model.is_edited,
+                "missing": error_as_json(model.missing)["error"] if model.missing else None,
+            }
+            for model in summary.models
+        ],
+        "pins": pins_as_json(summary.pins, failures),
+    }
+
+
+def _as_json(base: Base) -> dict[str, Any]:
+    return {
+        "digest": base.digest,
+        "fingerprint": base.fingerprint,
+        "source": base.source,
+        "resolved": base.resolved,
+    }
