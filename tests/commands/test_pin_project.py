@@ -90,6 +90,15 @@ def test_known_weights_are_not_probed_again(models: Path, fake: FakeOllama) -> N
     assert probes(fake) == since
 
 
+def test_a_check_reads_files_as_the_version_that_they_were_pinned_with(models: Path) -> None:
+    seen: dict[str, str] = {}
+    for _ in range(2):
+        check_pins(Project().modelfiles(["."]), check=lambda target, version: seen.update({target.key: str(version)}))
+        assert mf("pin").code == 0
+    assert seen == {"Modelfile": "None", "base.Modelfile": "0.9.3"}
+    assert (models / "mf.lock").exists()
+
+
 def test_single_pin_takes_its_base_from_the_lock(models: Path, fake: FakeOllama) -> None:
     assert mf("pin").code == 0
     edit(models / "Modelfile", "hello", "other")

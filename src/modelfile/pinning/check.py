@@ -64,7 +64,7 @@ class PinCheck:
 
 def check_pins(
     targets: Sequence[Target],
-    store: Store | None,
+    store: Store | None = None,
     *,
     whole: bool = False,
     check: Check = lambda *_: None,
