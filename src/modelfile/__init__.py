@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from modelfile.pinning.check import check_pins
     from modelfile.pinning.outdated import outdated
     from modelfile.pinning.pin import pin
+    from modelfile.pinning.pinner import PinOptions
     from modelfile.pinning.update import update
     from modelfile.project.project import Project
     from modelfile.project.target import Target
@@ -76,6 +77,7 @@ MODULES: Final = {
     "outdated": "pinning.outdated",
     "parse": "syntax.modelfile",
     "parse_template": "gotemplate.parser",
+    "PinOptions": "pinning.pinner",
     "pin": "pinning.pin",
     "plan": "builder.api",
     "plan_removal": "library.removal",
@@ -98,6 +100,7 @@ __all__ = [
     "ModelfileError",
     "NotFound",
     "ParsedTemplate",
+    "PinOptions",
     "Project",
     "RegistrySettings",
     "ServerAddress",
