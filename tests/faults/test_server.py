@@ -197,7 +197,7 @@ def test_transient_failures_are_not_reported(project: Project, fake: FakeOllama,
 def test_a_server_that_falls_silent(
     project: Project, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    """Time passes only while the server is silent, so that no other request expires on a busy machine."""
+    """Time passes only from the silence on, and by looks at the clock: no request expires because a machine is busy."""
     with monkeypatch.context() as patch:
         clock = AdvancedClock.replace(patch)
         fake.fault(where, Hold(reached=ClockEvent(clock)), times=ALWAYS)

@@ -8,9 +8,14 @@ import pytest
 
 
 class AdvancedClock:
-    """The module `time` with a monotonic clock that stands still until it is advanced."""
+    """The module `time` with a monotonic clock that stands still until it is advanced.
+
+    Attributes:
+        step: Seconds by which each look at the clock advances it.
+    """
 
     def __init__(self) -> None:
+        self.step = 0.0
         self._now = 0.0
 
     @classmethod
@@ -26,6 +31,7 @@ class AdvancedClock:
 
     def monotonic(self) -> float:
         """Return the seconds that passed."""
+        self._now += self.step
         return self._now
 
     def sleep(self, seconds: float) -> None:
@@ -35,13 +41,13 @@ class AdvancedClock:
 
 
 class ClockEvent(Event):
-    """An event that advances a clock by a second each time it is set."""
+    """An event from which on each look at a clock advances it by 2 ms; a wait for an answer looks every 20 ms."""
 
     def __init__(self, clock: AdvancedClock) -> None:
         super().__init__()
         self._clock = clock
 
     def set(self) -> None:
-        """Advance the clock, and set the event."""
-        self._clock.advance(1)
+        """Start the clock, and set the event."""
+        self._clock.step = 0.002
         super().set()
