@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from modelfile.linter.api import fix, lint, lint_paths
     from modelfile.linter.settings import resolve_settings
     from modelfile.pinning.check import check_pins
+    from modelfile.pinning.find import find
     from modelfile.pinning.outdated import outdated
     from modelfile.pinning.pin import pin
     from modelfile.pinning.pinner import PinOptions
@@ -66,6 +67,7 @@ MODULES: Final = {
     "create_request": "stores.ollama.wire",
     "diagnose": "health",
     "diff": "sides",
+    "find": "pinning.find",
     "fingerprint": "recipe.model",
     "fix": "linter.api",
     "format": "formatter",
@@ -117,6 +119,7 @@ __all__ = [
     "create_request",
     "diagnose",
     "diff",
+    "find",
     "fingerprint",
     "fix",
     "format",

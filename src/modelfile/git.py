@@ -1,15 +1,17 @@
 """Git repositories; the only module that starts git.
 
 A foreign repository must not run programs. In git 2.39, `ls-files` runs the program in its core.fsmonitor, other
-commands run hooks, and no setting keeps `status`, `diff` and `hash-object` from running filters (measured). So git is
-only asked for plain `ls-files`, `rev-parse`, `config` and `--version`, with settings that a repository cannot override
-and without the variables GIT_* that point elsewhere, and its check of the owner stays in force.
+commands run hooks, and no setting keeps `status`, `diff` and `hash-object` from running filters (measured); `log` runs
+the program in gpg.program. So git is only asked for plain `ls-files`, `rev-list`, `cat-file`, `rev-parse`, `config` and
+`--version`, with settings that a repository cannot override and without the variables GIT_* that point elsewhere, and
+its check of the owner stays in force.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -34,6 +36,10 @@ _ENVIRON: Final = {
 }
 _TIMEOUT: Final = 10.0
 """Time that git may take, in seconds; it waits for ever if a file that it reads is a pipe."""
+_MOST_REVISIONS: Final = 1_000
+"""Number of commits whose version of a file is read."""
+_MOST_READ: Final = 64 << 20
+"""Bytes of versions of a file that are read."""
 _SUBMODULE: Final = b"160000 "
 """The mode of a submodule in the index."""
 _FOREIGN: Final = b"dubious ownership"
@@ -86,15 +92,8 @@ def list_files(folder: Path, root: Path) -> Listing | Refusal:
     try:
         where = ("-C", str(folder), f"--work-tree={root}")
         listed = _run(*where, "ls-files", "-z", "-t", "--stage", "--others", "--exclude-standard")
-    except FileNotFoundError:
-        return Refusal("git is not installed")
-    except subprocess.TimeoutExpired:
-        return Refusal(f"git did not answer within {_TIMEOUT:.0f} seconds")
-    except subprocess.CalledProcessError as error:
-        foreign = _FOREIGN in error.stderr
-        return Refusal("the repository belongs to another user" if foreign else "git does not accept the repository")
-    except (OSError, ValueError) as error:
-        return Refusal(f"git cannot be run: {error}")
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        return _refusal(error)
     found = Listing([], [])
     for line in listed.split(b"\0")[:-1]:
         is_new = line.startswith(b"? ")
@@ -102,6 +101,85 @@ def list_files(folder: Path, root: Path) -> Listing | Refusal:
         is_nested = name.endswith(b"/") if is_new else line[2:].startswith(_SUBMODULE)
         found[is_nested].append(folder / os.fsdecode(name))
     return found
+
+
+def _refusal(error: Exception) -> Refusal:
+    """Return why git did not do what it was asked for."""
+    import subprocess
+
+    match error:
+        case FileNotFoundError():
+            return Refusal("git is not installed")
+        case subprocess.TimeoutExpired():
+            return Refusal(f"git did not answer within {_TIMEOUT:.0f} seconds")
+        case subprocess.CalledProcessError():
+            foreign = _FOREIGN in error.stderr
+            return Refusal(
+                "the repository belongs to another user" if foreign else "git does not accept the repository"
+            )
+        case _:
+            return Refusal(f"git cannot be run: {error}")
+
+
+class Revision(NamedTuple):
+    """A file as a commit has it."""
+
+    commit: str
+    """The commit's full id."""
+    seconds: int
+    """The time of the commit, in seconds since 1970."""
+    content: bytes
+    """Empty if the commit removed the file."""
+
+
+def file_history(path: Path, root: Path) -> tuple[list[Revision], bool] | Refusal:
+    """Return the versions of a file in the commits that changed it, the newest first, or why git does not say.
+
+    At most 1,000 commits and 64 MiB are read; the second value is True if there are more.
+
+    Args:
+        path: The file, which need not exist now.
+        root: The root of the repository.
+    """
+    import subprocess
+
+    name = path.relative_to(root).as_posix()
+    if "\n" in name:
+        return Refusal("its path has a newline")
+    git = partial(_run, "-C", str(root), f"--work-tree={root}", "--literal-pathspecs")
+    try:
+        git("rev-parse", "--verify", "--quiet", "HEAD")
+        wanted = git("rev-list", "--timestamp", f"--max-count={_MOST_REVISIONS + 1}", "HEAD", "--", name)
+        commits = [(commit, int(time)) for time, commit in map(str.split, wanted.decode().splitlines())]
+        more = len(commits) > _MOST_REVISIONS
+        del commits[_MOST_REVISIONS:]
+        objects = [f"{commit}:{name}" for commit, _ in commits]
+        checked = git("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin="\n".join(objects))
+        blobs = [line.rpartition(" ")[::2] for line in os.fsdecode(checked).splitlines()]
+        sizes: dict[str, int] = {}
+        for count, (blob, size) in enumerate(blobs):
+            if size.isdigit() and blob not in sizes:
+                if sum(sizes.values()) + int(size) > _MOST_READ:
+                    del commits[count:]
+                    more = True
+                    break
+                sizes[blob] = int(size)
+        contents = _blobs(git("cat-file", "--batch=", stdin="\n".join(sizes)), sizes) if sizes else {}
+    except subprocess.CalledProcessError as error:
+        return _refusal(error) if error.stderr else ([], False)  # there is no commit yet
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        return _refusal(error)
+    versions = zip(commits, blobs, strict=False)
+    return [Revision(commit, time, contents.get(blob, b"")) for (commit, time), (blob, _) in versions], more
+
+
+def _blobs(printed: bytes, sizes: Mapping[str, int]) -> dict[str, bytes]:
+    """Return the contents of blobs by their ids, of which git prints each between two newlines."""
+    contents, start = {}, 1
+    for blob, size in sizes.items():
+        contents[blob] = printed[start : start + size]
+        start += size + len("\n\n")
+    return contents
 
 
 def git_version() -> str | None:
@@ -194,7 +272,7 @@ def _write_lines(path: Path, lines: list[str]) -> None:
     write_atomic(path, "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
 
 
-def _run(*arguments: str) -> bytes:
+def _run(*arguments: str, stdin: str = "") -> bytes:
     """Run git on its own settings, and return what it prints."""
     import subprocess
 
@@ -202,7 +280,7 @@ def _run(*arguments: str) -> bytes:
     settings = (part for setting in _SETTINGS for part in ("-c", setting))
     command = [_find_program(), "--no-pager", *settings, *arguments]
     ran = subprocess.run(  # noqa: S603  # a fixed command
-        command, env=kept | _ENVIRON, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=_TIMEOUT
+        command, env=kept | _ENVIRON, input=os.fsencode(stdin), capture_output=True, check=True, timeout=_TIMEOUT
     )
     return ran.stdout
 

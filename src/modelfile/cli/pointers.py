@@ -11,6 +11,7 @@ _BUILD: Final = "`mf build NAME:TAG -f Modelfile` builds a model"
 _SHOW: Final = "`mf show NAME` prints the contents of a model"
 _COPY: Final = "`mf cp SOURCE NAME:TAG` gives a model another name"
 _PIN: Final = "`mf pin` records bases, files and fingerprints in mf.lock"
+_FIND: Final = "`mf find DIGEST` finds out what a digest or a fingerprint is"
 _OUTDATED: Final = "`mf outdated` lists the bases that have moved since they were pinned"
 _UPDATE: Final = "`mf update` pins bases as their registries have them now"
 _CHECK: Final = "`mf check` finds defects in Modelfiles, and reports unformatted ones and an outdated lock"
@@ -70,6 +71,7 @@ POINTERS: Final = {
     "verify": "`mf pin --check` reports what has changed since `mf pin`",
     **dict.fromkeys(("upgradable", "updates", "stale"), _OUTDATED),
     **dict.fromkeys(("upgrade", "bump", "refresh"), _UPDATE),
+    **dict.fromkeys(("which", "whatis", "identify", "locate", "blame"), _FIND),
     "test": _TEST,
     "chat": _TEST,
 }
