@@ -1,0 +1,155 @@
+"""Builds on bases that a lock records, once their tag has moved: a real server, and Debian's docker-registry."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.live.test_registries import request
+from tests.support.cli import Ran, mf
+from tests.support.real_ollama import serve
+from tests.support.registry import available, registry
+from tests.support.server import connect
+
+from modelfile.addresses import ServerAddress
+from modelfile.cli.options import _open_registries
+from modelfile.events import Events
+from modelfile.names import ModelName
+from modelfile.stores.backups import is_pin_alias
+from modelfile.stores.ollama.store import ServerStore
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(not available(), reason="docker-registry is not installed (apt-get install docker-registry)"),
+]
+
+
+class PlainStore(ServerStore):
+    """A server that pulls over plain http, as `ollama pull --insecure` does."""
+
+    url = ""
+
+    def pull(self, name: ModelName, events: Events) -> None:
+        """Pull a model."""
+        del events
+        request(self.url, "/api/pull", model=str(name), insecure=True)
+
+
+@contextmanager
+def open_plain(address: ServerAddress) -> Iterator[PlainStore]:
+    with connect(str(address)) as client:
+        store = PlainStore(client)
+        store.url = str(address)
+        yield store
+
+
+class Scene:
+    """A project, a server that makes bases, and a registry that they are pushed to."""
+
+    def __init__(self, folder: Path, url: str, host: str) -> None:
+        self.folder = folder
+        self.url = url
+        self.base = f"{host}/team/base:main"
+        (folder / "Modelfile").write_text(f"# A bot.\nFROM {self.base}\nPARAMETER top_k 7\n")
+
+    def push(self, system: str) -> None:
+        """Give the tag of the base another model, on the server and in the registry."""
+        text = f"# For tests.\nFROM ./tiny.gguf\nSYSTEM {system}\nPARAMETER seed 1\n"
+        (self.folder / "base.Modelfile").write_text(text)
+        assert self.mf("build", f"{system}:main", "-f", "base.Modelfile").code == 0
+        request(self.url, "/api/copy", source=f"{system}:main", destination=self.base)
+        request(self.url, "/api/push", model=self.base, insecure=True)
+        self.remove(f"{system}:main")
+
+    def mf(self, *arguments: str, host: str = "") -> Ran:
+        """Run `mf` on this server, or on another one."""
+        at = {"OLLAMA_HOST": host or self.url}
+        return mf(*arguments, environ=at, open_store=open_plain, open_registry=_open_registries)
+
+    def build(self, name: str, *options: str, host: str = "") -> Any:
+        """Build a model by the lock, and return the JSON."""
+        ran = self.mf("build", name, "--locked", "--json", *options, host=host)
+        assert ran.code == 0, ran
+        return json.loads(ran.out)
+
+    def remove(self, name: str) -> None:
+        """Remove a model from the server."""
+        with connect(self.url) as client:
+            ServerStore(client).delete(ModelName.parse(name))
+
+
+def fingerprint_of(url: str, name: str) -> str:
+    with connect(url) as client:
+        found = ServerStore(client).find(ModelName.parse(name))
+    assert found
+    return found.fingerprint
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real: str, tiny: Path) -> Iterator[Scene]:
+    (tmp_path / ".git").mkdir()
+    shutil.copy(tiny, tmp_path / "tiny.gguf")
+    monkeypatch.chdir(tmp_path)
+    with registry() as host:
+        scene = Scene(tmp_path, real, host)
+        scene.push("old")
+        assert scene.mf("pin", "Modelfile").code == 0
+        pinned = json.loads((tmp_path / "mf.lock").read_text())["modelfiles"]["Modelfile"]["base"]
+        assert (pinned["source"], pinned["fingerprint"]) == (f"http://{host}", fingerprint_of(real, scene.base))
+        yield scene
+
+
+def test_a_pinned_model_is_rebuilt_from_the_alias_after_its_tag_moved(scene: Scene) -> None:
+    first = scene.build("bot:main")
+    with connect(scene.url) as client:
+        aliases = [model.name for model in ServerStore(client).list() if is_pin_alias(model.name)]
+    assert len(aliases) == 1
+    scene.push("new")
+    scene.remove("bot:main")
+    plan = scene.build("bot:main", "--dry-run")
+    assert [step["do"] for step in plan["steps"]] == ["create", "publish"]
+    assert plan["steps"][0]["request"]["from"] == plan["base"]["name"] == str(aliases[0])
+    assert scene.build("bot:main")["fingerprint"] == first["fingerprint"]
+    assert scene.build("other:main")["fingerprint"] == first["fingerprint"]
+    assert fingerprint_of(scene.url, scene.base) != fingerprint_of(scene.url, str(aliases[0]))
+    assert scene.build("bot:main")["built"] is False
+
+
+def test_a_server_that_never_had_the_base_gets_an_error_with_its_layers(scene: Scene) -> None:
+    scene.push("new")
+    with serve() as second:
+        ran = scene.mf("build", "bot:main", "--locked", host=second)
+        assert ran.code == 3
+        lines = ran.err.splitlines()
+        assert lines[0].startswith(f"error: the locked base {scene.base} (mf1:")
+        assert lines[0].endswith(f") is not on {second}")
+        source = f"http://{scene.base.partition('/')[0]}"
+        assert lines[1] == f"  {source} has another model under this tag now"
+        assert [line.split()[1] for line in lines[2:-2]] == ["model", "system", "params", "config"]
+        assert lines[-2].startswith("  last seen at 20")
+        assert lines[-2].endswith(f"Z in {source}")
+        request(second, "/api/pull", model=scene.base, insecure=True)
+        again = scene.mf("build", "bot:main", "--locked", host=second)
+        assert again.code == 3
+        assert again.err.startswith(f"error: {scene.base} has changed since `mf pin` (mf1:")
+        assert [line.split()[1] for line in again.err.splitlines() if "missing:" in line] == ["system", "config"]
+        assert scene.mf("ls", host=second).out.count(scene.base) == 1
+
+
+def test_a_tag_that_the_registry_still_has_is_pulled_after_a_backup(scene: Scene) -> None:
+    first = scene.build("bot:main")
+    with serve() as second:
+        scene.push("new")
+        request(second, "/api/pull", model=scene.base, insecure=True)
+        moved = fingerprint_of(second, scene.base)
+        scene.push("old")
+        plan = scene.build("bot:main", "--dry-run", host=second)
+        assert [step["do"] for step in plan["steps"]] == ["backup", "pull", "pin_base", "create", "publish"]
+        assert scene.build("bot:main", host=second)["fingerprint"] == first["fingerprint"]
+        assert fingerprint_of(second, scene.base) != moved
+        assert scene.mf("rollback", scene.base, host=second).code == 0
+        assert fingerprint_of(second, scene.base) == moved
+        assert scene.build("bot:other", host=second)["fingerprint"] == first["fingerprint"]
