@@ -1,14 +1,20 @@
 """Commands that are killed or interrupted at random: every file and every tag is old or new, and nothing is lost."""
 
+from __future__ import annotations
+
 import random
 import signal
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from tests.fakes.ollama import FakeOllama
+from tests.fakes.registry import FakeRegistry
 from tests.fakes.store import published
 from tests.support.cli import mf
 from tests.support.killing import Models, Scene
+
+from modelfile.cli.options import OpenRegistry, _open_registries
 
 MODELFILE = "# For tests.\nFROM base:main\nPARAMETER temperature 0.5\nSYSTEM hello\n"
 FILES = {
@@ -34,6 +40,24 @@ COMMANDS = (
 )
 
 
+def scene_of(folder: Path, fake: FakeOllama, files: Mapping[str, bytes], registry: OpenRegistry | None = None) -> Scene:
+    """Return a folder with files and a server with the models that it has now."""
+    models, blobs = {**fake.models}, {**fake.blobs}
+
+    def reset() -> None:
+        with fake.lock:
+            fake.models.clear()
+            fake.models.update(models)
+            fake.blobs.clear()
+            fake.blobs.update(blobs)
+
+    def listed() -> Models:
+        with fake.lock:
+            return {name: model.digest for name, model in fake.models.items()}
+
+    return Scene(folder=folder, files=files, models=listed, reset=reset, open_registry=registry)
+
+
 @pytest.fixture
 def scene(tmp_path: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Return a folder and a server where each command has something to change."""
@@ -50,20 +74,37 @@ def scene(tmp_path: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> 
     for name, file in (("base:main", "local"), ("bot:stable", "older"), ("bot:v1", "older"), ("other:main", "older")):
         assert mf("build", name, "-f", f"{file}.Modelfile").code == 0
     assert mf("cp", "team/base:main", "bot:stable", "--replace").code == 0
-    models, blobs = {**fake.models}, {**fake.blobs}
+    return scene_of(folder, fake, FILES)
 
-    def reset() -> None:
-        with fake.lock:
-            fake.models.clear()
-            fake.models.update(models)
-            fake.blobs.clear()
-            fake.blobs.update(blobs)
 
-    def listed() -> Models:
-        with fake.lock:
-            return {name: model.digest for name, model in fake.models.items()}
+@pytest.fixture
+def locked_scene(tmp_path: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """Yield a folder whose lock has a base that the registry still has, and the tag on the server no longer."""
+    folder = tmp_path / "project"
+    (folder / ".git").mkdir(parents=True)
+    monkeypatch.setenv("OLLAMA_HOST", fake.url)
+    monkeypatch.chdir(folder)
+    with FakeRegistry() as registry:
+        base, old = f"{registry.host}/team/base:main", published(b"GGUF old", system="old")
+        text = f"# For tests.\nFROM {base}\nPARAMETER temperature 0.5\n"
+        (folder / "Modelfile").write_text(text)
+        registry.push("team/base", "main", old)
+        assert mf("pin", open_registry=_open_registries).code == 0
+        fake.registry[base] = published(b"GGUF new", system="new")
+        assert mf("pull", base).code == 0
+        fake.registry[base] = old
+        files = {"Modelfile": text.encode(), "mf.lock": (folder / "mf.lock").read_bytes()}
+        yield scene_of(folder, fake, files, _open_registries)
 
-    return Scene(folder=folder, files=FILES, models=listed, reset=reset)
+
+def test_builds_on_locked_bases_that_are_killed_lose_no_base(locked_scene: Scene, rounds: int) -> None:
+    chance = random.Random(14)  # noqa: S311  # no secret
+    command = ("build", "bot:stable", "--locked")
+    _, after, _, _ = locked_scene.undisturbed(command)
+    assert len(after) == 4  # the base as it was pinned, its alias, the backup of what its tag had, and the bot
+    for _ in range(4 * rounds):
+        locked_scene.kill(command, chance.choice((signal.SIGINT, signal.SIGKILL)), chance)
+    assert locked_scene.ends[130] + locked_scene.ends[-signal.SIGKILL] > rounds, locked_scene.ends
 
 
 def test_commands_that_are_killed_leave_each_file_and_each_model_old_or_new(scene: Scene, rounds: int) -> None:

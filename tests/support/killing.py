@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from tests.support.cli import mf
 
+from modelfile.cli.options import OpenRegistry
 from modelfile.names import ModelName
 from modelfile.stores.backups import is_internal
 from modelfile.stores.staging import STAGING
@@ -70,6 +71,8 @@ class Scene:
     """Returns the models of the server now."""
     reset: Callable[[], None]
     """Gives the server its first models again."""
+    open_registry: OpenRegistry | None = None
+    """Opens the registries of a command that is run again; default: they have no models."""
     done: dict[tuple[str, ...], Undisturbed] = field(default_factory=dict)
     """The results of commands that nothing disturbs."""
     ends: Counter[int] = field(default_factory=Counter)
@@ -115,7 +118,7 @@ class Scene:
         codes = {130} | ({0, 1, -how} if finished else set()) if interrupted else {0, 1, -how}
         assert ran.returncode in codes, what
         self.check(files, before, after, tidy=interrupted, what=what)
-        again = mf(*command, cwd=self.folder)
+        again = mf(*command, cwd=self.folder, open_registry=self.open_registry)
         assert again.code in (0, 1) or (command[0] == "rm" and again.code == 3), (what, again)
         assert not [name for name in self.models() if STAGING in name], what
         if command[0] not in ("rollback", "rm"):  # a second rollback undoes the first
