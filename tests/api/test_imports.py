@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.ollama import FakeOllama
+from tests.support.cli import mf
 
 HEAVY = {"httpx", "pydantic", "gguf", "numpy", "rich", "watchfiles", "importlib.metadata"}
 
@@ -44,3 +45,18 @@ def test_a_listing_imports_nothing_about_modelfiles(fake: FakeOllama, tmp_path: 
     assert {name for name in imported if name.startswith(("lark", "modelfile.syntax", "modelfile.recipe"))} == set()
     assert "modelfile.project.project" not in imported
     assert imported & HEAVY == set()
+
+
+def test_a_locked_build_with_nothing_to_do_imports_no_http_client(
+    fake: FakeOllama, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", fake.url)
+    assert mf("build", "base:v1").code == 0
+    (project / "Modelfile").write_text("# The bot.\nFROM base:v1\n")
+    assert mf("pin").code == 0
+    assert mf("build", "bot:v1").code == 0
+    since = len(fake.requests)
+    imported = imports(["build", "bot:v1"], project)
+    assert "modelfile.builder.api" in imported
+    assert imported & {"httpx", "gguf", "numpy", "rich"} == set()
+    assert [logged.path for logged in fake.requests[since:]] == ["/api/version", "/api/tags"]
