@@ -30,6 +30,8 @@ CREATES = ("/api/tags", "/api/version", "HEAD /api/blobs", "POST /api/blobs", "/
 RUNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "build": (("build", "new:v1", "-f", "Modelfile"), (*CREATES, "/api/copy")),
     "pin": (("pin", "Modelfile"), CREATES),
+    "update": (("update",), CREATES),
+    "outdated": (("outdated",), ()),
     "diff": (("diff", "bot:v1", "bot:v2"), ("/api/tags", "/api/show")),
     "show": (("show", "bot:v1"), ("/api/tags", "/api/show")),
     "ls": (("ls",), ()),
