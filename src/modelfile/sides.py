@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from modelfile.builder.constraints import constraints
+from modelfile.builder.constraints import UPDATE, check_pin, constraints, locked_base
 from modelfile.builder.forecast import expected_model, is_opaque, predict, undecided
 from modelfile.builder.snapshot import recall_observation
 from modelfile.catalog.versions import Version, release
@@ -201,6 +201,7 @@ def expect(target: Target, store: Store) -> ExpectedModel | None:
         InputError: The Modelfile is rejected, or a file that it names cannot be read.
         NotFound: The store does not have the base.
         ServerError: The store cannot answer.
+        VerificationError: The store does not have the locked base.
     """
     base, known = _predict(target, store)
     return ExpectedModel(model=known, base=base, version=store.ollama) if known else None
@@ -235,13 +236,25 @@ def _predict(target: Target, store: Store, alternative: str = "") -> tuple[Store
     recipe, digests, base = target.recipe(version), target.digests(version), None
     if recipe.base:
         name = ModelName.parse(recipe.base)
-        base = store.find(name)
+        base, locked = store.find(name), _locked_base(target, recipe)
+        if locked and locked.digest and locked.fingerprint not in (None, base and base.fingerprint):
+            from modelfile.builder.bases import find_locked  # most bases are as they were pinned
+
+            if (found := find_locked(name, locked, store)) is None and base:
+                check_pin(str(name), str(locked.fingerprint), base.fingerprint, UPDATE)
+            base = found
         if base is None:
             command = "build" if target.project.base_of(target) else "pull"
             hint = f"run `mf {command} {name}`{alternative}"
             raise NotFound(f"base {name} of `{target.path}` not found on {store.location}", hint=hint)
     observed = recall_observation(recipe, digests, base, store) if is_opaque(recipe) else None
     return base, predict(recipe, digests, base.model if base else None, observed)
+
+
+def _locked_base(target: Target, recipe: Recipe) -> Base | None:
+    with contextlib.suppress(InputError):  # a damaged lock decides nothing
+        return locked_base(target, recipe)
+    return None
 
 
 def _locked_fingerprint(target: Target, recipe: Recipe, store: Store) -> str | None:

@@ -11,7 +11,7 @@ from threading import Event
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from modelfile.builder.additions import OnAdded, add_missing, is_missing
-from modelfile.builder.constraints import check_frozen, check_locked, check_pin, constraints
+from modelfile.builder.constraints import check_frozen, check_locked, check_pin, constraints, locked_base
 from modelfile.builder.execute import BuildRequest, Built, prepare
 from modelfile.builder.execute import build as build_one
 from modelfile.builder.forecast import is_opaque
@@ -209,7 +209,9 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
     recipe = target.recipe(version)
     if target.quantize:
         named = store.find(ModelName.parse(recipe.base)) if recipe.base else None
-        known = named.quantization if named else ""
+        locked = locked_base(target, recipe)  # the tag may have moved
+        moved = named and locked and locked.fingerprint not in (None, named.fingerprint)
+        known = named.quantization if named and not moved else ""
         check_quantization(recipe.files, target.quantize, version, base=recipe.base, base_type=known)
     checked = not target.is_hashed(version)
     if checked:

@@ -122,6 +122,29 @@ def locate(name: ModelName, base: Base, snapshot: Snapshot, store: Store, tags: 
         UsageError: The configuration does not allow its registry.
         VerificationError: It is lost: neither the store nor the tag in the registry has it.
     """
+    found = _look_up(name, base, snapshot)
+    if found.stored:
+        return found
+    tag, listed = snapshot.find(name), find_listed(name, snapshot.listed)
+    reason = _why_not_pulled(name, base, tags, is_listed=listed is not None)
+    if reason is None:
+        current = tag.fingerprint if tag else listed.digest if listed else ""
+        return replace(found, replaced=listed, replaced_fingerprint=current)
+    raise _lost(name, base, tag, store, reason)
+
+
+def find_locked(name: ModelName, base: Base, store: Store) -> StoredModel | None:
+    """Return a locked base that a store has under any name, as the model of the name in FROM; None if it has none.
+
+    Raises:
+        ServerError: The store cannot answer.
+    """
+    found = _look_up(name, base, Snapshot(store)).stored
+    return replace(found, name=name, known_fingerprint=found.fingerprint) if found else None
+
+
+def _look_up(name: ModelName, base: Base, snapshot: Snapshot) -> LocatedBase:
+    """Return where a store has a base, which is None if it does not have it."""
     tag, listed = snapshot.find(name), find_listed(name, snapshot.listed)
     known = find_listed(alias := pin_alias(listed.name if listed else name, str(base.digest)), snapshot.listed)
     alias = known.name if known else alias
@@ -132,14 +155,7 @@ def locate(name: ModelName, base: Base, snapshot: Snapshot, store: Store, tags: 
             pinned = replace(same, name=alias, known_fingerprint=same.fingerprint)
             return LocatedBase(stored=pinned, alias=alias)
     stored = stored or _find_elsewhere(name, alias, base, snapshot)
-    found = LocatedBase(stored=stored, alias=alias, discarded=known.digest if known else "")
-    if stored:
-        return found
-    reason = _why_not_pulled(name, base, tags, is_listed=listed is not None)
-    if reason is None:
-        current = tag.fingerprint if tag else listed.digest if listed else ""
-        return replace(found, replaced=listed, replaced_fingerprint=current)
-    raise _lost(name, base, tag, store, reason)
+    return LocatedBase(stored=stored, alias=alias, discarded=known.digest if known else "")
 
 
 def _find_elsewhere(name: ModelName, alias: ModelName, base: Base, snapshot: Snapshot) -> StoredModel | None:

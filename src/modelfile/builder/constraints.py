@@ -69,13 +69,9 @@ def constraints(target: Target, recipe: Recipe, events: Events = ignore, *, lock
     Raises:
         InputError: The lock is damaged, or a file cannot be read.
     """
-    lock, entry = target.lock, target.pin
-    if lock is None:
-        return NO_CONSTRAINTS
-    if entry is None:
-        from modelfile.builder.additions import inherited_base  # 1 ms that a project without a lock saves
-
-        return PinConstraints(base=inherited_base(target, ModelName.parse(recipe.base)) if recipe.base else None)
+    lock, entry, base = target.lock, target.pin, locked_base(target, recipe)
+    if lock is None or entry is None:
+        return PinConstraints(base=base) if base else NO_CONSTRAINTS
     files = {path: entry.files[name] for path in recipe.local_files if (name := target.portable(path)) in entry.files}
     from modelfile.lockfile.drift import Reason  # 5 ms that a project without a lock saves
     from modelfile.pinning.check import stale_reasons
@@ -89,11 +85,25 @@ def constraints(target: Target, recipe: Recipe, events: Events = ignore, *, lock
         strict=locked,
         stale=(*stale, *_unlisted_quantization(target)),
     )
-    if (base := entry.base) is None:
-        return required
-    if recipe.base and ModelName.parse(base.name).same_as(ModelName.parse(recipe.base)):
+    if base or entry.base is None:
         return replace(required, base=base)
     return replace(required, model=None)
+
+
+def locked_base(target: Target, recipe: Recipe) -> Base | None:
+    """Return the base that the lock has for a Modelfile: in its entry or, if it has none yet, in the others.
+
+    Raises:
+        InputError: The lock is damaged.
+    """
+    if not recipe.base or target.lock is None:
+        return None
+    name, entry = ModelName.parse(recipe.base), target.pin
+    if entry is None:
+        from modelfile.builder.additions import inherited_base  # 1 ms that a project without a lock saves
+
+        return inherited_base(target, name)
+    return entry.base if entry.base and ModelName.parse(entry.base.name).same_as(name) else None
 
 
 def check_locked(targets: Iterable[Target], events: Events = ignore) -> None:

@@ -13,6 +13,7 @@ from tests.unit.builder.test_bases import BASE, MOVED, NAME, Registries, Server
 from modelfile.errors import RegistryUnreachable
 from modelfile.names import ModelName
 from modelfile.recipe.model import fingerprint
+from modelfile.stores.protocol import find_listed
 
 ADDED = "added `Modelfile` to mf.lock\n"
 
@@ -23,7 +24,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.registry = Registries()
-        self.server = Server(url="http://server", published={NAME: BASE})
+        self.server = Server(url="http://server:11434", published={NAME: BASE})
         self.server.have(BASE)
         (folder / "other.Modelfile").write_text("# Another.\nFROM qwen3:8b\n")
         self.registry.push(ModelName.parse("qwen3:8b"), MOVED)
@@ -160,3 +161,36 @@ def test_frozen_needs_the_bases_and_asks_no_registry(scene: Scene) -> None:
 def test_frozen_and_locked_exclude_each_other(scene: Scene) -> None:
     ran = scene.mf("build", "bot:v1", "--frozen", "--locked")
     assert (ran.code, ran.err.splitlines()[0]) == (2, "error: --locked and --frozen cannot be used together")
+
+
+def test_a_pull_is_shown_in_the_plan_and_done_by_a_plan_file(scene: Scene) -> None:
+    assert scene.mf("pin").code == 0
+    scene.server.have(MOVED)
+    moved = find_listed(NAME, scene.server.list())
+    assert moved
+    alias = scene.pins["Modelfile"]["base"]["digest"][7:]
+    ran = scene.mf("build", "bot:v1", "--plan-out", "plan.json")
+    assert ran.out.splitlines() == [
+        "bot:v1 on http://server:11434, Ollama 0.9.3",
+        "  current      none",
+        "  back up      llama3.2:3b, for `mf rollback`",
+        f"  pull         llama3.2:3b, instead of {moved.digest[7:19]}, for all users of the server",
+        f"  pin base     llama3.2:3b as llama3.2:sha256-{alias[:12]}…",
+        f"  create       from llama3.2:sha256-{alias[:12]}…, and verify",
+        "  publish      as bot:v1",
+        f"  fingerprint  {scene.pins['Modelfile']['fingerprint']}",
+    ]
+    (plan,) = json.loads((scene.folder / "plan.json").read_text())["plans"]
+    assert plan["steps"][:3] == [
+        {
+            "do": "backup",
+            "name": "llama3.2:3b",
+            "alias": f"llama3.2:sha256-{moved.digest[7:]}-3b",
+            "evicted": [],
+        },
+        {"do": "pull", "name": "llama3.2:3b", "replaced": moved.digest},
+        {"do": "pin_base", "name": "llama3.2:3b", "alias": f"llama3.2:sha256-{alias}", "replaced": None},
+    ]
+    scene.server.publish(BASE)
+    assert scene.mf("build", "--plan", "plan.json").code == 0
+    assert scene.mf("build", "bot:v1", "--dry-run", "--exit-code").code == 0

@@ -11,7 +11,7 @@ import pytest
 import modelfile
 from modelfile.builder.plan import Backup, Create, PinBase, Plan, Publish, Pull
 from modelfile.builder.scheduler import Failed, Succeeded
-from modelfile.errors import ModelfileError, RegistryUnreachable, VerificationError, WouldReplace
+from modelfile.errors import ModelfileError, NotFound, RegistryUnreachable, VerificationError, WouldReplace
 from modelfile.events import Events
 from modelfile.manifest import Manifest
 from modelfile.names import ModelName
@@ -330,3 +330,18 @@ def test_a_pull_over_an_immutable_tag_needs_consent(scene: Scene) -> None:
     assert scene.on_server(name) == fingerprint(MOVED)
     assert scene.build(replace=True) == fingerprint(BUILT)
     assert scene.on_server(name) == fingerprint(BASE)
+
+
+def test_a_modelfile_is_compared_as_it_would_be_built(scene: Scene) -> None:
+    scene.server.have(BASE)
+    scene.build()
+    scene.server.have(MOVED)
+    assert modelfile.diff("Modelfile", "bot:v1", modelfile.Project(), scene.server) == ()
+    for name in (BOT, scene.alias):
+        scene.server.delete(name)
+    scene.server.have(BUILT, BOT)
+    with pytest.raises(VerificationError, match=r"llama3.2:3b has changed since `mf pin` \(mf1:"):
+        modelfile.diff("Modelfile", "bot:v1", modelfile.Project(), scene.server)
+    scene.server.delete(NAME)
+    with pytest.raises(NotFound, match=r"base llama3.2:3b of `Modelfile` not found on memory:"):
+        modelfile.diff("Modelfile", "bot:v1", modelfile.Project(), scene.server)
