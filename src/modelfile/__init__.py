@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from modelfile.pinning.pin import pin
     from modelfile.pinning.pinner import PinOptions
     from modelfile.pinning.update import update
+    from modelfile.pinning.verify import verify
     from modelfile.project.project import Project
     from modelfile.project.target import Target
     from modelfile.recipe.model import fingerprint
@@ -92,6 +93,7 @@ MODULES: Final = {
     "show": "library.lookup",
     "show_published": "library.published",
     "update": "pinning.update",
+    "verify": "pinning.verify",
 }
 """The public names, and the module of each."""
 _RENAMED: Final = {"create_request": "request_of", "format": "format_modelfile"}
@@ -143,6 +145,7 @@ __all__ = [
     "show",
     "show_published",
     "update",
+    "verify",
 ]
 
 

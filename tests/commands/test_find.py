@@ -1,13 +1,12 @@
 """Tests of `mf find` on the versions of a lock in git, and on servers."""
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.cli import Ran
+from tests.support.repository import commit, git
 from tests.support.scene import BASE, MOVED, NAME, Scene
 
 from modelfile import git as git_module
@@ -20,26 +19,6 @@ from modelfile.stores.protocol import ListedModel, StoredModel
 
 WEIGHTS = BASE.weights[0]
 OFFLINE = "not searched: no Ollama server answers at http://127.0.0.1:9\n"
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
-    ran = subprocess.run(
-        ["git", "-C", folder, *identity, *arguments], check=True, capture_output=True, text=True, encoding="utf-8"
-    )
-    return ran.stdout.strip()
-
-
-def commit(folder: Path, day: int) -> str:
-    """Commit mf.lock at noon of a day, and return the start of the commit's id."""
-    git(folder, "add", "-A", "mf.lock")
-    date = f"2026-11-{day:02}T12:00:00Z"
-    subprocess.run(
-        ["git", "-C", folder, "-c", "user.name=x", "-c", "user.email=x", "commit", "-q", "-m", "x", "--date", date],
-        check=True,
-        env={"GIT_COMMITTER_DATE": date, "PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null"},
-    )
-    return git(folder, "rev-parse", "HEAD")
 
 
 @pytest.fixture

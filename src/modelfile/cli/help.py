@@ -9,7 +9,7 @@ from modelfile.report.terminal import Terminal
 
 GROUPS: Final = {
     "Modelfiles": ("check", "lint", "fmt", "parse", "explain"),
-    "Builds": ("build", "pin", "outdated", "update", "find", "diff"),
+    "Builds": ("build", "pin", "outdated", "update", "verify", "find", "diff"),
     "Models on a server": ("show", "ls", "cp", "rm", "pull", "rollback"),
     "Set-up": ("config", "git", "doctor"),
 }

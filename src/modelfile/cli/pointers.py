@@ -12,6 +12,7 @@ _SHOW: Final = "`mf show NAME` prints the contents of a model"
 _COPY: Final = "`mf cp SOURCE NAME:TAG` gives a model another name"
 _PIN: Final = "`mf pin` records bases, files and fingerprints in mf.lock"
 _FIND: Final = "`mf find DIGEST` finds out what a digest or a fingerprint is"
+_VERIFY: Final = "`mf verify` compares the models on a server with mf.lock"
 _OUTDATED: Final = "`mf outdated` lists the bases that have moved since they were pinned"
 _UPDATE: Final = "`mf update` pins bases as their registries have them now"
 _CHECK: Final = "`mf check` finds defects in Modelfiles, and reports unformatted ones and an outdated lock"
@@ -68,7 +69,7 @@ POINTERS: Final = {
     **dict.fromkeys(("rule", "rules", "why"), "`mf explain` explains a rule, a parameter or an instruction"),
     "settings": "`mf config` prints the configuration in force",
     **dict.fromkeys(("lock", "freeze"), _PIN),
-    "verify": "`mf pin --check` reports what has changed since `mf pin`",
+    **dict.fromkeys(("audit", "attest"), _VERIFY),
     **dict.fromkeys(("upgradable", "updates", "stale"), _OUTDATED),
     **dict.fromkeys(("upgrade", "bump", "refresh"), _UPDATE),
     **dict.fromkeys(("which", "whatis", "identify", "locate", "blame"), _FIND),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -188,32 +188,42 @@ def _in_entry(key: str, entry: Mapping[str, Any]) -> Iterator[tuple[object, str,
 
 def _in_history(lock: LockFile, query: _Query) -> tuple[list[tuple[str, Occurrence]], bool] | Refusal:
     """Return what a digest is in the commits of a lock, and whether there are older ones, or why git does not say."""
-    root = find_repository(lock.path.parent)
-    if root is None:
-        return Refusal("it is in no git repository")
-    history = file_history(lock.path, root)
+    history = lock_history(lock)
     if isinstance(history, Refusal):
         return history
     revisions, more = history
+    return list(_in_revisions(revisions, query)), more
+
+
+def lock_history(lock: LockFile) -> tuple[list[Revision], bool] | Refusal:
+    """Return the versions of a lock in git, and whether there are more, or why git does not say."""
+    root = find_repository(lock.path.parent)
+    return file_history(lock.path, root) if root else Refusal("it is in no git repository")
+
+
+def find_in_history(revisions: Sequence[Revision], digest: str) -> tuple[Occurrence, ...]:
+    """Return what a whole digest or fingerprint is in the versions of a lock, the newest first."""
+    return tuple(occurrence for _, occurrence in _in_revisions(revisions, _Query(digest)))
+
+
+def _in_revisions(revisions: Sequence[Revision], query: _Query) -> Iterator[tuple[str, Occurrence]]:
     seen: dict[tuple[str, str, str, str], list[int]] = {}
     for number, revision in enumerate(revisions):
         for digest, facts in _in_revision(revision, query):
             seen.setdefault((digest, *facts.values()), []).append(number)
-    found = [
-        (
+    for (digest, kind, name, modelfile), numbers in seen.items():
+        since, until = revisions[numbers[-1]], revisions[numbers[0] - 1] if numbers[0] else None
+        yield (
             digest,
             Occurrence(
                 location="history",
                 kind=kind,
                 name=name,
                 modelfile=modelfile,
-                since=_commit(revisions[numbers[-1]]),
-                until=_commit(revisions[numbers[0] - 1]) if numbers[0] else None,
+                since=_commit(since),
+                until=_commit(until) if until else None,
             ),
         )
-        for (digest, kind, name, modelfile), numbers in seen.items()
-    ]
-    return found, more
 
 
 def _in_revision(revision: Revision, query: _Query) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from modelfile.catalog.versions import release
 from modelfile.differ import Change, compare_capabilities, compare_models
-from modelfile.errors import InputError, ModelfileError, ServerError
+from modelfile.errors import InputError, ModelfileError
 from modelfile.events import Clock, Events, ignore
 from modelfile.lockfile.lock import Base, Pin
 from modelfile.manifest import Manifest
 from modelfile.names import ModelName
+from modelfile.pinning.locked_models import LockedModels, key_of_base
 from modelfile.pinning.outdated import LayerChange, layer_changes
 from modelfile.pinning.pin import OnFailure, PinChange, pin, raise_failure
 from modelfile.pinning.pinner import PinOptions
 from modelfile.pinning.resolver import Resolver
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model
-from modelfile.stores.backups import pin_alias
 from modelfile.stores.protocol import Registry, Store
 
 
@@ -173,10 +171,8 @@ class _Comparison:
     """The models of entries before and after an update."""
 
     def __init__(self, targets: Sequence[Target], changes: Sequence[PinChange], resolver: Resolver) -> None:
-        self._resolver = resolver
         self._entries = {(change.lock, change.key): change for change in changes}
-        self._targets = {(_lock_of(target), target.key): target for target in targets}
-        self._restored: dict[tuple[str, str | None], Model | ModelfileError] = {}
+        self._locked = LockedModels(targets, resolver)
         self._compared: dict[object, _Compared] = {}
 
     def bases(self) -> Iterator[UpdatedBase]:
@@ -185,7 +181,7 @@ class _Comparison:
         for change in self._entries.values():
             old, new = _base_of(change.previous), _base_of(change.pin)
             if old and new and old != new and old.modelfile is new.modelfile is None and old.name == new.name:
-                found.setdefault(_key(old) + _key(new), (old, new, []))[2].append(change.key)
+                found.setdefault(key_of_base(old) + key_of_base(new), (old, new, []))[2].append(change.key)
         for old, new, keys in found.values():
             changes, missing = self._compare_bases(old, new)
             manifests = [Manifest.parse(base.manifest, "the manifest") for base in (old, new) if base.manifest]
@@ -201,7 +197,7 @@ class _Comparison:
     def models(self) -> Iterator[UpdatedModel]:
         """Yield the models whose bases changed, or that are built on such a model."""
         for place, change in self._entries.items():
-            old, new, target = change.previous, change.pin, self._targets.get(place)
+            old, new, target = change.previous, change.pin, self._locked.target(place)
             if old is None or new is None or target is None or old.base is None or old.base == new.base:
                 continue
             changes, missing = self._compare_models(place)
@@ -229,10 +225,18 @@ class _Comparison:
         return self._compare_models(above)[0] if above in self._entries else ()
 
     def _compare_bases(self, old: Base, new: Base) -> _Compared:
-        return self._compare((*_key(old), *_key(new)), lambda: self._restore(old), lambda: self._restore(new))
+        restore = self._locked.base
+        return self._compare((*key_of_base(old), *key_of_base(new)), lambda: restore(old), lambda: restore(new))
 
     def _compare_models(self, place: tuple[Path, str]) -> _Compared:
-        return self._compare(place, lambda: self._model(place, before=True), lambda: self._model(place, before=False))
+        build = self._locked.build
+        return self._compare(place, lambda: build(place, self._previous), lambda: build(place, self._current))
+
+    def _previous(self, place: tuple[Path, str]) -> Pin | None:
+        return self._entries[place].previous if place in self._entries else None
+
+    def _current(self, place: tuple[Path, str]) -> Pin | None:
+        return self._entries[place].pin if place in self._entries else None
 
     def _compare(self, key: object, old: Callable[[], Model], new: Callable[[], Model]) -> _Compared:
         if key not in self._compared:
@@ -244,52 +248,9 @@ class _Comparison:
                 self._compared[key] = (*compare_models(*models), *compare_capabilities(*models)), None
         return self._compared[key]
 
-    def _model(self, place: tuple[Path, str], *, before: bool) -> Model:
-        """Return what a build gave before, or gives now; of an edited Modelfile, always with its present text."""
-        change, target, entry = self._entries.get(place), self._targets.get(place), None
-        if change:
-            entry = change.previous if before else change.pin
-        if entry is None or target is None:
-            raise InputError(f"`{place[1]}` is not in the lock")
-        if entry.base is None:
-            raise InputError(f"only a server knows what it makes of the local weights of `{place[1]}`")
-        version = release(entry.ollama) if entry.ollama else None
-        recipe = target.recipe(version)
-        if recipe.converts_adapters:
-            raise InputError(f"only a server knows what it makes of the adapters of `{place[1]}`")
-        above = entry.base.modelfile
-        inherited = self._model((place[0], above), before=before) if above else self._restore(entry.base)
-        return inherited.with_recipe(recipe, target.digests(version))
-
-    def _restore(self, base: Base) -> Model:
-        """Return the contents of a base, of one from a server also from its pin alias there."""
-        key = _key(base)
-        if key not in self._restored:
-            try:
-                self._restored[key] = self._resolver.restore(base)
-            except ModelfileError as error:
-                self._restored[key] = self._find_alias(base) or error
-        if isinstance(found := self._restored[key], ModelfileError):
-            raise found
-        return found
-
-    def _find_alias(self, base: Base) -> Model | None:
-        with contextlib.suppress(ServerError), self._resolver.server() as store:
-            found = store.find(pin_alias(ModelName.parse(base.name), base.digest)) if base.digest else None
-            return found.model if found and found.fingerprint == base.fingerprint else None
-        return None
-
 
 def _base_of(entry: Pin | None) -> Base | None:
     return entry.base if entry else None
-
-
-def _key(base: Base) -> tuple[str, str | None]:
-    return base.name, base.digest or base.fingerprint
-
-
-def _lock_of(target: Target) -> Path:
-    return target.project.lock_to_write(target.folder).path
 
 
 def _is_same_file(model: Target, target: Target) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 
 from modelfile.characters import escape_controls
 from modelfile.diagnostics import Diagnostic, Severity
+from modelfile.immutable import record
 from modelfile.report.formats import Report
 from modelfile.source import Source
 
@@ -49,6 +50,38 @@ def findings_as_junit(report: Report) -> Iterator[str]:
             yield f">{hint}</error>\n    </testcase>\n" if hint else " />\n    </testcase>\n"
         yield "  </testsuite>\n"
     yield "</testsuites>\n"
+
+
+@record(kw_only=True)
+class JUnitCase:
+    """A test case that is no finding in a file."""
+
+    group: str
+    name: str
+    failure: str | None = None
+    """The defect in one line; None if there is none."""
+    skipped: str | None = None
+    """The reason why it could not be decided."""
+    details: Sequence[str] = ()
+
+
+def cases_as_junit(suite: str, cases: Sequence[JUnitCase]) -> Iterator[str]:
+    """Yield a report of one test suite."""
+    failures = sum(case.failure is not None for case in cases)
+    counts = {"tests": str(len(cases)), "failures": str(failures)}
+    yield f"{_tag('testsuites', {'name': 'modelfile'} | counts)}>\n"
+    yield f"  {_tag('testsuite', {'name': suite, 'errors': '0'} | counts)}>\n"
+    for case in cases:
+        opened = f"    {_tag('testcase', {'classname': case.group, 'name': case.name})}"
+        if case.failure is not None:
+            text = "\n".join(_escape(line, _IN_TEXT) for line in (case.failure, *case.details))
+            failure = _tag("failure", {"type": "error", "message": case.failure})
+            yield f"{opened}>\n      {failure}>{text}</failure>\n    </testcase>\n"
+        elif case.skipped is not None:
+            yield f"{opened}>\n      {_tag('skipped', {'message': case.skipped})} />\n    </testcase>\n"
+        else:
+            yield f"{opened} />\n"
+    yield "  </testsuite>\n</testsuites>\n"
 
 
 def _case(source: Source, path: str, found: Diagnostic) -> str:

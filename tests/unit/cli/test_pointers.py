@@ -14,7 +14,7 @@ from modelfile.cli.pointers import OPTIONS, POINTERS, hint_for
 
 OLLAMA = ("list", "create", "run", "stop", "ps", "serve", "push", "signin", "signout")
 """Commands of Ollama that `mf` has under another name or not at all; it has cp, pull, rm and show."""
-OTHERS = ("tag", "images", "rmi", "commit", "ci", "format", "status", "log", "inspect", "test", "verify", "stale")
+OTHERS = ("tag", "images", "rmi", "commit", "ci", "format", "status", "log", "inspect", "test", "audit", "stale")
 
 
 def options(command: str) -> set[str]:

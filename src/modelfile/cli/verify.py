@@ -1,0 +1,66 @@
+"""`mf verify`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+from modelfile.cli.options import load_project, open_registry, open_store
+from modelfile.cli.parameters import AsJson, ForceExclude, Host
+from modelfile.errors import ExitCode, UsageError
+from modelfile.git import find_repository
+from modelfile.pinning.check import with_locked
+from modelfile.pinning.verify import verify as verify_models
+from modelfile.report.json_output import print_json
+from modelfile.report.progress import progress
+from modelfile.report.terminal import current
+from modelfile.report.verifications import print_verified, verified_as_json, verified_as_junit
+
+VerifyFormat: TypeAlias = Literal["text", "json", "junit"]
+
+
+def verify(  # the command's options
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Bases, and models as `mf build` takes them.")
+    ] = None,
+    host: Host = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Verify what all locks of the repository have.")] = False,
+    output_format: Annotated[VerifyFormat, typer.Option("--format", help="Output format.")] = "text",
+    force_exclude: ForceExclude = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the models on a server with mf.lock, by fingerprint; exit 1 if one differs, or a model is missing.
+
+    Default: the bases of this folder's Modelfiles, which the server need not have, and the models of mf.toml. Of a
+    model that differs, the parts are named: parameters, prompts, weights. If git has the versions of mf.lock, it is
+    also said whether the model is an older one, or of none of them: then it was rebuilt by hand.
+
+    With --json: {"version", "host", "verified", "models": [{"name", "kind", "modelfiles", "status", "fails",
+    "expected", "actual", "changes", "notes"}, ...]}; kind is "base" or "model", status is "same", "different",
+    "missing" or "unknown", expected and actual are fingerprints or null, and changes are as in `mf diff --json`, with
+    the locked value first.
+    """
+    if everything and names:
+        raise UsageError("--all cannot be used with names", hint="leave one of them out")
+    if as_json and output_format == "junit":
+        raise UsageError("--json cannot be used with --format junit", hint="leave one of them out")
+    terminal, project = current.get(), load_project(force_exclude=force_exclude)
+    root = find_repository(project.start) if everything else None
+    targets = with_locked(project.modelfiles([str(root) if root else "."]))
+    with (
+        open_store(host) as store,
+        open_registry(project.config) as registry,
+        progress("verifying", terminal) as events,
+    ):
+        models = verify_models(targets, store, registry, names=names or (), events=events)
+    if as_json or output_format == "json":
+        print_json(verified_as_json(models, store.location), terminal)
+    elif output_format == "junit":
+        for part in verified_as_junit(models, store.location):
+            terminal.write_content(part)
+    else:
+        print_verified(models, store.location, terminal)
+    if any(model.fails for model in models):
+        raise typer.Exit(ExitCode.FINDINGS)
