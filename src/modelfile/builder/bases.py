@@ -178,30 +178,35 @@ def _find_elsewhere(name: ModelName, alias: ModelName, base: Base, snapshot: Sna
     return None
 
 
-def _why_not_pulled(name: ModelName, base: Base, tags: RegistryTags | None, *, is_listed: bool) -> str | None:
+def _why_not_pulled(
+    name: ModelName, base: Base, tags: RegistryTags | None, *, is_listed: bool
+) -> ModelfileError | None:
     """Return why a pull would not give the base; None if it would, or may where the tag has no model that is lost."""
     if base.source in (None, SERVER) or tags is None:
-        return "" if is_listed else None
+        why = "no registry has it" if base.source == SERVER else "no registry was asked for it"
+        return NotFound(why) if is_listed else None
     try:
         current = tags.digest(name)
     except ServerError as error:  # the server may reach it nevertheless
-        return error.message if is_listed else None
+        return error if is_listed else None
     if current == base.digest:
         return None
-    return f"{base.source} {'has another model under this tag now' if current else 'no longer has this tag'}"
+    return NotFound(f"{base.source} {'has another model under this tag now' if current else 'no longer has this tag'}")
 
 
-def _lost(name: ModelName, base: Base, tag: StoredModel | None, store: Store, reason: str) -> VerificationError:
+def _lost(
+    name: ModelName, base: Base, tag: StoredModel | None, store: Store, reason: ModelfileError
+) -> VerificationError:
     locked = str(base.fingerprint)
     if tag:
         message = describe_change(str(tag.name), locked, tag.fingerprint)
     else:
         message = f"the locked base {name} ({shorten_digest(locked)}) is not on {store.location}"
-    details = [*([reason] if reason else []), *_missing(base, store)]
+    details = [reason.message, *_missing(base, store)]
     if base.resolved:
         where = "on the server that pinned it" if base.source in (None, SERVER) else f"in {base.source}"
         details.append(f"last seen at {base.resolved} {where}")
-    hint = f"{UPDATE}, or restore the base on the server" if details else UPDATE
+    hint = reason.hint or f"{UPDATE}, or restore the base on the server"
     return VerificationError(message, hint=hint, details=details)
 
 

@@ -268,9 +268,9 @@ def test_a_lost_base_is_an_error_with_its_layers(scene: Scene) -> None:
         scene.server.have(MOVED)
     scene.registry.delete(NAME)
     assert scene.error().details[0] == "https://registry.ollama.ai no longer has this tag"
-    scene.registry.error = RegistryUnreachable("cannot connect to registry.ollama.ai")
-    assert scene.error().details[0] == "cannot connect to registry.ollama.ai"
-    assert scene.error(offline=True).details[0].startswith("missing: model sha256:111111111111…")
+    scene.registry.error = RegistryUnreachable("cannot connect to registry.ollama.ai", hint="connect")
+    assert (scene.error().details[0], scene.error().hint) == ("cannot connect to registry.ollama.ai", "connect")
+    assert scene.error(offline=True).details[0] == "no registry was asked for it"
     scene.registry.error = modelfile.UsageError("not allowed")
     assert scene.error() is scene.registry.error
 
@@ -330,6 +330,16 @@ def test_a_pull_over_an_immutable_tag_needs_consent(scene: Scene) -> None:
     assert scene.on_server(name) == fingerprint(MOVED)
     assert scene.build(replace=True) == fingerprint(BUILT)
     assert scene.on_server(name) == fingerprint(BASE)
+
+
+def test_a_base_that_only_a_server_had_is_lost_with_it(scene: Scene) -> None:
+    scene.server.have(BASE)
+    (scene.folder / "mf.lock").unlink()
+    modelfile.pin([modelfile.Project().target("bot:v1")], scene.server)
+    scene.server.have(MOVED)
+    reason, seen = scene.error().details
+    assert (reason, seen.endswith("Z on the server that pinned it")) == ("no registry has it", True)
+    assert not scene.registry.asked
 
 
 def test_a_modelfile_is_compared_as_it_would_be_built(scene: Scene) -> None:
