@@ -157,3 +157,19 @@ def test_locked_holds_every_version_of_ollama_to_the_fingerprint(project: Path, 
     ran = mf("build", "bot:v1")
     assert ran.code == 0
     assert "warning: Ollama 0.9.3 creates another model from these weights than the 0.33.0 of mf.lock; " in ran.err
+
+
+def test_new_local_weights_are_added_without_making_them_again(project: Path, fake: FakeOllama) -> None:
+    (project / "other.Modelfile").write_text(f"{LOCAL}SYSTEM other\n")
+    assert mf("pin", "other.Modelfile").code == 0
+    since = len(fake.requests)
+    ran = mf("build", "bot:v1", "--json")
+    assert (ran.code, ran.err) == (0, "added `Modelfile` to mf.lock\n")
+    assert [logged.path for logged in fake.requests[since:]].count("/api/create") == 1
+    lock = json.loads((project / "mf.lock").read_text())
+    entry = lock["modelfiles"].pop("Modelfile")
+    assert (entry["fingerprint"], entry["ollama"]) == (json.loads(ran.out)["fingerprint"], "0.9.3")
+    (project / "mf.lock").write_text(json.dumps(lock))
+    assert mf("pin").code == 0
+    assert json.loads((project / "mf.lock").read_text())["modelfiles"]["Modelfile"] == entry
+    assert mf("build", "bot:v1", "--locked").code == 0

@@ -325,7 +325,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
     built = [(store, _build_all(batch, store, outcomes, on_plan)) for store, outcomes in prepared]
     if not (locked or frozen) and any(map(is_missing, batch.targets.values())):
         made = (
-            (batch.targets[outcome.name], store, outcome.result.created.fingerprint)
+            (batch.targets[outcome.name], store, outcome.result.created)
             for store, outcomes in built
             for outcome in outcomes
             if isinstance(outcome, Succeeded)

@@ -61,6 +61,8 @@ class PinOptions:
     """True to ask no registry, as `resolve = "server"` in a configuration does."""
     update: Callable[[ModelName], bool] = lambda _: False
     """Returns whether to resolve a base anew that is pinned already."""
+    known: Callable[[Target], Model | None] = lambda _: None
+    """Returns the model that the store has just made of a target's local files, so that it is not made again."""
     check: Check = lambda *_: None
     """Called with each target and each base of the project first; raises an InputError if it cannot be pinned."""
 
@@ -313,6 +315,8 @@ class Pinner:
 
     def _made(self, target: Target) -> Model:
         """Return the model of a target that is FROM local files, of which the server makes a model first."""
+        if known := self._options.known(target):
+            return known
         recipe = target.recipe(self._version_of(target))
         bare = Recipe(files=recipe.files)
         if recipe.converts_adapters:
