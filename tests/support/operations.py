@@ -1,7 +1,9 @@
 """Count the work of a function in lines run and in text copied, which are the same on each machine."""
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
+from functools import _lru_cache_wrapper
 from types import FrameType
 from typing import Any, Final, TypeAlias
 
@@ -60,7 +62,10 @@ def _texts(value: object, depth: int) -> Iterator[str | bytes]:
 
 
 def _trace(function: Callable[[], object], on_event: Callable[[FrameType, str], None]) -> None:
-    """Call a function, and the other one at each event of the frames of `modelfile`."""
+    """Call a function, and the other one at each event of the frames of `modelfile`.
+
+    No garbage of earlier tests is collected meanwhile: it may run lines, too.
+    """
 
     def trace(frame: FrameType, _event: str, _: Any) -> Any:
         return trace_line if frame.f_code.co_filename.startswith(_SOURCES) else None
@@ -69,12 +74,15 @@ def _trace(function: Callable[[], object], on_event: Callable[[FrameType, str], 
         on_event(frame, event)
         return trace_line
 
-    before = sys.gettrace()
+    before, collects = sys.gettrace(), gc.isenabled()
+    gc.disable()
     sys.settrace(trace)
     try:
         function()
     finally:
         sys.settrace(before)
+        if collects:
+            gc.enable()
 
 
 def growth(prepare: Callable[[int], Callable[[], object]], size: int, count: Count = count_operations) -> float:
@@ -85,6 +93,18 @@ def growth(prepare: Callable[[int], Callable[[], object]], size: int, count: Cou
         size: The smallest size.
         count: Returns the work of a call.
     """
-    prepare(1)()  # imports and caches
-    one, two, four = (count(prepare(size * factor)) for factor in (1, 2, 4))
+    prepare(1)()  # imports and tables
+    works = []
+    for factor in (1, 2, 4):
+        _clear_caches()
+        works.append(count(prepare(size * factor)))
+    one, two, four = works
     return (four - two) / max(two - one, size)
+
+
+def _clear_caches() -> None:
+    """Forget the results of earlier calls, which may be those of another test; tables stay."""
+    for name, module in [*sys.modules.items()]:
+        for value in [*vars(module).values()] if name.startswith("modelfile.") else ():
+            if isinstance(value, _lru_cache_wrapper) and value.cache_parameters()["maxsize"] is not None:
+                value.cache_clear()
