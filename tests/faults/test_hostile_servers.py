@@ -39,6 +39,8 @@ RUNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rm": (("rm", "bot:v1", "--yes"), ("/api/delete",)),
     "pull": (("pull", "team/base:v1"), ("/api/pull",)),
     "rollback": (("rollback", "bot:v1", "--replace"), ("/api/copy", "/api/show")),
+    "find": (("find", "0123456789ab"), ("/api/tags",)),
+    "verify": (("verify",), ("/api/tags", "/api/show")),
     "doctor": (("doctor", "--offline"), ("/api/version", "/api/tags")),
 }
 """The arguments of each command that talks to a server, and the requests that it makes of one that works."""
