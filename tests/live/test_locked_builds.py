@@ -12,6 +12,7 @@ from tests.live.test_registries import request
 from tests.support.cli import Ran, mf
 from tests.support.real_ollama import serve
 from tests.support.registry import available, registry
+from tests.support.repository import commit, git
 from tests.support.server import connect
 
 from modelfile.addresses import ServerAddress
@@ -153,3 +154,52 @@ def test_a_tag_that_the_registry_still_has_is_pulled_after_a_backup(scene: Scene
         assert scene.mf("rollback", scene.base, host=second).code == 0
         assert fingerprint_of(second, scene.base) == moved
         assert scene.build("bot:other", host=second)["fingerprint"] == first["fingerprint"]
+
+
+def test_a_moved_tag_is_reported_updated_verified_and_found(scene: Scene) -> None:
+    (scene.folder / ".git").rmdir()
+    git(scene.folder, "init", "-q")
+    commit(scene.folder, 1)
+    first = scene.build("bot:main")
+    old = json.loads((scene.folder / "mf.lock").read_text())["modelfiles"]["Modelfile"]["base"]
+    assert scene.mf("outdated", "Modelfile").code == 0
+    assert scene.mf("verify", "bot:main", scene.base).code == 0
+
+    scene.push("new")
+    ran = scene.mf("outdated", "Modelfile", "--json", host="http://127.0.0.1:9")
+    (moved,) = json.loads(ran.out)["bases"]
+    assert (ran.code, moved["status"], moved["locked"]["digest"]) == (1, "outdated", old["digest"])
+    assert [change["layer"] for change in moved["changes"]] == ["system", "config"]
+    assert scene.mf("verify", "bot:main").code == 0
+    ran = scene.mf("verify", scene.base, "--json")
+    (base,) = json.loads(ran.out)["models"]
+    assert (ran.code, base["status"], base["expected"]) == (1, "different", old["fingerprint"])
+    (change,) = base["changes"]
+    assert (change["aspect"], change["old"], change["new"]) == ("system", "old", "new")
+    assert base["notes"][0] == "its pin alias has the locked one, from which `mf build` builds"
+
+    found = json.loads(scene.mf("find", old["digest"][:20], "--json").out)["digests"]
+    assert [one["digest"] for one in found] == [old["digest"]]
+    assert [(one["location"], one["kind"]) for one in found[0]["occurrences"]] == [
+        ("lock", "manifest"),
+        ("history", "manifest"),
+        ("server", "pin alias"),
+    ]
+
+    ran = scene.mf("update", "--json", host="http://127.0.0.1:9")
+    updated = json.loads(ran.out)
+    assert (ran.code, updated["message"].splitlines()[0]) == (0, f"Update {scene.base} in mf.lock")
+    assert [base["parts"] for base in updated["bases"]] == [["system"]]
+    (model,) = [one for one in updated["models"] if one["modelfile"] == "Modelfile"]
+    assert (model["previous"], model["inherited"]) == (first["fingerprint"], ["system"])
+    assert scene.mf("outdated", "Modelfile").code == 0
+    commit(scene.folder, 5)
+
+    ran = scene.mf("verify", "bot:main", "--json")
+    (bot,) = json.loads(ran.out)["models"]
+    assert (ran.code, bot["notes"]) == (1, ["it is an older one: mf.lock had it from 2026-11-01 until 2026-11-05"])
+    assert scene.build("bot:main")["fingerprint"] == model["current"]
+    assert scene.mf("verify", "bot:main", scene.base).code == 0
+    past = json.loads(scene.mf("find", first["fingerprint"], "--json").out)["digests"][0]["occurrences"]
+    ends = [one["until"] for one in past if one["location"] == "history" and one["modelfile"] == "Modelfile"]
+    assert [end["time"] for end in ends] == ["2026-11-05T12:00:00+00:00"]
