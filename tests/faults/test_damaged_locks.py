@@ -109,7 +109,16 @@ def test_commands_survive_damaged_locks(project: Path, rounds: int) -> None:
     chance = random.Random(13)  # noqa: S311  # the same in every run
     assert mf("pin").code == 0
     build = ("build", "bot:v1")
-    commands = (("lint",), ("check",), ("pin", "--check"), (*build, "--dry-run"), ("pin",), (*build, "--locked"))
+    living = (("outdated",), ("verify",), ("find", "0123456789ab"), ("update", "--dry-run"))
+    commands = (
+        ("lint",),
+        ("check",),
+        ("pin", "--check"),
+        (*build, "--dry-run"),
+        ("pin",),
+        (*build, "--locked"),
+        *living,
+    )
     for number in range(40 * rounds):
         data = (with_junk, with_bytes)[number % 2](chance)
         for command in commands:
@@ -144,7 +153,8 @@ def test_no_lock_without_some_of_its_facts_accepts_another_base(project: Path, f
             assert found.drifts, missing
     (project / "mf.lock").write_text(json.dumps(lock | {"modelfiles": {"Modelfile": without_fingerprints(lock)}}))
     problem = f"`{project / 'mf.lock'}` is damaged: `modelfiles.Modelfile.base.fingerprint` is missing"
-    for command in (("pin", "--check"), ("build", "bot:v1", "--locked"), ("lint",), ("check",), ("pin",)):
+    living = (("outdated",), ("verify",), ("find", "0123456789ab"), ("update",))
+    for command in (("pin", "--check"), ("build", "bot:v1", "--locked"), ("lint",), ("check",), ("pin",), *living):
         ran = mf(*command)
         assert ran.code == 3, command
         assert ran.err.startswith(f"error: {problem}\nhelp: restore it from version control, or delete it and"), ran

@@ -163,6 +163,12 @@ def commands(text: Hostile, good: str, bad: str) -> Iterator[tuple[str, ...]]:
         yield "build", "--plan", text.word, *options
         yield "pin", good, *options
         yield "pin", "--check", *options
+        for command in ("outdated", "update", "verify"):
+            yield command, *options
+        yield "update", text.text, *options
+        yield "verify", text.text, *options
+        yield "find", text.text, *options
+        yield "find", "000000", *options
         yield "check", *options
         yield "explain", text.text, *options
         yield "config", *options
@@ -178,6 +184,9 @@ def commands(text: Hostile, good: str, bad: str) -> Iterator[tuple[str, ...]]:
         yield "lint", "--select", text.text, "--fail-level", text.text, *options
         yield "lint", "--fail-level", text.text, *options
         yield "show", "m:v1", text.text, *options
+    yield "verify", "--format", "junit"
+    yield "update", "--message"
+    yield "update", "--format", "markdown"
     yield "lint", ".", "--fix"
     yield "fmt", "."
 
@@ -244,6 +253,7 @@ def test_hostile_configurations_and_locks(tmp_path: Path, name: str, content: st
             *(("lint", "."), ("fmt", "--check"), ("config",), ("config", "--json"), ("diff", "v1", "v2")),
             *(("build",), ("build", "m:v1", "-f", good), ("cp", "m:v1", "m:v2")),
             *(("pin", "--check"), ("pin", "--check", "--json"), ("check",), ("pin",)),
+            *(("outdated",), ("update",), ("verify",), ("find", "000000")),
         ]:
             ran = mf(*arguments, cwd=folder, environ={"GITHUB_ACTIONS": "true"}, open_store=text.open)
             check(ran, arguments, is_content=False)
