@@ -34,6 +34,7 @@ NUL: Final = "\0"
 _CONTROL: Final = f"[{CONTROLS}]"
 _NUL: Final = re.compile(NUL)
 _UNPRINTABLE_ASCII: Final = re.compile(r"[^\t\n\r -~]")
+_UNUSUAL: Final = re.compile(r"[^\t\n\r -~]+")
 
 
 @cache
@@ -70,6 +71,11 @@ def code_point(character: str) -> str:
     return f"<U+{ord(character):04X}>"
 
 
+def unusual_characters(text: str) -> frozenset[str]:
+    """Return the distinct characters of a text that are not ASCII, and its ASCII controls but tabs and newlines."""
+    return frozenset().union(*_UNUSUAL.findall(text))
+
+
 def find_unprintable(text: str) -> list[int]:
     """Return the offsets of the characters that Ollama drops from values."""
     return [match.start() for match in _NUL.finditer(mask(text))]
@@ -79,7 +85,7 @@ def mask(text: str) -> str:
     """Replace each unprintable character by NUL: the length and the offsets stay."""
     if text.isascii():
         return _UNPRINTABLE_ASCII.sub(NUL, text)
-    unprintable = [character for character in set(text) if is_unprintable(character)]
+    unprintable = [character for character in unusual_characters(text) if is_unprintable(character)]
     return text.translate(dict.fromkeys(map(ord, unprintable), NUL)) if unprintable else text
 
 

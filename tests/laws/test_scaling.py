@@ -18,7 +18,6 @@ from modelfile.names import ModelName
 from modelfile.report.formats import FORMATS
 from modelfile.stores.backups import alias_of
 from modelfile.stores.memory import MemoryStore
-from modelfile.syntax.modelfile import Modelfile
 
 SIZE = 40
 
@@ -86,7 +85,7 @@ def check(rule: Rule, text: str) -> Callable[[], object]:
     context = context_of(text, rule)
     modelfile = context.modelfile
     assert modelfile.diagnostics is not None  # computed once, and counted with the inputs below
-    subjects = (modelfile,) if rule.on is Modelfile else modelfile.of_type(rule.on)
+    subjects = rule.subjects(modelfile)
     return lambda: [finding for subject in subjects for finding in rule.check(subject, context)]
 
 

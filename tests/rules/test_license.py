@@ -1,9 +1,14 @@
 """LICENSE and the license of the base."""
 
+import re
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from modelfile.linter.engine import lint
 from modelfile.linter.rule import Context
+from modelfile.linter.rules.text.license_mismatch import _LICENSES, _names
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
 
@@ -35,3 +40,13 @@ def test_license_without_the_word_has_no_article() -> None:
     modelfile = Modelfile.parse(Source(text="# For tests.\nFROM command-r:35b\nLICENSE Apache License 2.0\n"))
     found = [one.message for one in lint(Context(modelfile=modelfile)) if one.name == "license-mismatch"]
     assert found == ["LICENSE names Apache-2.0, but `command-r` is under CC-BY-NC-4.0"]
+
+
+@pytest.mark.parametrize("name", _LICENSES)
+def test_each_name_of_a_license_has_a_sign(name: str) -> None:
+    @given(st.from_regex(re.compile(_LICENSES[name]), alphabet=st.characters(codec="ascii")))
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+    def check(text: str) -> None:
+        assert name in _names(text)
+
+    check()

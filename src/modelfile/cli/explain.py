@@ -218,7 +218,7 @@ def _rules_on_instruction(instruction: InstructionSpec) -> list[Rule]:
         rule
         for rule in RULES
         if rule is not unknown_instruction  # it mentions them all
-        and (rule.on.__name__.upper() == instruction.word or mention.search(_prose(rule)))
+        and ([kind.__name__.upper() for kind in rule.on] == [instruction.word] or mention.search(_prose(rule)))
     ]
 
 

@@ -177,14 +177,18 @@ class Limit:
 
 
 @lru_cache(maxsize=4)
+def _lowered(text: str) -> str:
+    return text.lower()
+
+
+@lru_cache(maxsize=4)
 def _sentences(text: str) -> tuple[str, ...]:
     return tuple(re.findall(_SENTENCE, hide_code(text)))
 
 
 def _find(pattern: str, text: str, excluded: str) -> Iterator[re.Match[str]]:
     """Yield the matches in sentences that have none of the excluded words."""
-    lowered = text.lower()
-    if pattern in SIGNS and not any(sign in lowered for sign in SIGNS[pattern]):
+    if pattern in SIGNS and not any(map(_lowered(text).__contains__, SIGNS[pattern])):
         return
     compiled, without = re.compile(pattern, re.IGNORECASE), re.compile(excluded, re.IGNORECASE)
     for sentence in _sentences(text):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import islice
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
-from modelfile.diagnostics import MOST_FINDINGS, Diagnostic, Severity
+from modelfile.diagnostics import MOST_FINDINGS, Diagnostic, Finding, Severity
 from modelfile.linter.rule import Context, Rule
 from modelfile.linter.rules import RULES
 from modelfile.linter.rules.style.unused_suppression import unused_suppression
@@ -49,14 +48,12 @@ def lint(
     """
     rules = tuple(rules)
     severities = severities or {}
-    subjects, suppressions = _subjects(context), tuple(find_suppressions(context.modelfile))
+    suppressions = tuple(find_suppressions(context.modelfile))
     most = None if suppressions else MOST_FINDINGS  # those suppressed do not count
-    found = [
-        diagnostic
-        for rule in rules
-        if (nodes := subjects(rule.on))
-        for diagnostic in islice(_run(rule, nodes, context, severities), most)
-    ]
+    found: list[Diagnostic] = []
+    for rule in rules:
+        if subjects := rule.subjects(context.modelfile):
+            found += _run(rule, subjects, context, severities, most)
     remaining, unused = apply_suppressions(found, suppressions)
     if most is None:
         remaining = tuple(_first_of_each_rule(remaining))
@@ -94,14 +91,13 @@ def undecided(
         rules: The rules that ran.
         found: What they found.
     """
-    subjects = _subjects(context)
     counts = Counter(one.name for one in found)
     errors = len(context.modelfile.diagnostics)
     for rule in rules:
         number = errors if counts[rule.name] and rule.name in CODES else counts[rule.name]
         if number >= MOST_FINDINGS:
             yield rule, TRUNCATED
-        if rule.cannot_decide and subjects(rule.on) and (reason := rule.cannot_decide(context)):
+        if rule.cannot_decide and rule.subjects(context.modelfile) and (reason := rule.cannot_decide(context)):
             yield rule, reason
 
 
@@ -121,27 +117,33 @@ def _rules_by_selector() -> dict[str, list[Rule]]:
     return rules
 
 
-def _subjects(context: Context) -> Callable[[type], tuple[Node | Modelfile, ...]]:
-    """Return a function that lists the nodes of one type, or the Modelfile itself."""
-    modelfile = context.modelfile
-    return lambda on: (modelfile,) if on is Modelfile else modelfile.of_type(on)
-
-
 def _run(
-    rule: Rule, subjects: Iterable[Node | Modelfile], context: Context, severities: Mapping[str, Severity]
-) -> Iterator[Diagnostic]:
-    severity = severities.get(rule.name)
+    rule: Rule,
+    subjects: Iterable[Node | Modelfile],
+    context: Context,
+    severities: Mapping[str, Severity],
+    most: int | None = None,
+) -> list[Diagnostic]:
+    """Return the findings of a rule, or the first ones. A list costs a rule without findings less than a generator."""
+    found: list[Diagnostic] = []
+    check = rule.check
     for subject in subjects:
-        for finding in rule.check(subject, context):
-            if isinstance(finding, Diagnostic):  # the parser's own
-                yield replace(finding, severity=severity) if severity else finding
-                continue
-            yield Diagnostic(
-                code=rule.code,
-                name=rule.name,
-                severity=severity or finding.severity or rule.severity,
-                span=finding.span,
-                message=finding.message,
-                hint=finding.hint,
-                fix=finding.fix,
-            )
+        for finding in check(subject, context):
+            found.append(_diagnostic(rule, finding, severities.get(rule.name)))
+            if len(found) == most:
+                return found
+    return found
+
+
+def _diagnostic(rule: Rule, finding: Finding, severity: Severity | None) -> Diagnostic:
+    if isinstance(finding, Diagnostic):  # the parser's own
+        return replace(finding, severity=severity) if severity else finding
+    return Diagnostic(
+        code=rule.code,
+        name=rule.name,
+        severity=severity or finding.severity or rule.severity,
+        span=finding.span,
+        message=finding.message,
+        hint=finding.hint,
+        fix=finding.fix,
+    )

@@ -10,6 +10,15 @@ _CODE: Final = r"(?:```|~~~).*?(?:```|~~~|\Z)|`[^`\r\n]{1,400}`"
 _HIDDEN: Final = r"[^\r\n]"
 
 
+def count_digits(text: str) -> int:
+    """Return the number of characters that a regular expression takes for digits.
+
+    >>> count_digits("Call 555-0199.")
+    7
+    """
+    return sum(map(text.count, "0123456789")) if text.isascii() else sum(map(str.isdecimal, text))
+
+
 @lru_cache(maxsize=16)
 def hide_code(text: str) -> str:
     """Return a text of the same length in which Markdown code, in fences or backquotes, is spaces.

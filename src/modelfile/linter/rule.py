@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, replace
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from modelfile.catalog.catalog import Catalog, catalog
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from modelfile.catalog.families import Family
     from modelfile.gotemplate.parser import ParsedTemplate
 
+_T = TypeVar("_T")
 _Subject = TypeVar("_Subject", bound=Node | Modelfile)
 
 
@@ -121,7 +122,8 @@ class Rule:
     code: str
     name: str
     severity: Severity
-    on: type
+    on: tuple[type, ...]
+    """The types of the nodes that it checks, or `Modelfile` for the whole."""
     default: bool
     """True if it runs without being selected; otherwise its code, its name, its family or `ALL` has to select it."""
     since: str
@@ -129,6 +131,10 @@ class Rule:
     cannot_decide: Callable[[Context], str | None] | None
     """Return the reason why the rule cannot check everything, if there is one; None if it only reads the Modelfile."""
     check: Callable[[Any, Context], Iterator[Finding]]
+
+    def subjects(self, modelfile: Modelfile) -> tuple[Node | Modelfile, ...]:
+        """Return the nodes that it checks, or the Modelfile itself; a rule for which there are none does not run."""
+        return (modelfile,) if Modelfile in self.on else modelfile.of_type(self.on)
 
     @property
     def page(self) -> str:
@@ -143,7 +149,7 @@ def rule(  # noqa: PLR0913  # the fields of a rule
     code: str,
     name: str,
     *,
-    on: type[_Subject],
+    on: type[_Subject] | tuple[type[_Subject], ...],
     severity: Severity,
     default: bool = True,
     since: str = "0.1.0",
@@ -154,7 +160,7 @@ def rule(  # noqa: PLR0913  # the fields of a rule
         code=code,
         name=name,
         severity=severity,
-        on=on,
+        on=on if isinstance(on, tuple) else (on,),
         default=default,
         since=since,
         cannot_decide=cannot_decide,
@@ -203,15 +209,23 @@ def last_from(modelfile: Modelfile) -> From | None:
     return modelfile.last(From)
 
 
+def once_per_file(compute: Callable[[Modelfile, Context], _T]) -> Callable[[Modelfile, Context], _T]:
+    """Make a function that computes a fact about a Modelfile once, for all rules that ask for it."""
+
+    @wraps(compute)
+    def ask(modelfile: Modelfile, context: Context) -> _T:
+        memo = context.memo
+        if compute not in memo:
+            memo[compute] = compute(modelfile, context)
+        fact: _T = memo[compute]
+        return fact
+
+    return ask
+
+
+@once_per_file
 def base_family(modelfile: Modelfile, context: Context) -> Family | None:
     """Return the family of the base; None if it is not known. Of several FROM, the last one with a family counts."""
-    if base_family not in context.memo:
-        context.memo[base_family] = _base_family(modelfile, context)
-    family: Family | None = context.memo[base_family]
-    return family
-
-
-def _base_family(modelfile: Modelfile, context: Context) -> Family | None:
     written = [base.value.text for base in modelfile.of_type(From) if base.value.closed and base.value.text]
     if not written:
         return None

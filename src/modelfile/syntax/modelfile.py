@@ -61,8 +61,8 @@ class Modelfile:
         """
         return tuple((command_name(node), command_value(node)) for node in self.of_type(Instruction))
 
-    def of_type(self, kind: type[AnyNode]) -> tuple[AnyNode, ...]:
-        """Return the nodes of one type, in the order of the text."""
+    def of_type(self, kind: type[AnyNode] | tuple[type[AnyNode], ...]) -> tuple[AnyNode, ...]:
+        """Return the nodes of one type, or of several, in the order of the text."""
         if kind not in self._by_type:
             self._by_type[kind] = tuple(node for node in self.nodes if isinstance(node, kind))
         return self._by_type[kind]
@@ -73,7 +73,7 @@ class Modelfile:
         return found[-1] if found else None
 
     @cached_property
-    def _by_type(self) -> dict[type, tuple[Any, ...]]:
+    def _by_type(self) -> dict[type | tuple[type, ...], tuple[Any, ...]]:
         """The nodes by type, for the types that were asked for."""
         return {}
 

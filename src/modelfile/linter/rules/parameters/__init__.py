@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelfile.catalog.catalog import Catalog
 from modelfile.catalog.parameters import Kind
+from modelfile.linter.rule import Context, once_per_file
 from modelfile.recipe.values import parse_value
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parameter
@@ -21,10 +22,11 @@ def parse_number(parameter: Parameter, ollama: Catalog) -> int | float | None:
     return None if isinstance(value, tuple) else value
 
 
-def effective_numbers(modelfile: Modelfile, ollama: Catalog) -> dict[str, tuple[int | float, Parameter]]:
+@once_per_file
+def effective_numbers(modelfile: Modelfile, context: Context) -> dict[str, tuple[int | float, Parameter]]:
     """Return the valid numbers of a Modelfile by parameter name, each with its PARAMETER; the last one wins."""
     numbers: dict[str, tuple[int | float, Parameter]] = {}
     for node in modelfile.of_type(Parameter):
-        if (value := parse_number(node, ollama)) is not None:
+        if (value := parse_number(node, context.ollama)) is not None:
             numbers[node.name.text] = value, node
     return numbers

@@ -34,7 +34,7 @@ def context_beyond_training(modelfile: Modelfile, context: Context) -> Iterator[
     PARAMETER num_ctx 8192
     ```
     """
-    found = effective_numbers(modelfile, context.ollama).get("num_ctx")
+    found = effective_numbers(modelfile, context).get("num_ctx")
     family = base_family(modelfile, context) if found else None
     if found is None or family is None or family.context is None or found[0] <= family.context:
         return

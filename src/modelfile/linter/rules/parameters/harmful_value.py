@@ -65,7 +65,7 @@ def harmful_value(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     PARAMETER repeat_penalty 1
     ```
     """
-    numbers = effective_numbers(modelfile, context.ollama)
+    numbers = effective_numbers(modelfile, context)
     for name, (is_harmful, harm, hint) in _HARMS.items():
         if name in numbers and is_harmful(numbers[name][0]):
             node = numbers[name][1]

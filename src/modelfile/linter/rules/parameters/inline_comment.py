@@ -9,7 +9,7 @@ from modelfile.catalog.parameters import Kind
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
 from modelfile.linter.rule import Context, rule, strip_comment
 from modelfile.source import Span
-from modelfile.syntax.nodes import Instruction, License, Message, Parameter, Quoting, System, Template
+from modelfile.syntax.nodes import Adapter, Draft, From, Instruction, Parameter, Parser, Quoting, Renderer, Requires
 
 
 def _accepts_any_text(parameter: Parameter) -> bool:
@@ -27,7 +27,9 @@ def _move_comment(instruction: Instruction, rest: str, comment: str, context: Co
     return Fix(edits=(above, Edit(Span(value.span.start + len(rest), value.span.end), "")), safety=Safety.SAFE)
 
 
-@rule("MF311", "inline-comment", on=Instruction, severity=Severity.ERROR)
+@rule(
+    "MF311", "inline-comment", on=(From, Parameter, Adapter, Draft, Renderer, Parser, Requires), severity=Severity.ERROR
+)
 def inline_comment(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""A comment follows a value.
 
@@ -52,11 +54,8 @@ def inline_comment(instruction: Instruction, context: Context) -> Iterator[Findi
     PARAMETER temperature 0.2
     ```
     """
-    match instruction:
-        case System() | Template() | License() | Message():
-            return
-        case Parameter() if _accepts_any_text(instruction):
-            return
+    if isinstance(instruction, Parameter) and _accepts_any_text(instruction):
+        return
     value = instruction.value
     if value.closed and (rest := strip_comment(value.text)) is not None:
         if context.exists and context.exists(value.text):

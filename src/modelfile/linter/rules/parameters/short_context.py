@@ -44,7 +44,7 @@ def short_context(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     SYSTEM You summarize the minutes of meetings.
     ```
     """
-    found = effective_numbers(modelfile, context.ollama).get("num_ctx")
+    found = effective_numbers(modelfile, context).get("num_ctx")
     if found is None or not _MINIMUM <= found[0] <= _FEW_TOKENS:
         return
     family = base_family(modelfile, context)

@@ -123,7 +123,7 @@ def suspect_value(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     FROM llama3.2:3b
     ```
     """
-    numbers = effective_numbers(modelfile, context.ollama)
+    numbers = effective_numbers(modelfile, context)
     for name, is_suspect, effect, hint in _SUSPECT:
         if name in numbers and is_suspect(numbers[name][0]):
             node = numbers[name][1]

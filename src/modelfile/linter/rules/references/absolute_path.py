@@ -34,7 +34,7 @@ def suggest_path(instruction: Instruction, modelfile: Modelfile) -> tuple[str, F
     return (f"{hint}, or name the model that it came from" if isinstance(instruction, From) else hint), None
 
 
-@rule("MF208", "absolute-path", on=Instruction, severity=Severity.WARNING)
+@rule("MF208", "absolute-path", on=(From, Adapter, Draft), severity=Severity.WARNING)
 def absolute_path(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""A path works on one machine only.
 
@@ -56,7 +56,7 @@ def absolute_path(instruction: Instruction, context: Context) -> Iterator[Findin
     FROM ./weights.gguf
     ```
     """
-    if not isinstance(instruction, From | Adapter | Draft) or not instruction.value.closed:
+    if not instruction.value.closed:
         return
     written = instruction.value.text
     if not is_absolute(written) or " #" in written:

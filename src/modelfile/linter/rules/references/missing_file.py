@@ -25,7 +25,7 @@ _CUTOFF: Final = 0.8
 """Similarity from which on a neighbor is probably the file that is intended, from 0 to 1."""
 
 
-@rule("MF207", "missing-file", on=Instruction, severity=Severity.ERROR, cannot_decide=no_folder)
+@rule("MF207", "missing-file", on=(From, Adapter, Draft), severity=Severity.ERROR, cannot_decide=no_folder)
 def missing_file(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""A file or folder is missing.
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, existing_path, no_folder, rule
 from modelfile.linter.rules.references.absolute_path import is_absolute
-from modelfile.syntax.nodes import Instruction
+from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
 
 
-@rule("MF209", "path-outside-project", on=Instruction, severity=Severity.WARNING, cannot_decide=no_folder)
+@rule("MF209", "path-outside-project", on=(From, Adapter, Draft), severity=Severity.WARNING, cannot_decide=no_folder)
 def path_outside_project(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""A path leads out of the project.
 

@@ -13,7 +13,7 @@ from modelfile.syntax.nodes import Instruction, Parser, Renderer
 _CUTOFF: Final = 0.75
 
 
-@rule("MF230", "unknown-renderer", on=Instruction, severity=Severity.WARNING)
+@rule("MF230", "unknown-renderer", on=(Renderer, Parser), severity=Severity.WARNING)
 def unknown_renderer(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""RENDERER or PARSER has a name that Ollama does not know.
 
@@ -37,7 +37,7 @@ def unknown_renderer(instruction: Instruction, context: Context) -> Iterator[Fin
     RENDERER qwen3-coder
     ```
     """
-    if not isinstance(instruction, Renderer | Parser) or not instruction.value.closed:
+    if not instruction.value.closed:
         return
     name = instruction.value.text
     if instruction.keyword.text.upper() not in context.ollama.instructions:

@@ -49,7 +49,7 @@ def wrong_part(instruction: Instruction) -> str | None:
     return _WHAT[found.lastgroup] if found and found.lastgroup else None
 
 
-@rule("MF218", "wrong-file", on=Instruction, severity=Severity.ERROR)
+@rule("MF218", "wrong-file", on=(From, Adapter, Draft), severity=Severity.ERROR)
 def wrong_file(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""FROM or ADAPTER names a file that has no weights.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
+from modelfile.linter.prose import count_digits
 from modelfile.linter.rule import Context, rule
 from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, Message, System, Template
@@ -35,9 +36,10 @@ _IDENTITY: Final = (
     r"[ -]?(?:number|no\.?|id|#)\s?(?:is|:)?\s?)((?=[A-Z]{0,3}\d)[A-Z]{0,3}[\d-]{7,14})\b"
 )
 _FEWEST_DIGITS: Final = 9
+"""Digits of the shortest telephone number, and of a social security number."""
 
 
-@rule("MF703", "personal-data", on=Instruction, severity=Severity.INFO)
+@rule("MF703", "personal-data", on=(System, Message, Template), severity=Severity.INFO)
 def personal_data(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""A text contains the mail address, telephone number or insurance number of a person.
 
@@ -63,7 +65,7 @@ def personal_data(instruction: Instruction, context: Context) -> Iterator[Findin
     ```
     """
     value = instruction.value
-    if not isinstance(instruction, System | Message | Template) or not value.closed:
+    if not value.closed:
         return
     for kind, match in _people(value.text):
         start, end = (context.modelfile.locate(value, at) for at in match.span(match.lastindex or 0))
@@ -77,12 +79,13 @@ def _people(text: str) -> Iterator[tuple[str, re.Match[str]]]:
         for match in re.finditer(_MAIL, text):
             if not re.fullmatch(_SHARED, match[0], re.IGNORECASE):
                 yield "mail address", match
-    if "+" in text or "-" in text or "(" in text:
+    digits = count_digits(text)
+    if digits >= _FEWEST_DIGITS and ("+" in text or "-" in text or "(" in text):
         for match in re.finditer(_PHONE, text):
             if sum(map(str.isdigit, match[0])) >= _FEWEST_DIGITS and not re.search(_NOBODYS, match[0]):
                 yield "telephone number", match
         for match in re.finditer(_SECURITY_NUMBER, text):
             yield "social security number", match
-    for match in re.finditer(_IDENTITY, text):
+    for match in re.finditer(_IDENTITY, text) if digits else ():
         if not re.search(_NOBODYS, match[1]):
             yield "identity number", match

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, existing_path, no_folder, rule
 from modelfile.linter.rules.references.absolute_path import is_absolute
-from modelfile.syntax.nodes import Instruction
+from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
 
 
-@rule("MF702", "symlink-escape", on=Instruction, severity=Severity.WARNING, cannot_decide=no_folder)
+@rule("MF702", "symlink-escape", on=(From, Adapter, Draft), severity=Severity.WARNING, cannot_decide=no_folder)
 def symlink_escape(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""A path passes through a symlink that leads out of the project.
 

@@ -10,7 +10,7 @@ from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, Message, Parameter
 
 
-@rule("MF107", "extra-space", on=Instruction, severity=Severity.ERROR)
+@rule("MF107", "extra-space", on=(Parameter, Message), severity=Severity.ERROR)
 def extra_space(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""PARAMETER or MESSAGE is followed by more than one space.
 

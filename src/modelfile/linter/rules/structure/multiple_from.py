@@ -41,7 +41,7 @@ def multiple_from(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
             if exists or is_name:  # otherwise missing-file or invalid-model-name
                 used.append((node, is_name))
     winner = next((node for node, is_name in reversed(used) if is_name), None)
-    if winner is None:
+    if winner is None or len(used) == 1:
         return
     line = modelfile.source.line_of(winner.span.start)
     for node, is_name in used:

@@ -16,7 +16,6 @@ from modelfile.syntax.syntax_errors import find_text_after_quotes
 
 _TWO_PAIRS: Final = re.compile(r'[^"]*[^\s"]"(?!\w).*\s"[^\s"][^"]*', re.DOTALL)
 """The text between the first and the last quote of `"yes" or "no"`."""
-_INCHES: Final = r'\d"\Z'
 
 
 @rule("MF105", "text-after-quote", on=Instruction, severity=Severity.WARNING)
@@ -79,7 +78,7 @@ def _unpaired(instruction: Instruction, context: Context) -> Iterator[Finding]:
         message = f"the first and the last quote of {word} do not pair up, but Ollama removes both"
         fix = Fix(edits=(Edit(value.span, f'"""{written}"""'),)) if can_hold(Quoting.TRIPLE, written) else None
         yield Finding(value.span, message, f'put the whole text between three quotes: {word} """…"""', fix)
-    if text.count('"') % 2 == 0 or re.search(_INCHES, text):
+    if text.count('"') % 2 == 0 or (text.endswith('"') and text[-2:-1].isdecimal()):  # inches
         return
     begins, ends = (text.startswith('"') and bool(value.quoting)), text.endswith('"')
     if begins is ends:

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from modelfile.linter.rule import Context, base_family, last_template
+from modelfile.linter.rule import Context, base_family, last_template, once_per_file
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Renderer, Template
@@ -24,19 +24,13 @@ BRACED: Final = re.compile(
 """A variable in single braces, as in Python; plain text to Go. Braces next to it or around it make it JSON or code."""
 
 
+@once_per_file
 def effective_template(modelfile: Modelfile, context: Context) -> tuple[Template, ParsedTemplate] | None:
     """Return the TEMPLATE that Ollama uses.
 
     None if a RENDERER, of the file or the base, or a chat template inside the weights replaces it, or if it is no
     template but a placeholder or the path of one, which other rules report.
     """
-    if effective_template not in context.memo:
-        context.memo[effective_template] = _effective_template(modelfile, context)
-    found: tuple[Template, ParsedTemplate] | None = context.memo[effective_template]
-    return found
-
-
-def _effective_template(modelfile: Modelfile, context: Context) -> tuple[Template, ParsedTemplate] | None:
     found = None if modelfile.last(Renderer) else last_template(modelfile)
     if not found or inherited_renderer(modelfile, context) or _stands_for_one(found[0]):
         return None
@@ -96,6 +90,7 @@ def printed_field(parsed: ParsedTemplate, *names: str, last: bool = False) -> Sp
     return (spans[-1] if last else spans[0]) if spans else None
 
 
+@once_per_file
 def judged_turns(modelfile: Modelfile, context: Context) -> tuple[Template, ParsedTemplate, TurnFormat] | None:
     """Return the TEMPLATE and the format of its turns, for the rules that judge how it writes them.
 

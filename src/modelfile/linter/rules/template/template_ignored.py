@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelfile.catalog.behaviors import PREFERS_CHAT_TEMPLATES
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, existing_path, last_template, no_folder, rule
+from modelfile.linter.rule import Context, existing_path, last_template, no_folder, once_per_file, rule
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import From, Parser, Renderer, Template
 
@@ -60,6 +60,7 @@ def template_ignored(modelfile: Modelfile, context: Context) -> Iterator[Finding
         yield Finding(template.keyword.span, message, f"delete TEMPLATE, or let it print {lost} too")
 
 
+@once_per_file
 def find_preferred(modelfile: Modelfile, context: Context) -> str | None:
     """Return what the chat template inside the weights supports in addition, if Ollama prefers it; None otherwise."""
     if context.chat_template is None or context.ollama.version < PREFERS_CHAT_TEMPLATES:

@@ -47,6 +47,16 @@ _COUNTS: Final = {
 """The patterns of the units in which prompts limit the length of answers."""
 
 
+class _Place:
+    """The words for SYSTEM in a message: the lines are counted only for a finding."""
+
+    def __init__(self, system: System, modelfile: Modelfile) -> None:
+        self._system, self._modelfile = system, modelfile
+
+    def __str__(self) -> str:
+        return f"SYSTEM in line {self._modelfile.source.line_of(self._system.span.start)}"
+
+
 @rule("MF507", "contradiction", on=Modelfile, severity=Severity.WARNING)
 def contradiction(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     r"""SYSTEM asks for one kind of answer, and an example or a parameter for another.
@@ -91,7 +101,7 @@ def contradiction(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         return
     messages = modelfile.of_type(Message)
     answers = [node for node in messages if node.role.text == "assistant" and node.value.closed and node.value.text]
-    line = f"SYSTEM in line {modelfile.source.line_of(system.span.start)}"
+    line = _Place(system, modelfile)
     yield from _languages(system, modelfile)
     if answers:
         yield from _answers(system.value.text, answers, line)
@@ -101,7 +111,7 @@ def contradiction(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     yield from _tools(system.value.text, modelfile, context, line)
 
 
-def _answers(prompt: str, answers: list[Message], line: str) -> Iterator[Finding]:
+def _answers(prompt: str, answers: list[Message], line: _Place) -> Iterator[Finding]:
     from modelfile.linter import demands  # its expressions are for files with examples or parameters
     from modelfile.linter.languages import asked_language, language_of
 
@@ -119,7 +129,7 @@ def _answers(prompt: str, answers: list[Message], line: str) -> Iterator[Finding
         yield from _style(prompt, answers, line)
 
 
-def _style(prompt: str, answers: list[Message], line: str) -> Iterator[Finding]:
+def _style(prompt: str, answers: list[Message], line: _Place) -> Iterator[Finding]:
     """Yield findings on the length and the characters of answers."""
     from modelfile.linter import demands
 
@@ -170,7 +180,7 @@ def _in_format(label: str) -> str:
     return rf"(?i:{_FORMAT})[^\r\n]*:[ \t]*[\r\n]+(?:[^\r\n]*[\r\n]+){{0,8}}?[ \t*-]*({re.escape(label)})"
 
 
-def _stops(system: System, modelfile: Modelfile, line: str) -> Iterator[Finding]:
+def _stops(system: System, modelfile: Modelfile, line: _Place) -> Iterator[Finding]:
     prompt = system.value.text
     stops = [node for node in modelfile.of_type(Parameter) if node.name.text == "stop" and node.value.closed]
     for node in stops:
@@ -204,10 +214,10 @@ def _cut(stop: str, prompt: str, modelfile: Modelfile) -> str | None:
     return "Markdown" if _MARKS.fullmatch(stop) and demands.demands_markdown(prompt) else None
 
 
-def _numbers(prompt: str, modelfile: Modelfile, context: Context, line: str) -> Iterator[Finding]:
+def _numbers(prompt: str, modelfile: Modelfile, context: Context, line: _Place) -> Iterator[Finding]:
     from modelfile.linter import demands
 
-    numbers = effective_numbers(modelfile, context.ollama)
+    numbers = effective_numbers(modelfile, context)
     if "temperature" in numbers:
         temperature, node = numbers["temperature"]
         is_repeatable = "seed" in numbers or numbers.get("top_k", (0, node))[0] == 1
@@ -234,7 +244,7 @@ def _numbers(prompt: str, modelfile: Modelfile, context: Context, line: str) -> 
             yield Finding(node.value.span, message, "raise it, or delete the line: by default there is no limit")
 
 
-def _tools(prompt: str, modelfile: Modelfile, context: Context, line: str) -> Iterator[Finding]:
+def _tools(prompt: str, modelfile: Modelfile, context: Context, line: _Place) -> Iterator[Finding]:
     """Yield a finding if SYSTEM orders tools that the TEMPLATE never names; not for a base that has them anyway."""
     if "tool" not in prompt.lower() and "function" not in prompt.lower():
         return

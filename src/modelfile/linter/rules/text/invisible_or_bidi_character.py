@@ -9,6 +9,7 @@ from typing import Final
 from modelfile.characters import BIDI_CONTROLS, TAGS, VARIATION_SELECTORS
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context, rule
+from modelfile.linter.rules.text import characters_beyond_ascii
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 
@@ -57,7 +58,7 @@ def invisible_or_bidi_character(modelfile: Modelfile, context: Context) -> Itera
     SYSTEM You answer questions on billing.
     ```
     """
-    if modelfile.text.isascii() or not re.search(_FIRST, "".join({*modelfile.text})):
+    if modelfile.text.isascii() or not re.search(_FIRST, "".join(characters_beyond_ascii(modelfile, context))):
         return
     for match in re.finditer(_HIDING, modelfile.text):
         if match.lastgroup:

@@ -26,6 +26,19 @@ _LICENSES: Final = {
     "Qwen": r"(?:qwen|tongyi qianwen) (?:research )?license",
 }
 """The names by which licenses are recognized, in lower case."""
+_SIGNS: Final = {
+    "Apache-2.0": ("apache",),
+    "MIT": ("mit",),
+    "Llama": ("llama",),
+    "Gemma": ("gemma",),
+    "CC-BY-NC-4.0": ("cc", "creative commons"),
+    "GPL": ("gpl", "gnu"),
+    "BSD": ("bsd", "redistribution"),
+    "Mistral Research License": ("mistral",),
+    "DeepSeek": ("deepseek",),
+    "Qwen": ("qwen", "qianwen"),
+}
+"""Texts of which each name of a license has one: a search for them is quicker than for the names."""
 
 _COMMERCIAL: Final = r"\b(?:free (?:to use )?for|allows?|permits?|permitted for|including)\b[^.]{0,30}\bcommercial\b"
 _NONCOMMERCIAL: Final = r"\bnon-?commercial|\bby-nc\b|\bnot\b[^.]{0,30}\bcommercial|\bresearch\b|non-production"
@@ -66,8 +79,8 @@ def license_mismatch(node: License, context: Context) -> Iterator[Finding]:
     if node is not modelfile.of_type(License)[0] or not node.value.closed or reference(node):
         return
     texts = [one.value.text[:_HEAD].lower() for one in modelfile.of_type(License)]
-    named = {name for name, pattern in _LICENSES.items() if any(re.search(pattern, text) for text in texts)}
-    is_free = any(re.search(_COMMERCIAL, text) and not re.search(_NONCOMMERCIAL, text) for text in texts)
+    named = frozenset[str]().union(*map(_names, texts))
+    is_free = any(map(_is_free, texts))
     family = base_family(modelfile, context) if named or is_free else None
     if family is None or family.license is None:
         return
@@ -75,12 +88,24 @@ def license_mismatch(node: License, context: Context) -> Iterator[Finding]:
         message = f"LICENSE allows commercial use, but `{family.name}` is under {_with_article(family.license)}"
         yield Finding(node.value.span, f"{message}, which does not", _HINT)
         return
-    required = family.license.lower()
-    of_base = {name for name, pattern in _LICENSES.items() if re.search(pattern, required)}
+    of_base = _names(family.license.lower())
     if of_base and not of_base & named and not of_base | named <= _FREE:
         shown = " and ".join(sorted(named))
         message = f"LICENSE names {shown}, but `{family.name}` is under {_with_article(family.license)}"
         yield Finding(node.value.span, message, _HINT)
+
+
+def _is_free(text: str) -> bool:
+    """Return whether a license allows commercial use."""
+    if "commercial" not in text or not re.search(_COMMERCIAL, text):
+        return False
+    return not re.search(_NONCOMMERCIAL, text)
+
+
+def _names(text: str) -> frozenset[str]:
+    """Return the licenses that a text in lower case names."""
+    likely = (name for name, signs in _SIGNS.items() if any(sign in text for sign in signs))
+    return frozenset(name for name in likely if re.search(_LICENSES[name], text))
 
 
 def _with_article(name: str) -> str:

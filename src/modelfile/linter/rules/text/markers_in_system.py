@@ -32,7 +32,7 @@ _SLOT: Final = (
 _ABOUT_SLOTS: Final = r"\b(?:placeholders?|f-strings?|format strings?|templates?|str\.format|langchain|json)\b"
 
 
-@rule("MF513", "markers-in-system", on=Instruction, severity=Severity.WARNING)
+@rule("MF513", "markers-in-system", on=(System, Message), severity=Severity.WARNING)
 def markers_in_system(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""SYSTEM or MESSAGE contains turn markers.
 
@@ -60,7 +60,7 @@ def markers_in_system(instruction: Instruction, context: Context) -> Iterator[Fi
     ```
     """
     value = instruction.value
-    if not isinstance(instruction, System | Message) or not value.closed or find_action(instruction):
+    if not value.closed or find_action(instruction):
         return
     word = instruction.keyword.text.strip().upper()
     if match := _find_marker(value.text):

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context, parser_findings, rule
+from modelfile.linter.rules.text import characters_beyond_ascii
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 
@@ -71,7 +72,7 @@ def mojibake(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     text = modelfile.text
     if text.isascii():
         return
-    found = _broken(text)
+    found = _broken(text, characters_beyond_ascii(modelfile, context))
     if found:
         first, page = found[0][0], found[0][2]
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
@@ -91,11 +92,11 @@ Broken: TypeAlias = tuple[tuple[int, int], str, str]
 """The span of broken characters, those that were intended, and the name of the code page."""
 
 
-def _broken(text: str) -> list[Broken]:
+def _broken(text: str, unusual: frozenset[str]) -> list[Broken]:
     """Return the broken characters of a text by the code page that explains most of them."""
-    pages = [page for page, _ in _PAGES if any(sign in text for sign in _SIGNS[page])]
+    pages = [page for page, _ in _PAGES if not unusual.isdisjoint(_SIGNS[page])]
     found = [[*_in_page(text, page)] for page in pages]
-    if max(text) >= _FIRST_CHINESE and re.search(_CHINESE, text):
+    if max(unusual) >= _FIRST_CHINESE and re.search(_CHINESE, text):
         found.append(
             [(match.span(), to, "GBK") for match in re.finditer(_CHINESE, text) if (to := _decode(match[0], "gbk"))]
         )

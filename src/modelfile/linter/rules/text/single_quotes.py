@@ -14,7 +14,7 @@ from modelfile.syntax.quoting import choose_quoting, quote
 _QUOTED: Final = re.compile(r"'(?=\S)(?:[^']++|(?<=\w)'(?=\w))++(?<=\S)'", re.DOTALL)
 
 
-@rule("MF504", "single-quotes", on=Instruction, severity=Severity.WARNING)
+@rule("MF504", "single-quotes", on=(System, Template, Message, Parameter), severity=Severity.WARNING)
 def single_quotes(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""A text is in single quotes.
 
@@ -38,9 +38,7 @@ def single_quotes(instruction: Instruction, context: Context) -> Iterator[Findin
     ```
     """
     value = instruction.value
-    is_text = isinstance(instruction, System | Template | Message) or (
-        isinstance(instruction, Parameter) and instruction.name.text == "stop"
-    )
+    is_text = not isinstance(instruction, Parameter) or instruction.name.text == "stop"
     if not is_text or value.quoting is not Quoting.NONE or not _is_quoted(value.text):
         return
     inner = value.text.strip("'") if value.text.startswith("'''") else value.text[1:-1]

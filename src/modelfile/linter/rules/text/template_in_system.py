@@ -25,7 +25,7 @@ _ABOUT_TEMPLATES: Final = (
 )
 
 
-@rule("MF510", "template-in-system", on=Instruction, severity=Severity.WARNING)
+@rule("MF510", "template-in-system", on=(System, Message), severity=Severity.WARNING)
 def template_in_system(instruction: Instruction, context: Context) -> Iterator[Finding]:
     r"""SYSTEM or MESSAGE contains an action of a template.
 

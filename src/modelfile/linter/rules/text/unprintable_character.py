@@ -11,6 +11,7 @@ from typing import Final
 from modelfile.characters import SPACES, TAGS, find_unprintable, is_unprintable
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
+from modelfile.linter.rules.text import has_unprintable
 from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, License, Message, System
 
@@ -55,6 +56,8 @@ def unprintable_character(instruction: Instruction, context: Context) -> Iterato
     SYSTEM Prices are in euros: 10 000 EUR.
     ```
     """
+    if not has_unprintable(context.modelfile, context):
+        return
     text, start, end = context.modelfile.text, instruction.keyword.span.end, instruction.value.span.end
     while end < len(text) and (text[end] in " \t" or is_unprintable(text[end])):
         end += 1

@@ -19,9 +19,9 @@ def misplaced_files(modelfile: Modelfile, context: Context, content: str) -> Ite
         for rejected in (context.rejected_files() if context.rejected_files else ())
         if rejected.content == content
     }
-    bases = BasesWritten.of(modelfile)
-    for node in modelfile.nodes:
-        if isinstance(node, From | Adapter) and misplaced_by_name(node, context) == content:
+    for node in modelfile.of_type((From, Adapter)):
+        if misplaced_by_name(node, context) == content:
+            bases = BasesWritten.of(modelfile)
             message, hint = describe_misplaced(node.value.text, content, bases, "by its name, ")
             found[node] = message, hint, missing_severity(node, context)
     word = "ADAPTER" if content == "adapter" else "FROM"
