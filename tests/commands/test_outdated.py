@@ -88,7 +88,7 @@ def test_without_a_network_one_line_says_what_could_not_be_asked(scene: Scene) -
     (scene.folder / "other.Modelfile").write_text("# Another bot.\nFROM qwen3:8b\n")
     assert scene.mf("pin", "-q").code == 0
     scene.registry.gone = True
-    message = "llama3.2:3b: cannot connect to registry.ollama.ai; 1 more of that registry could not be checked either"
+    message = "cannot check llama3.2:3b: cannot connect to registry.ollama.ai; likewise qwen3:8b"
     assert scene.mf("outdated") == Ran(3, "", f"error: {message}\n")
     found = document(scene.mf("outdated", "--json"))
     assert [(base["status"], base["error"]["code"]) for base in found["bases"]] == [
@@ -121,6 +121,22 @@ def test_an_error_of_a_registry_is_that_of_its_base_and_the_others_are_checked(
     assert scene.mf("outdated") == Ran(3, "", f"1 base is as pinned\nerror: {error.message}\nhelp: {error.hint}\n")
     scene.registry.push(other, MOVED)
     assert scene.mf("outdated").code == 1
+
+
+def test_an_error_of_many_bases_is_one_line(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(7):
+        scene.registry.push(ModelName.parse(f"m{number}:q4"), BASE)
+        (scene.folder / f"{number}.Modelfile").write_text(f"# One of many.\nFROM m{number}:q4\n")
+    assert scene.mf("pin", "-q").code == 0
+
+    def refuse(name: ModelName) -> None:
+        raise RegistryRefused(f"cannot read the manifest of {name}: too many requests", hint="wait 30 seconds")
+
+    monkeypatch.setattr(scene.registry, "resolve", refuse)
+    assert scene.mf("outdated").err == (
+        "error: cannot read the manifest of llama3.2:3b: too many requests; "
+        "likewise m0:q4, m1:q4, m2:q4, m3:q4, m4:q4 and 2 more\nhelp: wait 30 seconds\n"
+    )
 
 
 def test_a_base_from_a_server_is_looked_at_there(scene: Scene) -> None:

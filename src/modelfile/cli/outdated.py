@@ -26,8 +26,8 @@ def outdated(
     """List the bases in mf.lock that have moved: the registry now has another model under the tag, or none.
 
     Default: the current folder, and what mf.lock has of it. Exits 1 if one has moved; `mf update` pins it again. Each
-    base is asked for once, nothing is pulled, and no Ollama server is needed: one is asked only for bases that were
-    pinned from it, and if it does not answer, a warning names them.
+    base is asked for once, and its tags once if it has a version; nothing is pulled. No Ollama server is needed: one is
+    asked only for bases that were pinned from it, and if it does not answer, a warning names them.
 
     CHANGED names the parts that differ, by their digests. NEWER TAGS are those of the same model with a higher version
     number, where the registry lists tags; they do not count as moved, since FROM decides the tag.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -132,9 +132,7 @@ def outdated(
     if targets and without_lock:
         raise InputError("there is no mf.lock", hint="run `mf pin`, and commit mf.lock")
     asked = _Sources([base for base, _ in found.values()], registry, store, events)
-    bases = tuple(
-        replace(asked.compare(base), lock=path, modelfiles=tuple(keys)) for (path, *_), (base, keys) in found.items()
-    )
+    bases = (asked.compare(base, path, tuple(keys)) for (path, *_), (base, keys) in found.items())
     return Outdated(bases=tuple(sorted(bases, key=lambda one: one.base.name)), unpinned=tuple(unpinned))
 
 
@@ -203,10 +201,10 @@ class _Sources:
         self._done += 1
         self._events(Progress(status=f"asked {self._done} of {self._total} times"))
 
-    def compare(self, base: Base) -> LockedBase:
-        """Return a base compared with the answer on it; which lock it is in, the caller knows."""
+    def compare(self, base: Base, lock: Path, modelfiles: tuple[str, ...]) -> LockedBase:
+        """Return a base of some Modelfiles compared with the answer on it."""
         name, answer = ModelName.parse(base.name), self._answers[base.name.lower(), base.source == SERVER]
-        result = partial(LockedBase, lock=Path(), base=base, modelfiles=(), newer_tags=self._newer(name))
+        result = partial(LockedBase, lock=lock, base=base, modelfiles=modelfiles, newer_tags=self._newer(name))
         match answer:
             case None:
                 return result(status=BaseStatus.GONE)

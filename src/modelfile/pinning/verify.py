@@ -20,6 +20,7 @@ from modelfile.pinning.check import group_by_lock
 from modelfile.pinning.find import find_in_history, lock_history
 from modelfile.pinning.locked_models import LockedModels, Place
 from modelfile.pinning.resolver import Resolver
+from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.stores.backups import pin_alias
@@ -73,23 +74,18 @@ class _Expected:
     """A model to compare."""
 
     name: ModelName
-    kind: str
     lock: LockFile
-    entry: Pin
-    """Of a base, one of the entries that have it."""
     keys: tuple[str, ...]
-    quantized: bool = False
+    fingerprint: str | None
+    base: Base | None = None
+    """The base; None for a model that a Modelfile builds."""
+    ollama: str | None = None
+    """Version of Ollama that the fingerprint applies to; None if it applies to all."""
     is_required: bool = True
 
     @property
-    def base(self) -> Base | None:
-        return self.entry.base if self.kind == "base" else None
-
-    @property
-    def fingerprint(self) -> str | None:
-        if self.base:
-            return self.base.fingerprint
-        return None if self.quantized else self.entry.fingerprint
+    def kind(self) -> str:
+        return "base" if self.base else "model"
 
 
 def verify(
@@ -151,23 +147,30 @@ def _all(targets: Sequence[Target]) -> Iterator[_Expected]:
     has_lock = False
     for lock, group in group_by_lock(targets).items():
         has_lock = has_lock or lock.exists
-        bases: dict[tuple[str, str | None], tuple[Pin, list[str]]] = {}
-        for target in group:
-            entry = lock.lock.modelfiles.get(target.key)
-            if entry and entry.base and not entry.base.modelfile:
-                key = entry.base.name.lower(), entry.base.fingerprint
-                bases.setdefault(key, (entry, []))[1].append(target.key)
-        for entry, keys in bases.values():
-            name = ModelName.parse(entry.base.name) if entry.base else ModelName(model="")
-            yield _Expected(name=name, kind="base", lock=lock, entry=entry, keys=tuple(keys), is_required=False)
-        for target in group:
-            if entry := lock.lock.modelfiles.get(target.key):
-                for name, quantized in _models_of(target):
-                    yield _Expected(
-                        name=name, kind="model", lock=lock, entry=entry, keys=(target.key,), quantized=quantized
-                    )
+        entries = [(target, entry) for target in group if (entry := lock.lock.modelfiles.get(target.key))]
+        bases: dict[tuple[str, str | None], tuple[Base, list[str]]] = {}
+        for target, entry in entries:
+            if (base := entry.base) and not base.modelfile:
+                bases.setdefault((base.name.lower(), base.fingerprint), (base, []))[1].append(target.key)
+        for base, keys in bases.values():
+            yield _Expected(
+                name=ModelName.parse(base.name),
+                lock=lock,
+                keys=tuple(keys),
+                fingerprint=base.fingerprint,
+                base=base,
+                is_required=False,
+            )
+        for target, entry in entries:
+            for name, quantized in _models_of(target):
+                yield _model(name, target, lock, entry, quantized=quantized)
     if targets and not has_lock:
         raise InputError("there is no mf.lock", hint="run `mf pin`, and commit mf.lock")
+
+
+def _model(name: ModelName, target: Target, lock: LockFile, entry: Pin, *, quantized: bool) -> _Expected:
+    known = None if quantized else entry.fingerprint
+    return _Expected(name=name, lock=lock, keys=(target.key,), fingerprint=known, ollama=entry.ollama)
 
 
 def _models_of(target: Target) -> Iterator[tuple[ModelName, bool]]:
@@ -180,26 +183,19 @@ def _models_of(target: Target) -> Iterator[tuple[ModelName, bool]]:
 
 def _named(names: Sequence[str], targets: Sequence[Target]) -> Iterator[_Expected]:
     """Yield what names mean: a base in the lock, or a model that a Modelfile of the project builds."""
-    known = [one for one in _all(targets) if one.kind == "base"]
+    known = [one for one in _all(targets) if one.base]
+    project = targets[0].project if targets else Project()
     for text in names:
         name = ModelName.parse(text)
         bases = [one for one in known if one.name.same_as(name)]
         if bases:
             yield from (replace(one, is_required=True) for one in bases)
             continue
-        project = targets[0].project
         target = project.target(text)
         lock, entry = project.lock_to_write(target.folder), target.pin
         if entry is None:
             raise InputError(f"`{target.path}`, of which {target.named} is built, is not pinned", hint="run `mf pin`")
-        yield _Expected(
-            name=target.named,
-            kind="model",
-            lock=lock,
-            entry=entry,
-            keys=(target.key,),
-            quantized=bool(target.quantize),
-        )
+        yield _model(target.named, target, lock, entry, quantized=bool(target.quantize))
 
 
 class _Verifier:
@@ -252,8 +248,8 @@ class _Verifier:
             kept = store.find(alias)
             if kept and kept.fingerprint == one.fingerprint:
                 yield "its pin alias has the locked one, from which `mf build` builds"
-        elif one.entry.ollama not in (None, store.ollama):
-            yield f"it was pinned for Ollama {one.entry.ollama}, and the server has {store.ollama}"
+        elif one.ollama not in (None, store.ollama):
+            yield f"it was pinned for Ollama {one.ollama}, and the server has {store.ollama}"
         entries = one.lock.lock.modelfiles.items()
         if maker := next((key for key, entry in entries if entry.fingerprint == stored.fingerprint), None):
             yield f"it is what `{maker}` builds"

@@ -18,6 +18,10 @@ _HEADINGS: Final = ("BASE", "LOCKED", "CURRENT", "PINNED", "CHANGED", "NEWER TAG
 _PICKS: Final = (itemgetter(0, 1, 2, 3, 4), itemgetter(0, 1, 2, 4), itemgetter(0, 4))
 """Columns for narrower terminals."""
 _CURRENT: Final = {BaseStatus.GONE: "gone", BaseStatus.CURRENT: "same"}
+_OF_HOST: Final = frozenset({"registry-unreachable", "registry-refused"})
+"""Codes of errors that the bases of one registry are likely to share."""
+_MOST_NAMES: Final = 5
+"""Number of bases that a line names."""
 _MOST_TAGS: Final = 3
 """Number of newer tags that the table shows."""
 
@@ -70,24 +74,27 @@ def print_unknown(result: Outdated, terminal: Terminal) -> ExitCode | None:
     codes = []
     for base in result.bases:
         if error := base.error:
-            is_shared = "unreachable" in error.code
             host = SERVER if base.base.source == SERVER else ModelName.parse(base.base.name).host
-            causes.setdefault((error.code, host if is_shared else base.base.name), []).append(base)
-    for bases in causes.values():
-        (first, *others), error = bases, bases[0].error
-        if error is None:
+            of_host = error.code in _OF_HOST or host == SERVER
+            causes.setdefault((error.code, host if of_host else base.base.name), []).append(base)
+    for first, *others in causes.values():
+        if (error := first.error) is None:
             continue
-        names = ", ".join(base.base.written for base in bases)
+        names = [base.base.written for base in (first, *others)]
         if isinstance(error, ServerUnreachable):
-            terminal.print_warning(f"cannot check {names}, which only a server has: {error.message}")
+            terminal.print_warning(f"cannot check {_list(names)}, which only a server has: {error.message}")
             continue
-        more = f"; {len(others)} more of that registry could not be checked either" if others else ""
-        message = error.message if first.base.written in error.message else f"{first.base.written}: {error.message}"
-        terminal.print_error(message + more, error.hint)
+        message = error.message if names[0] in error.message else f"cannot check {names[0]}: {error.message}"
+        terminal.print_error(message + (f"; likewise {_list(names[1:])}" if others else ""), error.hint)
         codes.append(error.exit_code)
     for path in result.unpinned:
         terminal.print_warning(f"`{path}` is not pinned: run `mf pin`")
     return max(codes, default=None)
+
+
+def _list(names: list[str]) -> str:
+    shown, more = names[:_MOST_NAMES], len(names) - _MOST_NAMES
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def outdated_as_json(result: Outdated, terminal: Terminal) -> None:
