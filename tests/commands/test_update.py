@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 from tests.support.cli import Ran
-from tests.support.scene import BASE, MOVED, NAME, Scene
+from tests.support.scene import BASE, MOVED, NAME, Recording, Scene
 
 from modelfile.errors import NotFound
-from modelfile.manifest import Layer
+from modelfile.events import ignore
+from modelfile.manifest import Layer, Manifest
 from modelfile.names import ModelName
 from modelfile.stores.backups import pin_alias
 from modelfile.stores.memory import MemoryStore
@@ -35,6 +36,7 @@ def test_only_the_message_goes_to_standard_output(scene: Scene) -> None:
     assert [line for line in body if line.startswith("  ")] == [
         "  changed: system",
         "  unchanged, as the Modelfile sets it: system",
+        "  the same contents as before",
     ]
     assert ran.err == "mf.lock is up to date\n"
 
@@ -122,3 +124,28 @@ def test_update_asks_for_each_base_once(scene: Scene) -> None:
     scene.registry.asked.clear()
     assert scene.mf("update", "-q") != Ran(0, "", "")
     assert scene.registry.asked == ["llama3.2:3b"]
+
+
+def test_a_base_that_moved_from_a_server_to_a_registry(scene: Scene) -> None:
+    registry, scene.registry = scene.registry, Recording()
+    scene.registry.delete(NAME)
+    scene.store = MemoryStore(registry={NAME: BASE})
+    scene.store.pull(NAME, ignore)
+    assert scene.mf("pin", "-q").code == 0
+    scene.registry = registry
+    ran = scene.mf("update")
+    assert [line for line in ran.out.splitlines() if line.startswith(" ")] == [
+        "  now pinned from https://registry.ollama.ai",
+        "  the same contents as before",
+    ]
+    assert scene.pins["Modelfile"]["base"]["source"] == "https://registry.ollama.ai"
+
+
+def test_another_manifest_of_the_same_contents(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert scene.mf("pin", "-q").code == 0
+    manifest = scene.registry.push(NAME, BASE)
+    spaced = Manifest.parse(manifest.text.replace("{", "{ ", 1), "the manifest")
+    monkeypatch.setattr(scene.registry, "resolve", lambda _: spaced)
+    ran = scene.mf("update")
+    assert ran.out.splitlines()[1] == "  the same contents in another manifest"
+    assert scene.mf("update", "--message").out == ""

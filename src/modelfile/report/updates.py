@@ -60,6 +60,8 @@ def _notes(base: UpdatedBase) -> Iterator[str]:
     if base.missing:
         changed = f"changed: {', '.join(base.parts)}; " if base.parts else ""
         yield f"{changed}not compared: {base.missing.message}"
+    elif base.previous.source != base.base.source:
+        yield f"now pinned from {base.base.source}"
     elif not base.changes:
         yield "the same contents in another manifest"
 
@@ -72,6 +74,8 @@ def _notes_on(model: UpdatedModel) -> Iterator[str]:
         yield f"unchanged, as the Modelfile sets it: {', '.join(model.own)}"
     if model.missing:
         yield f"not compared: {model.missing.message}"
+    elif not model.changes:
+        yield "the same contents as before"
     if model.is_edited:
         yield "the Modelfile was edited, too"
 
