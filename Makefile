@@ -7,7 +7,7 @@ READY := .venv/ready
 .PHONY: demo test live check lint types imports fuzz coverage audit bench cases docs tables clean
 .DELETE_ON_ERROR:
 
-demo: $(READY)  ## the main job on a small model: lint, two builds, their diff, the lock and its check
+demo: $(READY)  ## the main job on a small model: lint, pin, check, builds, their diff, and a base that moves
 	$(BIN)/python examples/demo.py
 
 test: $(READY)  ## the tests, offline

@@ -305,3 +305,15 @@ def test_changed_weights_are_named_from_the_current_folder(models: Path) -> None
     (models / "weights.gguf").write_bytes(b"GGUF" + bytes(60) + b"other")
     ran = mf("build", "base:v1")
     assert (ran.code, ran.err.split(":")[1]) == (3, " `weights.gguf` has changed since `mf pin` (sha256")
+
+
+@pytest.mark.parametrize("path", ["one", "./one", "one/"])
+def test_a_folder_is_built_from_its_modelfile(project: Path, fake: FakeOllama, path: str) -> None:
+    (project / "one").mkdir()
+    for name in ("Modelfile", "weights.gguf"):
+        (project / name).rename(project / "one" / name)
+    assert mf("build", "bot:v1", "-f", path).code == 0
+    (project / "one" / "Modelfile").rename(project / "one" / "other.Modelfile")
+    ran = mf("build", "bot:v1", "-f", path)
+    assert (ran.code, [*fake.models]) == (3, ["bot:v1"])
+    assert ran.err.startswith(f"error: `{Path(path)}` is a folder, not a Modelfile\nhelp: name the file in it")

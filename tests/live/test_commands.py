@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -178,17 +176,14 @@ def test_the_lock_of_the_example_is_up_to_date(project: Path) -> None:
     example = project / "support"
     shutil.copytree(ROOT / "examples" / "support", example)
     written = (example / "mf.lock").read_bytes()
-    assert mf("build", "support-base:v1", "-f", "support-base/Modelfile", "--locked", cwd=example).code == 0
+    assert mf("build", "--locked", cwd=example).code == 0
     assert mf("pin", "--check", cwd=example).code == 0
     assert mf("pin", cwd=example).code == 0
     assert (example / "mf.lock").read_bytes() == written
     (example / "mf.lock").write_text('{"version": "1.0"}')
     assert mf("pin", cwd=example).code == 0
     made, listed = json.loads((example / "mf.lock").read_bytes()), json.loads(written)
-    for lock in (made, listed):  # the digest of a manifest differs between servers, and the rest may by version
-        for name in ("digest", "resolved"):
-            del lock["modelfiles"]["support-bot/Modelfile"]["base"][name]
-    if made["modelfiles"]["support-base/Modelfile"]["ollama"] == "0.9.3":
+    if made["modelfiles"]["support-base/Modelfile"]["ollama"] == "0.9.3":  # what is made of weights differs by version
         assert made == listed
 
 
@@ -209,10 +204,3 @@ def test_pin_and_build_agree_on_a_quantized_base(project: Path, real: str) -> No
         assert (project / "mf.lock").read_bytes() == written
     sent = json.loads(written)["modelfiles"]["small.Modelfile"]["files"]["tiny.gguf"]
     assert sent not in model(real, "bot:v1").weights
-
-
-def test_the_demo(real: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OLLAMA_HOST", real)
-    done = subprocess.run([sys.executable, ROOT / "examples" / "demo.py"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("[exit ") == done.stdout.count("\n$ ")

@@ -45,7 +45,7 @@ def build(  # noqa: PLR0913  # the command's options
         typer.Argument(metavar="[NAME:TAG]...", help="Models to build; default: all in mf.toml, or in the plan."),
     ] = None,
     file: Annotated[
-        str | None, typer.Option("--file", "-f", metavar="FILE", help="Modelfile; default: ./Modelfile.")
+        str | None, typer.Option("--file", "-f", metavar="FILE", help="Modelfile, or its folder; default: ./Modelfile.")
     ] = None,
     host: Annotated[
         list[str] | None,

@@ -158,7 +158,7 @@ class Project:
 
         Args:
             name: The model's name; its tag may be missing if the configuration lists it.
-            file: The Modelfile, `-` for standard input.
+            file: The Modelfile, or its folder; `-` for standard input.
             latest: Whether a name without a tag means `latest`.
             quantize: The type to quantize the weights to.
 
@@ -183,7 +183,11 @@ class Project:
             model = replace(model, tag=listed.named.tag, tagged=True)
         if listed and not file:
             return Target(self, listed.path, name=model, quantize=quantize or listed.quantize, table=listed.table)
-        target = self.at(Path(file or "Modelfile"), model, quantize=quantize)
+        path = Path(file or "Modelfile")
+        with suppress(OSError):  # no file can have such a name
+            if not is_stream(str(path)) and (path / "Modelfile").is_file():
+                path /= "Modelfile"
+        target = self.at(path, model, quantize=quantize)
         try:
             target.source  # noqa: B018  # read now: who names no file may have meant another
         except InputError as error:
