@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelfile.git import Listing, Refusal, find_repository, git_version, is_repository, list_files
+from modelfile.git import Listing, Refusal, file_history, find_repository, git_version, is_repository, list_files
 
 ANOTHER_USER = 12345
 
@@ -147,6 +147,61 @@ def test_a_foreign_repository_runs_nothing(repository: Path, make: Callable[[Pat
     marker.unlink(missing_ok=True)
     list_files(repository, repository)
     assert not marker.exists()
+
+
+def signatures(folder: Path) -> None:
+    git(folder, "config", "log.showSignature", "true")
+    git(folder, "config", "gpg.program", f"{folder}/program")
+    git(folder, "config", "core.alternateRefsCommand", f"{folder}/program")
+    for command in ("rev-list", "cat-file", "rev-parse"):
+        git(folder, "config", f"alias.{command}", f"!{folder}/program")
+
+
+@pytest.mark.parametrize("make", [fsmonitor, hooks, programs, included, missing_objects, signatures])
+def test_the_history_of_a_foreign_repository_runs_nothing(repository: Path, make: Callable[[Path], None]) -> None:
+    git(repository, "-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "x")
+    marker = plant(repository, "program")
+    make(repository)
+    marker.unlink(missing_ok=True)
+    found = file_history(repository / "Modelfile", repository)
+    assert isinstance(found, Refusal) == (make is missing_objects)
+    assert not marker.exists()
+
+
+def commit(folder: Path, text: str | None, day: int) -> None:
+    """Commit a text of a Modelfile, or its removal."""
+    if text is None:
+        (folder / "Modelfile").unlink()
+    else:
+        (folder / "Modelfile").write_text(text)
+    git(folder, "add", "-A", "Modelfile")
+    date = f"2026-11-{day:02}T00:00:00Z"
+    subprocess.run(
+        ["git", "-C", folder, "-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "x"],
+        check=True,
+        env={**os.environ, "GIT_COMMITTER_DATE": date},
+    )
+
+
+def test_the_history_of_a_file(repository: Path) -> None:
+    assert file_history(repository / "Modelfile", repository) == ([], False)
+    for day, text in enumerate(("FROM a:b\n", "FROM a:c\n", None, "FROM a:b\n\n\n"), 1):
+        commit(repository, text, day)
+    git(repository, "mv", "Modelfile", "moved")
+    found = file_history(repository / "Modelfile", repository)
+    assert not isinstance(found, Refusal)
+    revisions, more = found
+    assert [one.content for one in revisions] == [b"FROM a:b\n\n\n", b"", b"FROM a:c\n", b"FROM a:b\n"]
+    assert [one.seconds // 86_400 - 20_757 for one in revisions] == [4, 3, 2, 1]
+    assert not more
+    assert file_history(repository / "never", repository) == ([], False)
+    assert file_history(repository / ":(glob)*", repository) == ([], False)
+    assert file_history(repository / "--all", repository) == ([], False)
+
+
+def test_there_is_no_history_without_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert file_history(repository / "Modelfile", repository) == Refusal("git is not installed")
 
 
 def test_the_planted_program_would_run(repository: Path) -> None:
