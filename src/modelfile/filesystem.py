@@ -24,9 +24,12 @@ def real_path(path: Path) -> Path:
     Raises:
         InputError: No file can have this path, or it is relative and the current folder was deleted.
     """
-    with _resolving(path), contextlib.suppress(RecursionError):  # by 1,000 symlinks; the system follows 40
+    try:
         return Path(os.path.realpath(path))
-    return absolute_path(path)
+    except RecursionError:  # by 1,000 symlinks; the system follows 40
+        return absolute_path(path)
+    except (OSError, ValueError) as error:
+        raise _unresolved(path, error) from error
 
 
 def absolute_path(path: Path) -> Path:
@@ -35,18 +38,16 @@ def absolute_path(path: Path) -> Path:
     Raises:
         InputError: It is relative, and the current folder was deleted.
     """
-    with _resolving(path):
-        return Path(os.path.abspath(path))  # noqa: PTH100  # Path.absolute keeps `..`
-
-
-@contextlib.contextmanager
-def _resolving(path: Path) -> Iterator[None]:
     try:
-        yield
-    except FileNotFoundError as error:  # only the current folder is asked for
-        raise InputError("the current folder does not exist any more", hint="change to another folder") from error
+        return Path(os.path.abspath(path))  # noqa: PTH100  # Path.absolute keeps `..`
     except (OSError, ValueError) as error:
-        raise cannot_read(path, error) from error
+        raise _unresolved(path, error) from error
+
+
+def _unresolved(path: Path, error: OSError | ValueError) -> InputError:
+    if isinstance(error, FileNotFoundError):  # only the current folder is asked for
+        return InputError("the current folder does not exist any more", hint="change to another folder")
+    return cannot_read(path, error)
 
 
 def home_folder() -> Path | None:

@@ -100,8 +100,10 @@ def lint_target(target: Target, settings: Settings, *, has_folder: bool | None =
     Raises:
         InputError: It cannot be read.
     """
-    context = replace(
-        context_of(target, settings.ollama, has_folder=target.has_folder if has_folder is None else has_folder),
+    context = context_of(
+        target,
+        settings.ollama,
+        has_folder=target.has_folder if has_folder is None else has_folder,
         ollama_is_given=settings.ollama_is_given,
     )
     rules = settings.rules_for(target.path)

@@ -6,10 +6,10 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from errno import ENAMETOOLONG
-from functools import cache, partial
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from modelfile.catalog.catalog import Catalog
 from modelfile.errors import InputError
@@ -23,36 +23,46 @@ from modelfile.syntax.nodes import Adapter, Draft, From
 if TYPE_CHECKING:
     from modelfile.project.gitignore import Ignored
 
+_T = TypeVar("_T")
 _MOST_ASKED: Final = 20
 """Number of missing files that are compared with the names around them."""
 _MOST_NEIGHBORS: Final = 1000
 """Number of names in a folder that a missing file is compared with."""
 
 
-def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
+def context_of(target: Target, ollama: Catalog, *, has_folder: bool, ollama_is_given: bool = False) -> Context:
     """Return the context for linting a Modelfile.
 
     Args:
         target: The Modelfile.
         ollama: Facts about the Ollama version that it is for.
         has_folder: Whether its paths can be looked up; those of standard input cannot.
+        ollama_is_given: Whether somebody named that version; otherwise it is the newest known.
 
     Raises:
         InputError: The Modelfile cannot be read.
     """
     registries = target.config.registries
     if not has_folder:
-        return Context(modelfile=target.modelfile, ollama=ollama, registries=registries, formatter=_formatted)
+        return Context(
+            modelfile=target.modelfile,
+            ollama=ollama,
+            ollama_is_given=ollama_is_given,
+            registries=registries,
+            formatter=_formatted,
+        )
     modelfile, lock_status, lock_error = target.modelfile, None, None
     try:
         lock_status = _lock_status(target)
     except InputError as error:
         lock_error = error
-    exists = cache(partial(_exists, target))
-    missing_weights = cache(partial(_missing_weights, target, ollama, exists))
+    exists = _remember(partial(_exists, target))
+    missing_weights = _remember(partial(_missing_weights, target, ollama, exists))
+    rejected_files = _remember(lambda _: tuple(_rejected_files(target, ollama, exists, missing_weights)))
     return Context(
         modelfile=modelfile,
         ollama=ollama,
+        ollama_is_given=ollama_is_given,
         registries=registries,
         formatter=_formatted,
         exists=exists,
@@ -60,11 +70,23 @@ def context_of(target: Target, ollama: Catalog, *, has_folder: bool) -> Context:
         is_ignored=_find_ignored(target),
         missing_weights=missing_weights,
         find_escape=partial(_find_escape, target),
-        chat_template=cache(partial(_chat_template, target)),
-        rejected_files=cache(lambda: tuple(_rejected_files(target, ollama, exists, missing_weights))),
+        chat_template=_remember(partial(_chat_template, target)),
+        rejected_files=partial(rejected_files, ""),
         lock_status=lock_status,
         lock_error=lock_error,
     )
+
+
+def _remember(look: Callable[[str], _T]) -> Callable[[str], _T]:
+    """Return a function that looks at each path once. `functools.cache` takes longer to make than most are used."""
+    seen: dict[str, _T] = {}
+
+    def ask(written: str) -> _T:
+        if written not in seen:
+            seen[written] = look(written)
+        return seen[written]
+
+    return ask
 
 
 def _lock_status(target: Target) -> LockStatus | None:
@@ -115,16 +137,17 @@ def _find_ignored(target: Target) -> Callable[[str], bool | None]:
     It returns None outside of a repository.
     """
 
-    @cache
-    def repository() -> tuple[Path, Ignored] | None:
+    def find(_: str) -> tuple[Path, Ignored] | None:
         from modelfile.project.gitignore import Ignored  # only for files that are missing
 
         folder = real_path(target.folder)
         root = find_repository(folder)
         return (folder, Ignored(root)) if root else None
 
+    repository = _remember(find)
+
     def is_ignored(written: str) -> bool | None:
-        if (found := repository()) is None:
+        if (found := repository("")) is None:
             return None
         folder, ignored = found
         try:

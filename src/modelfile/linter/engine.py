@@ -50,10 +50,7 @@ def lint(
     severities = severities or {}
     suppressions = tuple(find_suppressions(context.modelfile))
     most = None if suppressions else MOST_FINDINGS  # those suppressed do not count
-    found: list[Diagnostic] = []
-    for rule in rules:
-        if subjects := rule.subjects(context.modelfile):
-            found += _run(rule, subjects, context, severities, most)
+    found = [*_run(rules, context, severities, most)]
     remaining, unused = apply_suppressions(found, suppressions)
     if most is None:
         remaining = tuple(_first_of_each_rule(remaining))
@@ -62,7 +59,7 @@ def lint(
         unused = tuple(suppression for suppression in unused if _is_surely_unused(suppression, names))
         rule_names = tuple((rule.code, rule.name) for rule in RULES)
         context = replace(context, unused_suppressions=unused, rule_names=rule_names)
-        remaining = (*remaining, *_run(unused_suppression, (context.modelfile,), context, severities))
+        remaining = (*remaining, *_run((unused_suppression,), context, severities, None))
     return tuple(sorted(sorted(_unexplained(remaining), key=attrgetter("code")), key=attrgetter("span.start")))
 
 
@@ -118,21 +115,22 @@ def _rules_by_selector() -> dict[str, list[Rule]]:
 
 
 def _run(
-    rule: Rule,
-    subjects: Iterable[Node | Modelfile],
-    context: Context,
-    severities: Mapping[str, Severity],
-    most: int | None = None,
-) -> list[Diagnostic]:
-    """Return the findings of a rule, or the first ones. A list costs a rule without findings less than a generator."""
-    found: list[Diagnostic] = []
-    check = rule.check
-    for subject in subjects:
-        for finding in check(subject, context):
-            found.append(_diagnostic(rule, finding, severities.get(rule.name)))
-            if len(found) == most:
-                return found
-    return found
+    rules: Iterable[Rule], context: Context, severities: Mapping[str, Severity], most: int | None
+) -> Iterator[Diagnostic]:
+    """Yield the findings of rules, of each the first ones. One loop for all, because most rules find nothing."""
+    nodes: dict[tuple[type, ...], tuple[Node | Modelfile, ...]] = {}
+    for rule in rules:
+        if (subjects := nodes.get(rule.on)) is None:
+            subjects = nodes[rule.on] = rule.subjects(context.modelfile)
+        count, check = 0, rule.check
+        for subject in subjects:
+            for finding in check(subject, context):
+                yield _diagnostic(rule, finding, severities.get(rule.name))
+                count += 1
+                if count == most:
+                    break
+            if count == most:
+                break
 
 
 def _diagnostic(rule: Rule, finding: Finding, severity: Severity | None) -> Diagnostic:

@@ -112,7 +112,8 @@ def find_errors(source: Source, nodes: Sequence[Node]) -> Iterator[Diagnostic]:
         yield foreign
         return
     speller = Speller()
-    suggestions = [*islice(suggest(source, nodes, speller), MOST_FINDINGS)]
+    is_unknown = any(isinstance(node, Unknown) for node in nodes)
+    suggestions = [*islice(suggest(source, nodes, speller), MOST_FINDINGS)] if is_unknown else []
     if missing := _missing_from(source, nodes, speller):
         text = next((named for named in suggestions if named[1].message == NO_INSTRUCTION), None)
         if text and not any(isinstance(node, Instruction | Incomplete) for node in nodes):
