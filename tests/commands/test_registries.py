@@ -99,6 +99,28 @@ def test_fault(registry: FakeRegistry, arguments: tuple[str, ...], script: Scrip
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.parametrize("command", ["outdated", "update"])
+@pytest.mark.parametrize(("script", "message", "hint"), [*faults()])
+def test_fault_of_a_pinned_base(
+    registry: FakeRegistry, command: str, script: Script, message: str, hint: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "Modelfile").write_text(f"# A bot.\nFROM {registry.host}/team/bot:v1\n")
+    assert run("pin", cwd=tmp_path).code == ExitCode.CLEAN
+    written = (tmp_path / "mf.lock").read_bytes()
+    registry.fault("/manifests/", script, times=99)
+    if command == "outdated":
+        registry.fault("/tags/", script, times=99)
+    ran = run(command, cwd=tmp_path)
+    assert (ran.code, ran.out) == (ExitCode.FAILED, "")
+    assert f"cannot read the manifest of {registry.host}/team/bot:v1: " in ran.err
+    assert ran.err.count("error: ") == 1
+    assert message in ran.err
+    unreachable = command == "update" and hint in ("later", "check the network")
+    assert ("or run `mf pin --from-server`" if unreachable else hint) in ran.err
+    assert (tmp_path / "mf.lock").read_bytes() == written
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [
