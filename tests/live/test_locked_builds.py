@@ -203,3 +203,29 @@ def test_a_moved_tag_is_reported_updated_verified_and_found(scene: Scene) -> Non
     past = json.loads(scene.mf("find", first["fingerprint"], "--json").out)["digests"][0]["occurrences"]
     ends = [one["until"] for one in past if one["location"] == "history" and one["modelfile"] == "Modelfile"]
     assert [end["time"] for end in ends] == ["2026-11-05T12:00:00+00:00"]
+
+
+@pytest.mark.parametrize("kinds", [("",), ("", "q8_0"), ("q8_0", ""), ("q8_0",)])
+def test_what_a_build_adds_to_the_lock_is_what_a_pin_records(scene: Scene, kinds: tuple[str, ...]) -> None:
+    (scene.folder / "base.Modelfile").unlink()
+    (scene.folder / "local.Modelfile").write_text("# Local.\nFROM ./tiny.gguf\nPARAMETER top_k 3\n")
+    (scene.folder / "other.Modelfile").write_text(f"# Another.\nFROM {scene.base}\nSYSTEM other\n")
+    tables = [f'[models.m{number}]\nmodelfile = "local.Modelfile"\ntag = "main"\n' for number in range(len(kinds))]
+    text = "".join(
+        table + (f'quantize = "{kind}"\n' if kind else "") for table, kind in zip(tables, kinds, strict=True)
+    )
+    (scene.folder / "mf.toml").write_text(f'{text}[models.other]\nmodelfile = "other.Modelfile"\ntag = "main"\n')
+    ran = scene.mf("build", "--json")
+    assert (ran.code, sorted(ran.err.splitlines())) == (
+        0,
+        ["added `local.Modelfile` to mf.lock", "added `other.Modelfile` to mf.lock"],
+    )
+    path = scene.folder / "mf.lock"
+    added = path.read_bytes()
+    lock = json.loads(added)
+    assert lock["modelfiles"]["other.Modelfile"]["base"] == lock["modelfiles"]["Modelfile"]["base"]
+    del lock["modelfiles"]["local.Modelfile"], lock["modelfiles"]["other.Modelfile"]
+    path.write_text(json.dumps(lock))
+    assert scene.mf("pin").code == 0
+    assert path.read_bytes() == added
+    assert scene.mf("build", "--locked").code == 0
