@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from modelfile import lint, parse, resolve
@@ -49,7 +49,7 @@ TEXTS = st.lists(LINES, max_size=5).map("\n".join)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("modelfile")
-    for name in ("folder", "odd"):
+    for name in ("folder", "odd", ".git"):  # outside of a repository, a missing file is a warning
         (root / name).mkdir()
     for name in ("good.gguf", "folder/model.gguf"):
         (root / name).write_bytes(b"GGUF\3\0\0\0" + bytes(16))
@@ -74,6 +74,9 @@ def rejected(text: str, folder: Path) -> str:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS)
+@example(text="FROM ../x/../good.gguf")
+@example(text="FROM ./gone")
+@example(text="FROM ~nobody/gone")
 def test_modelfile_that_a_build_rejects_has_an_error(folder: Path, text: str) -> None:
     if message := rejected(text, folder):
         assert [found for found in lint(text, folder / "Modelfile") if found.severity is Severity.ERROR], message
