@@ -196,6 +196,8 @@ def test_projector_alone_is_no_base(file: str) -> None:
         ("nomic-embed-text:v1.5", "SYSTEM You answer.", True),
         ("all-minilm:22m", "MESSAGE user hi", True),
         ("nomic-embed-text:v1.5", "PARAMETER num_ctx 2048", False),
+        ("mxbai-embed-large:335m", "TEMPLATE {{ .Prompt }}", False),
+        ("mxbai-embed-large:335m", "TEMPLATE Text: {{ .Prompt }}", True),
         ("llama3.2:3b", "SYSTEM You answer.", False),
         ("somebody/nomic-embed-text:v1", "SYSTEM You answer.", False),
     ],

@@ -134,6 +134,7 @@ def test_invalid_value_is_one_finding(line: str) -> None:
     [
         ("temperature eg 0.9", "write `0.9`"),
         ("temperature 0,7", "write `0.7`"),
+        ("temperature 0.95b, as the RunPod template (CUDA 12.1) has it", "write it with a decimal point, as in 0.7"),
         ("temperature 1 2", "write it with a decimal point, as in 0.7"),
         ("num_ctx 4096.0", "write `4096`"),
         ("num_ctx 8k", "write `8192`"),

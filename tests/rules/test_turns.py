@@ -114,6 +114,13 @@ def test_prompts_that_do_not_end_with_an_open_answer_are_reported(template: str,
     assert found(template) == [("unopened-turn", marked)]
 
 
+def test_unknown_variable_for_the_answer_explains_that_its_turn_is_closed() -> None:
+    template = USER + ANSWER.replace(".Response", ".Output")
+    names = {one.name for one in lint(Context(modelfile=parsed(template)))}
+    assert "template-unknown-variable" in names
+    assert "unopened-turn" not in names
+
+
 @pytest.mark.parametrize(
     ("template", "marked"),
     [
@@ -228,6 +235,10 @@ def test_unknown_roles_are_reported(template: str, marked: str | None) -> None:
 )
 def test_missing_newlines_are_reported(template: str, marked: str) -> None:
     assert found(template) == [("missing-newline", marked)]
+
+
+def test_newline_after_spaces_is_not_missing() -> None:
+    assert found(USER.replace("user\n", "user \n") + ANSWER) == []
 
 
 @pytest.mark.parametrize(

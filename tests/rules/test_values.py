@@ -179,6 +179,8 @@ def test_numbers_that_do_not_fit_each_other_or_the_base(base: str, settings: lis
         ("x:y", ["num_predict 4096", "num_keep 16000"]),
         ("qwen3:4b-instruct-2507-q4_K_M", ["num_predict 40", "temperature 0"]),
         ("llama3.2:3b", ["num_predict 40", "temperature 0"]),
+        ("qwen3:8b\nSYSTEM /no_think", ["temperature 0"]),
+        ("qwen3:8b\nSYSTEM /nothink Be brief.", ["temperature 0"]),
         ("gpt-oss:20b", ["temperature 0", "num_predict 2048"]),
     ],
 )

@@ -19,6 +19,8 @@ _NUMBERS: Final = {
     Kind.FLOAT: "write it with a decimal point",
 }
 _NUMBER: Final = r"(?<![\w.])[+-]?[0-9]+(?:[.,][0-9]+)?(?![\w.])"
+_LONGEST: Final = 40
+"""Length of a value from which on it is a text, whose only number may mean anything."""
 _DASH: Final = rf"([\u2010-\u2015\u2212\ufe63\uff0d])({_NUMBER})"
 _UNEXPANDED: Final = r"\$[({A-Za-z]|\{\{|%\w+%"
 _THOUSANDS: Final = r"([0-9]{1,4}) ?[kK]"
@@ -51,7 +53,7 @@ def _suggest(known: ParameterSpec, text: str) -> str:
     if re.search(_UNEXPANDED, text):
         return "write the value itself: Ollama expands no variables"
     numbers = [number.replace(",", ".") for number in re.findall(_NUMBER, text)]
-    number = numbers[0] if len(numbers) == 1 else ""
+    number = numbers[0] if len(numbers) == 1 and len(text) < _LONGEST else ""
     if known.kind is Kind.INT:
         number = re.sub(r"\.0+\Z", "", number)
     if number and number != text and (known.kind is Kind.FLOAT or "." not in number):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -10,7 +11,7 @@ from modelfile.linter.rule import Context, base_family, last_from, rule
 from modelfile.linter.rules.parameters import effective_numbers
 from modelfile.linter.rules.text.long_system_prompt import long_system_prompt
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Parameter
+from modelfile.syntax.nodes import Parameter, System, Template
 
 _MOST_PENALTY: Final = 2
 _HIGH_PENALTY: Final = 1.5
@@ -27,6 +28,7 @@ _FEW_THOUGHTS: Final = 200
 
 _NEVER_GREEDY: Final = ("qwen3", "deepseek-r1")
 """Models whose cards advise against greedy decoding: it repeats thoughts endlessly."""
+_WITHOUT_THOUGHTS: Final = r"/no_?think\b"
 
 _Numbers = Mapping[str, tuple[int | float, Parameter]]
 _Suspect = tuple[str, Callable[[float], bool], str, str]
@@ -158,6 +160,9 @@ def _thinking(numbers: _Numbers, modelfile: Modelfile, context: Context) -> Iter
         node = numbers["num_predict"][1]
         message = f"`num_predict {node.value.text}` cuts `{family.name}` off while it thinks: there is no answer"
         yield Finding(node.value.span, message, "raise it, or delete the line; a request turns thinking off")
+    texts = (node.value.text for kind in (System, Template) for node in modelfile.of_type(kind))
+    if any(re.search(_WITHOUT_THOUGHTS, text) for text in texts):
+        return
     if "temperature" in numbers and numbers["temperature"][0] == 0 and family.name.startswith(_NEVER_GREEDY):
         node = numbers["temperature"][1]
         message = f"with `temperature {node.value.text}`, `{family.name}` may repeat its thoughts without end"

@@ -17,6 +17,8 @@ _ON_ANSWERS: Final = frozenset(
     }
 )
 """Parameters of the answer, which an embedding has none of."""
+_DEFAULT_TEMPLATE: Final = "{{ .Prompt }}"
+"""The TEMPLATE that `ollama show` prints for a model without one."""
 
 
 @rule("MF219", "prompt-for-embedding", on=Modelfile, severity=Severity.WARNING)
@@ -42,7 +44,8 @@ def prompt_for_embedding(modelfile: Modelfile, context: Context) -> Iterator[Fin
     FROM nomic-embed-text:v1.5
     ```
     """
-    nodes = [node for kind in (System, Template, Message) for node in modelfile.of_type(kind) if node.value.text]
+    texts = [node for kind in (System, Template, Message) for node in modelfile.of_type(kind)]
+    nodes = [node for node in texts if node.value.text not in ("", _DEFAULT_TEMPLATE)]
     parameters = [node for node in modelfile.of_type(Parameter) if node.name.text in _ON_ANSWERS]
     family = base_family(modelfile, context) if nodes or parameters else None
     if family is None or family.capabilities != frozenset({"embedding"}):

@@ -62,11 +62,11 @@ def missing_newline(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     for roles in ("UAU", "SU"):
         prompt = render_conversation(parsed.text, roles, context.ollama.version)
         for match in re.finditer(pattern, prompt.text if prompt else ""):
-            if prompt and not re.compile(newline).match(prompt.text, match.end()):
+            if prompt and not re.compile(rf"[ \t]*{newline}").match(prompt.text, match.end()):
                 head, names = match[0], _NAMES[newline]
                 if f"{head}\\n" in parsed.text:  # unescaped-sequence
                     return
-                found_head = re.search(rf"{re.escape(head)}(?!{newline})", parsed.text)
+                found_head = re.search(rf"{re.escape(head)}(?![ \t]*{newline})", parsed.text)
                 span = Span(*found_head.span()) if found_head else printed_field(parsed, "Role")
                 place = locate_span(span, template, modelfile) if span else template.keyword.span
                 message = f"missing newline after `{head}`: {turns.title} has {names} there"

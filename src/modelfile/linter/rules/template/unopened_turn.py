@@ -17,6 +17,9 @@ _INSTRUCTIONS: Final = frozenset({"llama2", "mistral", "mistral-v7"})
 _MARKER_AT_END: Final = r"<\|\w+\|>\s*\Z"
 """The marker of another format that begins the answer, such as `<|model|>` of Metharme. Compiled on use."""
 
+_NO_VALUE: Final = "<no value>"
+"""Text that Ollama prints for an unknown variable."""
+
 
 @rule("MF428", "unopened-turn", on=Modelfile, severity=Severity.WARNING)
 def unopened_turn(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
@@ -71,6 +74,8 @@ def unopened_turn(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
             place = locate_span(answer, template, modelfile)
         message = f"the prompt ends without `{_head(opens, turns.roles)}`: the model may go on with the user's turn"
         yield Finding(place, message, "begin the assistant's turn at the end of the TEMPLATE")
+    elif _NO_VALUE in tail[opened:]:
+        return  # template-unknown-variable: in place of `.Response`, it closes the turn at once
     elif closing := next((end for end in turns.ends if opens and tail.find(end, opened) >= 0), None):
         message = f"the prompt ends with `{closing}`: the assistant's turn is closed before the answer"
         hint = "write it after earlier answers only, as in `{{ if .Response }}`"
