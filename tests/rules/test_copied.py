@@ -48,6 +48,11 @@ def test_merge_conflict_is_one_finding(text: str, expected: list[tuple[str, int]
     assert [one for one in lines(text) if one[0] != "duplicate-instruction" and one[0] != "multiple-from"] == expected
 
 
+@pytest.mark.parametrize("subject", ["You resolve conflicts.", "Say what to merge:", "You teach Git."])
+def test_prompt_about_conflicts_may_show_one(subject: str) -> None:
+    assert lines(f'{HEAD}SYSTEM """{subject}\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> d\ne"""\n') == []
+
+
 def test_merge_conflict_in_a_text_is_a_warning_and_names_its_markers() -> None:
     (found,) = lint_text(f'{HEAD}SYSTEM """a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> d\ne"""\n')
     assert found.severity is Severity.WARNING

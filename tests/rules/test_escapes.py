@@ -47,6 +47,7 @@ def test_doubled_escape_next_to_a_marker_of_a_template_is_reported() -> None:
         r'SYSTEM """Answer as in "{\"pattern\": \"^a\\n$\"}"."""',
         r"SYSTEM Write C:\\new and \\\\server\\name as they are.",
         r"PARAMETER stop \end{document}",
+        'SYSTEM """def f():\n\\"\\"\\"\nPrints.\n\\"\\"\\"\nreturn"""',
         'SYSTEM """```\nprint(\\"a\\")\n```"""',
     ],
 )

@@ -117,6 +117,8 @@ def test_talk_of_secrets_is_none(text: str) -> None:
         ("Her SSN is 219-09-9999.", "social security number"),
         ("Write to support@meridian-energy.de or anna@example.com.", None),
         ("Call 212-555-0142 or +1 (415) 555-2671.", None),
+        ('"""Web: https://www.selcuk.edu.tr\n- Tel: +90 332 223 10 00"""', None),
+        ("The front desk has +49 170 9876543.", None),
         ("Call 1-800-273-8255, (888) 867-2309, +1 877 867 2309 or +49 800 9876543.", None),
         ("Use @media queries, user@host, git@github.com:a/b.git.", None),
         ("Between 2023-01-15 and 2024-12-31, ranges 100-200-3000.", None),

@@ -97,6 +97,7 @@ def test_braces_of_other_kinds_are_no_action(line: str) -> None:
         "FROM your-username/your-model:latest",
         "FROM base_model",
         "FROM model-name:tag",
+        "FROM __BASE_MODEL__",
     ],
 )
 def test_placeholder_is_reported_once(line: str) -> None:
@@ -115,6 +116,9 @@ def test_placeholder_is_reported_once(line: str) -> None:
         "SYSTEM Write TBD if the date is unknown, and TODO for open work.",
         "SYSTEM You review code. Mark open work with TODO(name): and FIXME.",
         "SYSTEM Mask numbers as XXX-XX-1234.",
+        'SYSTEM """You write SQL.\nOutput only the query, in a code block:\n\nYOUR_SQL_QUERY_HERE"""',
+        "SYSTEM Files hold placeholders such as <YOUR_API_KEY> or ${HOME}. Say what belongs there.",
+        "SYSTEM Replace the variable [YOUR COMPANY] in each mail.",
         "SYSTEM Put the answer between <<ANSWER>> and <<END>>, the context is in <<CONTEXT>>.",
         "SYSTEM You are an expert in [Markdown](https://example.com).",
         "SYSTEM You are <strong>kind</strong>. If you are [unsure], ask.",

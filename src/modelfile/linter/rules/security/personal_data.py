@@ -30,6 +30,10 @@ _FICTIONAL: Final = r"555|(\d)\1{4}|0{4}|1234|123[ .-]?456"
 _TOLL_FREE: Final = r"\A(?:\+?1[ .-]?)?\(?8(?:00|33|44|55|66|77|88)\b|\A\+\d{1,3}[ .-]?800\b"
 """Starts of the numbers of services."""
 _NOBODYS: Final = rf"{_FICTIONAL}|{_TOLL_FREE}"
+_OFFICE: Final = (
+    r"https?://|\bwww\.|\b(?i:hotline|helpline|switchboard|reception|front desk|office|call cent(?:er|re)|emergency)\b"
+)
+"""Words on the line of a number, or of the lines beside it, that make it one of an organization."""
 _SECURITY_NUMBER: Final = r"(?i:\bssn|social security)\D{1,30}(?!000|666|9)(\d{3}-\d{2}-\d{4})\b"
 _IDENTITY: Final = (
     r"(?i:\b(?:(?:health )?insurance|passport|patient|identity card|id card|driver'?s licen[cs]e|tax|member(?:ship)?)"
@@ -37,6 +41,8 @@ _IDENTITY: Final = (
 )
 _FEWEST_DIGITS: Final = 9
 """Digits of the shortest telephone number, and of a social security number."""
+_LONGEST_LINE: Final = 200
+"""Number of characters beside a telephone number that may say whose it is."""
 
 
 @rule("MF703", "personal-data", on=(System, Message, Template), severity=Severity.INFO)
@@ -82,10 +88,18 @@ def _people(text: str) -> Iterator[tuple[str, re.Match[str]]]:
     digits = count_digits(text)
     if digits >= _FEWEST_DIGITS and ("+" in text or "-" in text or "(" in text):
         for match in re.finditer(_PHONE, text):
-            if sum(map(str.isdigit, match[0])) >= _FEWEST_DIGITS and not re.search(_NOBODYS, match[0]):
+            is_long = sum(map(str.isdigit, match[0])) >= _FEWEST_DIGITS
+            if is_long and not re.search(_NOBODYS, match[0]) and not _is_of_office(text, match):
                 yield "telephone number", match
         for match in re.finditer(_SECURITY_NUMBER, text):
             yield "social security number", match
     for match in re.finditer(_IDENTITY, text) if digits else ():
         if not re.search(_NOBODYS, match[1]):
             yield "identity number", match
+
+
+def _is_of_office(text: str, number: re.Match[str]) -> bool:
+    """Return whether the line of a telephone number, or a line beside it, has a web address or names an office."""
+    before = text[max(0, number.start() - _LONGEST_LINE) : number.start()].splitlines()[-2:]
+    after = text[number.end() : number.end() + _LONGEST_LINE].splitlines()[:2]
+    return any(re.search(_OFFICE, line) for line in (*before, *after))

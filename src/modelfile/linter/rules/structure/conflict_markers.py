@@ -13,6 +13,7 @@ from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Instruction
 
 _MARKER: Final = r"^(?:<{7}|={7}|>{7}|\|{7})(?=[ \r\n]|\Z)[^\r\n]*"
+_ABOUT_CONFLICTS: Final = r"^(?![<=>|]{7}).*\b(?:conflicts?|conflicted|merg(?:e|es|ed|ing)|git)\b"
 
 
 @rule("MF117", "conflict-markers", on=Modelfile, severity=Severity.ERROR)
@@ -21,7 +22,7 @@ def conflict_markers(modelfile: Modelfile, context: Context) -> Iterator[Finding
 
     Git writes both versions of a conflict into the file, between `<<<<<<<`, `=======` and `>>>>>>>`. Ollama rejects
     these lines outside of quotes. Inside quotes the model receives the markers and both versions, which is reported as
-    a warning.
+    a warning, unless the text speaks of conflicts, merges or git.
 
     ## Bad
 
@@ -46,8 +47,12 @@ def conflict_markers(modelfile: Modelfile, context: Context) -> Iterator[Finding
     if "<<<<<<< " not in modelfile.text:
         return
     for node in modelfile.of_type(Instruction):
-        if node.value.closed and node.value.quoting:
+        if node.value.closed and node.value.quoting and not _is_about_conflicts(node.value.text):
             yield from _in_text(modelfile, node.value.content)
+
+
+def _is_about_conflicts(text: str) -> bool:
+    return re.search(_ABOUT_CONFLICTS, text, re.IGNORECASE | re.MULTILINE) is not None
 
 
 def _in_text(modelfile: Modelfile, content: Span) -> Iterator[Finding]:

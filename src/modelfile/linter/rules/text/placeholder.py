@@ -95,7 +95,8 @@ _ABOUT_NOTES: Final = (
 _NAME: Final = (
     r"(?i:(?:[\w.-]+/)*(?:your|my)[-_]?(?:base|model|org|user|username|name|namespace|company|llm)[\w./:-]*"
     r"|(?:[\w.-]+/)*(?:model|base)[-_]?(?:model)?[-_]?(?:name|here)(?:[-_]here)?(?::[\w.-]+)?"
-    r"|base[-_]model(?::[\w.-]+)?|placeholder|[\w.-]*(?:path|name|file)[-_]here(?::[\w.-]+)?)"
+    r"|base[-_]model(?::[\w.-]+)?|__+(?:[a-z0-9]+_){0,4}?(?:model|base|name)(?:_[a-z0-9]+){0,4}?__+(?::[\w.-]+)?"
+    r"|placeholder|[\w.-]*(?:path|name|file)[-_]here(?::[\w.-]+)?)"
 )
 _NAME_SIGN: Final = re.compile(r"(?i:your|my|base|model|placeholder|here)")
 _OWN_NAME: Final = r"(?i:my[-_]?(?:model|llm|base)\b.*)"
@@ -115,6 +116,13 @@ _LITERALS: Final = (
 )
 """Texts of which each match of `_SIGNS` has one, apart from "lorem ipsum"; quicker to search one by one."""
 _SHORT: Final = 120
+_NEAR: Final = 200
+"""Number of characters around a placeholder in which a prompt says what it is."""
+_ANSWER_BELOW: Final = (
+    r"\b(?i:output|respond|reply|answer|return|format|template|example|looks? like)\b[^\r\n]*:[ \t*]*[\r\n]\s*\Z"
+)
+"""A line that says how an answer looks, right above a placeholder."""
+_SPOKEN_OF: Final = r"\b(?i:placeholders?|variables?|fields?|slots?|blanks)\b"
 
 
 @rule("MF511", "placeholder", on=Instruction, severity=Severity.WARNING)
@@ -217,8 +225,11 @@ def _in_text(instruction: Instruction, text: str) -> tuple[int, int] | None:
             patterns += [_UNDECIDED, _NOTE]
     for pattern in patterns:
         match = re.search(pattern, prose)
-        if match and not _is_format(found := match[match.lastindex or 0], prose) and f"</{found[1:]}" not in prose:
-            return match.span(match.lastindex or 0)
+        if not match:
+            continue
+        found, span = match[match.lastindex or 0], match.span(match.lastindex or 0)
+        if not _is_format(found, prose) and f"</{found[1:]}" not in prose and not _is_described(prose, span):
+            return span
     return None
 
 
@@ -231,3 +242,10 @@ def _is_format(found: str, prose: str) -> bool:
     """Return whether a placeholder is a slot of the format that a prompt asks for."""
     is_slot = re.fullmatch(_SLOT, found, re.IGNORECASE) is not None
     return is_slot and len(re.findall(_SLOT_OF_FORMAT, prose)) > 1
+
+
+def _is_described(prose: str, span: tuple[int, int]) -> bool:
+    """Return whether a prompt shows an answer that has a placeholder, or speaks of placeholders."""
+    before = prose[max(0, span[0] - _NEAR) : span[0]]
+    sentence = re.split(r"[.!?;]\s|[\r\n]", before)[-1]
+    return re.search(_ANSWER_BELOW, before) is not None or re.search(_SPOKEN_OF, sentence) is not None

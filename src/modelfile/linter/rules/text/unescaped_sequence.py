@@ -19,6 +19,7 @@ _STOP: Final = r"\\{1,2}[nt]"
 _BREAK: Final = re.compile(r'(?<!\\)\\n(?=\Z|[ \t]|\\n|["#*\d-]|[A-Z])|(?<=[.!?;)] )\\n|(?<=[.!?;)])\\n')
 _DOUBLED_BREAK: Final = re.compile(r"(?:\\\\n){2,}|(?<=[.!?:;)])\\\\n(?=\Z|[A-Z\d#*-])")
 _QUOTE: Final = re.compile(r'\\{1,2}"')
+_TRIPLE: Final = r'(?:\\{1,2}"){3}'
 _TURN: Final = re.compile(
     r"(?<=[}>\]])(?:\\{1,2}n)+|(?:\\{1,2}n)+(?=\{\{|<|\[)|(?:\\{1,2}n){2,}|^(?:\\{1,2}n)+|(?<!\\)(?:\\{1,2}n)+$",
     re.MULTILINE,
@@ -149,6 +150,8 @@ def _breaks(instruction: Instruction) -> Iterator[re.Match[str]]:
 
 def _quotes(text: str) -> list[re.Match[str]]:
     """Return the escaped quotes of a text that escapes all of its quotes: a text on escapes has others too."""
+    if re.search(_TRIPLE, text):  # which would end the value if they were written alone
+        return []
     found = [*re.finditer(_QUOTE, text)] if r"\"" in text else []
     return found if len(found) == text.count('"') and "`" not in text else []
 

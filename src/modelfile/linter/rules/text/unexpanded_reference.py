@@ -44,7 +44,8 @@ _INSERTED: Final = (
     r"\$\((?:cat|date|curl|whoami|hostname|git|head|tail|echo|pwd|type)\b[^()\n]{0,80}\)|\$\{[A-Z][A-Z0-9_]{2,40}\}"
 )
 _ABOUT_SHELLS: Final = (
-    r"\b(?:shell|bash|zsh|script\w*|docker\w*|env(?:ironment)?|variables?|terraform|yaml|makefile|terminal)\b"
+    r"\b(?:shell|bash|zsh|script\w*|docker\w*|env(?:ironment)?|variables?|terraform|yaml|makefile|terminal|placeholders?"
+    r"|config\w*)\b"
 )
 
 
