@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 from tests.api.test_workflows import PIPED, RUN, expanded, unpinned
-from tests.support.cli import mf
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.values import Published
 from tests.support.paths import ROOT
 
-from modelfile.cli.app import COMMANDS
+from modelfile.names import ModelName
+from modelfile.recipe.model import Model
+from modelfile.stores.encoding import write_model
 
 yaml: Any = pytest.importorskip("yaml", reason="PyYAML is in the dependency group `test`")
 
@@ -206,8 +209,31 @@ def test_other_changes_are_not_proposed(moved: Path) -> None:
     assert git(moved / "owner" / "project.git", "diff", "--name-only", "mf/update~", "mf/update") == "mf.lock\n"
 
 
-def test_the_commands_that_propose_updates_exist() -> None:
-    if "outdated" not in COMMANDS:
-        pytest.skip("there is no `mf outdated` yet")
-    for command, option in (("outdated", "--json"), ("update", "--message")):
-        assert option in mf(command, "--help").out
+def test_updates_are_those_of_mf(moved: Path) -> None:
+    write_program(moved / "temp/mf/bin/mf", f"exec {sys.executable} -P -c '{WITHOUT_PROGRESS}' \"$@\"")
+    work = moved / "work"
+    (work / "mf.lock").unlink()
+    with FakeRegistry() as registry:
+        base = ModelName.parse(f"{registry.host}/team/base:main")
+        (work / "Modelfile").write_text(f"# Answers questions.\nFROM {base}\n")
+        push(registry, base, "Be brief.")
+        pinned = subprocess.run(
+            [moved / "temp/mf/bin/mf", "pin"], cwd=work, capture_output=True, text=True, check=False
+        )
+        assert pinned.returncode == 0, pinned
+        git(work, "add", ".")
+        git(work, "commit", "--quiet", "--message=Pin")
+        current = run(moved, "update")
+        assert (current.returncode, current.stdout, current.stderr) == (0, "", "1 base is as pinned\n")
+        push(registry, base, "Be quick.")
+        ran = run(moved, "update")
+    assert ran.returncode == 0, ran
+    message = git(moved / "owner" / "project.git", "log", "--format=%B", "-1", "mf/update")
+    assert message.startswith(f"Update {base} in mf.lock\n\n")
+    assert f"--title\nUpdate {base} in mf.lock\n--body\n{message.strip()}" in (moved / "gh").read_text()
+    assert git(moved / "owner" / "project.git", "diff", "--name-only", "mf/update~", "mf/update") == "mf.lock\n"
+
+
+def push(registry: FakeRegistry, name: ModelName, system: str) -> None:
+    manifest, blobs = write_model(Model(weights=(f"sha256:{'1' * 64}",), system=system))
+    registry.push(f"{name.namespace}/{name.model}", name.tag, Published(manifest.text.encode(), blobs))
