@@ -11,7 +11,14 @@ from threading import Event
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from modelfile.builder.additions import OnAdded, add_missing, is_missing
-from modelfile.builder.constraints import check_frozen, check_locked, check_pin, constraints, locked_base
+from modelfile.builder.constraints import (
+    check_frozen,
+    check_locked,
+    check_pin,
+    check_registry,
+    constraints,
+    locked_base,
+)
 from modelfile.builder.execute import BuildRequest, Built, prepare
 from modelfile.builder.execute import build as build_one
 from modelfile.builder.forecast import is_opaque
@@ -207,6 +214,7 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
     """Return the request of a target on a store; bad weights are refused before they are hashed."""
     version, events = release(store.ollama), batch.events
     recipe = target.recipe(version)
+    check_registry(target, recipe, store, pending=base is not None)
     if target.quantize:
         named = store.find(ModelName.parse(recipe.base)) if recipe.base else None
         locked = locked_base(target, recipe)  # the tag may have moved

@@ -50,6 +50,7 @@ class PinConstraints:
 if TYPE_CHECKING:
     from modelfile.lockfile.drift import Drift
     from modelfile.lockfile.lock import Base
+    from modelfile.stores.protocol import Store
 
 RENEW: Final = "run `mf pin` if that is intended"
 UPDATE: Final = "run `mf update` if that is intended"
@@ -88,6 +89,26 @@ def constraints(target: Target, recipe: Recipe, events: Events = ignore, *, lock
     if base or entry.base is None:
         return replace(required, base=base)
     return replace(required, model=None)
+
+
+def check_registry(target: Target, recipe: Recipe, store: Store, *, pending: bool) -> None:
+    """Reject a base from a host that the configuration does not allow, which a build would have the server pull.
+
+    A base that the project builds may have any name, unless it would be pulled.
+
+    Args:
+        target: The Modelfile.
+        recipe: Its recipe.
+        store: The store to build on.
+        pending: Whether the base is built in the same run.
+
+    Raises:
+        InputError: It is not allowed.
+        ServerError: The store cannot answer.
+    """
+    name = ModelName.parse(recipe.base) if recipe.base and not pending else None
+    if name and not target.config.allows(name) and not (target.project.base_of(target) and store.find(name)):
+        target.check_registry(name)
 
 
 def locked_base(target: Target, recipe: Recipe) -> Base | None:

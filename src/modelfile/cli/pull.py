@@ -12,7 +12,7 @@ from modelfile.cli.parameters import AsJson, Host, Replace
 from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable, UsageError, WouldReplace
 from modelfile.library.replacement import Pulled
 from modelfile.library.replacement import pull as pull_model
-from modelfile.names import ModelName, registry_host
+from modelfile.names import ModelName
 from modelfile.report.json_output import error_as_json, print_json
 from modelfile.report.models import describe_backup
 from modelfile.report.progress import progress
@@ -66,7 +66,7 @@ def pull(
 
 def _check_registry(name: ModelName, config: Config) -> None:
     """Reject a model of a registry that the configuration does not allow."""
-    if config.registries is not None and registry_host(name.host) not in map(registry_host, config.registries):
+    if not config.allows(name):
         hint = "add the host to `registries` in the configuration, or use a model from another"
         raise UsageError(f"cannot pull {name}: registry not allowed: `{name.host}`", hint=hint)
 

@@ -16,7 +16,7 @@ from modelfile.lockfile.lock import SERVER, Base, Pin, newest_base
 from modelfile.locks import name_lock
 from modelfile.names import ModelName
 from modelfile.pinning.check import Check, base_name, changed_files, is_utf_8, key_of, project_base
-from modelfile.pinning.resolver import Resolver, check_registry, is_same, quantization_of
+from modelfile.pinning.resolver import Resolver, is_same, quantization_of
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Recipe
@@ -124,7 +124,7 @@ class Pinner:
         kept = previous and self._is_current(target) and not self._options.update(name)
         if kept and previous and previous.base and previous.base.is_complete:
             return None
-        check_registry(target, name)
+        target.check_registry(name)
         locked = self._locked_base(target, name)
         return None if locked and locked.manifest else name
 
@@ -242,7 +242,7 @@ class Pinner:
         if kept and kept.base and kept.base.modelfile is None and not self._options.update(name):
             base = self._completed(target, name, kept.base)
             return self._pinned_upon(target, recipe, base, partial(restore, base), replace(kept, base=base))
-        check_registry(target, name)
+        target.check_registry(name)
         if (locked := self._locked_base(target, name)) and (model := self._restored(locked)):
             self._check_quantizations(target, quantization_of(locked))
             return self._pinned_upon(target, recipe, replace(locked, written=written), model, None)

@@ -23,8 +23,7 @@ from modelfile.events import Clock, Events, Progress, ignore
 from modelfile.lockfile.drift import describe_change
 from modelfile.lockfile.lock import SERVER, Base
 from modelfile.manifest import Layer, Manifest
-from modelfile.names import ModelName, registry_host, shorten_digest
-from modelfile.project.target import Target
+from modelfile.names import ModelName, shorten_digest
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.stores.encoding import read_model
 from modelfile.stores.protocol import Registry, Store, StoredModel, find_listed, missing_after
@@ -274,18 +273,6 @@ class Resolver:
             if entry and here and here.fingerprint != one.base.fingerprint:
                 day = entry.modified.astimezone(UTC).date()
                 yield f"{name} on {self._store.location}, of {day}, is older than what {one.base.source} has now"
-
-
-def check_registry(target: Target, name: ModelName) -> None:
-    """Reject a base from a host that the configuration does not allow.
-
-    Raises:
-        InputError: It is not in `registries`.
-    """
-    allowed = target.config.registries
-    if allowed is not None and registry_host(name.host) not in map(registry_host, allowed):
-        message = f"`{target.path}`: base {name} comes from `{name.host}`, which `registries` does not allow"
-        raise InputError(message, hint="add the host to `registries` in the configuration, or use another base")
 
 
 def is_same(previous: Base, now: Base) -> bool:

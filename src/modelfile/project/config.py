@@ -16,7 +16,7 @@ from modelfile.errors import InputError, UsageError
 from modelfile.filesystem import absolute_path, read_file, relative_to
 from modelfile.git import walk_up
 from modelfile.immutable import record
-from modelfile.names import ModelName
+from modelfile.names import ModelName, registry_host
 from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
 from modelfile.project.discovery import may_mean_stream
 from modelfile.redaction import redact
@@ -83,7 +83,7 @@ class Config:
     ollama: str | None = None
     """Ollama version that Modelfiles are for; default: the newest known."""
     registries: tuple[str, ...] | None = None
-    """The hosts that bases may come from; default: any."""
+    """The hosts that bases may come from, also to a server that would pull them; default: any."""
     mirrors: Mapping[str, str] = field(default_factory=dict)
     """URLs that are asked instead of registries, by host."""
     insecure_registries: tuple[str, ...] = ()
@@ -102,6 +102,10 @@ class Config:
     """The configuration file; not a key."""
     fields_set: frozenset[str] = frozenset()
     """Fields that the file sets; not a key."""
+
+    def allows(self, name: ModelName) -> bool:
+        """Return whether a model may come from its host: it is one of `registries`, if there are any."""
+        return self.registries is None or registry_host(name.host) in map(registry_host, self.registries)
 
 
 KEYS: Final = {

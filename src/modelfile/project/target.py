@@ -278,6 +278,16 @@ class Target:
             return ModelName.parse(written) if written else None
         return None
 
+    def check_registry(self, name: ModelName) -> None:
+        """Reject a base from a host that the configuration does not allow.
+
+        Raises:
+            InputError: It is not in `registries`.
+        """
+        if not self.config.allows(name):
+            message = f"`{self.path}`: base {name} comes from `{name.host}`, which `registries` does not allow"
+            raise InputError(message, hint="add the host to `registries` in the configuration, or use another base")
+
     def _written_base(self) -> str | None:
         """Return the model that FROM names; folders are not searched, in which not every version finds weights."""
         written = (value for name, value in reversed(self.modelfile.commands) if name == "model")
