@@ -15,6 +15,8 @@ from modelfile.report.json_output import VERSION, changes_as_json, error_as_json
 from modelfile.report.pins import print_pins
 from modelfile.report.terminal import Terminal, visible
 
+_WORDS: Final = re.compile(r"[\w ,.:;/()'…-]*")
+"""Texts that are no markup in Markdown."""
 _LONGEST_SUBJECT: Final = 72
 """Length of the first line of a commit's message, in characters."""
 
@@ -69,9 +71,9 @@ def _notes(base: UpdatedBase) -> Iterator[str]:
 def _notes_on(model: UpdatedModel) -> Iterator[str]:
     """Yield what the differences of a model do not say."""
     if model.inherited:
-        yield f"as its base: {', '.join(model.inherited)}"
+        yield f"as its base: {', '.join(map(_plain, model.inherited))}"
     if model.own:
-        yield f"unchanged, as the Modelfile sets it: {', '.join(model.own)}"
+        yield f"unchanged, as the Modelfile sets it: {', '.join(map(_plain, model.own))}"
     if model.missing:
         yield f"not compared: {model.missing.message}"
     elif not model.changes:
@@ -98,12 +100,12 @@ def commit_message(summary: UpdateSummary) -> str:
     lines = []
     for base in summary.bases:
         lines += [f"- {base.base.written}: {_move(base)}"]
-        lines += _listed([f"changed: {', '.join(base.parts)}"] if base.parts else _notes(base))
+        lines += _listed([f"changed: {', '.join(map(_plain, base.parts))}"] if base.parts else _notes(base))
     for model in summary.models:
-        changed = ", ".join(change.title for change in _own_changes(model))
-        lines += [f"- {_title(model)}: {_fingerprints(model)}"]
+        changed = ", ".join(_plain(change.title) for change in _own_changes(model))
+        lines += [f"- {_plain(_title(model))}: {_fingerprints(model)}"]
         lines += _listed([*(f"changed: {changed}" for _ in [changed] if changed), *_notes_on(model)])
-    lines += [f"- {change.key}: {change.kind}" for change in summary.others]
+    lines += [f"- {_plain(change.key)}: {change.kind}" for change in summary.others]
     return "\n".join((subject, "", *map(visible, lines)))
 
 
@@ -117,10 +119,7 @@ def as_markdown(summary: UpdateSummary) -> str:
         return "No base has moved.\n"
     parts = []
     if summary.bases:
-        rows = (
-            f"| {_code(base.base.written)} | {_cell(base.previous)} | {_cell(base.base)} | {', '.join(base.parts)} |"
-            for base in summary.bases
-        )
+        rows = (f"| {' | '.join(_cells(base))} |" for base in summary.bases)
         parts.append("\n".join(("| base | pinned | now | changed |", "| --- | --- | --- | --- |", *rows)))
     for base in summary.bases:
         parts += [f"### {_code(base.base.written)}", *_described(base.changes, _notes(base))]
@@ -133,6 +132,11 @@ def as_markdown(summary: UpdateSummary) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _cells(base: UpdatedBase) -> tuple[str, ...]:
+    changed = ", ".join(map(_plain, base.parts))
+    return _code(base.base.written), _cell(base.previous), _cell(base.base), changed
+
+
 def _cell(base: Base) -> str:
     day = f" of {base.resolved[:10]}" if base.resolved else ""
     return f"{_code(_digest(base))}{day}"
@@ -140,8 +144,12 @@ def _cell(base: Base) -> str:
 
 def _described(changes: Iterable[Change], notes: Iterable[str]) -> Iterator[str]:
     values = [change for change in changes if change.aspect not in TEXTS]
-    lines = [f"- {change.title}: {_code(old)} → {_code(new)}" for change in values for old, new in [values_of(change)]]
-    lines += [f"- {_code(note)}" if "`" in note else f"- {note}" for note in map(visible, notes)]
+    lines = [
+        f"- {_plain(change.title)}: {_code(old)} → {_code(new)}"
+        for change in values
+        for old, new in [values_of(change)]
+    ]
+    lines += [f"- {_plain(note)}" for note in notes]
     if lines:
         yield "\n".join(lines)
     for change in changes:
@@ -149,6 +157,11 @@ def _described(changes: Iterable[Change], notes: Iterable[str]) -> Iterator[str]
             diff = "\n".join(text_diff(change))
             fence = "`" * max(3, 1 + max(map(len, re.findall("`+", diff)), default=0))
             yield f"<details><summary>{change.title}</summary>\n\n{fence}diff\n{diff}\n{fence}\n\n</details>"
+
+
+def _plain(text: str) -> str:
+    """Return a text of which nothing is markup: as it is, or else as code."""
+    return text if _WORDS.fullmatch(text) else _code(text)
 
 
 def _code(text: str) -> str:
