@@ -140,3 +140,13 @@ def _normalized(path: str) -> str:
 
     normalized = posixpath.normpath("/" + path.lstrip("/"))
     return "" if normalized == "/" else normalized
+
+
+def is_loopback_host(host: str) -> bool:
+    """Return whether the host of a name, which may have a port, is this machine.
+
+    >>> [is_loopback_host(host) for host in ("localhost:5000", "127.0.0.1", "[::1]:5000", "registry.ollama.ai")]
+    [True, True, True, False]
+    """
+    bare = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+    return ServerAddress(scheme="http", host=bare.strip("[]"), port=80).is_loopback

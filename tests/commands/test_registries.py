@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.hostile import reply
+from tests.fakes.ollama import FakeOllama
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.script import Pause, Repeat, Script
 from tests.fakes.store import published
@@ -243,3 +244,35 @@ def test_locked_base_is_shown_without_its_registry(registry: FakeRegistry, tmp_p
     assert "You are terse." in ran.out
     assert len(registry.requests) == before
     assert run("show", f"registry:{registry.host}/team/bot:v1", cwd=tmp_path).code == ExitCode.FAILED  # the fault
+
+
+@pytest.mark.parametrize(
+    ("host", "settings"),
+    [
+        ("localhost:5000", ""),
+        ("127.0.0.1:5000", ""),
+        ("registry.lan:5000", 'insecure-registries = ["Registry.LAN:5000"]'),
+    ],
+)
+def test_server_pulls_over_plain_http_where_the_configuration_allows_it(
+    host: str, settings: str, fake: FakeOllama, tmp_path: Path
+) -> None:
+    (tmp_path / "mf.toml").write_text(settings)
+    fake.store.plain_hosts.add(host)
+    fake.registry[f"{host}/team/base:v1"] = published(b"GGUF")
+    ran = mf("pull", f"{host}/team/base:v1", cwd=tmp_path, environ={"OLLAMA_HOST": fake.url})
+    assert (ran.code, ran.err) == (ExitCode.CLEAN, "")
+    (tmp_path / "Modelfile").write_text(f"FROM {host}/team/base:v1\nSYSTEM Be brief.\n")
+    assert mf("rm", f"{host}/team/base:v1", "--yes", cwd=tmp_path, environ={"OLLAMA_HOST": fake.url}).code == 0
+    assert mf("build", "bot:v1", cwd=tmp_path, environ={"OLLAMA_HOST": fake.url}).code == ExitCode.CLEAN
+
+
+@pytest.mark.parametrize("host", ["registry.lan:5000", "localhost.example"])
+def test_server_pulls_over_https_from_all_other_hosts(host: str, fake: FakeOllama, tmp_path: Path) -> None:
+    (tmp_path / "mf.toml").write_text('insecure-registries = ["registry.lan"]')
+    fake.store.plain_hosts.add(host)
+    fake.registry[f"{host}/team/base:v1"] = published(b"GGUF")
+    ran = mf("pull", f"{host}/team/base:v1", cwd=tmp_path, environ={"OLLAMA_HOST": fake.url})
+    assert ran.code == ExitCode.FAILED
+    assert f"cannot reach {host}: it does not speak HTTPS" in ran.err
+    assert "list it in `insecure-registries`" in ran.err

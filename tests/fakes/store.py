@@ -64,6 +64,8 @@ class Store:
         self.models: dict[str, Model] = {}
         self.blobs: dict[str, bytes] = {}
         self.registry: dict[str, Published] = {}
+        self.plain_hosts: set[str] = set()
+        """Registries that speak http only; all others speak https only."""
         self.clock = datetime.now(UTC)
         """A second later at each write."""
         self._shows = 0
@@ -276,6 +278,11 @@ class Store:
             url = f"{scheme}://{name.host}/v2/{name.namespace}/{name.model}/manifests/{name.tag}"
             refused = f"dial tcp {name.host}: connect: connection refused"
             yield Failure(f"pull model manifest: Get {go_quote(url)}: {refused}")
+            return False
+        if (scheme == "http") != (name.host in self.plain_hosts):
+            url = f"{scheme}://{name.host}/v2/{name.namespace}/{name.model}/manifests/{name.tag}"
+            spoken = "server gave HTTP response to HTTPS client" if scheme == "https" else "malformed HTTP response"
+            yield Failure(f"pull model manifest: Get {go_quote(url)}: http: {spoken}")
             return False
         if (found := offered.get(name)) is None:
             yield Failure("pull model manifest: file does not exist")

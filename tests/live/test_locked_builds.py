@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,7 @@ from tests.support.registry import available, registry
 from tests.support.repository import commit, git
 from tests.support.server import connect
 
-from modelfile.addresses import ServerAddress
-from modelfile.cli.options import _open_registries
-from modelfile.events import Events
+from modelfile.cli.options import _open_registries, _open_server
 from modelfile.names import ModelName
 from modelfile.stores.backups import is_pin_alias
 from modelfile.stores.ollama.store import ServerStore
@@ -26,25 +23,6 @@ pytestmark = [
     pytest.mark.live,
     pytest.mark.skipif(not available(), reason="docker-registry is not installed (apt-get install docker-registry)"),
 ]
-
-
-class PlainStore(ServerStore):
-    """A server that pulls over plain http, as `ollama pull --insecure` does."""
-
-    url = ""
-
-    def pull(self, name: ModelName, events: Events) -> None:
-        """Pull a model."""
-        del events
-        request(self.url, "/api/pull", model=str(name), insecure=True)
-
-
-@contextmanager
-def open_plain(address: ServerAddress) -> Iterator[PlainStore]:
-    with connect(str(address)) as client:
-        store = PlainStore(client)
-        store.url = str(address)
-        yield store
 
 
 class Scene:
@@ -68,7 +46,7 @@ class Scene:
     def mf(self, *arguments: str, host: str = "") -> Ran:
         """Run `mf` on this server, or on another one."""
         at = {"OLLAMA_HOST": host or self.url}
-        return mf(*arguments, environ=at, open_store=open_plain, open_registry=_open_registries)
+        return mf(*arguments, environ=at, open_store=_open_server, open_registry=_open_registries)
 
     def build(self, name: str, *options: str, host: str = "") -> Any:
         """Build a model by the lock, and return the JSON."""

@@ -35,7 +35,14 @@ def _open_server(address: ServerAddress, *, withheld: str = "") -> AbstractConte
 
     terminal = current.get()
     key = terminal.environ.get("OLLAMA_API_KEY", "")
-    return open_store(address, key=key, withheld=withheld, timeouts=_timeouts(), on_warning=terminal.print_warning)
+    return open_store(
+        address,
+        key=key,
+        withheld=withheld,
+        timeouts=_timeouts(),
+        on_warning=terminal.print_warning,
+        is_plain=lambda host: registry_settings(load_project().config).allows_plain(host),
+    )
 
 
 def _timeouts() -> Timeouts | None:
@@ -122,15 +129,24 @@ def open_registry(config: Config, *, insecure: bool = False) -> AbstractContextM
         config: The configuration.
         insecure: Whether to ask every host over plain http, for `--insecure`.
     """
+    return (registry_opener.get() or _open_registries)(registry_settings(config, insecure=insecure))
+
+
+def registry_settings(config: Config, *, insecure: bool = False) -> RegistrySettings:
+    """Return the settings for registries that a configuration has.
+
+    Args:
+        config: The configuration.
+        insecure: Whether to ask every host over plain http, for `--insecure`.
+    """
     from modelfile.stores.protocol import RegistrySettings
 
-    settings = RegistrySettings(
+    return RegistrySettings(
         allowed=config.registries,
         mirrors=config.mirrors,
         insecure=config.insecure_registries,
         all_insecure=insecure,
     )
-    return (registry_opener.get() or _open_registries)(settings)
 
 
 def _open_registries(settings: RegistrySettings) -> AbstractContextManager[Registry]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Final
 
-from modelfile.addresses import ServerAddress
+from modelfile.addresses import ServerAddress, is_loopback_host
 from modelfile.errors import ServerError, ServerUnreachable
 from modelfile.stores.network.deadline import TIMEOUTS, Timeouts
 from modelfile.stores.network.retry import BACKOFF, Backoff
@@ -19,7 +19,7 @@ _PROBE: Final = Timeouts(first=5, connect=5, answer=5)
 
 
 @contextmanager
-def open_store(
+def open_store(  # noqa: PLR0913  # each is a choice of its own
     address: ServerAddress,
     *,
     key: str = "",
@@ -27,6 +27,7 @@ def open_store(
     backoff: Backoff | None = None,
     timeouts: Timeouts | None = None,
     on_warning: Callable[[str], None] = lambda _: None,
+    is_plain: Callable[[str], bool] = is_loopback_host,
 ) -> Iterator[Store]:
     """Open the store of an Ollama server; no request is sent yet.
 
@@ -42,6 +43,8 @@ def open_store(
         backoff: The retry policy (default: BACKOFF).
         timeouts: The timeouts of requests (default: TIMEOUTS).
         on_warning: Called with warnings, such as invalid names in the server's list, which are ignored.
+        is_plain: Returns whether the server is to pull from a registry's host over plain http; default: from its own
+            machine only.
 
     Raises:
         UsageError: The key is invalid.
@@ -50,7 +53,7 @@ def open_store(
         address, key=key, withheld=withheld, backoff=backoff or BACKOFF, timeouts=timeouts or TIMEOUTS
     )
     with Client(transport) as client:
-        yield ServerStore(client, on_warning)
+        yield ServerStore(client, on_warning, is_plain=is_plain)
 
 
 @contextmanager

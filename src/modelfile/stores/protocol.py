@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from modelfile.addresses import is_loopback_host
 from modelfile.errors import VerificationError
 from modelfile.events import Events
 from modelfile.manifest import Layer, Manifest
@@ -154,6 +155,10 @@ class RegistrySettings:
     """The hosts that are asked over plain http, as loopback hosts are; any other is asked over https."""
     all_insecure: bool = False
     """True to ask every host over plain http, for `--insecure`."""
+
+    def allows_plain(self, host: str) -> bool:
+        """Return whether a host, which may have a port, is asked over plain http."""
+        return self.all_insecure or host.lower() in map(str.lower, self.insecure) or is_loopback_host(host)
 
 
 class Registry(Protocol):

@@ -17,6 +17,7 @@ from modelfile.stores.ollama.wire import (
     copy_request,
     model_request,
     parse_tags,
+    pull_request,
 )
 
 _Answer = TypeVar("_Answer")
@@ -95,9 +96,9 @@ class Client:
         """Make a model; done when the iterator is. Never retried: nobody knows how far it got."""
         return self._stream("/api/create", {**model_request(name), **request}, NON_IDEMPOTENT)
 
-    def pull(self, name: str, on_retry: OnRetry = ignore_retry) -> Iterator[ProgressWire]:
+    def pull(self, name: str, on_retry: OnRetry = ignore_retry, *, insecure: bool = False) -> Iterator[ProgressWire]:
         """Fetch a model from its registry; done when the iterator is. A retry goes on where the server was."""
-        return self._stream("/api/pull", model_request(name), UPLOAD, on_retry)
+        return self._stream("/api/pull", pull_request(name, insecure=insecure), UPLOAD, on_retry)
 
     def copy(self, source: str, destination: str) -> None:
         """Give a model another name; costs no disk."""

@@ -51,7 +51,7 @@ _TROUBLES: Final = (
         re.compile(r"http: server gave HTTP response to HTTPS client"),
         "reach",
         "it does not speak HTTPS",
-        "put a proxy with TLS before that registry; `ollama pull --insecure` does without",
+        "put a proxy with TLS before that registry, or list it in `insecure-registries` of the configuration",
     ),
     _Kind(re.compile(r"connect: connection refused"), "reach", "connection refused", _NETWORK),
     _Kind(re.compile(r"connect: (?:no route to host|network is unreachable)"), "reach", "no route to it", _NETWORK),

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from modelfile.addresses import is_loopback_host
 from modelfile.catalog.versions import release
 from modelfile.errors import NotFound, ServerError, UsageError
 from modelfile.events import Events, Progress
@@ -28,15 +29,23 @@ _SHOWN: Final = 80
 class ServerStore:
     """The models of one Ollama server."""
 
-    def __init__(self, client: Client, on_warning: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        on_warning: Callable[[str], None] = lambda _: None,
+        *,
+        is_plain: Callable[[str], bool] = is_loopback_host,
+    ) -> None:
         """Connect to nothing yet.
 
         Args:
             client: The server.
             on_warning: Called with a warning if the server lists models with invalid names.
+            is_plain: Returns whether the server is to pull from a host over plain http, not https.
         """
         self._client = client
         self._on_warning = on_warning
+        self._is_plain = is_plain
         self.location = StoreLocation(url=client.url)
 
     @cached_property
@@ -111,7 +120,7 @@ class ServerStore:
         def on_retry(attempt: int, attempts: int) -> None:
             events(Progress(status=retry_status(attempt, attempts)))
 
-        _report(self._client.pull(str(name), on_retry), events)
+        _report(self._client.pull(str(name), on_retry, insecure=self._is_plain(name.host)), events)
 
     def copy(self, source: ModelName, destination: ModelName) -> None:
         """Give a model another name."""

@@ -42,8 +42,13 @@ _ESCAPED: Final = dict(zip('abfnrtv\\"', '\a\b\f\n\r\t\v\\"', strict=True))
 
 
 def model_request(name: str) -> dict[str, str]:
-    """Return the body of POST /api/show, POST /api/pull and DELETE /api/delete."""
+    """Return the body of POST /api/show and DELETE /api/delete."""
     return {"model": name}
+
+
+def pull_request(name: str, *, insecure: bool) -> dict[str, Any]:
+    """Return the body of POST /api/pull; `insecure` means plain http at once (measured, 0.9.3)."""
+    return {"model": name} | ({"insecure": True} if insecure else {})
 
 
 def copy_request(source: str, destination: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin
 
-from modelfile.addresses import ServerAddress
+from modelfile.addresses import is_loopback_host
 from modelfile.cache import read_entry, remove_entry, write_entry
 from modelfile.errors import InputError, InvalidRegistryAnswer, UsageError
 from modelfile.manifest import MAX_MANIFEST, MEDIA_TYPE, Layer, Manifest, is_digest
@@ -74,7 +74,6 @@ class RegistryClient:
         self._settings = settings
         self._allowed = None if settings.allowed is None else {*map(registry_host, settings.allowed)}
         self._mirrors = {registry_host(host): url for host, url in settings.mirrors.items()}
-        self._insecure = {host.lower() for host in settings.insecure}
         self._environ = os.environ if environ is None else environ
         self._backoff = backoff or BACKOFF
         self._timeouts = timeouts or TIMEOUTS
@@ -216,7 +215,7 @@ class RegistryClient:
             scheme, _, rest = mirror.rstrip("/").partition("://")
             asked = rest.partition("/")[0].lower()
             plain = scheme == "http"
-            if plain and not self._is_insecure(asked):
+            if plain and not self._settings.allows_plain(asked):
                 raise UsageError(
                     f"cannot read {what}: the mirror {mirror} is not encrypted",
                     hint=f"write https://, or list `{asked}` in `insecure-registries` of the configuration",
@@ -224,19 +223,16 @@ class RegistryClient:
             url = mirror.rstrip("/")
         else:
             asked = name.host.lower()
-            plain = self._is_insecure(asked)
+            plain = self._settings.allows_plain(asked)
             url = f"{'http' if plain else 'https'}://{asked}"
         return _Endpoint(
             url=url,
             host=asked,
             repository=repository,
             plain=plain,
-            loopback=_is_loopback(asked),
+            loopback=is_loopback_host(asked),
             quirks=quirks_of(asked),
         )
-
-    def _is_insecure(self, host: str) -> bool:
-        return self._settings.all_insecure or host in self._insecure or _is_loopback(host)
 
     def _opened(self) -> Exchange:
         with self._lock:
@@ -271,11 +267,6 @@ def _is(content: bytes, layer: Layer) -> bool:
 
 def _key(layer: Layer) -> str:
     return layer.digest.removeprefix("sha256:")
-
-
-def _is_loopback(host: str) -> bool:
-    bare = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
-    return ServerAddress(scheme="http", host=bare.strip("[]"), port=80).is_loopback
 
 
 def _tags(body: bytes, what: str, host: str) -> set[str]:
