@@ -20,6 +20,8 @@ SHOWN: Final = 4
 """Number of characters of a long secret that are shown, so that its owner recognizes it; of a short one a quarter."""
 _FEWEST_CHARACTERS: Final = 10
 """Number of different characters below which a token is none."""
+_MOST_LETTERS: Final = 18
+"""Number of different letters from which on letters alone are a token."""
 _CUT: Final = 12
 _MOST_COMPARED: Final = 10_000_000
 """Characters of a text times the number of secrets, above which they are not compared."""
@@ -67,6 +69,15 @@ def _is_token(secret: re.Match[str]) -> bool:
 
 def _is_mixed(text: str) -> bool:
     return any(map(str.isdigit, text)) and any(map(str.isalpha, text))
+
+
+def _is_mixed_case(secret: re.Match[str]) -> bool:
+    """Return whether the form of a service's token holds a token that need not have digits."""
+    text = secret[1]
+    is_cased = all(kind.search(text, 4) for kind in _CLASSES[:2])
+    return _is_token(secret) or (
+        is_cased and len(set(text)) >= _MOST_LETTERS and not _PLACEHOLDER.search(text, 0, _HEAD)
+    )
 
 
 def _is_random(secret: re.Match[str]) -> bool:
@@ -171,7 +182,7 @@ _FORMS: Final[tuple[tuple[str, tuple[str, ...], str, Callable[[re.Match[str]], b
         r"(?<![\w-])(AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,})",
         _is_token,
     ),
-    ("a Hugging Face token", ("hf_",), r"\b((?:api_org|hf)_[A-Za-z0-9]{30,})", _is_token),
+    ("a Hugging Face token", ("hf_",), r"\b((?:api_org|hf)_[A-Za-z0-9]{30,})", _is_mixed_case),
     ("an npm token", ("npm_",), r"\b(npm_[A-Za-z0-9]{30,})", _is_token),
     ("a PyPI token", ("pypi-",), r"(?<![\w-])(pypi-[A-Za-z0-9_-]{40,}|pypi-AgE[A-Za-z0-9_-]{16,})", _is_token),
     ("a SendGrid key", ("SG.",), r"(?<![\w.])(SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,})", _is_token),
@@ -222,6 +233,16 @@ _FORMS: Final[tuple[tuple[str, tuple[str, ...], str, Callable[[re.Match[str]], b
     ("a bearer token", ("bearer ",), r"(?i:\bbearer) +([A-Za-z0-9._~+/-]{20,}=*)", _is_random),
     ("a password in a header", ("basic ",), r"(?i:\bbasic) +([A-Za-z0-9+/]{12,}+={0,2})", _is_basic),
     ("a password in a URL", ("://",), r"://[^\s/:@\"'<>]{0,80}:([^\s/:@\"'<>]{3,80})@[\w.-]", _is_given),
+    (
+        "a key in a URL",
+        ("?", "&"),
+        (
+            r"(?i:https?://[^\s\"'<>?]{1,300}\?(?:[^\s\"'<>&=]{1,60}=[^\s\"'<>&]{0,200}&(?:amp;)?){0,8}?"
+            r"(?:app_?id|[\w.-]{0,20}key|[\w-]{0,20}token|[\w-]{0,20}secret|auth|code|sig|signature)=)"
+            r"([A-Za-z0-9+/_=%.~-]{16,200})"
+        ),
+        _is_key,
+    ),
     (
         "a password or key",
         tuple(

@@ -74,6 +74,9 @@ def test_placeholders_are_not_secrets(text: str) -> None:
         ("gl" + "pat-" + RANDOM[:20], "a GitLab token"),
         ("sk" + "_live_" + RANDOM[:24], "a Stripe key"),
         ("ya" + "29." + RANDOM[:40], "a Google key"),
+        ("export HF_TOKEN=h" + "f_pQzLkVbTnWmXyRsAhGdJfCeUiOoPqLtKvB", "a Hugging Face token"),
+        ("Call https://api.weather.org/2.5/now?q=Rome&appid=9f3c1b7e5d2a8046" + "c1e97b35fa60d824", "a key in a URL"),
+        ("Call http://10.0.0.5/v1?access_token=" + RANDOM[:24], "a key in a URL"),
         ("np" + "m_" + RANDOM[:36], "an npm token"),
         ("py" + "pi-AgE" + RANDOM[:50], "a PyPI token"),
         ("S" + "G." + RANDOM[:22] + "." + RANDOM[:43], "a SendGrid key"),
@@ -102,6 +105,8 @@ def test_secret_is_named_by_its_kind(text: str, kind: str) -> None:
         "550e8400-e29b-41d4-a716-446655440000",
         "hf_transfer_is_a_library_that_speeds_up_downloads and sk-learn-is-another-one-for-machine-learning",
         "The pin is in the second row.",
+        "See https://example.org/a?id=9f3c1b7e5d2a8046c1e97b35fa60d824 and https://example.org/a?key=YOUR_API_KEY_GOES_IN.",
+        "hf_thisIsOneWordOfManyLettersAndItIsInCamelCase"[:20],
     ],
 )
 def test_talk_of_secrets_is_none(text: str) -> None:

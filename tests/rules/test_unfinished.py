@@ -58,6 +58,10 @@ def test_braces_of_other_kinds_are_no_action(line: str) -> None:
         "SYSTEM You work for [Your Company Name].",
         "SYSTEM You work for <your company>.",
         "SYSTEM You are <insert role here>.",
+        "SYSTEM You are the concierge of the hotel [HOTEL NAME HERE].",
+        "SYSTEM Rooms are cleaned at [CLEANING HOURS HERE].",
+        "SYSTEM Guests park at [HOTEL ADDRESS].",
+        'SYSTEM """Guests of [HOTEL NAME] like tea.\nThe [HOTEL NAME] has a bar."""',
         "SYSTEM You know [insert the topic here].",
         "SYSTEM <system prompt>",
         "SYSTEM Your system prompt here",
@@ -104,9 +108,16 @@ def test_placeholder_is_reported_once(line: str) -> None:
     assert names(line) == ["placeholder"]
 
 
+def test_each_placeholder_of_a_prompt_is_reported() -> None:
+    lines = 'SYSTEM """You are the concierge of [HOTEL NAME HERE].\nBe kind.\nTODO: add the restaurants"""'
+    assert names(lines) == ["placeholder", "placeholder"]
+
+
 @pytest.mark.parametrize(
     "line",
     [
+        "SYSTEM Files hold placeholders such as <YOUR_API_KEY>, ${HOME} or [COMPANY NAME].",
+        "SYSTEM You explain template variables, e.g. ${USER_NAME}, to beginners.",
         "SYSTEM Answer in this form: [Summary in one sentence] [Steps]",
         "SYSTEM Put the answer into <answer> and </answer>, and the tool into <write_to_file>.",
         'SYSTEM """You find comments.\n- TODO: add tests\n```\nTODO: fix this\n```\nTODO: milk"""',

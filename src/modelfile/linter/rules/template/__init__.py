@@ -42,10 +42,10 @@ def effective_template(modelfile: Modelfile, context: Context) -> tuple[Template
 def _stands_for_one(template: Template) -> bool:
     if len(template.value.text) > _LONGEST_REFERENCE:
         return False
-    from modelfile.linter.rules.text.placeholder import find_placeholder  # they import modules of this package
+    from modelfile.linter.rules.text.placeholder import find_placeholders  # they import modules of this package
     from modelfile.linter.rules.text.unexpanded_reference import reference
 
-    return reference(template) is not None or find_placeholder(template) is not None
+    return reference(template) is not None or bool(find_placeholders(template))
 
 
 def inherited_renderer(modelfile: Modelfile, context: Context) -> tuple[str, str] | None:

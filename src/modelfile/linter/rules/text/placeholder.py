@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
@@ -24,6 +25,10 @@ _WHAT: Final = (
 _ORDER: Final = (
     r"(?:insert|add|enter|replace|put|fill[ -]?in|paste|write|describe|specify|define|provide|type|choose|select|set)"
 )
+_SUBJECT: Final = (
+    r"(?:company|product|bot|brand|business|organi[sz]ation|org|team|store|shop|school|hotel|restaurant|website|industry"
+    r"|department|city|country|phone|e-?mail|address|domain|topic|client|agency|clinic|bank)"
+)
 _UNQUOTED: Final = r"(?<![\w\"'\u201c\u2018])"
 _IN_ANGLES: Final = (
     rf"{_UNQUOTED}<(?:{_ORDER}[ -][^<>\r\n]{{2,60}}|your[ _-][^<>\r\n]{{2,60}}|[^<>\r\n]{{2,60}}[ _-]here"
@@ -33,6 +38,8 @@ _IN_ANGLES: Final = (
 _IN_BRACKETS: Final = (
     rf"{_UNQUOTED}\[(?:YOUR[ _-][^\[\]\r\n]{{2,60}}|(?:{_ORDER.upper()})[ _-][^\[\]\r\n]{{2,60}}"
     rf"|TODO\b[^\[\]\r\n]{{0,60}}|PLACEHOLDER|(?:{_WHAT.upper()})(?:[ _-]{{1,3}}(?:{_WHAT.upper()}))(?:[ _-]HERE)?"
+    rf"|[A-Z][A-Z0-9'/_ -]{{1,60}}[ _-](?:GOES[ _-])?HERE"
+    rf"|{_SUBJECT.upper()}(?:'S)?[ _-](?:NAME|TITLE|URL|ADDRESS|NUMBER)"
     rf"|(?:COMPANY|PRODUCT|BOT|LICENSE TEXT)|(?i:{_ORDER}[ _-][^\[\]\r\n]{{2,60}}[ _-]here)"
     r"|(?i:your[ _-](?:company|bot|product|team|assistant|organi[sz]ation|business)(?:'s)?(?:[ _-]name)?))\](?!\()"
 )
@@ -59,10 +66,6 @@ _LATER_LINE: Final = (
     rf"(?i:{_ORDER}|finish|update|complete|decide|ask|fix)\b[^\r\n]{{0,60}}"
 )
 """A note of the author to do something, on a line of its own."""
-_SUBJECT: Final = (
-    r"(?:company|product|bot|brand|business|organi[sz]ation|org|team|store|shop|school|hotel|restaurant|website|industry"
-    r"|department|city|country|phone|e-?mail|address|domain|topic|client|agency|clinic|bank)"
-)
 _WRAPPED: Final = (
     rf"(?:<<(?i:{_SUBJECT}|(?:{_WHAT})(?:[ _-](?:{_WHAT}))+)>>"
     rf"|(?<![\w$/=\"'.{{-])(?:__|%|@@|\{{)?(?:{_SUBJECT.upper()})_(?:NAME|TITLE|URL|EMAIL|PHONE|ADDRESS|TYPE|HERE)"
@@ -123,6 +126,8 @@ _ANSWER_BELOW: Final = (
 )
 """A line that says how an answer looks, right above a placeholder."""
 _SPOKEN_OF: Final = r"\b(?i:placeholders?|variables?|fields?|slots?|blanks)\b"
+_MOST: Final = 50
+"""Number of placeholders of one form that are looked at."""
 
 
 @rule("MF511", "placeholder", on=Instruction, severity=Severity.WARNING)
@@ -154,10 +159,14 @@ def placeholder(instruction: Instruction, context: Context) -> Iterator[Finding]
     value = instruction.value
     if not value.closed or not value.text:
         return
-    if found := find_placeholder(instruction):
+    reported = set()
+    for found in find_placeholders(instruction):
+        shown = value.text[found[0] : found[1]]
+        if shown in reported:
+            continue
+        reported.add(shown)
         start, end = (context.modelfile.locate(value, offset) for offset in found)
         word = instruction.keyword.text.strip().upper()
-        shown = value.text[found[0] : found[1]]
         message = f"placeholder `{shown[:_SHORT]}` in {word} was not replaced"
         yield Finding(Span(start, end), message, _hint(instruction))
 
@@ -179,28 +188,28 @@ def _hint(instruction: Instruction) -> str:
             return "write what it stands for, or delete it"
 
 
-def find_placeholder(instruction: Instruction) -> tuple[int, int] | None:
-    """Return the span of the first placeholder in a value."""
+def find_placeholders(instruction: Instruction) -> list[tuple[int, int]]:
+    """Return the spans of the placeholders in a value."""
     text = instruction.value.text
     match instruction:
-        case From():  # missing-file reports paths
-            return (0, len(text)) if not looks_like_path(text) and is_placeholder(text) else None
+        case From() if not looks_like_path(text) and is_placeholder(text):  # missing-file reports paths
+            return [(0, len(text))]
         case License():
             return _in_license(text)
         case Parameter() if instruction.name.text == "stop" and not (text.startswith("<|") and text.endswith("|>")):
-            return (0, len(text)) if re.fullmatch(_IN_ANGLES, text, re.IGNORECASE) else None
+            return [(0, len(text))] if re.fullmatch(_IN_ANGLES, text, re.IGNORECASE) else []
         case System() | Message() | Template():
             return _in_text(instruction, text)
         case _:
-            return None
+            return []
 
 
-def _in_license(text: str) -> tuple[int, int] | None:
+def _in_license(text: str) -> list[tuple[int, int]]:
     if len(text) < _SHORT and _is_whole(text):
-        return 0, len(text)
+        return [(0, len(text))]
     if len(text) < _SHORT_LICENSE and (match := re.search(_COPYRIGHT, text)):
-        return match.span(1)
-    return None
+        return [match.span(1)]
+    return []
 
 
 def _is_whole(text: str) -> bool:
@@ -210,12 +219,12 @@ def _is_whole(text: str) -> bool:
     return re.fullmatch(_AS_WHOLE, text) is not None and not re.fullmatch(r"<\|.*\|>", text)
 
 
-def _in_text(instruction: Instruction, text: str) -> tuple[int, int] | None:
+def _in_text(instruction: Instruction, text: str) -> list[tuple[int, int]]:
     is_message = isinstance(instruction, Message)
     if len(text) < _SHORT and not is_message and _is_whole(text):
-        return 0, len(text)
+        return [(0, len(text))]
     if isinstance(instruction, Template) or not _has_sign(text):
-        return None
+        return []
     prose = hide_code(text)
     patterns = [_LOREM, rf"(?i:{_IN_ANGLES})", _IN_BRACKETS, _WRAPPED]
     if isinstance(instruction, System):
@@ -223,14 +232,19 @@ def _in_text(instruction: Instruction, text: str) -> tuple[int, int] | None:
         patterns += [rf"{_IDENTITY}({_SLOT_IN_SENTENCE})"]
         if not re.search(_ABOUT_NOTES, prose, re.IGNORECASE):
             patterns += [_UNDECIDED, _NOTE]
-    for pattern in patterns:
-        match = re.search(pattern, prose)
-        if not match:
-            continue
-        found, span = match[match.lastindex or 0], match.span(match.lastindex or 0)
-        if not _is_format(found, prose) and f"</{found[1:]}" not in prose and not _is_described(prose, span):
-            return span
-    return None
+    spans: list[tuple[int, int]] = []
+    matches = (match for pattern in patterns for match in islice(re.finditer(pattern, prose), _MOST))
+    for start, end in sorted(match.span(match.lastindex or 0) for match in matches):
+        is_new = not spans or start >= spans[-1][1]
+        if is_new and not _is_explained(prose, start, end):
+            spans.append((start, end))
+    return spans
+
+
+def _is_explained(prose: str, start: int, end: int) -> bool:
+    """Return whether a prompt defines a placeholder as a part of its answer's format, or speaks of it as an example."""
+    found = prose[start:end]
+    return _is_format(found, prose) or f"</{found[1:]}" in prose or _is_described(prose, (start, end))
 
 
 def _has_sign(text: str) -> bool:
