@@ -68,6 +68,30 @@ def test_files_that_documents_name_exist(path: Path) -> None:
     ] == []
 
 
+def test_the_readme_shows_what_commands_print() -> None:
+    def commands(text: str) -> list[str]:
+        blocks = re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        return [part.strip() for block in blocks for part in re.split(r"^(?=\$ )", block, flags=re.MULTILINE) if part]
+
+    case = (ROOT / "tests" / "commands" / "cases" / "readme.md").read_text(encoding="utf-8")
+    printed = commands(re.sub(r"^\[exit \d\]\n", "", case, flags=re.MULTILINE))
+    shown = commands((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(shown) == 7
+    assert [command for command in shown if command not in printed] == []
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_commands_in_documents_have_these_options(path: Path) -> None:
+    lines = re.findall(r"^    mf (\w+)([^#\n]*)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    used = {(command, option) for command, rest in lines for option in re.findall(r"(?<= )--?[a-z][a-z-]*", rest)}
+    missing = [
+        f"mf {command} {option}"
+        for command, option in sorted(used)
+        if not re.search(rf"(?<![\w-]){option}(?![\w-])", mf(command, "--help").out)
+    ]
+    assert missing == []
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_in_the_readme_and_has_help(command: str) -> None:
     assert f"mf {command}" in (ROOT / "README.md").read_text(encoding="utf-8")

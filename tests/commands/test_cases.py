@@ -3,9 +3,9 @@
 A case is a `##` heading and fenced blocks, taken in order: `modelfile NAME` (or `text NAME`) writes a file, `gguf NAME`
 the file of `bare_gguf` that its JSON describes, `push NAME` moves a tag in a registry to team/bot:v1 with the fields of
 its JSON, or removes it for `null`, and `console` runs each line that begins with `$ mf`. Beside the files stands
-weights.gguf; at OLLAMA_HOST answers a fake server that has llama3.2:3b, and the registries have team/bot, which the
-server does not have; the date is 2 January 2026. `make cases` writes what the commands print now; look at the
-difference before you commit it.
+weights.gguf; at OLLAMA_HOST answers a fake server that has llama3.2:3b and can pull what has weights.gguf, and the
+registries have team/bot, which the server does not have; the date is 2 January 2026. `make cases` writes what the
+commands print now; look at the difference before you commit it.
 """
 
 import json
@@ -14,11 +14,13 @@ import shlex
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.fakes.ollama import FakeOllama
+from tests.fakes.store import published
 from tests.support.cli import StoppedClock, mf
 from tests.support.server import connect
 from tests.support.tiny_gguf import bare_gguf
@@ -31,6 +33,7 @@ CASES = Path(__file__).parent / "cases"
 CASE = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^(~~~|```)(\w+)(?: (\S+))?\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 WEIGHTS = b"GGUF" + bytes(60)
+WEIGHTS_DIGEST = f"sha256:{sha256(WEIGHTS).hexdigest()}"
 BOT = Model(
     weights=(f"sha256:{'1' * 64}",),
     template="{{ .System }} {{ .Prompt }}",
@@ -58,12 +61,15 @@ def registries() -> MemoryRegistry:
     )
 
 
-def push(registry: MemoryRegistry, name: ModelName, fields: dict[str, Any] | None) -> None:
+def push(registry: MemoryRegistry, fake: FakeOllama, name: ModelName, fields: dict[str, Any] | None) -> None:
     if fields is None:
         registry.delete(name)
         return
     lists: dict[str, Any] = {key: tuple(fields[key]) for key in ("weights", "adapters") if key in fields}
-    registry.push(name, replace(BOT, **(fields | lists)))
+    model = replace(BOT, **(fields | lists))
+    registry.push(name, model)
+    if model.weights == (WEIGHTS_DIGEST,):
+        fake.registry[str(name)] = published(WEIGHTS, system=model.system, parameters=dict(model.parameters))
 
 
 def cases() -> list[object]:
@@ -74,14 +80,14 @@ def cases() -> list[object]:
     ]
 
 
-def play(body: str, folder: Path, url: str) -> str:
+def play(body: str, folder: Path, fake: FakeOllama) -> str:
     """Return the text of a case with the current output of its commands."""
     registry = registries()
 
     def block(match: re.Match[str]) -> str:
         fence, kind, name, text = match.groups()
         if kind == "push":
-            push(registry, ModelName.parse(name), json.loads(text))
+            push(registry, fake, ModelName.parse(name), json.loads(text))
             return match[0]
         if kind != "console":
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +105,7 @@ def play(body: str, folder: Path, url: str) -> str:
                     clock=Day(),
                 )
                 printed += f"{line}\n{ran.out}" + (f"[exit {ran.code}]\n" if ran.code else "")
-        return f"{fence}{kind}\n{printed.replace(url, 'http://server').replace(str(folder), '/project')}{fence}"
+        return f"{fence}{kind}\n{printed.replace(fake.url, 'http://server').replace(str(folder), '/project')}{fence}"
 
     return BLOCK.sub(block, body)
 
@@ -116,7 +122,7 @@ def test_case(
         fake.store.clock = datetime(2026, 1, 1, tzinfo=UTC)
         monkeypatch.setenv("OLLAMA_HOST", fake.url)
         stock(fake, tmp_path / "weights.gguf")
-        now = play(match[2], tmp_path, fake.url)
+        now = play(match[2], tmp_path, fake)
     if request.config.getoption("--update-cases"):
         path.write_text(text[: match.start(2)] + now + text[match.end(2) :], encoding="utf-8")
     else:
@@ -125,10 +131,11 @@ def test_case(
 
 def stock(fake: FakeOllama, weights: Path) -> None:
     """Give a server the base that the cases build on."""
-    from hashlib import file_digest
-
-    with weights.open("rb") as file, connect(fake.url) as client:
-        digest = f"sha256:{file_digest(file, 'sha256').hexdigest()}"
-        client.push_blob(digest, weights, lambda _: None)
-        made = {"files": {"base.gguf": digest}, "system": "Be brief.", "parameters": {"num_ctx": 4096, "stop": ["<e>"]}}
+    with connect(fake.url) as client:
+        client.push_blob(WEIGHTS_DIGEST, weights, lambda _: None)
+        made = {
+            "files": {"base.gguf": WEIGHTS_DIGEST},
+            "system": "Be brief.",
+            "parameters": {"num_ctx": 4096, "stop": ["<e>"]},
+        }
         list(client.create("llama3.2:3b", made))
