@@ -70,7 +70,7 @@ def expand(text: str, folder: Path) -> Path:
         InputError: It names the home folder of an unknown user.
     """
     try:
-        path = Path(text).expanduser() if text.startswith("~") else folder / text
+        path = Path(text).expanduser() if text.startswith("~") else os.path.join(folder, text)  # noqa: PTH118  # one Path
     except RuntimeError:
         raise InputError(f"no such user: `{text}`") from None
     return Path(os.path.normpath(path))

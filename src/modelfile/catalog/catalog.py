@@ -89,10 +89,15 @@ def catalog(target: Version | None = None) -> Catalog:
 
     An Ollama that was built without a version reports 0.0.0; it counts as the newest.
     """
-    return _catalog(NEWEST if target in (None, DEVELOPMENT) else target)
+    return _newest() if target is None or target == DEVELOPMENT else _catalog(target)
 
 
 _catalog: Final = cache(Catalog)
+
+
+@cache
+def _newest() -> Catalog:
+    return _catalog(NEWEST)
 
 
 def _in_force(facts: Mapping[str, _D], version: Version) -> Mapping[str, _D]:

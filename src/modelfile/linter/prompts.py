@@ -42,21 +42,22 @@ class Prompt:
     text: str
     words: tuple[str, ...]
     """The contents of the messages, in order; each occurs nowhere else."""
+    gaps: tuple[str, ...] | None
+    """The texts before, between and after the contents; None if they are not all there once, and in order."""
 
     def sends(self, index: int) -> bool:
         """Return whether the content of a message is in the prompt."""
         return self.words[index] in self.text
 
-    @property
-    def gaps(self) -> tuple[str, ...] | None:
-        """The texts before, between and after the contents; None if they are not all there once, and in order."""
-        gaps, rest = [], self.text
-        for word in self.words:
-            gap, found, rest = rest.partition(word)
-            if not found or word in rest:
-                return None
-            gaps.append(gap)
-        return (*gaps, rest)
+
+def _gaps(text: str, words: tuple[str, ...]) -> tuple[str, ...] | None:
+    gaps, rest = [], text
+    for word in words:
+        gap, found, rest = rest.partition(word)
+        if not found or word in rest:
+            return None
+        gaps.append(gap)
+    return (*gaps, rest)
 
 
 def render_conversation(template: str, roles: str, version: Version) -> Prompt | None:
@@ -114,4 +115,4 @@ def _render(template: str, roles: str, version: Version) -> Prompt | str | None:
         return error.reason if budget.exceeded else None
     except ModelfileError:
         return None
-    return Prompt(text=text, words=words)
+    return Prompt(text=text, words=words, gaps=_gaps(text, words))

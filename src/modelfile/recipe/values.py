@@ -70,6 +70,7 @@ def parse_value(kind: Kind, text: str) -> ParameterValue:
             return (text,)
 
 
+@lru_cache(maxsize=1 << 14)
 def _parse_int(text: str) -> int:
     if not _INT.fullmatch(text):
         raise ValueError("must be a whole number")

@@ -64,13 +64,20 @@ class Modelfile:
     def of_type(self, kind: type[AnyNode] | tuple[type[AnyNode], ...]) -> tuple[AnyNode, ...]:
         """Return the nodes of one type, or of several, in the order of the text."""
         if kind not in self._by_type:
-            self._by_type[kind] = tuple(node for node in self.nodes if isinstance(node, kind))
-        return self._by_type[kind]
+            classes = {each for each in self._classes if issubclass(each, kind)}
+            self._by_type[kind] = tuple(node for node in self.nodes if type(node) in classes) if classes else ()
+        found: tuple[AnyNode, ...] = self._by_type[kind]
+        return found
 
     def last(self, kind: type[AnyNode]) -> AnyNode | None:
         """Return the last node of a type, which often is the one that counts; None if there is none."""
         found = self.of_type(kind)
         return found[-1] if found else None
+
+    @cached_property
+    def _classes(self) -> frozenset[type]:
+        """The classes of all nodes: most types that are asked for are not among them."""
+        return frozenset(map(type, self.nodes))
 
     @cached_property
     def _by_type(self) -> dict[type | tuple[type, ...], tuple[Any, ...]]:

@@ -104,7 +104,7 @@ def _is_free(text: str) -> bool:
 
 def _names(text: str) -> frozenset[str]:
     """Return the licenses that a text in lower case names."""
-    likely = (name for name, signs in _SIGNS.items() if any(sign in text for sign in signs))
+    likely = (name for name, signs in _SIGNS.items() if any(map(text.__contains__, signs)))
     return frozenset(name for name in likely if re.search(_LICENSES[name], text))
 
 

@@ -157,7 +157,7 @@ def placeholder(instruction: Instruction, context: Context) -> Iterator[Finding]
     ```
     """
     value = instruction.value
-    if not value.closed or not value.text:
+    if not value.closed or not value.text or (isinstance(instruction, Parameter) and instruction.name.text != "stop"):
         return
     reported = set()
     for found in find_placeholders(instruction):
@@ -248,7 +248,7 @@ def _is_explained(prose: str, start: int, end: int) -> bool:
 
 
 def _has_sign(text: str) -> bool:
-    is_possible = any(literal in text for literal in _LITERALS) or "lorem ipsum" in text.lower()
+    is_possible = any(map(text.__contains__, _LITERALS)) or "lorem ipsum" in text.lower()
     return is_possible and _SIGNS.search(text) is not None
 
 

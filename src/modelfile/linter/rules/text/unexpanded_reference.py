@@ -78,7 +78,7 @@ def unexpanded_reference(modelfile: Modelfile, context: Context) -> Iterator[Fin
         reported.add(found.span)
         yield found
     for node in modelfile.of_type(Instruction):
-        if isinstance(node, _TEXTS) and node.value.closed and node.value.span not in reported:
+        if isinstance(node, _TEXTS) and node.value.closed and not (reported and node.value.span in reported):
             yield from _in_value(node, modelfile)
 
 
