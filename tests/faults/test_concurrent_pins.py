@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from modelfile.lockfile.file import LockFile
+from modelfile.manifest import Manifest
+from modelfile.names import ModelName
 from modelfile.pinning.check import check_pins
 from modelfile.pinning.pin import pin
 from modelfile.project.project import Project
-from modelfile.stores.memory import MemoryStore
+from modelfile.recipe.model import Model
+from modelfile.stores.memory import MemoryRegistry, MemoryStore
 
 PROCESSES = 4
 WORKER = """
@@ -80,6 +83,28 @@ def test_concurrent_pins_lose_none(
     check = check_pins(Project().modelfiles(["."]), MemoryStore.with_models("llama3.2:3b"), whole=True)
     assert (check.drifts, check.undecided) == ((), ())
     assert {path.name for path in checkout.iterdir()} == {".git", "mf.lock", *map(str, range(PROCESSES))}
+
+
+class Overtaken(MemoryRegistry):
+    """Registries in which a tag moves, after another process has pinned it, before the first answer comes."""
+
+    overtaken = False
+
+    def resolve(self, name: ModelName) -> Manifest | None:
+        """Return the manifest of a tag, which has just moved."""
+        if not self.overtaken:
+            self.overtaken = True
+            pin(Project().modelfiles(["1"]), MemoryStore(), self)
+            self.push(name, Model(weights=(f"sha256:{'a' * 64}",)))
+        return super().resolve(name)
+
+
+def test_two_new_modelfiles_get_the_same_base_also_if_its_tag_moves_in_between(checkout: Path) -> None:
+    for worker in "01":
+        (checkout / worker / "Modelfile").write_text("FROM llama3.2:3b\n")
+    pin(Project().modelfiles(["0"]), MemoryStore(), Overtaken.with_models("llama3.2:3b"))
+    pins = LockFile(checkout / "mf.lock").lock.modelfiles
+    assert pins["0/Modelfile"] == pins["1/Modelfile"]
 
 
 CHAIN = """

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from modelfile.errors import ModelfileError
 from modelfile.events import Clock, Events, ignore
 from modelfile.lockfile.file import LockFile
-from modelfile.lockfile.lock import Lock, Pin
+from modelfile.lockfile.lock import Lock, Pin, newest_base
 from modelfile.pinning.check import group_by_lock, is_gone
 from modelfile.pinning.pinner import Pinner, PinOptions
 from modelfile.pinning.resolver import Resolver
@@ -161,7 +161,7 @@ def _pin_group(
         if failures and not pins and not lock.exists:
             return
         try:
-            before, after = write(lock, partial(_merge, pins, pinner.read, lock.path.parent))
+            before, after = write(lock, partial(_merge, pins, pinner, lock.path.parent))
         except _EntryMovedError:
             project = targets[0].project.reread()
             targets = [Target(project, target.path) for target in targets]
@@ -175,12 +175,14 @@ def _pin_group(
 
 
 class _EntryMovedError(Exception):
-    """Another process pinned a Modelfile, or a base of it, while it was pinned here."""
+    """Another process pinned a Modelfile, or the base of it, while it was pinned here."""
 
 
-def _merge(pins: Mapping[str, Pin], read: Mapping[str, Pin | None], folder: Path, current: Lock) -> Lock:
+def _merge(pins: Mapping[str, Pin], pinner: Pinner, folder: Path, current: Lock) -> Lock:
     """Return the current lock with new pins, and without the entries of Modelfiles that no longer exist."""
-    if any(current.modelfiles.get(key) != entry for key, entry in read.items()):
+    if any(current.modelfiles.get(key) != entry for key, entry in pinner.read.items()):
+        raise _EntryMovedError
+    if any(newest_base(current.modelfiles.values(), name) for name in pinner.missing):
         raise _EntryMovedError
     remaining = {key: entry for key, entry in current.modelfiles.items() if key in pins or not is_gone(folder / key)}
     return Lock(modelfiles={**remaining, **pins})

@@ -105,6 +105,8 @@ class Pinner:
         self._done: dict[str, PinnedTarget | ModelfileError | None] = {}
         self.read: dict[str, Pin | None] = {}
         """Entries of the lock that the pins depend on."""
+        self.missing: set[ModelName] = set()
+        """Bases that the lock does not have, which the pins depend on too."""
 
     def fetch(self) -> None:
         """Ask the registries for all bases that are not in the lock, several at a time."""
@@ -259,7 +261,10 @@ class Pinner:
         if self._options.update(name):
             return None
         entry = self._entry_of(target)
-        return newest_base([entry] if entry else [], name) or newest_base(self._pins.values(), name)
+        found = newest_base([entry] if entry else [], name) or newest_base(self._pins.values(), name)
+        if found is None:
+            self.missing.add(name)
+        return found
 
     def _restored(self, locked: Base) -> Callable[[], Model] | None:
         """Return the model of a locked base; None if only the server had it, which has another one now or none."""
