@@ -38,8 +38,17 @@ def absolute_path(path: Path) -> Path:
     Raises:
         InputError: It is relative, and the current folder was deleted.
     """
+    return Path(absolute_text(path))
+
+
+def absolute_text(path: Path) -> str:
+    """Return the text of an absolute path, as `absolute_path`: as a key, it is quicker to make and to hash.
+
+    Raises:
+        InputError: It is relative, and the current folder was deleted.
+    """
     try:
-        return Path(os.path.abspath(path))  # noqa: PTH100  # Path.absolute keeps `..`
+        return os.path.abspath(path)  # noqa: PTH100  # Path.absolute keeps `..`
     except (OSError, ValueError) as error:
         raise _unresolved(path, error) from error
 

@@ -13,7 +13,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modelfile.errors import InputError, UsageError
-from modelfile.filesystem import absolute_path, real_path
+from modelfile.filesystem import absolute_path, absolute_text, real_path
 from modelfile.git import find_repository
 from modelfile.names import ModelName, model_for
 from modelfile.project.config import Config, ProjectModel, find_config, load_config, matches, read_toml
@@ -294,23 +294,23 @@ class Project:
 
     def memo(self, path: Path) -> Memo:
         """Return what is known of the Modelfile at a path, whatever it is called there."""
-        return self._memo.get(("memo", path if is_stream(str(path)) else absolute_path(path)), Memo)
+        return self._memo.get(("memo", str(path) if is_stream(str(path)) else absolute_text(path)), Memo)
 
     def stat(self, path: Path) -> os.stat_result:
         """Return the state of a file when it was first asked for."""
-        return self._memo.get(("stat", path), path.stat)
+        return self._memo.get(("stat", str(path)), path.stat)
 
     def real_path(self, path: Path) -> Path:
         """Return the absolute path of a file without symlinks, as it was when first asked for."""
-        return self._memo.get(("real", path), lambda: real_path(path))
+        return self._memo.get(("real", str(path)), lambda: real_path(path))
 
     def find_lock(self, folder: Path) -> LockFile | None:
         """Return the nearest lock, from a folder upward to the root of its repository.
 
         Anything of that name counts, so that one that cannot be read is an error, not a project without a lock.
         """
-        folder = absolute_path(folder)
-        key, possible = ("find lock", folder), self._memo.get(("locks", folder), lambda: possible_locks(folder))
+        text = absolute_text(folder)
+        key, possible = ("find lock", text), self._memo.get(("locks", text), lambda: possible_locks(Path(text)))
         if path := self._memo.get(key, lambda: next(filter(os.path.lexists, possible), None)):
             return self._lock_at(path)
         self._memo.forget(key)  # it may be written later
