@@ -58,6 +58,11 @@ def test_chinese_that_was_read_as_gbk_is_repaired() -> None:
     assert fixed(text.encode().decode("gbk")) == text
 
 
+def test_cyrillic_that_was_read_as_gbk_is_repaired() -> None:
+    text = "\u043f\u0440\u0438\u0432\u0435\u0442"
+    assert fixed(text.encode().decode("gbk")) == text
+
+
 def test_many_broken_characters_are_one_finding() -> None:
     (one,) = found("caf\xc3\xa9, \xc3\xbcber, na\xc3\xafve")
     assert one.message == "`caf\xc3\xa9` is UTF-8 that was read as Windows-1252, and 2 more"
@@ -82,6 +87,8 @@ def test_character_that_is_lost_cannot_be_repaired() -> None:
         "\u041f\u0451\u0441 \u0427\u0451\u0440\u043d\u044b\u0439 \xab\u0401\u043b\u043a\u0430\xbb\u2026",
         "\u0442\u0451\u0436\u043d\u043e \u0432\u0440\u0435\u043c\u0451\u043d\u043d\u043e",
         "\u4f60\u597d\u4e16\u754c\uff0c\u8bf7\u7528\u4e2d\u6587\u56de\u7b54\u3002",
+        "\u4e3a\u4ec0\u4e48\u5440\uff1f",
+        "\u201c\u592a\u592a\u592a\u592a\u201d",
         "S\xe3o Paulo N\xc3O \xd1\u201d \u2013 \xd1and\xfa",
     ],
 )

@@ -38,6 +38,8 @@ _SURE_NEXT: Final = frozenset(map(chr, range(0xA0, 0xC0))) | frozenset("\u0178\u
 _PUNCTUATION: Final = (*range(0x2010, 0x2300), *range(0x2600, 0x27C0), 0xFEFF, 0xFFFD)
 _FEWEST: Final = 3
 """Number of broken characters in a row that cannot be text of their own."""
+_LONGEST_CHANCE: Final = 4
+"""Number of Chinese characters that can be UTF-8 of one script by chance."""
 _LOST: Final = "\ufffd"
 _SHOWN: Final = 40
 
@@ -97,10 +99,19 @@ def _broken(text: str, unusual: frozenset[str]) -> list[Broken]:
     pages = [page for page, _ in _PAGES if not unusual.isdisjoint(_SIGNS[page])]
     found = [[*_in_page(text, page)] for page in pages]
     if max(unusual) >= _FIRST_CHINESE and re.search(_CHINESE, text):
-        found.append(
-            [(match.span(), to, "GBK") for match in re.finditer(_CHINESE, text) if (to := _decode(match[0], "gbk"))]
-        )
+        runs = ((match.span(), _decode(match[0], "gbk")) for match in re.finditer(_CHINESE, text))
+        found.append([(span, to, "GBK") for span, to in runs if to and _is_of_one_script(to)])
     return max(found, key=lambda items: sum(end - start for (start, end), _, _ in items), default=[])
+
+
+def _is_of_one_script(intended: str) -> bool:
+    r"""Return whether a text is East Asian or Cyrillic: by chance, Chinese is UTF-8 of many scripts.
+
+    >>> _is_of_one_script("\u03aa\u02b2\xf4\u047d")  # the UTF-8 that the Chinese for "why?" is, too
+    False
+    """
+    is_cyrillic = len(intended) > _LONGEST_CHANCE and all(0x400 <= ord(one) < 0x530 for one in intended)  # noqa: PLR2004  # the blocks
+    return is_cyrillic or all(ord(one) >= 0x2000 for one in intended)  # noqa: PLR2004  # above scripts of two bytes
 
 
 def _in_page(text: str, page: str) -> Iterator[Broken]:
