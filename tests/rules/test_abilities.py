@@ -63,6 +63,14 @@ def test_base_with_the_capability_is_not_reported(base: str, system: str) -> Non
         (8192, "Summarizes minutes of 40-60 pages.", "Be brief.", False),
         (2048, "For tests.", "Never write long reports.", False),
         (2048, "For tests.", "You answer questions on billing.", False),
+        (2048, "For tests.", "Contracts have up to 80 pages.", True),
+        (2048, "For tests.", "You are asked about a 300-page novel.", True),
+        (2048, "For tests.", "You write a summary of the entire transcript.", True),
+        (2048, "For tests.", "You write a full article with a title.", False),
+        (2048, "For tests.", "Your final answer must be a full analysis report.", False),
+        (2048, "For tests.", "You are given a snippet of code.", False),
+        (2048, "For tests.", "Select at most 10 pages of results.", False),
+        (2048, "For tests.", "You design 1-page documents.", False),
     ],
 )
 def test_context_that_is_too_short_is_reported(number: int, comment: str, system: str, *, reported: bool) -> None:

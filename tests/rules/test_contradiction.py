@@ -117,6 +117,8 @@ def test_both_lines_are_named(system: str, more: str, message: str) -> None:
         ("Be deterministic.", "PARAMETER temperature 0.8\nPARAMETER seed 7"),
         ("You explain deterministic automata.", "PARAMETER temperature 1"),
         ("Be very creative.", "PARAMETER temperature 0.9"),
+        ("You have the freedom to be creative.", "PARAMETER temperature 0"),
+        ("Styles go from 0 (dry) to 5 (maximum creativity).", "PARAMETER temperature 0"),
         ("Write at least 500 words.", "PARAMETER num_predict 2000"),
         ("Write at least 500 words.", "PARAMETER num_predict -1"),
         ("Write short answers.", "PARAMETER num_predict 64"),

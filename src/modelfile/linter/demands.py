@@ -119,13 +119,21 @@ _OTHER_IMAGES: Final = (
     r"\b(?:generat\w+|prompts?|midjourney|diffusion|dall|flux|docker|container|draw|url|alt[ -]text|html|css"
     r"|markdown|links?|filenames?)\b"
 )
+_MANY: Final = r"\d{2,}(?:\s*(?:-|to|\u2013)\s*\d+)?"
+_MADE: Final = (
+    r"\b(?:craft|create|generate|write|produce|compose|draft|build|provide|must be|is|publish|review)s?\W+"
+    r"(?:\w+\W+){0,2}?\Z"
+)
+"""Words right before a text that the answer is, rather than the question."""
 _LONG_INPUT: Final = (
-    r"\b(?:long|lengthy|entire|whole|full|complete|large)\s+(?:\w+\s+){0,2}?(?:documents?|books?|novels?"
+    r"\b(?:long|lengthy|entire|whole|full|large)\s+(?:\w+\s+){0,2}?(?:documents?|books?|novels?"
     r"|transcripts?|code ?bases?"
     r"|repositor(?:y|ies)|reports?|contracts?|minutes|meetings|papers?|articles?|manuals?|pdfs?|logs?|threads?"
     r"|chapters?)\b"
-    r"|\b\d+(?:\s*(?:-|to|\u2013)\s*\d+)?[- ]pages?\b"
-    r"|\b(?:passages?|excerpts?|chunks?|snippets?)\s+(?:of|from|between|below|above|given|provided|retrieved)\b"
+    rf"|\b(?:of|with|have|has|to|over|about|around|than)\s+{_MANY}[- ]pages?\b"
+    rf"|\b{_MANY}[- ]pages?\s+(?:\w+\s+)?(?:long|documents?|books?|novels?|pdfs?|reports?|contracts?|transcripts?"
+    r"|manuals?|papers?|files?|minutes|articles?|texts?|thes[ei]s)\b"
+    r"|\b(?:passages|excerpts|chunks|snippets)\s+(?:from|between|below|above|given|provided|retrieved)\b"
     r"|\b(?:retrieved|provided)\s+(?:passages?|documents?|context|chunks?|excerpts?)\b"
     r"|\bsummari[sz]es?\s+(?:\w+\s+){0,4}?(?:documents|minutes|transcripts?|papers|articles|reports|meetings"
     r"|contracts|books?|threads)\b"
@@ -221,7 +229,8 @@ def demands_facts(text: str) -> bool:
 
 def demands_variety(text: str) -> bool:
     """Return whether a prompt asks for creative answers, or other ones each time."""
-    return any(_find(_VARIED, text, _CONDITION.replace("not|never|", "not|")))
+    excluded = _CONDITION.replace("not|never|", "not|")
+    return any(_find(_VARIED, text, rf"{excluded}|\b(?:freedom|free|try|trying|from|scale|level)\b"))
 
 
 def fewest_words(text: str) -> int | None:
@@ -262,7 +271,9 @@ def demands_images(text: str) -> bool:
 
 def demands_long_inputs(text: str) -> bool:
     """Return whether a prompt is about long texts, or texts found for a question, that each request brings along."""
-    return any(_find(_LONG_INPUT, text, _IF))
+    return any(
+        not re.search(_MADE, match.string[: match.start()], re.IGNORECASE) for match in _find(_LONG_INPUT, text, _IF)
+    )
 
 
 def demands_yes_or_no(text: str) -> bool:

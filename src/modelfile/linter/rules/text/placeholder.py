@@ -125,6 +125,13 @@ _ANSWER_BELOW: Final = (
     r"\b(?i:output|respond|reply|answer|return|format|template|example|looks? like)\b[^\r\n]*:[ \t*]*[\r\n]\s*\Z"
 )
 """A line that says how an answer looks, right above a placeholder."""
+_AUTHORS: Final = r"(?i:\b(?:your|my|our)\b|company|product|business|brand|organi[sz]ation)"
+"""Words in a placeholder that only the author can replace."""
+_FOR_THE_MODEL: Final = (
+    r"[ \t>*\d.)-]*(?:[\w \t*]{1,40}:[ \t*]*)?"
+    r"<(?i:provide|describe|write|define|specify|explain|list|choose|select) [^<>\r\n]+>"
+)
+"""A line of a format that says what to write there."""
 _SPOKEN_OF: Final = r"\b(?i:placeholders?|variables?|fields?|slots?|blanks)\b"
 _MOST: Final = 50
 """Number of placeholders of one form that are looked at."""
@@ -262,4 +269,11 @@ def _is_described(prose: str, span: tuple[int, int]) -> bool:
     """Return whether a prompt shows an answer that has a placeholder, or speaks of placeholders."""
     before = prose[max(0, span[0] - _NEAR) : span[0]]
     sentence = re.split(r"[.!?;]\s|[\r\n]", before)[-1]
-    return re.search(_ANSWER_BELOW, before) is not None or re.search(_SPOKEN_OF, sentence) is not None
+    if re.search(_ANSWER_BELOW, before) or re.search(_SPOKEN_OF, sentence):
+        return True
+    line = before.splitlines()[-1] if before and before[-1] not in "\r\n" else ""
+    after = prose[span[1] : span[1] + _NEAR].partition("\n")[0]
+    if re.fullmatch(_FOR_THE_MODEL, f"{line}{prose[slice(*span)]}{after}".strip()):
+        return True
+    is_said = (line.count('"') % 2 == 1 and '"' in after) or line.count("\u201c") > line.count("\u201d")
+    return is_said and not re.search(_AUTHORS, prose[slice(*span)])
