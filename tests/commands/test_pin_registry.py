@@ -12,6 +12,7 @@ from tests.support.scene import BASE, MOVED, NAME, Recording, Scene
 from modelfile.manifest import Manifest
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model, fingerprint
+from modelfile.stores.backups import pin_alias
 from modelfile.stores.memory import MemoryStore
 
 CHILD = fingerprint(
@@ -99,9 +100,17 @@ def test_text_layers_that_nobody_has_are_named(scene: Scene) -> None:
     assert ") of the locked base llama3.2:3b: cannot connect to registry.ollama.ai\n" in ran.err
     assert ran.err.endswith("help: connect to the registry; what was read once is in the cache\n")
     assert (scene.folder / "mf.lock").read_bytes() == before
-    scene.store = MemoryStore(registry={NAME: BASE})
+    scene.store = MemoryStore(registry={NAME: BASE, ModelName.parse("other:v1"): MOVED})
     scene.store.pull(NAME, lambda _: None)
-    assert scene.mf("pin").code == 0  # the server has them
+    scene.store.pull(ModelName.parse("other:v1"), lambda _: None)
+    digest = scene.pins["Modelfile"]["base"]["digest"]
+    scene.store.copy(NAME, pin_alias(NAME, digest))  # as a build from the locked base does
+    scene.store.copy(ModelName.parse("other:v1"), NAME)
+    assert scene.mf("pin").code == 0  # the server has them, though its tag has moved
+    scene.store.delete(pin_alias(NAME, digest))
+    scene.store.pull(NAME, lambda _: None)
+    (scene.folder / "Modelfile").write_text("# A bot.\nFROM llama3.2:3b\nSYSTEM Hi.\n")
+    assert scene.mf("pin").code == 0
 
 
 def test_a_new_modelfile_upon_a_locked_base_gets_the_same(scene: Scene) -> None:

@@ -25,6 +25,7 @@ from modelfile.lockfile.lock import SERVER, Base
 from modelfile.manifest import Layer, Manifest
 from modelfile.names import ModelName, shorten_digest
 from modelfile.recipe.model import Model, fingerprint
+from modelfile.stores.backups import pin_alias
 from modelfile.stores.encoding import read_model
 from modelfile.stores.protocol import Registry, Store, StoredModel, find_listed, missing_after
 from modelfile.stores.uploads import pull_base, run_in_parallel
@@ -246,14 +247,18 @@ class Resolver:
             raise NotFound(f"{what}: {error.message}", hint=_UPDATE) from error
 
     def find_locked(self, base: Base) -> StoredModel:
-        """Return the model of a base in the lock from the server.
+        """Return the model of a base in the lock from the server: of its tag, or of its pin alias if that has moved.
 
         Raises:
             ServerError: The server cannot answer, or does not have it.
             VerificationError: The server has another one.
         """
+        name = ModelName.parse(base.name)
         with self.server() as store:
-            found = store.find(ModelName.parse(base.name))
+            found = store.find(name)
+            if base.digest and (found is None or found.fingerprint != base.fingerprint):
+                alias = store.find(pin_alias(name, base.digest))
+                found = alias if alias and alias.fingerprint == base.fingerprint else found
         if found is None:
             raise NotFound(f"base {base.written} not found on {self._store.location}", hint=_UPDATE)
         if found.fingerprint != base.fingerprint:
