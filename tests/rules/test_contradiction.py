@@ -52,6 +52,26 @@ def answer(text: str) -> str:
             "PARAMETER temperature 1.2",
             "`temperature 1.2`, but SYSTEM asks for deterministic answers",
         ),
+        (
+            "The output has to be exact and repeatable.",
+            "PARAMETER temperature 1.4",
+            "`temperature 1.4`, but SYSTEM asks for deterministic answers",
+        ),
+        (
+            "The same invoice must always give the same record.",
+            "PARAMETER temperature 1",
+            "`temperature 1`, but SYSTEM asks for deterministic answers",
+        ),
+        (
+            "Return one JSON object.",
+            "PARAMETER temperature 1.4",
+            "`temperature 1.4`, but SYSTEM asks for JSON",
+        ),
+        (
+            "You write Shakespearean sonnets: three quatrains and a couplet.",
+            "PARAMETER num_predict 40",
+            "`num_predict 40` cuts answers off, but SYSTEM asks for long texts",
+        ),
         ("Never make up facts.", "PARAMETER temperature 1.5", "`temperature 1.5`, but SYSTEM asks for facts only"),
         ("Be very creative.", "PARAMETER temperature 0", "`temperature 0`, but SYSTEM asks for creative answers"),
         (
@@ -121,6 +141,9 @@ def test_both_lines_are_named(system: str, more: str, message: str) -> None:
         ("Styles go from 0 (dry) to 5 (maximum creativity).", "PARAMETER temperature 0"),
         ("Write at least 500 words.", "PARAMETER num_predict 2000"),
         ("Write at least 500 words.", "PARAMETER num_predict -1"),
+        ("You write titles of blog posts.", "PARAMETER num_predict 40"),
+        ("You write short stories.", "PARAMETER num_predict 100"),
+        ("Return one JSON object.", "PARAMETER temperature 1"),
         ("Write short answers.", "PARAMETER num_predict 64"),
         ("Always use the tools.", "TEMPLATE {{ .System }}{{ .Tools }}{{ .Prompt }}"),
         ("Always use the tools.", ""),

@@ -34,7 +34,9 @@ _ORDER: Final = (
 )
 _SAME: Final = (
     rf"{_ORDER}[^.]{{0,80}}?\b(?:deterministic(?:ally)?|reproducibl[ey]|(?:exactly |exact )?the (?:exact(?:ly)? )?same"
-    r" (?:answer|output|response|result|reply)|identical (?:answer|output|response|result|repl))"
+    r" (?:answer|output|response|result|reply)|identical (?:answer|output|response|result|repl)|repeatable\b)"
+    r"|\bthe same \w+ (?:(?:must|should|will|has to|always) )+(?:give|get|yield|return|produce|lead to|result in)s?"
+    r" (?:back )?(?:exactly )?the same\b"
 )
 _FACTUAL: Final = (
     r"\b(?:strictly factual|only facts|never (?:invent|make up|improvise|speculate|hallucinate|be creative)"
@@ -49,15 +51,24 @@ _VARIED: Final = (
     r"|(?:entirely|completely|always|totally) (?:different|new) (?:\w+ ){0,3}?(?:each|every) time"
     r"|maximum creativity|surprise the (?:user|reader))\b"
 )
+_LONG_TEXTS: Final = (
+    r"sonnets?|ballads?|essays?|stor(?:y|ies)|articles?|novels?|chapters?|blog ?posts?|cover letters?|screenplays?"
+    r"|speeches|fairy ?tales?|lesson plans?"
+)
 _LONG: Final = (
     r"\b(?:long|lengthy|detailed|comprehensive|in-depth|exhaustive|extensive|elaborate"
     r"|full-length)\b,?\s+(?:\w+,?\s+){0,3}?"
     r"(?:answers?|responses?|repl(?:y|ies)|explanations?|essays?|articles?|stor(?:y|ies)|reports?"
     r"|analys[ie]s|descriptions?"
     r"|guides?|documents?|texts?|posts?|chapters?)\b"
+    rf"|\b(?:write|compose|tell|draft)s?\b(?:\W+\w+){{0,3}}?\W+(?:{_LONG_TEXTS})\b"
     r"|\b(?:explain|answer|respond|reply|describe|write"
     r"|elaborate)\b(?:\W+\w+){0,5}?\W+(?:in (?:great |full |much )?(?:detail|depth)"
     r"|at length|at great length|thoroughly|comprehensively|extensively|exhaustively)\b"
+)
+_SHORT_TEXTS: Final = (
+    r"\b(?:short|brief|concise|input|given|read|rather|titles?|headlines?|summar\w+|slogans?|ideas?|tweets?|flash"
+    r"|sentences?|words?|names?|tags?|prompts?|captions?|(?:one|two|three|1|2|3)[- ]lines?)\b"
 )
 _AT_LEAST: Final = (
     r"\b(?:at least|minimum(?: of)?|no less than|not less than|no fewer than|more than|over)\s+(\d[\d,]{1,6})\s+words\b"
@@ -147,10 +158,24 @@ _CODE: Final = (
     r"|\bjson\b|\bxml\b"
 )
 SIGNS: Final = {
-    _SAME: ("determinist", "reproducib", "same", "identical"),
+    _SAME: ("determinist", "reproducib", "same", "identical", "repeatable"),
     _FACTUAL: ("fact", "invent", "make up", "improvise", "speculat", "hallucinat", "creativ"),
     _VARIED: ("creativ", "imaginative", "unpredictable", "surpris", "different", "repeat", "vary", "time"),
-    _LONG: ("long", "length", "detail", "comprehensive", "depth", "exhaustive", "extensive", "elaborate", "thorough"),
+    _LONG: (
+        "write",
+        "compose",
+        "tell",
+        "draft",
+        "long",
+        "length",
+        "detail",
+        "comprehensive",
+        "depth",
+        "exhaustive",
+        "extensive",
+        "elaborate",
+        "thorough",
+    ),
     _AT_LEAST: ("word",),
     _AT_MOST: ("word", "sentence", "character", "line"),
     _YES_OR_NO: ("yes",),
@@ -244,7 +269,7 @@ def fewest_words(text: str) -> int | None:
 
 def demands_long_answers(text: str) -> bool:
     """Return whether a prompt asks for long texts, without a number."""
-    return any(_find(_LONG, text, f"{_CONDITION}|\\b(?:short|brief|concise|input|given|read|rather)\\b"))
+    return any(_find(_LONG, text, f"{_CONDITION}|{_SHORT_TEXTS}"))
 
 
 def answer_limit(text: str) -> Limit | None:

@@ -23,7 +23,7 @@ _FEWEST_TOKENS: Final = 256
 _MINIMUM: Final = 4
 """A smaller context is out-of-range."""
 _FEWEST_IN_A_BATCH: Final = 8
-_FEW_THOUGHTS: Final = 200
+_FEW_THOUGHTS: Final = 400
 """Tokens within which a thinking model hardly ends its thoughts."""
 
 _NEVER_GREEDY: Final = ("qwen3", "deepseek-r1")
@@ -156,13 +156,13 @@ def _thinking(numbers: _Numbers, modelfile: Modelfile, context: Context) -> Iter
     family, base = base_family(modelfile, context), last_from(modelfile)
     if family is None or base is None or "thinking" not in family.capabilities or "instruct" in base.value.text.lower():
         return
+    texts = (node.value.text for kind in (System, Template) for node in modelfile.of_type(kind))
+    if any(re.search(_WITHOUT_THOUGHTS, text) for text in texts):
+        return
     if "num_predict" in numbers and 0 < numbers["num_predict"][0] <= _FEW_THOUGHTS:
         node = numbers["num_predict"][1]
         message = f"`num_predict {node.value.text}` cuts `{family.name}` off while it thinks: there is no answer"
         yield Finding(node.value.span, message, "raise it, or delete the line; a request turns thinking off")
-    texts = (node.value.text for kind in (System, Template) for node in modelfile.of_type(kind))
-    if any(re.search(_WITHOUT_THOUGHTS, text) for text in texts):
-        return
     if "temperature" in numbers and numbers["temperature"][0] == 0 and family.name.startswith(_NEVER_GREEDY):
         node = numbers["temperature"][1]
         message = f"with `temperature {node.value.text}`, `{family.name}` may repeat its thoughts without end"

@@ -226,22 +226,30 @@ def _numbers(prompt: str, modelfile: Modelfile, context: Context, line: _Place) 
             problem = "deterministic answers"
         elif temperature >= _VERY_HIGH_TEMPERATURE and demands.demands_facts(prompt):
             problem, hint = "facts only", "lower it to 0.7 or less: above 1, unlikely words become likely"
+        elif temperature >= _VERY_HIGH_TEMPERATURE and demands.demands_json(prompt, only=False):
+            problem, hint = "JSON", "lower it to 0.7 or less: above 1, unlikely words become likely, and JSON breaks"
         elif temperature <= _LOW_TEMPERATURE and demands.demands_variety(prompt):
             problem, hint = "creative answers", "raise it to 0.7 or more: near 0, the likeliest word is always chosen"
         if problem:
             message = f"`temperature {node.value.text}`, but {line} asks for {problem}"
             yield Finding(node.value.span, message, hint)
     if "num_predict" in numbers and numbers["num_predict"][0] > 0:
-        most, node = numbers["num_predict"]
-        fewest = demands.fewest_words(prompt)
-        problem = ""
-        if fewest and fewest * _TOKENS_PER_WORD > most:
-            problem = f"at least {fewest} words"
-        elif not fewest and most <= _FEW_TOKENS and demands.demands_long_answers(prompt):
-            problem = "long texts"
-        if problem:
-            message = f"`num_predict {node.value.text}` cuts answers off, but {line} asks for {problem}"
-            yield Finding(node.value.span, message, "raise it, or delete the line: by default there is no limit")
+        yield from _length(prompt, *numbers["num_predict"], line)
+
+
+def _length(prompt: str, most: float, node: Parameter, line: _Place) -> Iterator[Finding]:
+    """Yield a finding if `num_predict` is too small for the answers that a prompt asks for."""
+    from modelfile.linter import demands
+
+    fewest = demands.fewest_words(prompt)
+    problem = ""
+    if fewest and fewest * _TOKENS_PER_WORD > most:
+        problem = f"at least {fewest} words"
+    elif not fewest and most <= _FEW_TOKENS and demands.demands_long_answers(prompt):
+        problem = "long texts"
+    if problem:
+        message = f"`num_predict {node.value.text}` cuts answers off, but {line} asks for {problem}"
+        yield Finding(node.value.span, message, "raise it, or delete the line: by default there is no limit")
 
 
 def _tools(prompt: str, modelfile: Modelfile, context: Context, line: _Place) -> Iterator[Finding]:
