@@ -46,6 +46,8 @@ def test_base_without_the_capability_is_reported(base: str, system: str, message
         ("gemma2:9b", "You explain code. Call the functions by their names."),
         ("gemma2:9b", "Never call a function."),
         ("anna/gemma2:9b", "You have these functions: book, cancel."),
+        ("./llava-v1.6-7b.gguf\nFROM ./mmproj-model-f16.gguf", "You are shown photos of roofs."),
+        ("./llava-v1.6-7b.gguf", "You answer questions on roofs."),
         ("./eyes.gguf", "You are shown photos of roofs."),
     ],
 )
@@ -76,6 +78,30 @@ def test_base_with_the_capability_is_not_reported(base: str, system: str) -> Non
 def test_context_that_is_too_short_is_reported(number: int, comment: str, system: str, *, reported: bool) -> None:
     text = f"# {comment}\nFROM llama3.2:3b\nPARAMETER num_ctx {number}\nSYSTEM {system}"
     assert [code for code, _ in found(text)] == ["MF330"] * reported
+
+
+@pytest.mark.parametrize("base", ["./llava-v1.6-mistral-7b.Q4_K_M.gguf", "C:\\x\\Qwen2.5-VL-7B-Instruct-Q4_K_M.gguf"])
+def test_vision_model_without_its_projector_is_reported(base: str) -> None:
+    message = (
+        f"no projector (mmproj) beside `{base}`, but SYSTEM in line 3 speaks of images: the model does not see them"
+    )
+    assert found(f"FROM {base}\nSYSTEM You look at photos of machine parts.") == [("MF520", message)]
+
+
+@pytest.mark.parametrize(
+    ("comment", "number"),
+    [
+        ("The retriever sends 12 chunks of about 800 tokens.", 9600),
+        ("Gets up to five retrieved documents with 2k tokens each.", 10000),
+        ("We send 20 passages of 1,000 tokens.", 20000),
+        ("Gets 4 chunks of 800 tokens.", 0),
+        ("Gets 12 chunks, each 800 tokens of summary.", 0),
+    ],
+)
+def test_inputs_are_counted_in_tokens(comment: str, number: int) -> None:
+    message = f"`num_ctx 8192` is too small: line 2 speaks of {number} tokens of input"
+    reported = [("MF330", message)] if number else []
+    assert found(f"# {comment}\nFROM mistral:7b\nPARAMETER num_ctx 8192") == reported
 
 
 def test_short_context_of_a_base_that_has_no_more_is_not_reported() -> None:

@@ -76,7 +76,13 @@ _AT_LEAST: Final = (
     r"|\b(\d[\d,]{1,6})\s*(?:to|-|\u2013|and)\s*\d[\d,]{1,6}\s+words\b"
     r"|\b(?:of|in|with|to)\s+(?:about\s+|around\s+|roughly\s+)?(\d[\d,]{2,6})\s+words\b"
 )
-_NUMBERS: Final = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "single": 1}
+_NUMBERS: Final = {
+    **dict(zip(("a", "one", "two", "three", "four", "five", "six", "seven", "eight"), (1, *range(1, 9)), strict=True)),
+    "single": 1,
+    "ten": 10,
+    "twelve": 12,
+    "twenty": 20,
+}
 _AT_MOST: Final = (
     r"\b(?:under|at most|no more than|not more than|never more than|maximum(?: of)?|max\.?|fewer than"
     r"|less than|within|up to"
@@ -149,6 +155,12 @@ _LONG_INPUT: Final = (
     r"|\bsummari[sz]es?\s+(?:\w+\s+){0,4}?(?:documents|minutes|transcripts?|papers|articles|reports|meetings"
     r"|contracts|books?|threads)\b"
 )
+_INPUTS: Final = (
+    r"\b(\d{1,4}|two|three|four|five|six|seven|eight|ten|twelve|twenty) (?:\w+ ){0,2}?"
+    r"(?:chunks?|passages?|documents?|snippets?|excerpts?|sections?|articles?|turns|messages|examples)"
+    r"(?: \w+){0,2}? (?:of|with|at|having) (?:(?:about|around|roughly|up to|some|circa|ca\.) |~ ?)?"
+    r"(\d{1,3}(?:,\d{3})+|\d{1,7}) ?(k)?[ -]?tokens?\b"
+)
 _FUNCTIONS: Final = (
     r"\bcall\s+(?:a|the|these|one of (?:the|these|your))\s+(?:\w+\s+)?(?:functions?|tools?)\b"
     r"|\byou (?:have|can use|may use) (?:access to )?(?:the following|these) (?:functions|tools)\b"
@@ -191,6 +203,7 @@ SIGNS: Final = {
         *("paper", "article", "manual", "pdf", "log", "thread", "chapter", "page", "passage", "excerpt", "chunk"),
         *("snippet", "context"),
     ),
+    _INPUTS: ("token",),
     _FUNCTIONS: ("function", "tool"),
     _NO_MARKDOWN: ("markdown", "plain text"),
 }
@@ -299,6 +312,20 @@ def demands_long_inputs(text: str) -> bool:
     return any(
         not re.search(_MADE, match.string[: match.start()], re.IGNORECASE) for match in _find(_LONG_INPUT, text, _IF)
     )
+
+
+def tokens_of_inputs(text: str) -> int:
+    """Return the number of tokens of the passages that a text counts; 0 if it counts none.
+
+    >>> tokens_of_inputs("The retriever sends 12 chunks of about 800 tokens.")
+    9600
+    """
+    tokens = 0
+    for match in _find(_INPUTS, text, r"\b(?:if|not|never|summar\w+)\b"):
+        count, each, thousands = match.groups()
+        number = _NUMBERS.get(count.lower()) or int(count)
+        tokens = max(tokens, number * int(each.replace(",", "")) * (1000 if thousands else 1))
+    return tokens
 
 
 def demands_yes_or_no(text: str) -> bool:

@@ -24,7 +24,7 @@ def short_context(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     The system prompt, the question with its documents, and the answer share `num_ctx`. Ollama cuts what does not fit,
     without an error: the model sees the end of a long document only, or only some of the passages. 2048 tokens are
     about four pages. The rule looks for long documents and retrieved passages in SYSTEM and in comments, and only
-    reports bases that were trained on more.
+    reports bases that were trained on more. It multiplies, too: "12 passages of 800 tokens" need more than 9600.
 
     ## Bad
 
@@ -45,16 +45,27 @@ def short_context(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     ```
     """
     found = effective_numbers(modelfile, context).get("num_ctx")
-    if found is None or not _MINIMUM <= found[0] <= _FEW_TOKENS:
+    if found is None or found[0] < _MINIMUM:
+        return
+    system = modelfile.last(System)
+    texts: list[tuple[Comment | System, str]] = [(node, node.text) for node in modelfile.of_type(Comment)]
+    texts += [(system, system.value.text)] if system and system.value.closed else []
+    counted = [(node, text) for node, text in texts if " token" in text.lower()]
+    if not counted and found[0] > _FEW_TOKENS:
+        return
+    from modelfile.linter import demands  # its expressions are for few texts
+
+    for node, text in counted:
+        if (tokens := demands.tokens_of_inputs(text)) > found[0]:
+            line = modelfile.source.line_of(node.span.start)
+            message = f"`num_ctx {found[1].value.text}` is too small: line {line} speaks of {tokens} tokens of input"
+            yield Finding(found[1].value.span, message, "raise it: Ollama cuts what does not fit, without an error")
+            return
+    if found[0] > _FEW_TOKENS:
         return
     family = base_family(modelfile, context)
     if family and family.context and family.context <= found[0]:
         return
-    from modelfile.linter import demands  # its expressions are for few texts
-
-    system = modelfile.last(System)
-    texts: list[tuple[Comment | System, str]] = [(node, node.text) for node in modelfile.of_type(Comment)]
-    texts += [(system, system.value.text)] if system and system.value.closed else []
     for node, text in texts:
         if demands.demands_long_inputs(text):
             line = modelfile.source.line_of(node.span.start)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, base_family, rule
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import From, System, Template
+
+_EYELESS: Final = (
+    r"(?:^|[-_./\\])(?:(?:bak)?llava|moondream|minicpm[-_.]v|(?:qwen[\d.]*)?[-_.]?vl|vision|pixtral)"
+    r"(?=[-_.\d]).*\.gguf$"
+)
+"""Names of vision models whose GGUF files come in pairs: the language model, and the projector that sees."""
 
 
 @rule("MF520", "missing-capability", on=Modelfile, severity=Severity.WARNING)
@@ -18,7 +26,8 @@ def missing_capability(modelfile: Modelfile, context: Context) -> Iterator[Findi
     rejects the request; it rejects requests with tools ("does not support tools").
 
     The rule knows the capabilities of the models in Ollama's library. It only looks at demands of SYSTEM that have no
-    condition. A second FROM may bring the eyes of a vision model, and a TEMPLATE with `.Tools` the tools.
+    condition. A TEMPLATE with `.Tools` brings the tools. A second FROM brings the projector of a vision model, without
+    which the GGUF file of a model such as LLaVA sees nothing.
 
     ## Bad
 
@@ -49,11 +58,16 @@ def missing_capability(modelfile: Modelfile, context: Context) -> Iterator[Findi
         capability, noun, example = "tools", "tools", "llama3.1:8b` or `qwen2.5:7b"
     else:
         return
+    (base,) = modelfile.of_type(From)
+    line = modelfile.source.line_of(system.span.start)
+    if capability == "vision" and re.search(_EYELESS, base.value.text, re.IGNORECASE):
+        message = f"no projector (mmproj) beside `{base.value.text}`, but SYSTEM in line {line} speaks of images"
+        hint = "add a second FROM with the mmproj file, which llama.cpp keeps apart from the language model"
+        yield Finding(base.value.span, f"{message}: the model does not see them", hint)
+        return
     family = base_family(modelfile, context)
     if family is None or not family.library or family.turns is None or capability in family.capabilities:
         return
-    line = modelfile.source.line_of(system.span.start)
     message = f"`{family.name}` has no {capability}, but SYSTEM in line {line} speaks of {noun}"
     effect = "requests with tools are rejected" if capability == "tools" else "the model does not see them"
-    (base,) = modelfile.of_type(From)
     yield Finding(base.value.span, f"{message}: {effect}", f"build from a model that has, such as `{example}`")
