@@ -87,7 +87,7 @@ def update(  # noqa: PLR0913  # the command's options
     elif chosen == "json":
         print_json(update_as_json(summary, failures), terminal)
     elif chosen == "markdown":
-        terminal.print_lines(as_markdown(summary))
+        terminal.print_lines(as_markdown(summary, failed=len(failures)))
     else:
         print_update(summary, terminal)
     print_failures(failures.values(), terminal)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, TypeVar
 
 from modelfile.differ import TEXTS, Change
+from modelfile.errors import InputError
 from modelfile.lockfile.lock import Base
 from modelfile.names import shorten_digest
 from modelfile.pinning.update import UpdatedBase, UpdatedModel, UpdateSummary
@@ -15,10 +17,12 @@ from modelfile.report.json_output import VERSION, changes_as_json, error_as_json
 from modelfile.report.pins import print_pins
 from modelfile.report.terminal import Terminal, visible
 
-_WORDS: Final = re.compile(r"[\w ,.:;/()'…-]*")
-"""Texts that are no markup in Markdown."""
+_WORDS: Final = re.compile(r"(?!.*(?:://|www\.|\bgh-))[\w ,.:;/()'…-]*", re.IGNORECASE)
+"""Texts that are no markup and no link, mention nobody and close no issue; a registry may send any other."""
 _LONGEST_SUBJECT: Final = 72
 """Length of the first line of a commit's message, in characters."""
+
+_Updated = TypeVar("_Updated", UpdatedBase, UpdatedModel)
 
 
 def print_update(summary: UpdateSummary, terminal: Terminal) -> None:
@@ -100,24 +104,48 @@ def commit_message(summary: UpdateSummary) -> str:
     lines = []
     for base in summary.bases:
         lines += [f"- {base.base.written}: {_move(base)}"]
-        lines += _listed([f"changed: {', '.join(map(_plain, base.parts))}"] if base.parts else _notes(base))
+        lines += _listed([f"changed: {_names(base.parts)}"] if base.parts else _notes(_quiet(base)))
     for model in summary.models:
-        changed = ", ".join(_plain(change.title) for change in _own_changes(model))
+        changed = _names(change.title for change in _own_changes(model))
         lines += [f"- {_plain(_title(model))}: {_fingerprints(model)}"]
-        lines += _listed([*(f"changed: {changed}" for _ in [changed] if changed), *_notes_on(model)])
+        lines += _listed([*(f"changed: {changed}" for _ in [changed] if changed), *_notes_on(_quiet(model))])
     lines += [f"- {_plain(change.key)}: {change.kind}" for change in summary.others]
     return "\n".join((subject, "", *map(visible, lines)))
+
+
+def _quiet(updated: _Updated) -> _Updated:
+    """Return what changed without the words of a registry: where a commit is shown, they would act as its author's."""
+    missing = updated.missing and InputError("its contents cannot be read")
+    if isinstance(updated, UpdatedModel):
+        inherited, own = (tuple(dict.fromkeys(map(_name, titles))) for titles in (updated.inherited, updated.own))
+        return replace(updated, missing=missing, inherited=inherited, own=own)
+    return replace(updated, missing=missing)
+
+
+def _names(titles: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(map(_name, titles)))
+
+
+def _name(title: str) -> str:
+    """Return the title of a change, without the name in it if that is not of words, as only a hostile base has it."""
+    aspect = title.partition(" ")[0]
+    return next((name for name in (title, aspect) if _WORDS.fullmatch(name)), "another layer")
 
 
 def _listed(texts: Iterable[str]) -> list[str]:
     return [f"  {text}" for text in texts if text]
 
 
-def as_markdown(summary: UpdateSummary) -> str:
-    """Return the summary as Markdown, with the diffs of texts folded; values are code, so that none is markup."""
-    if not summary.pins:
-        return "No base has moved.\n"
-    parts = []
+def as_markdown(summary: UpdateSummary, *, failed: int = 0) -> str:
+    """Return the summary as Markdown, with the diffs of texts folded; values are code, so that none is markup.
+
+    Args:
+        summary: The summary.
+        failed: The number of Modelfiles that could not be pinned.
+    """
+    parts = [f"{failed} Modelfile{'s' * (failed != 1)} could not be pinned: see the log."] if failed else []
+    if not summary.pins and not failed:
+        parts = ["No base has moved."]
     if summary.bases:
         rows = (f"| {' | '.join(_cells(base))} |" for base in summary.bases)
         parts.append("\n".join(("| base | pinned | now | changed |", "| --- | --- | --- | --- |", *rows)))
