@@ -248,3 +248,13 @@ def test_without_a_store_a_base_of_a_server_is_unknown(scene: Scene) -> None:
     with contextlib.chdir(scene.folder):
         (base,) = modelfile.outdated(modelfile.Project().modelfiles(), scene.registry).bases
     assert (str(base.status), str(base.error)) == ("unknown", "no server is asked")
+
+
+def test_the_config_is_named_only_if_nothing_else_has_changed(scene: Scene) -> None:
+    assert scene.mf("pin", "-q").code == 0
+    other = replace(BASE, renderer="r")
+    for model, changed in ((other, "config"), (replace(other, system="Be quick."), "system")):
+        scene.registry.push(NAME, model)
+        assert scene.mf("outdated").out.splitlines()[1].split()[-1] == changed
+        found = json.loads(scene.mf("outdated", "--json").out)["bases"][0]["changes"]
+        assert found[-1]["layer"] == "config"

@@ -176,3 +176,8 @@ def test_no_server_is_an_error(scene: Scene) -> None:
         "error: no Ollama server answers at http://127.0.0.1:9\n"
         "help: start one with `ollama serve`, or name another with --host or OLLAMA_HOST\n",
     )
+
+
+def test_a_name_without_a_tag_gets_a_hint_that_verify_takes(built: Scene) -> None:
+    ran = built.mf("verify", "other")
+    assert (ran.code, ran.err) == (2, "error: `other` has no tag\nhelp: name its tag, as in `mf verify other:v1`\n")

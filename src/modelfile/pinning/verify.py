@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from modelfile.differ import Change, compare_models
-from modelfile.errors import InputError, ModelfileError
+from modelfile.errors import InputError, ModelfileError, UsageError
 from modelfile.events import Events, Progress, ignore
 from modelfile.git import Refusal, Revision
 from modelfile.lockfile.file import LockFile
@@ -191,7 +191,11 @@ def _named(names: Sequence[str], targets: Sequence[Target]) -> Iterator[_Expecte
         if bases:
             yield from (replace(one, is_required=True) for one in bases)
             continue
-        target = project.target(text)
+        try:
+            target = project.target(text)
+        except UsageError as error:
+            hint = error.hint if name.tagged else f"name its tag, as in `mf verify {name.untagged}:v1`"
+            raise UsageError(error.message, hint=hint) from error
         lock, entry = project.lock_to_write(target.folder), target.pin
         if entry is None:
             raise InputError(f"`{target.path}`, of which {target.named} is built, is not pinned", hint="run `mf pin`")

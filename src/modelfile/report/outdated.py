@@ -53,7 +53,8 @@ def print_outdated(result: Outdated, terminal: Terminal) -> None:
 
 
 def _row(base: LockedBase) -> Row:
-    changed = ", ".join(change.layer for change in base.changes)
+    layers = [change.layer for change in base.changes]
+    changed = ", ".join(layer for layer in layers if layer != "config" or len(layers) == 1)  # it lists all others
     if base.base.manifest is None and base.status is BaseStatus.OUTDATED:
         changed = "contents"
     tags = base.newer_tags or ()

@@ -27,7 +27,8 @@ def print_verified(models: Sequence[VerifiedModel], location: object, terminal: 
     if not models:
         terminal.print_note("mf.lock has no base or model to verify: name a model, as in `mf verify bot:v1`")
     elif failed := sum(model.fails for model in models):
-        terminal.print_note(f"{failed} of {len(models)} models {'is' if failed == 1 else 'are'} not as in mf.lock")
+        total = f"{len(models)} model{'s' * (len(models) != 1)}"
+        terminal.print_note(f"{failed} of {total} {'is' if failed == 1 else 'are'} not as in mf.lock")
 
 
 def _summary(model: VerifiedModel, location: object) -> str:
