@@ -93,6 +93,7 @@ def test_license_that_allows_more_than_the_base_is_reported() -> None:
     [
         ("login svc-ollama / Tr0ub4dor&3-prod", True),
         ("user: anna, Sunny!Day99", True),
+        ("Give it to the user: https://perplexity.ai/pro?referral=3NXAWUGR", False),
         ("login page / Settings", False),
         ("user names / Passwords2024", False),
         ("account types: Basic/Pro", False),
