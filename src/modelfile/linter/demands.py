@@ -169,6 +169,11 @@ _CODE: Final = (
     r"\b(?:code|coding|program\w*|developer|javascript|python|mathematic\w*)\b|action:|<tool|tool_call|```|\{\s*\""
     r"|\bjson\b|\bxml\b"
 )
+_OTHER_LENGTHS: Final = (
+    r"\b(?:no|longer than|conduct\w*|prompts?|rewrite|images?|avatars?"
+    r"|summari[sz]e|titled?|a list|steps to)\b"
+)
+"""Words of sentences in which a length is limited, or is that of the question, of thoughts, or of prompts."""
 SIGNS: Final = {
     _SAME: ("determinist", "reproducib", "same", "identical", "repeatable"),
     _FACTUAL: ("fact", "invent", "make up", "improvise", "speculat", "hallucinat", "creativ"),
@@ -282,7 +287,7 @@ def fewest_words(text: str) -> int | None:
 
 def demands_long_answers(text: str) -> bool:
     """Return whether a prompt asks for long texts, without a number."""
-    return any(_find(_LONG, text, f"{_CONDITION}|{_SHORT_TEXTS}"))
+    return any(_find(_LONG, text, f"{_CONDITION}|{_SHORT_TEXTS}|{_OTHER_LENGTHS}"))
 
 
 def answer_limit(text: str) -> Limit | None:
