@@ -122,13 +122,17 @@ def test_realm_over_plain_http_is_not_asked(secure: FakeRegistry, registry: Regi
 
 
 @pytest.mark.parametrize(
-    "target", ["http://10.0.0.1/x", "http://127.0.0.1:9/x", "http://[::1]/x", "http://169.254.169.254/"]
+    "host",
+    [
+        *("10.0.0.1", "127.0.0.1:9", "[::1]", "169.254.169.254", "[::ffff:10.0.0.1]", "localhost", "a.localhost"),
+        *("127.1:9", "2130706433", "0x7f000001", "10.1", "127.0.0.1."),
+    ],
 )
-def test_redirect_into_a_private_network_is_not_followed(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redirect_into_a_private_network_is_not_followed(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeRegistry() as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.host}")  # it answers for any host
         monkeypatch.delenv("NO_PROXY", raising=False)
-        proxy.fault("http://registry.example/v2/", reply("", "302 Found", f"Location: {target}"))
+        proxy.fault("http://registry.example/v2/", reply("", "302 Found", f"Location: http://{host}/x"))
         with (
             open_registry(RegistrySettings(all_insecure=True), backoff=Backoff(tries=1)) as registry,
             pytest.raises(InvalidRegistryAnswer, match="an address of a private network"),

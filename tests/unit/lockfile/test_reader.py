@@ -94,6 +94,7 @@ UNKNOWN = {"written": "x", "name": "x"}
         ("[" * 100_000, "it is nested too deeply"),
         (f'{{"version": "1.0", "modelfiles": {{"a": {"9" * 5000}}}}}', "it has a number with too many digits"),
         ('{"version": "1.0", "modelfiles": {"a": {}, "a": {}}}', "it has the key `a` twice in one object"),
+        (json.dumps({str(key): 1 for key in range(300_000)})[:-1] + ', "299999": 1}', "it has the key `299999` twice"),
         ("[]", "it is not a JSON object"),
         ("{}", "`version` is missing"),
         ('{"version": 1}', '`version` is not a text such as "1.0"'),

@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import json
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -335,15 +336,22 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 def _is_local(host: str) -> bool:
     """Return whether a host is this machine."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"
+    address, name = _address(host), host.lower().rstrip(".")
+    return address.is_loopback if address else name == "localhost" or name.endswith(".localhost")
 
 
 def _is_private(host: str) -> bool:
     """Return whether a host is this machine or an address that only a private network has."""
-    try:
-        return not ipaddress.ip_address(host.strip("[]")).is_global
-    except ValueError:
-        return _is_local(host)
+    address = _address(host)
+    return not address.is_global if address else _is_local(host)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that a host is in any notation, also those of old, such as `127.1`; None for a name."""
+    bare = host.strip("[]").rstrip(".")
+    with contextlib.suppress(ValueError):
+        found = ipaddress.ip_address(bare)
+        return (found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None) or found
+    with contextlib.suppress(OSError, UnicodeError):
+        return ipaddress.IPv4Address(socket.inet_aton(bare))
+    return None

@@ -33,6 +33,8 @@ _CACHED: Final = "layers"
 _MOST_PAGES: Final = 100
 """Most pages of tags that are read."""
 _MOST_TAGS: Final = 100_000
+_LONGEST_LINK: Final = 4096
+"""Longest path of a page of tags, in characters."""
 _TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _OK: Final = 200
 _LISTS_NOTHING: Final = (400, 404, 405, 501)
@@ -141,13 +143,14 @@ class RegistryClient:
                 return () if "NAME_UNKNOWN" in codes_of(answer.body) else None
             if answer.status != _OK:
                 raise self._rejected(answer, endpoint, what)
+            before = len(found)
             found |= _tags(answer.body, what, endpoint.host)
             following = answer.headers.get("Link", "")
-            if 'rel="next"' not in following or len(found) > _MOST_TAGS:
-                break
+            if 'rel="next"' not in following or not before < len(found) <= _MOST_TAGS:
+                break  # a page without another tag has no end
             base = f"/v2/{endpoint.repository}/"
             target = urljoin(f"{base}{path}", following.partition("<")[2].partition(">")[0])
-            if not target.startswith(f"{base}tags/list?"):
+            if not target.startswith(f"{base}tags/list?") or len(target) > _LONGEST_LINK:
                 raise _invalid(what, endpoint.host, "continues its list elsewhere")
             path = target.removeprefix(base)
         return tuple(sorted(found))

@@ -195,11 +195,22 @@ def test_endless_pages(fake: FakeRegistry, registry: Registry) -> None:
     link = 'Link: </v2/team/bot/tags/list?last=a>; rel="next"'
     fake.fault("/tags/list", reply('{"tags":["a"]}', "200 OK", link), times=100)
     assert registry.tags(name(fake)) == ("a",)
-    assert len(fake.requests) == 100
+    assert len(fake.requests) == 2, "a page without another tag is the last"
 
 
-def test_pages_elsewhere(fake: FakeRegistry, registry: Registry) -> None:
-    link = 'Link: <http://evil.example/v2/team/bot/tags/list?a>; rel="next"'
+def test_number_of_pages_is_limited(fake: FakeRegistry, registry: Registry) -> None:
+    for page in range(100):
+        link = f'Link: </v2/team/bot/tags/list?last={page}>; rel="next"'
+        fake.fault("/tags/list", reply(f'{{"tags":["v{page}"]}}', "200 OK", link))
+    found = registry.tags(name(fake))
+    assert (len(found or ()), len(fake.requests)) == (100, 100)
+
+
+@pytest.mark.parametrize(
+    "target", ["http://evil.example/v2/team/bot/tags/list?a", f"/v2/team/bot/tags/list?{'a' * 70_000}"]
+)
+def test_pages_elsewhere(fake: FakeRegistry, registry: Registry, target: str) -> None:
+    link = f'Link: <{target}>; rel="next"'
     fake.fault("/tags/list", reply('{"tags":["a"]}', "200 OK", link))
     with pytest.raises(InvalidRegistryAnswer, match="continues its list elsewhere"):
         registry.tags(name(fake))
