@@ -171,7 +171,7 @@ _CODE: Final = (
 )
 _OTHER_LENGTHS: Final = (
     r"\b(?:no|longer than|conduct\w*|prompts?|rewrite|images?|avatars?"
-    r"|summari[sz]e|titled?|a list|steps to)\b"
+    r"|summari[sz]e|titled?|a list|steps to|users?'? stor(?:y|ies)|let me|knowledge|csv|slides?)\b"
 )
 """Words of sentences in which a length is limited, or is that of the question, of thoughts, or of prompts."""
 SIGNS: Final = {
