@@ -201,6 +201,36 @@ def test_insecure_asks_over_plain_http(monkeypatch: pytest.MonkeyPatch, registry
     assert "http://registry.example" in ran.out
 
 
+@pytest.mark.parametrize("command", ["pin", "outdated", "update"])
+def test_every_command_that_asks_registries_can_ask_over_plain_http(
+    command: str, monkeypatch: pytest.MonkeyPatch, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://{registry.host}")  # it answers for any host
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    digest = registry.push("team/bot", "main", published(b"GGUF"))
+    (tmp_path / "Modelfile").write_text(f"FROM {registry.host}/team/bot:main\n")
+    assert run("pin", cwd=tmp_path).code == ExitCode.CLEAN
+    for path in (tmp_path / "Modelfile", tmp_path / "mf.lock"):
+        path.write_text(path.read_text().replace(registry.host, "registry.example"))
+    if command == "pin":
+        (tmp_path / "mf.lock").unlink()
+    manifest = registry.blobs["team/bot"][digest]
+    registry.fault("http://registry.example/v2/team/bot/manifests/main", reply(manifest))
+    ran = run(command, "--insecure", cwd=tmp_path)
+    assert ran.code == ExitCode.CLEAN, ran.err
+    source = json.loads((tmp_path / "mf.lock").read_text())["modelfiles"]["Modelfile"]["base"]["source"]
+    assert source == "http://registry.example"
+
+
+def test_server_pulls_over_plain_http_if_told_so(fake: FakeOllama, tmp_path: Path) -> None:
+    fake.store.plain_hosts.add("registry.lan")
+    fake.registry["registry.lan/team/base:v1"] = published(b"GGUF")
+    ran = mf("pull", "registry.lan/team/base:v1", "--insecure", cwd=tmp_path, environ={"OLLAMA_HOST": fake.url})
+    assert (ran.code, ran.err) == (ExitCode.CLEAN, "")
+    again = mf("pull", "registry.lan/team/base:v1", cwd=tmp_path, environ={"OLLAMA_HOST": fake.url})
+    assert again.code == ExitCode.FAILED, "the option holds for one run"
+
+
 def test_timeout_of_the_command(registry: FakeRegistry) -> None:
     registry.fault("/manifests/", Script((HEAD, Repeat(b"X-A: b\r\n", 0.05))))
     ran = run("show", f"registry:{registry.host}/team/bot:v1", "--timeout", "0.4")

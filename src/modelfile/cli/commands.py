@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _LONGEST_WAIT: Final = 7 * 86_400
 """Longest time limit that can be set, in seconds."""
+_ASKS_REGISTRIES: Final = frozenset({"build", "diff", "ls", "outdated", "pin", "pull", "show", "update", "verify"})
+"""Commands that ask registries, or have a server pull from one."""
 _TYPES: Final = {"float": "number", "float range": "number", "integer": "whole number", "int range": "whole number"}
 """Names of the types of options in words."""
 _NOT_OF_TYPE: Final = re.compile(rf" is not a valid ({'|'.join(_TYPES)})$")
@@ -88,6 +90,8 @@ class _Commands(_HelpOnTerminal, TyperGroup):
                 option.multiple, option.callback = True, _only
         if any(option.name == "host" for option in command.params):
             command.params += _limit_options()
+        if cmd_name in _ASKS_REGISTRIES:
+            command.params.append(_insecure_option())
         command.params += [_color_option(), *_common_options()]
         return command
 
@@ -134,6 +138,26 @@ def _set_limit(_ctx: Any, option: Any, seconds: float | None) -> None:
 
     field = "answer" if option.name == "timeout" else "idle"
     limits.set({**limits.get(), field: seconds})
+
+
+def _insecure_option() -> TyperOption:
+    """Return the switch of every command that asks registries."""
+    return TyperOption(
+        param_decls=["--insecure"],
+        is_flag=True,
+        default=False,
+        help="Ask registries over plain http.",
+        expose_value=False,
+        callback=_set_insecure,
+        show_default=False,
+    )
+
+
+def _set_insecure(_ctx: Any, _option: Any, value: bool) -> None:  # noqa: FBT001  # as typer calls it
+    if value:
+        from modelfile.cli.options import insecure
+
+        insecure.set(True)
 
 
 def _color_option() -> TyperOption:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelfile.cli.options import load_project, open_registry, open_store, print_for_build
-from modelfile.cli.parameters import AsJson, Host, Insecure
+from modelfile.cli.parameters import AsJson, Host
 from modelfile.errors import ExitCode
 from modelfile.report.differences import print_changes
 from modelfile.report.json_output import changes_as_json, print_json
@@ -23,7 +23,6 @@ def diff(
     b: Annotated[str, typer.Argument(metavar="B", help="Modelfile, model or tag to compare with.")],
     host: Host = None,
     *,
-    insecure: Insecure = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the differences between two models: parameters, prompts and weights, not lines of text.
@@ -67,7 +66,7 @@ def diff(
 
     resolve_settings(project)  # an error in the configuration is reported first
     settings_of = settings_by_target()
-    with open_store(host) as store, open_registry(project.config, insecure=insecure) as registry:
+    with open_store(host) as store, open_registry(project.config) as registry:
         changes = compare(
             a,
             b,

@@ -25,7 +25,7 @@ _PANELS: Final = {
     "Output": ("output_format", "output_file", "statistics", "verbose", "fail_level", "exit_zero"),
     "Files": ("force_exclude", "stdin_filename"),
     "Plans": ("dry_run", "exit_code", "plan_out", "plan"),
-    "Server": ("host", "timeout", "idle_timeout"),
+    "Server": ("host", "timeout", "idle_timeout", "insecure"),
     "Common options": ("config", "isolated", "as_json", "color", "quiet", "help"),
 }
 """Options by the heading that they stand under, in a command that has several of them; the others are _OPTIONS."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from modelfile.cli.options import load_project, open_registry, open_store
-from modelfile.cli.parameters import AsJson, Host, Insecure
+from modelfile.cli.parameters import AsJson, Host
 from modelfile.errors import UsageError
 from modelfile.library.lookup import list_models
 from modelfile.names import Prefix, split_prefix
@@ -26,7 +26,6 @@ def ls(
     internal: Annotated[
         bool, typer.Option("--all", "-a", help="Also list backups and models that are being built.")
     ] = False,
-    insecure: Insecure = False,
     as_json: AsJson = False,
 ) -> None:
     """List the models of an Ollama server, the newest first, or the tags of a model in its registry.
@@ -37,7 +36,7 @@ def ls(
     """
     prefix, rest = split_prefix(pattern) if pattern else (None, None)
     if prefix is Prefix.REGISTRY and rest:
-        _list_tags(rest, insecure=insecure, as_json=as_json)
+        _list_tags(rest, as_json=as_json)
         return
     if prefix in (Prefix.FILE, Prefix.LOCK):
         raise UsageError(f"`{pattern}` cannot be listed", hint="name models of the server, or `registry:NAME`")
@@ -54,10 +53,10 @@ def ls(
         )
 
 
-def _list_tags(name: str, *, insecure: bool, as_json: bool) -> None:
+def _list_tags(name: str, *, as_json: bool) -> None:
     from modelfile.library.published import published_tags
 
-    with open_registry(load_project().config, insecure=insecure) as registry:
+    with open_registry(load_project().config) as registry:
         tags = published_tags(name, registry)
     if as_json:
         print_json([{"name": str(tag)} for tag in tags], current.get())

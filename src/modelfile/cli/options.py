@@ -54,6 +54,9 @@ def _timeouts() -> Timeouts | None:
     return Timeouts(**limits.get())
 
 
+insecure: Final[ContextVar[bool]] = ContextVar("insecure", default=False)
+"""True after --insecure: every registry is asked over plain http."""
+
 limits: Final[ContextVar[Mapping[str, float]]] = ContextVar("limits", default={})  # noqa: B039  # never changed
 """The `Timeouts` of this run that --timeout and --idle-timeout set, in seconds."""
 opener: Final[ContextVar[OpenStore]] = ContextVar("opener", default=_open_server)
@@ -122,30 +125,20 @@ def open_store(host: str | None) -> AbstractContextManager[Store]:
     return opener.get()(address_of(host))
 
 
-def open_registry(config: Config, *, insecure: bool = False) -> AbstractContextManager[Registry]:
-    """Open the registries as a configuration has it; no request is sent yet.
-
-    Args:
-        config: The configuration.
-        insecure: Whether to ask every host over plain http, for `--insecure`.
-    """
-    return (registry_opener.get() or _open_registries)(registry_settings(config, insecure=insecure))
+def open_registry(config: Config) -> AbstractContextManager[Registry]:
+    """Open the registries as a configuration has it; no request is sent yet."""
+    return (registry_opener.get() or _open_registries)(registry_settings(config))
 
 
-def registry_settings(config: Config, *, insecure: bool = False) -> RegistrySettings:
-    """Return the settings for registries that a configuration has.
-
-    Args:
-        config: The configuration.
-        insecure: Whether to ask every host over plain http, for `--insecure`.
-    """
+def registry_settings(config: Config) -> RegistrySettings:
+    """Return the settings for registries of a configuration and of this run."""
     from modelfile.stores.protocol import RegistrySettings
 
     return RegistrySettings(
         allowed=config.registries,
         mirrors=config.mirrors,
         insecure=config.insecure_registries,
-        all_insecure=insecure,
+        all_insecure=insecure.get(),
     )
 
 

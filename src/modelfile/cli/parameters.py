@@ -28,4 +28,3 @@ Isolated: TypeAlias = Annotated[bool, typer.Option("--isolated", help="Read no c
 Replace: TypeAlias = Annotated[
     bool, typer.Option("--replace", help="Replace another model without asking, also that of an immutable tag.")
 ]
-Insecure: TypeAlias = Annotated[bool, typer.Option("--insecure", help="Ask registries over plain http.")]

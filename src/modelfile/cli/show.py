@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelfile.cli.options import load_project, open_registry, open_store
-from modelfile.cli.parameters import AsJson, Host, Insecure
+from modelfile.cli.parameters import AsJson, Host
 from modelfile.errors import InputError, NotFound, ServerError, TemplateError, UsageError
 from modelfile.library.lookup import show as find_model
 from modelfile.names import Prefix, join_alternatives, modelfile_at, split_prefix
@@ -49,7 +49,6 @@ def show(  # noqa: PLR0913  # each is an option
     raw: Annotated[
         bool, typer.Option("--raw", help="Print the manifest of a model in a registry as it is served.")
     ] = False,
-    insecure: Insecure = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the contents of a model, or the exact prompt that its template makes of a request.
@@ -80,19 +79,19 @@ def show(  # noqa: PLR0913  # each is an option
     if layers or raw:
         if (modelfile, prompt, messages, raw and (layers or as_json)) != (False, None, None, False):
             raise UsageError("--layers and --raw cannot be used together or with another form of output")
-        _show_manifest(name, raw=raw, insecure=insecure, as_json=as_json)
+        _show_manifest(name, raw=raw, as_json=as_json)
         return
     if prompt is not None or messages is not None:
         if modelfile or (prompt is not None and messages is not None):
             raise UsageError("--prompt, --messages and --modelfile cannot be used together")
-        _show_prompt(name, host, prompt=prompt, messages=messages, insecure=insecure, as_json=as_json)
+        _show_prompt(name, host, prompt=prompt, messages=messages, as_json=as_json)
         return
     if path := modelfile_at(name, folder_is_model=True):
         if modelfile:
             raise UsageError(f"--modelfile needs a model: `{name}` is a file")
         _show_expected(load_project().at(path), host, as_json=as_json)
         return
-    with _opened(name, host, insecure=insecure) as (stored, _):
+    with _opened(name, host) as (stored, _):
         pass
     if as_json:
         print_json(model_as_json(stored.name, stored.model, stored.fingerprint, stored.digest), current.get())
@@ -129,7 +128,7 @@ def _show_expected(target: Target, host: str | None, *, as_json: bool) -> None:
         print_model(target.path, expected.model, made, None, terminal)
 
 
-def _show_manifest(name: str, *, raw: bool, insecure: bool, as_json: bool) -> None:
+def _show_manifest(name: str, *, raw: bool, as_json: bool) -> None:
     """Print the layers of a model in a registry, or its manifest as it is."""
     from modelfile.library.published import resolve_published
     from modelfile.names import ModelName
@@ -141,7 +140,7 @@ def _show_manifest(name: str, *, raw: bool, insecure: bool, as_json: bool) -> No
         hint = f"write `registry:{rest}`" if prefix in (None, Prefix.MODEL) else "write `registry:NAME`"
         raise UsageError(f"--{'raw' if raw else 'layers'} needs a model in a registry", hint=hint)
     parsed = ModelName.parse(rest)
-    with open_registry(load_project().config, insecure=insecure) as registry:
+    with open_registry(load_project().config) as registry:
         manifest, url = resolve_published(parsed, registry), registry.url(parsed)
     if raw:
         current.get().write_content(manifest.text)
@@ -152,7 +151,7 @@ def _show_manifest(name: str, *, raw: bool, insecure: bool, as_json: bool) -> No
 
 
 def _show_prompt(  # as of the command
-    name: str, host: str | None, *, prompt: str | None, messages: str | None, insecure: bool, as_json: bool
+    name: str, host: str | None, *, prompt: str | None, messages: str | None, as_json: bool
 ) -> None:
     from modelfile.library.requests import prompt_of, read_chat, reject_jinja
     from modelfile.report.plans import print_dropped_capabilities
@@ -165,7 +164,7 @@ def _show_prompt(  # as of the command
         expected, version, family, warnings = _model_of(target, host)
         own_name = target.name
     else:
-        with _opened(name, host, insecure=insecure) as (stored, store):
+        with _opened(name, host) as (stored, store):
             version = _rendered_version(store)
         expected, warnings = ExpectedModel(model=stored.model, base=None, version=str(version)), []
         family, own_name = stored.family, stored.name
@@ -294,20 +293,20 @@ def _rendered_version(store: Store | None) -> Version:
 
 
 @contextmanager
-def _opened(name: str, host: str | None, *, insecure: bool) -> Iterator[tuple[StoredModel, Store | None]]:
+def _opened(name: str, host: str | None) -> Iterator[tuple[StoredModel, Store | None]]:
     """Yield a model, and the store that has it; None if it is in a registry."""
     prefix, rest = split_prefix(name)
     if prefix is Prefix.REGISTRY:
         from modelfile.library.published import show_published
 
-        with open_registry(load_project().config, insecure=insecure) as registry:
+        with open_registry(load_project().config) as registry:
             yield show_published(rest, registry), None
         return
     if prefix is Prefix.LOCK:
         from modelfile.sides import show_locked
 
         project = load_project()
-        with open_store(host) as store, open_registry(project.config, insecure=insecure) as registry:
+        with open_store(host) as store, open_registry(project.config) as registry:
             yield show_locked(rest, project, store, registry), None
         return
     with open_store(host) as store:
