@@ -236,7 +236,7 @@ def _registry(address: ServerAddress | None, project: Project) -> Check:
     try:
         reach(address)
     except ServerUnreachable:
-        hint = "pulls need it: check the network, and set HTTPS_PROXY behind a proxy"
+        hint = "pulls and `mf pin` need it: check the network, and set HTTPS_PROXY behind a proxy"
         return Check(name="registry", status=Status.WARNING, message=f"{address.host} does not answer", hint=hint)
     return Check(name="registry", status=Status.OK, message=f"{address.host} answers")
 
