@@ -53,7 +53,7 @@ def test_words_that_are_asked_for_at_least(prompt: str, words: int | None) -> No
         ("demands_long_answers", "Explain everything in great detail.", "Read the detailed report that is given."),
         ("demands_long_answers", "Write detailed explanations.", "Conduct a detailed analysis of the problem first."),
         ("demands_long_answers", "Give detailed answers.", "Rewrite prompts to describe each character in detail."),
-        ("demands_long_answers", "Write stories for children.", "You write user stories for developers."),
+        ("demands_long_answers", "Write stories about dragons.", "Write user stories about the shop."),
         ("demands_long_answers", "Give in-depth answers.", "Keep it simple: no stories or elaborate descriptions."),
         ("demands_yes_or_no", "Answer only yes or no.", "Ask whether yes or no is right."),
         ("demands_brief_answers", "Keep your answers short.", "Be brief unless asked for more."),
