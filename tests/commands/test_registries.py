@@ -231,6 +231,29 @@ def test_server_pulls_over_plain_http_if_told_so(fake: FakeOllama, tmp_path: Pat
     assert again.code == ExitCode.FAILED, "the option holds for one run"
 
 
+@pytest.mark.parametrize("mirror", ["https://mirror.lan", "http://mirror.lan:5000/"])
+def test_server_pulls_from_the_mirror(mirror: str, fake: FakeOllama, tmp_path: Path) -> None:
+    host = mirror.rstrip("/").partition("://")[2]
+    if mirror.startswith("http:"):
+        fake.store.plain_hosts.add(host)
+    settings = f'mirrors = {{"registry.ollama.ai" = "{mirror}"}}\ninsecure-registries = ["mirror.lan:5000"]\n'
+    (tmp_path / "mf.toml").write_text(settings)
+    fake.registry[f"{host}/library/base:main"] = published(b"GGUF", system="Be brief.")
+    at = {"OLLAMA_HOST": fake.url}
+    ran = mf("pull", "base:main", cwd=tmp_path, environ=at)
+    assert (ran.code, ran.err, [*fake.models]) == (ExitCode.CLEAN, "", ["base:main"])
+    fake.registry[f"{host}/library/base:main"] = published(b"GGUF", system="Be kind.")
+    assert mf("cp", "base:main", f"{host}/library/base:main", environ=at).code == ExitCode.CLEAN
+    assert mf("pull", "base:main", cwd=tmp_path, environ=at).out.endswith("(changed)\n")
+    assert {*fake.models} == {"base:main", f"{host}/library/base:main"}, "a name that was there stays"
+
+
+def test_server_pulls_past_a_mirror_below_a_path(fake: FakeOllama, tmp_path: Path) -> None:
+    (tmp_path / "mf.toml").write_text('mirrors = {"registry.ollama.ai" = "https://mirror.lan/proxy"}\n')
+    fake.registry["base:v1"] = published(b"GGUF")
+    assert mf("pull", "base:v1", cwd=tmp_path, environ={"OLLAMA_HOST": fake.url}).code == ExitCode.CLEAN
+
+
 def test_timeout_of_the_command(registry: FakeRegistry) -> None:
     registry.fault("/manifests/", Script((HEAD, Repeat(b"X-A: b\r\n", 0.05))))
     ran = run("show", f"registry:{registry.host}/team/bot:v1", "--timeout", "0.4")

@@ -41,7 +41,7 @@ def _open_server(address: ServerAddress, *, withheld: str = "") -> AbstractConte
         withheld=withheld,
         timeouts=_timeouts(),
         on_warning=terminal.print_warning,
-        is_plain=lambda host: registry_settings(load_project().config).allows_plain(host),
+        route=lambda name: registry_settings(load_project().config).route(name),
     )
 
 

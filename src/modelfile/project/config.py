@@ -85,7 +85,7 @@ class Config:
     registries: tuple[str, ...] | None = None
     """The hosts that bases may come from, also to a server that would pull them; default: any."""
     mirrors: Mapping[str, str] = field(default_factory=dict)
-    """URLs that are asked instead of registries, by host."""
+    """URLs that are asked instead of registries, by host; a server pulls from one if it has no path."""
     insecure_registries: tuple[str, ...] = ()
     """Registries and mirrors, host:port, that are asked over plain http; default: those on this machine only."""
     resolve: str = "registry"

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Final
 
-from modelfile.addresses import ServerAddress, is_loopback_host
+from modelfile.addresses import ServerAddress
 from modelfile.errors import ServerError, ServerUnreachable
+from modelfile.names import ModelName
 from modelfile.stores.network.deadline import TIMEOUTS, Timeouts
 from modelfile.stores.network.retry import BACKOFF, Backoff
 from modelfile.stores.ollama.client import Client
@@ -27,7 +28,7 @@ def open_store(  # noqa: PLR0913  # each is a choice of its own
     backoff: Backoff | None = None,
     timeouts: Timeouts | None = None,
     on_warning: Callable[[str], None] = lambda _: None,
-    is_plain: Callable[[str], bool] = is_loopback_host,
+    route: Callable[[ModelName], tuple[ModelName, bool]] | None = None,
 ) -> Iterator[Store]:
     """Open the store of an Ollama server; no request is sent yet.
 
@@ -43,8 +44,8 @@ def open_store(  # noqa: PLR0913  # each is a choice of its own
         backoff: The retry policy (default: BACKOFF).
         timeouts: The timeouts of requests (default: TIMEOUTS).
         on_warning: Called with warnings, such as invalid names in the server's list, which are ignored.
-        is_plain: Returns whether the server is to pull from a registry's host over plain http; default: from its own
-            machine only.
+        route: Returns the name that the server is to pull a model by, and whether over plain http, as
+            `RegistrySettings.route` does; default: its own, over plain http from the server's own machine only.
 
     Raises:
         UsageError: The key is invalid.
@@ -53,7 +54,7 @@ def open_store(  # noqa: PLR0913  # each is a choice of its own
         address, key=key, withheld=withheld, backoff=backoff or BACKOFF, timeouts=timeouts or TIMEOUTS
     )
     with Client(transport) as client:
-        yield ServerStore(client, on_warning, is_plain=is_plain)
+        yield ServerStore(client, on_warning, route=route)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from modelfile.addresses import is_loopback_host
 from modelfile.errors import VerificationError
 from modelfile.events import Events
 from modelfile.manifest import Layer, Manifest
-from modelfile.names import ModelName
+from modelfile.names import ModelName, registry_host
 
 if TYPE_CHECKING:  # 20 ms that a listing does not need
     from modelfile.recipe.model import Model
@@ -159,6 +159,22 @@ class RegistrySettings:
     def allows_plain(self, host: str) -> bool:
         """Return whether a host, which may have a port, is asked over plain http."""
         return self.all_insecure or host.lower() in map(str.lower, self.insecure) or is_loopback_host(host)
+
+    def route(self, name: ModelName) -> tuple[ModelName, bool]:
+        """Return the name that a server is to pull a model by, and whether over plain http.
+
+        It is that of the mirror, unless this has a path, which no name can have.
+
+        >>> settings = RegistrySettings(mirrors={"registry.ollama.ai": "https://mirror.example"})
+        >>> name, is_plain = settings.route(ModelName.parse("llama3.2:3b"))
+        >>> str(name), is_plain
+        ('mirror.example/library/llama3.2:3b', False)
+        """
+        mirrors = {registry_host(host): url for host, url in self.mirrors.items()}
+        scheme, _, host = mirrors.get(registry_host(name.host), "").rstrip("/").partition("://")
+        if not host or "/" in host:
+            return name, self.allows_plain(name.host)
+        return replace(name, host=host), scheme == "http" and self.allows_plain(host)
 
 
 class Registry(Protocol):

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from modelfile.addresses import is_loopback_host
 from modelfile.catalog.versions import release
 from modelfile.errors import NotFound, ServerError, UsageError
 from modelfile.events import Events, Progress
@@ -15,7 +14,15 @@ from modelfile.names import ModelName
 from modelfile.stores.network.retry import ignore_retry
 from modelfile.stores.ollama.client import Client
 from modelfile.stores.ollama.wire import ProgressWire, create_request, read_show
-from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, find_listed, newest_first, retry_status
+from modelfile.stores.protocol import (
+    ListedModel,
+    RegistrySettings,
+    StoredModel,
+    StoreLocation,
+    find_listed,
+    newest_first,
+    retry_status,
+)
 
 if TYPE_CHECKING:
     from modelfile.recipe.recipe import Recipe
@@ -34,18 +41,18 @@ class ServerStore:
         client: Client,
         on_warning: Callable[[str], None] = lambda _: None,
         *,
-        is_plain: Callable[[str], bool] = is_loopback_host,
+        route: Callable[[ModelName], tuple[ModelName, bool]] | None = None,
     ) -> None:
         """Connect to nothing yet.
 
         Args:
             client: The server.
             on_warning: Called with a warning if the server lists models with invalid names.
-            is_plain: Returns whether the server is to pull from a host over plain http, not https.
+            route: Returns the name to pull a model by, of its registry or a mirror, and whether over plain http.
         """
         self._client = client
         self._on_warning = on_warning
-        self._is_plain = is_plain
+        self._route = route or RegistrySettings().route
         self.location = StoreLocation(url=client.url)
 
     @cached_property
@@ -115,12 +122,18 @@ class ServerStore:
         _report(self._client.create(str(name), request), events)
 
     def pull(self, name: ModelName, events: Events) -> None:
-        """Fetch a model from its registry."""
+        """Fetch a model from its registry, or from the mirror of that, of which no name remains."""
 
         def on_retry(attempt: int, attempts: int) -> None:
             events(Progress(status=retry_status(attempt, attempts)))
 
-        _report(self._client.pull(str(name), on_retry, insecure=self._is_plain(name.host)), events)
+        source, is_plain = self._route(name)
+        was_listed = source == name or find_listed(source, self.list()) is not None
+        _report(self._client.pull(str(source), on_retry, insecure=is_plain), events)
+        if source != name:
+            self.copy(source, name)
+        if not was_listed:
+            self.delete(source)
 
     def copy(self, source: ModelName, destination: ModelName) -> None:
         """Give a model another name."""
