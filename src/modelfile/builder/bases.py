@@ -206,7 +206,7 @@ def _lost(
     if base.resolved:
         where = "on the server that pinned it" if base.source in (None, SERVER) else f"in {base.source}"
         details.append(f"last seen at {base.resolved} {where}")
-    hint = reason.hint or f"{UPDATE}, or restore the base on the server"
+    hint = reason.hint or f"{UPDATE}; or restore the base on the server"
     return VerificationError(message, hint=hint, details=details)
 
 

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from modelfile.stores.protocol import Store
 
 RENEW: Final = "run `mf pin` if that is intended"
-UPDATE: Final = "run `mf update` if that is intended"
+UPDATE: Final = "to build on what the tag has now, run `mf update`"
 """The way on for a base that is not the pinned one."""
 NO_CONSTRAINTS: Final = PinConstraints()
 

@@ -130,9 +130,9 @@ def find(
         else:
             searched.append(str(store.location))
     if not found:
-        where = f"searched: {', '.join(searched)}" if searched else "nothing could be searched"
-        missed = f"; not searched: {'; '.join(unasked)}" if unasked else ""
-        raise NotFound(f"no digest or fingerprint begins with `{query.text}`", hint=where + missed)
+        parts = {"searched": ", ".join(searched), "not searched": "; ".join(unasked)}
+        hint = "; ".join(f"{part}: {places}" for part, places in parts.items() if places)
+        raise NotFound(f"no digest or fingerprint begins with `{query.text}`", hint=hint)
     digests = (FoundDigest(digest=digest, occurrences=tuple(found[digest])) for digest in sorted(found))
     return FindResult(digests=tuple(digests), unasked=tuple(unasked))
 

@@ -32,7 +32,7 @@ from modelfile.stores.uploads import pull_base, run_in_parallel
 
 _THREADS: Final = 8
 """Bases that registries are asked for at the same time."""
-_UPDATE: Final = "run `mf update` if that is intended"
+_UPDATE: Final = "to build on what the tag has now, run `mf update`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

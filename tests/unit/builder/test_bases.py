@@ -24,7 +24,7 @@ NAME, BOT = ModelName.parse("llama3.2:3b"), ModelName.parse("bot:v1")
 BASE = Model(weights=(f"sha256:{'1' * 64}",), template="{{ .System }} {{ .Prompt }}", parameters={"seed": 1.0})
 MOVED = Model(weights=(f"sha256:{'2' * 64}",))
 BUILT = Model(weights=BASE.weights, template=BASE.template, parameters=BASE.parameters, system="Be brief.")
-RENEW = "run `mf update` if that is intended"
+RENEW = "to build on what the tag has now, run `mf update`"
 
 
 class Server(MemoryStore):
@@ -262,7 +262,7 @@ def test_a_lost_base_is_an_error_with_its_layers(scene: Scene) -> None:
         )
         assert error.details[-1].startswith("last seen at 20")
         assert error.details[-1].endswith("Z in https://registry.ollama.ai")
-        assert error.hint == f"{RENEW}, or restore the base on the server"
+        assert error.hint == f"{RENEW}; or restore the base on the server"
         begin = "llama3.2:3b has changed since `mf pin` (mf1:" if has else "the locked base llama3.2:3b (mf1:"
         assert error.message.startswith(begin)
         scene.server.have(MOVED)
