@@ -116,6 +116,10 @@ def test_short_context_of_a_base_that_has_no_more_is_not_reported() -> None:
             "this stop cuts each answer at `Answer:`, but SYSTEM asks for that label in line 7",
         ),
         (
+            'PARAMETER stop SOURCES\nSYSTEM ALWAYS return a "SOURCES" part in your answer.',
+            "this stop cuts each answer at `SOURCES`, but SYSTEM asks for that part in line 4",
+        ),
+        (
             "PARAMETER stop 1.\nSYSTEM Offer three numbered actions.",
             "the stop `1.` ends each answer at its first numbered line, and at many numbers",
         ),

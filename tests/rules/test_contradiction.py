@@ -72,6 +72,11 @@ def answer(text: str) -> str:
             "PARAMETER num_predict 40",
             "`num_predict 40` cuts answers off, but SYSTEM asks for long texts",
         ),
+        (
+            "You turn a job advert into JSON.",
+            "PARAMETER stop }",
+            "this stop cuts each answer at the first `}`, but SYSTEM asks for JSON",
+        ),
         ("Never make up facts.", "PARAMETER temperature 1.5", "`temperature 1.5`, but SYSTEM asks for facts only"),
         ("Be very creative.", "PARAMETER temperature 0", "`temperature 0`, but SYSTEM asks for creative answers"),
         (
@@ -144,6 +149,9 @@ def test_both_lines_are_named(system: str, more: str, message: str) -> None:
         ("You write titles of blog posts.", "PARAMETER num_predict 40"),
         ("You write short stories.", "PARAMETER num_predict 100"),
         ("Return one JSON object.", "PARAMETER temperature 1"),
+        ('Never write "SOURCES".', "PARAMETER stop SOURCES"),
+        ('If there are some, write "SOURCES" below.', "PARAMETER stop SOURCES"),
+        ("You convert JSON into prose.", "PARAMETER stop }"),
         ("Write short answers.", "PARAMETER num_predict 64"),
         ("Always use the tools.", "TEMPLATE {{ .System }}{{ .Tools }}{{ .Prompt }}"),
         ("Always use the tools.", ""),

@@ -106,6 +106,7 @@ def test_other_models_are_not_reported(base: str) -> None:
         ("llama3:2b-instruct-q4_K_M", "2b", "`8b`, `70b`"),
         ("Mistral:13B", "13b", "`7b`"),
         ("phi4:3.8b", "3.8b", "`14b`"),
+        ("mixtral:8x70b", "8x70b", "`8x7b`, `8x22b`"),
         ("qwen3:7b-q8_0", "7b", "`0.6b`, `1.7b`, `4b`, `8b`, `14b`, `30b`, `32b`, `235b`"),
     ],
 )

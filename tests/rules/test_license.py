@@ -42,6 +42,14 @@ def test_license_without_the_word_has_no_article() -> None:
     assert found == ["LICENSE names Apache-2.0, but `command-r` is under CC-BY-NC-4.0"]
 
 
+@pytest.mark.parametrize(("text", "reported"), [("Commercial license.", True), ("Non-commercial license.", False)])
+def test_commercial_license_of_a_base_for_research_is_reported(text: str, *, reported: bool) -> None:
+    modelfile = Modelfile.parse(Source(text=f"# For tests.\nFROM aya-expanse:32b\nLICENSE {text}\n"))
+    found = [one.message for one in lint(Context(modelfile=modelfile)) if one.name == "license-mismatch"]
+    message = "LICENSE allows commercial use, but `aya-expanse` is under CC-BY-NC-4.0, which does not"
+    assert found == [message] * reported
+
+
 @pytest.mark.parametrize("name", _LICENSES)
 def test_each_name_of_a_license_has_a_sign(name: str) -> None:
     @given(st.from_regex(re.compile(_LICENSES[name]), alphabet=st.characters(codec="ascii")))

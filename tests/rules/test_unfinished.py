@@ -59,6 +59,8 @@ def test_braces_of_other_kinds_are_no_action(line: str) -> None:
         "SYSTEM You work for <your company>.",
         "SYSTEM You are <insert role here>.",
         "SYSTEM You are the concierge of the hotel [HOTEL NAME HERE].",
+        "SYSTEM R\u00fcckfragen an [E-Mail-Adresse einf\u00fcgen].",
+        "SYSTEM Vous travaillez chez [ins\u00e9rer le nom].",
         "SYSTEM Rooms are cleaned at [CLEANING HOURS HERE].",
         "SYSTEM Guests park at [HOTEL ADDRESS].",
         'SYSTEM """Guests of [HOTEL NAME] like tea.\nThe [HOTEL NAME] has a bar."""',

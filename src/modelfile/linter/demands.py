@@ -25,6 +25,7 @@ _JSON_ONLY: Final = (
 )
 _JSON: Final = (
     rf"{_JSON_ONLY}|\b(?:respond|reply|answer|output|return|write|produce|generate|emit)s?\b(?:\W+\w+){{0,6}}?\W+json\b"
+    r"|\b(?:turn|convert|transform|parse|extract|map)s?\b(?:\W+\w+){1,10}?\W+(?:in)?to\W+(?:\w+\W+){0,2}?json\b"
     r"|\bjson\W+(?:object|array|format|output|response)s?\b"
 )
 _ONE_LINE: Final = r"\b(?:(?:one|single|1)[- ]lines?|minified|compact|jsonl|ndjson|per line)\b"

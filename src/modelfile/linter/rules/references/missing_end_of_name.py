@@ -27,9 +27,9 @@ _CUTOFF: Final = 0.75
 _CUTOFF_LATEST: Final = 0.83
 """Similarity to `latest` from which on a tag is that, misspelled, from 0 to 1: `latets` has 0.83, `late` 0.8."""
 
-_SIZE: Final = r"\d+(?:\.\d+)?[bm]"
+_SIZE: Final = r"(?:\d+x)?\d+(?:\.\d+)?[bm]"
 _SIZED: Final = rf"({_SIZE})(?:-(?:chat|instruct|it))?(?:-(?:q\d\w*|b?f16|fp16))?"
-"""Tags that begin with a size; not with `8x7b` and `e4b`, and not such as `7b-a1b-h`, of which the catalog has few."""
+"""Tags that begin with a size; not with `e4b`, and not such as `7b-a1b-h`, of which the catalog has few."""
 
 
 @rule("MF217", "missing-end-of-name", on=From, severity=Severity.WARNING)
@@ -72,7 +72,8 @@ def missing_end_of_name(base: From, context: Context) -> Iterator[Finding]:
 
         family = family_of(name)
         known = [each for each in family.sizes if re.fullmatch(_SIZE, each)] if family and family.library else []
-        if sized[1] not in known and sized[1][-1] in {each[-1] for each in known}:
+        kinds = {("x" in each, each[-1]) for each in known}
+        if sized[1] not in known and ("x" in sized[1], sized[1][-1]) in kinds:
             message = f"unknown tag `{name.tag}`: `{name.model}` has no size `{sized[1]}` in Ollama's library"
             yield Finding(base.value.span, message, f"its sizes are {', '.join(f'`{each}`' for each in known)}")
 

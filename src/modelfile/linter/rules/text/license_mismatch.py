@@ -40,7 +40,10 @@ _SIGNS: Final = {
 }
 """Texts of which each name of a license has one: a search for them is quicker than for the names."""
 
-_COMMERCIAL: Final = r"\b(?:free (?:to use )?for|allows?|permits?|permitted for|including)\b[^.]{0,30}\bcommercial\b"
+_COMMERCIAL: Final = (
+    r"\b(?:free (?:to use )?for|allows?|permits?|permitted for|including)\b[^.]{0,30}\bcommercial\b"
+    r"|\bcommercial licen[cs]e\b"
+)
 _NONCOMMERCIAL: Final = r"\bnon-?commercial|\bby-nc\b|\bnot\b[^.]{0,30}\bcommercial|\bresearch\b|non-production"
 _HINT: Final = "write the text of the license of the base, or delete LICENSE: the base brings its own"
 _FREE: Final = frozenset({"Apache-2.0", "MIT", "BSD"})

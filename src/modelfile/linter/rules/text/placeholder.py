@@ -41,6 +41,8 @@ _IN_BRACKETS: Final = (
     rf"|[A-Z][A-Z0-9'/_ -]{{1,60}}[ _-](?:GOES[ _-])?HERE"
     rf"|{_SUBJECT.upper()}(?:'S)?[ _-](?:NAME|TITLE|URL|ADDRESS|NUMBER)"
     rf"|(?:COMPANY|PRODUCT|BOT|LICENSE TEXT)|(?i:{_ORDER}[ _-][^\[\]\r\n]{{2,60}}[ _-]here)"
+    r"|[^\[\]\r\n]{2,60} (?:einf\u00fcgen|eintragen|erg\u00e4nzen|einsetzen|invullen)"
+    r"|(?i:ins\u00e9rer|insertar|inserire|inserir|indicar|vul|hier) [^\[\]\r\n]{2,60}"
     r"|(?i:your[ _-](?:company|bot|product|team|assistant|organi[sz]ation|business)(?:'s)?(?:[ _-]name)?))\](?!\()"
 )
 _AS_WHOLE: Final = (
