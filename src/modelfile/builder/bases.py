@@ -118,12 +118,14 @@ def locate(name: ModelName, base: Base, snapshot: Snapshot, store: Store, tags: 
         tags: The registries, which are asked only if the store does not have the base; None: none is asked.
 
     Raises:
+        InputError: The lock contradicts itself.
         ServerError: The store cannot answer.
         UsageError: The configuration does not allow its registry.
         VerificationError: It is lost: neither the store nor the tag in the registry has it.
     """
     found = _look_up(name, base, snapshot)
     if found.stored:
+        _check_locked(base, found.stored)
         return found
     tag, listed = snapshot.find(name), find_listed(name, snapshot.listed)
     reason = _why_not_pulled(name, base, tags, is_listed=listed is not None)
@@ -131,6 +133,13 @@ def locate(name: ModelName, base: Base, snapshot: Snapshot, store: Store, tags: 
         current = tag.fingerprint if tag else listed.digest if listed else ""
         return replace(found, replaced=listed, replaced_fingerprint=current)
     raise _lost(name, base, tag, store, reason)
+
+
+def _check_locked(base: Base, stored: StoredModel) -> None:
+    if base.manifest is not None:
+        from modelfile.pinning.resolver import check_built_on  # 1 ms that a lock without a manifest saves
+
+        check_built_on(base, stored.model)
 
 
 def find_locked(name: ModelName, base: Base, store: Store) -> StoredModel | None:

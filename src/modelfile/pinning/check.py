@@ -15,7 +15,7 @@ from modelfile.errors import InputError, NotFound, ServerError, UsageError
 from modelfile.events import Events, ignore
 from modelfile.lockfile.drift import Drift, Reason, base_drift, describe_change, file_drift
 from modelfile.lockfile.file import LockFile
-from modelfile.lockfile.lock import Pin
+from modelfile.lockfile.lock import Base, Pin
 from modelfile.names import ModelName
 from modelfile.project.target import Target
 from modelfile.recipe.model import fingerprint
@@ -176,16 +176,19 @@ def stale_reasons(target: Target, lock: LockFile, events: Events = ignore) -> It
     """Yield the reasons for which the lock is stale for a Modelfile; no server is asked.
 
     Raises:
-        InputError: The lock is damaged, or a file cannot be read.
+        InputError: The lock is damaged or contradicts itself, or a file cannot be read.
     """
     key_of(target)
-    yield from changed_files(target, lock.lock.modelfiles.get(target.key), events, has_lock=lock.exists)
+    changed = [*changed_files(target, lock.lock.modelfiles.get(target.key), events, has_lock=lock.exists)]
+    yield from changed
     maker = project_base(target)
     quantized = bool(maker and maker.quantize)
     drifts = [*base_drift(target.key, lock.lock, maker.key if maker else None, quantized=quantized)]
     if drifts and not _is_in_cycle(target):
         yield from drifts
     entry = lock.lock.modelfiles.get(target.key)
+    if entry and entry.base and entry.base.manifest is not None:
+        yield from () if changed else _proven_drift(target, lock, entry, entry.base)
     if entry and entry.base and not entry.base.is_complete:
         message = f"its base {entry.base.written} was pinned by an older mf, which did not record its source"
         yield Drift(key=target.key, reason=Reason.INCOMPLETE, message=message)
@@ -315,6 +318,22 @@ def _store_drift(target: Target, store: Store) -> Drift | UncheckedBase | None:
         return None
     message = describe_change(what, pinned, current)
     return Drift(key=target.key, reason=reason, message=message, pinned=pinned, current=current)
+
+
+def _proven_drift(target: Target, lock: LockFile, entry: Pin, base: Base) -> Iterator[Drift]:
+    """Compare the fingerprint of a Modelfile with the one that its locked base gives, if lock and cache know that."""
+    from modelfile.pinning.resolver import check_base  # 1 ms that a lock without a manifest saves
+
+    proofs = target.project.memo(lock.path)
+    model = proofs.get(("proof", base.name, base.digest, base.fingerprint), lambda: check_base(base))
+    version = release(entry.ollama) if entry.ollama else None
+    if model is None or entry.fingerprint is None or target.recipe(version).converts_adapters:
+        return
+    current = fingerprint(model.with_recipe(target.recipe(version), target.digests(version)))
+    if current != entry.fingerprint:
+        message = describe_change("its fingerprint", entry.fingerprint, current)
+        reason = Reason.FINGERPRINT
+        yield Drift(key=target.key, reason=reason, message=message, pinned=entry.fingerprint, current=current)
 
 
 def is_gone(path: Path) -> bool:

@@ -223,18 +223,12 @@ class Resolver:
             with contextlib.suppress(ServerError, VerificationError):
                 return self.find_locked(base).model
             raise error from None
-        if (made := fingerprint(model)) != base.fingerprint:
-            message = f"the lock contradicts itself: the manifest of {base.written} gives {shorten_digest(made)}"
-            raise InputError(
-                f"{message}, not {shorten_digest(str(base.fingerprint))}",
-                hint="restore it from version control, or remove the entry and run `mf pin`",
-            )
+        _check_fingerprint(base, model)
         return model
 
     def _read(self, base: Base, layer: Layer) -> bytes:
-        for text in (base.config, base.params, base.messages):
-            if text is not None and _digest(text) == layer.digest:
-                return text.encode()
+        if (content := _texts(base).get(layer.digest)) is not None:
+            return content
         what = f"cannot read the {layer.kind} ({shorten_digest(layer.digest)}) of the locked base {base.written}"
         if self._registry is None:
             raise NotFound(f"{what}: no registry is asked")
@@ -278,6 +272,76 @@ class Resolver:
             if entry and here and here.fingerprint != one.base.fingerprint:
                 day = entry.modified.astimezone(UTC).date()
                 yield f"{name} on {self._store.location}, of {day}, is older than what {one.base.source} has now"
+
+
+class _UnknownLayerError(Exception):
+    """A layer that is neither in the lock nor in the cache."""
+
+
+def check_base(base: Base) -> Model | None:
+    """Check that the fingerprint of a base in the lock is that of its manifest, if the lock and the cache can tell.
+
+    Nobody is asked. Returns the model; None if it is not known.
+
+    Raises:
+        InputError: The lock contradicts itself.
+    """
+    from modelfile.stores.registry.remote import cached_layer  # which a base without a manifest does not need
+
+    texts = _texts(base)
+
+    def read(layer: Layer) -> bytes:
+        content = texts.get(layer.digest)
+        if content is None and (content := cached_layer(layer)) is None:
+            raise _UnknownLayerError
+        return content
+
+    if base.manifest is None:
+        return None
+    try:
+        model = read_model(Manifest.parse(base.manifest, "the manifest"), read)
+    except _UnknownLayerError:
+        return None
+    _check_fingerprint(base, model)
+    return model
+
+
+def check_built_on(base: Base, model: Model) -> None:
+    """Check that a model with the fingerprint of a base in the lock is that of its manifest, too.
+
+    What a person reviews in a lock is the digest of the manifest; builds go by the fingerprint. Licenses are not
+    compared, as the model has them joined.
+
+    Raises:
+        InputError: The lock contradicts itself.
+    """
+    if base.manifest is None:
+        return
+    texts = {_digest(text): text.encode("utf-8", "surrogatepass") for text in (model.template, model.system)}
+    texts |= _texts(base)
+    try:
+        made = read_model(Manifest.parse(base.manifest, "the manifest"), lambda layer: texts.get(layer.digest, b""))
+    except InputError:  # of several layers of parameters, the lock has the last
+        return
+    made = replace(made, license=model.license)
+    if "\ufffd" in model.template + model.system:  # perhaps not UTF-8 in the layer
+        made = replace(made, template=model.template, system=model.system)
+    _check_fingerprint(base, made)
+
+
+def _check_fingerprint(base: Base, model: Model) -> None:
+    if (made := fingerprint(model)) != base.fingerprint:
+        message = f"the lock contradicts itself: the manifest of {base.written} gives {shorten_digest(made)}"
+        raise InputError(
+            f"{message}, not {shorten_digest(str(base.fingerprint))}",
+            hint="restore it from version control, or remove the entry and run `mf pin`",
+        )
+
+
+def _texts(base: Base) -> dict[str, bytes]:
+    """Return the layers whose texts the lock has, by their digests."""
+    texts = (base.config, base.params, base.messages)
+    return {_digest(text): text.encode("utf-8", "surrogatepass") for text in texts if text is not None}
 
 
 def is_same(previous: Base, now: Base) -> bool:
