@@ -69,6 +69,23 @@ def test_an_entry_that_both_changed_is_a_conflict_that_pin_solves(branches: Path
     git(branches, "commit", "-q", "-m", "merged")
 
 
+@pytest.mark.parametrize("folder", ["--help", "-x y", "a'b;touch c;'", "%P$(touch c)", "a\nb"])
+def test_a_path_is_no_option_and_no_command(project: Path, folder: str) -> None:
+    (project / ".git").rmdir()
+    git(project, "init", "-q")
+    (project / folder).mkdir()
+    for branch in ("main", "theirs", "ours"):
+        git(project, "checkout", "-q", "-b", branch, *(["main"] if branch != "main" else []))
+        entries = {name: {"text": f"sha256:{'1' * 64}", "fingerprint": f"mf1:{'2' * 64}"} for name in ("main", branch)}
+        (project / folder / "mf.lock").write_text(json.dumps({"version": "1.1", "modelfiles": entries}, indent=2))
+        git(project, "add", "-A")
+        git(project, "commit", "-q", "-m", branch)
+    assert mf("git", "install").code == 0
+    git(project, "merge", "-q", "theirs")
+    assert keys(project / folder) == ["main", "ours", "theirs"]
+    assert not [*project.rglob("c")]
+
+
 def test_it_is_set_up_once_and_taken_away_whole(branches: Path) -> None:
     attributes, settings = branches / ".git" / "info" / "attributes", branches / ".git" / "config"
     before = settings.read_text()
@@ -77,7 +94,7 @@ def test_it_is_set_up_once_and_taken_away_whole(branches: Path) -> None:
     assert json.loads(mf("git", "install", "--json").out) == {"changed": [".git/config", ".git/info/attributes"]}
     assert attributes.read_text() == "*.md text\nmf.lock merge=mf-lock\n"
     assert git(branches, "check-attr", "merge", "sub/mf.lock") == "sub/mf.lock: merge: mf-lock\n"
-    assert git(branches, "config", "merge.mf-lock.driver") == "mf git merge-lock %O %A %B %P\n"
+    assert git(branches, "config", "merge.mf-lock.driver") == "mf git merge-lock -- %O %A %B %P\n"
     again = mf("git", "install")
     assert (again.out, again.err) == ("", "nothing to change\n")
     (branches / "sub").mkdir()

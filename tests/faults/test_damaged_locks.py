@@ -21,8 +21,8 @@ from modelfile.project.project import Project
 from modelfile.stores.ollama.store import ServerStore
 
 DIGEST, FINGERPRINT = f"sha256:{'1' * 64}", f"mf1:{'2' * 64}"
-NAME = "llama3.2:3b"
-BASE = Base(written=NAME, name=NAME, fingerprint=FINGERPRINT, digest=DIGEST, modelfile="base/Modelfile")
+NAME, FULL = "llama3.2:3b", "registry.ollama.ai/library/llama3.2:3b"
+BASE = Base(written=NAME, name=FULL, fingerprint=FINGERPRINT, digest=DIGEST, modelfile="base/Modelfile")
 PINS = {
     "Modelfile": Pin(text=DIGEST, base=BASE, fingerprint=FINGERPRINT, quantize=("q8_0",)),
     "base/Modelfile": Pin(

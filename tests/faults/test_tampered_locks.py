@@ -116,6 +116,12 @@ def test_the_lock_names_its_schema_which_accepts_it() -> None:
         ({"resolved": "2026-11-26"}, "`resolved` is not a time such as 2026-11-26T12:30:00Z"),
         ({"modelfile": "base/Modelfile"}, "`modelfile` contradicts that it has a manifest"),
         ({"fingerprint": None}, "`fingerprint` is missing"),
+        ({"name": "evil.example/library/llama3.2:3b"}, "`name` is not the full name of `llama3.2:3b`"),
+        (
+            {"written": "evil.example/team/bot:v1"},
+            "`name` is not the full name of `evil.example/team/bot:v1`",
+        ),
+        ({"written": "a b"}, "`name` is not the full name of `a b`"),
     ],
 )
 def test_tampering_is_rejected_by_name(changes: dict[str, object], problem: str) -> None:

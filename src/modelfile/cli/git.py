@@ -17,7 +17,7 @@ from modelfile.report.terminal import current
 _DRIVERS: Final = (
     Driver(
         section="merge.mf-lock",
-        settings={"name": "mf.lock, entry by entry", "driver": "mf git merge-lock %O %A %B %P"},
+        settings={"name": "mf.lock, entry by entry", "driver": "mf git merge-lock -- %O %A %B %P"},
         attribute="mf.lock merge=mf-lock",
     ),
 )

@@ -13,9 +13,9 @@ from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Union, cast, get_args, get_origin, get_type_hints
 
-from modelfile.errors import InputError
+from modelfile.errors import InputError, UsageError
 from modelfile.lockfile.lock import SERVER, VERSION, Lock, adapter
-from modelfile.names import shorten_digest
+from modelfile.names import ModelName, shorten_digest
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -196,7 +196,10 @@ def _reject_contradictions(content: Mapping[str, Any], path: str) -> None:
 
 
 def _contradictions(base: Mapping[str, Any], where: str) -> Iterator[str]:
-    """Yield how a base contradicts its manifest, from which its digest and all its layers follow."""
+    """Yield how a base contradicts itself: its name is that in FROM, and all its layers follow from the manifest."""
+    name, written = base.get("name"), base.get("written")
+    if base and name != _full_name(written):
+        yield f"`{where}.name` is not the full name of `{written}`"
     text, is_on_server = base.get("manifest"), base.get("source") == SERVER
     if text is None:
         unproven = [name for name in _PROVEN if base.get(name) is not None]
@@ -209,6 +212,13 @@ def _contradictions(base: Mapping[str, Any], where: str) -> Iterator[str]:
     if is_on_server or base.get("modelfile") is not None:
         yield f"`{where}.{'source' if is_on_server else 'modelfile'}` contradicts that it has a manifest"
     yield from _contradicts_manifest(base, text, where)
+
+
+def _full_name(written: object) -> str | None:
+    try:
+        return ModelName.parse(str(written)).full
+    except UsageError:
+        return None
 
 
 def _contradicts_manifest(base: Mapping[str, Any], text: str, where: str) -> Iterator[str]:

@@ -19,7 +19,13 @@ from modelfile.project.discovery import LOCK_FILE
 DIGEST, OTHER = (f"sha256:{digit * 64}" for digit in "12")
 PIN = Pin(text=DIGEST, fingerprint=f"mf1:{'3' * 64}", files={"w.gguf": DIGEST})
 LOCK = Lock(modelfiles={"bot/Modelfile": PIN})
-BASED = Base(written="x", name="x:y", fingerprint=PIN.fingerprint, digest=DIGEST, modelfile="bot/Modelfile")
+BASED = Base(
+    written="x:y",
+    name="registry.ollama.ai/library/x:y",
+    fingerprint=PIN.fingerprint,
+    digest=DIGEST,
+    modelfile="bot/Modelfile",
+)
 FULL = Lock(
     modelfiles={
         "bot/Modelfile": replace(PIN, base=BASED, ollama="0.9.3", quantize=("q4_K_M",), built=(DIGEST, OTHER)),
@@ -80,8 +86,8 @@ def pinned(**changes: object) -> str:
     return json.dumps({"version": "1.0", "modelfiles": {"bot": {k: v for k, v in pin.items() if v is not None}}})
 
 
-BASE = {"written": "x", "name": "x", "fingerprint": PIN.fingerprint}
-UNKNOWN = {"written": "x", "name": "x"}
+BASE = {"written": "x", "name": "registry.ollama.ai/library/x:latest", "fingerprint": PIN.fingerprint}
+UNKNOWN = {"written": "x", "name": "registry.ollama.ai/library/x:latest"}
 
 
 @pytest.mark.parametrize(
