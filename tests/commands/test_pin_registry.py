@@ -113,6 +113,20 @@ def test_text_layers_that_nobody_has_are_named(scene: Scene) -> None:
     assert scene.mf("pin").code == 0
 
 
+def test_without_a_network_one_line_names_all_bases(scene: Scene) -> None:
+    assert scene.mf("pin").code == 0
+    for number in range(7):
+        (scene.folder / f"{number}.Modelfile").write_text(f"# One of many.\nFROM m{number}:q4\n")
+    (scene.folder / "same.Modelfile").write_text("# The same base.\nFROM m0:q4\n")
+    scene.registry.gone = True
+    ran = scene.mf("pin", "-q")
+    message = "cannot pin base m0:q4: cannot connect to registry.ollama.ai; likewise m1:q4, m2:q4, m3:q4, m4:q4, m5:q4"
+    hint = "connect to it, or run `mf pin --from-server` to pin what the Ollama server has"
+    assert (ran.code, ran.err) == (3, f"error: {message} and 1 more\nhelp: {hint}\n")
+    answers = json.loads(scene.mf("pin", "--json").out)
+    assert sum("error" in answer for answer in answers) == 8
+
+
 def test_a_new_modelfile_upon_a_locked_base_gets_the_same(scene: Scene) -> None:
     assert scene.mf("pin").code == 0
     scene.registry.push(NAME, MOVED)

@@ -12,6 +12,7 @@ from modelfile.names import ModelName, short_digest
 from modelfile.pinning.outdated import BaseStatus, LockedBase, Outdated
 from modelfile.report.json_output import VERSION, error_as_json, print_json
 from modelfile.report.models import Row, print_table
+from modelfile.report.pins import likewise
 from modelfile.report.terminal import Terminal
 
 _HEADINGS: Final = ("BASE", "LOCKED", "CURRENT", "PINNED", "CHANGED", "NEWER TAGS")
@@ -86,7 +87,7 @@ def print_unknown(result: Outdated, terminal: Terminal) -> ExitCode | None:
             terminal.print_warning(f"cannot check {_list(names)}, which only a server has: {error.message}")
             continue
         message = error.message if names[0] in error.message else f"cannot check {names[0]}: {error.message}"
-        terminal.print_error(message + (f"; likewise {_list(names[1:])}" if others else ""), error.hint)
+        terminal.print_error(message + likewise(names[1:]), error.hint)
         codes.append(error.exit_code)
     for path in result.unpinned:
         terminal.print_warning(f"`{path}` is not pinned: run `mf pin`")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
 
-from modelfile.errors import ModelfileError
+from modelfile.errors import ModelfileError, RegistryUnreachable
 from modelfile.lockfile.drift import Reason
 from modelfile.names import shorten_digest
 from modelfile.report.terminal import Terminal
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from modelfile.lockfile.lock import Pin
     from modelfile.pinning.check import PinCheck
     from modelfile.pinning.pin import PinChange
+
+_MOST_NAMES: Final = 5
+"""Most further names that an error lists."""
+_UNREACHED: Final = re.compile(r"cannot pin base (\S+): ")
+"""The beginning of an error of a base whose registry cannot be reached."""
 
 
 def print_pins(changes: Iterable[PinChange], terminal: Terminal) -> None:
@@ -53,7 +59,19 @@ def print_check(check: PinCheck, terminal: Terminal, *, host: str | None, findin
 
 
 def print_failures(errors: Iterable[ModelfileError], terminal: Terminal) -> None:
-    """Print errors, each once."""
-    distinct = {error.message: error for error in errors}
-    for error in distinct.values():
-        terminal.print_error(error.message, error.hint)
+    """Print errors, each once, and one line for all bases of a registry that cannot be reached."""
+    causes: dict[str, dict[str, ModelfileError]] = {}
+    for error in errors:
+        base = _UNREACHED.match(error.message) if isinstance(error, RegistryUnreachable) else None
+        name = base[1] if base else ""
+        cause = error.message.replace(f" {name}:", "") if name else error.message
+        causes.setdefault(cause, {}).setdefault(name, error)
+    for by_name in causes.values():
+        first = next(iter(by_name.values()))
+        terminal.print_error(first.message + likewise([*by_name][1:]), first.hint)
+
+
+def likewise(names: Sequence[str]) -> str:
+    """Return the end of a message that holds for other bases, too; empty if there are none."""
+    more = len(names) - _MOST_NAMES
+    return (f"; likewise {', '.join(names[:_MOST_NAMES])}" + (f" and {more} more" if more > 0 else "")) if names else ""
