@@ -150,6 +150,7 @@ def test_both_lines_are_named(system: str, more: str, message: str) -> None:
         ("You write short stories.", "PARAMETER num_predict 100"),
         ("Return one JSON object.", "PARAMETER temperature 1"),
         ('Never write "SOURCES".', "PARAMETER stop SOURCES"),
+        ('The lines of the user begin with "Traveller:", yours with "Sphinx:".', "PARAMETER stop Traveller:"),
         ('If there are some, write "SOURCES" below.', "PARAMETER stop SOURCES"),
         ("You convert JSON into prose.", "PARAMETER stop }"),
         ("Write short answers.", "PARAMETER num_predict 64"),

@@ -63,6 +63,19 @@ def test_unknown_variables_are_marked(template: str, marked: str | None) -> None
 
 
 @pytest.mark.parametrize(
+    ("template", "more", "effect"),
+    [
+        ("### Input:\n{ .Prompt }", ["SYSTEM Be kind."], ", and never SYSTEM"),
+        ("{ .System } { .Prompt }", ["SYSTEM Be kind."], ""),
+        ("### Input:\n{ .Prompt }", [], ""),
+    ],
+)
+def test_single_braces_send_no_system_prompt_either(template: str, more: list[str], effect: str) -> None:
+    messages = [one.message for one in lint(Context(modelfile=parsed(template, *more))) if "{ .Prompt }" in one.message]
+    assert messages == [f"`{{ .Prompt }}` is plain text to Ollama: the model receives it unchanged{effect}"]
+
+
+@pytest.mark.parametrize(
     ("template", "right"),
     [
         ("{{ if .prompt }}{{ .prompt }}{{ end }}", "{{ if .Prompt }}{{ .Prompt }}{{ end }}"),

@@ -13,7 +13,7 @@ from modelfile.linter.rule import Context, rule
 from modelfile.linter.rules.template import BRACED, effective_template, locate_span
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Template
+from modelfile.syntax.nodes import System, Template
 
 if TYPE_CHECKING:
     from modelfile.gotemplate.fields import FieldUse
@@ -171,8 +171,10 @@ def _foreign(node: Text, template: Template, modelfile: Modelfile) -> Iterator[F
     def locate(match: re.Match[str]) -> Span:
         return locate_span(Span(node.span.start + match.start(), node.span.start + match.end()), template, modelfile)
 
+    is_unsent = modelfile.last(System) and "{{" not in template.value.text  # otherwise unused-system
+    unsent = ", and never SYSTEM" if is_unsent and "system" not in template.value.text.lower() else ""
     for match in BRACED.finditer(node.text):
-        message = f"`{match[0]}` is plain text to Ollama: the model receives it unchanged"
+        message = f"`{match[0]}` is plain text to Ollama: the model receives it unchanged{unsent}"
         right = _VARIABLES.get(match["name"] or "")
         fix = Fix(edits=(Edit(locate(match), f"{{{{ .{right} }}}}"),), safety=Safety.UNSAFE) if right else None
         hint = f"write two braces and a dot, as in `{{{{ .{right or 'Prompt'} }}}}`"

@@ -23,7 +23,6 @@ _MARKS: Final = re.compile(r"#{1,6}|[-*]{1,3}")
 _LABEL: Final = r"(?i:(?!(?:user|human|customer|client|you|student|player|me|input)\b)[a-z][\w ]{1,30}:)"
 """A word that may begin a part of an answer; other words mark the user's turn."""
 _SECTION: Final = r"[A-Za-z][\w -]{2,30}:?|#{1,4} [A-Za-z][\w -]{2,30}"
-_BEFORE: Final = 80
 _UNWANTED: Final = r"\b(?:not|never|without|if|when|unless|avoid)\b|n't\b"
 _FORMAT: Final = r"\b(?:format|exactly|form|structure|write|answer|respond|reply|output|template|layout|this way|so)\b"
 _LANGUAGES: Final = r"\b(?:respond|reply|answer|speak|antwort|sprich|antwoord|spreek|r\u00e9pond|rispond)"
@@ -193,7 +192,7 @@ def _stops(system: System, modelfile: Modelfile, line: _Place) -> Iterator[Findi
             message = f"this stop cuts each answer at `{text}`, but SYSTEM asks for that label in line {at}"
             yield Finding(node.value.span, message, "delete the line: a model ends its turn by itself")
         elif re.fullmatch(_SECTION, text) and (match := _ordered_section(text, prompt)):
-            at = modelfile.source.line_of(modelfile.locate(system.value, match.start()))
+            at = modelfile.source.line_of(modelfile.locate(system.value, match.end()))
             message = f"this stop cuts each answer at `{text}`, but SYSTEM asks for that part in line {at}"
             yield Finding(node.value.span, message, "delete the line: a model ends its turn by itself")
         elif _CUTTING.fullmatch(node.value.text) and (asked := _cut(text, prompt, modelfile)):
@@ -204,11 +203,12 @@ def _stops(system: System, modelfile: Modelfile, line: _Place) -> Iterator[Findi
 
 def _ordered_section(stop: str, prompt: str) -> re.Match[str] | None:
     """Return the match of a sentence that orders to write a stop, in quotes."""
-    order = r"\b(?:return|include|add|write|give|end|finish|close|begin|start)\b[^.!?\r\n]{0,60}?[\"'`\u201c]"
-    match = re.search(rf"(?i:{order}){re.escape(stop)}:?[\"'`\u201d]", prompt)
-    before = prompt[max(0, match.start() - _BEFORE) : match.end()] if match else ""
-    sentence = re.split(r"[.!?;\r\n]", before)[-1]
-    return None if re.search(_UNWANTED, sentence, re.IGNORECASE) else match
+    order = (
+        r"(?:\A|[.!?;:\r\n])\W{0,4}(?:always |you must |then )?"
+        r"(?:return|include|add|write|give|end|finish|close|begin|start)\b[^.!?\r\n]{0,60}?"
+    )
+    match = re.search(rf"(?i:{order})[\"'`\u201c]{re.escape(stop)}:?[\"'`\u201d]", prompt)
+    return None if match is None or re.search(_UNWANTED, match[0], re.IGNORECASE) else match
 
 
 def _cut(stop: str, prompt: str, modelfile: Modelfile) -> str | None:
