@@ -69,3 +69,22 @@ def test_what_could_not_be_pinned_is_said_in_markdown(scene: Scene) -> None:
     scene.registry.gone = True
     ran = scene.mf("update", "--format", "markdown")
     assert (ran.code, ran.out) == (3, "1 Modelfile could not be pinned: see the log.\n")
+
+
+def test_a_summary_fits_into_a_pull_request(scene: Scene) -> None:
+    assert scene.mf("pin", "-q").code == 0
+    stop = {"stop": ("x" * 70_000,)}
+    scene.registry.push(NAME, replace(BASE, parameters=stop, template="{{ .Prompt }}\n" * 9000, license="BSD"))
+    shown = scene.mf("update", "--dry-run", "--format", "markdown").out
+    assert len(shown) < 65_536
+    assert "+BSD\n" in shown
+    assert shown.endswith("would be too long for a pull request: see `mf update --dry-run`.\n")
+
+
+def test_a_message_has_a_limit(scene: Scene) -> None:
+    for number in range(200):
+        (scene.folder / f"{number:03}.Modelfile").write_text(f"# A bot.\nFROM {NAME}\nSYSTEM {number}\n")
+    assert scene.mf("pin", "-q").code == 0
+    scene.registry.push(NAME, replace(BASE, weights=(f"sha256:{'2' * 64}",)))
+    lines = scene.mf("update", "--dry-run", "--message").out.splitlines()
+    assert (len(lines), lines[-1]) == (303, "- and 104 more lines")

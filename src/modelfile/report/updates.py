@@ -21,6 +21,10 @@ _WORDS: Final = re.compile(r"(?!.*(?:://|www\.|\bgh-))[\w ,.:;/()'…-]*", re.IG
 """Texts that are no markup and no link, mention nobody and close no issue; a registry may send any other."""
 _LONGEST_SUBJECT: Final = 72
 """Length of the first line of a commit's message, in characters."""
+_MOST_LINES: Final = 300
+"""Number of lines of a commit's message, which is an argument of git and the body of a pull request, too."""
+_LARGEST_SUMMARY: Final = 60_000
+"""Length of a summary in Markdown, in characters; the body of a pull request may have 65,536 on GitHub."""
 
 _Updated = TypeVar("_Updated", UpdatedBase, UpdatedModel)
 
@@ -110,6 +114,8 @@ def commit_message(summary: UpdateSummary) -> str:
         lines += [f"- {_plain(_title(model))}: {_fingerprints(model)}"]
         lines += _listed([*(f"changed: {changed}" for _ in [changed] if changed), *_notes_on(_quiet(model))])
     lines += [f"- {_plain(change.key)}: {change.kind}" for change in summary.others]
+    if len(lines) > _MOST_LINES:
+        lines[_MOST_LINES:] = [f"- and {len(lines) - _MOST_LINES} more lines"]
     return "\n".join((subject, "", *map(visible, lines)))
 
 
@@ -157,7 +163,21 @@ def as_markdown(summary: UpdateSummary, *, failed: int = 0) -> str:
         parts += _described(_own_changes(model), _notes_on(model))
     if summary.others:
         parts += ["### Other entries", "\n".join(f"- {_code(change.key)}: {change.kind}" for change in summary.others)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(_fitting(parts)) + "\n"
+
+
+def _fitting(parts: Iterable[str]) -> Iterator[str]:
+    """Yield the parts for which a pull request has room, and how many others there are."""
+    size = omitted = 0
+    for part in parts:
+        if size + len(part) + 2 > _LARGEST_SUMMARY:
+            omitted += 1
+            continue
+        size += len(part) + 2
+        yield part
+    if omitted:
+        which = f"{omitted} more part{'s' * (omitted != 1)}"
+        yield f"{which} would be too long for a pull request: see `mf update --dry-run`."
 
 
 def _cells(base: UpdatedBase) -> tuple[str, ...]:
