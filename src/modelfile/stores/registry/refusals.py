@@ -26,6 +26,8 @@ _MOST_ERRORS: Final = 3
 """Errors of an answer that a message shows."""
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
+_TOO_OLD: Final = 412
+"""From registry.ollama.ai: the version of Ollama in User-Agent is older than the model requires."""
 _TOO_MANY: Final = 429
 _FIRST_OF_SERVER: Final = 500
 
@@ -102,7 +104,8 @@ class Refusals:
             return self.refused(f"gets too many requests ({reason})", f"run the command again{wait}")
         if status >= _FIRST_OF_SERVER:
             return self.unreachable(f"{self.host} has failed ({reason})", _LATER)
-        return self.refused(f"rejects the request ({reason})", "check the name")
+        on = "upgrade mf: the model requires a newer Ollama than it knows" if status == _TOO_OLD else "check the name"
+        return self.refused(f"rejects the request ({reason})", on)
 
     def _late(self, expired: Expired | None) -> RegistryUnreachable:
         reason, hint = (str(expired), expired.hint) if expired else ("has stopped answering", _NETWORK)

@@ -40,7 +40,12 @@ def test_codes_of_answers(body: bytes, codes: set[str]) -> None:
         (403, RegistryRefused, "denies access (HTTP 403: x)", "log in"),
         (429, RegistryRefused, "gets too many requests (HTTP 429: x)", "run the command again in 9 s"),
         (503, RegistryUnreachable, "has failed (HTTP 503: x)", "it does not work now: run the command again later"),
-        (412, RegistryRefused, "rejects the request (HTTP 412: x)", "check the name"),
+        (
+            412,
+            RegistryRefused,
+            "rejects the request (HTTP 412: x)",
+            "upgrade mf: the model requires a newer Ollama than it knows",
+        ),
     ],
 )
 def test_statuses(status: int, kind: type, message: str, hint: str) -> None:
