@@ -100,6 +100,7 @@ from modelfile.linter.rules.template.unknown_role import unknown_role
 from modelfile.linter.rules.template.unopened_turn import unopened_turn
 from modelfile.linter.rules.template.unused_system import unused_system
 from modelfile.linter.rules.text.conflicting_demands import conflicting_demands
+from modelfile.linter.rules.text.contradicting_comment import contradicting_comment
 from modelfile.linter.rules.text.contradiction import contradiction
 from modelfile.linter.rules.text.homoglyph import homoglyph
 from modelfile.linter.rules.text.invisible_or_bidi_character import invisible_or_bidi_character
@@ -235,6 +236,7 @@ RULES: tuple[Rule, ...] = (
     license_mismatch,
     missing_capability,
     conflicting_demands,
+    contradicting_comment,
     unusable_weights,
     projector_as_adapter,
     model_as_adapter,
