@@ -70,6 +70,8 @@ class Question:
     size: int | None = None
     """Size of the answer in bytes, if it is known."""
     accept: str = "*/*"
+    deadline: Deadline | None = None
+    """The moment until which it may take, together with others; default: as long as an answer may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,7 @@ class Exchange:
             InvalidRegistryAnswer: It redirects endlessly or to where nobody should go, or answers too much.
         """
         refusals = Refusals(question.what, question.host)
-        deadline = Deadline(self._timeouts.answer)
+        deadline = question.deadline or Deadline(self._timeouts.answer)
         with self._lock:
             self._deadlines.add(deadline)
         key = question.host.lower(), question.repository

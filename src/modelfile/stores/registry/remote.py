@@ -18,7 +18,7 @@ from modelfile.cache import read_entry, remove_entry, write_entry
 from modelfile.errors import InputError, InvalidRegistryAnswer, UsageError
 from modelfile.manifest import MAX_MANIFEST, MEDIA_TYPE, Layer, Manifest, is_digest
 from modelfile.names import ModelName, registry_host
-from modelfile.stores.network.deadline import TIMEOUTS, Timeouts
+from modelfile.stores.network.deadline import TIMEOUTS, Deadline, Timeouts
 from modelfile.stores.network.retry import BACKOFF, Backoff
 from modelfile.stores.protocol import RegistrySettings
 from modelfile.stores.registry.quirks import Quirks, quirks_of
@@ -134,9 +134,9 @@ class RegistryClient:
         what, found = f"the tags of {name.untagged}", set[str]()
         if not self._endpoint(name, what).quirks.lists_tags:
             return None
-        path = "tags/list"
+        path, deadline = "tags/list", Deadline(self._timeouts.answer)
         for _ in range(_MOST_PAGES):
-            answer, endpoint = self._ask(name, path, what, limit=MAX_MANIFEST)
+            answer, endpoint = self._ask(name, path, what, limit=MAX_MANIFEST, deadline=deadline)
             if answer.status in _LISTS_NOTHING:
                 from modelfile.stores.registry.refusals import codes_of
 
@@ -175,8 +175,16 @@ class RegistryClient:
             raise _invalid(what, endpoint.host, f"sends other bytes than those of {stated}")
         return found
 
-    def _ask(  # a question
-        self, name: ModelName, path: str, what: str, *, limit: int, size: int | None = None, accept: str = "*/*"
+    def _ask(  # noqa: PLR0913  # a question
+        self,
+        name: ModelName,
+        path: str,
+        what: str,
+        *,
+        limit: int,
+        size: int | None = None,
+        accept: str = "*/*",
+        deadline: Deadline | None = None,
     ) -> tuple[Answer, _Endpoint]:
         endpoint = self._endpoint(name, what)
         exchange = self._opened()
@@ -193,6 +201,7 @@ class RegistryClient:
             limit=limit,
             size=size,
             accept=accept,
+            deadline=deadline,
         )
         return exchange.get(question), endpoint
 

@@ -19,6 +19,7 @@ from modelfile.stores.network.retry import Backoff
 from modelfile.stores.open import open_registry
 from modelfile.stores.protocol import Registry, RegistrySettings
 from modelfile.stores.registry import quirks
+from modelfile.stores.registry.exchange import Answer, Exchange, Question
 from modelfile.stores.registry.remote import MAX_LAYER, cached_layer
 
 PUBLIC = ModelName.parse("registry.example/team/bot:v1")
@@ -204,6 +205,25 @@ def test_number_of_pages_is_limited(fake: FakeRegistry, registry: Registry) -> N
         fake.fault("/tags/list", reply(f'{{"tags":["v{page}"]}}', "200 OK", link))
     found = registry.tags(name(fake))
     assert (len(found or ()), len(fake.requests)) == (100, 100)
+
+
+def test_all_pages_together_have_a_limit_of_time(
+    fake: FakeRegistry, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Question] = []
+
+    def get(exchange: Exchange, question: Question) -> Answer:
+        asked.append(question)
+        return ask(exchange, question)
+
+    ask = Exchange.get
+    monkeypatch.setattr(Exchange, "get", get)
+    link = 'Link: </v2/team/bot/tags/list?last=a>; rel="next"'
+    fake.fault("/tags/list", reply('{"tags":["a"]}', "200 OK", link))
+    fake.fault("/tags/list?last=a", reply('{"tags":["b"]}'))
+    assert registry.tags(name(fake)) == ("a", "b")
+    first, second = (question.deadline for question in asked)
+    assert first is second is not None
 
 
 @pytest.mark.parametrize(
