@@ -142,6 +142,22 @@ def split_prefix(text: str) -> tuple[Prefix | None, str]:
     return Prefix(word), rest
 
 
+def name_on_server(text: str) -> str:
+    """Return the name of a model of the server in an argument, without the prefix `model:`.
+
+    >>> name_on_server("model:bot:v1")
+    'bot:v1'
+
+    Raises:
+        UsageError: It has another prefix.
+    """
+    prefix, name = split_prefix(text)
+    if prefix in (None, Prefix.MODEL):
+        return name
+    hint = f"write `{name}`, or `model:{text}` if its name is `{text}`"
+    raise UsageError(f"`{text}` does not name a model on a server", hint=hint)
+
+
 def is_untagged(text: object) -> bool:
     """Return whether a value is the name of a model without a tag."""
     try:

@@ -9,6 +9,7 @@ import typer
 from modelfile.cli.options import load_project, open_store, with_consent
 from modelfile.cli.parameters import AsJson, Host, Replace
 from modelfile.library.replacement import copy
+from modelfile.names import name_on_server
 from modelfile.report.json_output import print_json
 from modelfile.report.models import describe_backup
 from modelfile.report.terminal import current
@@ -30,6 +31,7 @@ def cp(
     replaced, or null.
     """
     config = load_project().config
+    source, destination = name_on_server(source), name_on_server(destination)
     with open_store(host) as store:
         done = with_consent(
             lambda agreed: copy(source, destination, store, replace=agreed, keep=config.keep),

@@ -12,7 +12,7 @@ from modelfile.cli.parameters import AsJson, Host, Replace
 from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable, UsageError, WouldReplace
 from modelfile.library.replacement import Pulled
 from modelfile.library.replacement import pull as pull_model
-from modelfile.names import ModelName
+from modelfile.names import ModelName, name_on_server
 from modelfile.report.json_output import error_as_json, print_json
 from modelfile.report.models import describe_backup
 from modelfile.report.progress import progress
@@ -39,7 +39,7 @@ def pull(
     """
     terminal = current.get()
     answers: list[dict[str, Any]] = []
-    wanted = [*dict.fromkeys(map(ModelName.parse, names))]
+    wanted = [*dict.fromkeys(map(ModelName.parse, map(name_on_server, names)))]
     config = load_project().config
     with open_store(host) as store:
         for name in wanted:

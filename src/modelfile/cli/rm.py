@@ -10,6 +10,7 @@ from modelfile.cli.options import open_store
 from modelfile.cli.parameters import AsJson, Host
 from modelfile.errors import ExitCode, UsageError
 from modelfile.library.removal import Removal, plan_removal, remove
+from modelfile.names import name_on_server
 from modelfile.report.json_output import error_as_json, listed_as_json, print_json
 from modelfile.report.models import describe_removal
 from modelfile.report.terminal import current
@@ -35,7 +36,7 @@ def rm(
     terminal = current.get()
     removed: list[dict[str, Any]] = []
     with open_store(host) as store:
-        removal = plan_removal(names, store, backups=backups)
+        removal = plan_removal([*map(name_on_server, names)], store, backups=backups)
         failed = [{"name": name, **error_as_json(error)} for name, error in removal.missing]
         for _, missing in removal.missing:
             terminal.print_error(missing.message, missing.hint)

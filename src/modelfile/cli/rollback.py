@@ -11,7 +11,7 @@ from modelfile.cli.parameters import AsJson, Host, Replace
 from modelfile.errors import UsageError
 from modelfile.library.history import backups
 from modelfile.library.history import rollback as roll_back
-from modelfile.names import ModelName
+from modelfile.names import ModelName, name_on_server
 from modelfile.report.json_output import backup_as_json, print_json
 from modelfile.report.models import age, print_backups, rollback_command
 from modelfile.report.terminal import current
@@ -39,7 +39,7 @@ def rollback(
     """
     if only_list and to is not None:
         raise UsageError("--list cannot be used with --to")
-    terminal = current.get()
+    terminal, name = current.get(), name_on_server(name)
     with open_store(host) as store:
         if only_list:
             found = backups(name, store)
