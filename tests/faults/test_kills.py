@@ -85,6 +85,7 @@ def locked_scene(tmp_path: Path, fake: FakeOllama, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("OLLAMA_HOST", fake.url)
     monkeypatch.chdir(folder)
     with FakeRegistry() as registry:
+        fake.store.plain_hosts.add(registry.host)
         base, old = f"{registry.host}/team/base:main", published(b"GGUF old", system="old")
         text = f"# For tests.\nFROM {base}\nPARAMETER temperature 0.5\n"
         (folder / "Modelfile").write_text(text)

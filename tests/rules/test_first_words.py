@@ -57,8 +57,8 @@ def test_finding_names_what_is_there(text: str, message: str, hint: str) -> None
 
 
 def test_adapter_is_not_fetched_from_a_repository(tmp_path: Path) -> None:
-    (only,) = lint(f"{HEAD}ADAPTER hf.co/farm/legal-lora\n", tmp_path / "Modelfile")
-    assert only.message == "ADAPTER takes a local file, not a repository: `hf.co/farm/legal-lora`"
+    (only,) = lint(f"{HEAD}ADAPTER hf.co/u/legal-lora\n", tmp_path / "Modelfile")
+    assert only.message == "ADAPTER takes a local file, not a repository: `hf.co/u/legal-lora`"
 
 
 @pytest.mark.parametrize("line", ["SYSTEM Be brief.\n-- Anna", "SYSTEM Be kind.\n; and brief"])

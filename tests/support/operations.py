@@ -64,7 +64,7 @@ def _texts(value: object, depth: int) -> Iterator[str | bytes]:
 def _trace(function: Callable[[], object], on_event: Callable[[FrameType, str], None]) -> None:
     """Call a function, and the other one at each event of the frames of `modelfile`.
 
-    No garbage of earlier tests is collected meanwhile: it may run lines, too.
+    Garbage of earlier tests is not collected during a count, as that may run lines, too.
     """
 
     def trace(frame: FrameType, _event: str, _: Any) -> Any:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 1 << 16
 """Characters of the longest template that is rendered; real ones have some thousands."""
-_MOST_STEPS: Final = 20_000
+_MOST_STEPS: Final = 10_000
 """Steps of a conversation; those of real templates take some hundreds."""
 _MOST_BYTES: Final = 1 << 19
 """Bytes that a conversation prints; those of real templates print some thousands."""

@@ -179,8 +179,10 @@ def stale_reasons(target: Target, lock: LockFile, events: Events = ignore) -> It
         InputError: The lock is damaged or contradicts itself, or a file cannot be read.
     """
     key_of(target)
-    changed = [*changed_files(target, lock.lock.modelfiles.get(target.key), events, has_lock=lock.exists)]
-    yield from changed
+    changed = False
+    for drift in changed_files(target, lock.lock.modelfiles.get(target.key), events, has_lock=lock.exists):
+        yield drift
+        changed = True
     maker = project_base(target)
     quantized = bool(maker and maker.quantize)
     drifts = [*base_drift(target.key, lock.lock, maker.key if maker else None, quantized=quantized)]

@@ -46,8 +46,8 @@ def test_what_takes_too_long_has_a_reason_and_no_prompt() -> None:
     assert find_excess(EACH, NEWEST) is None
     assert find_excess("{{ .Prompt.Text }}", NEWEST) is None
     for template, reason in {
-        loop + EACH: "the template takes more than 20,000 steps",
-        f"{{{{ if .Tools }}}}{loop}{{{{ end }}}}{EACH}": "the template takes more than 20,000 steps",
+        loop + EACH: "the template takes more than 10,000 steps",
+        f"{{{{ if .Tools }}}}{loop}{{{{ end }}}}{EACH}": "the template takes more than 10,000 steps",
         "{{ range 900 }}" + "x" * 999 + "{{ end }}" + EACH: "the template prints more than 524,288 bytes",
         '{{ len (printf "' + "%1000000[1]d" * 18 + '" 1) }}' + EACH: "the template prints more than 16,777,216 bytes",
         "x" * (1 << 16) + EACH: "the template has more than 65,536 characters",

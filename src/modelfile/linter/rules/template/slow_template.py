@@ -19,7 +19,7 @@ def slow_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     has no limit: a TEMPLATE that takes many thousands of them for each request delays every answer, and one that never
     comes to an end blocks a processor of the server until that is restarted.
 
-    The rules that judge what the model receives render small conversations with at most 20,000 steps, half a megabyte
+    The rules that judge what the model receives render small conversations with at most 10,000 steps, half a megabyte
     of text, and a TEMPLATE of at most 65,536 characters. Beyond that they find nothing, and this rule reports it.
 
     ## Bad
