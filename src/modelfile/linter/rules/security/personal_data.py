@@ -14,11 +14,11 @@ from modelfile.syntax.nodes import Instruction, Message, System, Template
 
 _MAIL: Final = r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,12}(?![\w-]|\.\w)"
 _SHARED: Final = (
-    r"(?:\S+@(?:\S+\.)?(?:example|test|domain|email|yourcompany|foo|bar|xyz|abc)\.\w+"
-    r"|\S+\.(?:example|test|invalid|local|png|jpg|svg)"
+    r"(?:[^@\s]+@(?:[^@\s]+\.)?(?:example|test|domain|email|yourcompany|foo|bar|xyz|abc)\.\w+"
+    r"|[^@\s]+@[^@\s]+\.(?:example|test|invalid|local|png|jpg|svg)"
     r"|(?:support|info|help|helpdesk|sales|contact|admin|hello|office|service|team|billing|security|noreply|no-reply|press"
     r"|privacy|emergency|incidents?|ops|dev|devops|it|soc|alerts?|oncall|news|events|orders?|returns|legal|jobs|hr|careers|marketing|feedback|abuse|postmaster|webmaster|user|you|your|name|git|me|root"
-    r"|kontakt|someone|username|firstname\S*|john\.?doe|jane\.?doe|your\S*|example\S*|test\S*)@\S+)"
+    r"|kontakt|someone|username|firstname[^@\s]*|john\.?doe|jane\.?doe|your[^@\s]*|example[^@\s]*|test[^@\s]*)@[^@\s]+)"
 )
 """Addresses of no person: examples, and those of a company's departments."""
 _PHONE: Final = (
