@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import threading
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +9,7 @@ import jsonschema
 import pytest
 from tests.support.cli import Ran, mf
 from tests.support.paths import ROOT
-from tests.support.scene import BASE, MOVED, NAME, Recording, Scene
+from tests.support.scene import BASE, MOVED, NAME, Recording, Scene, Together
 
 import modelfile
 from modelfile.errors import InvalidRegistryAnswer, ModelfileError, RegistryRefused
@@ -57,30 +55,16 @@ def test_each_base_is_one_request_and_nothing_is_written(scene: Scene) -> None:
 
 
 def test_many_bases_are_asked_for_in_parallel(scene: Scene) -> None:
-    class Slow(Recording):
-        running = most = 0
-        lock = threading.Lock()
-
-        def resolve(self, name: ModelName) -> Manifest | None:
-            with self.lock:
-                Slow.running += 1
-                Slow.most = max(Slow.most, Slow.running)
-            time.sleep(0.02)
-            found = super().resolve(name)
-            with self.lock:
-                Slow.running -= 1
-            return found
-
-    scene.registry = Slow()
+    registry = scene.registry = Together()
     for number in range(20):
         scene.registry.push(ModelName.parse(f"m{number}:q4"), BASE)
         (scene.folder / f"{number}.Modelfile").write_text(f"# One of many.\nFROM m{number}:q4\n")
     assert scene.mf("pin", "-q").code == 0
     scene.registry.asked.clear()
-    Slow.most = 0
+    registry.most, registry.wanted = 0, 9
     assert scene.mf("outdated").code == 0
     assert len(scene.registry.asked) == 21
-    assert 8 < Slow.most <= 16
+    assert 8 < registry.most <= 16
 
 
 def test_without_a_network_one_line_says_what_could_not_be_asked(scene: Scene) -> None:

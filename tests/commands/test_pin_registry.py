@@ -1,15 +1,12 @@
 """Pins of bases that registries have: what is asked, what is recorded, and what holds without a network."""
 
 import json
-import threading
-import time
 from typing import Any
 
 import pytest
 from tests.support.cli import Ran
-from tests.support.scene import BASE, MOVED, NAME, Recording, Scene
+from tests.support.scene import BASE, MOVED, NAME, Scene, Together
 
-from modelfile.manifest import Manifest
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.stores.backups import pin_alias
@@ -271,28 +268,15 @@ def test_a_lock_whose_fingerprint_is_not_that_of_its_manifest_is_rejected(scene:
 
 
 def test_bases_are_asked_for_in_parallel_and_each_once(scene: Scene) -> None:
-    class Slow(Recording):
-        running = most = 0
-        lock = threading.Lock()
-
-        def resolve(self, name: ModelName) -> Manifest | None:
-            with self.lock:
-                Slow.running += 1
-                Slow.most = max(Slow.most, Slow.running)
-            time.sleep(0.02)
-            found = super().resolve(name)
-            with self.lock:
-                Slow.running -= 1
-            return found
-
-    scene.registry = Slow()
+    registry = scene.registry = Together()
+    registry.wanted = 2
     for number in range(20):
         scene.registry.push(ModelName.parse(f"m{number}:v1"), BASE)
         for copy in "ab":
             (scene.folder / f"{number}{copy}.Modelfile").write_text(f"# One of many.\nFROM m{number}:v1\n")
     assert scene.mf("pin", "-q").code == 0
     assert sorted(scene.registry.asked) == sorted(["llama3.2:3b", *(f"m{number}:v1" for number in range(20))])
-    assert 2 <= Slow.most <= 8
+    assert 2 <= registry.most <= 8
 
 
 def test_update_pins_what_has_moved_and_leaves_the_rest_to_the_byte(scene: Scene) -> None:

@@ -5,10 +5,6 @@ from dataclasses import replace
 import pytest
 from tests.support.scene import BASE, NAME, Scene
 
-from modelfile.errors import NotFound
-from modelfile.manifest import Layer
-from modelfile.names import ModelName
-
 EVIL = ("@team closes #12", "</summary><b>", "![i](http://e/x.png)", "a\n::error::b", "x`y", "fixes GH-12")
 
 
@@ -42,19 +38,11 @@ def test_the_message_of_a_commit_has_no_words_of_a_registry(scene: Scene) -> Non
 
 
 @pytest.mark.parametrize("said", ["@team closes #12", "fixes GH-12", "<img src=x>", "see www.e.com"])
-def test_errors_of_a_registry_are_code_or_left_out(scene: Scene, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+def test_errors_of_a_registry_are_code_or_left_out(scene: Scene, said: str) -> None:
     assert scene.mf("pin", "-q").code == 0
     scene.registry.cached.clear()
     scene.registry.push(NAME, replace(BASE, template="{{ .Prompt }}!"))
-    read = type(scene.registry).read
-
-    def without_old(name: ModelName, layer: Layer) -> bytes:
-        found = read(scene.registry, name, layer)
-        if found == BASE.template.encode():
-            raise NotFound(f"registry.ollama.ai rejects the request (HTTP 404: {said})")
-        return found
-
-    monkeypatch.setattr(scene.registry, "read", without_old)
+    scene.registry.lost[BASE.template.encode()] = f"registry.ollama.ai rejects the request (HTTP 404: {said})"
     shown = scene.mf("update", "--dry-run", "--format", "markdown").out
     lines = [line for line in shown.splitlines() if said in line]
     assert len(lines) == 2

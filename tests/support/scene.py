@@ -2,13 +2,14 @@
 
 import contextlib
 import json
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tests.support.cli import Ran, StoppedClock, mf
 
-from modelfile.errors import RegistryUnreachable
+from modelfile.errors import NotFound, RegistryUnreachable
 from modelfile.manifest import Layer, Manifest
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model
@@ -28,10 +29,15 @@ MOVED = Model(weights=(f"sha256:{'2' * 64}",))
 
 
 class Recording(MemoryRegistry):
-    """Registries that record what they are asked, and have no network once that is `gone`."""
+    """Registries that record what they are asked, and have no network once that is `gone`.
+
+    Attributes:
+        lost: Contents of layers that they no longer have, and what they say then.
+    """
 
     def __init__(self) -> None:
         super().__init__({NAME: BASE})
+        self.lost: dict[bytes, str] = {}
         self.asked: list[str] = []
         self.gone = False
         self.cached: dict[str, bytes] = {}
@@ -48,8 +54,37 @@ class Recording(MemoryRegistry):
         if layer.digest not in self.cached:
             if self.gone:
                 raise RegistryUnreachable(f"cannot connect to {name.host}")
-            self.cached[layer.digest] = super().read(name, layer)
+            content = super().read(name, layer)
+            if content in self.lost:
+                raise NotFound(self.lost[content])
+            self.cached[layer.digest] = content
         return self.cached[layer.digest]
+
+
+class Together(Recording):
+    """Registries that say what a tag has once so many are asked at a time, and count how many are.
+
+    Attributes:
+        wanted: Questions at a time before which none is answered, for ten seconds at most.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted = 1
+        self.running = self.most = 0
+        self._changed = threading.Condition()
+
+    def resolve(self, name: ModelName) -> Manifest | None:
+        """Return what a tag has."""
+        with self._changed:
+            self.running += 1
+            self.most = max(self.most, self.running)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.most >= self.wanted, timeout=10)
+        found = super().resolve(name)
+        with self._changed:
+            self.running -= 1
+        return found
 
 
 class Clock(StoppedClock):
