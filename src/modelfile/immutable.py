@@ -21,7 +21,7 @@ def record(*, kw_only: bool = False) -> Callable[[type[_T]], type[_T]]:
     def decorate(cls: type[_T]) -> type[_T]:
         made = dataclass(slots=True, eq=False, repr=False, kw_only=kw_only)(cls)
         compared = _getter([each.name for each in fields(made) if each.compare])  # type: ignore[arg-type]  # made above
-        shown = [each.name for each in fields(made) if each.repr]  # type: ignore[arg-type]
+        shown = [each.name for each in fields(made) if each.repr]  # type: ignore[arg-type]  # made above
 
         def equals(self: Any, other: object) -> bool:
             return compared(self) == compared(other) if other.__class__ is self.__class__ else NotImplemented

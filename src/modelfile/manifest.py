@@ -122,14 +122,14 @@ def _parse(data: bytes | str) -> Manifest:
         raise ValueError(f"unknown schemaVersion {_shown(version)}")
     layers = value.get("layers")
     if not isinstance(layers, list | None):
-        raise ValueError("its layers are not a list")  # noqa: TRY004
+        raise ValueError("its layers are not a list")  # noqa: TRY004  # a ValueError, as above
     read = (_layer(layer, f"layer {number}") for number, layer in enumerate(layers or (), start=1))
     return Manifest(text=text, config=_layer(value.get("config"), "its config"), layers=tuple(read))
 
 
 def _layer(value: Any, what: str) -> Layer:
     if not isinstance(value, dict):
-        raise ValueError(f"{what} is not an object")  # noqa: TRY004
+        raise ValueError(f"{what} is not an object")  # noqa: TRY004  # the same
     media_type, digest, size = (value.get(key) for key in ("mediaType", "digest", "size"))
     if not isinstance(media_type, str) or not _MEDIA_TYPE.fullmatch(media_type):
         raise ValueError(f"{what} has an invalid mediaType: {_shown(media_type)}")

@@ -93,6 +93,8 @@ FORMATS = {"concise", "github", "gitlab", "junit", "sarif", "formats"}
 LONGEST = 400
 LONG: dict[str, str] = {}
 """Files of more than 400 lines, with the reason."""
+SUPPRESSION = re.compile(r"# (?:noqa\b|type: ignore)")
+REASON = re.compile(r"# (?:noqa: [A-Z0-9, ]+|type: ignore\[[a-z, -]+\])  # |re\.compile")
 CLOCKS = re.compile(r"\b(?:process_time|perf_counter|thread_time|monotonic\(\))")
 TIMED = {
     "tests/laws/test_patterns.py": "matching cannot be counted: patterns are compared with a linear one",
@@ -150,3 +152,9 @@ def test_no_test_measures_time() -> None:
     paths = {*(ROOT / "tests").rglob("test_*.py")} - {Path(__file__)}
     timed = {path.relative_to(ROOT).as_posix() for path in paths if CLOCKS.search(path.read_text(encoding="utf-8"))}
     assert timed == TIMED.keys()
+
+
+def test_every_suppression_of_a_check_has_a_reason_on_its_line() -> None:
+    paths = (path for folder in ("src", "tests", "docs", "examples", "bench") for path in (ROOT / folder).rglob("*.py"))
+    lines = (f"{path}: {line}" for path in paths for line in path.read_text(encoding="utf-8").splitlines())
+    assert [line for line in lines if SUPPRESSION.search(line) and not REASON.search(line)] == []

@@ -384,7 +384,7 @@ def test_a_plan_names_the_backups_to_evict(project: Path) -> None:
 
 @pytest.mark.parametrize("configured", [True, False])
 @pytest.mark.usefixtures("project")
-def test_a_plan_does_not_decide_who_gets_the_key(fake: FakeOllama, configured: bool) -> None:  # noqa: FBT001
+def test_a_plan_does_not_decide_who_gets_the_key(fake: FakeOllama, configured: bool) -> None:
     assert mf("build", "bot:v1", "--plan-out", "plan.json").code == 0
     fake.keys.clear()
     fake.fault("", Status(401, '{"error": "unauthorized"}'), times=99)

@@ -99,7 +99,7 @@ def test_diff_and_show_of_a_modelfile_name_them(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("version", "is_uncertain"), [("0.29.0", False), ("0.30.0", True), ("0.0.0", True)])
-def test_weights_may_have_them_since_0_30(folder: Path, version: str, is_uncertain: bool) -> None:  # noqa: FBT001
+def test_weights_may_have_them_since_0_30(folder: Path, version: str, is_uncertain: bool) -> None:
     store = MemoryStore.with_models("llama3.2:3b")
     store.ollama = version
     build(folder, store, "base")

@@ -267,7 +267,7 @@ def test_a_model_that_another_machine_publishes_meanwhile_is_not_replaced(
     def after_another_build(source: ModelName, name: ModelName, *arguments: object, **named: object) -> object:
         with connect(fake.url) as client:
             hold(ServerStore(client), folder / "weights.gguf", name, "other")
-        return replace_tag(source, name, *arguments, **named)  # type: ignore[arg-type]
+        return replace_tag(source, name, *arguments, **named)  # type: ignore[arg-type]  # passed on
 
     monkeypatch.setattr("modelfile.builder.execute.replace_tag", after_another_build)
     ran = mf("build", "bot:v1")

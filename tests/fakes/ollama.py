@@ -164,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._fake = fake
         super().__init__(*args)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is http.server's
         """Print nothing."""
 
     def _answer(self) -> None:
@@ -203,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
         except _HungUp:
             self.close_connection = True
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names are http.server's
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815  # the names are http.server's
 
     def _hold(self, fault: Hold) -> None:
         fault.reached.set()

@@ -88,4 +88,4 @@ def _wait(seconds: float, connection: socket.socket, leaving: Event) -> None:
         except BlockingIOError:
             pass
         finally:
-            connection.setblocking(True)  # noqa: FBT003
+            connection.setblocking(True)  # noqa: FBT003  # socket's own argument

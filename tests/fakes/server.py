@@ -41,7 +41,7 @@ class Server(ThreadingHTTPServer):
                 connection.shutdown(SHUT_RDWR)
         super().server_close()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature is socketserver's
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # the signature is socketserver's
         """Ignore clients that disconnect; any other error is one of the fake itself."""
         if not isinstance(sys.exception(), ConnectionError):
             self._complaints.append(format_exc())

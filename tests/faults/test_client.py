@@ -55,7 +55,7 @@ def test_a_build_that_is_interrupted_at_any_request_can_be_run_again(
     project: Project,
     fake: FakeOllama,
     step: int,
-    done: bool,  # noqa: FBT001  # whether the server has executed the request
+    done: bool,  # whether the server has executed the request
     how: signal.Signals,
 ) -> None:
     hold = Hold(done=done)
@@ -82,7 +82,7 @@ def test_a_pin_that_is_interrupted_leaves_nothing_behind(
     fake: FakeOllama,
     where: str,
     how: signal.Signals,
-    done: bool,  # noqa: FBT001
+    done: bool,
 ) -> None:
     hold = Hold(done=done)
     fake.fault(where, hold)
@@ -130,7 +130,7 @@ def test_two_machines_that_build_one_name_at_once_both_succeed(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     where: str,
-    done: bool,  # noqa: FBT001
+    done: bool,
 ) -> None:
     monkeypatch.setattr("modelfile.builder.execute.PUBLISH_TIMEOUT", 0.2)
     add_other_modelfile(project)
@@ -179,7 +179,7 @@ def test_staging_tag_of_another_machine_is_pruned_after_a_minute(
     fake: FakeOllama,
     monkeypatch: pytest.MonkeyPatch,
     age: int,
-    left: bool,  # noqa: FBT001
+    left: bool,
 ) -> None:
     monkeypatch.setattr("modelfile.builder.execute.PUBLISH_TIMEOUT", 0.2)
     with connect(fake.url) as client:
@@ -304,7 +304,7 @@ sys.exit(main(sys.argv[1:], sys.stdin, sys.stdout, sys.stderr, os.environ))
     ],
 )
 @pytest.mark.parametrize("closed", [False, True])
-def test_standard_output_that_is_closed_or_full(project: Project, command: tuple[str, ...], closed: bool) -> None:  # noqa: FBT001
+def test_standard_output_that_is_closed_or_full(project: Project, command: tuple[str, ...], closed: bool) -> None:
     (project.folder / "Modelfile").write_text(
         f"{MODELFILE}PARAMETER top_k 0.5\n" if command[0] == "lint" else MODELFILE
     )

@@ -147,5 +147,5 @@ def test_no_server_harms_a_command(command: str, folder: Path, rounds: int) -> N
         ran, requests = run(attack, folder)
         most = max(most, requests)
         failed += [f"{attack}: {what}\n{ran.out[:500]}{ran.err[:1500]}" for what in wrong(attack, ran, requests)]
-    print(f"{len(tried)} runs of {command}, at most {most} requests, {len(failed)} failed")  # noqa: T201
+    print(f"{len(tried)} runs of {command}, at most {most} requests, {len(failed)} failed")  # noqa: T201  # seen in long runs
     assert not failed, "\n\n".join(failed[:20])

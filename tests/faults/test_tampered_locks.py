@@ -93,7 +93,7 @@ def test_the_lock_names_its_schema_which_accepts_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"manifest": MANIFEST + " "}, f"`manifest` does not have the digest {BASE.digest[:19]}…"),  # type: ignore[index]
+        ({"manifest": MANIFEST + " "}, f"`manifest` does not have the digest {BASE.digest[:19]}…"),  # type: ignore[index]  # JSON
         ({"manifest": MANIFEST[:-1]}, "`manifest` is invalid: not JSON: "),
         ({"manifest": "{}"}, "`manifest` is invalid: "),
         ({"manifest": 1}, "`manifest` is not a text"),

@@ -77,5 +77,5 @@ class _Handler(SimpleHTTPRequestHandler):
             while chunk := stream.read(min(1 << 20, stop - stream.tell())):
                 self.wfile.write(chunk)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class calls it so
         """Print nothing."""

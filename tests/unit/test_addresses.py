@@ -134,7 +134,7 @@ def test_what_is_no_url_is_not_read_back(url: str) -> None:
     ("text", "loopback"),
     [("", True), ("LOCALHOST", True), ("127.1.2.3", True), ("::1", True), ("10.0.0.1", False), ("localhost.x", False)],
 )
-def test_loopback(text: str, loopback: bool) -> None:  # noqa: FBT001
+def test_loopback(text: str, loopback: bool) -> None:
     assert ServerAddress.parse(text).is_loopback is loopback
 
 

@@ -47,7 +47,7 @@ def test_equality_and_hash_are_those_of_the_compared_fields() -> None:
     assert hash(Child(1, second=3, third=[1])) == hash(Child(1, second=3))
     assert Child(1) != Child(2)
     assert One(1) != Child(1)
-    assert Child(1) != "1"  # type: ignore[comparison-overlap]
+    assert Child(1) != "1"  # type: ignore[comparison-overlap]  # the test
     assert Empty() == Empty()
     assert len({Empty(), One(1), One(1), Child(1), Child(1)}) == 3
     with pytest.raises(TypeError, match="unhashable"):
@@ -74,7 +74,7 @@ def test_the_functions_of_dataclasses_work() -> None:
 def test_instances_have_slots_only() -> None:
     assert not hasattr(Child(1), "__dict__")
     with pytest.raises(AttributeError):
-        One(1).other = 2  # type: ignore[attr-defined]
+        One(1).other = 2  # type: ignore[attr-defined]  # the test
 
 
 def test_methods_of_the_class_stay() -> None:

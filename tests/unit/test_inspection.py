@@ -140,7 +140,7 @@ def test_suppressed_and_ignored_findings_are_not_reported(project: Path) -> None
 
 
 @pytest.mark.parametrize(("level", "passed"), [("info", False), ("warning", False), ("error", True)])
-def test_the_fail_level_of_the_configuration_holds(project: Path, level: str, passed: bool) -> None:  # noqa: FBT001
+def test_the_fail_level_of_the_configuration_holds(project: Path, level: str, passed: bool) -> None:
     (project / "mf.toml").write_text(f'fail-level = "{level}"\n')
     assert check().passed is passed
     assert mf("check").code == (not passed)

@@ -36,7 +36,7 @@ class PanelHelp:
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments and options in panels."""
-        parameters = [(each, each.get_help_record(ctx)) for each in self.get_params(ctx)]  # type: ignore[attr-defined]
+        parameters = [(each, each.get_help_record(ctx)) for each in self.get_params(ctx)]  # type: ignore[attr-defined]  # typer's class has them
         names = {each.name for each, _ in parameters}
         panels: dict[str, list[tuple[str, str]]] = {title: [] for title in (_ARGUMENTS, _OPTIONS, *_PANELS)}
         for parameter, record in parameters:
@@ -48,7 +48,7 @@ class PanelHelp:
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write each group of commands with the first line of their help."""
-        helps = {name: self.get_command(ctx, name).help.partition("\n")[0] for name in self.list_commands(ctx)}  # type: ignore[attr-defined]
+        helps = {name: self.get_command(ctx, name).help.partition("\n")[0] for name in self.list_commands(ctx)}  # type: ignore[attr-defined]  # the same
         _write(((title, [(name, helps[name]) for name in names]) for title, names in GROUPS.items()), formatter)
 
 

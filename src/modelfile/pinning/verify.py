@@ -239,7 +239,7 @@ class _Verifier:
         return compare_models(expected, actual), ""
 
     def _build(self, one: _Expected) -> Model:
-        entry_of: Callable[[Place], Pin | None] = lambda place: one.lock.lock.modelfiles.get(place[1])  # noqa: E731
+        entry_of: Callable[[Place], Pin | None] = lambda place: one.lock.lock.modelfiles.get(place[1])  # noqa: E731  # a name for the type
         model = self._locked.build((one.lock.path, one.keys[0]), entry_of)
         if fingerprint(model) != one.fingerprint:
             raise InputError(f"`{one.keys[0]}` has changed since `mf pin`")

@@ -125,7 +125,7 @@ def test_threads_may_report_at_once(meter: Meter) -> None:
 
 
 @pytest.mark.parametrize("no_color", [False, True])
-def test_bar(meter: Meter, clock: ManualClock, no_color: bool) -> None:  # noqa: FBT001
+def test_bar(meter: Meter, clock: ManualClock, no_color: bool) -> None:
     meter.record(Progress(status="uploading [/INST].gguf", total=240 * MB))
     clock.seconds += 2
     meter.record(Progress(status="uploading [/INST].gguf", total=240 * MB, completed=120 * MB))

@@ -29,9 +29,9 @@ def limits(deadline: Deadline, connect: float) -> dict[str, Any]:
 def keep_deadlines(client: httpx.Client) -> None:
     """Let the connections of a client keep the deadlines of its requests, whether or not over a proxy."""
     # httpx has no public name for it; the dependencies are limited to versions that have these
-    for transport in {client._transport, *client._mounts.values()}:  # noqa: SLF001
+    for transport in {client._transport, *client._mounts.values()}:  # noqa: SLF001  # as above
         if isinstance(transport, httpx.HTTPTransport):
-            transport._pool._network_backend = _Backend()  # noqa: SLF001
+            transport._pool._network_backend = _Backend()  # noqa: SLF001  # as above
 
 
 def _close(stream: httpcore.NetworkStream) -> None:

@@ -352,14 +352,14 @@ def _as_object(value: Any) -> Mapping[str, Any]:
 def _objects(of: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     value = of.get(key)
     if not isinstance(value, list | None):
-        raise ValueError(f"{key} is not a list")  # noqa: TRY004
+        raise ValueError(f"{key} is not a list")  # noqa: TRY004  # a ValueError, like all that is wrong with an answer
     return [_as_object(item) for item in value or ()]
 
 
 def _text(of: Mapping[str, Any], key: str, *, required: bool = False) -> str:
     value = of.get(key, None if required else "")
     if not isinstance(value, str):
-        raise ValueError(f"{key} is not a text")  # noqa: TRY004
+        raise ValueError(f"{key} is not a text")  # noqa: TRY004  # the same
     return value
 
 

@@ -136,7 +136,7 @@ def _token_path(environ: Mapping[str, str]) -> Path:
     home = home_folder() or Path("/")
     cache = environ.get("XDG_CACHE_HOME") or str(home / ".cache")
     hub = environ.get("HF_HOME") or os.path.join(cache, "huggingface")  # noqa: PTH118  # expanded next
-    return Path(os.path.expanduser(hub)) / "token"  # noqa: PTH111
+    return Path(os.path.expanduser(hub)) / "token"  # noqa: PTH111  # Path.expanduser raises an error
 
 
 def may_sign(realm: httpx.URL, host: str, quirks: Quirks) -> bool:

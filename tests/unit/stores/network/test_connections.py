@@ -204,7 +204,7 @@ def drip_handshake(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("silent", [True, False])
-def test_a_handshake_ends_by_its_deadline(silent: bool) -> None:  # noqa: FBT001
+def test_a_handshake_ends_by_its_deadline(silent: bool) -> None:
     held: list[socket.socket] = []
     with listening(held.append if silent else drip_handshake) as port:
         with connect(f"https://127.0.0.1:{port}", timeouts=TIMEOUTS) as client:

@@ -103,7 +103,7 @@ def test_a_socket_that_drips_keeps_its_deadline() -> None:
 
 
 @pytest.mark.parametrize("idle", [True, False])
-def test_bytes_that_are_accepted_are_progress_of_an_upload(idle: bool) -> None:  # noqa: FBT001
+def test_bytes_that_are_accepted_are_progress_of_an_upload(idle: bool) -> None:
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 12)
     content = bytes(1 << 20)

@@ -98,7 +98,7 @@ def test_a_failed_pull_says_that_the_server_cannot_resolve_the_registry(fake: Fa
 
 
 @pytest.mark.parametrize("answered", [True, False])
-def test_a_server_that_is_absent(answered: bool) -> None:  # noqa: FBT001
+def test_a_server_that_is_absent(answered: bool) -> None:
     failures = Failures(url="http://127.0.0.1:9")
     failures.answered = answered
     with pytest.raises(ServerUnreachable) as caught, failures.translated("w.gguf was being sent"):

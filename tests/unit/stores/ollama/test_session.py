@@ -107,7 +107,7 @@ def test_what_may_do_harm_or_be_of_no_use_is_not_tried_again(
 
 
 @pytest.mark.parametrize(("known", "tries"), [(True, 6), (False, 3)])
-def test_a_server_that_was_there_is_waited_for(pauses: list[float], known: bool, tries: int) -> None:  # noqa: FBT001
+def test_a_server_that_was_there_is_waited_for(pauses: list[float], known: bool, tries: int) -> None:
     with FakeOllama() as fake:
         client = connect(fake.url, backoff=Backoff(pause=pauses.append))
         if known:
@@ -186,7 +186,7 @@ def answered(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response) -> list[ht
         ("http://192.168.0.2:11434", False),
     ],
 )
-def test_the_key_is_sent_encrypted_or_to_this_machine(monkeypatch: pytest.MonkeyPatch, url: str, sent: bool) -> None:  # noqa: FBT001
+def test_the_key_is_sent_encrypted_or_to_this_machine(monkeypatch: pytest.MonkeyPatch, url: str, sent: bool) -> None:
     version = httpx.Response(200, json={"version": "0.9.3"})
     seen = answered(monkeypatch, version)
     with connect(url, key=f" {KEY}\n") as client:

@@ -80,7 +80,7 @@ def owned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (BoundedSocket, "recv_into"),
         (BoundedSocket, "sendall"),
         (connections._Stream, "read"),  # noqa: SLF001  # where all bytes pass
-        (connections._Stream, "write"),  # noqa: SLF001
+        (connections._Stream, "write"),  # noqa: SLF001  # what sends
     ):
         watch(owner, method)
     return shared

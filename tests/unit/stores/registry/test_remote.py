@@ -50,7 +50,7 @@ def resolve(registry: Registry, fake: FakeRegistry) -> Manifest:
 
 
 def url(text: str, **settings: object) -> str:
-    with open_registry(RegistrySettings(**settings)) as registry:  # type: ignore[arg-type]
+    with open_registry(RegistrySettings(**settings)) as registry:  # type: ignore[arg-type]  # of each case
         return registry.url(ModelName.parse(text))
 
 
