@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from modelfile.errors import InputError, UsageError
 from modelfile.filesystem import real_path
-from modelfile.immutable import record
+from modelfile.immutable import record, replace
 
 DEFAULT_HOST: Final = "registry.ollama.ai"
 DEFAULT_NAMESPACE: Final = "library"

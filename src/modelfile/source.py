@@ -6,12 +6,11 @@ import codecs
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from typing import Final
 
-from modelfile.immutable import record
+from modelfile.immutable import field, record
 
 _NEWLINE: Final = re.compile(r"\r\n|\r|\n")
 _BLOCK: Final = 1024
@@ -55,7 +54,7 @@ class Position:
     """The offset in the file, from 0, including a byte order mark."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True, slots=False)
 class Source:
     """A decoded text, its path and its encoding."""
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from modelfile.errors import UsageError
-from modelfile.immutable import record
+from modelfile.immutable import field, record
 from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE, ModelName
 
 _HUGGING_FACE: Final = frozenset({"hf.co", "huggingface.co"})

@@ -10,13 +10,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
-from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Final, TextIO, cast, get_args
 
 from modelfile.cli.failures import guard
 from modelfile.cli.help import GROUPS
 from modelfile.events import Clock
+from modelfile.immutable import record
 from modelfile.report.terminal import Color, Terminal, current
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ ENVIRONMENT: Final = {
 """The environment variables that `mf` reads. The HTTP client also honors the usual proxy and certificate variables."""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Run:
     """The facts about the current command that the error boundary needs."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from modelfile.gotemplate.functions import BUILTINS, REFLECT, GoFunction, MaybeValue
@@ -47,7 +46,7 @@ from modelfile.gotemplate.nodes import (
     Variable,
 )
 from modelfile.gotemplate.printing import MOST_BYTES
-from modelfile.immutable import record
+from modelfile.immutable import field, record
 from modelfile.source import Span
 
 MOST_STEPS: Final = 1_000_000
@@ -75,7 +74,7 @@ _MISSING: Final = _Missing()
 _Final: TypeAlias = GoValue | _Missing | None
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Budget:
     """The steps and bytes that a rendering may take, and those that it has left."""
 

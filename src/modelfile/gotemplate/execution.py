@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
@@ -23,6 +22,7 @@ from modelfile.gotemplate.nodes import (
     With,
 )
 from modelfile.gotemplate.printing import printable, sprint
+from modelfile.immutable import record
 from modelfile.source import Span
 
 DEEPEST_CALL: Final = 100_000
@@ -32,7 +32,7 @@ _SORTED_PER_STEP: Final = 4
 """Number of keys of a map that are sorted in the time of a step."""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class ExecutionError(Exception):
     """An error of the execution, with the node or operand at which Go stops."""
 
@@ -54,7 +54,7 @@ def execute(program: Program, data: GoValue, budget: Budget) -> bytes:
         raise ExecutionError(str(error), execution.at) from error
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Frame:
     """A list of nodes that is being executed: of a template, a branch or a loop."""
 
@@ -69,7 +69,7 @@ class _Frame:
     """The variables of the calling template, at the root of a called one."""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Loop:
     """A loop: its node, and the items that are left."""
 

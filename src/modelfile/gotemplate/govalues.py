@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 from typing import Any, Final, TypeAlias
+
+from modelfile.immutable import field, record
 
 _LONE_SURROGATE: Final = "[\ud800-\udfff]"
 
@@ -37,7 +38,7 @@ class LimitError(GoError):
     """A limit of `modelfile` that Go does not have."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class StructField:
     """A field of a Go struct."""
 
@@ -55,7 +56,7 @@ class StructField:
         return f' "json:\\"{self.json}{",omitempty" if self.omit_empty else ""}\\""' if self.json else ""
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False, frozen=False)
 class GoType:
     """A Go type. Two types are the same only if they are one object.
 
@@ -130,7 +131,7 @@ BYTES: Final = GoType("[]uint8", GoKind.SLICE, BYTE, comparable=False)
 OBJECT: Final = map_of(ANY)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class GoValue:
     """A value of a Go type.
 
@@ -155,14 +156,14 @@ class GoValue:
         return self.data is None
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False, frozen=False)
 class Reference:
     """The variable that a pointer points to."""
 
     data: Any
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Window:
     """A part of an array: the data of a slice."""
 

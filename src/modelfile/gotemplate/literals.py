@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from typing import Final
 
 from modelfile.catalog.templates import FUNCTIONS as OLLAMA_FUNCTIONS
 from modelfile.characters import is_unprintable
+from modelfile.immutable import record
 from modelfile.source import Span
 
 FUNCTIONS: Final = frozenset(
@@ -51,7 +51,7 @@ class NotGoError(ValueError):
     """An invalid literal; the message is Go's."""
 
 
-@dataclass(eq=False)
+@record(eq=False, slots=False, frozen=False)
 class TemplateSyntaxError(Exception):
     """A syntax error in a template: Go stops parsing here."""
 

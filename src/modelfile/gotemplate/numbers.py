@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 from modelfile.characters import is_unprintable
+from modelfile.immutable import record
 
 SHORTEST: Final = -1
 """The precision that asks for the fewest digits that identify a number."""
@@ -25,7 +25,7 @@ _BASES: Final = {"d": "d", "v": "d", "b": "b", "o": "o", "O": "o", "x": "x", "X"
 _PREFIXES: Final = {"b": "0b", "x": "0x", "X": "0X"}
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Flags:
     """The flags, width and precision of a verb."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -29,6 +28,7 @@ from modelfile.gotemplate.nodes import (
 from modelfile.gotemplate.scope import BEFORE_PIPELINE, CLAUSES, Scope
 from modelfile.gotemplate.transformer import CALLBACKS, span_of
 from modelfile.grammar import Automaton, Grammar, Token, UnexpectedToken, load_grammar
+from modelfile.immutable import record
 
 AnyPart = TypeVar("AnyPart", bound=Node | Operand)
 
@@ -39,7 +39,7 @@ _LONGEST_QUOTE: Final = 30
 _NO_VARIABLE: Final = ("missing second variable after `,`", "range can only initialize variables")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True, slots=False)
 class ParsedTemplate:
     """A parsed template. One that Ollama rejects has only a diagnostic, at the location where Go stops."""
 

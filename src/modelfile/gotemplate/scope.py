@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from modelfile.characters import SPACES
 from modelfile.gotemplate.literals import TemplateSyntaxError, quote, read_string
 from modelfile.gotemplate.transformer import span_of
+from modelfile.immutable import field, record
 from modelfile.source import Span
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _NOT_IN_BODY: Final = frozenset({"DEFINE", "END"})
 _WHITESPACE: Final = " \t\r\n"
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Control:
     """An `if`, `range` or `with` that is still open."""
 
@@ -48,7 +48,7 @@ class Control:
     has_else: bool = False
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Body:
     """A template that is still open: the whole text, a `define` or a `block`, with its own variables and loops."""
 

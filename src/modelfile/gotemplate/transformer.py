@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -19,6 +18,7 @@ from modelfile.gotemplate.literals import (
     read_string,
 )
 from modelfile.gotemplate.nodes import Node
+from modelfile.immutable import replace
 from modelfile.source import Span
 
 if TYPE_CHECKING:

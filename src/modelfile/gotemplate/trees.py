@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from modelfile.characters import SPACES
@@ -23,7 +22,7 @@ from modelfile.gotemplate.nodes import (
     Text,
     With,
 )
-from modelfile.immutable import record
+from modelfile.immutable import record, replace
 from modelfile.source import Span
 
 _RESPONSE: Final = "Response"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +10,7 @@ from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.diagnostics import MOST_FINDINGS, Diagnostic, Severity
 from modelfile.errors import InputError, ModelfileHasErrors
-from modelfile.immutable import record
+from modelfile.immutable import record, replace
 from modelfile.linter.context import context_of
 from modelfile.linter.engine import lint as run_rules
 from modelfile.linter.engine import undecided

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
 from modelfile.diagnostics import MOST_FINDINGS, Diagnostic, Finding, Severity
+from modelfile.immutable import replace
 from modelfile.linter.rule import Context, Rule
 from modelfile.linter.rules import RULES
 from modelfile.linter.rules.style.unused_suppression import unused_suppression

@@ -7,18 +7,16 @@ words. The engine adds code and severity, the report renders. The function's doc
 
 from __future__ import annotations
 
-import inspect
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field, replace
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from modelfile.catalog.catalog import Catalog, catalog
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
 from modelfile.errors import InputError, Speller, UsageError
-from modelfile.immutable import record
+from modelfile.immutable import field, record, replace
 from modelfile.linter.suppressions import Suppression
 from modelfile.names import DEFAULT_HOST, ModelName
 from modelfile.source import Span
@@ -139,6 +137,8 @@ class Rule:
     @property
     def page(self) -> str:
         """The rule's documentation, in Markdown."""
+        import inspect  # takes long to import
+
         return inspect.cleandoc(self.check.__doc__ or "")
 
 

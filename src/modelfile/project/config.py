@@ -5,7 +5,6 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import field, fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -15,7 +14,7 @@ from modelfile.diagnostics import Severity
 from modelfile.errors import InputError, UsageError
 from modelfile.filesystem import absolute_path, read_file, relative_to
 from modelfile.git import walk_up
-from modelfile.immutable import record
+from modelfile.immutable import field, field_names, record
 from modelfile.names import ModelName, registry_host
 from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
 from modelfile.project.discovery import may_mean_stream
@@ -108,9 +107,7 @@ class Config:
         return self.registries is None or registry_host(name.host) in map(registry_host, self.registries)
 
 
-KEYS: Final = {
-    item.name.replace("_", "-"): item.name for item in fields(Config) if item.name not in ("file", "fields_set")
-}
+KEYS: Final = {name.replace("_", "-"): name for name in field_names(Config) if name not in ("file", "fields_set")}
 """Fields of a configuration by their keys in TOML."""
 _RENAMED: Final = {"target": "ollama"}
 """Keys of early configurations, and those that replaced them."""

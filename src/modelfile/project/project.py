@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from modelfile.errors import InputError, UsageError
 from modelfile.filesystem import absolute_path, absolute_text, real_path
 from modelfile.git import find_repository
+from modelfile.immutable import replace
 from modelfile.names import ModelName, model_for
 from modelfile.project.config import Config, ProjectModel, find_config, load_config, matches, read_toml
 from modelfile.project.discovery import LOCK_FILE, STDIN, find_modelfiles, is_stream, possible_locks, read_source

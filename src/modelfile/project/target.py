@@ -6,7 +6,6 @@ import contextlib
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +14,7 @@ from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
 from modelfile.events import Events, ignore
 from modelfile.filesystem import changed_since_read, expand, home_folder, read_file, write_atomic
+from modelfile.immutable import replace
 from modelfile.names import ModelName, is_untagged
 from modelfile.project.discovery import STDIN, is_stream
 from modelfile.source import Source

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 from modelfile.diagnostics import Safety
 from modelfile.filesystem import real_path
 from modelfile.git import find_repository
-from modelfile.immutable import record
+from modelfile.immutable import record, replace
 from modelfile.project.discovery import is_stream
 from modelfile.redaction import Redactor, redact
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
 from itertools import chain, islice, repeat
 from json.encoder import JSONEncoder, encode_basestring
 from types import GeneratorType
@@ -217,6 +216,8 @@ def model_as_json(
         digest: Its digest; None if it is not built.
         dropped: The capabilities that it lacks and its base has.
     """
+    from dataclasses import asdict  # takes long to import
+
     return {
         "name": str(name),
         "fingerprint": fingerprint,

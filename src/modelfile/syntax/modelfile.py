@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import Any, Self, TypeVar
@@ -11,6 +10,7 @@ from typing import Any, Self, TypeVar
 from modelfile.characters import find_unprintable
 from modelfile.diagnostics import MOST_FINDINGS, Diagnostic
 from modelfile.errors import InputError
+from modelfile.immutable import record, replace
 from modelfile.source import Source, Span
 from modelfile.syntax.nodes import (
     From,
@@ -29,7 +29,7 @@ from modelfile.syntax.syntax_errors import ROLES, Rejection, find_errors, find_r
 AnyNode = TypeVar("AnyNode", bound=Node)
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True, slots=False)
 class Modelfile:
     """A Modelfile: its source, and its nodes in the order of the text."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -13,6 +12,7 @@ from modelfile.catalog.catalog import catalog
 from modelfile.characters import describe_homoglyphs, is_homoglyph, to_latin
 from modelfile.diagnostics import Edit, Finding, Fix
 from modelfile.errors import Speller
+from modelfile.immutable import record
 from modelfile.source import Source, Span
 from modelfile.syntax.nodes import (
     WORDS,
@@ -73,7 +73,7 @@ def without_typographic_quotes(text: str) -> str | None:
     return bare if bare != text else None
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _UnknownLine:
     """A line without an instruction, in its context; not frozen, because there can be many."""
 

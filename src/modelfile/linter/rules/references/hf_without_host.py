@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
+from modelfile.immutable import replace
 from modelfile.linter.rule import Context, looks_like_path, name_or_none, rule
 from modelfile.names import DEFAULT_HOST, ModelName
 from modelfile.source import Span

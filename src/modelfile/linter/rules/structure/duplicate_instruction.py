@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from modelfile.catalog.parameters import Kind
 from modelfile.diagnostics import Finding, Safety, Severity
+from modelfile.immutable import replace
 from modelfile.linter.rule import Context, deletion, rule
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile

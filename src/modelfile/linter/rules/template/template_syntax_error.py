@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
+from modelfile.immutable import replace
 from modelfile.linter.rule import Context, rule, template_findings
 from modelfile.syntax.nodes import Template
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from modelfile.catalog.templates import FUNCTIONS
 from modelfile.catalog.versions import Version
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
+from modelfile.immutable import replace
 from modelfile.linter.rule import Context, parsed_template, rule, template_findings
 from modelfile.linter.rules.template import locate_span
 from modelfile.syntax.nodes import Template
