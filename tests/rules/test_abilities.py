@@ -174,6 +174,16 @@ def test_demands_that_can_be_met_are_not_reported(lines: str) -> None:
         ("llama3.1:8b", "./llama-to-mistral-style-lora.gguf", False),
         ("llama3.1:8b", "./dolphin-lora.gguf", False),
         ("llama3.1:8b", "./mistral/lora.gguf", False),
+        ("llama3.2:1b", "./llama3.2-3b-tone-lora.gguf", True),
+        ("llama3.1:8b-instruct-q4_K_M", "./lora-Llama-3.1-70B", True),
+        ("llama3.1:8b", "./llama-2-7b-lora.gguf", True),
+        ("qwen3:8b", "./qwen2.5-7b-lora.gguf", True),
+        ("qwen2.5:7b", "./qwen2-7b-lora.gguf", False),
+        ("llama3.1:8b", "./llama-3-8b-lora.gguf", False),
+        ("deepseek-coder:6.7b", "./coder-7b-lora.gguf", False),
+        ("mixtral:8x7b", "./tone-7b-lora.gguf", False),
+        ("llama3.1", "./llama-3.1-70b-lora.gguf", False),
+        ("llama3.1:8b", "./lora-4bit.gguf", False),
     ],
 )
 def test_adapter_of_another_base_is_reported(base: str, adapter: str, *, reported: bool) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
+from modelfile.diagnostics import Severity
 from modelfile.linter.engine import lint
 from modelfile.linter.rule import Context
 from modelfile.source import Source
@@ -177,8 +178,8 @@ def test_an_adapter_may_have_been_trained_on_other_markers() -> None:
         ("{{ .System }}\n{{ .Prompt }}", True),
         ("User: {{ .Prompt }}\nAssistant: {{ .Response }}\n", True),
         ("{{ range .Messages }}{{ .Role }}: {{ .Content }}\n{{ end }}", True),
-        ("{{ .Prompt }}", False),
-        ("{{- .Prompt }}{{ .Response }}", False),
+        ("{{ .Prompt }}", True),
+        ("{{- .Prompt }}{{ .Response }}", True),
         ("<PRE> {{ .Prompt }} <SUF>{{ .Suffix }} <MID>", False),
         ("<|custom|>{{ .Prompt }}", False),
         ("no prompt", False),
@@ -187,6 +188,22 @@ def test_an_adapter_may_have_been_trained_on_other_markers() -> None:
 def test_a_template_without_markers_is_reported_for_bases_that_need_them(template: str, *, reported: bool) -> None:
     assert named("llama3:8b", template=template) == ["markerless-template"] * reported
     assert named("./model.gguf", template=template) == named("orca-mini", template=template) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "severities"),
+    [
+        ((), [Severity.INFO]),
+        (("SYSTEM Be kind.",), [Severity.WARNING]),
+        (("MESSAGE user a", "MESSAGE assistant b"), [Severity.WARNING]),
+        (("PARAMETER stop </s>",), [Severity.INFO]),
+        (("SYSTEM Be kind.", "PARAMETER stop [INST]"), []),
+    ],
+)
+def test_client_may_mark_turns_itself(lines: tuple[str, ...], severities: list[Severity]) -> None:
+    modelfile = Modelfile.parse(Source(text="\n".join(["FROM mistral:7b", "TEMPLATE {{ .Prompt }}", *lines])))
+    found = lint(Context(modelfile=modelfile))
+    assert [one.severity for one in found if one.name == "markerless-template"] == severities
 
 
 @pytest.mark.parametrize(

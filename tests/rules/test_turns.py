@@ -1,5 +1,7 @@
 """Cases of the rules that render conversations: turns, roles, newlines, and messages that get lost."""
 
+import re
+
 import pytest
 
 from modelfile.linter.engine import lint
@@ -7,6 +9,7 @@ from modelfile.linter.fixes import apply_fixes
 from modelfile.linter.rule import Context
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Template
 
 USER = "<|im_start|>user\n{{ .Prompt }}<|im_end|>\n"
 ANSWER = "<|im_start|>assistant\n{{ .Response }}<|im_end|>\n"
@@ -258,7 +261,7 @@ def test_newline_after_spaces_is_not_missing() -> None:
         ),
         ("{{ range slice .Messages 1 }}{{ .Content }}{{ end }}", "earlier messages are"),
         (
-            '{{ .Tools }}{{ range .Messages }}{{ if eq .Role "tool" }}{{ else }}{{ .Content }}{{ end }}{{ end }}',
+            '{{ .Tools }}{{ range .Messages }}{{ .ToolCalls }}{{ if ne .Role "tool" }}{{ .Content }}{{ end }}{{ end }}',
             "the results of tools are",
         ),
     ],
@@ -266,6 +269,35 @@ def test_newline_after_spaces_is_not_missing() -> None:
 def test_messages_that_are_left_out_are_reported(template: str, message: str) -> None:
     (one,) = (one for one in lint(Context(modelfile=parsed(template))) if one.name in RULES)
     assert one.message == f"{message} never sent: this TEMPLATE leaves them out"
+
+
+TOOLS_HEAD = '{{ .Tools }}{{ range .Messages }}{{ if eq .Role "user" }}{{ .Content }}\n'
+TOOLS_RESULT = '{{ else if eq .Role "tool" }}{{ .Content }}{{ end }}{{ end }}'
+TOOLS_ANSWER = '{{ else if eq .Role "assistant" }}{{ .Content }}'
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (f"{TOOLS_HEAD}{TOOLS_ANSWER}\n{{{{ end }}}}{{{{ end }}}}", [(1, "calls"), (2, "results")]),
+        (f"{TOOLS_HEAD}{TOOLS_ANSWER}{TOOLS_RESULT}", [(1, "calls")]),
+        (f"{TOOLS_HEAD}{TOOLS_ANSWER}{{{{ .ToolCalls }}}}\n{{{{ end }}}}{{{{ end }}}}", [(2, "results")]),
+        ("{{ .Tools }}{{ json .Messages }}", []),
+        ("{{ .Tools }}{{ range .Messages }}{{ json . }}{{ end }}", []),
+        ("{{ .Tools }}{{ range .Messages }}{{ .Content }}{{ end }}", [(0, "calls")]),
+        ("{{ range .Messages }}{{ .Content }}{{ end }}", []),
+    ],
+)
+def test_calls_and_results_of_tools_are_looked_for(template: str, expected: list[tuple[int, str]]) -> None:
+    """The lines are counted from that of TEMPLATE."""
+    modelfile = parsed(template)
+    start = modelfile.source.line_of(modelfile.of_type(Template)[0].span.start)
+    found = [one for one in lint(Context(modelfile=modelfile)) if one.name == "dropped-messages"]
+    words = [re.search("calls|results", one.message) for one in found]
+    assert [
+        (modelfile.source.line_of(one.span.start) - start, word[0] if word else "")
+        for one, word in zip(found, words, strict=True)
+    ] == expected
 
 
 def test_a_system_prompt_that_is_left_out_is_reported_if_there_is_one() -> None:

@@ -32,7 +32,9 @@ _TOOLS: Final = (
         },
     },
 )
-_CALL: Final = {"function": {"name": "get_bill", "arguments": {"number": 1}}}
+CALLED: Final = "\ue000C\ue001"
+"""The argument of the model's call in a conversation with a tool; it occurs nowhere else."""
+_CALL: Final = {"function": {"name": "get_bill", "arguments": {"number": CALLED}}}
 
 
 @record(kw_only=True)

@@ -30,6 +30,7 @@ from modelfile.linter.rules.references.ambiguous_path import ambiguous_path
 from modelfile.linter.rules.references.digest_as_from import digest_as_from
 from modelfile.linter.rules.references.digest_in_from import digest_in_from
 from modelfile.linter.rules.references.disallowed_registry import disallowed_registry
+from modelfile.linter.rules.references.foreign_renderer import foreign_renderer
 from modelfile.linter.rules.references.hf_without_host import hf_without_host
 from modelfile.linter.rules.references.hf_without_quantization import hf_without_quantization
 from modelfile.linter.rules.references.insecure_registry import insecure_registry
@@ -44,6 +45,7 @@ from modelfile.linter.rules.references.requires_too_low import requires_too_low
 from modelfile.linter.rules.references.stale_lock import stale_lock
 from modelfile.linter.rules.references.unknown_renderer import unknown_renderer
 from modelfile.linter.rules.references.unpinned_base import unpinned_base
+from modelfile.linter.rules.references.untuned_base import untuned_base
 from modelfile.linter.rules.references.wrong_file import wrong_file
 from modelfile.linter.rules.security.personal_data import personal_data
 from modelfile.linter.rules.security.secret_in_text import secret_in_text
@@ -117,6 +119,7 @@ from modelfile.linter.rules.text.template_in_system import template_in_system
 from modelfile.linter.rules.text.typographic_quotes import typographic_quotes
 from modelfile.linter.rules.text.unescaped_sequence import unescaped_sequence
 from modelfile.linter.rules.text.unexpanded_reference import unexpanded_reference
+from modelfile.linter.rules.text.unknown_switch import unknown_switch
 from modelfile.linter.rules.text.unprintable_character import unprintable_character
 from modelfile.linter.rules.text.unusual_message_order import unusual_message_order
 from modelfile.linter.rules.weights.adapter_as_from import adapter_as_from
@@ -163,6 +166,8 @@ RULES: tuple[Rule, ...] = (
     prompt_for_embedding,
     unknown_renderer,
     misspelled_model,
+    untuned_base,
+    foreign_renderer,
     unknown_parameter,
     invalid_parameter_value,
     non_finite_number,
@@ -237,6 +242,7 @@ RULES: tuple[Rule, ...] = (
     missing_capability,
     conflicting_demands,
     contradicting_comment,
+    unknown_switch,
     unusable_weights,
     projector_as_adapter,
     model_as_adapter,

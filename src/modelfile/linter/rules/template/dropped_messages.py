@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.prompts import render_conversation
+from modelfile.linter.prompts import CALLED, render_conversation
 from modelfile.linter.rule import Context, last_from, rule
 from modelfile.linter.rules.template import effective_template, locate_span
 from modelfile.linter.rules.template.unknown_role import compared_role
+from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import System
+from modelfile.syntax.nodes import System, Template
 
 if TYPE_CHECKING:
     from modelfile.catalog.versions import Version
     from modelfile.gotemplate.parser import ParsedTemplate
 
+_ANSWER: Final = r"\.Role\s+\"assistant\"(?s:.*?)(\.Content\b)"
+_BRANCH: Final = (
+    r"eq\s+\$?\w*\.Role\s+\"\w+\"[^{}]*\}\}[^{}]*"
+    r"(?:\{\{[^{}]*\.Content\b[^{}]*\}\})[^{}]*(?:\{\{[^{}]*\.ToolCalls[^{}]*\}\}[^{}]*)?(\{\{-?\s*end\b)"
+)
+"""A branch for a role that prints a message and is the last one: no other follows."""
 _GUARDS: Final = ("guard", "shield")
 """Parts of the names of models that judge the last exchange and print no other message, such as `llama-guard3`."""
 
@@ -26,11 +34,11 @@ def dropped_messages(modelfile: Modelfile, context: Context) -> Iterator[Finding
     r'''The TEMPLATE leaves messages of the conversation out.
 
     A template with `.Messages` has to print them all. If it prints the user's turns only, the model never sees what it
-    answered; if it prints only the last message, it forgets the conversation; if it prints no results of tools, it
-    calls the tool again and again.
+    answered; if it prints only the last message, it forgets the conversation; if it prints no results of tools, or no
+    calls (`.ToolCalls`), it calls the tool again and again.
 
     The rule renders small conversations and looks for each message. It looks for the system prompt only if the
-    Modelfile has one, and for results of tools only if the TEMPLATE uses `.Tools`.
+    Modelfile has one, and for calls and results of tools only if the TEMPLATE uses `.Tools`.
 
     ## Bad
 
@@ -64,6 +72,7 @@ def dropped_messages(modelfile: Modelfile, context: Context) -> Iterator[Finding
     if dropped := _dropped(parsed, version):
         yield Finding(place, f"{dropped[0]} never sent: this TEMPLATE leaves them out", dropped[1])
         return
+    yield from _dropped_tools(template, parsed, place, context)
     system = modelfile.last(System)
     prompt = render_conversation(parsed.text, "SU", version) if system and system.value.text else None
     if system and prompt and not prompt.sends(0):
@@ -81,7 +90,23 @@ def _dropped(parsed: ParsedTemplate, version: Version) -> tuple[str, str] | None
         return "the model's earlier answers are", 'print `.Content` of the role "assistant" too'
     if prompt and not prompt.sends(0):
         return "earlier messages are", "print all of `.Messages`, not only the last one"
-    prompt = render_conversation(parsed.text, "UAT", version) if "tools" in parsed.variables else None
-    if prompt and not prompt.sends(2):
-        return "the results of tools are", 'print `.Content` of the role "tool" too'
     return None
+
+
+def _dropped_tools(template: Template, parsed: ParsedTemplate, place: Span, context: Context) -> Iterator[Finding]:
+    """Yield findings on calls of tools, and on their results, that are left out."""
+    if "tools" not in parsed.variables:
+        return
+    prompt, modelfile = render_conversation(parsed.text, "UAT", context.ollama.version), context.modelfile
+    if prompt is None:
+        return
+    if CALLED not in prompt.text and "toolcalls" not in parsed.variables:
+        answer = re.search(_ANSWER, parsed.text)
+        at = locate_span(Span(*answer.span(1)), template, modelfile) if answer else place
+        message = "the model's earlier calls of tools are never sent: this TEMPLATE has no `.ToolCalls`"
+        yield Finding(at, message, 'print `.ToolCalls` of the role "assistant" as the model writes its calls')
+    if not prompt.sends(2):
+        branches = [*re.finditer(_BRANCH, parsed.text)]
+        at = locate_span(Span(*branches[-1].span(1)), template, modelfile) if branches else place
+        message = "the results of tools are never sent: this TEMPLATE leaves them out"
+        yield Finding(at, message, 'print `.Content` of the role "tool" too')

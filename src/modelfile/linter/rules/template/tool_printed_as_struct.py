@@ -36,7 +36,7 @@ def tool_printed_as_struct(modelfile: Modelfile, context: Context) -> Iterator[F
     ```
     # Answers questions on billing.
     FROM ./weights.gguf
-    TEMPLATE {{ range .Tools }}{{ .Function }} {{ end }}{{ range .Messages }}{{ .Role }}: {{ .Content }} {{ end }}
+    TEMPLATE {{ range .Tools }}{{ .Function }}{{ end }}{{ range .Messages }}{{ .Content }}{{ .ToolCalls }}{{ end }}
     ```
 
     ## Good
@@ -44,7 +44,7 @@ def tool_printed_as_struct(modelfile: Modelfile, context: Context) -> Iterator[F
     ```
     # Answers questions on billing.
     FROM ./weights.gguf
-    TEMPLATE {{ range .Tools }}{{ json .Function }} {{ end }}{{ range .Messages }}{{ .Role }}: {{ .Content }} {{ end }}
+    TEMPLATE {{ range .Tools }}{{ json .Function }}{{ end }}{{ range .Messages }}{{ .Content }}{{ .ToolCalls }}{{ end }}
     ```
     """
     found = effective_template(modelfile, context)

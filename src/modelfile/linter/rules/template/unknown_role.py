@@ -85,9 +85,9 @@ def unknown_role(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         yield Finding(locate_span(span, template, modelfile), message, f'write "{right}"')
     elif judged := judged_turns(modelfile, context):
         turns, family = judged[2], base_family(modelfile, context)
-        if turns.name in _HEADERS and (wrong := _written(parsed, turns, context, is_known=family is not None)):
-            role, right = wrong
-            place = _place(parsed, turns, role)
+        wrong = _written(parsed, turns, context, is_known=family is not None) if turns.name in _HEADERS else ()
+        places = {_place(parsed, turns, role): (role, right) for role, right in reversed([*wrong])}
+        for place, (role, right) in reversed(places.items()):
             message = f"unknown role `{role}`: {turns.title} calls it `{right}`"
             if right == "":
                 message = f"unknown role `{role}`: {turns.title} has only `{'`, `'.join(turns.roles)}`"
@@ -129,8 +129,10 @@ def _misspells(name: str) -> bool:
     return len(name) > 2 and any(SequenceMatcher(None, name.lower(), role).ratio() > 0.75 for role in _ROLES)  # noqa: PLR2004  # like enough, measured on real names
 
 
-def _written(parsed: ParsedTemplate, turns: TurnFormat, context: Context, *, is_known: bool) -> tuple[str, str] | None:
-    """Return the first role in a header that the model does not know, and its right name; "" if it has none."""
+def _written(
+    parsed: ParsedTemplate, turns: TurnFormat, context: Context, *, is_known: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield roles in headers that the model does not know, and their right names; "" if it has none."""
     answer = next((role for role in turns.roles if role in ("assistant", "model")), "assistant")
     for roles, rights in (("UAU", ("user", answer, "user", answer)), ("SU", ("system", "user", answer))):
         prompt = render_conversation(parsed.text, roles, context.ollama.version)
@@ -144,13 +146,12 @@ def _written(parsed: ParsedTemplate, turns: TurnFormat, context: Context, *, is_
             else:
                 is_wrong = is_known or turns.name in _CLOSED or _misspells(role)
             if is_wrong:
-                return role, right if right in turns.roles else ""
-            if right == "system" and turns.name in _CLOSED and role not in turns.roles:
-                return role, ""
+                yield role, right if right in turns.roles else ""
+            elif right == "system" and turns.name in _CLOSED and role not in turns.roles:
+                yield role, ""
         system = _role(gaps[0], turns, is_last=False) if gaps and roles == "SU" else None
         if system and system not in turns.roles and turns.name in _CLOSED:
-            return system, ""
-    return None
+            yield system, ""
 
 
 def _role(gap: str, turns: TurnFormat, *, is_last: bool) -> str | None:

@@ -22,6 +22,10 @@ _MAKERS: Final = {
     "Falcon": r"falcon",
 }
 """The architectures that names of adapters and bases tell."""
+_GENERATION: Final = r"(?<![a-z])(llama|qwen|gemma|phi)[-_ ]?([1-9])(?![\db])"
+_SIZE: Final = r"(?<![\w.])(\d{1,3}(?:\.\d)?)b(?![a-z\d])"
+_ROUNDED: Final = 1.25
+"""Quotient of two sizes that may be one, such as 6.7b and 7b."""
 
 
 @rule("MF605", "foreign-adapter", on=Modelfile, severity=Severity.WARNING)
@@ -29,7 +33,8 @@ def foreign_adapter(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     r"""By its name, the ADAPTER was trained on another model than the base.
 
     An adapter is a set of changes to the weights that it was trained on. On weights of another architecture, Ollama
-    fails when it loads the model, or the answers are garbage. The rule compares the names of makers in the path of the
+    fails when it loads the model, or the answers are garbage. So it is with another size, or another generation, whose
+    tensors have other shapes. The rule compares the names of makers, their numbers and the sizes in the path of the
     adapter and in FROM, and is silent if either has none or several.
 
     ## Bad
@@ -55,12 +60,22 @@ def foreign_adapter(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     if not re.search(r"lora|adapter|peft|finetune", name, re.IGNORECASE):  # otherwise model-as-adapter
         return
     family = base_family(modelfile, context)
-    of_adapter = _makers(name)
-    of_base = _makers(f"{base.value.text} {family.name if family else ''}")
-    if len(of_adapter) == len(of_base) == 1 and of_adapter != of_base:
-        trained, other = of_adapter.pop(), of_base.pop()
-        message = f"by its name, `{adapter.value.text}` was trained on {trained}, but the base is {other}"
-        yield Finding(adapter.value.span, message, "write the base that it was trained on in FROM")
+    written = f"{base.value.text} {family.name if family else ''}"
+    for read in (_makers, _generations, _sizes):
+        of_adapter, of_base = read(name), read(written)
+        if len(of_adapter) == len(of_base) == 1 and not _agree(*of_adapter, *of_base):
+            trained, other = of_adapter.pop(), of_base.pop()
+            message = f"by its name, `{adapter.value.text}` was trained on {trained}, but the base is {other}"
+            yield Finding(adapter.value.span, message, "write the base that it was trained on in FROM")
+            return
+
+
+def _agree(one: str, other: str) -> bool:
+    """Return whether two words name the same, or sizes that may be one."""
+    if not one[0].isdigit():
+        return one == other
+    smaller, larger = sorted(float(size.removesuffix("B")) for size in (one, other))
+    return larger <= smaller * _ROUNDED
 
 
 def _makers(name: str) -> set[str]:
@@ -69,3 +84,11 @@ def _makers(name: str) -> set[str]:
         for maker, pattern in _MAKERS.items()
         if re.search(rf"(?<![a-z])(?:{pattern})(?![a-z])", name, re.IGNORECASE)
     }
+
+
+def _generations(name: str) -> set[str]:
+    return {f"{maker.capitalize()} {number}" for maker, number in re.findall(_GENERATION, name.lower())}
+
+
+def _sizes(name: str) -> set[str]:
+    return {f"{size}B" for size in re.findall(_SIZE, re.sub(r"[-_: ]", " ", name.lower()))}
