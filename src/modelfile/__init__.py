@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from modelfile.recipe.recipe import resolve
     from modelfile.sides import diff
     from modelfile.stores.ollama.wire import request_of as create_request
-    from modelfile.stores.open import open_registry, open_store
+    from modelfile.stores.open import open_folder, open_registry, open_store
     from modelfile.stores.protocol import RegistrySettings
     from modelfile.syntax.modelfile import Modelfile, parse
 
@@ -75,6 +75,7 @@ MODULES: Final = {
     "lint": "linter.api",
     "lint_paths": "linter.api",
     "list_models": "library.lookup",
+    "open_folder": "stores.open",
     "open_registry": "stores.open",
     "open_store": "stores.open",
     "outdated": "pinning.outdated",
@@ -128,6 +129,7 @@ __all__ = [
     "lint",
     "lint_paths",
     "list_models",
+    "open_folder",
     "open_registry",
     "open_store",
     "outdated",

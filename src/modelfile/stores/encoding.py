@@ -70,10 +70,14 @@ def read_model(manifest: Manifest, read: Callable[[Layer], bytes]) -> Model:
     )
 
 
-def write_model(model: Model) -> tuple[Manifest, dict[str, bytes]]:
-    """Return the manifest of a model, and its small blobs by digest; the weights, of unknown size, count 1 byte each.
+def write_model(model: Model, sizes: Mapping[str, int] | None = None) -> tuple[Manifest, dict[str, bytes]]:
+    """Return the manifest of a model, and its small blobs by digest.
 
     It has the layers and the config that Ollama would write, without what only the weights say.
+
+    Args:
+        model: The model.
+        sizes: The sizes of weights in bytes, by digest; those of others count 1 byte each.
     """
     blobs: dict[str, bytes] = {}
 
@@ -86,7 +90,7 @@ def write_model(model: Model) -> tuple[Manifest, dict[str, bytes]]:
     config = {"model_format": "gguf"} | {key: value for key, value in described.items() if value}
     kinds = {"model": model.weights, "adapter": model.adapters, "draft": model.drafts}
     files = [
-        {"mediaType": f"{LAYER_TYPE}{_kind(kind, number)}", "digest": digest, "size": 1}
+        {"mediaType": f"{LAYER_TYPE}{_kind(kind, number)}", "digest": digest, "size": (sizes or {}).get(digest, 1)}
         for kind, digests in kinds.items()
         for number, digest in enumerate(digests)
     ]

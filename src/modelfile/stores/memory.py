@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -74,8 +74,9 @@ class MemoryStore:
         """Return a listed model with its contents."""
         return self.find(listed.name)
 
-    def has_blob(self, digest: str) -> bool:
+    def has_blob(self, digest: str, size: int | None = None) -> bool:
         """Return whether the bytes of a digest are here."""
+        del size  # what is here is whole
         return digest in self._blobs
 
     def put_blob(
@@ -94,6 +95,9 @@ class MemoryStore:
         on_sent(len(content))
         with self._lock:
             self._blobs |= {digest: len(content)}
+
+    def check_create(self, recipe: Recipe) -> None:
+        """Accept every recipe."""
 
     def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
         """Make a model of a recipe; a base that is not here is pulled. Types of weights are not modeled."""
@@ -117,6 +121,12 @@ class MemoryStore:
             raise ServerError(f"{self.location} refused: pull model manifest: file does not exist")
         with self._lock:
             self._write(name, model, events)
+
+    def push(self, name: ModelName, events: Events) -> None:
+        """Give the model of a name to the registry."""
+        with self._lock:
+            self._registry[_key(name)] = self._get(name)
+        events(Progress(status="success"))
 
     def copy(self, source: ModelName, destination: ModelName) -> None:
         """Give a model another name; the layers of an overwritten one stay, as on a server until its next start."""
@@ -180,13 +190,46 @@ class MemoryRegistry:
         parsed = map(ModelName.parse, names)
         return cls({name: Model(weights=(_sha256(text.encode()),)) for name, text in zip(parsed, names, strict=True)})
 
-    def push(self, name: ModelName, model: Model) -> Manifest:
-        """Move a tag to a model, and return its manifest."""
-        manifest, blobs = write_model(model)
+    def push(self, name: ModelName, model: Model, files: Iterable[bytes] = ()) -> Manifest:
+        """Move a tag to a model, and return its manifest; of weights, it has those whose contents are given."""
+        contents = {_sha256(content): content for content in files}
+        manifest, blobs = write_model(model, {digest: len(content) for digest, content in contents.items()})
+        self._add(name, contents | blobs)
+        return self.publish(name, manifest.text)
+
+    def download(self, name: ModelName, layer: Layer, start: int, end: int, on_chunk: Callable[[bytes], None]) -> None:
+        """Return a range of a layer in one piece."""
+        on_chunk(self.read(name, layer)[start:end])
+
+    def upload(
+        self,
+        name: ModelName,
+        layer: Layer,
+        content: Path | bytes,
+        on_sent: Callable[[int], None],
+        *,
+        mount_from: Sequence[ModelName] = (),
+    ) -> None:
+        """Take a layer, unless it is here."""
+        del mount_from
+        if layer.digest not in self._blobs.get(_repository(name), {}):
+            found = content if isinstance(content, bytes) else content.read_bytes()
+            if (_sha256(found), len(found)) != (layer.digest, layer.size):
+                raise ServerError(f"{self.url(name)} refused: digest invalid")
+            self._add(name, {layer.digest: found})
+            on_sent(len(found))
+
+    def publish(self, name: ModelName, manifest: str) -> Manifest:
+        """Move a tag to a manifest."""
+        published = Manifest.parse(manifest, f"the manifest of {name}")
+        self._add(name, {published.digest: manifest.encode()})
         repository = _repository(name)
-        self._blobs[repository] = {**self._blobs.get(repository, {}), **blobs, manifest.digest: manifest.text.encode()}
-        self._tags[repository] = {**self._tags.get(repository, {}), name.tag: manifest}
-        return manifest
+        self._tags[repository] = {**self._tags.get(repository, {}), name.tag: published}
+        return published
+
+    def _add(self, name: ModelName, blobs: Mapping[str, bytes]) -> None:
+        repository = _repository(name)
+        self._blobs[repository] = {**self._blobs.get(repository, {}), **blobs}
 
     def delete(self, name: ModelName) -> None:
         """Remove a tag; its manifest stays by digest."""
@@ -202,7 +245,7 @@ class MemoryRegistry:
         return Manifest.parse(content, f"the manifest of {name}") if content else None
 
     def read(self, name: ModelName, layer: Layer) -> bytes:
-        """Return the bytes of a layer that was pushed to this model; weights never were."""
+        """Return the bytes of a layer that was pushed to this model."""
         content = self._blobs.get(_repository(name), {}).get(layer.digest)
         if content is None or len(content) != layer.size:
             raise NotFound(f"{self.url(name)} has no layer {layer.digest} of {name}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from modelfile.addresses import ServerAddress
 from modelfile.errors import ServerError, ServerUnreachable
@@ -15,6 +16,9 @@ from modelfile.stores.ollama.client import Client
 from modelfile.stores.ollama.store import ServerStore
 from modelfile.stores.ollama.transport import Transport
 from modelfile.stores.protocol import Registry, RegistrySettings, Store
+
+if TYPE_CHECKING:
+    from modelfile.stores.disk.store import FolderStore
 
 _PROBE: Final = Timeouts(first=5, connect=5, answer=5)
 
@@ -86,6 +90,42 @@ def open_registry(
     )
     with closing(client):
         yield client
+
+
+@contextmanager
+def open_folder(
+    path: Path,
+    *,
+    ollama: str = "",
+    registry: Registry | None = None,
+    create: bool = True,
+    on_warning: Callable[[str], None] = lambda _: None,
+) -> Iterator[FolderStore]:
+    """Open a folder of models as a store; no server is needed, and one may run on it.
+
+    >>> import tempfile
+    >>> import modelfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder, modelfile.open_folder(Path(folder)) as store:
+    ...     print(store.list(), store.ollama)
+    () 0.24.0
+
+    Args:
+        path: The folder, as that of OLLAMA_MODELS.
+        ollama: The version of Ollama whose bytes are written (default: 0.24.0, the newest that leaves weights as they
+            are).
+        registry: The registries to pull from and push to.
+        create: Whether the store is to be written to: a folder that is empty or does not exist becomes a store.
+        on_warning: Called with warnings, such as damaged manifests, which are ignored.
+
+    Raises:
+        InputError: The folder is no store, cannot be read, or belongs to another user.
+    """
+    from modelfile.stores.disk.layout import open_layout
+    from modelfile.stores.disk.store import FolderStore
+
+    layout = open_layout(path, create=create)
+    yield FolderStore(layout, ollama=ollama, registry=registry, on_warning=on_warning)
 
 
 def reach(address: ServerAddress) -> None:

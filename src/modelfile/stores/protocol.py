@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -89,7 +89,7 @@ def missing_after(done: str, name: ModelName, location: StoreLocation) -> Verifi
 
 
 class Store(Protocol):
-    """An Ollama server, or a stand-in for one."""
+    """An Ollama server, the folder of one, or a stand-in."""
 
     @property
     def location(self) -> StoreLocation:
@@ -97,7 +97,7 @@ class Store(Protocol):
 
     @property
     def ollama(self) -> str:
-        """Version of the server's Ollama in its own notation; requested once."""
+        """Version of Ollama, of the server or whose bytes a folder gets, in its own notation; requested once."""
 
     def list(self) -> tuple[ListedModel, ...]:
         """Return the models in the store, the newest first."""
@@ -108,8 +108,13 @@ class Store(Protocol):
     def read(self, listed: ListedModel) -> StoredModel | None:
         """Return a listed model with its contents; None if the store no longer has it, or cannot read it."""
 
-    def has_blob(self, digest: str) -> bool:
-        """Return whether the store has the blob of a digest."""
+    def has_blob(self, digest: str, size: int | None = None) -> bool:
+        """Return whether the store has the blob of a digest.
+
+        Args:
+            digest: The digest.
+            size: Its size in bytes, if known: a folder compares it, a server trusts the name.
+        """
 
     def put_blob(
         self,
@@ -127,11 +132,22 @@ class Store(Protocol):
             on_retry: Called before a retry with the number of the attempt, and of all attempts.
         """
 
+    def check_create(self, recipe: Recipe) -> None:
+        """Check that the store can create a model of a recipe, before anything is written.
+
+        Raises:
+            UsageError: It cannot, such as a folder that would have to quantize; the message says why.
+            InputError: A file of the recipe cannot be read.
+        """
+
     def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
         """Create a model from a recipe; the store must have the blobs of its files."""
 
     def pull(self, name: ModelName, events: Events) -> None:
         """Pull a model from its registry."""
+
+    def push(self, name: ModelName, events: Events) -> None:
+        """Push a model to its registry."""
 
     def copy(self, source: ModelName, destination: ModelName) -> None:
         """Copy a model to another name; this takes no disk space."""
@@ -192,6 +208,44 @@ class Registry(Protocol):
 
     def read(self, name: ModelName, layer: Layer) -> bytes:
         """Return the bytes of the config or a small layer, which have its size and digest."""
+
+    def download(self, name: ModelName, layer: Layer, start: int, end: int, on_chunk: Callable[[bytes], None]) -> None:
+        """Download a range of a layer; retries go on where the connection broke.
+
+        Args:
+            name: The model.
+            layer: The layer.
+            start: First byte.
+            end: End of the range, after the last byte; at most the size of the layer.
+            on_chunk: Called with the bytes, in order.
+        """
+
+    def upload(
+        self,
+        name: ModelName,
+        layer: Layer,
+        content: Path | bytes,
+        on_sent: Callable[[int], None],
+        *,
+        mount_from: Sequence[ModelName] = (),
+    ) -> None:
+        """Upload a layer that the registry lacks, and check that it has it then.
+
+        Args:
+            name: The model.
+            layer: The layer.
+            content: Its bytes, or the file that has them.
+            on_sent: Called with the number of bytes after each piece, negative if they must be sent again.
+            mount_from: Models of the same registry that may have the layer, which is then mounted.
+        """
+
+    def publish(self, name: ModelName, manifest: str) -> Manifest:
+        """Give a tag a manifest, whose layers the registry must have.
+
+        Args:
+            name: The model.
+            manifest: The text of the manifest.
+        """
 
     def tags(self, name: ModelName) -> tuple[str, ...] | None:
         """Return the tags of a model, sorted; None if the registry cannot list them."""

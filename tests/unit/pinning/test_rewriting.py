@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -40,9 +41,9 @@ class Clock(StoppedClock):
 class Unlisted(MemoryRegistry):
     """A registry that cannot list tags, as that of Ollama; its configs have the type of the weights."""
 
-    def push(self, name: ModelName, model: Model) -> Manifest:
+    def push(self, name: ModelName, model: Model, files: Iterable[bytes] = ()) -> Manifest:
         """Move a tag to a model."""
-        first = super().push(name, model)
+        first = super().push(name, model, files)
         config = json.dumps({"model_format": "gguf", "file_type": "Q4_K_M"}).encode()
         layer = {"digest": f"sha256:{sha256(config).hexdigest()}", "size": len(config)}
         content = json.loads(first.text)

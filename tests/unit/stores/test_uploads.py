@@ -97,7 +97,7 @@ class Meeting:
         self.threads: set[int] = set()
         self._barrier = threading.Barrier(4, timeout=60)
 
-    def has_blob(self, _: str) -> bool:
+    def has_blob(self, _: str, __: int | None = None) -> bool:
         """Return whether it is here."""
         return False
 

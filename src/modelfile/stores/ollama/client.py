@@ -100,6 +100,10 @@ class Client:
         """Fetch a model from its registry; done when the iterator is. A retry goes on where the server was."""
         return self._stream("/api/pull", pull_request(name, insecure=insecure), UPLOAD, on_retry)
 
+    def push(self, name: str, *, insecure: bool = False) -> Iterator[ProgressWire]:
+        """Push a model to its registry; done when the iterator is. A retry skips what the registry has."""
+        return self._stream("/api/push", pull_request(name, insecure=insecure), UPLOAD)
+
     def copy(self, source: str, destination: str) -> None:
         """Give a model another name; costs no disk."""
         self._transport.ask("POST", "/api/copy", copy_request(source, destination))

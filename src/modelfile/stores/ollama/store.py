@@ -97,8 +97,9 @@ class ServerStore:
             quantization=show.quantization_level,
         )
 
-    def has_blob(self, digest: str) -> bool:
+    def has_blob(self, digest: str, size: int | None = None) -> bool:
         """Return whether the server has the bytes of a digest."""
+        del size  # the server does not tell
         return self._client.has_blob(digest)
 
     def put_blob(
@@ -115,6 +116,9 @@ class ServerStore:
                 f"{self.location} accepted `{path}` but does not have it",
                 hint="see the server's log: its disk may be full",
             )
+
+    def check_create(self, recipe: Recipe) -> None:
+        """Accept every recipe; what the server cannot do, it says itself."""
 
     def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
         """Make a model of a recipe."""
@@ -134,6 +138,11 @@ class ServerStore:
             self.copy(source, name)
         if not was_listed:
             self.delete(source)
+
+    def push(self, name: ModelName, events: Events) -> None:
+        """Have the server push a model to its registry."""
+        _, is_plain = self._route(name)
+        _report(self._client.push(str(name), insecure=is_plain), events)
 
     def copy(self, source: ModelName, destination: ModelName) -> None:
         """Give a model another name."""

@@ -7,8 +7,9 @@ import json
 import os
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin
@@ -128,6 +129,29 @@ class RegistryClient:
             raise _invalid(what, endpoint.host, f"sends other bytes than those of {layer.digest}")
         write_entry(_CACHED, _key(layer), b64encode(answer.body).decode())
         return answer.body
+
+    def download(self, name: ModelName, layer: Layer, start: int, end: int, on_chunk: Callable[[bytes], None]) -> None:
+        """Download a range of a layer."""
+        del start, end, on_chunk
+        raise UsageError(f"cannot download {layer.digest} of {name}: not supported yet")
+
+    def upload(
+        self,
+        name: ModelName,
+        layer: Layer,
+        content: Path | bytes,
+        on_sent: Callable[[int], None],
+        *,
+        mount_from: Sequence[ModelName] = (),
+    ) -> None:
+        """Upload a layer that the registry lacks."""
+        del content, on_sent, mount_from
+        raise UsageError(f"cannot upload {layer.digest} of {name}: not supported yet")
+
+    def publish(self, name: ModelName, manifest: str) -> Manifest:
+        """Give a tag a manifest."""
+        del manifest
+        raise UsageError(f"cannot push {name}: not supported yet")
 
     def tags(self, name: ModelName) -> tuple[str, ...] | None:
         """Return the tags of a model, of all pages."""

@@ -1,0 +1,1 @@
+"""Ollama's model store on disk, read and written without a server."""

@@ -1,0 +1,220 @@
+"""The layout of Ollama's model store: which file has the manifest of a name, and which has a blob.
+
+Source: measured on 0.9.3 (Linux); types/model/name.go, server/modelpath.go, server/manifest.go and
+envconfig/config.go, alike from v0.9.3 to v0.33.0-rc2.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from modelfile.errors import InputError, UsageError, cannot_read, cannot_write
+from modelfile.filesystem import absolute_path, home_folder, reading
+from modelfile.names import ModelName
+
+BLOBS: Final = "blobs"
+MANIFESTS: Final = "manifests"
+_BLOB: Final = re.compile(r"sha256-([0-9a-f]{64})")
+_OLD_BLOB: Final = re.compile(r"sha256:([0-9a-f]{64})")
+_DEPTH: Final = 4
+"""Levels below `manifests`: host, namespace, model and tag. Ollama ignores files at other depths."""
+_FOLDER_MODE: Final = 0o755
+_NO_STORE: Final = frozenset({"lost+found"})
+"""Names that an empty folder may have: that of a new file system."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files of a model store."""
+
+    root: Path
+    """The folder of the store: absolute, with symlinks as they are, because Ollama writes it into manifests."""
+
+    def blob(self, digest: str) -> Path:
+        """Return the file of a blob, whose digest is `sha256:` and 64 lower-case hexadecimal digits."""
+        return self.root / BLOBS / digest.replace(":", "-", 1)
+
+    def manifest(self, name: ModelName) -> Path:
+        """Return the file of a name's manifest, with the name as spelled."""
+        return self.root / MANIFESTS / name.host / name.namespace / name.model / name.tag
+
+    def manifests(self) -> Iterator[tuple[ModelName | None, Path]]:
+        """Yield all files at the depth of manifests, sorted, also dangling symlinks; None for the name if it is none.
+
+        Raises:
+            InputError: A folder cannot be read.
+        """
+        for path in _files(self.root / MANIFESTS, _DEPTH):
+            yield _name_of(path), path
+
+    def blobs(self) -> Iterator[tuple[str, Path]]:
+        """Yield digest and path of each whole blob, sorted; other files, such as partial downloads, are skipped.
+
+        Raises:
+            InputError: The folder cannot be read.
+        """
+        for path in _files(self.root / BLOBS, 1):
+            if found := _BLOB.fullmatch(path.name):
+                yield f"sha256:{found[1]}", path
+
+    def spelled(self, name: ModelName) -> ModelName:
+        """Return a name as Ollama would spell it: by names in the store that differ in case only.
+
+        Ollama replaces each of the four parts by itself, by that of any model, and at random if there are several
+        spellings. Here, a model of exactly this name wins, then one that differs in case only, then each part as
+        spelled, then the first in order.
+        """
+        if os.path.lexists(self.manifest(name)):
+            return name
+        names = [found for found, _ in self.manifests() if found]
+        if same := next((found for found in names if found.same_as(name)), None):
+            return replace(same, tagged=name.tagged)
+        return replace(
+            name,
+            host=_spelling(name.host, {found.host for found in names}),
+            namespace=_spelling(name.namespace, {found.namespace for found in names}),
+            model=_spelling(name.model, {found.model for found in names}),
+            tag=_spelling(name.tag, {found.tag for found in names}),
+        )
+
+
+def _spelling(part: str, found: Collection[str]) -> str:
+    return part if part in found else min((one for one in found if one.lower() == part.lower()), default=part)
+
+
+def _files(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield the files at a depth below a folder, sorted by path; symlinks to folders are followed, as Ollama does."""
+    with reading(folder):
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except FileNotFoundError:  # removed in between, as is each folder that becomes empty
+            return
+    for entry in entries:
+        if depth > 1 and entry.is_dir():
+            yield from _files(Path(entry.path), depth - 1)
+        elif depth == 1 and not entry.is_dir():
+            yield Path(entry.path)
+
+
+def _name_of(path: Path) -> ModelName | None:
+    *_, host, namespace, model, tag = path.parts
+    try:
+        name = ModelName.parse(f"{host}/{namespace}/{model}:{tag}")
+    except UsageError:
+        return None
+    return name if (name.host, name.namespace, name.model, name.tag) == (host, namespace, model, tag) else None
+
+
+def models_folder(environ: Mapping[str, str]) -> Path | None:
+    """Return the folder of models that an Ollama server of this user would use; None if there is no home folder.
+
+    Args:
+        environ: The environment variables, of which OLLAMA_MODELS counts; Ollama does not expand `~` in it.
+    """
+    text = environ.get("OLLAMA_MODELS", "").strip().strip("\"'")
+    if text:
+        return absolute_path(Path(text))
+    home = home_folder()
+    return home / ".ollama" / "models" if home else None
+
+
+def open_layout(root: Path, *, create: bool) -> Layout:
+    """Return the layout of a folder that is a model store.
+
+    Args:
+        root: The folder.
+        create: Whether the store is to be written to: an empty folder, or a path that does not exist, becomes a store.
+
+    Raises:
+        InputError: It is no store, cannot be read, or is to be written to and belongs to another user.
+    """
+    root = absolute_path(root)
+    try:
+        names = {entry.name for entry in os.scandir(root)}
+    except FileNotFoundError as error:
+        if not create:
+            raise InputError(f"no model store at `{root}`: there is no such folder") from error
+        names = set()
+    except OSError as error:
+        raise cannot_read(root, error) from error
+    if not names & {BLOBS, MANIFESTS} and (names - _NO_STORE or not create):
+        raise _no_store(root)
+    for folder in (root / BLOBS, root / MANIFESTS):
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise InputError(f"`{root}` is no model store: `{folder.name}` is not a folder")
+    if create:
+        _create(root)
+        reject_foreign(root)
+        _rename_old_blobs(root / BLOBS)
+    return Layout(root)
+
+
+def _no_store(root: Path) -> InputError:
+    inner = root / "models"
+    is_parent = (inner / BLOBS).is_dir() or (inner / MANIFESTS).is_dir()
+    hint = f"did you mean `{inner}`?" if is_parent else "a build or pull makes a store in an empty folder"
+    return InputError(f"`{root}` is no model store: it has no folders `{BLOBS}` and `{MANIFESTS}`", hint=hint)
+
+
+def _create(root: Path) -> None:
+    for folder in (root / BLOBS, root / MANIFESTS):
+        try:
+            if not folder.exists():
+                folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+                give_owner(folder, root)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+
+
+def _rename_old_blobs(folder: Path) -> None:
+    """Rename blobs of old stores (`sha256:<hex>`), as the server does when it starts (server/fixblobs.go)."""
+    for path in _files(folder, 1):
+        if found := _OLD_BLOB.fullmatch(path.name):
+            new = path.with_name(f"sha256-{found[1]}")
+            try:
+                path.unlink() if new.exists() else path.rename(new)
+            except FileNotFoundError:  # another process was faster
+                continue
+            except OSError as error:
+                raise cannot_write(path, error) from error
+
+
+def give_owner(path: Path | int, folder: Path) -> None:
+    """Give a new file the owner of its folder, if we are root: its server could not use it otherwise."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        state = folder.stat()
+        if (state.st_uid, state.st_gid) != (0, 0):
+            os.chown(path, state.st_uid, state.st_gid)
+
+
+def reject_foreign(root: Path) -> None:
+    """Reject a store of another user: its server could not use what we would write there.
+
+    Since 0.21 Ollama sets the times of the blobs that it uses, which only their owner may do (server/layer.go). Root
+    may write: files get the owner of their folder.
+
+    Raises:
+        InputError: It belongs to another user, and we are not root.
+    """
+    if not hasattr(os, "geteuid"):
+        return
+    with reading(root):
+        owner = (root / BLOBS).stat().st_uid
+    if os.geteuid() not in (0, owner):
+        user = _user(owner)
+        hint = f"run it as that user, as in `sudo -u {user} mf …`, or use a folder of your own"
+        raise InputError(f"cannot write to the model store `{root}`: it belongs to user {user}", hint=hint)
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"#{number}"

@@ -1,0 +1,387 @@
+"""The folder of an Ollama server as a store: models are read and written with no server running.
+
+Source: server/{create,images,manifest,routes}.go, v0.9.3 to v0.33.0-rc2, and measured on 0.9.3.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelfile.errors import InputError, NotFound, UsageError, VerificationError
+from modelfile.events import Events, ignore
+from modelfile.filesystem import read_file, real_path
+from modelfile.locks import folder_lock
+from modelfile.manifest import MAX_MANIFEST, Layer, Manifest
+from modelfile.names import ModelName, shorten_digest
+from modelfile.stores.disk.blobs import Blobs, sync, sync_folder, temporary_file, write_all, writing_to
+from modelfile.stores.disk.layout import BLOBS, MANIFESTS, Layout, give_owner, reject_foreign
+from modelfile.stores.protocol import ListedModel, Registry, StoredModel, StoreLocation, newest_first
+
+if TYPE_CHECKING:
+    from modelfile.recipe.recipe import Recipe
+
+DEFAULT_OLLAMA: Final = "0.24.0"
+"""The version whose bytes are written by default: the newest that takes weights from files as they are."""
+_FIRST_READ: Final = 512
+"""Bytes that Go's JSON decoder reads first, and keeps free in its buffer (encoding/json/stream.go)."""
+_TRIES: Final = 10
+"""Tries to write a manifest into a folder that others remove while it is empty."""
+_MANIFEST_MODE: Final = 0o666
+_CHECK: Final = "run `mf store check` to see what is damaged"
+
+
+class FolderStore:
+    """The models in a folder, as Ollama lays them out; several threads and processes may use it at once."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        ollama: str = "",
+        registry: Registry | None = None,
+        on_warning: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Read nothing yet.
+
+        Args:
+            layout: The folder.
+            ollama: The version of Ollama whose bytes are written (default: 0.24.0).
+            registry: The registries to pull from and push to; without, both are errors.
+            on_warning: Called once with each warning, such as one of a damaged manifest, which is not listed.
+        """
+        self.layout = layout
+        self.blobs = Blobs(layout)
+        self.location = StoreLocation(url=str(layout.root))
+        self.ollama = ollama or DEFAULT_OLLAMA
+        self._registry = registry
+        self._on_warning = on_warning
+        self._warned: set[str] = set()
+
+    def list(self) -> tuple[ListedModel, ...]:
+        """Return the models in the folder, the newest first; damaged ones are not listed, but reported."""
+        listed = []
+        for name, path in self.layout.manifests():
+            try:
+                listed.append(self._listed(name, path))
+            except InputError as error:
+                if os.path.lexists(path):  # not removed in between
+                    self._warn(f"`{path}` is no manifest of a model, and is ignored: {error.message}")
+        return newest_first(listed)
+
+    def find(self, name: ModelName) -> StoredModel | None:
+        """Return the model of a name, as the store spells it; one whose weights are gone counts as none.
+
+        Raises:
+            InputError: Its manifest or a small blob of it is damaged.
+        """
+        return self._find(self.layout.spelled(name))
+
+    def read(self, listed: ListedModel) -> StoredModel | None:
+        """Return a listed model with its contents; None if it is gone or damaged."""
+        try:
+            return self._find(listed.name)
+        except InputError as error:
+            self._warn(error.message)
+            return None
+
+    def manifest(self, name: ModelName) -> Manifest | None:
+        """Return the manifest of a name; None if there is none.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        found = self._load(self.layout.spelled(name))
+        return found[1] if found else None
+
+    def write_manifest(self, name: ModelName, text: str, *, whole: bool = True) -> None:
+        """Give a name a manifest: readers see the old or the new one.
+
+        The blobs are checked once more when it is there: from then on nobody removes them. If another program has
+        removed one in between, the name gets back the manifest that it had.
+
+        Args:
+            name: The name, which is spelled as in the store.
+            text: The text of the manifest.
+            whole: Whether all its blobs must be there, in the sizes that it says.
+
+        Raises:
+            InputError: It cannot be written.
+            VerificationError: A blob is missing.
+        """
+        manifest = Manifest.parse(text, f"the manifest of {name}")
+        self._check_writable()
+        with self._locked(f"change of {self.location}"):
+            self._put_manifest(self.layout.spelled(name), manifest, whole=whole)
+
+    def has_blob(self, digest: str, size: int | None = None) -> bool:
+        """Return whether the folder has the blob of a digest, in its size if that is given."""
+        found = self.blobs.size(digest)
+        return found is not None and size in (None, found)
+
+    def put_blob(
+        self,
+        digest: str,
+        path: Path,
+        on_sent: Callable[[int], None],
+        on_retry: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Place a file: it shares its blocks where the file system can, and is copied where not."""
+        del on_retry  # a disk is not asked twice
+        self._check_writable()
+        self.blobs.place(path, digest, on_sent)
+
+    def check_create(self, recipe: Recipe) -> None:
+        """Check that a recipe needs no server."""
+        del recipe
+        raise UsageError("cannot create a model in a folder: not supported yet")
+
+    def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
+        """Create a model from a recipe, byte for byte as Ollama does."""
+        del name, digests, events
+        self.check_create(recipe)
+
+    def pull(self, name: ModelName, events: Events) -> None:
+        """Pull a model from its registry."""
+        del events
+        raise UsageError(f"cannot pull {name} into a folder: not supported yet")
+
+    def push(self, name: ModelName, events: Events) -> None:
+        """Push a model to its registry."""
+        del events
+        raise UsageError(f"cannot push {name} from a folder: not supported yet")
+
+    def copy(self, source: ModelName, destination: ModelName) -> None:
+        """Copy a manifest to another name, byte for byte."""
+        self._check_writable()
+        with self._locked(f"change of {self.location}"):
+            found = self._load(self.layout.spelled(source))
+            if found is None:
+                raise self._not_found(source)
+            if not source.same_as(destination):
+                self._put_manifest(self.layout.spelled(destination), found[1], whole=False)
+
+    def delete(self, name: ModelName) -> None:
+        """Delete a name: its manifest first, then the blobs that no manifest names.
+
+        If another manifest is damaged, no blob is removed, as it may be one of that.
+        """
+        self._check_writable()
+        with self._locked(f"change of {self.location}"):
+            path = self.layout.manifest(self.layout.spelled(name))
+            if not os.path.lexists(path):
+                raise self._not_found(name)
+            try:
+                former: Manifest | None = self._parse(name, path)[1]
+            except InputError:
+                former = None
+            with writing_to(path):
+                path.unlink()
+                self._remove_empty(path.parent)
+            sync_folder(path.parent)
+            if former:
+                self._remove_unnamed(former)
+
+    def interrupt(self) -> None:
+        """End nothing: a disk is not waited for."""
+
+    def named_blobs(self) -> set[str] | None:
+        """Return the digests that manifests name; None if a manifest cannot be read, and nobody knows what it names."""
+        named = set[str]()
+        for _, path in self.layout.manifests():
+            try:
+                manifest = Manifest.parse(_read(path)[0], "it")
+            except InputError:
+                if not os.path.lexists(path):
+                    continue
+                self._warn(f"`{path}` is damaged: no blobs are removed, as they may be its own")
+                return None
+            named.update(layer.digest for layer in (manifest.config, *manifest.layers))
+        return named
+
+    def _listed(self, name: ModelName | None, path: Path) -> ListedModel:
+        if name is None:
+            raise InputError("it is not named as a model is")
+        content, modified = _read(path)
+        manifest = Manifest.parse(content, "it")
+        if self.blobs.size(manifest.config.digest) is None:
+            raise InputError(f"its config {shorten_digest(manifest.config.digest)} is missing")
+        return ListedModel(name=name, digest=listed_digest(content), size=manifest.size, modified=modified)
+
+    def _find(self, name: ModelName) -> StoredModel | None:
+        from modelfile.stores.encoding import read_model
+
+        if (found := self._load(name)) is None:
+            return None
+        content, manifest = found
+        if any(not self.has_blob(layer.digest, layer.size) for layer in manifest.layers):
+            return None
+        try:
+            model = read_model(manifest, self.blobs.read)
+            config = _object(self.blobs.read(manifest.config))
+        except InputError as error:
+            message = f"cannot read {name} in {self.location}: {error.message}"
+            raise InputError(message, hint=error.hint or _CHECK) from error
+        return StoredModel(
+            name=name,
+            digest=listed_digest(content),
+            model=model,
+            family=_text(config, "model_family"),
+            quantization=_text(config, "file_type"),
+        )
+
+    def _load(self, name: ModelName) -> tuple[bytes, Manifest] | None:
+        path = self.layout.manifest(name)
+        return self._parse(name, path) if os.path.lexists(path) else None
+
+    def _parse(self, name: ModelName, path: Path) -> tuple[bytes, Manifest]:
+        try:
+            content, _ = _read(path)
+            return content, Manifest.parse(content, f"the manifest of {name}")
+        except InputError as error:
+            raise InputError(error.message, hint=_CHECK) from error
+
+    def _put_manifest(self, name: ModelName, manifest: Manifest, *, whole: bool) -> None:
+        layers = (manifest.config, *manifest.layers)
+        needed = layers if whole else tuple(layer for layer in layers if self.has_blob(layer.digest, layer.size))
+        self._require(needed, name)
+        path = self.layout.manifest(name)
+        before = None
+        with contextlib.suppress(InputError):
+            before, _ = _read(path)
+        for layer in needed:
+            self._touch(layer)
+        self._replace(path, manifest.text.encode())
+        try:
+            self._require(needed, name)
+        except VerificationError:
+            if before is None:
+                path.unlink(missing_ok=True)
+            else:
+                self._replace(path, before)
+            raise
+
+    def _require(self, layers: tuple[Layer, ...], name: ModelName) -> None:
+        for layer in layers:
+            if not self.has_blob(layer.digest, layer.size):
+                what = "is missing" if self.blobs.size(layer.digest) is None else "is truncated"
+                message = f"cannot make {name}: blob {shorten_digest(layer.digest)} {what} in {self.location}"
+                raise VerificationError(message, hint="run the command again")
+
+    def _touch(self, layer: Layer) -> None:
+        """Make a blob new, so that a starting server does not remove it, which since 0.21 spares new ones for an hour.
+
+        Neither what a symlink leads to is touched, nor a file with another name outside of the store.
+        """
+        path = self.blobs.path(layer.digest)
+        with contextlib.suppress(OSError):
+            if path.lstat().st_nlink == 1:
+                os.utime(path, follow_symlinks=False)
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        root = self.layout.root
+        with temporary_file(root, _MANIFEST_MODE) as (file, temporary), writing_to(path):
+            write_all(file, content)
+            give_owner(temporary, root)
+            sync(file)
+            for tries in range(_TRIES):
+                try:
+                    self._make_folders(path.parent)
+                    temporary.replace(path)
+                    break
+                except FileNotFoundError:  # the folder was empty, and another program removed it
+                    if tries == _TRIES - 1:
+                        raise
+        sync_folder(path.parent)
+
+    def _make_folders(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        self._make_folders(folder.parent)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o755)
+            give_owner(folder, folder.parent)
+            sync_folder(folder.parent)
+
+    def _remove_empty(self, folder: Path) -> None:
+        manifests = self.layout.root / MANIFESTS
+        with contextlib.suppress(OSError):  # it is not empty
+            while folder != manifests and folder.is_relative_to(manifests):
+                folder.rmdir()
+                folder = folder.parent
+
+    def _remove_unnamed(self, former: Manifest) -> None:
+        if (named := self.named_blobs()) is None:
+            return
+        for digest in {layer.digest for layer in (former.config, *former.layers)} - named:
+            path = self.blobs.path(digest)
+            with writing_to(path):
+                path.unlink(missing_ok=True)
+
+    def _check_writable(self) -> None:
+        reject_foreign(self.layout.root)
+
+    def _locked(self, task: str) -> contextlib.AbstractContextManager[None]:
+        return folder_lock(self._lockable, ignore, task)
+
+    @cached_property
+    def _lockable(self) -> Path:
+        return real_path(self.layout.root / BLOBS)
+
+    def _not_found(self, name: ModelName) -> NotFound:
+        return NotFound(f"{self.location} refused: model {name} not found")
+
+    def _warn(self, message: str) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            self._on_warning(message)
+
+
+def listed_digest(content: bytes) -> str:
+    """Return the digest that `/api/tags` has for a manifest: that of the bytes that Go's decoder reads.
+
+    It ends where its buffer ends that has the end of the JSON value: the newline after one of 512 bytes is not read
+    (measured on 0.9.3).
+    """
+    end, read = _end_of_json(content), _FIRST_READ
+    while read < end:
+        read = 2 * read + _FIRST_READ
+    return f"sha256:{hashlib.sha256(content[:read]).hexdigest()}"
+
+
+def _end_of_json(content: bytes) -> int:
+    text = content.decode(errors="replace")
+    start = len(text) - len(text.lstrip(" \t\r\n"))
+    try:
+        _, end = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return len(content)
+    return len(text[:end].encode())
+
+
+def _read(path: Path) -> tuple[bytes, datetime]:
+    """Return content and time of change of a manifest."""
+    content = read_file(path, limit=MAX_MANIFEST)
+    if not content:
+        raise InputError("it is empty")
+    try:
+        return content, datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (OSError, ValueError, OverflowError) as error:
+        raise InputError("its time of change cannot be read") from error
+
+
+def _object(content: bytes) -> Mapping[str, Any]:
+    value = json.loads(content)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(config: Mapping[str, Any], key: str) -> str:
+    value = config.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,244 @@
+"""A folder as a store: its list, its copies and its deletions; the contract of every store is in tests/contracts."""
+
+import json
+import os
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+import modelfile
+from modelfile.errors import InputError, NotFound, VerificationError
+from modelfile.manifest import CONFIG_TYPE, LAYER_TYPE, MEDIA_TYPE
+from modelfile.names import ModelName
+from modelfile.stores.disk.layout import open_layout
+from modelfile.stores.disk.store import FolderStore, listed_digest
+
+NAME, OTHER, COPY = (ModelName.parse(f"bot:{tag}") for tag in ("v1", "v2", "copy"))
+CONFIG = b'{"model_format":"gguf","model_family":"llama","file_type":"Q4_K_M"}\n'
+
+
+@pytest.fixture
+def warnings() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def store(tmp_path: Path, warnings: list[str]) -> FolderStore:
+    return FolderStore(open_layout(tmp_path / "store", create=True), on_warning=warnings.append)
+
+
+def add(store: FolderStore, name: ModelName, weights: bytes = b"GGUF", system: str = "Be brief.") -> str:
+    """Write a model, and return the text of its manifest."""
+
+    def layer(media_type: str, content: bytes) -> dict[str, object]:
+        digest, size = store.blobs.put(content)
+        return {"mediaType": media_type, "digest": digest, "size": size}
+
+    layers = [layer(f"{LAYER_TYPE}model", weights), layer(f"{LAYER_TYPE}system", system.encode())]
+    config = layer(CONFIG_TYPE, CONFIG)
+    manifest = {"schemaVersion": 2, "mediaType": MEDIA_TYPE, "config": config, "layers": layers}
+    text = json.dumps(manifest, separators=(",", ":")) + "\n"
+    store.write_manifest(name, text)
+    return text
+
+
+def digest_of(content: bytes) -> str:
+    return f"sha256:{sha256(content).hexdigest()}"
+
+
+def test_a_model_is_listed_and_found(store: FolderStore) -> None:
+    text = add(store, NAME)
+    (listed,) = store.list()
+    size = len(CONFIG) + len(b"GGUF") + len("Be brief.")
+    assert (listed.name, listed.digest, listed.size) == (NAME, digest_of(text.encode()), size)
+    found = store.find(ModelName.parse("BOT:V1"))
+    assert found
+    assert (found.name, found.digest, found.model.system) == (NAME, listed.digest, "Be brief.")
+    assert (found.model.weights, found.family, found.quantization) == ((digest_of(b"GGUF"),), "llama", "Q4_K_M")
+    assert store.read(listed) == found
+    assert store.layout.manifest(NAME).stat().st_mode & 0o777 == 0o666 & ~current_umask()
+    assert sorted(path.name for path in store.layout.root.iterdir()) == ["blobs", "manifests"]
+
+
+def current_umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@pytest.mark.parametrize(("length", "read"), [(511, 512), (512, 512), (513, 514), (1536, 1536), (1537, 1538)])
+def test_the_digest_of_a_listing_is_that_of_what_go_reads(length: int, read: int) -> None:
+    text = json.dumps({"key": "x" * (length - len('{"key": ""}'))}).encode() + b"\n"
+    assert (len(text), listed_digest(text)) == (length + 1, digest_of(text[:read]))
+
+
+def test_text_after_a_manifest_is_hashed_as_far_as_go_reads() -> None:
+    text = b'{"a":"b"}\n' + b"x" * 1000
+    assert listed_digest(text) == digest_of(text[:512])
+    assert listed_digest(b"no json") == digest_of(b"no json")
+
+
+def test_a_copy_has_the_same_bytes_and_blobs(store: FolderStore) -> None:
+    text = add(store, NAME)
+    store.copy(ModelName.parse("BOT:v1"), COPY)
+    assert store.layout.manifest(COPY).read_text() == text
+    store.copy(NAME, ModelName.parse("Bot:V1"))
+    with pytest.raises(NotFound, match="refused: model bot:v2 not found"):
+        store.copy(OTHER, NAME)
+    assert [model.name for model in store.list()] == [COPY, NAME]
+
+
+def test_a_deletion_removes_what_no_other_model_names(store: FolderStore) -> None:
+    add(store, NAME, system="one")
+    add(store, OTHER, system="other")
+    store.delete(NAME)
+    assert not store.has_blob(digest_of(b"one"))
+    assert store.find(OTHER)
+    store.delete(OTHER)
+    assert [*store.layout.blobs()] == []
+    assert [*(store.layout.root / "manifests").iterdir()] == []
+    with pytest.raises(NotFound, match="refused: model bot:v2 not found"):
+        store.delete(OTHER)
+
+
+def test_a_deletion_beside_a_damaged_manifest_removes_no_blobs(store: FolderStore, warnings: list[str]) -> None:
+    add(store, NAME, system="one")
+    add(store, OTHER, system="other")
+    store.layout.manifest(OTHER).write_text("")
+    store.delete(NAME)
+    assert store.has_blob(digest_of(b"one"))
+    path = store.layout.manifest(OTHER)
+    assert warnings == [f"`{path}` is damaged: no blobs are removed, as they may be its own"]
+    store.delete(OTHER)
+    assert not [*store.layout.manifests()]
+
+
+def test_a_manifest_needs_its_blobs(store: FolderStore) -> None:
+    text = add(store, NAME)
+    weights = store.blobs.path(digest_of(b"GGUF"))
+    for damage, what in ((lambda: weights.write_bytes(b"GG"), "truncated"), (weights.unlink, "missing")):
+        damage()
+        with pytest.raises(
+            VerificationError, match=rf"cannot make bot:v2: blob sha256:\w{{12}}… is {what} in {store.location}"
+        ):
+            store.write_manifest(OTHER, text)
+        assert store.find(OTHER) is None
+        assert store.find(NAME) is None  # its weights are gone
+    store.copy(NAME, COPY)
+    assert len(store.list()) == 2
+
+
+def test_blobs_removed_by_another_program_while_a_manifest_is_written(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = add(store, NAME, b"GGUF", "first")
+    second = add(store, OTHER, b"GGUF other", "second")
+    replace = Path.replace
+
+    def remove(path: Path, target: Path) -> Path:
+        store.blobs.path(digest_of(b"GGUF other")).unlink(missing_ok=True)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", remove)
+    with pytest.raises(VerificationError, match="is missing"):
+        store.write_manifest(NAME, second)
+    assert store.layout.manifest(NAME).read_text() == first
+    store.blobs.put(b"GGUF other")
+    with pytest.raises(VerificationError, match="is missing"):
+        store.write_manifest(COPY, second)
+    assert store.find(COPY) is None
+
+
+def test_a_folder_removed_by_another_program_while_a_manifest_is_written(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, replace, removed = add(store, NAME), Path.replace, list[Path]()
+
+    def remove(path: Path, target: Path) -> Path:
+        if target == store.layout.manifest(ModelName.parse("new")) and not removed:
+            removed.append(target.parent)
+            target.parent.rmdir()
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", remove)
+    store.write_manifest(ModelName.parse("new"), text)
+    assert store.find(ModelName.parse("new"))
+
+
+def test_a_manifest_that_is_a_symlink_is_replaced(store: FolderStore) -> None:
+    first, second = add(store, NAME, system="first"), add(store, OTHER, system="second")
+    store.layout.manifest(COPY).symlink_to(store.layout.manifest(NAME))
+    found = store.find(COPY)
+    assert found
+    assert found.model.system == "first"
+    store.write_manifest(COPY, second)
+    assert store.layout.manifest(NAME).read_text() == first
+
+
+def test_used_blobs_are_new_but_not_what_others_own(store: FolderStore, tmp_path: Path) -> None:
+    text = add(store, NAME)
+    system, weights = (store.blobs.path(digest_of(content)) for content in (b"Be brief.", b"GGUF"))
+    weights.replace(tmp_path / "weights.gguf")
+    weights.hardlink_to(tmp_path / "weights.gguf")
+    for path in (system, weights):
+        os.utime(path, (1, 1))
+    store.write_manifest(OTHER, text)
+    assert system.stat().st_mtime > 1
+    assert weights.stat().st_mtime == 1
+
+
+def test_damaged_models_are_reported_once(store: FolderStore, warnings: list[str]) -> None:
+    add(store, NAME)
+    bad = store.layout.manifest(OTHER)
+    bad.write_text("")
+    bad.with_name("gone").symlink_to("nowhere")
+    bad.with_name("text").write_text("x")
+    bad.with_name(".v1.tmp").write_text("x")
+    no_config = json.loads(store.layout.manifest(NAME).read_text())
+    no_config["config"]["digest"] = f"sha256:{'1' * 64}"
+    bad.with_name("without-config").write_text(json.dumps(no_config))
+    for _ in range(2):
+        assert [model.name for model in store.list()] == [NAME]
+    assert [
+        warning.removeprefix(f"`{bad.parent}/").replace("` is no manifest of a model, and is ignored", "")
+        for warning in warnings
+    ] == [
+        ".v1.tmp: it is not named as a model is",
+        f"gone: cannot read `{bad.parent}/gone`: no such file or directory",
+        "text: it is invalid: not JSON: Expecting value at character 1",
+        "v2: it is empty",
+        "without-config: its config sha256:111111111111… is missing",
+    ]
+    with pytest.raises(InputError, match="it is empty"):
+        store.find(OTHER)
+    for name in (OTHER, ModelName.parse("bot:gone"), ModelName.parse("bot:without-config")):
+        store.delete(name)
+    assert len([*store.layout.manifests()]) == 3
+
+
+def test_a_damaged_small_blob(store: FolderStore, warnings: list[str]) -> None:
+    add(store, NAME)
+    store.blobs.path(digest_of(b"Be brief.")).write_bytes(b"Be brieF.")
+    with pytest.raises(InputError, match=rf"cannot read bot:v1 in {store.location}: blob sha256:\w+… is damaged"):
+        store.find(NAME)
+    assert store.read(store.list()[0]) is None
+    assert len(warnings) == 1
+
+
+def test_a_folder_is_opened_as_a_store(tmp_path: Path) -> None:
+    with modelfile.open_folder(tmp_path / "store", ollama="0.9.3") as store:
+        assert (str(store.location), store.ollama, store.list()) == (str(tmp_path / "store"), "0.9.3", ())
+        store.interrupt()
+    with pytest.raises(InputError, match="no model store at"), modelfile.open_folder(tmp_path / "no", create=False):
+        pass
+
+
+def test_a_blob_is_known_by_digest_and_size(store: FolderStore, tmp_path: Path) -> None:
+    (tmp_path / "weights.gguf").write_bytes(b"GGUF")
+    digest = digest_of(b"GGUF")
+    assert not store.has_blob(digest)
+    store.put_blob(digest, tmp_path / "weights.gguf", lambda _: None)
+    assert store.has_blob(digest)
+    assert store.has_blob(digest, 4)
+    assert not store.has_blob(digest, 5)
