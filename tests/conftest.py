@@ -23,7 +23,17 @@ settings.register_profile("fuzz", max_examples=20_000, deadline=None)
 # Started in the background of a shell, pytest ignores Ctrl-C, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-UNWANTED = ("OLLAMA_HOST", "OLLAMA_API_KEY", "OLLAMA_MODELS", "NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS", "CI")
+UNWANTED = (
+    "OLLAMA_HOST",
+    "OLLAMA_API_KEY",
+    "OLLAMA_MODELS",
+    "MF_STORE",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "TERM",
+    "COLUMNS",
+    "CI",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -112,11 +112,13 @@ class Prefix(StrEnum):
     FILE = "file"
     """A Modelfile."""
     MODEL = "model"
-    """A model of the server."""
+    """A model of the server, or of the folder that stands for it."""
     LOCK = "lock"
     """A base as mf.lock has it."""
     REGISTRY = "registry"
     """A model of a registry."""
+    STORE = "store"
+    """A model of a folder."""
 
 
 _PREFIXES: Final = frozenset(Prefix)
@@ -141,20 +143,26 @@ def split_prefix(text: str) -> tuple[Prefix | None, str]:
     return Prefix(word), rest
 
 
-def name_on_server(text: str) -> str:
-    """Return the name of a model of the server in an argument, without the prefix `model:`.
+def name_on_server(text: str, *, in_folder: bool = False) -> str:
+    """Return the name of a model of the store that a command works on, without the prefix `model:` or `store:`.
 
-    >>> name_on_server("model:bot:v1")
-    'bot:v1'
+    >>> name_on_server("model:bot:v1"), name_on_server("store:bot:v1", in_folder=True)
+    ('bot:v1', 'bot:v1')
+
+    Args:
+        text: The argument.
+        in_folder: Whether the store is a folder, which `store:` means.
 
     Raises:
         UsageError: It has another prefix.
     """
     prefix, name = split_prefix(text)
-    if prefix in (None, Prefix.MODEL):
+    if prefix in (None, Prefix.MODEL) or (prefix is Prefix.STORE and in_folder):
         return name
+    if prefix is Prefix.STORE:
+        raise UsageError(f"no folder for `{text}`", hint=f"write `--store DIR {name}`, or set MF_STORE")
     hint = f"write `{name}`, or `model:{text}` if its name is `{text}`"
-    raise UsageError(f"`{text}` does not name a model on a server", hint=hint)
+    raise UsageError(f"`{text}` does not name a model {'in a store' if in_folder else 'on a server'}", hint=hint)
 
 
 def is_untagged(text: object) -> bool:

@@ -59,6 +59,7 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     check: Callable[[Target, Version | None], object] = lambda *_: None,
     on_note: Callable[[str], object] = lambda _: None,
     *,
+    folder: Store | None = None,
     registry: Registry | None = None,
     on_undecided: Callable[[Target, tuple[str, ...]], object] = lambda *_: None,
     on_expected: Callable[[Target, ExpectedModel], object] = lambda *_: None,
@@ -78,14 +79,15 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
 
     Args:
         a: A Modelfile, a model in the store or the start of its digest, or a tag of a model of the project; after
-            `file:`, `model:`, `lock:` or `registry:` only a Modelfile, a model in the store, a locked base or a model
-            in a registry.
+            `file:`, `model:`, `store:`, `lock:` or `registry:` only a Modelfile, a model in the store, a model in the
+            folder, a locked base or a model in a registry.
         b: The same.
         project: The project that tags and paths belong to.
         store: The store of the models.
         check: Called with each Modelfile and the version of the store's Ollama, None if there are two Modelfiles or it
             is not known; raises an error if it cannot be used.
         on_note: Receives a note if a tag belongs to a model that the project does not know.
+        folder: The store of sides with `store:`, and of the base of a Modelfile on the other side.
         registry: The registries of sides with `registry:`.
         on_undecided: Receives a Modelfile, and the parts that are not compared, as titles of changes.
         on_expected: Receives a Modelfile, and the model that a build of it would create.
@@ -96,10 +98,12 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
         ServerError: The store or a registry cannot answer.
     """
     old, new = _target(a, project), _target(b, project)
+    if folder and (old or new) and Prefix.STORE in (split_prefix(a)[0], split_prefix(b)[0]):
+        store = folder
     prefixed = {
         text: model
         for text, side in ((a, old), (b, new))
-        if side is None and (model := _by_prefix(text, project, store, registry))
+        if side is None and (model := _by_prefix(text, project, store, folder, registry))
     }
     version = version_of(store) if (old is None) != (new is None) else None
     for side in filter(None, (old, new)):
@@ -134,11 +138,17 @@ def _target(text: str, project: Project) -> Target | None:
     return Target(project, path) if path else None
 
 
-def _by_prefix(text: str, project: Project, store: Store, registry: Registry | None) -> StoredModel | None:
+def _by_prefix(
+    text: str, project: Project, store: Store, folder: Store | None, registry: Registry | None
+) -> StoredModel | None:
     """Return the model of a side with a prefix; None if it has none."""
     match split_prefix(text):
         case (Prefix.MODEL, name):
             return show(name, store)
+        case (Prefix.STORE, name):
+            if folder is None:
+                raise UsageError(f"`{text}` cannot be read: no folder was given")
+            return show(name, folder)
         case (Prefix.LOCK, name):
             return show_locked(name, project, store, registry)
         case (Prefix.REGISTRY, name):
@@ -246,7 +256,7 @@ def _predict(target: Target, store: Store, alternative: str = "") -> tuple[Store
         if base is None:
             command = "build" if target.project.base_of(target) else "pull"
             hint = f"run `mf {command} {name}`{alternative}"
-            raise NotFound(f"base {name} of `{target.path}` not found on {store.location}", hint=hint)
+            raise NotFound(f"base {name} of `{target.path}` not found {store.location.where}", hint=hint)
     observed = recall_observation(recipe, digests, base, store) if is_opaque(recipe) else None
     return base, predict(recipe, digests, base.model if base else None, observed)
 
@@ -280,7 +290,9 @@ def _missing(text: str, project: Project, store: Store) -> NotFound:
     tagged = [f"`{model.name}`" for model in _visible(store) if model.name.tag == text]
     hint = "name a Modelfile, a model, or a tag of the model here"
     hint = f"name the model: {join_alternatives(tagged)}" if tagged else hint
-    return NotFound(f"no file or model `{text}` (looked for {join_alternatives(tried)} on {store.location})", hint=hint)
+    return NotFound(
+        f"no file or model `{text}` (looked for {join_alternatives(tried)} {store.location.where})", hint=hint
+    )
 
 
 def tags_here(text: str, project: Project) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ def test_locked_holds_every_version_of_ollama_to_the_fingerprint(project: Path, 
     ran = mf("build", "bot:v1", "--locked")
     assert ran.code == 3
     assert "the fingerprint of bot:v1 has changed since `mf pin` (mf1:000000000000… -> mf1:" in ran.err
-    hint = "use Ollama 0.33.0, or remove its entry from mf.lock, then run `mf pin` with this server"
+    hint = "use Ollama 0.33.0, or remove its entry from mf.lock, then run `mf pin` with this Ollama"
     assert ran.err.endswith(f"\nhelp: {hint}\n")
     assert not fake.models
     ran = mf("build", "bot:v1")

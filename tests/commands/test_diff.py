@@ -12,7 +12,7 @@ from tests.support.cli import mf
 
 TEXT = "# The base.\nFROM ./weights.gguf\nPARAMETER num_ctx 4096\nTEMPLATE {{ .Prompt }}!\n"
 NOTE = (
-    "not compared: {}, which the server decides for the files of `base/Modelfile`; "
+    "not compared: {}, which a build decides for the files of `base/Modelfile`; "
     "they are known once it is built from here\n"
 )
 

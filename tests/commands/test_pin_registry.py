@@ -118,7 +118,7 @@ def test_without_a_network_one_line_names_all_bases(scene: Scene) -> None:
     scene.registry.gone = True
     ran = scene.mf("pin", "-q")
     message = "cannot pin base m0:q4: cannot connect to registry.ollama.ai; likewise m1:q4, m2:q4, m3:q4, m4:q4, m5:q4"
-    hint = "connect to it, or run `mf pin --from-server` to pin what the Ollama server has"
+    hint = "connect to it, or run `mf pin --from-server` to pin what the server has"
     assert (ran.code, ran.err) == (3, f"error: {message} and 1 more\nhelp: {hint}\n")
     answers = json.loads(scene.mf("pin", "--json").out)
     assert sum("error" in answer for answer in answers) == 8
@@ -174,7 +174,7 @@ def test_without_a_network_each_base_is_named_and_the_others_are_pinned(scene: S
     assert ran.code == 3
     assert ran.err == (
         "error: cannot pin base qwen3:8b: cannot connect to registry.ollama.ai\n"
-        "help: connect to it, or run `mf pin --from-server` to pin what the Ollama server has\n"
+        "help: connect to it, or run `mf pin --from-server` to pin what the server has\n"
     )
     assert [*scene.pins] == ["Modelfile", "other.Modelfile"]
     scene.store = MemoryStore.with_models("qwen3:8b")

@@ -98,6 +98,7 @@ def test_a_text_may_be_the_start_of_a_digest(text: str, start: str | None) -> No
         ("model:registry:v1", (Prefix.MODEL, "registry:v1")),
         ("file:C:\\x", (Prefix.FILE, "C:\\x")),
         ("lock:bot/Modelfile", (Prefix.LOCK, "bot/Modelfile")),
+        ("store:bot:v1", (Prefix.STORE, "bot:v1")),
         ("Registry:v1", (None, "Registry:v1")),
         ("registry", (None, "registry")),
         ("team/registry:v1", (None, "team/registry:v1")),

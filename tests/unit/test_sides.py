@@ -6,7 +6,7 @@ import pytest
 
 from modelfile.catalog.versions import Version
 from modelfile.differ import Aspect
-from modelfile.errors import InputError, NotFound
+from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.events import ignore
 from modelfile.names import ModelName
 from modelfile.project.project import Project
@@ -80,3 +80,21 @@ def test_missing_files_models_and_bases_are_errors(store: MemoryStore) -> None:
     store.delete(ModelName.parse("base:v1"))
     with pytest.raises(NotFound, match="base:v1"):
         changes("Modelfile", "bot:v1", store)
+
+
+def test_a_side_may_be_in_a_folder_which_then_has_the_base_of_a_modelfile(store: MemoryStore) -> None:
+    folder = MemoryStore()
+    folder.create(ModelName.parse("base:v1"), Recipe(parameters={"top_k": 2}), {}, ignore)
+    folder.create(ModelName.parse("bot:v1"), Recipe(base="base:v1", system="new"), {}, ignore)
+
+    def names(a: str, b: str) -> list[str]:
+        return [change.title for change in diff(a, b, Project(), store, folder=folder)]
+
+    assert names("bot:v1", "store:bot:v1") == ["parameter top_k", "system"]
+    assert names("store:bot:v1", "model:bot:v1") == ["parameter top_k", "system"]
+    assert names("store:bot:v1", "Modelfile") == []
+    assert names("model:bot:v1", "Modelfile") == ["system"]
+    with pytest.raises(NotFound, match="none:v1 not found"):
+        names("store:none:v1", "bot:v1")
+    with pytest.raises(UsageError, match="`store:bot:v1` cannot be read: no folder was given"):
+        changes("store:bot:v1", "bot:v1", store)

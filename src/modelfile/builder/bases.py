@@ -210,12 +210,12 @@ def _lost(
     if tag:
         message = describe_change(str(tag.name), locked, tag.fingerprint)
     else:
-        message = f"the locked base {name} ({shorten_digest(locked)}) is not on {store.location}"
+        message = f"the locked base {name} ({shorten_digest(locked)}) is not {store.location.where}"
     details = [reason.message, *_missing(base, store)]
     if base.resolved:
         where = "on the server that pinned it" if base.source in (None, SERVER) else f"in {base.source}"
         details.append(f"last seen at {base.resolved} {where}")
-    hint = reason.hint or f"{UPDATE}; or restore the base on the server"
+    hint = reason.hint or f"{UPDATE}; or restore the base {store.location.there}"
     return VerificationError(message, hint=hint, details=details)
 
 
@@ -260,5 +260,5 @@ def make_alias(base: StoredModel, alias: ModelName, store: Store) -> None:
         pass
     with contextlib.suppress(NotFound):
         store.delete(alias)
-    message = f"{base.name} on {store.location} was changed during the build"
+    message = f"{base.name} {store.location.where} was changed during the build"
     raise VerificationError(message, hint="run the command again")

@@ -50,7 +50,7 @@ _REMOVAL_TIMEOUT: Final = 5.0
 """Seconds to wait for the removal of a staging tag when a build fails."""
 PUBLISH_TIMEOUT: Final = 10.0
 """Seconds after which a build elsewhere that has created its model and not published it counts as killed."""
-_REPIN: Final = "remove its entry from mf.lock, then run `mf pin` with this server"
+_REPIN: Final = "remove its entry from mf.lock, then run `mf pin` with this Ollama"
 _POLL: Final = 0.1
 """Interval, in seconds, of looks at the other builds."""
 

@@ -285,7 +285,7 @@ def _immutable_base(
 def _pending(recipe: Recipe, state: StoreState) -> str:
     if recipe.base and state.base is None:
         return f"{recipe.base} is {'built' if state.base_pending else 'pulled'}"
-    return "the server has read the weights"
+    return f"the {state.location.noun} has read the weights"
 
 
 def _steps(

@@ -234,7 +234,7 @@ class PlanFile:
         now = plan_as_json(plan)
         saved = self._plans.get((now["name"], now["host"]))
         if saved is None:
-            raise self._missing(f"{plan.name} on {plan.location}")
+            raise self._missing(f"{plan.name} {plan.location.where}")
         is_saved = saved.get("expected_fingerprint") == plan.expected_fingerprint
         if plan.nothing_to_do and plan.expected and is_saved:  # without a prediction, the fingerprint is the saved one
             return
@@ -250,7 +250,7 @@ class PlanFile:
             )
 
     def _missing(self, what: str) -> VerificationError:
-        planned = ", ".join(f"{name} on {host}" for name, host in self._plans) or "nothing"
+        planned = ", ".join(f"{name} {StoreLocation(url=url).where}" for name, url in self._plans) or "nothing"
         return VerificationError(f"`{self._path}` has no plan for {what}", hint=f"it has {planned}")
 
 

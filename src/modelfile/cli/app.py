@@ -27,8 +27,9 @@ COMMANDS: Final = tuple(name for names in GROUPS.values() for name in names)
 
 ENVIRONMENT: Final = {
     "OLLAMA_HOST": "Address of the Ollama server, as Ollama reads it; default: http://127.0.0.1:11434.",
+    "MF_STORE": "Folder of models to use instead of a server, as `--store DIR`; wins over OLLAMA_HOST.",
     "OLLAMA_API_KEY": "Bearer token for the server; sent over https and to loopback only.",
-    "OLLAMA_MODELS": "Folder of the server's models, which `mf doctor` examines; default: ~/.ollama/models.",
+    "OLLAMA_MODELS": "Folder of the server's models, read where no server answers; default: ~/.ollama/models.",
     "HF_TOKEN": "Token for private models of Hugging Face; sent to hf.co and huggingface.co only, if they ask.",
     "HF_TOKEN_PATH": "File with that token; default: `token` in $HF_HOME or ~/.cache/huggingface.",
     "HF_HOME": "Folder of that file.",

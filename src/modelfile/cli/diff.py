@@ -56,7 +56,7 @@ def diff(
             *others, last = parts
             named = f"{', '.join(others)} and {last}" if others else last
             terminal.print_note(
-                f"not compared: {named}, which the server decides for the files of `{target.path}`; "
+                f"not compared: {named}, which a build decides for the files of `{target.path}`; "
                 "they are known once it is built from here"
             )
 

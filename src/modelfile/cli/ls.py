@@ -49,7 +49,7 @@ def ls(
         print_models(listed, current.get())
     else:
         current.get().print_note(
-            f"no model on {store.location} matches `{pattern}`" if pattern else f"{store.location} has no models"
+            f"no model {store.location.where} matches `{pattern}`" if pattern else f"{store.location} has no models"
         )
 
 

@@ -48,7 +48,7 @@ def rollback(
             elif found:
                 print_backups(found, terminal)
             else:
-                terminal.print_note(f"no backups of {ModelName.parse(name)} on {store.location}")
+                terminal.print_note(f"no backups of {ModelName.parse(name)} {store.location.where}")
             return
         immutable = load_project().config.immutable
         done = with_consent(

@@ -116,7 +116,7 @@ def _show_expected(target: Target, host: str | None, *, as_json: bool) -> None:
         expected = expect(target, store)
     if expected is None:
         raise UsageError(
-            f"cannot show `{target.path}`: only the server can tell what it makes of the local files",
+            f"cannot show `{target.path}`: only a build can tell what Ollama makes of the local files",
             hint="build it, and pass the name of the model",
         )
     print_dropped_capabilities(f"`{target.path}`", expected, terminal)

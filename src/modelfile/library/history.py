@@ -137,7 +137,9 @@ def _digest(name: ModelName, to: str, store: Store) -> str:
             return found[one]
         case []:
             hint = f"run `mf rollback {name} --list` to list them"
-            raise NotFound(f"no backup of {name} on {store.location} has a fingerprint starting with {to}", hint=hint)
+            raise NotFound(
+                f"no backup of {name} {store.location.where} has a fingerprint starting with {to}", hint=hint
+            )
         case several:
             message = f"several backups of {name} have a fingerprint starting with {to}"
             raise UsageError(message, hint=f"give more of it: {', '.join(several)}")

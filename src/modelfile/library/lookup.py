@@ -68,7 +68,9 @@ def show(name: str, store: Store) -> StoredModel:
     model = find_named(name, store.list(), store).name
     if not (wanted and wanted.same_as(model)) and (stored := store.find(model)):
         return stored
-    raise NotFound(f"{model} is listed on {store.location}, but cannot be read", hint=f"remove it with `mf rm {model}`")
+    raise NotFound(
+        f"{model} is listed {store.location.where}, but cannot be read", hint=f"remove it with `mf rm {model}`"
+    )
 
 
 def name_in(text: str) -> ModelName | None:
@@ -108,13 +110,13 @@ def find_named(text: str, listed: Sequence[ListedModel], store: Store, *, one_na
     if not found:
         if name:
             return find(name, listed, store)  # its error suggests similar names
-        raise NotFound(f"no model on {store.location} has a digest starting with {start}", hint="run `mf ls -a`")
+        raise NotFound(f"no model {store.location.where} has a digest starting with {start}", hint="run `mf ls -a`")
     several = len({model.digest for model in found}) > 1
     if several or (one_name and len(found) > 1):
         names = ", ".join(f"{model.name} ({short_digest(model.digest)})" for model in found)
         which = "models have digests" if several else "names have a digest"
         raise UsageError(
-            f"several {which} starting with {start} on {store.location}",
+            f"several {which} starting with {start} {store.location.where}",
             hint=f"{'give more digits, or name one' if several else 'name one'}: {names}",
         )
     return found[0]
@@ -129,7 +131,7 @@ def find(name: ModelName, listed: Sequence[ListedModel], store: Store) -> Listed
     if found := find_listed(name, listed):
         return found
     hint = _suggestion(name, [model.name for model in listed])
-    raise NotFound(f"{name} not found on {store.location}", hint=hint)
+    raise NotFound(f"{name} not found {store.location.where}", hint=hint)
 
 
 def _suggestion(name: ModelName, listed: Iterable[ModelName]) -> str:

@@ -92,7 +92,7 @@ def _find_models(text: str, listed: Sequence[ListedModel], store: Store) -> list
         return [find_named(text, listed, store, one_name=True)]
     matching = [model for model in listed if not is_internal(model.name) and matches(model.name, text)]
     if not matching:
-        raise NotFound(f"no model on {store.location} matches `{text}`", hint="run `mf ls` to list its models")
+        raise NotFound(f"no model {store.location.where} matches `{text}`", hint="run `mf ls` to list its models")
     return matching
 
 

@@ -52,7 +52,7 @@ def would_replace(
         details: Lines on what would be different.
     """
     has = "is an immutable tag and has" if immutable else "already has"
-    message = f"{name} on {location} {has} another model: {shorten_digest(current)}, not {shorten_digest(new)}"
+    message = f"{name} {location.where} {has} another model: {shorten_digest(current)}, not {shorten_digest(new)}"
     return WouldReplace(message, hint="use a new tag, or pass --replace to replace the model", details=details)
 
 

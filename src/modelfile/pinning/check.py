@@ -41,7 +41,7 @@ class UncheckedBase:
     def error(self, host: str | None = None) -> NotFound:
         """Return it as an error, with a hint for the server as the user named it."""
         return NotFound(
-            f"{self.key}: cannot check base {self.base}: not on {self.location}",
+            f"{self.key}: cannot check base {self.base}: not {self.location.where}",
             hint=f"run `{pull_command(self.base, host)}`",
         )
 
@@ -309,7 +309,7 @@ def _store_drift(target: Target, store: Store) -> Drift | UncheckedBase | None:
     if found is None:
         return UncheckedBase(key=target.key, base=base.written, location=store.location)
     pinned, current, reason = base.fingerprint, found.fingerprint, Reason.BASE
-    what = f"its base {base.written} on {store.location}"
+    what = f"its base {base.written} {store.location.where}"
     if pinned == current and entry.fingerprint and entry.text == target.text_digest:
         version = release(store.ollama)
         if target.recipe(version).converts_adapters:

@@ -43,7 +43,7 @@ class Occurrence:
     """A meaning of a digest, and where it has that."""
 
     location: str
-    """`lock`, `server` or `history`: the versions of the lock in git."""
+    """`lock`, `server`, `store` (a folder) or `history`: the versions of the lock in git."""
     kind: str
     """As `model`, `base`, `manifest`, `file`, `Modelfile`, `pin alias`, `backup`, or a layer, as `weights`."""
     name: str
@@ -266,7 +266,7 @@ def _on_server(query: _Query, store: Store, events: Events) -> list[tuple[str, O
     whole = f"sha256:{query.digits}" if len(query.digits) == _DIGITS and query.kind != "mf1" else ""
     if whole and not matching and store.has_blob(whole):
         matching = [(whole, "blob", "no listed model")]
-    return [(digest, Occurrence(location="server", kind=kind, name=name)) for digest, kind, name in matching]
+    return [(digest, Occurrence(location=store.location.noun, kind=kind, name=name)) for digest, kind, name in matching]
 
 
 def _suppressed(read: Callable[[ListedModel], None], model: ListedModel) -> None:

@@ -111,7 +111,7 @@ class Resolver:
         try:
             found: ResolvedBase | ModelfileError | None = self._ask(name, registry)
         except RegistryUnreachable as error:
-            hint = "connect to it, or run `mf pin --from-server` to pin what the Ollama server has"
+            hint = f"connect to it, or run `mf pin --from-server` to pin what the {self._store.location.noun} has"
             found = RegistryUnreachable(f"cannot pin base {name}: {error.message}", hint=hint)
         except InputError as error:
             found = InputError(f"cannot pin base {name}: {error.message}", hint=error.hint)
@@ -190,9 +190,9 @@ class Resolver:
             hint = f"check its name and tag; if a server has it, {error.hint}"
             raise NotFound(f"base {name} not found {elsewhere}, and {error.message}", hint=hint) from error
         if found is None:
-            where = f"{elsewhere} and on" if elsewhere else "on"
+            where = f"{elsewhere} and {self._store.location.where}" if elsewhere else self._store.location.where
             hint = "check its name and tag" if elsewhere else "leave out --no-pull, to pull it"
-            raise NotFound(f"base {name} not found {where} {self._store.location}", hint=hint)
+            raise NotFound(f"base {name} not found {where}", hint=hint)
         base = Base(
             written=str(name),
             name=name.full,
@@ -254,9 +254,9 @@ class Resolver:
                 alias = store.find(pin_alias(name, base.digest))
                 found = alias if alias and alias.fingerprint == base.fingerprint else found
         if found is None:
-            raise NotFound(f"base {base.written} not found on {self._store.location}", hint=_UPDATE)
+            raise NotFound(f"base {base.written} not found {self._store.location.where}", hint=_UPDATE)
         if found.fingerprint != base.fingerprint:
-            what = f"{base.written} on {self._store.location}"
+            what = f"{base.written} {self._store.location.where}"
             raise VerificationError(describe_change(what, str(base.fingerprint), found.fingerprint), hint=_UPDATE)
         return found
 
@@ -271,7 +271,7 @@ class Resolver:
             entry, here = find_listed(name, listed), self._store.find(name)
             if entry and here and here.fingerprint != one.base.fingerprint:
                 day = entry.modified.astimezone(UTC).date()
-                yield f"{name} on {self._store.location}, of {day}, is older than what {one.base.source} has now"
+                yield f"{name} {self._store.location.where}, of {day}, is older than what {one.base.source} has now"
 
 
 class _UnknownLayerError(Exception):

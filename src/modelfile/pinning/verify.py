@@ -253,7 +253,7 @@ class _Verifier:
             if kept and kept.fingerprint == one.fingerprint:
                 yield "its pin alias has the locked one, from which `mf build` builds"
         elif one.ollama not in (None, store.ollama):
-            yield f"it was pinned for Ollama {one.ollama}, and the server has {store.ollama}"
+            yield f"it was pinned for Ollama {one.ollama}, and the {store.location.noun} has {store.ollama}"
         entries = one.lock.lock.modelfiles.items()
         if maker := next((key for key, entry in entries if entry.fingerprint == stored.fingerprint), None):
             yield f"it is what `{maker}` builds"

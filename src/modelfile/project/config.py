@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from modelfile.characters import escape_controls
 from modelfile.diagnostics import Severity
 from modelfile.errors import InputError, UsageError
-from modelfile.filesystem import absolute_path, read_file, relative_to
+from modelfile.filesystem import absolute_path, expand, read_file, relative_to
 from modelfile.git import walk_up
 from modelfile.immutable import field, field_names, record
 from modelfile.names import ModelName, registry_host
@@ -95,12 +95,23 @@ class Config:
     """The number of backups that a tag may have, for `mf rollback`; 0: none."""
     immutable: tuple[str, ...] = DEFAULT_IMMUTABLE
     """Tags under which a different model is not replaced without `--replace`: patterns as in shells, in any case."""
+    store: str | None = None
+    """Folder of models to use instead of a server, from the configuration's folder; `--store` and MF_STORE win."""
     models: tuple[ProjectModel, ...] = ()
     """Models of the project."""
     file: Path | None = None
     """The configuration file; not a key."""
     fields_set: frozenset[str] = frozenset()
     """Fields that the file sets; not a key."""
+
+    @property
+    def store_folder(self) -> Path | None:
+        """The folder that `store` names; None if it is not set.
+
+        Raises:
+            InputError: It is in the home folder of an unknown user.
+        """
+        return expand(self.store, absolute_path(self.file.parent)) if self.store and self.file else None
 
     def allows(self, name: ModelName) -> bool:
         """Return whether a model may come from its host: it is one of `registries`, if there are any."""
@@ -143,7 +154,7 @@ def load_config(path: Path, read: Reader | None = None) -> Config:
                     f"`{path}`: `{key}` has {len(entries):,} entries", hint=f"write at most {_MAX_ENTRIES:,}"
                 )
         try:
-            found[KEYS[key]] = _models(path, value) if key == "models" else _value(KEYS[key], value)
+            found[KEYS[key]] = _models(path, value) if key == "models" else _READERS[KEYS[key]](value)
         except (TypeError, ValueError, AttributeError) as error:
             raise _invalid(path, key, value, SHAPES[KEYS[key]]) from error
     return Config(**found, fields_set=frozenset(found) - {"file"})
@@ -245,33 +256,10 @@ SHAPES: Final = {
     "fail_level": '"error", "warning" or "info"',
     "keep": f"a whole number from 0 to {_MAX_KEEP}, as in 3",
     "immutable": 'a list of patterns of tags, as in ["v[0-9]*", "[0-9]*.[0-9]*"]',
+    "store": 'a path relative to this file, as in "models"',
     "models": 'tables, as in [models.my-bot] with modelfile = "bot/Modelfile" and tag = "v1.1"',
 }
 """The type and an example of each field."""
-
-
-def _value(name: str, value: Any) -> Any:  # noqa: PLR0911  # one for each type
-    match name:
-        case "select" | "extend_select" | "ignore" | "exclude" | "immutable":
-            return _texts(value)
-        case "severities":
-            return {rule: Severity(severity) for rule, severity in value.items()}
-        case "per_file_ignores":
-            return {glob: _texts(rules) for glob, rules in value.items()}
-        case "registries" | "insecure_registries":
-            return _hosts(value)
-        case "mirrors":
-            return dict(zip(_hosts([*value]), map(_mirror, value.values()), strict=True))
-        case "resolve":
-            return _choice(value, ("registry", "server"))
-        case "fail_level":
-            return Severity(value)
-        case "keep":
-            return _count(value)
-        case "force_exclude":
-            return _flag(value)
-        case _:
-            return _text(value)
 
 
 def _choice(value: Any, choices: tuple[str, ...]) -> str:
@@ -298,6 +286,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _path(value: Any) -> str:
+    if not _text(value) or "\0" in value:
+        raise ValueError
+    return str(value)
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise TypeError
@@ -316,6 +310,23 @@ def _mirror(value: Any) -> str:
     if not _MIRROR.fullmatch(_text(value)):
         raise ValueError
     return _text(value)
+
+
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(("select", "extend_select", "ignore", "exclude", "immutable"), _texts),
+    "severities": lambda value: {rule: Severity(severity) for rule, severity in value.items()},
+    "per_file_ignores": lambda value: {glob: _texts(rules) for glob, rules in value.items()},
+    "registries": _hosts,
+    "insecure_registries": _hosts,
+    "mirrors": lambda value: dict(zip(_hosts([*value]), map(_mirror, value.values()), strict=True)),
+    "resolve": lambda value: _choice(value, ("registry", "server")),
+    "fail_level": Severity,
+    "keep": _count,
+    "force_exclude": _flag,
+    "store": _path,
+    "ollama": _text,
+}
+"""The functions that read the fields; each raises an error if the value is not of its type."""
 
 
 def _table(path: Path, read: Reader | None) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from modelfile.report.terminal import Terminal
 
 _COMMIT_DIGITS: Final = 10
 _NAMES: Final = frozenset({"model", "pin alias", "backup", "staging tag"})
-"""Kinds of names on a server."""
+"""Kinds of names in a store."""
 
 
 def print_found(result: FindResult, terminal: Terminal) -> None:
@@ -28,7 +28,7 @@ def print_found(result: FindResult, terminal: Terminal) -> None:
 
 def _describe(occurrence: Occurrence) -> str:
     kind, name = occurrence.kind, short_name(occurrence.name)
-    if occurrence.location == "server":
+    if occurrence.location in ("server", "store"):
         return f"{kind} {name}" if kind in _NAMES else f"{kind} of {name}"
     described = {
         "model": "the model that {key} builds",

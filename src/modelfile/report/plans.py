@@ -19,7 +19,7 @@ from modelfile.report.terminal import Piece, Terminal
 if TYPE_CHECKING:
     from modelfile.builder.execute import Built
     from modelfile.sides import ExpectedModel
-    from modelfile.stores.protocol import StoredModel
+    from modelfile.stores.protocol import StoredModel, StoreLocation
 
 _PREFERRED: Final = "Ollama 0.30 and later ignore this TEMPLATE if the chat template inside the weights supports more"
 _WIDTH = 11
@@ -35,12 +35,16 @@ def print_plan(plan: Plan, terminal: Terminal, *, replace: bool, err: bool = Fal
         replace: Whether the user has agreed to replace the model of an immutable tag.
         err: Whether to print to standard error.
     """
-    terminal.write([(f"{plan.name}", "bold"), (f" on {plan.location}, Ollama {plan.version}", "")], err=err)
+    terminal.write([(f"{plan.name}", "bold"), (f" {plan.location.where}, {_version(plan)}", "")], err=err)
     for title, text in _rows(plan, replace=replace):
         terminal.write(_row(title, text), err=err)
     if plan.changes:
         terminal.write(_row("changes", ""), err=err)
         print_changes(plan.changes, terminal, err=err, indent="    ")
+
+
+def _version(plan: Plan) -> str:
+    return f"as by Ollama {plan.version}" if plan.location.is_folder else f"Ollama {plan.version}"
 
 
 def print_stale(plan: Plan, terminal: Terminal) -> None:
@@ -114,7 +118,7 @@ def print_outcomes(outcomes: Collection[Outcome[Built]], terminal: Terminal) -> 
     print_table(shortened(rows), terminal)
     for outcome in outcomes:
         if isinstance(outcome, Succeeded) and _has_notes(outcome.result):
-            terminal.write([(f"{outcome.name} on {outcome.store}", "bold")])
+            terminal.write([(f"{outcome.name} {outcome.store.where}", "bold")])
             _print_notes(outcome.result, terminal)
     _print_failures(outcomes, terminal)
 
@@ -135,7 +139,7 @@ def print_plans(outcomes: Collection[Outcome[Plan]], terminal: Terminal, *, repl
                 else:
                     print_up_to_date(plan, terminal)
             case Skipped(because=because):
-                terminal.write([(f"{outcome.name}", "bold"), (f" on {outcome.store}", "")])
+                terminal.write([(f"{outcome.name}", "bold"), (f" {outcome.store.where}", "")])
                 terminal.write(_row("skipped", f"{because} cannot be built"))
             case Failed():
                 pass
@@ -153,7 +157,7 @@ def _print_failures(outcomes: Collection[Outcome[Any]], terminal: Terminal) -> N
             is_local = isinstance(error, InputError)
             key = (error.message, error.hint or "", *error.details) if is_local else (name, str(outcome.store))
             _, models = failures.setdefault(key, (error, []))
-            models.append(name if is_local else f"{name} on {outcome.store}")
+            models.append(name if is_local else f"{name} {outcome.store.where}")
     for error, models in failures.values():
         what = ", ".join(dict.fromkeys(models))
         message = error.message if error.message.startswith(what) else f"{what}: {error.message}"
@@ -185,7 +189,7 @@ def _rows(plan: Plan, *, replace: bool) -> Iterator[tuple[str, str]]:
             f"{short_name(plan.base.name)}, {_short(plan.base)}" + ("" if plan.base.digest else " once it is built"),
         )
     for step in plan.steps:
-        yield _describe(step)
+        yield _describe(step, plan.location)
         if isinstance(step, Backup) and step.evicted:
             yield "evict", ", ".join(map(short_name, step.evicted))
     if plan.immutable_base:
@@ -217,13 +221,13 @@ def _short(stored: StoredModel) -> str:
     return shorten_digest(stored.fingerprint)
 
 
-def _describe(step: Step) -> tuple[str, str]:  # noqa: PLR0911  # one for each kind
+def _describe(step: Step, location: StoreLocation) -> tuple[str, str]:  # noqa: PLR0911  # one for each kind
     match step:
         case PruneStaging(name):
             return "prune", f"{name}, the stale staging tag of a killed build"
         case Pull(base, replaced):
             return "pull", f"{base}" + (
-                f", instead of {short_digest(replaced)}, for all users of the server" if replaced else ""
+                f", instead of {short_digest(replaced)}, for all users of the {location.noun}" if replaced else ""
             )
         case PinBase(base, alias, replaced):
             note = f", which has another model ({short_digest(replaced)}) that is backed up" if replaced else ""

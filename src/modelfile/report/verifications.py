@@ -12,11 +12,12 @@ from modelfile.report.differences import print_changes, text_diff, values_of
 from modelfile.report.json_output import VERSION, changes_as_json
 from modelfile.report.junit import JUnitCase, cases_as_junit
 from modelfile.report.terminal import Terminal
+from modelfile.stores.protocol import StoreLocation
 
 _STYLES: Final = {VerifyStatus.SAME: "green", VerifyStatus.DIFFERENT: "red"}
 
 
-def print_verified(models: Sequence[VerifiedModel], location: object, terminal: Terminal) -> None:
+def print_verified(models: Sequence[VerifiedModel], location: StoreLocation, terminal: Terminal) -> None:
     """Print a line for each model, and below one that differs its differences, the locked value first."""
     for model in models:
         style = "red" if model.fails else _STYLES.get(model.status, "")
@@ -31,7 +32,7 @@ def print_verified(models: Sequence[VerifiedModel], location: object, terminal: 
         terminal.print_note(f"{failed} of {total} {'is' if failed == 1 else 'are'} not as in mf.lock")
 
 
-def _summary(model: VerifiedModel, location: object) -> str:
+def _summary(model: VerifiedModel, location: StoreLocation) -> str:
     match model.status:
         case VerifyStatus.SAME:
             return f"as in mf.lock ({shorten_digest(model.expected or '')})"
@@ -40,12 +41,12 @@ def _summary(model: VerifiedModel, location: object) -> str:
                 f"differs from mf.lock ({shorten_digest(model.expected or '')} -> {shorten_digest(model.actual or '')})"
             )
         case VerifyStatus.MISSING:
-            return f"not on {location}" + ("" if model.fails else ", which need not have a base")
+            return f"not {location.where}" + ("" if model.fails else ", which need not have a base")
         case VerifyStatus.UNKNOWN:
             return "not compared"
 
 
-def verified_as_junit(models: Sequence[VerifiedModel], location: object) -> Iterator[str]:
+def verified_as_junit(models: Sequence[VerifiedModel], location: StoreLocation) -> Iterator[str]:
     """Yield the result as a JUnit report."""
     cases = [
         JUnitCase(
@@ -57,7 +58,7 @@ def verified_as_junit(models: Sequence[VerifiedModel], location: object) -> Iter
         )
         for model in models
     ]
-    return cases_as_junit(f"mf verify on {location}", cases)
+    return cases_as_junit(f"mf verify {location.where}", cases)
 
 
 def _lines(model: VerifiedModel) -> Iterator[str]:
@@ -69,7 +70,7 @@ def _lines(model: VerifiedModel) -> Iterator[str]:
             yield f"{change.title}: {' -> '.join(values_of(change))}"
 
 
-def verified_as_json(models: Sequence[VerifiedModel], location: object) -> dict[str, Any]:
+def verified_as_json(models: Sequence[VerifiedModel], location: StoreLocation) -> dict[str, Any]:
     """Return the result as JSON."""
     return {
         "version": VERSION,

@@ -170,7 +170,7 @@ def copy_verified(
     copied = find_listed(destination, listed)
     if copied is None or copied.digest != source.digest:
         raise VerificationError(
-            f"the copy {destination} on {store.location} differs from {source.name}",
+            f"the copy {destination} {store.location.where} differs from {source.name}",
             hint="another program may have changed it at the same time: run the command again",
         )
     return copied, listed
@@ -211,7 +211,7 @@ def replace_tag(
     listed = store.list()
     model, current = find_listed(source, listed), find_listed(name, listed)
     if model is None:
-        raise NotFound(f"{source} not found on {store.location}")
+        raise NotFound(f"{source} not found {store.location.where}")
     if current is None:
         return copy_verified(model, name, store)[0], None
     if current.digest == model.digest:
@@ -316,10 +316,10 @@ def _newest_different(
     """Return the newest backup of a tag that differs from its current model."""
     found = backups_of(name, listed)
     if not found:
-        raise NotFound(f"no backups of {name} on {location}", hint=_hint(name, listed))
+        raise NotFound(f"no backups of {name} {location.where}", hint=_hint(name, listed))
     different = next((model for model in found if current is None or model.digest != current.digest), None)
     if different is None:
-        message = f"the only backup of {name} on {location} is its current model"
+        message = f"the only backup of {name} {location.where} is its current model"
         raise NotFound(message, hint=_hint(name, listed))
     return different
 
@@ -344,9 +344,9 @@ def _with_digest(name: ModelName, listed: tuple[ListedModel, ...], to: str, loca
             return one
         case [] if models:
             hint = f"its backups are {', '.join(map(short_digest, models))}"
-            raise NotFound(f"no backup of {name} on {location} has a digest starting with {to}", hint=hint)
+            raise NotFound(f"no backup of {name} {location.where} has a digest starting with {to}", hint=hint)
         case []:
-            raise NotFound(f"no backups of {name} on {location}", hint=_hint(name, listed))
+            raise NotFound(f"no backups of {name} {location.where}", hint=_hint(name, listed))
         case _:
             hint = f"give more of it: {', '.join(model.digest for model in found)}"
             raise UsageError(f"several backups of {name} have a digest starting with {to}", hint=hint)

@@ -22,9 +22,34 @@ if TYPE_CHECKING:  # 20 ms that a listing does not need
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreLocation:
-    """The location of a store; str() gives its text for messages and keys."""
+    """The location of a store; str() gives its text for messages and keys.
+
+    >>> StoreLocation(url="http://gpu-1:11434").where, StoreLocation(url="/srv/models").where
+    ('on http://gpu-1:11434', 'in /srv/models')
+    """
 
     url: str
+    """The URL of a server, or the absolute path of a folder."""
+
+    @property
+    def is_folder(self) -> bool:
+        """True for a folder."""
+        return Path(self.url).is_absolute()
+
+    @property
+    def noun(self) -> str:
+        """The kind of store in a message: `server`, or `store` for a folder."""
+        return "store" if self.is_folder else "server"
+
+    @property
+    def where(self) -> str:
+        """The text after a model that is there, as in `bot:v1 on http://gpu-1:11434`."""
+        return f"in {self}" if self.is_folder else f"on {self}"
+
+    @property
+    def there(self) -> str:
+        """The same without the location itself, as in `restore the base on the server`."""
+        return "in the store" if self.is_folder else "on the server"
 
     def __str__(self) -> str:
         return self.url
@@ -84,7 +109,8 @@ def retry_status(attempt: int, attempts: int) -> str:
 def missing_after(done: str, name: ModelName, location: StoreLocation) -> VerificationError:
     """Return the error for a store that reports success, as in `pulled`, and does not have the model."""
     return VerificationError(
-        f"{location} reported that it {done} {name}, but does not have it", hint="see the server's log"
+        f"{location} reported that it {done} {name}, but does not have it",
+        hint="run `mf store check`" if location.is_folder else "see the server's log",
     )
 
 

@@ -55,7 +55,11 @@ def pull_model(name: ModelName, store: Store, events: Events, *, named: str, hin
     except ServerError as error:
         if type(error) is not ServerError:
             raise
-        hint = hint or error.hint or "check its name and tag, and whether the server can reach the registry"
+        hint = (
+            hint
+            or error.hint
+            or f"check its name and tag, and whether the {store.location.noun} can reach the registry"
+        )
         raise ServerError(f"cannot pull {named}: {error.message}", hint=hint) from error
 
 

@@ -57,8 +57,43 @@ def test_invalid_models_are_rejected(tmp_path: Path, text: str, message: str, hi
 
 
 @pytest.mark.parametrize(
-    "text", ["models = 3", 'models = ["bot"]', '[models]\nbot = "Modelfile"', "keep = -1", "keep = true"]
+    "text",
+    [
+        "models = 3",
+        'models = ["bot"]',
+        '[models]\nbot = "Modelfile"',
+        "keep = -1",
+        "keep = true",
+        "store = 3",
+        'store = ""',
+        'store = "a\\u0000"',
+    ],
 )
 def test_invalid_values_are_rejected(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match="invalid value of"):
         configured(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("models", "project/models"),
+        ("../shared", "shared"),
+        ("~/models", "home/models"),
+        ("/srv/models", "/srv/models"),
+    ],
+)
+def test_the_folder_of_the_store_is_relative_to_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    file = tmp_path / "project" / "pyproject.toml"
+    file.parent.mkdir()
+    file.write_text(f'[tool.mf]\nstore = "{text}"\n')
+    assert load_config(file).store_folder == tmp_path / expected
+    assert load_config(file).store == text
+
+
+def test_without_a_store_there_is_no_folder_of_it(tmp_path: Path) -> None:
+    (tmp_path / "mf.toml").write_text("")
+    assert load_config(tmp_path / "mf.toml").store_folder is None
