@@ -110,9 +110,9 @@ _LATENCY = 0.1
 class _SlowRegistry(FakeRegistry):
     """A registry that takes its time for each answer."""
 
-    def next_fault(self, path: str) -> Script | None:
+    def next_fault(self, method: str, path: str) -> Script | None:
         time.sleep(_LATENCY)
-        return super().next_fault(path)
+        return super().next_fault(method, path)
 
 
 @contextmanager

@@ -21,7 +21,8 @@ MEDIA_TYPE: Final = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE: Final = "application/vnd.docker.container.image.v1+json"
 LAYER_TYPE: Final = "application/vnd.ollama.image."
 """The start of the media type of each of Ollama's layers; its kind follows."""
-_OCI_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
+OCI_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
+"""The media type that a manifest has if it names none."""
 _LISTS: Final = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.oci.image.index.v1+json",
@@ -30,6 +31,7 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _MEDIA_TYPE: Final = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
 _LARGEST: Final = 2**63 - 1
 """Largest size of a layer that Ollama can read, in bytes."""
+_FROM: Final = "from"
 _SHOWN: Final = 80
 """Characters of a bad value that an error shows."""
 
@@ -90,6 +92,23 @@ class Manifest:
             raise InputError(f"{what} is invalid: {reason}") from error
 
 
+def portable(text: str) -> str:
+    """Return a manifest without `from`, in which a server notes the layers' origin: a path of its own machine.
+
+    A manifest that has none is returned to the byte. Another is written as Ollama writes it to registries (Go's
+    `json.Marshal`, server/images.go, 0.9.3).
+
+    >>> portable('{"config": {}, "layers": [{"size": 1, "from": "/home/me/.ollama"}]}')
+    '{"config":{},"layers":[{"size":1}]}'
+    """
+    value = json.loads(text)
+    layers = [value.get("config"), *(value.get("layers") or ())]
+    if not [layer.pop(_FROM) for layer in layers if isinstance(layer, dict) and _FROM in layer]:
+        return text
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", written)
+
+
 def is_digest(text: object) -> bool:
     """Return whether a value is a digest: `sha256:` and 64 lower-case hexadecimal digits."""
     return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
@@ -113,10 +132,10 @@ def _parse(data: bytes | str) -> Manifest:
     value = json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_unique)
     if not isinstance(value, dict):
         raise ValueError("it is not an object")  # noqa: TRY004  # a ValueError, like all that is wrong with it
-    media_type = value.get("mediaType", _OCI_TYPE)  # which OCI leaves optional
+    media_type = value.get("mediaType", OCI_TYPE)  # which OCI leaves optional
     if media_type in _LISTS or "manifests" in value:
         raise ValueError("it is a list of images for several platforms, not a model")
-    if media_type not in (MEDIA_TYPE, _OCI_TYPE):
+    if media_type not in (MEDIA_TYPE, OCI_TYPE):
         raise ValueError(f"unknown media type {_shown(media_type)}")
     if (version := value.get("schemaVersion")) != 2:  # noqa: PLR2004  # the only one that has layers of digests
         raise ValueError(f"unknown schemaVersion {_shown(version)}")

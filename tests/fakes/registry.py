@@ -35,6 +35,7 @@ class Asked(NamedTuple):
 
     path: str
     headers: Mapping[str, str]
+    method: str = "GET"
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ class _Fault:
     path: str
     script: Script
     left: int
+    method: str
     met: bool = False
 
 
@@ -69,6 +71,10 @@ class FakeRegistry:
         """The key that signs requests for the token; None: anybody gets it."""
         self.blobs_at = ""
         """The URL that blobs are redirected to; default: they are served."""
+        self.knows_ranges = True
+        """False if it answers a request for a range with the whole blob."""
+        self.uploads: dict[str, bytearray] = {}
+        """The uploads that are not finished, by their identifiers."""
         self._faults: list[_Fault] = []
         self._server: Server | None = None
 
@@ -86,15 +92,19 @@ class FakeRegistry:
             self.blobs.setdefault(repository, {}).update({**published.blobs, digest: published.manifest})
         return digest
 
-    def fault(self, path: str, script: Script, times: int = 1) -> None:
-        """Let the next `times` requests with `path` in their path get the answer of a script."""
-        self._faults.append(_Fault(path, script, times))
+    def asked(self, method: str) -> list[str]:
+        """Return the paths of all requests with a method."""
+        return [asked.path for asked in self.requests if asked.method == method]
 
-    def next_fault(self, path: str) -> Script | None:
+    def fault(self, path: str, script: Script, times: int = 1, method: str = "GET") -> None:
+        """Let the next `times` requests with `path` in their path get the answer of a script."""
+        self._faults.append(_Fault(path, script, times, method))
+
+    def next_fault(self, method: str, path: str) -> Script | None:
         """Take the fault that a request runs into."""
         with self.lock:
             for fault in self._faults:
-                if fault.left and fault.path in path:
+                if fault.left and fault.path in path and fault.method == method:
                     fault.left, fault.met = fault.left - 1, True
                     return fault.script
         return None
@@ -145,8 +155,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a request."""
         fake = self._fake
         with fake.lock:
-            fake.requests.append(Asked(self.path, dict(self.headers)))
-        if script := fake.next_fault(self.path):
+            fake.requests.append(Asked(self.path, dict(self.headers), self.command))
+        script = fake.next_fault(self.command, self.path)
+        if not (script and script.unread):
+            self._body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if script:
             play(script, self.connection, fake.leaving)
             self.close_connection = not _is_whole(script)
             return
@@ -167,7 +180,60 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if wanted and not fake.token:
             fake.violations.append(f"{path} is asked for with credentials that nobody wants")
-        self._find(path)
+        if self.command in ("GET", "HEAD") and "/uploads/" not in path:
+            self._find(path)
+        else:
+            self._store(path, dict(parse_qsl(query)))
+
+    do_HEAD = do_POST = do_PATCH = do_PUT = do_GET  # noqa: N815  # the names are http.server's
+
+    def _store(self, path: str, query: Mapping[str, str]) -> None:
+        """Take a part of an upload, or a manifest."""
+        fake = self._fake
+        if found := re.fullmatch(r"/v2/([\w.-]+/[\w.-]+)/manifests/([\w.-]+)", path):
+            self._store_manifest(*found.groups())
+            return
+        found = re.fullmatch(r"/v2/([\w.-]+/[\w.-]+)/blobs/uploads/(\w*)", path)
+        if not found or (found[2] and found[2] not in fake.uploads):
+            self._error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
+            return
+        repository, upload = found.groups()
+        blobs = fake.blobs.setdefault(repository, {})
+        if self.command == "POST":
+            source = fake.blobs.get(query.get("from", ""), {}).get(query.get("mount", ""))
+            if source is not None:
+                blobs[query["mount"]] = source
+                self._send(201, b"", "text/plain", {"Docker-Content-Digest": query["mount"]})
+                return
+            upload = f"u{len(fake.requests)}"
+            fake.uploads[upload] = bytearray()
+        content = fake.uploads[upload]
+        if len(self._body) != int(self.headers.get("Content-Length", "0")):
+            return  # the client has hung up
+        stated = f"{len(content)}-{len(content) + len(self._body) - 1}"
+        if self.command == "PATCH" and self.headers["Content-Range"] != stated:
+            fake.violations.append(f"{self.headers['Content-Range']} follows {len(content)} bytes")
+        content += self._body
+        if self.command == "PUT":
+            digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+            if query.get("digest") != digest:
+                self._error(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+                return
+            blobs[digest] = bytes(fake.uploads.pop(upload))
+            self._send(201, b"", "text/plain", {"Docker-Content-Digest": digest})
+            return
+        state = {"Location": f"/v2/{repository}/blobs/uploads/{upload}", "Range": f"0-{max(len(content) - 1, 0)}"}
+        self._send(204 if self.command == "GET" else 202, b"", "text/plain", state)
+
+    def _store_manifest(self, repository: str, tag: str) -> None:
+        blobs, value = self._fake.blobs.setdefault(repository, {}), json.loads(self._body)
+        if self.headers["Content-Type"] != value["mediaType"]:
+            self._fake.violations.append(f"{self.headers['Content-Type']} is not the type of the manifest")
+        if missing := [one["digest"] for one in (value["config"], *value["layers"]) if one["digest"] not in blobs]:
+            self._error(400, "MANIFEST_BLOB_UNKNOWN", f"blob unknown to registry: {missing[0]}")
+            return
+        digest = self._fake.push(repository, tag, Published(self._body, {}))
+        self._send(201, b"", "text/plain", {"Docker-Content-Digest": digest})
 
     def _find(self, path: str) -> None:
         found = _PATH.fullmatch(path)
@@ -194,7 +260,16 @@ class _Handler(BaseHTTPRequestHandler):
         elif self._fake.blobs_at:
             self._send(307, b"", "text/html", {"Location": f"{self._fake.blobs_at}{path}"})
         else:
+            self._send_blob(content)
+
+    def _send_blob(self, content: bytes) -> None:
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if not asked or not self._fake.knows_ranges:
             self._send(200, content, "application/octet-stream")
+            return
+        part = content[int(asked[1]) : int(asked[2]) + 1]
+        stated = f"bytes {asked[1]}-{int(asked[1]) + len(part) - 1}/{len(content)}"
+        self._send(206, part, "application/octet-stream", {"Content-Range": stated})
 
     def _give_token(self, query: str) -> None:
         """Give out the token, to whoever has signed the request if there is a key (auth.go, v0.9.3)."""
@@ -225,4 +300,5 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Type": media_type, "Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)

@@ -144,22 +144,23 @@ def may_sign(realm: httpx.URL, host: str, quirks: Quirks) -> bool:
     return quirks.credential is not Credential.NONE and realm.netloc.decode().lower() in {host.lower(), *quirks.realms}
 
 
-def access_hint(quirks: Quirks, host: str, *, sent: bool) -> str:
+def access_hint(quirks: Quirks, host: str, *, sent: bool, task: str = "read") -> str:
     """Return what to do about a denied access.
 
     Args:
         quirks: The registry's.
         host: Its name.
         sent: Whether credentials were sent.
+        task: What was denied, as in `read`.
     """
     exists = "check the name; " if quirks.hides else ""
     match quirks.credential:
         case Credential.HUGGING_FACE if sent:
-            return f"{exists}accept the model's license on {host} if it is gated, or use a token that may read it"
+            return f"{exists}accept the model's license on {host} if it is gated, or use a token that may {task} it"
         case Credential.HUGGING_FACE:
-            return f"{exists}for a private or gated model, set HF_TOKEN to a token that may read it"
+            return f"{exists}for a private or gated model, set HF_TOKEN to a token that may {task} it"
         case _ if sent:
-            return "the account of Ollama's key may not read it: ask its owner for access"
+            return f"the account of Ollama's key may not {task} it: ask its owner for access"
         case _:
             return "for a private model, run `ollama signin`: it registers the key in ~/.ollama with your account"
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import json
-import re
-import socket
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -35,19 +32,23 @@ from modelfile.stores.registry.auth import (
     token_url,
 )
 from modelfile.stores.registry.quirks import Credential, Quirks
+from modelfile.stores.registry.redirects import is_local, origin, target_of
 from modelfile.stores.registry.refusals import Refusals
 
 LARGEST_TOKEN: Final = 65_536
 """Largest answer with a token, or with an error, in bytes."""
 _MOST_REDIRECTS: Final = 10
-_RETRY: Final = Retry(statuses=frozenset({429, 500, 502, 503, 504}), dropped=True)
+RETRY: Final = Retry(statuses=frozenset({429, 500, 502, 503, 504}), dropped=True)
+"""The failures that pass."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_SAME_METHOD: Final = frozenset({307, 308})
+"""Redirects after which a request that is not one for reading may be sent again."""
+NEXT_UPLOAD: Final = "Docker-Upload-Location"
+"""Header of an answer that redirects a part of an upload, which takes another request."""
 _NAP: Final = 0.1
 """Longest part of a wait in which an interrupt is not noticed, in seconds."""
-_LONGEST_URL: Final = 16_384
 _LOCATION: Final = "location"
 """Extension of a response with the header Location."""
-_HOST: Final = re.compile(r"[\w.-]+|[0-9a-f:.]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +66,27 @@ class Question:
     loopback: bool
     what: str
     """The object of the question, as in `the manifest of llama3.2:3b`."""
-    limit: int
+    limit: int = LARGEST_TOKEN
     """Largest answer that is read, in bytes."""
     size: int | None = None
     """Size of the answer in bytes, if it is known."""
     accept: str = "*/*"
     deadline: Deadline | None = None
     """The moment until which it may take, together with others; default: as long as an answer may."""
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further headers."""
+    content: Callable[[], Iterable[bytes]] | None = None
+    """Returns the body, which may have to be sent again; its length is in `headers`."""
+    base: str = ""
+    """The registry's URL if `url` may lead to another host, which gets no credentials."""
+    task: str = "read"
+    """The verb of an error about `what`."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The host and the model that a token is good for."""
+        return self.host.lower(), self.repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +98,8 @@ class Answer:
     body: bytes = field(repr=False)
     own: bool = True
     """False if another host than the registry gave it."""
+    location: str = field(default="", repr=False)
+    """The header Location."""
 
     @property
     def retry_after(self) -> float | None:
@@ -93,6 +110,39 @@ class Answer:
         with contextlib.suppress(ValueError, OverflowError, TypeError):
             return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
         return None
+
+
+@dataclass(slots=True, kw_only=True)
+class Response:
+    """The head of an answer, whose body is still to be read."""
+
+    response: httpx.Response
+    question: Question
+    refusals: Refusals
+    url: httpx.URL
+    """The address that gives it, at the end of redirects."""
+    own: bool
+    """False if another host than the registry gives it."""
+    _body: bytes | None = None
+
+    @property
+    def status(self) -> int:
+        """Its status."""
+        return self.response.status_code
+
+    @property
+    def location(self) -> str:
+        """Its header Location, or an empty text."""
+        location: str = self.response.extensions.get(_LOCATION, "")
+        return location
+
+    def read(self) -> Answer:
+        """Return the whole answer, as far as its limit."""
+        if self._body is None:
+            self._body = _read(self.response, self.question, self.refusals)
+        return Answer(
+            status=self.status, headers=self.response.headers, body=self._body, own=self.own, location=self.location
+        )
 
 
 class Exchange:
@@ -133,6 +183,18 @@ class Exchange:
             for deadline in self._deadlines:
                 deadline.interrupt()
 
+    def deadline(self, seconds: float, *, idle: bool = False) -> Deadline:
+        """Return a deadline that `interrupt` ends."""
+        deadline = Deadline(seconds, idle=idle)
+        with self._lock:
+            self._deadlines.add(deadline)
+        return deadline
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """The time limits."""
+        return self._timeouts
+
     def get(self, question: Question) -> Answer:
         """Return the answer to a question, with the credentials that the registry asks for.
 
@@ -141,44 +203,36 @@ class Exchange:
             RegistryRefused: It denies access, or gets too many requests.
             InvalidRegistryAnswer: It redirects endlessly or to where nobody should go, or answers too much.
         """
-        refusals = Refusals(question.what, question.host)
-        deadline = question.deadline or Deadline(self._timeouts.answer)
+        refusals = Refusals(question.what, question.host, task=question.task)
+        deadline = question.deadline or self.deadline(self._timeouts.answer)
         with self._lock:
             self._deadlines.add(deadline)
-        key = question.host.lower(), question.repository
         with refusals.translated():
-            token, hint = self._tokens.get(key, ""), ""
-            refusals.credentials = Credentials(token)
-            answer = self._ask(question, token, deadline, refusals)
-            if answer.status == httpx.codes.UNAUTHORIZED and answer.own:
-                token, hint = self._authorize(question, answer, deadline, refusals)
-                if token:
-                    refusals.credentials = Credentials(token)
-                    answer = self._ask(question, token, deadline, refusals)
-            if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, *_RETRY.statuses):
-                hint = hint or access_hint(question.quirks, question.host, sent=bool(token))
-                raise refusals.of_status(answer.status, answer.body, hint, answer.retry_after)
-        if token:
-            self._tokens[key] = token
+            answer = self._ask(question, deadline, refusals)
+            if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, *RETRY.statuses):
+                raise refusals.of_status(answer.status, answer.body, refusals.hint, answer.retry_after)
         return answer
 
-    def _ask(self, question: Question, token: str, deadline: Deadline, refusals: Refusals) -> Answer:
-        """Return the answer to a question with a token, or without if it is empty; retry after failures that pass."""
-        waits = self._backoff.waits(answered=question.host in self._answered)
+    def waits(self, question: Question) -> Iterator[float]:
+        """Return the seconds to wait before each retry."""
+        return self._backoff.waits(answered=question.host in self._answered)
+
+    def _ask(self, question: Question, deadline: Deadline, refusals: Refusals) -> Answer:
+        """Return the answer to a question; retry after failures that pass."""
+        waits = self.waits(question)
         while True:
-            authorization = f"Bearer {token}" if token else ""
             try:
-                answer = self._follow(question, authorization, deadline, refusals)
+                with self.open(question, deadline, refusals) as reply:
+                    answer = reply.read()
             except httpx.HTTPError as error:
-                if not _RETRY.after(error) or not self._wait(next(waits, None), deadline):
+                if not RETRY.after(error) or not self.wait(next(waits, None), deadline):
                     raise
                 continue
-            self._answered.add(question.host)
-            wait = next(waits, None) if answer.status in _RETRY.statuses else None
-            if wait is None or not self._wait(max(wait, answer.retry_after or 0), deadline):
+            wait = next(waits, None) if answer.status in RETRY.statuses else None
+            if wait is None or not self.wait(max(wait, answer.retry_after or 0), deadline):
                 return answer
 
-    def _wait(self, seconds: float | None, deadline: Deadline) -> bool:
+    def wait(self, seconds: float | None, deadline: Deadline) -> bool:
         """Wait, if there is time for it and a request; return whether there was."""
         if seconds is None or seconds >= deadline.remaining():
             return False
@@ -188,33 +242,64 @@ class Exchange:
             seconds -= _NAP
         return True
 
-    def _follow(self, question: Question, authorization: str, deadline: Deadline, refusals: Refusals) -> Answer:
-        """Return the answer at the end of redirects; credentials go to the registry's own origin only."""
-        start = url = httpx.URL(question.url)
+    @contextlib.contextmanager
+    def open(self, question: Question, deadline: Deadline, refusals: Refusals) -> Iterator[Response]:
+        """Yield the answer to a question, asked again with a token if the registry wants one.
+
+        Raises:
+            httpx.HTTPError: It cannot be reached; `refusals` translates that.
+            InvalidRegistryAnswer: As of `get`.
+        """
+        token, hint = self._tokens.get(question.key, ""), ""
+        for is_last in (False, True):
+            refusals.credentials = Credentials(token)
+            with self._follow(question, f"Bearer {token}" if token else "", deadline, refusals) as reply:
+                self._answered.add(question.host)
+                if reply.status == httpx.codes.UNAUTHORIZED and reply.own and not is_last:
+                    given, hint = self._authorize(question, reply.read(), deadline, refusals)
+                    if given:
+                        token = given
+                        continue
+                if reply.status not in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN) and token:
+                    self._tokens[question.key] = token
+                refusals.hint = hint or access_hint(
+                    question.quirks, question.host, sent=bool(token), task=question.task
+                )
+                yield reply
+                return
+
+    @contextlib.contextmanager
+    def _follow(
+        self, question: Question, authorization: str, deadline: Deadline, refusals: Refusals
+    ) -> Iterator[Response]:
+        """Yield the answer at the end of redirects; credentials go to the registry's own origin only."""
+        start, url = httpx.URL(question.base or question.url), httpx.URL(question.url)
+        followed = _REDIRECTS if question.method in ("GET", "HEAD") else _SAME_METHOD
         for _ in range(_MOST_REDIRECTS):
-            own = _origin(url) == _origin(start)
+            own = origin(url) == origin(start)
             refusals.host = url.netloc.decode()
             with self._sent(question, url, authorization if own else "", deadline) as response:
-                location = response.extensions.get(_LOCATION, "")
-                if response.status_code not in _REDIRECTS or not location:
-                    return Answer(
-                        status=response.status_code,
-                        headers=response.headers,
-                        body=_read(response, question, refusals),
-                        own=own,
-                    )
-            url = self._target(url, location, question, refusals)
+                reply = Response(response=response, question=question, refusals=refusals, url=url, own=own)
+                is_end = reply.status not in followed or NEXT_UPLOAD in response.headers
+                if is_end or not (location := reply.location):
+                    yield reply
+                    return
+            url = target_of(url, location, question, refusals)
         raise refusals.invalid(f"redirects more than {_MOST_REDIRECTS} times")
 
     @contextlib.contextmanager
     def _sent(
         self, question: Question, url: httpx.URL, authorization: str, deadline: Deadline
     ) -> Iterator[httpx.Response]:
-        headers = {"Accept": question.accept, "User-Agent": self._agent_for(question)}
+        headers = {"Accept": question.accept, "User-Agent": self._agent_for(question), **question.headers}
         headers |= {"Authorization": authorization} if authorization else {}
-        client = self._client(loopback=_is_local(url.host))
+        client = self._client(loopback=is_local(url.host))
         with client.stream(
-            "GET", url, headers=headers, extensions=limits(deadline, self._timeouts.connect)
+            question.method,
+            url,
+            headers=headers,
+            content=question.content() if question.content else None,
+            extensions=limits(deadline, self._timeouts.connect),
         ) as response:
             yield response
 
@@ -224,25 +309,6 @@ class Exchange:
         from modelfile.catalog.versions import NEWEST
 
         return f"ollama/{NEWEST} (amd64 linux) Go/go1.24.0 {self._agent}"
-
-    def _target(self, url: httpx.URL, location: str, question: Question, refusals: Refusals) -> httpx.URL:
-        """Return where a redirect leads.
-
-        Raises:
-            InvalidRegistryAnswer: It leads from https to http, or from the network to an address inside it.
-        """
-        try:
-            target = url.join(location) if len(location) <= _LONGEST_URL else None
-        except httpx.InvalidURL:
-            target = None
-        if target is None or target.scheme not in ("http", "https") or not _HOST.fullmatch(target.host):
-            raise refusals.invalid("redirects to an invalid address")
-        shown = refusals.clean(f"{target.scheme}://{target.netloc.decode(errors='replace').rpartition('@')[2]}")
-        if target.scheme == "http" and not question.plain:
-            raise refusals.invalid(f"redirects from https to {shown}")
-        if _is_private(target.host) and target.host != url.host and not question.loopback:
-            raise refusals.invalid(f"redirects to {shown}, an address of a private network")
-        return target.copy_with(userinfo=b"")
 
     def _authorize(self, question: Question, answer: Answer, deadline: Deadline, refusals: Refusals) -> tuple[str, str]:
         """Return a token for a registry that asks for one, empty if there is none, and a hint if it is not enough."""
@@ -257,7 +323,7 @@ class Exchange:
         if challenge.scheme != "bearer":
             hint = "only tokens are sent (Bearer); put a mirror before it that needs none, with `mirrors` in mf.toml"
             raise refusals.refused(f"asks for credentials of the kind `{refusals.clean(challenge.scheme)}`", hint)
-        realm = self._target(httpx.URL(question.url), challenge.realm, question, refusals)
+        realm = target_of(httpx.URL(question.url), challenge.realm, question, refusals)
         url, authorization, hint = token_url(realm, challenge, signed=False), "", ""
         if may_sign(realm, question.host, quirks) and (key := ollama_key()):
             signed = token_url(realm, challenge, signed=True)
@@ -272,11 +338,12 @@ class Exchange:
     def _token(self, question: Question, url: httpx.URL, authorization: str, deadline: Deadline, hint: str) -> str:
         """Return the token that a realm gives; it is asked once, and leads nowhere else."""
         realm = url.netloc.decode()
-        refusals = Refusals(question.what, realm, Credentials(authorization))
+        refusals = Refusals(question.what, realm, Credentials(authorization), task=question.task)
+        question = replace(question, method="GET", headers={}, content=None, size=None, limit=LARGEST_TOKEN)
         with refusals.translated(), self._sent(question, url, authorization, deadline) as response:
-            body = _read(response, question, refusals, limit=LARGEST_TOKEN)
+            body = _read(response, question, refusals)
         if response.status_code != httpx.codes.OK:
-            hint = hint or access_hint(question.quirks, question.host, sent=bool(authorization))
+            hint = hint or access_hint(question.quirks, question.host, sent=bool(authorization), task=question.task)
             raise refusals.of_status(response.status_code, body, hint, None)
         try:
             return token_in(json.loads(body))
@@ -306,21 +373,21 @@ def _hide_location(response: httpx.Response) -> None:
     response.extensions[_LOCATION] = response.headers.pop("Location", "")
 
 
-def _read(response: httpx.Response, question: Question, refusals: Refusals, *, limit: int | None = None) -> bytes:
+def _read(response: httpx.Response, question: Question, refusals: Refusals) -> bytes:
     """Return the body of an answer: whole if it is good, otherwise as much of it as an error needs.
 
     Raises:
         InvalidRegistryAnswer: It is larger than its limit, compressed, or of another size than is known.
     """
-    good = response.status_code == httpx.codes.OK
-    most = (limit or question.limit) if good else LARGEST_TOKEN
+    good = response.status_code == httpx.codes.OK and question.method != "HEAD"
+    most = question.limit if good else LARGEST_TOKEN
     if good and response.headers.get("Content-Encoding", "identity") != "identity":
         raise refusals.invalid("sends a compressed answer")
     length = response.headers.get("Content-Length", "")
     if good and length.isascii() and length.isdigit():
         if int(length[:20]) > most:
             raise refusals.invalid(f"sends {int(length[:20]):,} bytes, more than the {most:,} that are read")
-        if limit is None and question.size not in (None, int(length[:20])):
+        if question.size not in (None, int(length[:20])):
             raise refusals.invalid(f"sends {int(length):,} bytes instead of {question.size:,}")
     body = bytearray()
     for piece in response.iter_raw():
@@ -330,30 +397,3 @@ def _read(response: httpx.Response, question: Question, refusals: Refusals, *, l
                 raise refusals.invalid(f"sends more than the {most:,} bytes that are read")
             break
     return bytes(body[:most])
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
-
-
-def _is_local(host: str) -> bool:
-    """Return whether a host is this machine."""
-    address, name = _address(host), host.lower().rstrip(".")
-    return address.is_loopback if address else name == "localhost" or name.endswith(".localhost")
-
-
-def _is_private(host: str) -> bool:
-    """Return whether a host is this machine or an address that only a private network has."""
-    address = _address(host)
-    return not address.is_global if address else _is_local(host)
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the address that a host is in any notation, also those of old, such as `127.1`; None for a name."""
-    bare = host.strip("[]").rstrip(".")
-    with contextlib.suppress(ValueError):
-        found = ipaddress.ip_address(bare)
-        return (found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None) or found
-    with contextlib.suppress(OSError, UnicodeError):
-        return ipaddress.IPv4Address(socket.inet_aton(bare))
-    return None

@@ -38,6 +38,8 @@ class Quirks:
     credential: Credential = Credential.OLLAMA
     realms: frozenset[str] = frozenset()
     """Further hosts that give out tokens for it; any other host gets no credentials."""
+    parted_uploads: bool = False
+    """True if it redirects the parts of an upload, and wants a digest of them (server/upload.go, v0.9.3)."""
     hides: bool = False
     """True if it answers 401 for models that do not exist, too."""
 
@@ -57,6 +59,7 @@ QUIRKS: Final = {
         lists_tags=False,
         by_digest="blobs",  # `manifests/sha256:…` is not served; Ollama 0.9.3 looks manifests up among the blobs
         ollama_agent=True,
+        parted_uploads=True,
         realms=frozenset({"ollama.com"}),
     ),
     "hf.co": _HUGGING_FACE,

@@ -42,6 +42,10 @@ class Refusals:
     """The registry that is asked: the host of the name, or its mirror."""
     credentials: Credentials = field(default_factory=lambda: Credentials(""), repr=False)
     """Those that were sent, to keep them out of messages."""
+    task: str = "read"
+    """The verb of all messages."""
+    hint: str = ""
+    """The hint of an error about denied access."""
 
     def clean(self, text: str) -> str:
         """Return another's text without secrets and control characters: all that is shown passes here."""
@@ -76,15 +80,15 @@ class Refusals:
 
     def unreachable(self, reason: str, hint: str) -> RegistryUnreachable:
         """Return the error for a registry that cannot be reached."""
-        return RegistryUnreachable(f"cannot read {self.what}: {reason}", hint=hint)
+        return RegistryUnreachable(f"cannot {self.task} {self.what}: {reason}", hint=hint)
 
     def invalid(self, reason: str, hint: str = _NOT_ONE) -> InvalidRegistryAnswer:
         """Return the error for an answer of a registry that is not as it should be; the reason continues its name."""
-        return InvalidRegistryAnswer(f"cannot read {self.what}: {self.host} {reason}", hint=hint)
+        return InvalidRegistryAnswer(f"cannot {self.task} {self.what}: {self.host} {reason}", hint=hint)
 
     def refused(self, reason: str, hint: str | None = None) -> RegistryRefused:
         """Return the error for a request that a registry rejects; the reason continues its name."""
-        return RegistryRefused(f"cannot read {self.what}: {self.host} {reason}", hint=hint)
+        return RegistryRefused(f"cannot {self.task} {self.what}: {self.host} {reason}", hint=hint)
 
     def of_status(self, status: int, body: bytes, hint: str, retry_after: float | None) -> ServerError:
         """Return the error for an answer that is none of 200.

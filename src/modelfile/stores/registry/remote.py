@@ -8,16 +8,16 @@ import os
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
 from modelfile.addresses import is_loopback_host
 from modelfile.cache import read_entry, remove_entry, write_entry
 from modelfile.errors import InputError, InvalidRegistryAnswer, UsageError
-from modelfile.manifest import MAX_MANIFEST, MEDIA_TYPE, Layer, Manifest, is_digest
+from modelfile.manifest import MAX_MANIFEST, MEDIA_TYPE, OCI_TYPE, Layer, Manifest, is_digest, portable
 from modelfile.names import ModelName, registry_host
 from modelfile.stores.network.deadline import TIMEOUTS, Deadline, Timeouts
 from modelfile.stores.network.retry import BACKOFF, Backoff
@@ -25,7 +25,7 @@ from modelfile.stores.protocol import RegistrySettings
 from modelfile.stores.registry.quirks import Quirks, quirks_of
 
 if TYPE_CHECKING:
-    from modelfile.stores.registry.exchange import Answer, Exchange
+    from modelfile.stores.registry.exchange import Answer, Exchange, Question
 
 MAX_LAYER: Final = 8 << 20
 """Largest size of a small layer, in bytes."""
@@ -38,6 +38,7 @@ _LONGEST_LINK: Final = 4096
 """Longest path of a page of tags, in characters."""
 _TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _OK: Final = 200
+_STORED: Final = (200, 201, 202, 204)
 _LISTS_NOTHING: Final = (400, 404, 405, 501)
 """Statuses of a registry that does not list tags, or does not have the model."""
 
@@ -130,29 +131,6 @@ class RegistryClient:
         write_entry(_CACHED, _key(layer), b64encode(answer.body).decode())
         return answer.body
 
-    def download(self, name: ModelName, layer: Layer, start: int, end: int, on_chunk: Callable[[bytes], None]) -> None:
-        """Download a range of a layer."""
-        del start, end, on_chunk
-        raise UsageError(f"cannot download {layer.digest} of {name}: not supported yet")
-
-    def upload(
-        self,
-        name: ModelName,
-        layer: Layer,
-        content: Path | bytes,
-        on_sent: Callable[[int], None],
-        *,
-        mount_from: Sequence[ModelName] = (),
-    ) -> None:
-        """Upload a layer that the registry lacks."""
-        del content, on_sent, mount_from
-        raise UsageError(f"cannot upload {layer.digest} of {name}: not supported yet")
-
-    def publish(self, name: ModelName, manifest: str) -> Manifest:
-        """Give a tag a manifest."""
-        del manifest
-        raise UsageError(f"cannot push {name}: not supported yet")
-
     def tags(self, name: ModelName) -> tuple[str, ...] | None:
         """Return the tags of a model, of all pages."""
         what, found = f"the tags of {name.untagged}", set[str]()
@@ -199,22 +177,63 @@ class RegistryClient:
             raise _invalid(what, endpoint.host, f"sends other bytes than those of {stated}")
         return found
 
-    def _ask(  # noqa: PLR0913  # a question
+    def download(self, name: ModelName, layer: Layer, start: int, end: int, on_chunk: Callable[[bytes], None]) -> None:
+        """Receive the bytes [start, end) of a layer."""
+        from modelfile.stores.registry.downloads import Download
+
+        what = f"the {layer.kind} of {name}"
+        question = self._question(self._endpoint(name, what), f"blobs/{layer.digest}", what, task="download")
+        Download(self._opened(), question, layer, on_chunk).run(start, end)
+
+    def upload(
+        self,
+        name: ModelName,
+        layer: Layer,
+        content: Path | bytes,
+        on_sent: Callable[[int], None],
+        *,
+        mount_from: Sequence[ModelName] = (),
+    ) -> None:
+        """Give the registry of a name a layer, unless it has it."""
+        from modelfile.stores.registry.pushes import Push
+
+        what = f"the {layer.kind} of {name}"
+        endpoint = self._endpoint(name, what, task="push")
+        sources = {f"{source.namespace}/{source.model}" for source in mount_from if source.host == name.host}
+        question = self._question(endpoint, "blobs/", what, task="push")
+        Push(self._opened(), question, layer, content, on_sent).run(sorted(sources - {endpoint.repository}))
+
+    def publish(self, name: ModelName, manifest: str) -> Manifest:
+        """Give a tag the manifest of a model, without `from`, whose layers the registry has."""
+        what, text = f"the manifest of {name}", portable(manifest)
+        published, content = Manifest.parse(text, what), text.encode()
+        endpoint = self._endpoint(name, what, task="push")
+        media_type = json.loads(text).get("mediaType", OCI_TYPE)
+        headers = {"Content-Type": media_type, "Content-Length": str(len(content))}
+        question = self._question(endpoint, f"manifests/{name.tag}", what, task="push")
+        question = replace(question, method="PUT", headers=headers, content=lambda: [content])
+        answer = self._opened().get(question)
+        if answer.status not in _STORED:
+            raise self._rejected(answer, endpoint, what, task="push")
+        stated = answer.headers.get("Docker-Content-Digest", "")
+        if is_digest(stated) and stated != published.digest:
+            raise _invalid(what, endpoint.host, f"has stored other bytes, {stated}")
+        return published
+
+    def _ask(
         self,
         name: ModelName,
         path: str,
         what: str,
-        *,
-        limit: int,
-        size: int | None = None,
-        accept: str = "*/*",
-        deadline: Deadline | None = None,
+        **details: Any,
     ) -> tuple[Answer, _Endpoint]:
         endpoint = self._endpoint(name, what)
-        exchange = self._opened()
+        return self._opened().get(self._question(endpoint, path, what, **details)), endpoint
+
+    def _question(self, endpoint: _Endpoint, path: str, what: str, **details: Any) -> Question:
         from modelfile.stores.registry.exchange import Question
 
-        question = Question(
+        return Question(
             url=f"{endpoint.url}/v2/{endpoint.repository}/{path}",
             host=endpoint.host,
             repository=endpoint.repository,
@@ -222,20 +241,16 @@ class RegistryClient:
             plain=endpoint.plain,
             loopback=endpoint.loopback,
             what=what,
-            limit=limit,
-            size=size,
-            accept=accept,
-            deadline=deadline,
+            **details,
         )
-        return exchange.get(question), endpoint
 
-    def _rejected(self, answer: Answer, endpoint: _Endpoint, what: str) -> Exception:
+    def _rejected(self, answer: Answer, endpoint: _Endpoint, what: str, *, task: str = "read") -> Exception:
         from modelfile.stores.registry.refusals import Refusals
 
-        return Refusals(what, endpoint.host).of_status(answer.status, answer.body, "", answer.retry_after)
+        return Refusals(what, endpoint.host, task=task).of_status(answer.status, answer.body, "", answer.retry_after)
 
-    def _endpoint(self, name: ModelName, what: str) -> _Endpoint:
-        """Return the address of a model.
+    def _endpoint(self, name: ModelName, what: str, *, task: str = "read") -> _Endpoint:
+        """Return the address of a model; a push goes to the registry itself, and not to its mirror.
 
         Raises:
             UsageError: The configuration does not allow its registry, or asks a mirror over plain http.
@@ -243,11 +258,12 @@ class RegistryClient:
         host = registry_host(name.host)
         if self._allowed is not None and host not in self._allowed:
             raise UsageError(
-                f"cannot read {what}: registry not allowed: `{name.host}`",
+                f"cannot {task} {what}: registry not allowed: `{name.host}`",
                 hint="add the host to `registries` in the configuration, or use a model from another",
             )
         repository = f"{name.namespace}/{name.model}"
-        if mirror := self._mirrors.get(host):
+        mirror = "" if task == "push" else self._mirrors.get(host, "")
+        if mirror:
             scheme, _, rest = mirror.rstrip("/").partition("://")
             asked = rest.partition("/")[0].lower()
             plain = scheme == "http"
