@@ -209,3 +209,48 @@ def test_fields_of_tools_are_known() -> None:
 )
 def test_a_prompt_after_the_response_is_never_sent(template: str, *, reported: bool) -> None:
     assert marked("response-cuts-prompt", template) == [".Prompt"] * reported
+
+
+@pytest.mark.parametrize(
+    ("stop", "base", "right"),
+    [
+        ("&lt;|im_end|&gt;", "./weights.gguf", "<|im_end|>"),
+        ("[\\INST]", "mistral:7b", "[/INST]"),
+        ("[INST/]", "./Mistral-7B-Instruct-v0.2.Q4_K_M.gguf", "[/INST]"),
+    ],
+)
+def test_misspelled_stop_is_corrected(stop: str, base: str, right: str) -> None:
+    modelfile = Modelfile.parse(Source(text=f"FROM {base}\nPARAMETER stop {stop}\n"))
+    (found,) = (one for one in lint(Context(modelfile=modelfile)) if one.name == "misspelled-marker")
+    assert found.hint == f"write `{right}`"
+    assert found.fix
+    assert [edit.text for edit in found.fix.edits] == [right]
+
+
+def test_markers_are_checked_in_a_template_with_a_syntax_error() -> None:
+    assert marked("misspelled-marker", "{{ if .System }}<|im_start|>user\n{{ .Prompt }}<|im_end>") == ["<|im_end>"]
+    assert marked("misspelled-marker", "{% for each in messages %}{{ each['role'] }}<|im_end>{% endfor %}") == []
+
+
+def test_foreign_template_names_the_capabilities_that_are_lost() -> None:
+    modelfile = parsed(CHATML, base="gpt-oss:20b")
+    (found,) = (one for one in lint(Context(modelfile=modelfile)) if one.name == "foreign-template")
+    assert found.message.endswith("; it has no `.Tools` and no `.Thinking` either, so requests with tools fail")
+
+
+@pytest.mark.parametrize(
+    ("template", "reported"),
+    [
+        (f"# ChatML, as in the card\n{CHATML}", ["# ChatML, as in the card"]),
+        (f"// ChatML\n{CHATML}", ["// ChatML"]),
+        (CHATML.replace("<|im_end|>\n<", "<|im_end|>\n# the answer\n<"), ["# the answer"]),
+        (f"{CHATML}# the end\n", ["# the end"]),
+        (CHATML.replace("{{ .Prompt }}", "# Question\n{{ .Prompt }}"), []),
+        (f"#!ChatML\n{CHATML}", []),
+        (f"{{{{/* # ChatML */}}}}{CHATML}", []),
+        ("# Task\nUSER: {{ .Prompt }}\nASSISTANT: ", []),
+        ("# Task\n{{ .Prompt }}", []),
+    ],
+)
+def test_comments_outside_of_turns_are_reported(template: str, reported: list[str]) -> None:
+    assert marked("comment-in-template", template) == reported

@@ -70,6 +70,7 @@ from modelfile.linter.rules.structure.unknown_instruction import unknown_instruc
 from modelfile.linter.rules.style.unformatted import unformatted
 from modelfile.linter.rules.style.unused_suppression import unused_suppression
 from modelfile.linter.rules.template.bos_in_template import bos_in_template
+from modelfile.linter.rules.template.comment_in_template import comment_in_template
 from modelfile.linter.rules.template.date_in_template import date_in_template
 from modelfile.linter.rules.template.dead_template import dead_template
 from modelfile.linter.rules.template.dropped_messages import dropped_messages
@@ -222,6 +223,7 @@ RULES: tuple[Rule, ...] = (
     dropped_messages,
     field_outside_guard,
     slow_template,
+    comment_in_template,
     unprintable_character,
     invisible_or_bidi_character,
     unescaped_sequence,

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, base_family, rule
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parameter, Renderer, Template
 
+if TYPE_CHECKING:
+    from modelfile.catalog.families import Family
+
 _SHARED: Final = frozenset({"</s>", "<|endoftext|>", "<|end_of_text|>"})
 """Ends of the text in several families."""
+_ENDS: Final = {
+    **dict.fromkeys(("llama3", "llama4", "granite3"), frozenset({"<|end_of_text|>"})),
+    **dict.fromkeys(("qwen", "phi4", "gpt-oss", "smollm2"), frozenset({"<|endoftext|>"})),
+    **dict.fromkeys(("mistral", "mixtral", "llama2", "codellama"), frozenset({"</s>"})),
+    "phi3": frozenset({"</s>", "<|endoftext|>"}),
+    **dict.fromkeys(("gemma", "command-r"), frozenset[str]()),
+}
+"""How the names of makers' own models begin, and which of these ends their tokenizers have.
+
+Fine-tunes are not among them: their weights may write the markers of two families.
+"""
 
 
 @rule("MF314", "foreign-stop", on=Modelfile, severity=Severity.WARNING)
@@ -22,8 +36,8 @@ def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     stop copied from another family's tutorial stops nothing. Worse, stops in a Modelfile replace those of the base, so
     the right ones are lost. A model of Ollama's library brings its own and needs no others.
 
-    The rule reports them, once for each other family, if no stop belongs to the base. With a TEMPLATE, `missing-stop`
-    checks them instead.
+    The rule reports them, once for each other family, if no stop belongs to the base. Beside a right one it is a note,
+    and only for makers' own models. With a TEMPLATE, `stop-not-in-template` checks them instead.
 
     ## Bad
 
@@ -49,6 +63,7 @@ def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         return
     own = {*turns.markers, *turns.ends, *(family.stops or ())}
     if any(node.value.text.strip() in own for node in stops):
+        yield from stray_stops(stops, family)
         return
     if (
         turns.plain
@@ -60,12 +75,10 @@ def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         message = f"these stops replace {lost} of the base: `{family.name}` goes on with the user's turn"
         yield Finding(stops[0].value.span, message, f"add `PARAMETER stop {family.stops[0]}`, and the others")
         return
+    if not (by_format := _by_format(stops)):
+        yield from stray_stops(stops, family)
     has_stops = family.library and bool(family.stops)
     ending = next(iter([*turns.ends, *(family.stops or ()), *turns.markers]))
-    by_format: dict[str, list[Parameter]] = {}
-    for node in stops:
-        if title := _format_of(node.value.text.strip()):
-            by_format.setdefault(title, []).append(node)
     for number, (title, nodes) in enumerate(by_format.items()):
         shown = [*dict.fromkeys(f"`{node.value.text}`" for node in nodes)]
         several = len(shown) > 1
@@ -77,6 +90,27 @@ def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         message = f"{', '.join(shown)} {what} of {title}, but this base uses those of {turns.title}: {effect}"
         hint = f"delete the {lines}; the base stops at `{ending}` by itself"
         yield Finding(nodes[0].value.span, message, hint)
+
+
+def _by_format(stops: Iterable[Parameter]) -> dict[str, list[Parameter]]:
+    by_format: dict[str, list[Parameter]] = {}
+    for node in stops:
+        if title := _format_of(node.value.text.strip()):
+            by_format.setdefault(title, []).append(node)
+    return by_format
+
+
+def stray_stops(stops: Iterable[Parameter], family: Family | None) -> Iterator[Finding]:
+    """Yield notes on stops that a maker's own model never writes, such as the markers of others."""
+    ends = next((ends for name, ends in _ENDS.items() if family and family.name.startswith(name)), None)
+    if family is None or family.turns is None or ends is None:
+        return
+    own = {*family.turns.markers, *family.turns.ends, *(family.stops or ()), *ends}
+    for node in stops:
+        stop = node.value.text.strip()
+        if stop not in own and (stop in _SHARED or _format_of(stop)):
+            message = f"`{stop}` is a marker of other families: `{family.name}` never writes it, so it stops nothing"
+            yield Finding(node.value.span, message, "delete the line", severity=Severity.INFO)
 
 
 def _format_of(stop: str) -> str | None:

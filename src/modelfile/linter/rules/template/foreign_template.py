@@ -83,8 +83,14 @@ def foreign_template(modelfile: Modelfile, context: Context) -> Iterator[Finding
     (family, turns), keyword = found, template.keyword
     own = family.turns.title if family.turns else ""
     message = f"this TEMPLATE uses {turns.title} markers, but `{family.name}` was trained on {own} markers"
-    if "tools" in family.capabilities and ".Tools" not in template.value.text and family.library:
-        message += "; it has no `.Tools` either, so requests with tools fail"
+    lacks = [
+        f"`{field}`"
+        for capability, field in (("tools", ".Tools"), ("thinking", ".Thinking"), ("insert", ".Suffix"))
+        if family.library and capability in family.capabilities and field not in template.value.text
+    ]
+    if lacks:
+        message += f"; it has no {' and no '.join(lacks)} either"
+        message += ", so requests with tools fail" * (lacks[0] == "`.Tools`")
     hint = "delete TEMPLATE: the base brings its own"
     if not family.library:
         markers = "`, `".join(family.turns.markers if family.turns else ())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelfile.characters import is_homoglyph
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
-from modelfile.linter.rule import Context, base_family, rule
+from modelfile.linter.rule import Context, base_family, parsed_template, rule
 from modelfile.linter.rules.template import effective_template, locate_span
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
@@ -75,20 +75,32 @@ def misspelled_marker(modelfile: Modelfile, context: Context) -> Iterator[Findin
     PARAMETER stop <|im_end|>
     ```
     '''
-    if found := effective_template(modelfile, context):
-        template, parsed = found
+    found = effective_template(modelfile, context)
+    if template := found[0] if found else _broken_template(modelfile):
         family = base_family(modelfile, context)
         wide = family is not None and family.turns is not None and _BAR in family.turns.markers[0]
         yield from _entities(template, context)
-        for wrong, (right, starts) in misspelled(parsed.text, wide=wide).items():
+        for wrong, (right, starts) in misspelled(template.value.text, wide=wide).items():
             places = [locate_span(Span(start, start + len(wrong)), template, modelfile) for start in starts]
             yield _finding(wrong, _of_base(wrong, right, family), places)
     for node in modelfile.of_type(Parameter):
         text = node.value.text.strip()
-        if node.name.text == "stop" and node.value.closed and (found_stop := misspelled(text).get(text)):
+        if node.name.text != "stop" or not node.value.closed:
+            continue
+        if "&" in text and re.fullmatch(_ENTITIES, text):
+            yield from _entities(node, context)
+        elif found_stop := misspelled(text).get(text):
             start = modelfile.locate(node.value, node.value.text.index(text))
             right = _of_base(text, found_stop[0], base_family(modelfile, context))
             yield _finding(text, right, [Span(start, start + len(text))])
+
+
+def _broken_template(modelfile: Modelfile) -> Template | None:
+    """Return the TEMPLATE if Ollama rejects it for a syntax error, so that one attempt fixes both; not one in Jinja."""
+    last = modelfile.last(Template)
+    if last is None or not last.value.closed or "{%" in last.value.text:
+        return None
+    return last if last.value.text and parsed_template(last.value.text).diagnostics else None
 
 
 def _finding(wrong: str, right: str, places: list[Span]) -> Finding:
@@ -102,14 +114,15 @@ def _of_base(wrong: str, right: str, family: Family | None) -> str:
     """Return the marker that is intended: one of the base, if it is as close."""
     turns = family.turns if family else None
     close = [each for each in (*turns.markers, *turns.ends) if _letters(each) == _letters(wrong)] if turns else []
-    return close[0] if close else right
+    return close[0] if close and right not in close else right
 
 
-def _entities(template: Template, context: Context) -> Iterator[Finding]:
+def _entities(node: Template | Parameter, context: Context) -> Iterator[Finding]:
     """Yield a finding on markers that are written for HTML."""
-    found = [*re.finditer(_ENTITIES, template.value.text)] if "&" in template.value.text else []
+    found = [*re.finditer(_ENTITIES, node.value.text)] if "&" in node.value.text else []
     if found:
-        spans = [locate_span(Span(*match.span()), template, context.modelfile) for match in found]
+        modelfile, value = context.modelfile, node.value
+        spans = [Span(*(modelfile.locate(value, at) for at in match.span())) for match in found]
         right = found[0][0].replace("&lt;", "<").replace("&gt;", ">")
         message = f"`{found[0][0]}` is not a turn marker: `&lt;` and `&gt;` are written for HTML"
         edits = (

@@ -7,7 +7,8 @@ from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, base_family, rule
-from modelfile.linter.rules.template import effective_template, template_turns
+from modelfile.linter.rules.parameters.foreign_stop import stray_stops
+from modelfile.linter.rules.template import effective_template, judged_turns, template_turns
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parameter
 
@@ -23,8 +24,9 @@ def stop_not_in_template(modelfile: Modelfile, context: Context) -> Iterator[Fin
     family, none of them ever comes, and they replace the stops of the base: the model writes its own marker, then the
     user's next question, and answers that.
 
-    The rule reports only known turn markers, and only if no stop is in the TEMPLATE or belongs to the base. Ordinary
-    texts, such as `User:`, may be there for other reasons.
+    The rule reports only known turn markers, and only if no stop is in the TEMPLATE or belongs to the base. Beside a
+    right one it is a note, and only for makers' own models. Ordinary texts, such as `User:`, may be there for other
+    reasons.
 
     ## Bad
 
@@ -56,12 +58,20 @@ def stop_not_in_template(modelfile: Modelfile, context: Context) -> Iterator[Fin
         stop, end = found
         message = f"stop `{stop.value.text}` is not in the TEMPLATE, which ends turns with `{end}`: it stops nothing"
         yield Finding(stop.value.span, message, f"write `PARAMETER stop {end}`, or delete the line")
+    elif any("<" in stop.value.text for stop in _stops(modelfile)) and (judged := judged_turns(modelfile, context)):
+        strange = [stop for stop in _stops(modelfile) if stop.value.text.strip() not in judged[1].text]
+        yield from stray_stops(strange, base_family(modelfile, context))
+
+
+def _stops(modelfile: Modelfile) -> list[Parameter]:
+    stops = [node for node in modelfile.of_type(Parameter) if node.name.text == "stop" and node.value.text.strip()]
+    return stops if all(stop.value.closed for stop in stops) else []
 
 
 def find_strange_stop(modelfile: Modelfile, context: Context) -> tuple[Parameter, str] | None:
     """Return the first stop of another family than the TEMPLATE, if no stop fits, and the marker that ends turns."""
-    stops = [node for node in modelfile.of_type(Parameter) if node.name.text == "stop" and node.value.text.strip()]
-    found = effective_template(modelfile, context) if stops and all(stop.value.closed for stop in stops) else None
+    stops = _stops(modelfile)
+    found = effective_template(modelfile, context) if stops else None
     turns = template_turns(found[1].text) if found else None
     if not found or turns is None or turns.plain:
         return None
