@@ -63,8 +63,6 @@ def test_merge_conflict_in_a_text_is_a_warning_and_names_its_markers() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f"```dockerfile\n{HEAD}```\n", "unexpected Markdown fences in lines 1 and 4"),
-        (f'```\n{HEAD}SYSTEM """a"""\n```\n', "unexpected Markdown fences in lines 1 and 5"),
         (f'{HEAD}SYSTEM """a"""\n```\n', "unexpected Markdown fence"),
         (f"{HEAD}SYSTEM a\nEOF\n", "unexpected end of a heredoc: `EOF`"),
         (f"cat > Modelfile << 'EOF'\n{HEAD}", "unexpected shell command: `cat > Modelfile << 'EOF'`"),
@@ -106,6 +104,40 @@ def test_remains_of_a_shell_are_named_once(text: str, message: str) -> None:
     assert [(one.name, one.message) for one in found] == [
         (SHELL, message.replace("lines of a patch", "lines of a patch"))
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"```dockerfile\n{HEAD}```\n", {1: "Markdown fence", 4: "Markdown fence"}),
+        (f'```\n{HEAD}SYSTEM """a"""\n```\n', {1: "Markdown fence", 5: "Markdown fence"}),
+        (
+            "# For tests.\nFROM x:y\n-PARAMETER top_k 1\n+PARAMETER top_k 2\n",
+            {3: "`-` before an instruction", 4: "`+` before an instruction"},
+        ),
+    ],
+)
+def test_remains_on_distant_lines_are_reported_at_each(text: str, expected: dict[int, str]) -> None:
+    source = Source(text=text)
+    found = {source.line_of(one.span.start): one.message for one in lint_text(text) if one.name == SHELL}
+    assert found.keys() == expected.keys()
+    assert all(words in found[line] for line, words in expected.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "first", "last"),
+    [
+        (f"{HEAD}<<<<<<< HEAD\nSYSTEM a\n=======\n>>>>>>> b\n", "conflict-markers", 3, 6),
+        (f'{HEAD}SYSTEM """a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> d\ne"""\n', "conflict-markers", 4, 8),
+        (f"{HEAD}SYSTEM <<EOF\nBe brief.\nEOF\n", "unexpanded-reference", 3, 5),
+        (f"transferring model data\nsuccess\n{HEAD}", SHELL, 1, 2),
+        (f"cat <<EOF > Modelfile\n{HEAD}EOF\n", SHELL, 1, 4),
+    ],
+)
+def test_finding_on_adjacent_lines_covers_them(text: str, name: str, first: int, last: int) -> None:
+    source = Source(text=text)
+    (found,) = (one for one in lint_text(text) if one.name == name)
+    assert (source.line_of(found.span.start), source.line_of(found.span.end)) == (first, last)
 
 
 @pytest.mark.parametrize(

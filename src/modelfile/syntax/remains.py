@@ -105,7 +105,8 @@ def _script(source: Source, unknown: Sequence[Unknown]) -> dict[int, Named | Non
         Edit(Span(0, _whole_line(source, first).end), ""),
         Edit(Span(_whole_line(source, last).start, len(source.text)), ""),
     )
-    finding = Finding(first.span, message, "keep only these lines, or run the script", Fix(edits=edits))
+    whole = Span(first.span.start, last.span.end)
+    finding = Finding(whole, message, "keep only these lines, or run the script", Fix(edits=edits))
     return dict.fromkeys((node.span.start for node in around), None) | {first.span.start: ("shell-remains", finding)}
 
 
@@ -143,7 +144,7 @@ def _conflict(source: Source, markers: Sequence[Unknown]) -> dict[int, Named | N
     if not markers:
         return {}
     lines = [source.line_of(node.span.start) for node in markers]
-    finding = describe_conflict(markers[0].span, lines)
+    finding = describe_conflict(Span(markers[0].span.start, markers[-1].span.end), lines)
     return dict.fromkeys((node.span.start for node in markers), None) | {
         markers[0].span.start: ("conflict-markers", finding)
     }
@@ -160,7 +161,7 @@ def describe_conflict(span: Span, lines: Sequence[int]) -> Finding:
 
 
 def _fences(source: Source, nodes: Sequence[Node], unknown: Sequence[Unknown]) -> dict[int, Named | None]:
-    """Return one finding for the Markdown fences around a Modelfile, or between its instructions."""
+    """Return a finding for each Markdown fence around a Modelfile, or between its instructions."""
     fences = [node for node in unknown if source.text.startswith(_FENCES, node.span.start)]
     if not fences:
         return {}
@@ -174,7 +175,10 @@ def _fences(source: Source, nodes: Sequence[Node], unknown: Sequence[Unknown]) -
         if node not in (fences[0], fences[-1]) or not opens
         if (node.span.start in owners and not isinstance(owners[node.span.start], _TEXTS)) or node is nodes[-1]
     ]
-    return _merged(source, sorted(found, key=lambda node: node.span.start), "Markdown fence")
+    lines: dict[int, Named | None] = {}
+    for node in found:
+        lines |= _merged(source, [node], "Markdown fence")
+    return lines
 
 
 def _merged(source: Source, lines: Sequence[Unknown], kind: str) -> dict[int, Named | None]:
@@ -194,7 +198,10 @@ def _merged(source: Source, lines: Sequence[Unknown], kind: str) -> dict[int, Na
     hint = f"delete {'it' if len(numbers) == 1 else 'them'}: the file must contain only the Modelfile"
     edits = tuple(Edit(_whole_line(source, node), "") for node in lines)
     return dict.fromkeys((node.span.start for node in lines), None) | {
-        first.span.start: ("shell-remains", Finding(first.span, message, hint, Fix(edits=edits)))
+        first.span.start: (
+            "shell-remains",
+            Finding(Span(first.span.start, lines[-1].span.end), message, hint, Fix(edits=edits)),
+        )
     }
 
 
@@ -232,8 +239,9 @@ def _heredoc(source: Source, owner: Instruction | None, block: Sequence[Unknown]
     lines = [node for node in block if last is None or node.span.start <= last.span.start]
     message = f"a Modelfile has no heredocs: the text of {word} is `{owner.value.text}`, and ended on its line"
     hint = f'put the text in triple quotes: {word} """…"""'
+    span = Span(owner.value.span.start, lines[-1].span.end)
     return dict.fromkeys((node.span.start for node in lines), None) | {
-        lines[0].span.start: ("unexpanded-reference", Finding(owner.value.span, message, hint))
+        lines[0].span.start: ("unexpanded-reference", Finding(span, message, hint))
     }
 
 
@@ -262,17 +270,21 @@ def _run(source: Source, run: Sequence[Unknown], kind: str) -> dict[int, Named |
 
 
 def _prefixed(source: Source, run: Sequence[Unknown]) -> dict[int, Named | None]:
-    """Return one finding for lines that begin with a sign, or their number, before the instruction."""
+    """Return a finding for each sign, or for line numbers, that lines begin with before the instruction."""
     starts = [re.match(_PREFIX, _written(source, node)) for node in run]
-    signs = [(node.span.start, match[1]) for node, match in zip(run, starts, strict=True) if match]
-    first, sign = signs[0]
-    more = f" and {len(signs) - 1} more" if len(signs) > 1 else ""
-    what = "line number" if sign[0].isdigit() else f"`{sign}`"
-    spans = [Span(start, start + len(mark)) for start, mark in signs]
-    edits = tuple(Edit(Span(span.start, _skip_space(source.text, span.end)), "") for span in spans)
-    message = f"unexpected {what} before an instruction in line {source.line_of(first)}{more}"
-    finding = Finding(spans[0], message, "delete it: a line starts with its instruction", Fix(edits=edits))
-    return dict.fromkeys((start for start, _ in signs), None) | {first: ("shell-remains", finding)}
+    found: dict[int, Named | None] = {}
+    by_sign: dict[str, list[Span]] = {}
+    for node, match in zip(run, starts, strict=True):
+        if match:
+            what = "line number" if match[1][0].isdigit() else f"`{match[1]}`"
+            by_sign.setdefault(what, []).append(Span(node.span.start, node.span.start + len(match[1])))
+    for what, spans in by_sign.items():
+        more = f" and {len(spans) - 1} more" if len(spans) > 1 else ""
+        edits = tuple(Edit(Span(span.start, _skip_space(source.text, span.end)), "") for span in spans)
+        message = f"unexpected {what} before an instruction in line {source.line_of(spans[0].start)}{more}"
+        finding = Finding(spans[0], message, "delete it: a line starts with its instruction", Fix(edits=edits))
+        found |= dict.fromkeys((span.start for span in spans), None) | {spans[0].start: ("shell-remains", finding)}
+    return found
 
 
 def _skip_space(text: str, offset: int) -> int:

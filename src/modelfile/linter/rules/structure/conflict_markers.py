@@ -66,6 +66,6 @@ def _in_text(modelfile: Modelfile, content: Span) -> Iterator[Finding]:
             opened.append(marker)
         if marker[0].startswith(CLOSING) and any(one[0].startswith(DIVIDER) for one in opened):
             lines = [modelfile.source.line_of(one.start()) for one in opened]
-            found = describe_conflict(Span(*opened[0].span()), lines)
+            found = describe_conflict(Span(opened[0].start(), marker.end()), lines)
             yield Finding(found.span, found.message, found.hint, severity=Severity.WARNING)
             opened = []

@@ -75,10 +75,10 @@ def unexpanded_reference(modelfile: Modelfile, context: Context) -> Iterator[Fin
     """
     reported = set()
     for found in parser_findings(modelfile, "unexpanded-reference"):
-        reported.add(found.span)
+        reported.add(found.span.start)
         yield found
     for node in modelfile.of_type(Instruction):
-        if isinstance(node, _TEXTS) and node.value.closed and not (reported and node.value.span in reported):
+        if isinstance(node, _TEXTS) and node.value.closed and not (reported and node.value.span.start in reported):
             yield from _in_value(node, modelfile)
 
 
