@@ -178,8 +178,10 @@ def prepare(request: BuildRequest, store: Store, snapshot: Snapshot) -> Plan:
         return planned
     if not request.checked:
         check_weights(recipe.model_files, recipe.adapters, recipe.drafts, release(version))
-    blobs = frozenset(digest for digest in {*digests.values()} if store.has_blob(digest))
-    return make(replace(state, blobs=blobs, sizes={path: size_of(path) for path in digests}))
+    sizes = {path: size_of(path) for path in digests}
+    blobs = frozenset(digest for path, digest in digests.items() if store.has_blob(digest, sizes[path]))
+    missing = {digest: sizes[path] for path, digest in digests.items() if digest not in blobs}
+    return make(replace(state, blobs=blobs, sizes=sizes, places=store.places(sum(missing.values()))))
 
 
 def _pending_base(base: Plan) -> StoredModel | None:

@@ -57,6 +57,8 @@ class Upload:
     digest: str
     size: int
     """In bytes."""
+    is_placed: bool = field(default=False, compare=False)
+    """True if it is put into the folder of the store, without being sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class StoreState:
     """The digests of the local files that the store has."""
     sizes: Mapping[Path, int] = field(default_factory=dict)
     """Of local files, in bytes."""
+    places: bool = False
+    """True if the store puts local files into its folder, without their being sent."""
     observed: Model | None = None
     """The result of `forecast.observe` for an earlier build of the same files on this server."""
 
@@ -297,7 +301,7 @@ def _steps(
     elif state.base:  # create compares names with case, unlike every other request (0.9.3)
         recipe = replace(recipe, base=str(state.base.name))
     missing = {digest: path for path, digest in digests.items() if digest not in state.blobs}
-    steps += (Upload(path, digest, state.sizes.get(path, 0)) for digest, path in missing.items())
+    steps += (Upload(path, digest, state.sizes.get(path, 0), state.places) for digest, path in missing.items())
     if recipe.quantize:
         steps.append(Quantize(recipe.quantize))
     steps.append(Create(recipe, digests))

@@ -42,7 +42,7 @@ class Snapshot:
             ServerError: The store cannot answer.
         """
         listed = find_listed(name, self.listed)
-        if listed is None:
+        if listed is None or not listed.is_whole:
             return None
         if listed.name not in self._found:
             self._found[listed.name] = self._read(listed)

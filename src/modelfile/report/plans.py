@@ -232,8 +232,10 @@ def _describe(step: Step, location: StoreLocation) -> tuple[str, str]:  # noqa: 
         case PinBase(base, alias, replaced):
             note = f", which has another model ({short_digest(replaced)}) that is backed up" if replaced else ""
             return "pin base", f"{short_name(base)} as {short_name(alias)}{note}"
-        case Upload(path, digest, length):
-            return "upload", f"{path.name}, {size(length)} ({shorten_digest(digest)})"
+        case Upload(path, digest, length, is_placed):
+            what = f"{path.name}, {size(length)} ({shorten_digest(digest)})"
+            direct = "" if location.is_folder else ", directly in the folder of the server"
+            return ("place", f"{what}{direct}") if is_placed else ("upload", what)
         case Quantize(kind):
             return "quantize", f"to {kind}"
         case Create(recipe, _):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from modelfile.names import ModelName
 from modelfile.stores.network.deadline import TIMEOUTS, Timeouts
 from modelfile.stores.network.retry import BACKOFF, Backoff
 from modelfile.stores.ollama.client import Client
-from modelfile.stores.ollama.store import ServerStore
+from modelfile.stores.ollama.store import Place, ServerStore
 from modelfile.stores.ollama.transport import Transport
 from modelfile.stores.protocol import Registry, RegistrySettings, Store
 
@@ -33,6 +34,7 @@ def open_store(  # noqa: PLR0913  # each is a choice of its own
     timeouts: Timeouts | None = None,
     on_warning: Callable[[str], None] = lambda _: None,
     route: Callable[[ModelName], tuple[ModelName, bool]] | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Store]:
     """Open the store of an Ollama server; no request is sent yet.
 
@@ -50,6 +52,8 @@ def open_store(  # noqa: PLR0913  # each is a choice of its own
         on_warning: Called with warnings, such as invalid names in the server's list, which are ignored.
         route: Returns the name that the server is to pull a model by, and whether over plain http, as
             `RegistrySettings.route` does; default: its own, over plain http from the server's own machine only.
+        environ: The environment variables; OLLAMA_MODELS may name the folder of a server on this machine, into which
+            weights are put without sending them; default: those of this process.
 
     Raises:
         UsageError: The key is invalid.
@@ -58,7 +62,23 @@ def open_store(  # noqa: PLR0913  # each is a choice of its own
         address, key=key, withheld=withheld, backoff=backoff or BACKOFF, timeouts=timeouts or TIMEOUTS
     )
     with Client(transport) as client:
-        yield ServerStore(client, on_warning, route=route)
+        yield ServerStore(client, on_warning, route=route, find_place=_finder(address, environ))
+
+
+def _finder(
+    address: ServerAddress, environ: Mapping[str, str] | None
+) -> Callable[[Callable[[str], bool]], Place | None]:
+    """Return the function that looks for the folder of a server; it finds none unless the server is on this machine."""
+
+    def find(has_blob: Callable[[str], bool]) -> Place | None:
+        if not address.is_loopback:
+            return None
+        from modelfile.stores.disk.placement import find_blobs, folders_of_servers
+
+        blobs = find_blobs(folders_of_servers(os.environ if environ is None else environ), has_blob)
+        return blobs.place if blobs else None
+
+    return find
 
 
 @contextmanager

@@ -89,6 +89,8 @@ class ListedModel:
     """Total size of its layers in bytes; other models may share them."""
     modified: datetime
     """Time of the last change to the name's contents."""
+    is_whole: bool = field(default=True, compare=False)
+    """False if the store knows that it lacks a part of the model, which then cannot be read."""
 
 
 def newest_first(listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
@@ -140,6 +142,13 @@ class Store(Protocol):
         Args:
             digest: The digest.
             size: Its size in bytes, if known: a folder compares it, a server trusts the name.
+        """
+
+    def places(self, size: int) -> bool:
+        """Return whether `put_blob` puts files into the folder of the store without sending them.
+
+        Args:
+            size: The total size of the files in bytes: to find the folder of a server pays for large ones only.
         """
 
     def put_blob(

@@ -66,6 +66,8 @@ def pull_model(name: ModelName, store: Store, events: Events, *, named: str, hin
 def upload_all(digests: Mapping[Path, str], store: Store, events: Events) -> None:
     """Upload the files that the store lacks, several at a time; a failure or an interruption stops all uploads.
 
+    A store that puts files into its folder gets them there.
+
     If another build on this machine is uploading a file, wait for it instead of uploading it twice.
 
     Raises:
@@ -73,7 +75,7 @@ def upload_all(digests: Mapping[Path, str], store: Store, events: Events) -> Non
         ServerError: The store rejected a file.
     """
     paths = {digest: path for path, digest in digests.items()}
-    progress = _UploadProgress(paths.values(), events)
+    progress = _UploadProgress(paths.values(), store, events)
     try:
         run_in_parallel([partial(_upload, path, digest, store, progress, events) for digest, path in paths.items()])
     finally:
@@ -87,10 +89,10 @@ class _Stopped(Exception):
 class _UploadProgress:
     """The progress of all uploads together."""
 
-    def __init__(self, paths: Collection[Path], events: Events) -> None:
+    def __init__(self, paths: Collection[Path], store: Store, events: Events) -> None:
         what = next(iter(paths)).name if len(paths) == 1 else f"{len(paths)} files"
-        self._status = f"uploading {what}"
         self._total = sum(map(size_of, paths))
+        self._status = f"{'placing' if store.places(self._total) else 'uploading'} {what}"
         self._sent = 0
         self._events = events
         self._stopped = False
@@ -125,7 +127,7 @@ class _UploadProgress:
 
 def _upload(path: Path, digest: str, store: Store, progress: _UploadProgress, events: Events) -> None:
     with name_lock(f"blob {digest}", str(store.location), events, f"upload of {path.name}"):
-        if store.has_blob(digest):
+        if store.has_blob(digest, size_of(path)):
             progress.skip(size_of(path))
             return
         progress.add(0)

@@ -1,8 +1,7 @@
 """Blobs of a model store: each appears whole, under the name of its digest, or not at all.
 
 A blob is written to a temporary file in the same folder, flushed to the disk, compared with its size and digest, and
-renamed. Ollama ignores the names of temporary files. While a file is written, its writer has its lock (`flock`); a file
-without a lock was left by a process that was killed, and the next writer removes it.
+renamed.
 """
 
 from __future__ import annotations
@@ -10,34 +9,31 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import sys
-import time
-from collections.abc import Callable, Iterator
-from errno import EDQUOT, EINVAL, ENOSPC, ENOTSUP, EROFS
+from collections.abc import Callable, Collection, Iterator
+from errno import EDQUOT, EIO, ENOSPC, ENXIO
 from io import FileIO
 from pathlib import Path
-from secrets import token_hex
 from typing import Final
 
-from modelfile.errors import InputError, VerificationError, cannot_write
+from modelfile.errors import InputError, VerificationError
 from modelfile.filesystem import changed_while_read, open_regular, read_up_to
 from modelfile.manifest import Layer
 from modelfile.names import shorten_digest
+from modelfile.stores.disk.files import sync, sync_folder, temporary_file, temporary_path, write_all, writing_to
 from modelfile.stores.disk.layout import BLOBS, Layout, give_owner
 from modelfile.weights.digests import recall_digest, unchanged
 
 _CHUNK: Final = 1 << 20
 """Bytes copied at a time."""
+_PIECE: Final = 16 << 20
+"""Bytes that the system copies at a time."""
+_BLOCK: Final = 512
+"""Size in bytes of the blocks that `stat` counts."""
 _BLOB_MODE: Final = 0o644
 """Mode of every blob that Ollama writes, whatever the umask (measured on 0.9.3)."""
-_TEMPORARY: Final = re.compile(r"mf-[0-9]{1,10}-[0-9a-f]{16}")
-_LOCKLESS_AGE: Final = 86_400
-"""Age in seconds after which a temporary file counts as abandoned where files have no locks."""
 _FICLONE: Final = 0x40049409
 """Number of Linux's call that lets a file share the blocks of another (include/uapi/linux/fs.h)."""
-_FREE_SPACE: Final = "nothing was left behind; free some disk space, then run the command again"
-_READ_ONLY: Final = "mount it for writing, or use another folder"
 _CHECK: Final = "run `mf store check --repair` to restore it"
 
 
@@ -81,10 +77,37 @@ class BlobWriter:
         return True
 
     def copy(self, source: FileIO, on_sent: Callable[[int], None]) -> None:
-        """Append the rest of a file."""
+        """Append a file, and hash it."""
+        self._reject_full_disk(source)
         buffer = memoryview(bytearray(_CHUNK))
         while length := source.readinto(buffer):
             on_sent(self.write(buffer[:length]))
+
+    def copy_unhashed(self, source: FileIO, on_sent: Callable[[int], None]) -> bool:
+        """Append a file within the system, without its holes; return False, with nothing written, where it cannot."""
+        if sys.platform != "linux":
+            return False
+        self._reject_full_disk(source)
+        with writing_to(self._target):
+            try:
+                for start, end in _extents(source):
+                    _copy_range(source, self._file, start, end, on_sent)
+                self._file.truncate(os.fstat(source.fileno()).st_size)
+            except OSError as error:
+                if error.errno in (ENOSPC, EDQUOT, EIO):
+                    raise
+                self._file.truncate(0)
+                return False
+        return True
+
+    def _reject_full_disk(self, source: FileIO) -> None:
+        if not hasattr(os, "fstatvfs"):
+            return
+        state = os.fstat(source.fileno())
+        with writing_to(self._target):
+            disk = os.fstatvfs(self._file.fileno())
+            if disk.f_bavail * disk.f_frsize < min(state.st_size, state.st_blocks * _BLOCK):
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
 
     def hash_clone(self, on_sent: Callable[[int], None]) -> None:
         """Hash the file that shares its blocks with another."""
@@ -103,10 +126,11 @@ class Blobs:
 
     def size(self, digest: str) -> int | None:
         """Return the size of a blob in bytes; None if the store does not have it, or it is a dangling symlink."""
-        try:
-            return self.path(digest).stat().st_size
-        except OSError:
-            return None
+        path = self._layout.blob(digest)
+        for each in (path, path.with_name(digest)):
+            with contextlib.suppress(OSError):
+                return each.stat().st_size
+        return None
 
     def path(self, digest: str) -> Path:
         """Return the file of a blob, which may not exist; in a store of an old Ollama, `sha256:<hex>`."""
@@ -120,7 +144,7 @@ class Blobs:
             InputError: They cannot be written.
         """
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        if self.size(digest) != len(content):
+        if self.size(digest) != len(content) or self.path(digest).read_bytes() != content:
             with self.writing(digest, len(content)) as writer:
                 writer.write(content)
         return digest, len(content)
@@ -148,7 +172,7 @@ class Blobs:
         """Make a blob of a local file, unless the store has it.
 
         Where the file system can, both share their blocks (reflink), so that no disk space is taken; else the file is
-        copied while it is hashed.
+        copied. It is hashed unless its digest is known: that of the cache, for a file in the same state.
 
         Args:
             path: The file.
@@ -163,14 +187,14 @@ class Blobs:
             if self.size(digest) == state.st_size:
                 on_sent(state.st_size)
                 return
-            is_known = False
+            is_known = recall_digest(path, state) == digest
             with self._writing(digest) as writer:
-                if not writer.clone(source):
+                if writer.clone(source):
+                    writer.hash_clone(on_sent) if not is_known else on_sent(state.st_size)
+                elif not is_known or not writer.copy_unhashed(source, on_sent):
+                    is_known = False
+                    source.seek(0)
                     writer.copy(source, on_sent)
-                elif is_known := recall_digest(path, state) == digest:
-                    on_sent(state.st_size)
-                else:
-                    writer.hash_clone(on_sent)
                 if not unchanged(state, os.fstat(source.fileno())):
                     raise changed_while_read(path)
                 if not is_known and writer.digest != digest:
@@ -194,6 +218,32 @@ class Blobs:
         if f"sha256:{hashlib.sha256(content).hexdigest()}" != layer.digest:
             raise InputError(f"{what} is damaged: its content has another digest", hint=_CHECK)
         return content
+
+    def remove(self, digests: Collection[str], named: Callable[[], Collection[str] | None]) -> None:
+        """Remove blobs that no manifest names.
+
+        Each is renamed first, and gets its name back if a manifest names it by then: a server that runs on the same
+        folder may have written one.
+
+        Args:
+            digests: Their digests.
+            named: Returns the digests that manifests name; None if nobody knows.
+
+        Raises:
+            InputError: One cannot be removed.
+        """
+        aside = {}
+        for digest in sorted(digests):
+            path = self.path(digest)
+            with writing_to(path), contextlib.suppress(FileNotFoundError):
+                aside[path] = digest, path.rename(temporary_path(self._folder))
+        found = named() if aside else ()
+        for path, (digest, moved) in aside.items():
+            with writing_to(path):
+                if found is None or digest in found:
+                    moved.rename(path)
+                else:
+                    moved.unlink()
 
     def adopt(self, temporary: Path, digest: str, size: int) -> None:
         """Make a blob of a complete file in the folder of blobs that was hashed already, such as a download.
@@ -223,113 +273,25 @@ class Blobs:
         sync_folder(self._folder)
 
 
-def write_all(file: FileIO, data: bytes | memoryview) -> None:
-    """Write all bytes to an unbuffered file, which may take less at a time."""
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]
-
-
-@contextlib.contextmanager
-def writing_to(path: Path) -> Iterator[None]:
-    """Translate the errors of the system while a file of the store is written.
-
-    Raises:
-        InputError: It cannot be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        hint = {ENOSPC: _FREE_SPACE, EDQUOT: _FREE_SPACE, EROFS: _READ_ONLY}.get(error.errno or 0)
-        raise cannot_write(path, error, hint=hint) from error
-
-
-def sync(file: FileIO) -> None:
-    """Flush a file to the disk; where the file system has no such call, it is as safe as that makes it."""
-    try:
-        os.fsync(file.fileno())
-    except OSError as error:
-        if error.errno not in (EINVAL, ENOTSUP, EROFS):
-            raise
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush the names in a folder to the disk; where the file system cannot, they are as safe as it makes them."""
-    if os.name != "posix":
-        return
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
+def _extents(file: FileIO) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each part of a file that is no hole, where the file system tells; else of all."""
+    end, at = os.fstat(file.fileno()).st_size, 0
+    while at < end:
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            at = os.lseek(file.fileno(), at, os.SEEK_DATA)
+            hole = os.lseek(file.fileno(), at, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno == ENXIO:  # a hole up to the end
+                return
+            hole = end
+        yield at, min(hole, end)
+        at = hole
 
 
-@contextlib.contextmanager
-def temporary_file(folder: Path, mode: int = 0o600) -> Iterator[tuple[FileIO, Path]]:
-    """Create a locked temporary file, which is removed at the end of the context unless it was renamed.
-
-    The files of this kind that killed processes have left are removed before.
-
-    Args:
-        folder: The folder of the file.
-        mode: The mode of the file, less the umask.
-
-    Raises:
-        InputError: It cannot be created.
-    """
-    remove_abandoned(folder)
-    with writing_to(folder):
-        file, path = _create(folder, mode)
-    with file:
-        try:
-            yield file, path
-        finally:
-            with contextlib.suppress(OSError):
-                path.unlink()
-
-
-def _create(folder: Path, mode: int) -> tuple[FileIO, Path]:
-    while True:
-        path = folder / f"mf-{os.getpid()}-{token_hex(8)}"
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        file = FileIO(os.open(path, flags, mode), "r+")
-        if _lock(file) is not False and os.fstat(file.fileno()).st_nlink:
-            return file, path
-        file.close()  # another process took it for abandoned, before it was locked
-        path.unlink(missing_ok=True)
-
-
-def abandoned(folder: Path, *, remove: bool = False) -> Iterator[tuple[Path, int]]:
-    """Yield the temporary files in a folder whose writers were killed, with their sizes in bytes."""
-    try:
-        names = sorted(os.listdir(folder))  # noqa: PTH208  # a store has hundreds of blobs: no Path for each
-    except OSError:
-        return
-    for name in names:
-        if _TEMPORARY.fullmatch(name):
-            with contextlib.suppress(OSError), (folder / name).open("rb", buffering=0) as file:
-                locked, state = _lock(file), os.fstat(file.fileno())
-                if locked or (locked is None and time.time() - state.st_mtime > _LOCKLESS_AGE):
-                    if remove:  # while it is locked, so that it is not that of a new writer
-                        (folder / name).unlink()
-                    yield folder / name, state.st_size
-
-
-def remove_abandoned(folder: Path) -> None:
-    """Remove the temporary files in a folder whose writers were killed."""
-    for _ in abandoned(folder, remove=True):
-        pass
-
-
-def _lock(file: FileIO) -> bool | None:
-    """Lock a file; return False if another process has locked it, and None where files have no such locks."""
-    try:
-        from fcntl import LOCK_EX, LOCK_NB, flock
-
-        flock(file.fileno(), LOCK_EX | LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        return None
-    return True
+def _copy_range(source: FileIO, target: FileIO, start: int, end: int, on_sent: Callable[[int], None]) -> None:
+    while start < end:
+        length = os.copy_file_range(source.fileno(), target.fileno(), min(end - start, _PIECE), start, start)
+        if not length:  # the file was truncated
+            return
+        on_sent(length)
+        start += length

@@ -6,23 +6,22 @@ Source: server/{create,images,manifest,routes}.go, v0.9.3 to v0.33.0-rc2, and me
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelfile.errors import InputError, NotFound, UsageError, VerificationError
 from modelfile.events import Events, ignore
-from modelfile.filesystem import read_file, real_path
+from modelfile.filesystem import real_path
 from modelfile.locks import folder_lock
-from modelfile.manifest import MAX_MANIFEST, Layer, Manifest
+from modelfile.manifest import Layer, Manifest
 from modelfile.names import ModelName, shorten_digest
-from modelfile.stores.disk.blobs import Blobs, sync, sync_folder, temporary_file, write_all, writing_to
-from modelfile.stores.disk.layout import BLOBS, MANIFESTS, Layout, give_owner, reject_foreign
+from modelfile.stores.disk.blobs import Blobs
+from modelfile.stores.disk.layout import BLOBS, Layout, reject_foreign
+from modelfile.stores.disk.manifests import listed_digest, read_manifest, remove_manifest, replace_manifest
 from modelfile.stores.protocol import ListedModel, Registry, StoredModel, StoreLocation, newest_first
 
 if TYPE_CHECKING:
@@ -30,11 +29,6 @@ if TYPE_CHECKING:
 
 DEFAULT_OLLAMA: Final = "0.24.0"
 """The version whose bytes are written by default: the newest that takes weights from files as they are."""
-_FIRST_READ: Final = 512
-"""Bytes that Go's JSON decoder reads first, and keeps free in its buffer (encoding/json/stream.go)."""
-_TRIES: Final = 10
-"""Tries to write a manifest into a folder that others remove while it is empty."""
-_MANIFEST_MODE: Final = 0o666
 _CHECK: Final = "run `mf store check` to see what is damaged"
 
 
@@ -66,7 +60,10 @@ class FolderStore:
         self._warned: set[str] = set()
 
     def list(self) -> tuple[ListedModel, ...]:
-        """Return the models in the folder, the newest first; damaged ones are not listed, but reported."""
+        """Return the models in the folder, the newest first; damaged ones are reported.
+
+        Those whose manifest cannot be read are not listed.
+        """
         listed = []
         for name, path in self.layout.manifests():
             try:
@@ -101,30 +98,35 @@ class FolderStore:
         found = self._load(self.layout.spelled(name))
         return found[1] if found else None
 
-    def write_manifest(self, name: ModelName, text: str, *, whole: bool = True) -> None:
-        """Give a name a manifest: readers see the old or the new one.
+    def write_manifest(self, name: ModelName, text: str) -> None:
+        """Give a name a manifest, whose blobs are there: readers see the old or the new one.
 
         The blobs are checked once more when it is there: from then on nobody removes them. If another program has
-        removed one in between, the name gets back the manifest that it had.
+        removed one in between, the name gets back the manifest that it had. As after a create or pull of Ollama, the
+        blobs of the previous manifest that no other names are removed.
 
         Args:
             name: The name, which is spelled as in the store.
             text: The text of the manifest.
-            whole: Whether all its blobs must be there, in the sizes that it says.
 
         Raises:
             InputError: It cannot be written.
-            VerificationError: A blob is missing.
+            VerificationError: A blob is missing or has another size than the manifest says.
         """
         manifest = Manifest.parse(text, f"the manifest of {name}")
         self._check_writable()
         with self._locked(f"change of {self.location}"):
-            self._put_manifest(self.layout.spelled(name), manifest, whole=whole)
+            self._put_manifest(self.layout.spelled(name), manifest, former_goes=True)
 
     def has_blob(self, digest: str, size: int | None = None) -> bool:
         """Return whether the folder has the blob of a digest, in its size if that is given."""
         found = self.blobs.size(digest)
         return found is not None and size in (None, found)
+
+    def places(self, size: int) -> bool:
+        """Return that files are never sent."""
+        del size
+        return True
 
     def put_blob(
         self,
@@ -166,7 +168,7 @@ class FolderStore:
             if found is None:
                 raise self._not_found(source)
             if not source.same_as(destination):
-                self._put_manifest(self.layout.spelled(destination), found[1], whole=False)
+                self._put_manifest(self.layout.spelled(destination), found[1], former_goes=False)
 
     def delete(self, name: ModelName) -> None:
         """Delete a name: its manifest first, then the blobs that no manifest names.
@@ -182,10 +184,7 @@ class FolderStore:
                 former: Manifest | None = self._parse(name, path)[1]
             except InputError:
                 former = None
-            with writing_to(path):
-                path.unlink()
-                self._remove_empty(path.parent)
-            sync_folder(path.parent)
+            remove_manifest(self.layout.root, path)
             if former:
                 self._remove_unnamed(former)
 
@@ -197,23 +196,34 @@ class FolderStore:
         named = set[str]()
         for _, path in self.layout.manifests():
             try:
-                manifest = Manifest.parse(_read(path)[0], "it")
+                manifest = Manifest.parse(read_manifest(path)[0], "it")
             except InputError:
                 if not os.path.lexists(path):
                     continue
                 self._warn(f"`{path}` is damaged: no blobs are removed, as they may be its own")
                 return None
-            named.update(layer.digest for layer in (manifest.config, *manifest.layers))
+            named.update(layer.digest for layer in _layers(manifest))
         return named
 
     def _listed(self, name: ModelName | None, path: Path) -> ListedModel:
         if name is None:
             raise InputError("it is not named as a model is")
-        content, modified = _read(path)
+        content, modified = read_manifest(path)
         manifest = Manifest.parse(content, "it")
-        if self.blobs.size(manifest.config.digest) is None:
-            raise InputError(f"its config {shorten_digest(manifest.config.digest)} is missing")
-        return ListedModel(name=name, digest=listed_digest(content), size=manifest.size, modified=modified)
+        lacking = next((layer for layer in _layers(manifest) if not self.has_blob(layer.digest, layer.size)), None)
+        if lacking:
+            self._warn(f"{name} {self.location.where} is damaged: {self._damage(lacking)}")
+        return ListedModel(
+            name=name,
+            digest=listed_digest(content),
+            size=manifest.size,
+            modified=modified,
+            is_whole=lacking is None,
+        )
+
+    def _damage(self, layer: Layer) -> str:
+        found, what = self.blobs.size(layer.digest), f"blob {shorten_digest(layer.digest)} ({layer.kind})"
+        return f"{what} is missing" if found is None else f"{what} has {found:,} bytes instead of {layer.size:,}"
 
     def _find(self, name: ModelName) -> StoredModel | None:
         from modelfile.stores.encoding import read_model
@@ -222,7 +232,7 @@ class FolderStore:
             return None
         content, manifest = found
         if any(not self.has_blob(layer.digest, layer.size) for layer in manifest.layers):
-            return None
+            return None  # also a server cannot read it
         try:
             model = read_model(manifest, self.blobs.read)
             config = _object(self.blobs.read(manifest.config))
@@ -243,36 +253,38 @@ class FolderStore:
 
     def _parse(self, name: ModelName, path: Path) -> tuple[bytes, Manifest]:
         try:
-            content, _ = _read(path)
+            content, _ = read_manifest(path)
             return content, Manifest.parse(content, f"the manifest of {name}")
         except InputError as error:
             raise InputError(error.message, hint=_CHECK) from error
 
-    def _put_manifest(self, name: ModelName, manifest: Manifest, *, whole: bool) -> None:
-        layers = (manifest.config, *manifest.layers)
-        needed = layers if whole else tuple(layer for layer in layers if self.has_blob(layer.digest, layer.size))
+    def _put_manifest(self, name: ModelName, manifest: Manifest, *, former_goes: bool) -> None:
+        """Write a manifest under the lock of the store; in a copy, what the source lacks may be missing, too."""
+        needed = [layer for layer in _layers(manifest) if former_goes or self.has_blob(layer.digest, layer.size)]
         self._require(needed, name)
         path = self.layout.manifest(name)
         before = None
         with contextlib.suppress(InputError):
-            before, _ = _read(path)
+            before, _ = read_manifest(path)
         for layer in needed:
             self._touch(layer)
-        self._replace(path, manifest.text.encode())
+        replace_manifest(self.layout.root, path, manifest.text.encode())
         try:
             self._require(needed, name)
         except VerificationError:
             if before is None:
                 path.unlink(missing_ok=True)
             else:
-                self._replace(path, before)
+                replace_manifest(self.layout.root, path, before)
             raise
+        if former_goes and before:
+            with contextlib.suppress(InputError):  # the manifest is damaged, or a blob cannot be removed: it may stay
+                self._remove_unnamed(Manifest.parse(before, "it"))
 
-    def _require(self, layers: tuple[Layer, ...], name: ModelName) -> None:
+    def _require(self, layers: Iterable[Layer], name: ModelName) -> None:
         for layer in layers:
             if not self.has_blob(layer.digest, layer.size):
-                what = "is missing" if self.blobs.size(layer.digest) is None else "is truncated"
-                message = f"cannot make {name}: blob {shorten_digest(layer.digest)} {what} in {self.location}"
+                message = f"cannot make {name} {self.location.where}: {self._damage(layer)}"
                 raise VerificationError(message, hint="run the command again")
 
     def _touch(self, layer: Layer) -> None:
@@ -285,45 +297,9 @@ class FolderStore:
             if path.lstat().st_nlink == 1:
                 os.utime(path, follow_symlinks=False)
 
-    def _replace(self, path: Path, content: bytes) -> None:
-        root = self.layout.root
-        with temporary_file(root, _MANIFEST_MODE) as (file, temporary), writing_to(path):
-            write_all(file, content)
-            give_owner(temporary, root)
-            sync(file)
-            for tries in range(_TRIES):
-                try:
-                    self._make_folders(path.parent)
-                    temporary.replace(path)
-                    break
-                except FileNotFoundError:  # the folder was empty, and another program removed it
-                    if tries == _TRIES - 1:
-                        raise
-        sync_folder(path.parent)
-
-    def _make_folders(self, folder: Path) -> None:
-        if folder.is_dir():
-            return
-        self._make_folders(folder.parent)
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=0o755)
-            give_owner(folder, folder.parent)
-            sync_folder(folder.parent)
-
-    def _remove_empty(self, folder: Path) -> None:
-        manifests = self.layout.root / MANIFESTS
-        with contextlib.suppress(OSError):  # it is not empty
-            while folder != manifests and folder.is_relative_to(manifests):
-                folder.rmdir()
-                folder = folder.parent
-
     def _remove_unnamed(self, former: Manifest) -> None:
-        if (named := self.named_blobs()) is None:
-            return
-        for digest in {layer.digest for layer in (former.config, *former.layers)} - named:
-            path = self.blobs.path(digest)
-            with writing_to(path):
-                path.unlink(missing_ok=True)
+        if (named := self.named_blobs()) is not None:
+            self.blobs.remove({layer.digest for layer in _layers(former)} - named, self.named_blobs)
 
     def _check_writable(self) -> None:
         reject_foreign(self.layout.root)
@@ -344,37 +320,8 @@ class FolderStore:
             self._on_warning(message)
 
 
-def listed_digest(content: bytes) -> str:
-    """Return the digest that `/api/tags` has for a manifest: that of the bytes that Go's decoder reads.
-
-    It ends where its buffer ends that has the end of the JSON value: the newline after one of 512 bytes is not read
-    (measured on 0.9.3).
-    """
-    end, read = _end_of_json(content), _FIRST_READ
-    while read < end:
-        read = 2 * read + _FIRST_READ
-    return f"sha256:{hashlib.sha256(content[:read]).hexdigest()}"
-
-
-def _end_of_json(content: bytes) -> int:
-    text = content.decode(errors="replace")
-    start = len(text) - len(text.lstrip(" \t\r\n"))
-    try:
-        _, end = json.JSONDecoder().raw_decode(text, start)
-    except (ValueError, RecursionError):
-        return len(content)
-    return len(text[:end].encode())
-
-
-def _read(path: Path) -> tuple[bytes, datetime]:
-    """Return content and time of change of a manifest."""
-    content = read_file(path, limit=MAX_MANIFEST)
-    if not content:
-        raise InputError("it is empty")
-    try:
-        return content, datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except (OSError, ValueError, OverflowError) as error:
-        raise InputError("its time of change cannot be read") from error
+def _layers(manifest: Manifest) -> tuple[Layer, ...]:
+    return (manifest.config, *manifest.layers)
 
 
 def _object(content: bytes) -> Mapping[str, Any]:

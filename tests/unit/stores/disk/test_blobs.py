@@ -1,19 +1,17 @@
 """Blobs appear whole or not at all."""
 
 import os
-import re
-import subprocess
-import sys
 from collections.abc import Callable
 from errno import EINVAL, EIO, ENOSPC
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from modelfile.errors import InputError, VerificationError
 from modelfile.manifest import Layer
-from modelfile.stores.disk.blobs import Blobs, abandoned, temporary_file
+from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.layout import open_layout
 
 CONTENT = b"content" * 1000
@@ -204,40 +202,57 @@ def test_old_names_of_blobs_are_read(blobs: Blobs) -> None:
     assert (blobs.size(DIGEST), blobs.read(layer())) == (len(CONTENT), CONTENT)
 
 
-def test_files_of_killed_writers_are_removed(blobs: Blobs) -> None:
-    folder = blobs.path(DIGEST).parent
-    program = (
-        "import os, sys; from pathlib import Path; from modelfile.stores.disk.blobs import temporary_file\n"
-        "with temporary_file(Path(sys.argv[1])) as (file, path):\n"
-        "    file.write(b'x' * 100); print(path.name, flush=True); sys.stdin.read(); os._exit(1)\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", program, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as running:
-        assert running.stdout
-        name = running.stdout.readline().strip()
-        assert re.fullmatch(rf"mf-{running.pid}-[0-9a-f]{{16}}", name)
+def test_holes_and_pieces_are_copied_without_hashing(
+    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file whose digest is known is copied by the system, a piece at a time."""
+    monkeypatch.setattr("modelfile.stores.disk.blobs._PIECE", 1 << 16)
+    path, sent = tmp_path / "sparse.gguf", list[int]()
+    with path.open("wb") as file:
+        file.write(b"GGUF" + b"x" * (1 << 17))
+        file.seek(10 << 20)
+        file.write(b"end")
+        file.truncate(20 << 20)
+    content = path.read_bytes()
+    digest = f"sha256:{sha256(content).hexdigest()}"
+    for known, allocated in ((digest, 1 << 20), (None, 21 << 20)):
+        monkeypatch.setattr("modelfile.stores.disk.blobs.recall_digest", lambda _, __, known=known: known)
+        sent.clear()
+        blobs.place(path, digest, sent.append)
+        assert blobs.path(digest).read_bytes() == content
+        assert blobs.path(digest).stat().st_blocks * 512 < allocated
+        assert max(sent) <= 1 << 20
+        blobs.path(digest).unlink()
+
+
+def test_system_without_copies_of_its_own(blobs: Blobs, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(EINVAL, os.strerror(EINVAL))
+
+    monkeypatch.setattr("modelfile.stores.disk.blobs.recall_digest", lambda *_: DIGEST)
+    monkeypatch.setattr(os, "copy_file_range", fail)
+    sent: list[int] = []
+    blobs.place(source, DIGEST, sent.append)
+    assert (blobs.path(DIGEST).read_bytes(), sum(sent)) == (CONTENT, len(CONTENT))
+
+
+def test_a_full_disk_is_found_before_anything_is_copied(
+    blobs: Blobs, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = os.statvfs(source)
+    full = SimpleNamespace(f_bavail=0, f_frsize=disk.f_frsize)
+    monkeypatch.setattr(os, "fstatvfs", lambda _: full)
+    with pytest.raises(InputError, match="no space left on device") as caught:
+        blobs.place(source, DIGEST, lambda _: pytest.fail("it was copied"))
+    assert caught.value.hint == "nothing was left behind; free some disk space, then run the command again"
+    assert files(blobs) == []
+
+
+def test_blobs_that_a_manifest_names_by_now_are_not_removed(blobs: Blobs) -> None:
+    other, _ = blobs.put(b"other")
+    for named in (lambda: {DIGEST}, lambda: None):
         blobs.put(CONTENT)
-        assert [*abandoned(folder)] == []
-        assert name in files(blobs)
-        running.communicate("")
-    assert [*abandoned(folder)] == [(folder / name, 100)]
-    blobs.put(b"other")
-    assert name not in files(blobs)
-
-
-def test_a_file_taken_for_abandoned_before_it_was_locked(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    fcntl = pytest.importorskip("fcntl")
-    folder, lock = blobs.path(DIGEST).parent, fcntl.flock
-    taken: list[Path] = []
-
-    def remove_first(descriptor: int, how: int) -> None:
-        if not taken:
-            taken.append(next(folder.glob("mf-*")))
-            taken[0].unlink()
-        lock(descriptor, how)
-
-    monkeypatch.setattr(fcntl, "flock", remove_first)
-    with temporary_file(folder) as (_, path):
-        assert path.exists()
-        assert [path] != taken
+        blobs.remove({DIGEST}, named)
+        assert blobs.size(DIGEST) == len(CONTENT)
+    blobs.remove({DIGEST, WRONG}, lambda: {other})
+    assert files(blobs) == [other.replace(":", "-")]

@@ -12,7 +12,7 @@ from modelfile.errors import InputError, NotFound, VerificationError
 from modelfile.manifest import CONFIG_TYPE, LAYER_TYPE, MEDIA_TYPE
 from modelfile.names import ModelName
 from modelfile.stores.disk.layout import open_layout
-from modelfile.stores.disk.store import FolderStore, listed_digest
+from modelfile.stores.disk.store import FolderStore
 
 NAME, OTHER, COPY = (ModelName.parse(f"bot:{tag}") for tag in ("v1", "v2", "copy"))
 CONFIG = b'{"model_format":"gguf","model_family":"llama","file_type":"Q4_K_M"}\n'
@@ -67,18 +67,6 @@ def current_umask() -> int:
     return mask
 
 
-@pytest.mark.parametrize(("length", "read"), [(511, 512), (512, 512), (513, 514), (1536, 1536), (1537, 1538)])
-def test_the_digest_of_a_listing_is_that_of_what_go_reads(length: int, read: int) -> None:
-    text = json.dumps({"key": "x" * (length - len('{"key": ""}'))}).encode() + b"\n"
-    assert (len(text), listed_digest(text)) == (length + 1, digest_of(text[:read]))
-
-
-def test_text_after_a_manifest_is_hashed_as_far_as_go_reads() -> None:
-    text = b'{"a":"b"}\n' + b"x" * 1000
-    assert listed_digest(text) == digest_of(text[:512])
-    assert listed_digest(b"no json") == digest_of(b"no json")
-
-
 def test_a_copy_has_the_same_bytes_and_blobs(store: FolderStore) -> None:
     text = add(store, NAME)
     store.copy(ModelName.parse("BOT:v1"), COPY)
@@ -117,16 +105,25 @@ def test_a_deletion_beside_a_damaged_manifest_removes_no_blobs(store: FolderStor
 def test_a_manifest_needs_its_blobs(store: FolderStore) -> None:
     text = add(store, NAME)
     weights = store.blobs.path(digest_of(b"GGUF"))
-    for damage, what in ((lambda: weights.write_bytes(b"GG"), "truncated"), (weights.unlink, "missing")):
+    damages = ((lambda: weights.write_bytes(b"GG"), "has 2 bytes instead of 4"), (weights.unlink, "is missing"))
+    for damage, what in damages:
         damage()
-        with pytest.raises(
-            VerificationError, match=rf"cannot make bot:v2: blob sha256:\w{{12}}… is {what} in {store.location}"
-        ):
+        error = rf"cannot make bot:v2 in {store.location}: blob sha256:\w{{12}}… \(model\) {what}"
+        with pytest.raises(VerificationError, match=error):
             store.write_manifest(OTHER, text)
         assert store.find(OTHER) is None
         assert store.find(NAME) is None  # its weights are gone
     store.copy(NAME, COPY)
-    assert len(store.list()) == 2
+    assert [(model.name, model.is_whole) for model in store.list()] == [(COPY, False), (NAME, False)]
+
+
+def test_a_new_manifest_removes_what_only_the_former_named(store: FolderStore) -> None:
+    add(store, NAME, system="one")
+    add(store, OTHER, system="other")
+    add(store, NAME, system="new")
+    assert [store.has_blob(digest_of(text)) for text in (b"one", b"other", b"new")] == [False, True, True]
+    store.copy(NAME, OTHER)
+    assert store.has_blob(digest_of(b"other"))  # as on a server
 
 
 def test_blobs_removed_by_another_program_while_a_manifest_is_written(
@@ -195,24 +192,22 @@ def test_damaged_models_are_reported_once(store: FolderStore, warnings: list[str
     bad.with_name("gone").symlink_to("nowhere")
     bad.with_name("text").write_text("x")
     bad.with_name(".v1.tmp").write_text("x")
-    no_config = json.loads(store.layout.manifest(NAME).read_text())
-    no_config["config"]["digest"] = f"sha256:{'1' * 64}"
-    bad.with_name("without-config").write_text(json.dumps(no_config))
+    lacking = json.loads(store.layout.manifest(NAME).read_text())
+    lacking["config"]["digest"] = f"sha256:{'1' * 64}"
+    bad.with_name("lacking").write_text(json.dumps(lacking))
     for _ in range(2):
-        assert [model.name for model in store.list()] == [NAME]
-    assert [
-        warning.removeprefix(f"`{bad.parent}/").replace("` is no manifest of a model, and is ignored", "")
-        for warning in warnings
-    ] == [
+        assert {model.name.tag: model.is_whole for model in store.list()} == {"v1": True, "lacking": False}
+    ignored = "` is no manifest of a model, and is ignored"
+    assert [warning.removeprefix(f"`{bad.parent}/").replace(ignored, "") for warning in warnings] == [
         ".v1.tmp: it is not named as a model is",
         f"gone: cannot read `{bad.parent}/gone`: no such file or directory",
+        f"bot:lacking in {store.location} is damaged: blob sha256:111111111111… (config) is missing",
         "text: it is invalid: not JSON: Expecting value at character 1",
         "v2: it is empty",
-        "without-config: its config sha256:111111111111… is missing",
     ]
     with pytest.raises(InputError, match="it is empty"):
         store.find(OTHER)
-    for name in (OTHER, ModelName.parse("bot:gone"), ModelName.parse("bot:without-config")):
+    for name in (OTHER, ModelName.parse("bot:gone"), ModelName.parse("bot:lacking")):
         store.delete(name)
     assert len([*store.layout.manifests()]) == 3
 

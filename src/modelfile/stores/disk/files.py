@@ -1,0 +1,143 @@
+"""Files of a model store: temporary ones until they are complete, and errors of the disk as errors of ours.
+
+While a temporary file is written, its writer has its lock (`flock`); one without a lock was left by a process that was
+killed, and the next writer removes it. Ollama ignores the names of these files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterator
+from errno import EDQUOT, EINVAL, ENOSPC, ENOTSUP, EROFS
+from io import FileIO
+from pathlib import Path
+from secrets import token_hex
+from typing import Final
+
+from modelfile.errors import cannot_write
+
+_TEMPORARY: Final = re.compile(r"mf-[0-9]{1,10}-[0-9a-f]{16}")
+_LOCKLESS_AGE: Final = 86_400
+"""Age in seconds after which a temporary file counts as abandoned where files have no locks."""
+_FREE_SPACE: Final = "nothing was left behind; free some disk space, then run the command again"
+_READ_ONLY: Final = "mount it for writing, or use another folder"
+
+
+def temporary_path(folder: Path) -> Path:
+    """Return a new path for a temporary file in a folder."""
+    return folder / f"mf-{os.getpid()}-{token_hex(8)}"
+
+
+def write_all(file: FileIO, data: bytes | memoryview) -> None:
+    """Write all bytes to an unbuffered file, which may take less at a time."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+@contextlib.contextmanager
+def writing_to(path: Path) -> Iterator[None]:
+    """Translate the errors of the system while a file of the store is written.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        hint = {ENOSPC: _FREE_SPACE, EDQUOT: _FREE_SPACE, EROFS: _READ_ONLY}.get(error.errno or 0)
+        raise cannot_write(path, error, hint=hint) from error
+
+
+def sync(file: FileIO) -> None:
+    """Flush a file to the disk; where the file system has no such call, it is as safe as that makes it."""
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in (EINVAL, ENOTSUP, EROFS):
+            raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names in a folder to the disk; where the file system cannot, they are as safe as it makes them."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def temporary_file(folder: Path, mode: int = 0o600) -> Iterator[tuple[FileIO, Path]]:
+    """Create a locked temporary file, which is removed at the end of the context unless it was renamed.
+
+    The files of this kind that killed processes have left are removed before.
+
+    Args:
+        folder: The folder of the file.
+        mode: The mode of the file, less the umask.
+
+    Raises:
+        InputError: It cannot be created.
+    """
+    remove_abandoned(folder)
+    with writing_to(folder):
+        file, path = _create(folder, mode)
+    with file:
+        try:
+            yield file, path
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _create(folder: Path, mode: int) -> tuple[FileIO, Path]:
+    while True:
+        path = temporary_path(folder)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        file = FileIO(os.open(path, flags, mode), "r+")
+        if _lock(file) is not False and os.fstat(file.fileno()).st_nlink:
+            return file, path
+        file.close()  # another process took it for abandoned, before it was locked
+        path.unlink(missing_ok=True)
+
+
+def abandoned(folder: Path, *, remove: bool = False) -> Iterator[tuple[Path, int]]:
+    """Yield the temporary files in a folder whose writers were killed, with their sizes in bytes."""
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208  # a store has hundreds of blobs: no Path for each
+    except OSError:
+        return
+    for name in names:
+        if _TEMPORARY.fullmatch(name):
+            with contextlib.suppress(OSError), (folder / name).open("rb", buffering=0) as file:
+                locked, state = _lock(file), os.fstat(file.fileno())
+                if locked or (locked is None and time.time() - state.st_mtime > _LOCKLESS_AGE):
+                    if remove:  # while it is locked, so that it is not that of a new writer
+                        (folder / name).unlink()
+                    yield folder / name, state.st_size
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files in a folder whose writers were killed."""
+    for _ in abandoned(folder, remove=True):
+        pass
+
+
+def _lock(file: FileIO) -> bool | None:
+    """Lock a file; return False if another process has locked it, and None where files have no such locks."""
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+
+        flock(file.fileno(), LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True

@@ -1,0 +1,110 @@
+"""Manifests of a model store: read with their time, replaced by rename, removed with the folders that become empty."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from modelfile.errors import InputError
+from modelfile.filesystem import read_file
+from modelfile.manifest import MAX_MANIFEST
+from modelfile.stores.disk.files import sync, sync_folder, temporary_file, write_all, writing_to
+from modelfile.stores.disk.layout import MANIFESTS, give_owner
+
+_FIRST_READ: Final = 512
+"""Bytes that Go's JSON decoder reads first, and keeps free in its buffer (encoding/json/stream.go)."""
+_TRIES: Final = 10
+"""Tries to write a manifest into a folder that others remove while it is empty."""
+_MODE: Final = 0o666
+"""Mode of a manifest, less the umask."""
+
+
+def listed_digest(content: bytes) -> str:
+    """Return the digest that `/api/tags` has for a manifest: that of the bytes that Go's decoder reads.
+
+    It ends where its buffer ends that has the end of the JSON value: the newline after one of 512 bytes is not read
+    (measured on 0.9.3).
+    """
+    end, read = _end_of_json(content), _FIRST_READ
+    while read < end:
+        read = 2 * read + _FIRST_READ
+    return f"sha256:{hashlib.sha256(content[:read]).hexdigest()}"
+
+
+def _end_of_json(content: bytes) -> int:
+    text = content.decode(errors="replace")
+    start = len(text) - len(text.lstrip(" \t\r\n"))
+    try:
+        _, end = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return len(content)
+    return len(text[:end].encode())
+
+
+def read_manifest(path: Path) -> tuple[bytes, datetime]:
+    """Return content and time of change of a manifest."""
+    content = read_file(path, limit=MAX_MANIFEST)
+    if not content:
+        raise InputError("it is empty")
+    try:
+        return content, datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (OSError, ValueError, OverflowError) as error:
+        raise InputError("its time of change cannot be read") from error
+
+
+def replace_manifest(root: Path, path: Path, content: bytes) -> None:
+    """Write a manifest: readers see the old or the new one.
+
+    The temporary file is in the root, where Ollama ignores it: beside the manifest, it would be listed as a model.
+
+    Args:
+        root: The folder of the store.
+        path: The file of the manifest.
+        content: Its bytes.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    with temporary_file(root, _MODE) as (file, temporary), writing_to(path):
+        write_all(file, content)
+        give_owner(temporary, root)
+        sync(file)
+        for tries in range(_TRIES):
+            try:
+                _make_folders(path.parent)
+                temporary.replace(path)
+                break
+            except FileNotFoundError:  # the folder was empty, and another program removed it
+                if tries == _TRIES - 1:
+                    raise
+    sync_folder(path.parent)
+
+
+def _make_folders(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folders(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o755)
+        give_owner(folder, folder.parent)
+        sync_folder(folder.parent)
+
+
+def remove_manifest(root: Path, path: Path) -> None:
+    """Remove a manifest, and the folders that become empty, as Ollama does.
+
+    Raises:
+        InputError: It cannot be removed.
+    """
+    manifests, folder = root / MANIFESTS, path.parent
+    with writing_to(path):
+        path.unlink()
+    sync_folder(folder)
+    with contextlib.suppress(OSError):  # it is not empty
+        while folder != manifests and folder.is_relative_to(manifests):
+            folder.rmdir()
+            folder = folder.parent
