@@ -36,6 +36,7 @@ def test_a_lint_without_options_imports_neither_typer_nor_lark(tmp_path: Path) -
     imported = imports(["lint", "Modelfile"], tmp_path)
     assert "modelfile.gotemplate.parser" in imported
     assert imported.isdisjoint({"typer", "difflib", "dataclasses", "inspect", "multiprocessing", "concurrent"})
+    assert imported.isdisjoint({"modelfile.cli.workers", "pickle"})
     assert "lark" not in imported, "the tables are stale: run `make tables`"
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.cli.options import load_project, paths_or_stdin
@@ -42,6 +43,9 @@ if TYPE_CHECKING:  # `modelfile.cli.commands` evaluates the annotations, if ther
     """A path, its findings, and a function that returns the rules that could not decide, with the reason."""
 else:
     Format = StrEnum("Format", {name.upper(): name for name in FORMATS})
+
+_MANY: Final = 200
+"""Number of Modelfiles from which on other processes lint a part of them."""
 
 
 def lint(  # noqa: C901, PLR0913  # the command's options
@@ -109,8 +113,14 @@ def lint(  # noqa: C901, PLR0913  # the command's options
 
     def once() -> int:
         project, settings_of = load(), settings_by_target(overrides)
-        results, unread = _lint(searched, project, settings_of, _known(resolve_settings(project, overrides), terminal))
-        before = [result.target.modelfile.text for result in results]
+        results, unread = _lint(
+            searched,
+            project,
+            settings_of,
+            _known(resolve_settings(project, overrides), terminal),
+            shared=not (fix or diff or add_ignore or watch),
+        )
+        before = [result.target.source.text for result in results]
         fixes = None
         if fix or diff:
             outcomes = [
@@ -122,7 +132,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
             fixes = describe_fixed(remaining, fixed, unsafe=unsafe_fixes, diff=diff)
             if diff and fixes:
                 terminal.print_note(fixes)
-        differs = before != [result.target.modelfile.text for result in results]
+        differs = before != [result.target.source.text for result in results]
         if add_ignore:
             results = [_suppress(result, settings_of(result.target), unread) for result in results]
         findings = [(result.target.source, result.diagnostics) for result in results]
@@ -160,18 +170,44 @@ def lint(  # noqa: C901, PLR0913  # the command's options
 
 
 def _lint(
-    paths: Sequence[str], project: Project, settings_of: Callable[[Target], Settings], settings: Settings
+    paths: Sequence[str],
+    project: Project,
+    settings_of: Callable[[Target], Settings],
+    settings: Settings,
+    *,
+    shared: bool,
 ) -> tuple[list[LintResult], list[InputError]]:
-    """Return the results by Modelfile, and the distinct errors of files that cannot be read."""
+    """Return the results by Modelfile, and the distinct errors of files that cannot be read.
+
+    Args:
+        paths: The paths to lint.
+        project: The project.
+        settings_of: Returns the lint settings for a Modelfile.
+        settings: The lint settings of the project.
+        shared: Whether other processes may lint a part of many Modelfiles.
+    """
+
+    def attempt(target: Target) -> LintResult | InputError:
+        try:
+            return lint_target(target, settings_of(target))
+        except InputError as error:
+            return error
+
     results: list[LintResult] = []
     unread: dict[str, InputError] = {}
-    for target in track(project.modelfiles(paths), "checked", current.get()):
-        try:
-            results.append(result := lint_target(target, settings_of(target)))
-            if result.lock_error:
-                unread.setdefault(result.lock_error.message, result.lock_error)
-        except InputError as error:
-            unread.setdefault(error.message, error)
+    targets, terminal = project.modelfiles(paths), current.get()
+    linted: Generator[LintResult | InputError] = (attempt(target) for target in targets)
+    if shared and len(targets) >= _MANY and not any(map(is_stream, paths)):
+        from modelfile.cli.workers import lint_in_order
+
+        linted = lint_in_order(targets, attempt, terminal)
+    with closing(linted):
+        for _, result in zip(track(targets, "checked", terminal), linted, strict=True):
+            error = result if isinstance(result, InputError) else result.lock_error
+            if error:
+                unread.setdefault(error.message, error)
+            if isinstance(result, LintResult):
+                results.append(result)
     for problem in check_models(paths, project, settings):
         unread.setdefault(problem.message, problem)
     return results, list(unread.values())

@@ -147,6 +147,10 @@ class Target:
             return replace(self.project.read(Path(STDIN)), path=str(self.path))
         return self.project.read(self.path)
 
+    def recall(self, source: Source) -> None:
+        """Take a text that another process has read, unless this one has read it, too."""
+        self._memo.get("source", lambda: source)
+
     @property
     def modelfile(self) -> Modelfile:
         """The parsed Modelfile.
