@@ -149,6 +149,10 @@ class InvalidRegistryAnswer(ServerError):
     """An answer of a registry that is damaged, too large, or none of a registry."""
 
 
+class RangeIgnored(InvalidRegistryAnswer):
+    """A registry that answers a request for a part of a layer with the whole layer."""
+
+
 class NotFound(ServerError):
     """A model that the server does not have."""
 

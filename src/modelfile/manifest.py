@@ -29,6 +29,11 @@ _LISTS: Final = (
 )
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _MEDIA_TYPE: Final = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
+SMALLEST_PART: Final = 100_000_000
+"""Smallest part of a transfer, in bytes; a layer that is smaller is one part."""
+_LARGEST_PART: Final = 1_000_000_000
+_PARTS: Final = 16
+"""Number of parts of a layer that is neither small nor very large."""
 _LARGEST: Final = 2**63 - 1
 """Largest size of a layer that Ollama can read, in bytes."""
 _FROM: Final = "from"
@@ -45,6 +50,11 @@ class Layer:
     """`sha256:` and 64 hexadecimal digits."""
     size: int
     """In bytes, as the manifest has it."""
+
+    @property
+    def part_size(self) -> int:
+        """Size of the parts in which Ollama transfers it, in bytes (server/download.go and upload.go, 0.9.3)."""
+        return min(max(self.size // _PARTS, SMALLEST_PART), _LARGEST_PART)
 
     @property
     def kind(self) -> str:
@@ -92,6 +102,31 @@ class Manifest:
             raise InputError(f"{what} is invalid: {reason}") from error
 
 
+def reduced(text: str) -> str:
+    """Return a manifest as Ollama before 0.19 writes it after a pull: without whitespace and unknown keys.
+
+    >>> print(reduced('{"layers": [], "schemaVersion": 2, "config": {"size": 1, "urls": []}}'))
+    {"schemaVersion":2,"mediaType":"","config":{"mediaType":"","digest":"","size":1},"layers":[]}
+    """
+    value = json.loads(text)
+    layers = value.get("layers")
+    kept = None if layers is None else [_reduced(layer) for layer in layers]
+    config = _reduced(value.get("config") or {})
+    head = {"schemaVersion": value.get("schemaVersion", 0), "mediaType": value.get("mediaType", "")}
+    return _encoded({**head, "config": config, "layers": kept})
+
+
+def _reduced(layer: dict[str, Any]) -> dict[str, Any]:
+    found = {"mediaType": layer.get("mediaType", ""), "digest": layer.get("digest", ""), "size": layer.get("size", 0)}
+    return {**found, _FROM: layer[_FROM]} if layer.get(_FROM) else found
+
+
+def _encoded(value: object) -> str:
+    """Return JSON as Go writes it."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def portable(text: str) -> str:
     """Return a manifest without `from`, in which a server notes the layers' origin: a path of its own machine.
 
@@ -105,8 +140,7 @@ def portable(text: str) -> str:
     layers = [value.get("config"), *(value.get("layers") or ())]
     if not [layer.pop(_FROM) for layer in layers if isinstance(layer, dict) and _FROM in layer]:
         return text
-    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", written)
+    return _encoded(value)
 
 
 def is_digest(text: object) -> bool:

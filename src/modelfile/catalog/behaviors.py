@@ -18,6 +18,11 @@ SENDS_SINGLE_TOKENIZER: Final = (Version(0, 9, 1), Version(0, 13, 3))
 Source: `filesForModel` in parser/parser.go.
 """
 
+PULLS_EXACT_MANIFESTS: Final = Version(0, 19, 0)
+"""The first release that writes the manifest of a pulled model as the registry serves it (server/images.go).
+
+Older ones decode it and write it anew, which loses whitespace and unknown keys (measured on 0.9.3).
+"""
 MERGES_SHARDS: Final = Version(0, 30, 0)
 """The first release whose server merges the shards of a split GGUF (v0.30.0 server/create.go)."""
 REWRITES_GGUF: Final = Version(0, 30, 0)

@@ -82,8 +82,8 @@ def upload_all(digests: Mapping[Path, str], store: Store, events: Events) -> Non
         progress.stop()
 
 
-class _Stopped(Exception):
-    """Another upload has failed."""
+class Stopped(Exception):
+    """Another transfer of the same model has failed, or it was interrupted."""
 
 
 class _UploadProgress:
@@ -102,7 +102,7 @@ class _UploadProgress:
         """Count uploaded bytes, and report them."""
         with self._lock:
             if self._stopped:
-                raise _Stopped
+                raise Stopped
             self._sent += length
             self._events(Progress(status=self._status, total=self._total, completed=self._sent))
 
@@ -110,7 +110,7 @@ class _UploadProgress:
         """Report that the connection broke, and that a file is sent again."""
         with self._lock:
             if self._stopped:
-                raise _Stopped
+                raise Stopped
             status = f"{self._status}: {retry_status(attempt, attempts)}"
             self._events(Progress(status=status, total=self._total, completed=self._sent))
 

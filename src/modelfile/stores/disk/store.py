@@ -114,7 +114,7 @@ class FolderStore:
             VerificationError: A blob is missing or has another size than the manifest says.
         """
         manifest = Manifest.parse(text, f"the manifest of {name}")
-        self._check_writable()
+        self.check_writable()
         with self._locked(f"change of {self.location}"):
             self._put_manifest(self.layout.spelled(name), manifest, former_goes=True)
 
@@ -137,7 +137,7 @@ class FolderStore:
     ) -> None:
         """Place a file: it shares its blocks where the file system can, and is copied where not."""
         del on_retry  # a disk is not asked twice
-        self._check_writable()
+        self.check_writable()
         self.blobs.place(path, digest, on_sent)
 
     def check_create(self, recipe: Recipe) -> None:
@@ -151,18 +151,39 @@ class FolderStore:
         self.check_create(recipe)
 
     def pull(self, name: ModelName, events: Events) -> None:
-        """Pull a model from its registry."""
-        del events
-        raise UsageError(f"cannot pull {name} into a folder: not supported yet")
+        """Pull a model from its registry; see `disk.download`."""
+        from modelfile.stores.disk.download import pull_model
+
+        pull_model(name, self, self._registries(f"pull {name} into"), events)
+
+    def fetch(self, source: ModelName, manifest: Manifest, events: Events, *, name: ModelName | None = None) -> None:
+        """Download the layers of a manifest, and give it to a name; see `disk.download`."""
+        from modelfile.stores.disk.download import fetch_model
+
+        fetch_model(source, manifest, self, self._registries(f"pull {source} into"), events, name=name or source)
 
     def push(self, name: ModelName, events: Events) -> None:
-        """Push a model to its registry."""
-        del events
-        raise UsageError(f"cannot push {name} from a folder: not supported yet")
+        """Push a model to its registry; see `disk.upload`."""
+        from modelfile.stores.disk.upload import push_model
+
+        push_model(self.layout.spelled(name), self, self._registries(f"push {name} from"), events)
+
+    def _registries(self, task: str) -> Registry:
+        if self._registry is None:
+            raise UsageError(f"cannot {task} {self.location}: no registry was given")
+        return self._registry
+
+    def check_writable(self) -> None:
+        """Check that the folder may be written to.
+
+        Raises:
+            InputError: It belongs to another user.
+        """
+        reject_foreign(self.layout.root)
 
     def copy(self, source: ModelName, destination: ModelName) -> None:
         """Copy a manifest to another name, byte for byte."""
-        self._check_writable()
+        self.check_writable()
         with self._locked(f"change of {self.location}"):
             found = self._load(self.layout.spelled(source))
             if found is None:
@@ -175,7 +196,7 @@ class FolderStore:
 
         If another manifest is damaged, no blob is removed, as it may be one of that.
         """
-        self._check_writable()
+        self.check_writable()
         with self._locked(f"change of {self.location}"):
             path = self.layout.manifest(self.layout.spelled(name))
             if not os.path.lexists(path):
@@ -300,9 +321,6 @@ class FolderStore:
     def _remove_unnamed(self, former: Manifest) -> None:
         if (named := self.named_blobs()) is not None:
             self.blobs.remove({layer.digest for layer in _layers(former)} - named, self.named_blobs)
-
-    def _check_writable(self) -> None:
-        reject_foreign(self.layout.root)
 
     def _locked(self, task: str) -> contextlib.AbstractContextManager[None]:
         return folder_lock(self._lockable, ignore, task)

@@ -13,7 +13,7 @@ from typing import Final
 
 import httpx
 
-from modelfile.errors import InvalidRegistryAnswer
+from modelfile.errors import RangeIgnored
 from modelfile.manifest import Layer
 from modelfile.stores.network.deadline import Deadline, expired_in
 from modelfile.stores.registry.exchange import RETRY, Answer, Exchange, Question, Response
@@ -26,10 +26,6 @@ _PROGRESS: Final = 65_536
 _PARTIAL: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 _EXPIRED: Final = frozenset({400, 401, 403, 404, 410})
 """Statuses of another host for a signed address that is no longer valid."""
-
-
-class RangeIgnored(InvalidRegistryAnswer):
-    """A registry that answers a request for a part of a layer with the whole layer."""
 
 
 class Download:

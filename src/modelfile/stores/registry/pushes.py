@@ -25,11 +25,6 @@ from modelfile.stores.registry.exchange import NEXT_UPLOAD, RETRY, Answer, Excha
 from modelfile.stores.registry.redirects import target_of
 from modelfile.stores.registry.refusals import Refusals
 
-SMALLEST_PART: Final = 100_000_000
-"""In bytes, of uploads and downloads."""
-LARGEST_PART: Final = 1_000_000_000
-PARTS: Final = 16
-"""Number of parts of a large layer."""
 _CHUNK: Final = 1 << 20
 """Bytes that are read at once."""
 _STATED: Final = re.compile(r"(?:bytes=)?0-(\d{1,19})")
@@ -154,11 +149,7 @@ class Push:
     @property
     def _done(self) -> int:
         """The bytes in whole parts."""
-        return min(len(self._parts) * self._part, self._layer.size)
-
-    @property
-    def _part(self) -> int:
-        return part_size(self._layer.size)
+        return min(len(self._parts) * self._layer.part_size, self._layer.size)
 
     def _send(self, location: httpx.URL) -> None:
         """Send the rest of the layer from the first part that the registry does not have."""
@@ -177,7 +168,7 @@ class Push:
 
     def _send_part(self, location: httpx.URL, start: int) -> httpx.URL:
         """Send a part, perhaps to where the registry redirects it, and return where the next one goes."""
-        part = start, min(start + self._part, self._layer.size)
+        part = start, min(start + self._layer.part_size, self._layer.size)
         headers = {"Content-Range": f"{part[0]}-{part[1] - 1}"}
         headers |= {"X-Redirect-Uploads": "1"} if self._question.quirks.parted_uploads else {}
         answer, following = self._ask("PATCH", str(location), headers=headers, part=part), None
@@ -264,8 +255,3 @@ class Push:
         error = self._refusals.of_status(answer.status, answer.body, self._refusals.hint, answer.retry_after)
         error.hint = hint or error.hint
         return error
-
-
-def part_size(size: int) -> int:
-    """Return the size of the parts of a layer, in bytes (server/upload.go and download.go, 0.9.3)."""
-    return min(max(size // PARTS, SMALLEST_PART), LARGEST_PART)

@@ -11,14 +11,13 @@ from tests.fakes.registry import FakeRegistry
 from tests.fakes.script import End, Pause, Repeat, Script, Step
 from tests.fakes.store import published
 
-from modelfile.errors import InvalidRegistryAnswer, RegistryRefused, RegistryUnreachable, ServerError
+from modelfile.errors import InvalidRegistryAnswer, RangeIgnored, RegistryRefused, RegistryUnreachable, ServerError
 from modelfile.manifest import Layer
 from modelfile.names import ModelName
 from modelfile.stores.network.deadline import Timeouts
 from modelfile.stores.network.retry import Backoff
 from modelfile.stores.open import open_registry
 from modelfile.stores.registry import downloads
-from modelfile.stores.registry.downloads import RangeIgnored
 from modelfile.stores.registry.remote import RegistryClient
 
 CONTENT = b"GGUF" + bytes(range(256)) * 1000

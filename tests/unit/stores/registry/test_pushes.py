@@ -13,13 +13,14 @@ from tests.fakes.registry import FakeRegistry
 from tests.fakes.script import End, Script
 from tests.fakes.store import published
 
+from modelfile import manifest
 from modelfile.errors import InputError, InvalidRegistryAnswer, RegistryRefused, RegistryUnreachable
 from modelfile.manifest import CONFIG_TYPE, MEDIA_TYPE, Layer
 from modelfile.names import ModelName
 from modelfile.stores.network.retry import Backoff
 from modelfile.stores.open import open_registry
 from modelfile.stores.protocol import RegistrySettings
-from modelfile.stores.registry import pushes, quirks
+from modelfile.stores.registry import quirks
 from modelfile.stores.registry.quirks import STANDARD
 
 CONTENT = b"GGUF" + bytes(range(256)) * 1000
@@ -45,7 +46,7 @@ def fake() -> Iterator[FakeRegistry]:
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pushes, "SMALLEST_PART", 100_000)
+    monkeypatch.setattr(manifest, "SMALLEST_PART", 100_000)
 
 
 def upload(
