@@ -99,13 +99,20 @@ class Backups:
         """Return the backups of a tag, the newest first."""
         return self._with_suffix(name, _suffix(name))
 
+    def by_tag(self) -> tuple[tuple[ListedModel, ...], ...]:
+        """Return the backups of each tag that has some, the newest first; aliases of no tag are not among them."""
+        return tuple(_newest_first(found) for (_, suffix), found in self._found.items() if suffix)
+
     def of_no_tag(self, name: ModelName) -> tuple[ListedModel, ...]:
         """Return the aliases of a model that belong to none of its tags, such as a pin's, the newest first."""
         return self._with_suffix(name, "")
 
     def _with_suffix(self, name: ModelName, suffix: str) -> tuple[ListedModel, ...]:
-        found = self._found.get((name.untagged.lower(), suffix), ())
-        return tuple(sorted(found, key=lambda model: model.modified, reverse=True))
+        return _newest_first(self._found.get((name.untagged.lower(), suffix), ()))
+
+
+def _newest_first(backups: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
+    return tuple(sorted(backups, key=lambda model: model.modified, reverse=True))
 
 
 def backups_of(name: ModelName, listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:

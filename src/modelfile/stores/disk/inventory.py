@@ -30,7 +30,6 @@ DANGLING: Final = "it is a dangling symlink"
 _BLOCK: Final = 512
 """Unit of `st_blocks`, in bytes."""
 _HEX: Final = "[0-9a-f]{64}"
-_OWN: Final = r"mf-[0-9]{1,10}-[0-9a-f]{16}"
 _QUANTIZED: Final = r"(?:COPY|projector-metadata|split-copy|[A-Z][A-Z0-9_]{1,15}?|split-gguf-)"
 
 
@@ -40,7 +39,9 @@ class FileKind(StrEnum):
     PARTIAL = "partial"
     """A part of a download that can be resumed."""
     TEMPORARY = "temporary"
-    """A file that a program writes, or wrote until it was killed."""
+    """A file that another program writes, or wrote until it was killed."""
+    OWN_TEMPORARY = "own-temporary"
+    """A file that we write, or wrote until we were killed."""
     OLD_NAME = "old-name"
     """A blob with a colon in its name, as old versions of Ollama wrote it; a starting server renames it."""
     FOREIGN = "foreign"
@@ -50,10 +51,11 @@ class FileKind(StrEnum):
 _KINDS: Final = (
     (FileKind.PARTIAL, re.compile(rf"sha256-{_HEX}(?:-partial(?:-\d+)?|\.tmp)")),
     (FileKind.OLD_NAME, re.compile(rf"sha256:{_HEX}")),
-    (FileKind.TEMPORARY, re.compile(rf"sha256-\d{{1,10}}|{_QUANTIZED}\d{{1,10}}|{_OWN}")),
+    (FileKind.TEMPORARY, re.compile(rf"sha256-\d{{1,10}}|{_QUANTIZED}\d{{1,10}}|ollama-safetensors\d+")),
+    (FileKind.OWN_TEMPORARY, re.compile(r"mf-[0-9]{1,10}-[0-9a-f]{16}")),
 )
-_IN_ROOT: Final = re.compile(rf"ollama-safetensors\d+|{_OWN}")
-"""Temporary files and folders in the root of a store."""
+_IN_ROOT: Final = (FileKind.TEMPORARY, FileKind.OWN_TEMPORARY)
+"""The kinds that the root of a store may have, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +147,8 @@ def take_inventory(layout: Layout) -> Inventory:
         if path.name not in known and (found := _file(path)):
             others[_kind(path.name)].append(found)
     for path in _entries(layout.root):
-        if _IN_ROOT.fullmatch(path.name) and (found := _file(path)):
-            others[FileKind.TEMPORARY].append(found)
+        if (kind := _kind(path.name)) in _IN_ROOT and (found := _file(path)):
+            others[kind].append(found)
     manifests = (read_manifest(name, path) for name, path in layout.manifests())
     return Inventory(
         manifests=tuple(filter(None, manifests)),

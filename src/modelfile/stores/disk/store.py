@@ -115,7 +115,7 @@ class FolderStore:
         """
         manifest = Manifest.parse(text, f"the manifest of {name}")
         self.check_writable()
-        with self._locked(f"change of {self.location}"):
+        with self.locked(f"change of {self.location}"):
             self._put_manifest(self.layout.spelled(name), manifest, former_goes=True)
 
     def has_blob(self, digest: str, size: int | None = None) -> bool:
@@ -184,7 +184,7 @@ class FolderStore:
     def copy(self, source: ModelName, destination: ModelName) -> None:
         """Copy a manifest to another name, byte for byte."""
         self.check_writable()
-        with self._locked(f"change of {self.location}"):
+        with self.locked(f"change of {self.location}"):
             found = self._load(self.layout.spelled(source))
             if found is None:
                 raise self._not_found(source)
@@ -197,7 +197,7 @@ class FolderStore:
         If another manifest is damaged, no blob is removed, as it may be one of that.
         """
         self.check_writable()
-        with self._locked(f"change of {self.location}"):
+        with self.locked(f"change of {self.location}"):
             path = self.layout.manifest(self.layout.spelled(name))
             if not os.path.lexists(path):
                 raise self._not_found(name)
@@ -322,7 +322,8 @@ class FolderStore:
         if (named := self.named_blobs()) is not None:
             self.blobs.remove({layer.digest for layer in _layers(former)} - named, self.named_blobs)
 
-    def _locked(self, task: str) -> contextlib.AbstractContextManager[None]:
+    def locked(self, task: str) -> contextlib.AbstractContextManager[None]:
+        """Hold the lock of the store, for changes of manifests and removals of blobs."""
         return folder_lock(self._lockable, ignore, task)
 
     @cached_property

@@ -72,7 +72,7 @@ def usage_of(inventory: Inventory) -> Usage:
         blobs=Amount.of(inventory.blobs.values()),
         unnamed=Amount.of(inventory.unnamed.values()),
         partial=Amount.of(inventory.others[FileKind.PARTIAL]),
-        temporary=Amount.of(inventory.others[FileKind.TEMPORARY]),
+        temporary=Amount.of((*inventory.others[FileKind.TEMPORARY], *inventory.others[FileKind.OWN_TEMPORARY])),
         unreadable=tuple(stored.path for stored in inventory.unreadable),
     )
 

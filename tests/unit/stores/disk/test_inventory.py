@@ -24,7 +24,7 @@ KINDS = {
     "F16123": FileKind.TEMPORARY,
     "projector-metadata4": FileKind.TEMPORARY,
     "split-copy4": FileKind.TEMPORARY,
-    f"mf-4242-{HEX[:16]}": FileKind.TEMPORARY,
+    f"mf-4242-{HEX[:16]}": FileKind.OWN_TEMPORARY,
     f"sha256-{HEX.upper()}": FileKind.FOREIGN,
     f"sha256-{HEX}0": FileKind.FOREIGN,
     f"sha256-{HEX}-partial-x": FileKind.FOREIGN,
