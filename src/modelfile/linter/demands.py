@@ -23,9 +23,12 @@ _JSON_ONLY: Final = (
     r"|\b(?:only|always)\W+(?:respond|reply|answer|output|return|write)\b(?:\W+\w+){0,4}?\W+json\b"
     r"|\b(?:response|answer|output|reply)s?\W+must\W+(?:always\W+)?be\b(?:\W+\w+){0,3}?\W+json\b"
 )
+_NEVER_PROSE: Final = (
+    r",?\s*(?:and )?(?:never|not|no|without) (?:with |in |as )?(?:any )?(?:prose|explanations?|text|other text)\b"
+)
 _JSON: Final = (
     rf"{_JSON_ONLY}|\b(?:respond|reply|answer|output|return|write|produce|generate|emit)s?\b(?:\W+\w+){{0,6}}?\W+json\b"
-    r"|\b(?:turn|convert|transform|parse|extract|map)s?\b(?:\W+\w+){1,10}?\W+(?:in)?to\W+(?:\w+\W+){0,2}?json\b"
+    r"|\b(?:turn|convert|transform|parse|extract|map)s?\b(?:\W+\w+){1,10}?\W+(?:(?:in)?to|as)\W+(?:\w+\W+){0,2}?json\b"
     r"|\bjson\W+(?:object|array|format|output|response)s?\b"
 )
 _ONE_LINE: Final = r"\b(?:(?:one|single|1)[- ]lines?|minified|compact|jsonl|ndjson|per line)\b"
@@ -114,7 +117,10 @@ _WRITE: Final = (
     r"\b(?:answer|respond|reply|format|output|return|write|use|structure|put|wrap|present|enclose|give)\w*\b"
 )
 _MARKDOWN: Final = rf"{_WRITE}(?:\W+\w+){{0,6}}?\W+markdown\b"
+_HEADINGS: Final = r"\b(?:headings?|headers?|sections?)\b[^.\r\n]{0,40}?[ \"'`]#{1,4} \w"
+_TABLES: Final = rf"{_WRITE}(?:\W+\w+){{0,5}}?\W+(?:markdown )?tables?\b"
 _CODE_BLOCKS: Final = rf"{_WRITE}(?:\W+\w+){{0,8}}?\W+(?:code[- ](?:blocks?|fences?)|fenced|triple backticks)\b"
+_FENCED: Final = r"\b(?:in|with|inside|into|between|use) (?:an? )?(?:\w+ )?```\w*(?: fence| block| code|s\b)"
 _LIST: Final = (
     rf"{_WRITE}(?:\W+\w+){{0,6}}?\W+"
     r"(?:bullet(?:ed)?(?:[- ](?:points?|lists?))|bullets|numbered (?:lists?|steps)|tables?)\b"
@@ -202,6 +208,7 @@ SIGNS: Final = {
     _NO_EMOJI: ("emoji", "emoticon"),
     _MARKDOWN: ("markdown",),
     _CODE_BLOCKS: ("code", "fence", "backtick"),
+    _TABLES: ("table",),
     _LIST: ("bullet", "numbered", "table"),
     _IMAGES: ("photo", "image", "picture", "screenshot"),
     _LONG_INPUT: (
@@ -253,6 +260,7 @@ def demands_json(text: str, *, only: bool) -> bool:
     """Return whether a prompt asks for JSON: with `only`, for nothing else."""
     if "json" not in text.lower() or re.search(_MODES, text, re.IGNORECASE):
         return False
+    text = re.sub(_NEVER_PROSE, "", text) if only else text
     return any(_find(_JSON_ONLY if only else _JSON, text, _CONDITION))
 
 
@@ -354,9 +362,19 @@ def demands_markdown(text: str) -> bool:
     return "markdown" in text.lower() and any(_find(_MARKDOWN, text, _UNWANTED))
 
 
+def demands_headings(text: str) -> bool:
+    """Return whether a prompt names headings of Markdown that answers have."""
+    return "#" in text and re.search(_HEADINGS, text, re.IGNORECASE) is not None
+
+
+def demands_tables(text: str) -> bool:
+    """Return whether a prompt asks for tables of Markdown."""
+    return any(_find(_TABLES, text, _CONDITION))
+
+
 def demands_code_blocks(text: str) -> bool:
     """Return whether a prompt asks for blocks of code between fences."""
-    return any(_find(_CODE_BLOCKS, text, _UNWANTED))
+    return re.search(_FENCED, text, re.IGNORECASE) is not None or any(_find(_CODE_BLOCKS, text, _UNWANTED))
 
 
 def demands_list(text: str) -> bool:

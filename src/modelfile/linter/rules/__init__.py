@@ -104,6 +104,7 @@ from modelfile.linter.rules.template.unopened_turn import unopened_turn
 from modelfile.linter.rules.template.unused_system import unused_system
 from modelfile.linter.rules.text.conflicting_demands import conflicting_demands
 from modelfile.linter.rules.text.contradicting_comment import contradicting_comment
+from modelfile.linter.rules.text.contradicting_example import contradicting_example
 from modelfile.linter.rules.text.contradiction import contradiction
 from modelfile.linter.rules.text.homoglyph import homoglyph
 from modelfile.linter.rules.text.invisible_or_bidi_character import invisible_or_bidi_character
@@ -245,6 +246,7 @@ RULES: tuple[Rule, ...] = (
     conflicting_demands,
     contradicting_comment,
     unknown_switch,
+    contradicting_example,
     unusable_weights,
     projector_as_adapter,
     model_as_adapter,

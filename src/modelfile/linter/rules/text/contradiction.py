@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Finding, Severity
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelfile.linter.demands import Limit
 
 _FENCED: Final = r"```\w*\s(.*)```"
-_CUTTING: Final = re.compile(r"\s*(?:[{}\[\]]|#{1,6}|[-*]{1,3}|```\w*)\s*|(?:\r\n|\n|\r)")
+_CUTTING: Final = re.compile(r"\s*(?:[{}\[\]]|#{1,6}|[-*]{1,3}|\||```\w*)\s*|(?:\r\n|\n|\r)")
 _JSON: Final = re.compile(r"[{}\[\]]?")
 _MARKS: Final = re.compile(r"#{1,6}|[-*]{1,3}")
 _LABEL: Final = r"(?i:(?!(?:user|human|customer|client|you|student|player|me|input)\b)[a-z][\w ]{1,30}:)"
@@ -227,11 +227,15 @@ def _cut(stop: str, prompt: str, modelfile: Modelfile) -> str | None:
         return "code blocks" if is_cut else None
     if not stop and (demands.demands_list(prompt) or demands.demands_long_answers(prompt)):
         return "more than one line"
+    if stop == "|":
+        return "tables" if demands.demands_tables(prompt) else None
+    if stop.startswith("#") and demands.demands_headings(prompt):
+        return "headings"
     return "Markdown" if _MARKS.fullmatch(stop) and demands.demands_markdown(prompt) else None
 
 
 def _numbers(prompt: str, modelfile: Modelfile, context: Context, line: _Place) -> Iterator[Finding]:
-    from modelfile.linter import demands
+    from modelfile.linter import demands, tasks
 
     numbers = effective_numbers(modelfile, context)
     if "temperature" in numbers:
@@ -244,18 +248,39 @@ def _numbers(prompt: str, modelfile: Modelfile, context: Context, line: _Place) 
             problem, hint = "facts only", "lower it to 0.7 or less: above 1, unlikely words become likely"
         elif temperature >= _VERY_HIGH_TEMPERATURE and demands.demands_json(prompt, only=False):
             problem, hint = "JSON", "lower it to 0.7 or less: above 1, unlikely words become likely, and JSON breaks"
-        elif temperature <= _LOW_TEMPERATURE and demands.demands_variety(prompt):
-            problem, hint = "creative answers", "raise it to 0.7 or more: near 0, the likeliest word is always chosen"
+        elif temperature >= _VERY_HIGH_TEMPERATURE and (task := tasks.exact_task(prompt)):
+            problem, hint = task, "lower it to 0.7 or less: above 1, unlikely words become likely"
         if problem:
             message = f"`temperature {node.value.text}`, but {line} asks for {problem}"
             yield Finding(node.value.span, message, hint)
+    yield from _creativity(prompt, numbers, line)
     if "num_predict" in numbers and numbers["num_predict"][0] > 0:
         yield from _length(prompt, *numbers["num_predict"], line)
 
 
+def _creativity(prompt: str, numbers: Mapping[str, tuple[float, Parameter]], line: _Place) -> Iterator[Finding]:
+    """Yield a finding if the likeliest token is always chosen, but a prompt is for creative answers."""
+    from modelfile.linter import demands, tasks
+
+    temperature, top_k = numbers.get("temperature"), numbers.get("top_k")
+    greedy = temperature if temperature and temperature[0] <= _LOW_TEMPERATURE else None
+    if top_k and top_k[0] == 1 and not temperature:
+        greedy = top_k
+    if greedy is None:
+        return
+    severity = None if demands.demands_variety(prompt) else Severity.INFO
+    if severity is None or tasks.is_creative_task(prompt):
+        name, value = greedy[1].name.text, greedy[1].value
+        message = f"`{name} {value.text}`, but {line} asks for creative answers"
+        hint = "raise it to 0.7 or more: near 0, the likeliest word is always chosen"
+        if name == "top_k":
+            hint = "delete the line: with 1, the likeliest word is always chosen"
+        yield Finding(value.span, message, hint, severity=severity)
+
+
 def _length(prompt: str, most: float, node: Parameter, line: _Place) -> Iterator[Finding]:
     """Yield a finding if `num_predict` is too small for the answers that a prompt asks for."""
-    from modelfile.linter import demands
+    from modelfile.linter import demands, tasks
 
     fewest = demands.fewest_words(prompt)
     problem = ""
@@ -263,6 +288,10 @@ def _length(prompt: str, most: float, node: Parameter, line: _Place) -> Iterator
         problem = f"at least {fewest} words"
     elif not fewest and most <= _FEW_TOKENS and demands.demands_long_answers(prompt):
         problem = "long texts"
+    elif demands.demands_json(prompt, only=False) and (tokens := tasks.tokens_of_json(prompt)) > most:
+        problem = f"JSON of at least {tokens} tokens"
+    elif not fewest and most <= _FEW_TOKENS and tasks.is_long_task(prompt) and not demands.answer_limit(prompt):
+        problem = "long texts" * (not demands.demands_brief_answers(prompt))
     if problem:
         message = f"`num_predict {node.value.text}` cuts answers off, but {line} asks for {problem}"
         yield Finding(node.value.span, message, "raise it, or delete the line: by default there is no limit")
