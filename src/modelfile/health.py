@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Final
 from modelfile.addresses import ServerAddress
 from modelfile.cache import cache_folder, cache_problem
 from modelfile.characters import escape_controls
-from modelfile.errors import ModelfileError, ServerUnreachable
+from modelfile.errors import InputError, ModelfileError, ServerUnreachable
 from modelfile.filesystem import home_folder
 from modelfile.git import git_version
-from modelfile.names import registry_host
+from modelfile.names import ModelName, registry_host
 from modelfile.project.project import Project
 from modelfile.stores.protocol import Store
 
 if TYPE_CHECKING:
     from modelfile.catalog.versions import Version
+    from modelfile.stores.disk.store import FolderStore
 
 REGISTRY: Final = ServerAddress(scheme="https", host="registry.ollama.ai", port=443)
 """The registry that names without a host mean."""
@@ -65,6 +66,7 @@ def diagnose(
     environ: Mapping[str, str],
     *,
     registry: ServerAddress | None = REGISTRY,
+    folder: Path | None = None,
 ) -> Iterator[Check]:
     """Examine this machine, the server and a project; nothing is changed, and no key is read or returned.
 
@@ -80,6 +82,7 @@ def diagnose(
         open_server: Opens the store of the server.
         environ: The environment variables.
         registry: The registry to connect to; None to connect to none.
+        folder: The folder of models that is used instead of the server, if there is one.
 
     Yields:
         The checks, in the order in which they are made.
@@ -88,7 +91,12 @@ def diagnose(
     yield _guarded("configuration", lambda: _configuration(project))
     yield _guarded("lock", lambda: _lock(project))
     yield _guarded("cache", _cache)
-    yield from _server(open_server, environ)
+    if folder:
+        message = f"not asked: models are in {_shown(folder)}"
+        yield Check(name="server", status=Status.SKIPPED, message=message)
+        yield _guarded("store", lambda: _examine_folder(folder))
+    else:
+        yield from _server(open_server, environ)
     yield _guarded("registry", lambda: _registry(registry, project))
     yield _guarded("key file", _key_file)
 
@@ -209,16 +217,55 @@ def _store_folder(location: str, environ: Mapping[str, str]) -> Check:
     defaults = [*([home / ".ollama" / "models"] if home else []), _SERVICE_STORE]
     folders = [Path(configured)] if configured else defaults
     folder = next((path for path in folders if path.is_dir()), None)
-    free = shutil.disk_usage(folder).free if folder else 0
     if folder is None:
         hint = "set OLLAMA_MODELS as it is set for the server, to have the folder examined"
         missing = " or ".join(map(_shown, folders))
         return Check(name=name, status=Status.SKIPPED, message=f"no folder {missing}", hint=hint)
-    message = f"{_shown(folder)}, {free / 1e9:.1f} GB free"
+    try:
+        return _examine_folder(folder)
+    except InputError as error:  # the server may be able to read it
+        return Check(name=name, status=Status.SKIPPED, message=error.message, hint=error.hint)
+
+
+def _examine_folder(folder: Path) -> Check:
+    """Examine a folder of models: its size, its owner, and what it cannot read.
+
+    Raises:
+        InputError: It is no store, or cannot be read.
+    """
+    from modelfile.stores.disk.layout import reject_foreign
+    from modelfile.stores.open import open_folder
+
+    name, warnings = "store", list[str]()
+    with open_folder(folder, create=False, missing_ok=True, on_warning=warnings.append) as store:
+        count = len(models := store.list())
+        used = sum(path.stat().st_size for _, path in store.layout.blobs() if path.exists())
+        writer = f", the newest by {_writer(store, models[0].name)}" if models else ""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    message = (
+        f"{_shown(folder)}, {count} model{'s' * (count != 1)}{writer}, {used / 1e9:.1f} GB, {free / 1e9:.1f} GB free"
+    )
+    if warnings:
+        hint = "run `mf store check`"
+        return Check(name=name, status=Status.WARNING, message=f"{message}; {warnings[0]}", hint=hint)
+    try:
+        if (folder / "blobs").exists():
+            reject_foreign(folder)
+    except InputError as error:
+        return Check(name=name, status=Status.WARNING, message=f"{message}; {error.message}", hint=error.hint)
     if free < _LOW_SPACE:
         hint = "free some disk space, for example with `mf rm`"
         return Check(name=name, status=Status.WARNING, message=message, hint=hint)
     return Check(name=name, status=Status.OK, message=message)
+
+
+def _writer(store: FolderStore, name: ModelName) -> str:
+    """Return the versions of Ollama that may have created a model: until 0.32.6, its config names all layers."""
+    manifest = store.manifest(name)
+    content = store.blobs.read(manifest.config) if manifest else b""
+    before = b'"rootfs"' in content
+    return f"Ollama {'before' if before else 'since'} 0.32.7"
 
 
 def _registry(address: ServerAddress | None, project: Project) -> Check:

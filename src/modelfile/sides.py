@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from modelfile.builder.constraints import UPDATE, check_pin, constraints, locked_base
-from modelfile.builder.forecast import expected_model, is_opaque, predict, undecided
-from modelfile.builder.snapshot import recall_observation
-from modelfile.catalog.versions import Version, release
+from modelfile.catalog.versions import Version
 from modelfile.differ import (
     Aspect,
     Change,
     compare_capabilities,
     compare_models,
     compare_recipes,
-    dropped_capabilities,
 )
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.library.lookup import show
@@ -24,31 +20,12 @@ from modelfile.library.published import show_published
 from modelfile.lockfile.lock import Base
 from modelfile.names import ModelName, Prefix, digest_start, join_alternatives, modelfile_at, split_prefix
 from modelfile.pinning.check import version_of
+from modelfile.prediction import ExpectedModel, expect_beside, restore_base
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model
-from modelfile.recipe.recipe import Recipe
 from modelfile.stores.backups import is_internal
 from modelfile.stores.protocol import ListedModel, Registry, Store, StoredModel, find_listed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedModel:
-    """The model that a build of a Modelfile would create."""
-
-    model: Model
-    base: StoredModel | None
-    version: str
-    """The version of Ollama that would create it."""
-    fingerprint: str | None = None
-    """The fingerprint in the lock, if a part of the model is undecided."""
-    undecided: tuple[str, ...] = ()
-    """Parts that only the server knows, taken from the model that it is compared with."""
-
-    @property
-    def dropped_capabilities(self) -> tuple[tuple[str, str], ...]:
-        """The capabilities that the base's template gives and that of the model does not, each with its variable."""
-        return dropped_capabilities(self.base.model, self.model) if self.base else ()
 
 
 def diff(  # noqa: PLR0913  # each is a choice of its own
@@ -119,7 +96,7 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     if not (target := old or new):
         return _compare(*(stored.model for stored in models if stored))
     (other,) = filter(None, models)
-    expected = _expected(target, other, store)
+    expected = expect_beside(target, other, store, registry)
     on_expected(target, expected)
     if expected.undecided:
         on_undecided(target, expected.undecided)
@@ -175,7 +152,6 @@ def show_locked(name: str, project: Project, store: Store, registry: Registry | 
         ServerError: Its layers cannot be read.
     """
     from modelfile.pinning.pin_aliases import locks_of
-    from modelfile.pinning.resolver import Resolver
 
     wanted, found = ModelName.parse(name), dict[str, tuple[str, Base]]()
     for lock in locks_of(project):
@@ -188,89 +164,7 @@ def show_locked(name: str, project: Project, store: Store, registry: Registry | 
         keys = " and ".join(f"`{key}`" for key, _ in found.values())
         raise UsageError(f"several versions of {wanted} in mf.lock: those of {keys}", hint="run `mf update`")
     ((_, base),) = found.values()
-    model = Resolver(store, registry, pull=False).restore(base)
-    return StoredModel(name=wanted, digest=base.digest or "", model=model, known_fingerprint=base.fingerprint)
-
-
-def expect(target: Target, store: Store) -> ExpectedModel | None:
-    r"""Return the model that a build of a Modelfile would create; None if only the server can tell.
-
-    >>> from pathlib import Path
-    >>> import modelfile
-    >>> from modelfile.stores.memory import MemoryStore
-    >>> _ = Path("Modelfile").write_text("FROM llama3.2:3b\nSYSTEM Be brief.\n")
-    >>> expected = expect(modelfile.Project().target("bot:v1"), MemoryStore.with_models("llama3.2:3b"))
-    >>> expected.model.system
-    'Be brief.'
-
-    Args:
-        target: The Modelfile.
-        store: The store of its base.
-
-    Raises:
-        InputError: The Modelfile is rejected, or a file that it names cannot be read.
-        NotFound: The store does not have the base.
-        ServerError: The store cannot answer.
-        VerificationError: The store does not have the locked base.
-    """
-    base, known = _predict(target, store)
-    return ExpectedModel(model=known, base=base, version=store.ollama) if known else None
-
-
-def _expected(target: Target, other: StoredModel, store: Store) -> ExpectedModel:
-    """Return the model that a build of a Modelfile would create, its unknown parts taken from another model."""
-    base, known = _predict(target, store, "; two Modelfiles can be compared without a server")
-    if known:
-        return ExpectedModel(model=known, base=base, version=store.ollama)
-    version = release(store.ollama)
-    recipe, digests = target.recipe(version), target.digests(version)
-    locked = _locked_fingerprint(target, recipe, store)
-    if locked == other.fingerprint:
-        return ExpectedModel(model=other.model, base=base, version=store.ollama)
-    expected = expected_model(
-        recipe, digests, base=base.model if base else None, created=other.model, version=store.ollama
-    )
-    parts = undecided(recipe, digests, created=other.model, version=store.ollama)
-    return ExpectedModel(
-        model=expected,
-        base=base,
-        version=store.ollama,
-        fingerprint=locked if parts else None,
-        undecided=parts,
-    )
-
-
-def _predict(target: Target, store: Store, alternative: str = "") -> tuple[StoredModel | None, Model | None]:
-    """Return the base of a Modelfile, and the model that a build would create if it can be known."""
-    version = release(store.ollama)
-    recipe, digests, base = target.recipe(version), target.digests(version), None
-    if recipe.base:
-        name = ModelName.parse(recipe.base)
-        base, locked = store.find(name), _locked_base(target, recipe)
-        if locked and locked.digest and locked.fingerprint not in (None, base and base.fingerprint):
-            from modelfile.builder.bases import find_locked  # most bases are as they were pinned
-
-            if (found := find_locked(name, locked, store)) is None and base:
-                check_pin(str(name), str(locked.fingerprint), base.fingerprint, UPDATE)
-            base = found
-        if base is None:
-            command = "build" if target.project.base_of(target) else "pull"
-            hint = f"run `mf {command} {name}`{alternative}"
-            raise NotFound(f"base {name} of `{target.path}` not found {store.location.where}", hint=hint)
-    observed = recall_observation(recipe, digests, base, store) if is_opaque(recipe) else None
-    return base, predict(recipe, digests, base.model if base else None, observed)
-
-
-def _locked_base(target: Target, recipe: Recipe) -> Base | None:
-    with contextlib.suppress(InputError):  # a damaged lock decides nothing
-        return locked_base(target, recipe)
-    return None
-
-
-def _locked_fingerprint(target: Target, recipe: Recipe, store: Store) -> str | None:
-    with contextlib.suppress(InputError):  # a damaged lock decides nothing
-        return constraints(target, recipe).locked_fingerprint(store.ollama)
-    return None
+    return restore_base(wanted, base, store, registry)
 
 
 def _stored(text: str, found: Mapping[str, ModelName], project: Project, store: Store) -> StoredModel:

@@ -35,7 +35,7 @@ def test_errors_exit_3_in_json_too(tmp_path: Path) -> None:
         "name": "server",
         "status": "error",
         "message": "no Ollama server answers at http://127.0.0.1:9",
-        "help": "start one with `ollama serve`, or name another with --host or OLLAMA_HOST",
+        "help": "start one with `ollama serve`, name another with --host or OLLAMA_HOST, or use a folder with --store",
     }
     assert checks["mf"]["status"] == "ok"
 

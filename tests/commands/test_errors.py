@@ -19,7 +19,7 @@ CHANGES = "\n  changes: system"
             3,
             (
                 "no Ollama server answers at http://127.0.0.1:9",
-                "start one with `ollama serve`, or name another with --host or OLLAMA_HOST",
+                "start one with `ollama serve`, name another with --host or OLLAMA_HOST, or use a folder with --store",
                 "server-unreachable",
             ),
         ),
@@ -28,7 +28,7 @@ CHANGES = "\n  changes: system"
             3,
             (
                 "no Ollama server answers at http://127.0.0.1:9",
-                "start one with `ollama serve`, or name another with --host or OLLAMA_HOST",
+                "start one with `ollama serve`, name another with --host or OLLAMA_HOST, or use a folder with --store",
                 "server-unreachable",
             ),
         ),

@@ -142,8 +142,8 @@ def test_a_base_that_no_registry_has_is_pinned_from_the_server(scene: Scene) -> 
     assert (ran.code, ran.out) == (3, "")
     assert ran.err == (
         "error: base handmade:v1 not found in https://registry.ollama.ai, and no Ollama server answers at "
-        "http://127.0.0.1:9\nhelp: check its name and tag; if a server has it, start one with `ollama serve`, or name "
-        "another with --host or OLLAMA_HOST\n"
+        "http://127.0.0.1:9\nhelp: check its name and tag; if a server has it, start one with `ollama serve`, name "
+        "another with --host or OLLAMA_HOST, or use a folder with --store\n"
     )
     scene.store = MemoryStore.with_models("handmade:v1")
     assert scene.mf("pin").code == 0

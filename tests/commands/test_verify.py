@@ -174,7 +174,7 @@ def test_no_server_is_an_error(scene: Scene) -> None:
         3,
         "",
         "error: no Ollama server answers at http://127.0.0.1:9\n"
-        "help: start one with `ollama serve`, or name another with --host or OLLAMA_HOST\n",
+        "help: start one with `ollama serve`, name another with --host or OLLAMA_HOST, or use a folder with --store\n",
     )
 
 

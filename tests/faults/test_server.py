@@ -230,7 +230,7 @@ def test_a_staging_tag_that_cannot_be_deleted_is_deleted_by_the_next_build(
 def test_no_server(project: Project) -> None:
     absent = project.build("--host", "127.0.0.1:9")
     assert (absent.code, absent.out) == (3, "")
-    hint = "start one with `ollama serve`, or name another with --host or OLLAMA_HOST"
+    hint = "start one with `ollama serve`, name another with --host or OLLAMA_HOST, or use a folder with --store"
     assert absent.err == f"error: no Ollama server answers at http://127.0.0.1:9\nhelp: {hint}\n"
     project.is_as_before()
 

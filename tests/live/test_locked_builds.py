@@ -14,7 +14,8 @@ from tests.support.registry import available, registry
 from tests.support.repository import commit, git
 from tests.support.server import connect
 
-from modelfile.cli.options import _open_registries, _open_server
+from modelfile.cli.locations import _open_server
+from modelfile.cli.options import _open_registries
 from modelfile.names import ModelName
 from modelfile.stores.backups import is_pin_alias
 from modelfile.stores.ollama.store import ServerStore

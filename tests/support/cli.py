@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelfile.cli.app import main
-from modelfile.cli.options import OpenRegistry, OpenStore
+from modelfile.cli.locations import OpenStore
+from modelfile.cli.options import OpenRegistry
 from modelfile.events import Clock
 from modelfile.stores.memory import MemoryRegistry
 

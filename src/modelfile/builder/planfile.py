@@ -15,7 +15,7 @@ from modelfile.addresses import ServerAddress
 from modelfile.builder.plan import Backup, Create, PinBase, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, UsageError, VerificationError
-from modelfile.filesystem import MAX_JSON, read_file, real_path
+from modelfile.filesystem import MAX_JSON, absolute_path, read_file, real_path
 from modelfile.names import ModelName
 from modelfile.project.discovery import may_mean_stream
 from modelfile.project.project import Project
@@ -150,6 +150,20 @@ def _model(item: Any, folder: Path) -> _Model:
             raise ValueError
 
 
+def _location(text: str) -> ServerAddress | Path:
+    """Return a server or a folder.
+
+    Raises:
+        ValueError: It is neither, or no path as `absolute_path` returns it, with which the folder is opened.
+    """
+    folder = Path(text)
+    if not folder.is_absolute():
+        return ServerAddress.from_url(text)
+    if "\0" in text or str(absolute_path(folder)) != text:
+        raise ValueError(text)
+    return folder
+
+
 def _keep(value: Any) -> int:
     match value:
         case bool():
@@ -173,8 +187,8 @@ def _not_a_plan(path: Path) -> InputError:
 class PlanFile:
     """Saved plans, each to be compared with the current plan."""
 
-    hosts: tuple[ServerAddress, ...]
-    """The servers that they are for."""
+    locations: tuple[ServerAddress | Path, ...]
+    """The servers or the folders that they are for."""
     keep: int
     """The number of previous models of a tag to keep."""
     replace: bool
@@ -194,7 +208,7 @@ class PlanFile:
                 raise InputError(what, hint=_AGAIN)
             self._plans = {(str(plan["name"]), str(plan["host"])): plan for plan in content["plans"]}
             self._models = [_model(item, path.parent) for item in content["models"]]
-            self.hosts = tuple(ServerAddress.from_url(url) for url in dict.fromkeys(url for _, url in self._plans))
+            self.locations = tuple(map(_location, dict.fromkeys(url for _, url in self._plans)))
             self.keep, self.replace = _keep(content["keep"]), _flag(content["replace"])
         except (ValueError, RecursionError, TypeError, KeyError, UsageError) as error:
             raise _not_a_plan(path) from error

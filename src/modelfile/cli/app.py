@@ -20,7 +20,8 @@ from modelfile.immutable import record
 from modelfile.report.terminal import Color, Terminal, current
 
 if TYPE_CHECKING:
-    from modelfile.cli.options import OpenRegistry, OpenStore
+    from modelfile.cli.locations import OpenStore
+    from modelfile.cli.options import OpenRegistry
 
 COMMANDS: Final = tuple(name for names in GROUPS.values() for name in names)
 """Commands in the order of the help; each is a module and a function of that name."""
@@ -96,10 +97,10 @@ def _run(argv: list[str], terminal: Terminal, open_store: OpenStore | None, open
     current.set(terminal)
     terminal.color = _color_in(argv)
     if open_store is not None or open_registry is not None:
-        from modelfile.cli import options
+        from modelfile.cli import locations, options
 
         if open_store is not None:
-            options.opener.set(open_store)
+            locations.opener.set(open_store)
         if open_registry is not None:
             options.registry_opener.set(open_registry)
     if "modelfile.cache" in sys.modules:  # an earlier run may have disabled it

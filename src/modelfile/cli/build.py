@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from modelfile.addresses import ServerAddress
-from modelfile.cli.options import address_of, agree, load_project, open_planned, open_registry, opener, print_for_build
-from modelfile.cli.parameters import AsJson, Replace
+from modelfile.cli.locations import Location, Use, location_of, open_at, open_planned
+from modelfile.cli.options import agree, load_project, open_registry, print_for_build
+from modelfile.cli.parameters import AsJson, OllamaOfStore, Replace, StoreFolder
 from modelfile.errors import ExitCode, ModelfileError, UsageError, WouldReplace
 from modelfile.events import Events
 from modelfile.filesystem import write_atomic
@@ -51,7 +51,9 @@ def build(  # noqa: PLR0913  # the command's options
         list[str] | None,
         typer.Option(metavar="URL", help="Ollama server, repeatable; default: $OLLAMA_HOST or http://127.0.0.1:11434."),
     ] = None,
+    store: StoreFolder = None,
     *,
+    ollama: OllamaOfStore = "",
     latest: Annotated[bool, typer.Option("--latest", help="Allow a NAME without a tag to mean `latest`.")] = False,
     quantize: Annotated[str, typer.Option("--quantize", metavar="TYPE", help="Quantize the weights, as q4_K_M.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
@@ -78,9 +80,11 @@ def build(  # noqa: PLR0913  # the command's options
     replace: Replace = False,
     as_json: AsJson = False,
 ) -> None:
-    """Build models from Modelfiles on an Ollama server, and verify them.
+    """Build models from Modelfiles on an Ollama server or in a folder, and verify them.
 
-    Each Modelfile is judged by the version of the server, before anything is sent to it.
+    Each Modelfile is judged by the version of the server, before anything is sent to it. With --store no server is
+    needed: the folder has the files that Ollama would write, in the version of --ollama, of `ollama` in mf.toml, or
+    0.24.0. What only a server can do, such as to quantize, is rejected beforehand.
 
     Does nothing if the model is already up to date. Without NAME, builds all models that mf.toml lists; without TAG,
     the tag that mf.toml lists. Each model is built after its base. If one fails, the others are still built, except
@@ -117,12 +121,14 @@ def build(  # noqa: PLR0913  # the command's options
     else:
         targets = _targets(project, names or [], file, latest=latest, quantize=quantize)
         keep = project.config.keep if keep is None else keep
-    addresses = _addresses(host, plan_file)
-    several, confirmed = len(names or ()) != 1 or len(addresses) > 1, bool(host) or plan_file is None
+    locations, named = _locations(host, store, project, plan_file), bool(host) or store is not None
+    several, confirmed = len(names or ()) != 1 or len(locations) > 1, named or plan_file is None
     request = _Options(
         targets,
-        addresses,
+        locations,
         keep,
+        use=Use.PLAN if only_plan else Use.CREATE,
+        ollama=ollama,
         check=_checker(),
         locked=locked,
         frozen=frozen,
@@ -143,15 +149,18 @@ def build(  # noqa: PLR0913  # the command's options
 @dataclass(frozen=True, slots=True)
 class _Options:
     targets: tuple[Target, ...]
-    addresses: tuple[ServerAddress, ...]
+    locations: tuple[Location, ...]
     keep: int
     _: KW_ONLY
+    use: Use
+    ollama: str
+    """The version of Ollama that a folder is written for; empty: that of the configuration."""
     replace: bool
     as_json: bool
     several: bool
     """True to print a list of results."""
     confirmed: bool
-    """True if the user has named the servers, not only a plan."""
+    """True if the user has named the servers or the folder, not only a plan."""
     check: Callable[[Target, Version | None], None]
     """Rejects a Modelfile that a version of Ollama would reject, and prints its findings."""
     locked: bool
@@ -205,24 +214,30 @@ def _targets(
     return project.targets
 
 
-def _addresses(given: list[str] | None, plan_file: PlanFile | None) -> tuple[ServerAddress, ...]:
-    """Return the servers to build on: those of --host, of the plan, or the default."""
-    if plan_file and not given:
-        return plan_file.hosts
-    addresses = tuple(dict.fromkeys(map(address_of, given) if given else [address_of(None)]))
-    others = [str(address) for address in addresses if plan_file and address not in plan_file.hosts]
+def _locations(
+    hosts: list[str] | None, store: str | None, project: Project, plan_file: PlanFile | None
+) -> tuple[Location, ...]:
+    """Return where to build: on the servers of --host, in the folder of --store, as the plan has it, or the default."""
+    if plan_file and not hosts and store is None:
+        return plan_file.locations
+    found = tuple(dict.fromkeys(location_of(host, store, project.config) for host in hosts or (None,)))
+    others = [str(location) for location in found if plan_file and location not in plan_file.locations]
     if plan_file and others:
-        message = f"the plan is for {', '.join(map(str, plan_file.hosts))}, not for {', '.join(others)}"
-        raise UsageError(message, hint="leave out --host, or write a plan for that server with --plan-out")
-    return addresses
+        option, there = ("--host", "that server") if hosts else ("--store", "that folder")
+        message = f"the plan is for {', '.join(map(str, plan_file.locations))}, not for {', '.join(others)}"
+        raise UsageError(message, hint=f"leave out {option}, or write a plan for {there} with --plan-out")
+    return found
 
 
 @contextmanager
 def _stores(request: _Options, project: Project, title: str) -> Iterator[tuple[list[Store], Registry | None, Events]]:
-    """Open the stores to build on, and the registries if there is a lock."""
+    """Open the stores to build in, and the registries if there is a lock."""
     with ExitStack() as closing, progress(title, current.get()) as events:
-        open_store = opener.get() if request.confirmed else open_planned
-        stores = [closing.enter_context(open_store(address)) for address in request.addresses]
+        open_store = open_at if request.confirmed else open_planned
+        stores = [
+            closing.enter_context(open_store(location, use=request.use, ollama=request.ollama))
+            for location in request.locations
+        ]
         is_locked = not request.frozen and any(target.lock for target in request.targets)
         registry = closing.enter_context(open_registry(project.config)) if is_locked else None
         yield stores, registry, events

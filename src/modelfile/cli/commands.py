@@ -86,7 +86,7 @@ class _Commands(_HelpOnTerminal, TyperGroup):
         single.command(name=cmd_name, cls=_Command)(_with_types(function))
         command = typer.main.get_command(single)
         for option in command.params:
-            if option.name == "host" and not getattr(option, "multiple", True):
+            if option.name in ("host", "store") and not getattr(option, "multiple", True):
                 option.multiple, option.callback = True, _only
         if any(option.name == "host" for option in command.params):
             command.params += _limit_options()

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.options import load_project, open_store, with_consent
-from modelfile.cli.parameters import AsJson, Host, Replace
+from modelfile.cli.locations import names_of, open_store
+from modelfile.cli.options import load_project, with_consent
+from modelfile.cli.parameters import AsJson, Host, Replace, StoreFolder
 from modelfile.library.replacement import copy
-from modelfile.names import name_on_server
 from modelfile.report.json_output import print_json
 from modelfile.report.models import describe_backup
 from modelfile.report.terminal import current
@@ -19,6 +19,7 @@ def cp(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Model to copy, or the start of its digest.")],
     destination: Annotated[str, typer.Argument(metavar="DESTINATION", help="New name, with a tag.")],
     host: Host = None,
+    store: StoreFolder = None,
     *,
     replace: Replace = False,
     as_json: AsJson = False,
@@ -31,10 +32,10 @@ def cp(
     replaced, or null.
     """
     config = load_project().config
-    source, destination = name_on_server(source), name_on_server(destination)
-    with open_store(host) as store:
+    source, destination = names_of([source, destination], host, store)
+    with open_store(host, store) as opened:
         done = with_consent(
-            lambda agreed: copy(source, destination, store, replace=agreed, keep=config.keep),
+            lambda agreed: copy(source, destination, opened, replace=agreed, keep=config.keep),
             replace=replace,
             as_json=as_json,
         )

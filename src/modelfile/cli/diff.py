@@ -6,22 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.options import load_project, open_registry, open_store, print_for_build
-from modelfile.cli.parameters import AsJson, Host
+from modelfile.cli.locations import Use, open_prefixed, open_store
+from modelfile.cli.options import load_project, open_registry, print_for_build
+from modelfile.cli.parameters import AsJson, Host, StoreFolder
 from modelfile.errors import ExitCode
 from modelfile.report.differences import print_changes
 from modelfile.report.json_output import changes_as_json, print_json
 from modelfile.report.terminal import current
 
 if TYPE_CHECKING:
+    from modelfile.prediction import ExpectedModel
     from modelfile.project.target import Target
-    from modelfile.sides import ExpectedModel
 
 
 def diff(
     a: Annotated[str, typer.Argument(metavar="A", help="Modelfile, model, or tag of this project's model.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Modelfile, model or tag to compare with.")],
     host: Host = None,
+    store: StoreFolder = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -31,10 +33,12 @@ def diff(
     that the Modelfile here builds: as mf.toml lists it, as it was last built here, or as its folder is called; or else
     one of the only model on the server that has it.
 
-    `file:`, `model:`, `lock:` and `registry:` before a side say what it is: a Modelfile, a model on the server, a base
-    as mf.lock has it, or a model in a registry, of which the weights are not read; they win over a model of that name.
+    `file:`, `model:`, `store:`, `lock:` and `registry:` before a side say what it is: a Modelfile, a model on the
+    server, a model in a folder, a base as mf.lock has it, or a model in a registry, of which the weights are not read;
+    they win over a model of that name. With --store alone, all models are those of the folder; with --host too, only
+    those with `store:`.
 
-    What the server adds to local weights is compared if a build from here or mf.lock has recorded it; otherwise a note
+    What Ollama adds to local weights is compared if a build from here or mf.lock has recorded it; otherwise a note
     names the parts that are not compared.
 
     If the templates of two models give different capabilities, such as tools, the difference has a line of its own. A
@@ -66,14 +70,19 @@ def diff(
 
     resolve_settings(project)  # an error in the configuration is reported first
     settings_of = settings_by_target()
-    with open_store(host) as store, open_registry(project.config) as registry:
+    with (
+        open_store(host, None if host else store, use=Use.READ) as opened,
+        open_prefixed(store) as folder,
+        open_registry(project.config) as registry,
+    ):
         changes = compare(
             a,
             b,
             project,
-            store,
+            opened,
             lambda target, version: reject_errors(target, settings_of(target), print_for_build, version),
             terminal.print_note,
+            folder=folder,
             registry=registry,
             on_undecided=note_undecided,
             on_expected=note_dropped,

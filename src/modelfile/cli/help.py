@@ -10,7 +10,7 @@ from modelfile.report.terminal import Terminal
 GROUPS: Final = {
     "Modelfiles": ("check", "lint", "fmt", "parse", "explain"),
     "Builds": ("build", "pin", "outdated", "update", "verify", "find", "diff"),
-    "Models on a server": ("show", "ls", "cp", "rm", "pull", "rollback"),
+    "Models in a store": ("show", "ls", "cp", "rm", "pull", "rollback"),
     "Set-up": ("config", "git", "doctor"),
 }
 """The commands by the heading that they stand under."""
@@ -25,7 +25,7 @@ _PANELS: Final = {
     "Output": ("output_format", "output_file", "statistics", "verbose", "fail_level", "exit_zero"),
     "Files": ("force_exclude", "stdin_filename"),
     "Plans": ("dry_run", "exit_code", "plan_out", "plan"),
-    "Server": ("host", "timeout", "idle_timeout", "insecure"),
+    "Server or folder": ("host", "store", "timeout", "idle_timeout", "insecure"),
     "Common options": ("config", "isolated", "as_json", "color", "quiet", "help"),
 }
 """Options by the heading that they stand under, in a command that has several of them; the others are _OPTIONS."""

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.options import load_project, open_registry, open_store
-from modelfile.cli.parameters import AsJson, Host
+from modelfile.cli.locations import Use, open_prefixed, open_store
+from modelfile.cli.options import load_project, open_registry
+from modelfile.cli.parameters import AsJson, Host, StoreFolder
 from modelfile.errors import UsageError
 from modelfile.library.lookup import list_models
 from modelfile.names import Prefix, split_prefix
@@ -19,16 +20,17 @@ from modelfile.report.terminal import current
 def ls(
     pattern: Annotated[
         str | None,
-        typer.Argument(metavar="PATTERN", help="'bot', 'bot:v*', '*llama*' or registry:NAME; default: all models."),
+        typer.Argument(metavar="PATTERN", help="'bot', 'bot:v*', '*llama*' or registry:NAME; default: all."),
     ] = None,
     host: Host = None,
+    store: StoreFolder = None,
     *,
     internal: Annotated[
         bool, typer.Option("--all", "-a", help="Also list backups and models that are being built.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the models of an Ollama server, the newest first, or the tags of a model in its registry.
+    """List the models of an Ollama server or a folder, the newest first, or the tags of a model in its registry.
 
     `mf ls registry:NAME` asks no server; some registries cannot list tags.
 
@@ -41,15 +43,16 @@ def ls(
     if prefix in (Prefix.FILE, Prefix.LOCK):
         raise UsageError(f"`{pattern}` cannot be listed", hint="name models of the server, or `registry:NAME`")
     pattern = rest
-    with open_store(host) as store:
-        listed = list_models(store, pattern, internal=internal)
+    in_folder = prefix is Prefix.STORE
+    with open_prefixed(store) if in_folder else open_store(host, store, use=Use.READ) as opened:
+        listed = list_models(opened, pattern, internal=internal)
     if as_json:
         print_json([listed_as_json(model) for model in listed], current.get())
     elif listed:
         print_models(listed, current.get())
     else:
         current.get().print_note(
-            f"no model {store.location.where} matches `{pattern}`" if pattern else f"{store.location} has no models"
+            f"no model {opened.location.where} matches `{pattern}`" if pattern else f"{opened.location} has no models"
         )
 
 

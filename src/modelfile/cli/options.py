@@ -1,8 +1,7 @@
-"""The project, the server and the store that the options of a command select."""
+"""The project, and the server or the folder of models that the options of a command select."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
@@ -13,39 +12,20 @@ from modelfile.errors import UsageError, WouldReplace
 from modelfile.report.terminal import current
 
 if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
-    from modelfile.addresses import ServerAddress
     from modelfile.diagnostics import Diagnostic
     from modelfile.project.config import Config
     from modelfile.project.project import Project
     from modelfile.project.target import Target
     from modelfile.stores.network.deadline import Timeouts
-    from modelfile.stores.protocol import Registry, RegistrySettings, Store
+    from modelfile.stores.protocol import Registry, RegistrySettings
 
 _Result = TypeVar("_Result")
-
-OpenStore: TypeAlias = "Callable[[ServerAddress], AbstractContextManager[Store]]"
-"""Function that opens the store of a server."""
 
 OpenRegistry: TypeAlias = "Callable[[RegistrySettings], AbstractContextManager[Registry]]"
 """Function that opens the registries that settings allow."""
 
 
-def _open_server(address: ServerAddress, *, withheld: str = "") -> AbstractContextManager[Store]:
-    from modelfile.stores.open import open_store
-
-    terminal = current.get()
-    key = terminal.environ.get("OLLAMA_API_KEY", "")
-    return open_store(
-        address,
-        key=key,
-        withheld=withheld,
-        timeouts=_timeouts(),
-        on_warning=terminal.print_warning,
-        route=lambda name: registry_settings(load_project().config).route(name),
-    )
-
-
-def _timeouts() -> Timeouts | None:
+def timeouts() -> Timeouts | None:
     """Return the timeouts of this run, if options set any."""
     if not limits.get():
         return None
@@ -59,8 +39,6 @@ insecure: Final[ContextVar[bool]] = ContextVar("insecure", default=False)
 
 limits: Final[ContextVar[Mapping[str, float]]] = ContextVar("limits", default={})  # noqa: B039  # never changed
 """The `Timeouts` of this run that --timeout and --idle-timeout set, in seconds."""
-opener: Final[ContextVar[OpenStore]] = ContextVar("opener", default=_open_server)
-"""Function that opens stores in this run; `modelfile.cli.app.main` may set another."""
 registry_opener: Final[ContextVar[OpenRegistry | None]] = ContextVar("registry_opener", default=None)
 """Function that opens registries in this run, if `modelfile.cli.app.main` has set one; default: over HTTP."""
 
@@ -103,28 +81,6 @@ def paths_or_stdin(paths: list[str] | None, stdin_filename: str | None) -> list[
     return [STDIN]
 
 
-def address_of(host: str | None) -> ServerAddress:
-    """Return the address of a server, by default from OLLAMA_HOST; warn about a port that Ollama ignores.
-
-    Raises:
-        UsageError: The address is not valid.
-    """
-    from modelfile.addresses import ServerAddress
-
-    terminal = current.get()
-    text = terminal.environ.get("OLLAMA_HOST", "") if host is None else host
-    return ServerAddress.parse(text, terminal.print_warning)
-
-
-def open_store(host: str | None) -> AbstractContextManager[Store]:
-    """Open the store of a server.
-
-    Raises:
-        UsageError: The address is not valid.
-    """
-    return opener.get()(address_of(host))
-
-
 def open_registry(config: Config) -> AbstractContextManager[Registry]:
     """Open the registries as a configuration has it; no request is sent yet."""
     return (registry_opener.get() or _open_registries)(registry_settings(config))
@@ -145,19 +101,7 @@ def registry_settings(config: Config) -> RegistrySettings:
 def _open_registries(settings: RegistrySettings) -> AbstractContextManager[Registry]:
     from modelfile.stores.open import open_registry
 
-    return open_registry(settings, environ=current.get().environ, timeouts=_timeouts())
-
-
-def open_planned(address: ServerAddress) -> AbstractContextManager[Store]:
-    """Open the store of a server that a plan names; the key is sent only if the user has configured that server."""
-    from modelfile.addresses import ServerAddress
-
-    opened, configured = opener.get(), None
-    with contextlib.suppress(UsageError):  # an invalid address is nobody's
-        configured = ServerAddress.parse(current.get().environ.get("OLLAMA_HOST", ""))
-    if opened is not _open_server or address == configured:
-        return opened(address)
-    return _open_server(address, withheld=f"only the plan names this server: pass `--host {address}` to confirm it")
+    return open_registry(settings, environ=current.get().environ, timeouts=timeouts())
 
 
 def with_consent(act: Callable[[bool], _Result], *, replace: bool, as_json: bool) -> _Result:

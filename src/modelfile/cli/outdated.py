@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.options import load_project, open_registry, open_store
-from modelfile.cli.parameters import AsJson, ForceExclude, Host
+from modelfile.cli.locations import Use, open_store
+from modelfile.cli.options import load_project, open_registry
+from modelfile.cli.parameters import AsJson, ForceExclude, Host, StoreFolder
 from modelfile.errors import ExitCode
 from modelfile.pinning.check import with_locked
 from modelfile.pinning.outdated import outdated as find_outdated
@@ -19,6 +20,7 @@ from modelfile.report.terminal import current
 def outdated(
     paths: Annotated[list[str] | None, typer.Argument(help="Modelfiles, or folders to search.")] = None,
     host: Host = None,
+    store: StoreFolder = None,
     *,
     force_exclude: ForceExclude = False,
     as_json: AsJson = False,
@@ -40,10 +42,10 @@ def outdated(
         targets = with_locked(targets)
     with (
         open_registry(project.config) as registry,
-        open_store(host) as store,
+        open_store(host, store, use=Use.READ) as opened,
         progress("asking", terminal) as events,
     ):
-        result = find_outdated(targets, registry, store, events=events)
+        result = find_outdated(targets, registry, opened, events=events)
     outdated_as_json(result, terminal) if as_json else print_outdated(result, terminal)
     failed = print_unknown(result, terminal)
     if result.moved:

@@ -9,6 +9,14 @@ Host: TypeAlias = Annotated[
     str | None,
     typer.Option("--host", metavar="URL", help="Ollama server; default: $OLLAMA_HOST or http://127.0.0.1:11434."),
 ]
+StoreFolder: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--store", metavar="DIR", help="Folder of models to use instead of a server; default: $MF_STORE."),
+]
+OllamaOfStore: TypeAlias = Annotated[
+    str,
+    typer.Option("--ollama", metavar="VERSION", help="With a folder: Ollama version that it is written for."),
+]
 Paths: TypeAlias = Annotated[
     list[str] | None, typer.Argument(help="Modelfiles, folders to search, or - for standard input.")
 ]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.options import load_project, open_registry, open_store, print_for_build
-from modelfile.cli.parameters import AsJson, ForceExclude, FromServer, Host
+from modelfile.cli.locations import Use, open_store
+from modelfile.cli.options import load_project, open_registry, print_for_build
+from modelfile.cli.parameters import AsJson, ForceExclude, FromServer, Host, OllamaOfStore, StoreFolder
 from modelfile.errors import ExitCode, InputError, ModelfileError, UsageError
 from modelfile.project.target import Target
 from modelfile.report.json_output import check_as_json, pins_as_json, print_json
@@ -24,12 +26,15 @@ if TYPE_CHECKING:
     from modelfile.pinning.check import Check
     from modelfile.pinning.pinner import PinOptions
     from modelfile.project.project import Project
+    from modelfile.stores.protocol import Store
 
 
 def pin(  # noqa: PLR0913  # the command's options
     paths: Annotated[list[str] | None, typer.Argument(help="Modelfiles, or folders to search.")] = None,
     host: Host = None,
+    store: StoreFolder = None,
     *,
+    ollama: OllamaOfStore = "",
     check_only: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 if mf.lock is out of date.")
     ] = False,
@@ -54,9 +59,9 @@ def pin(  # noqa: PLR0913  # the command's options
     """Record in mf.lock each Modelfile's base and the fingerprint that a build must have.
 
     Default: the current folder, and what mf.lock has of it even if git ignores it now. A base is looked up in its
-    registry, of which nothing is pulled, or on the server if no registry has it. A base that mf.toml lists as a model
-    is pinned as its own Modelfile builds it, even if it is not built yet. The server is asked for nothing else but
-    what it makes of local weights.
+    registry, of which nothing is pulled, or on the server (in the folder of --store) if no registry has it. A base
+    that mf.toml lists as a model is pinned as its own Modelfile builds it, even if it is not built yet. The server is
+    asked for nothing else but what it makes of local weights.
 
     An entry that still holds stays to the byte, and nobody is asked: `mf update` looks for newer bases. To pin what
     another version of Ollama makes of local weights, remove the entry first. `--check` is for CI, and asks nobody.
@@ -85,7 +90,7 @@ def pin(  # noqa: PLR0913  # the command's options
     if prune:
         if paths:
             raise UsageError("--prune takes no paths", hint="it keeps the aliases of all locks in this repository")
-        _prune(project, host, yes=yes, dry_run=dry_run, as_json=as_json)
+        _prune(project, open_store(host, store), yes=yes, dry_run=dry_run, as_json=as_json)
         return
     codes: set[ExitCode] = set()
     if rewrite:
@@ -97,7 +102,8 @@ def pin(  # noqa: PLR0913  # the command's options
         from modelfile.pinning.pinner import PinOptions  # which a check does not need
 
         options = PinOptions(from_server=from_server)
-        codes |= pin_all(project, paths, host, options=options, pull=pull, dry_run=dry_run, as_json=as_json)
+        opened = open_store(host, store, use=Use.CREATE, ollama=ollama)
+        codes |= pin_all(project, paths, opened, options=options, pull=pull, dry_run=dry_run, as_json=as_json)
     if codes:
         raise typer.Exit(max(codes))
 
@@ -121,7 +127,7 @@ def _check(project: Project, paths: list[str] | None, host: str | None, *, as_js
 def pin_all(  # noqa: PLR0913  # the options of the command
     project: Project,
     paths: list[str] | None,
-    host: str | None,
+    opened: AbstractContextManager[Store],
     *,
     options: PinOptions,
     pull: bool = True,
@@ -139,7 +145,7 @@ def pin_all(  # noqa: PLR0913  # the options of the command
         failures[str(target.path)] = error
 
     with (
-        open_store(host) as store,
+        opened as store,
         open_registry(project.config) as registry,
         progress("pinning", terminal) as events,
     ):
@@ -222,11 +228,11 @@ def _rewrite(project: Project, paths: list[str] | None, *, dry_run: bool) -> set
     return codes
 
 
-def _prune(project: Project, host: str | None, *, yes: bool, dry_run: bool, as_json: bool) -> None:
+def _prune(project: Project, opened: AbstractContextManager[Store], *, yes: bool, dry_run: bool, as_json: bool) -> None:
     from modelfile.pinning.pin_aliases import locks_of, remove_aliases, unused_aliases
 
     terminal, locks = current.get(), locks_of(project)
-    with open_store(host) as store:
+    with opened as store:
         found = unused_aliases(locks, store)
         if found and not (yes or dry_run):
             for model in found:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelfile.cli.options import agree, load_project, open_store
-from modelfile.cli.parameters import AsJson, Host, Replace
+from modelfile.cli.locations import Use, names_of, open_store
+from modelfile.cli.options import agree, load_project
+from modelfile.cli.parameters import AsJson, Host, Replace, StoreFolder
 from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable, UsageError, WouldReplace
 from modelfile.library.replacement import Pulled
 from modelfile.library.replacement import pull as pull_model
-from modelfile.names import ModelName, name_on_server
+from modelfile.names import ModelName
 from modelfile.report.json_output import error_as_json, print_json
 from modelfile.report.models import describe_backup
 from modelfile.report.progress import progress
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
 def pull(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Models to pull.")],
     host: Host = None,
+    store: StoreFolder = None,
     *,
     replace: Replace = False,
     as_json: AsJson = False,
 ) -> None:
-    """Pull models from their registries to an Ollama server, or update them.
+    """Pull models from their registries to an Ollama server or into a folder, or update them.
 
     If one fails, the others are still pulled. If an immutable tag gets another model, asks before that is replaced.
 
@@ -39,13 +41,13 @@ def pull(
     """
     terminal = current.get()
     answers: list[dict[str, Any]] = []
-    wanted = [*dict.fromkeys(map(ModelName.parse, map(name_on_server, names)))]
+    wanted = [*dict.fromkeys(map(ModelName.parse, names_of(names, host, store)))]
     config = load_project().config
-    with open_store(host) as store:
+    with open_store(host, store, use=Use.CREATE) as opened:
         for name in wanted:
             try:
                 _check_registry(name, config)
-                done = _pull(name, store, config, replace=replace, as_json=as_json)
+                done = _pull(name, opened, config, replace=replace, as_json=as_json)
             except ModelfileError as error:
                 if isinstance(error, ServerUnreachable) and not answers:
                     raise  # the others would fail alike

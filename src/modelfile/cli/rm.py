@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from modelfile.cli.options import open_store
-from modelfile.cli.parameters import AsJson, Host
+from modelfile.cli.locations import names_of, open_store
+from modelfile.cli.parameters import AsJson, Host, StoreFolder
 from modelfile.errors import ExitCode, UsageError
 from modelfile.library.removal import Removal, plan_removal, remove
-from modelfile.names import name_on_server
 from modelfile.report.json_output import error_as_json, listed_as_json, print_json
 from modelfile.report.models import describe_removal
 from modelfile.report.terminal import current
@@ -22,6 +21,7 @@ def rm(
         list[str], typer.Argument(metavar="NAME...", help="Models to remove: names, 'bot:v*', or starts of digests.")
     ],
     host: Host = None,
+    store: StoreFolder = None,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
     backups: Annotated[bool, typer.Option("--backups", help="Also remove their backups.")] = False,
@@ -35,15 +35,15 @@ def rm(
     """
     terminal = current.get()
     removed: list[dict[str, Any]] = []
-    with open_store(host) as store:
-        removal = plan_removal([*map(name_on_server, names)], store, backups=backups)
+    with open_store(host, store) as opened:
+        removal = plan_removal(names_of(names, host, store), opened, backups=backups)
         failed = [{"name": name, **error_as_json(error)} for name, error in removal.missing]
         for _, missing in removal.missing:
             terminal.print_error(missing.message, missing.hint)
-        confirmed = not failed and (yes or _confirm(removal, store.location))
+        confirmed = not failed and (yes or _confirm(removal, opened.location))
         if failed and removal.models:
             terminal.print_note("nothing was removed")
-        for model, error in remove(removal, store) if confirmed else ():
+        for model, error in remove(removal, opened) if confirmed else ():
             if error:
                 terminal.print_error(f"cannot remove {model.name}: {error.message}", error.hint)
                 failed.append({"name": str(model.name), **error_as_json(error)})

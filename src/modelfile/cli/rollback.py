@@ -6,24 +6,26 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.options import load_project, open_store, with_consent
-from modelfile.cli.parameters import AsJson, Host, Replace
+from modelfile.cli.locations import Use, names_of, open_store
+from modelfile.cli.options import load_project, with_consent
+from modelfile.cli.parameters import AsJson, Host, Replace, StoreFolder
 from modelfile.errors import UsageError
 from modelfile.library.history import backups
 from modelfile.library.history import rollback as roll_back
-from modelfile.names import ModelName, name_on_server
+from modelfile.names import ModelName
 from modelfile.report.json_output import backup_as_json, print_json
 from modelfile.report.models import age, print_backups, rollback_command
 from modelfile.report.terminal import current
 
 
-def rollback(
+def rollback(  # noqa: PLR0913  # each is an option
     name: Annotated[str, typer.Argument(metavar="NAME:TAG", help="Model to roll back.")],
     to: Annotated[
         str | None,
         typer.Option(metavar="DIGEST", help="Backup: start of its digest or fingerprint, or its alias."),
     ] = None,
     host: Host = None,
+    store: StoreFolder = None,
     *,
     replace: Replace = False,
     only_list: Annotated[bool, typer.Option("--list", help="List the backups; change nothing.")] = False,
@@ -39,20 +41,20 @@ def rollback(
     """
     if only_list and to is not None:
         raise UsageError("--list cannot be used with --to")
-    terminal, name = current.get(), name_on_server(name)
-    with open_store(host) as store:
+    terminal, (name,) = current.get(), names_of([name], host, store)
+    with open_store(host, store, use=Use.READ if only_list else Use.CHANGE) as opened:
         if only_list:
-            found = backups(name, store)
+            found = backups(name, opened)
             if as_json:
                 print_json([backup_as_json(backup) for backup in found], terminal)
             elif found:
                 print_backups(found, terminal)
             else:
-                terminal.print_note(f"no backups of {ModelName.parse(name)} {store.location.where}")
+                terminal.print_note(f"no backups of {ModelName.parse(name)} {opened.location.where}")
             return
         immutable = load_project().config.immutable
         done = with_consent(
-            lambda agreed: roll_back(name, store, to, immutable=immutable, replace=agreed),
+            lambda agreed: roll_back(name, opened, to, immutable=immutable, replace=agreed),
             replace=replace,
             as_json=as_json,
         )

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from modelfile.cli.options import load_project, open_registry, open_store
-from modelfile.cli.parameters import AsJson, Host
+from modelfile.cli.locations import Use, open_prefixed, open_store
+from modelfile.cli.options import load_project, open_registry
+from modelfile.cli.parameters import AsJson, Host, StoreFolder
 from modelfile.errors import InputError, NotFound, ServerError, TemplateError, UsageError
 from modelfile.library.lookup import show as find_model
 from modelfile.names import Prefix, join_alternatives, modelfile_at, split_prefix
@@ -22,9 +23,12 @@ from modelfile.stores.protocol import Store, StoredModel
 
 if TYPE_CHECKING:  # a plain `mf show` does not need them
     from modelfile.catalog.versions import Version
+    from modelfile.prediction import ExpectedModel
     from modelfile.project.target import Target
     from modelfile.recipe.recipe import Recipe
-    from modelfile.sides import ExpectedModel
+
+_Options: TypeAlias = tuple[str | None, str | None]
+"""The values of --host and --store."""
 
 
 def show(  # noqa: PLR0913  # each is an option
@@ -32,6 +36,7 @@ def show(  # noqa: PLR0913  # each is an option
         str, typer.Argument(metavar="NAME", help="Model, digest, tag of the model here, Modelfile or registry:NAME.")
     ],
     host: Host = None,
+    store: StoreFolder = None,
     *,
     modelfile: Annotated[
         bool, typer.Option("--modelfile", help="Print a Modelfile that builds the same model from this one.")
@@ -53,12 +58,13 @@ def show(  # noqa: PLR0913  # each is an option
 ) -> None:
     """Print the contents of a model, or the exact prompt that its template makes of a request.
 
-    NAME may be a Modelfile too: printed is what a build would create on the base that the server has, with a warning if
-    its TEMPLATE drops capabilities of the base, such as tools. What only the server can tell is not printed: a model
-    of local weights has to be built first.
+    NAME may be a Modelfile too: printed is what a build would create on the base that the server has, or without a
+    server on the base in mf.lock, with a warning if its TEMPLATE drops capabilities of the base, such as tools. What
+    only a build can tell is not printed: a model of local weights has to be built first.
 
     registry:NAME is a model in its registry: no server is asked, and the weights are not read. lock:NAME is a base as
-    mf.lock has it, model:NAME a model on the server, file:PATH a Modelfile. They win over a model of that name.
+    mf.lock has it, model:NAME a model on the server, store:NAME a model in a folder, file:PATH a Modelfile. They win
+    over a model of that name.
 
     For a prompt, NAME may be a folder with a Modelfile too; a warning says if the base cannot be read, which may change
     the prompt. A Modelfile is rendered as the configured version of Ollama does (default: the server's, or the newest
@@ -84,14 +90,14 @@ def show(  # noqa: PLR0913  # each is an option
     if prompt is not None or messages is not None:
         if modelfile or (prompt is not None and messages is not None):
             raise UsageError("--prompt, --messages and --modelfile cannot be used together")
-        _show_prompt(name, host, prompt=prompt, messages=messages, as_json=as_json)
+        _show_prompt(name, (host, store), prompt=prompt, messages=messages, as_json=as_json)
         return
     if path := modelfile_at(name, folder_is_model=True):
         if modelfile:
             raise UsageError(f"--modelfile needs a model: `{name}` is a file")
-        _show_expected(load_project().at(path), host, as_json=as_json)
+        _show_expected(load_project().at(path), (host, store), as_json=as_json)
         return
-    with _opened(name, host) as (stored, _):
+    with _opened(name, (host, store)) as (stored, _):
         pass
     if as_json:
         print_json(model_as_json(stored.name, stored.model, stored.fingerprint, stored.digest), current.get())
@@ -103,17 +109,18 @@ def show(  # noqa: PLR0913  # each is an option
         print_model(stored.name, stored.model, stored.fingerprint, stored.digest, current.get())
 
 
-def _show_expected(target: Target, host: str | None, *, as_json: bool) -> None:
+def _show_expected(target: Target, options: _Options, *, as_json: bool) -> None:
     """Print the model that a build of a Modelfile would create."""
     from modelfile.catalog.versions import release
+    from modelfile.prediction import expect, version_for
     from modelfile.recipe.model import fingerprint
     from modelfile.report.plans import print_dropped_capabilities
-    from modelfile.sides import expect
 
     terminal = current.get()
-    with open_store(host) as store:
-        _recipe_of(target, release(store.ollama))
-        expected = expect(target, store)
+    project = target.project
+    with open_store(*options, use=Use.READ) as store, open_registry(project.config) as registry:
+        _recipe_of(target, release(version_for(target, store)))
+        expected = expect(target, store, registry)
     if expected is None:
         raise UsageError(
             f"cannot show `{target.path}`: only a build can tell what Ollama makes of the local files",
@@ -151,20 +158,20 @@ def _show_manifest(name: str, *, raw: bool, as_json: bool) -> None:
 
 
 def _show_prompt(  # as of the command
-    name: str, host: str | None, *, prompt: str | None, messages: str | None, as_json: bool
+    name: str, options: _Options, *, prompt: str | None, messages: str | None, as_json: bool
 ) -> None:
     from modelfile.library.requests import prompt_of, read_chat, reject_jinja
+    from modelfile.prediction import ExpectedModel
     from modelfile.report.plans import print_dropped_capabilities
-    from modelfile.sides import ExpectedModel
 
     request = read_chat(Path(messages), current.get().stdin.buffer) if messages is not None else prompt or ""
     path = modelfile_at(name)
     target = load_project().at(path) if path else None
     if target:
-        expected, version, family, warnings = _model_of(target, host)
+        expected, version, family, warnings = _model_of(target, options)
         own_name = target.name
     else:
-        with _opened(name, host) as (stored, store):
+        with _opened(name, options) as (stored, store):
             version = _rendered_version(store)
         expected, warnings = ExpectedModel(model=stored.model, base=None, version=str(version)), []
         family, own_name = stored.family, stored.name
@@ -203,7 +210,7 @@ def _locate(error: TemplateError, target: Target) -> tuple[str, str]:
     return f"{target.path}:{position.line}:{position.column}", error.reason
 
 
-def _model_of(target: Target, host: str | None) -> tuple[ExpectedModel, Version, str, list[str]]:
+def _model_of(target: Target, options: _Options) -> tuple[ExpectedModel, Version, str, list[str]]:
     """Return the model that a Modelfile makes, without its files, and how to render it.
 
     Returns:
@@ -212,8 +219,8 @@ def _model_of(target: Target, host: str | None) -> tuple[ExpectedModel, Version,
     """
     from modelfile.catalog.renderers import RENDERERS_OF_ARCHITECTURES
     from modelfile.catalog.versions import NEWEST, Version
+    from modelfile.prediction import ExpectedModel
     from modelfile.recipe.model import Model
-    from modelfile.sides import ExpectedModel
 
     configured = target.config.ollama
     version = Version.parse(configured) if configured else None
@@ -228,7 +235,7 @@ def _model_of(target: Target, host: str | None) -> tuple[ExpectedModel, Version,
         family = _family_of(recipe.files)
     else:
         try:
-            with open_store(host) as store:
+            with open_store(*options, use=Use.READ) as store:
                 version = version or _rendered_version(store)
                 stored = find_model(recipe.base, store)
             base, family = stored.model, stored.family
@@ -293,7 +300,7 @@ def _rendered_version(store: Store | None) -> Version:
 
 
 @contextmanager
-def _opened(name: str, host: str | None) -> Iterator[tuple[StoredModel, Store | None]]:
+def _opened(name: str, options: _Options) -> Iterator[tuple[StoredModel, Store | None]]:
     """Yield a model, and the store that has it; None if it is in a registry."""
     prefix, rest = split_prefix(name)
     if prefix is Prefix.REGISTRY:
@@ -306,10 +313,14 @@ def _opened(name: str, host: str | None) -> Iterator[tuple[StoredModel, Store | 
         from modelfile.sides import show_locked
 
         project = load_project()
-        with open_store(host) as store, open_registry(project.config) as registry:
+        with open_store(*options, use=Use.READ) as store, open_registry(project.config) as registry:
             yield show_locked(rest, project, store, registry), None
         return
-    with open_store(host) as store:
+    if prefix is Prefix.STORE:
+        with open_prefixed(options[1]) as store:
+            yield find_model(rest, store), store
+        return
+    with open_store(*options, use=Use.READ) as store:
         yield find_model(rest, store) if prefix is Prefix.MODEL else _find(name, store), store
 
 

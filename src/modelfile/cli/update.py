@@ -6,8 +6,9 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from modelfile.cli.options import load_project, open_registry, open_store
-from modelfile.cli.parameters import AsJson, ForceExclude, FromServer, Host
+from modelfile.cli.locations import Use, open_store
+from modelfile.cli.options import load_project, open_registry
+from modelfile.cli.parameters import AsJson, ForceExclude, FromServer, Host, StoreFolder
 from modelfile.cli.pin import print_skipped, targets_to_pin
 from modelfile.errors import ModelfileError, UsageError
 from modelfile.pinning.pinner import PinOptions
@@ -27,6 +28,7 @@ def update(  # noqa: PLR0913  # the command's options
         list[str] | None, typer.Argument(metavar="[BASE...]", help="Bases; without a tag: all tags of the model.")
     ] = None,
     host: Host = None,
+    store: StoreFolder = None,
     *,
     from_server: FromServer = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; do not write mf.lock.")] = False,
@@ -65,13 +67,13 @@ def update(  # noqa: PLR0913  # the command's options
         failures[str(target.path)] = error
 
     with (
-        open_store(host) as store,
+        open_store(host, store, use=Use.READ if not from_server else Use.CREATE) as opened,
         open_registry(project.config) as registry,
         progress("pinning", terminal) as events,
     ):
         summary = update_pins(
             targets,
-            store,
+            opened,
             registry,
             bases=bases or (),
             options=PinOptions(from_server=from_server, check=check),

@@ -6,8 +6,9 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from modelfile.cli.options import load_project, open_registry, open_store
-from modelfile.cli.parameters import AsJson, ForceExclude, Host
+from modelfile.cli.locations import Use, open_store
+from modelfile.cli.options import load_project, open_registry
+from modelfile.cli.parameters import AsJson, ForceExclude, Host, StoreFolder
 from modelfile.errors import ExitCode, UsageError
 from modelfile.git import find_repository
 from modelfile.pinning.check import with_locked
@@ -20,20 +21,21 @@ from modelfile.report.verifications import print_verified, verified_as_json, ver
 VerifyFormat: TypeAlias = Literal["text", "json", "junit"]
 
 
-def verify(  # the command's options
+def verify(  # noqa: PLR0913  # the command's options
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME...]", help="Bases, and models as `mf build` takes them.")
     ] = None,
     host: Host = None,
+    store: StoreFolder = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Verify what all locks of the repository have.")] = False,
     output_format: Annotated[VerifyFormat, typer.Option("--format", help="Output format.")] = "text",
     force_exclude: ForceExclude = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the models on a server with mf.lock, by fingerprint; exit 1 if one differs, or a model is missing.
+    """Compare the models of a server or a folder with mf.lock, by fingerprint; exit 1 if one differs or is missing.
 
-    Default: the bases of this folder's Modelfiles, which the server need not have, and the models of mf.toml. Of a
+    Default: the bases of this folder's Modelfiles, which need not be there, and the models of mf.toml. Of a
     model that differs, the parts are named: parameters, prompts, weights. If git has the versions of mf.lock, it is
     also said whether the model is an older one, or of none of them: then it was rebuilt by hand.
 
@@ -50,17 +52,17 @@ def verify(  # the command's options
     root = find_repository(project.start) if everything else None
     targets = with_locked(project.modelfiles([str(root) if root else "."]))
     with (
-        open_store(host) as store,
+        open_store(host, store, use=Use.READ) as opened,
         open_registry(project.config) as registry,
         progress("verifying", terminal) as events,
     ):
-        models = verify_models(targets, store, registry, names=names or (), events=events)
+        models = verify_models(targets, opened, registry, names=names or (), events=events)
     if as_json or output_format == "json":
-        print_json(verified_as_json(models, store.location), terminal)
+        print_json(verified_as_json(models, opened.location), terminal)
     elif output_format == "junit":
-        for part in verified_as_junit(models, store.location):
+        for part in verified_as_junit(models, opened.location):
             terminal.write_content(part)
     else:
-        print_verified(models, store.location, terminal)
+        print_verified(models, opened.location, terminal)
     if any(model.fails for model in models):
         raise typer.Exit(ExitCode.FINDINGS)

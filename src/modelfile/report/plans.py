@@ -18,7 +18,7 @@ from modelfile.report.terminal import Piece, Terminal
 
 if TYPE_CHECKING:
     from modelfile.builder.execute import Built
-    from modelfile.sides import ExpectedModel
+    from modelfile.prediction import ExpectedModel
     from modelfile.stores.protocol import StoredModel, StoreLocation
 
 _PREFERRED: Final = "Ollama 0.30 and later ignore this TEMPLATE if the chat template inside the weights supports more"

@@ -119,6 +119,7 @@ def open_folder(
     ollama: str = "",
     registry: Registry | None = None,
     create: bool = True,
+    missing_ok: bool = False,
     on_warning: Callable[[str], None] = lambda _: None,
 ) -> Iterator[FolderStore]:
     """Open a folder of models as a store; no server is needed, and one may run on it.
@@ -136,6 +137,7 @@ def open_folder(
             are).
         registry: The registries to pull from and push to.
         create: Whether the store is to be written to: a folder that is empty or does not exist becomes a store.
+        missing_ok: Whether a folder that is empty or does not exist counts as a store without models.
         on_warning: Called with warnings, such as damaged manifests, which are ignored.
 
     Raises:
@@ -144,7 +146,7 @@ def open_folder(
     from modelfile.stores.disk.layout import open_layout
     from modelfile.stores.disk.store import FolderStore
 
-    layout = open_layout(path, create=create)
+    layout = open_layout(path, create=create, missing_ok=missing_ok)
     yield FolderStore(layout, ollama=ollama, registry=registry, on_warning=on_warning)
 
 

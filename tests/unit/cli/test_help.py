@@ -25,7 +25,13 @@ def test_commands_are_in_groups_with_their_whole_description() -> None:
 def test_options_are_in_panels() -> None:
     panels = ["Arguments", "Options", "Rules", "Fixes", "Output", "Files", "Common options"]
     assert headings(mf("lint", "--help").out) == panels
-    assert headings(mf("build", "--help").out) == ["Arguments", "Options", "Plans", "Server", "Common options"]
+    assert headings(mf("build", "--help").out) == [
+        "Arguments",
+        "Options",
+        "Plans",
+        "Server or folder",
+        "Common options",
+    ]
     assert headings(mf("fmt", "--help").out) == ["Arguments", "Options", "Files", "Common options"]
 
 

@@ -123,12 +123,13 @@ def models_folder(environ: Mapping[str, str]) -> Path | None:
     return home / ".ollama" / "models" if home else None
 
 
-def open_layout(root: Path, *, create: bool) -> Layout:
+def open_layout(root: Path, *, create: bool, missing_ok: bool = False) -> Layout:
     """Return the layout of a folder that is a model store.
 
     Args:
         root: The folder.
         create: Whether the store is to be written to: an empty folder, or a path that does not exist, becomes a store.
+        missing_ok: Whether an empty folder, or a path that does not exist, counts as a store without models.
 
     Raises:
         InputError: It is no store, cannot be read, or is to be written to and belongs to another user.
@@ -137,12 +138,12 @@ def open_layout(root: Path, *, create: bool) -> Layout:
     try:
         names = {entry.name for entry in os.scandir(root)}
     except FileNotFoundError as error:
-        if not create:
+        if not (create or missing_ok):
             raise InputError(f"no model store at `{root}`: there is no such folder") from error
         names = set()
     except OSError as error:
         raise cannot_read(root, error) from error
-    if not names & {BLOBS, MANIFESTS} and (names - _NO_STORE or not create):
+    if not names & {BLOBS, MANIFESTS} and (names - _NO_STORE or not (create or missing_ok)):
         raise _no_store(root)
     for folder in (root / BLOBS, root / MANIFESTS):
         if os.path.lexists(folder) and not folder.is_dir():

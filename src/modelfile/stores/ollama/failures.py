@@ -203,7 +203,7 @@ class Failures:
             return ServerUnreachable(f"{self.url} went away while {doing}", hint=hint)
         return ServerUnreachable(
             f"no Ollama server answers at {self.url}" + (" any longer" if self.answered else ""),
-            hint="start one with `ollama serve`, or name another with --host or OLLAMA_HOST",
+            hint="start one with `ollama serve`, name another with --host or OLLAMA_HOST, or use a folder with --store",
         )
 
 
