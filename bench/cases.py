@@ -69,9 +69,9 @@ def _folder(text: str) -> Iterator[Sandbox]:
 
 @contextmanager
 def _empty_server() -> Iterator[Sandbox]:
-    """Start a server with no model, beside a Modelfile that builds from Gemma's local weights."""
+    """Start a server with no model in the default folder, beside a Modelfile that builds from Gemma's local weights."""
     text = MODELFILE.replace("llama3:8b", str(real_ollama.gemma()))
-    with _folder(text) as sandbox, real_ollama.serve() as url:
+    with _folder(text) as sandbox, real_ollama.serve(models=sandbox.folder / ".ollama" / "models") as url:
         yield replace(sandbox, environment={**sandbox.environment, "OLLAMA_HOST": url})
 
 

@@ -76,6 +76,10 @@ class Client:
         """Return whether the server has the bytes of a digest (`sha256:…`)."""
         return self._transport.exists(_blob(digest))
 
+    def warm_up(self) -> None:
+        """Prepare for a request that changes models, while other work is done."""
+        self._transport.warm_up()
+
     def push_blob(
         self, digest: str, path: Path, on_sent: Callable[[int], None], on_retry: OnRetry = ignore_retry
     ) -> None:

@@ -134,6 +134,7 @@ class ServerStore:
         """Put a file into the server's folder, or upload it, so that the server checks its digest."""
         place = self._place() if self.places(size_of(path)) else None
         if place:
+            self._client.warm_up()
             place(path, digest, on_sent)
         else:
             self._client.push_blob(digest, path, on_sent, on_retry or ignore_retry)

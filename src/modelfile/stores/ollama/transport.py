@@ -11,8 +11,9 @@ import http.client
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
@@ -137,6 +138,11 @@ class Transport:
             if reply and reply.status in fine:
                 return reply
         return self._full().ask(method, path, body, deadline, retry=retry, missing_ok=missing_ok)
+
+    def warm_up(self) -> None:
+        """Import httpx in the background, for a request that will follow other work."""
+        if self._session is None:
+            Thread(target=import_module, args=("modelfile.stores.ollama.session",), daemon=True).start()
 
     def exists(self, path: str) -> bool:
         """Return whether there is something at a path."""
