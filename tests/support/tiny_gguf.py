@@ -1,6 +1,7 @@
 """GGUF files that need not be downloaded."""
 
 import struct
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -80,3 +81,42 @@ def write_tiny_gguf(path: Path, seed: int = 0, chat_template: str | None = None)
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def typed_gguf(
+    metadata: Mapping[str, tuple[int, bytes] | str | bool | int],
+    tensors: Mapping[str, Sequence[int]] | None = None,
+    *,
+    version: int = 3,
+    size: int = 0,
+) -> bytes:
+    """Return a GGUF file with metadata, and tensors of no data.
+
+    Args:
+        metadata: The values by their keys: a text, a bool, a 32-bit unsigned number, or the number of a type and bytes.
+        tensors: The shapes of F32 tensors by their names.
+        version: The version of the format.
+        size: The size of the file in bytes, if it is to be larger.
+    """
+
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value.encode())) + value.encode()
+
+    def encoded(value: tuple[int, bytes] | str | bool | int) -> bytes:
+        match value:
+            case str():
+                return struct.pack("<I", 8) + text(value)
+            case bool():
+                return struct.pack("<I?", 7, value)
+            case int():
+                return struct.pack("<II", 4, value)
+            case kind, content:
+                return struct.pack("<I", kind) + content
+
+    pairs = [text(key) + encoded(value) for key, value in metadata.items()]
+    infos = [
+        text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, 0, 0)
+        for name, shape in (tensors or {}).items()
+    ]
+    head = struct.pack("<4sIQQ", b"GGUF", version, len(infos), len(pairs))
+    return b"".join((head, *pairs, *infos)).ljust(size, b"\0")

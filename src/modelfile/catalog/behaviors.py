@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from modelfile.catalog.versions import Version
@@ -27,10 +29,10 @@ MERGES_SHARDS: Final = Version(0, 30, 0)
 """The first release whose server merges the shards of a split GGUF (v0.30.0 server/create.go)."""
 REWRITES_GGUF: Final = Version(0, 30, 0)
 """The first release whose server may rewrite the weights of a local GGUF (measured on 0.33)."""
-DETECTS_PROJECTORS: Final = Version(0, 30, 10)
+DETECTS_PROJECTORS: Final = Version(0, 30, 4)
 """The first release whose server recognizes projectors of type `mmproj` and those for audio only, not as models.
 
-Source: v0.30.10 server/create.go.
+Source: v0.30.4 server/create.go.
 """
 PREFERS_CHAT_TEMPLATES: Final = Version(0, 30, 0)
 """The first release that uses the chat template of the weights if it can do more than TEMPLATE.
@@ -62,3 +64,38 @@ Source: template/template.go, whose struct of parameters has only `Stop`, and se
 """
 CONVERTS_NO_SAFETENSORS: Final = Version(0, 34, 1)
 """The first release whose server no longer converts safetensors (ollama/ollama#14969: issue tracker, not source)."""
+
+OLDEST_CREATE: Final = Version(0, 7, 1)
+"""The oldest release whose `ollama create` is known to the byte (server/create.go and fs/ggml, read at each tag)."""
+INHERITED: Final[Mapping[str, Version]] = MappingProxyType(
+    {
+        "renderer": Version(0, 12, 7),
+        "parser": Version(0, 12, 7),
+        "requires": Version(0, 14, 0),
+        "capabilities": Version(0, 20, 0),
+        "model_format": Version(0, 20, 4),
+    }
+)
+"""The keys of a base's config that a model FROM its name gets unless it has its own, with the first release to do so.
+
+Source: server/create.go; never from a file.
+"""
+CLOUD_NAMES: Final = Version(0, 18, 0)
+"""The first release that takes a tag `cloud` for a model that runs elsewhere, and cuts off a tag `local`.
+
+Source: server/model_resolver.go and internal/modelref.
+"""
+QUANTIZES_FP8: Final = Version(0, 22, 0)
+"""The first release whose server quantizes weights that were converted from FP8 to Q8_0, unasked (server/create.go)."""
+DETECTS_MODEL_LAYERS: Final = Version(0, 30, 0)
+"""The first release in whose configs only model layers count, not adapters and projectors (server/create.go)."""
+OMITS_ROOTFS: Final = Version(0, 32, 7)
+"""The first release whose configs have no `rootfs` (types/model/config.go)."""
+STOPS_OF_ARCHITECTURES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"gemma4": ("<turn|>",)})
+"""The `stop` that comes with the renderer of an architecture, unless the Modelfile sets one (server/create.go)."""
+NAMES_ALL_FILE_TYPES: Final = Version(0, 30, 0)
+"""The first release that names all types of weights in configs (fs/ggml/type.go)."""
+FILE_TYPES_BEFORE: Final = frozenset({*range(1, 4), *range(7, 19), 21, 32})
+"""Numbers of the types of weights that older releases name; others are `unknown`."""
+NAMES_MXFP4: Final = (Version(0, 11, 0), Version(0, 30, 0), 4)
+"""The releases, from the first to before the second, that call a type of this number `MXFP4` (fs/ggml/type.go)."""

@@ -64,8 +64,8 @@ RENDERERS: Final[Mapping[str, BuiltIn]] = MappingProxyType(
 RENDERERS_OF_ARCHITECTURES: Final[Mapping[str, tuple[str, Version]]] = MappingProxyType(
     {
         "gemma4": ("gemma4", Version(0, 20, 0)),
-        "laguna": ("laguna", Version(0, 22, 1)),
-        **dict.fromkeys(("nemotron_h", "nemotron_h_moe", "nemotron_h_omni"), ("nemotron-3-nano", Version(0, 22, 1))),
+        "laguna": ("laguna", Version(0, 22, 0)),
+        **dict.fromkeys(("nemotron_h", "nemotron_h_moe", "nemotron_h_omni"), ("nemotron-3-nano", Version(0, 22, 0))),
     }
 )
 """The renderer that Ollama gives models of an architecture without RENDERER, and the first release that does so.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import FileIO
 from math import prod
 from pathlib import Path
@@ -40,9 +40,13 @@ _MAX_DIMENSIONS: Final = 8
 _MAX_DEPTH: Final = 4
 _MAX_ARRAYS: Final = 1 << 16
 """Maximum number of arrays, with those in arrays, which real files do not have."""
-_STRING: Final = 8
+UINT32: Final = 4
+BOOL: Final = 7
+STRING: Final = 8
 _ARRAY: Final = 9
 _BLOCK: Final = re.compile(r"(?:^|\.)blk\.([0-9]+)\.")
+_EMBEDDED: Final = ("a.", "mm.", "mtp.", "s.", "v.")
+"""How names of tensors begin that are not of the model itself (`isEmbeddedCompatibilityTensor`, server/create.go)."""
 _SCALARS: Final = dict(zip((*range(8), 10, 11, 12), "BbHhIif?Qqd", strict=True))
 
 Scalar: TypeAlias = int | float | bool | str
@@ -62,6 +66,14 @@ class GGUFHeader:
     """Number of blocks (such as `blk.0`) that have tensors in the file."""
     chat_template: str = ""
     """Its chat template, in Jinja; empty if there is none, or only a list of several."""
+    version: int = 3
+    """The version of the format."""
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    """The type of each value of the metadata, as GGUF numbers them."""
+    parameters: int = 0
+    """Number of the elements of all tensors."""
+    embedded: bool = False
+    """True if tensors of a projector, or of one that predicts several tokens, are among those of the model."""
 
     @property
     def architecture(self) -> str:
@@ -83,6 +95,18 @@ class GGUFHeader:
         """Return the number of a key, else of that key of the architecture (as Ollama does), else 0."""
         value = self.metadata.get(key, self.metadata.get(f"{self.architecture}.{key}"))
         return value if isinstance(value, int) else 0
+
+    def typed(self, key: str, kind: int) -> Scalar | None:
+        """Return the value of a key as Ollama looks it up (`keyValue` in fs/ggml/ggml.go, v0.7.0 to v0.33.0-rc2).
+
+        Args:
+            key: The key, without the architecture before it unless it begins with `general.` or `tokenizer.`.
+            kind: The type that the value must have; with any other, the key counts as missing.
+        """
+        if not key.startswith(("general.", "tokenizer.")):
+            architecture = self.typed("general.architecture", STRING)
+            key = f"{'unknown' if architecture is None else architecture}.{key}"
+        return self.metadata.get(key) if self.kinds.get(key) == kind else None
 
 
 def read_header(path: Path) -> GGUFHeader:
@@ -106,6 +130,17 @@ def read_header(path: Path) -> GGUFHeader:
             raise InputError(f"`{path}` is a corrupt GGUF file: {error}", hint="download it again") from error
 
 
+@dataclass(slots=True)
+class _Tensors:
+    """What was read of the tensors so far."""
+
+    end: int = 0
+    """Offset of the end of the last one from the start of all, in bytes."""
+    elements: int = 0
+    blocks: set[str] = field(default_factory=set)
+    embedded: bool = False
+
+
 class _Cursor:
     """A position in a header; raises EOFError beyond its end, and ValueError on invalid values."""
 
@@ -121,25 +156,36 @@ class _Cursor:
         self._at = 4
         big = head[:4] == b"FUGG" or head[4:6] == b"\0\0"  # version, a small number, is big-endian
         self._order = ">" if big else "<"
-        self._size = "I" if self._number("I") == 1 else "Q"
+        self._version = self._number("I")
+        self._size = "I" if self._version == 1 else "Q"
         self._width = struct.calcsize(self._size)
 
     def header(self, size: int) -> GGUFHeader:
         tensors, pairs = self._number(self._size), self._number(self._size)
         self._reject_count(pairs, self._width, _MAX_PAIRS, "keys")
-        metadata = dict(self._pair() for _ in range(pairs))
+        pairs_read = [self._pair() for _ in range(pairs)]
+        metadata = {key: value for key, _, value in pairs_read}
         self._reject_count(tensors, self._width + 4, _MAX_TENSORS, "tensors")
-        blocks: set[str] = set()
-        needed = max((self._tensor(blocks) for _ in range(tensors)), default=None)
+        found = _Tensors()
+        for _ in range(tensors):
+            self._tensor(found)
         alignment = metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment < 1:
             raise ValueError("its alignment is not a positive number")
         start = -(-self._at // alignment) * alignment
         template = metadata.pop(_CHAT_TEMPLATE, None)
         scalars = {key: value for key, value in metadata.items() if value is not None}
-        end = self._at if needed is None else start + needed
-        chat_template = template if isinstance(template, str) else ""
-        return GGUFHeader(metadata=scalars, size=size, needed=end, blocks=len(blocks), chat_template=chat_template)
+        return GGUFHeader(
+            metadata=scalars,
+            size=size,
+            needed=start + found.end if tensors else self._at,
+            blocks=len(found.blocks),
+            chat_template=template if isinstance(template, str) else "",
+            version=self._version,
+            kinds={key: kind for key, kind, value in pairs_read if key in scalars},
+            parameters=found.elements,
+            embedded=found.embedded,
+        )
 
     def _reject_count(self, count: int, smallest: int, limit: int = 1 << 64, what: str = "") -> None:
         """Reject a number of entries that cannot fit in the rest of the header, each of at least `smallest` bytes."""
@@ -188,14 +234,14 @@ class _Cursor:
         if self._at > self._end:
             raise EOFError
 
-    def _pair(self) -> tuple[str, Scalar | None]:
+    def _pair(self) -> tuple[str, int, Scalar | None]:
         key, kind = self._string() or "", self._number("I")
-        if key == _CHAT_TEMPLATE and kind == _STRING:
-            return key, self._string(_MAX_CHAT_TEMPLATE)
-        return key, self._value(kind)
+        if key == _CHAT_TEMPLATE and kind == STRING:
+            return key, kind, self._string(_MAX_CHAT_TEMPLATE)
+        return key, kind, self._value(kind)
 
     def _value(self, kind: int, depth: int = 0) -> Scalar | None:
-        if kind == _STRING:
+        if kind == STRING:
             return self._string()
         if kind == _ARRAY:
             self._skip_array(depth + 1)
@@ -211,7 +257,7 @@ class _Cursor:
             raise ValueError(f"more than {_MAX_ARRAYS:,} arrays")
         if kind in _SCALARS:
             self._skip(count * struct.calcsize(self._order + _SCALARS[kind]))
-        elif kind == _STRING:
+        elif kind == STRING:
             self._skip_strings(count)
         elif depth >= _MAX_DEPTH:
             raise ValueError("arrays nested too deeply")
@@ -236,17 +282,19 @@ class _Cursor:
             self._at = self._start + at
         self._skip(0)
 
-    def _tensor(self, blocks: set[str]) -> int:
-        """Return the offset of a tensor's end from the start of all tensors, and add its block to `blocks`."""
-        if block := _BLOCK.search(self._string() or ""):
-            blocks.add(block[1])
+    def _tensor(self, found: _Tensors) -> None:
+        name = self._string() or ""
+        found.embedded |= name.startswith(_EMBEDDED)
+        if block := _BLOCK.search(name):
+            found.blocks.add(block[1])
         dimensions = self._number("I")
         if dimensions > _MAX_DIMENSIONS:
             raise ValueError(f"a tensor of {dimensions:,} dimensions")
-        shape = [self._number(self._size) for _ in range(dimensions)]
+        count = prod(self._number(self._size) for _ in range(dimensions))
         kind, offset = self._number("I"), self._number("Q")
         elements, size = BLOCKS.get(kind, (1, 0))  # a tensor of an unknown type counts as empty
-        return offset + prod(shape) // elements * size
+        found.elements += count
+        found.end = max(found.end, offset + count // elements * size)
 
 
 # Numbers of types, from ggml.h and llama.h (v0.33.0-rc2 fs/ggml/{ggml,type}.go).

@@ -188,8 +188,8 @@ def test_projector_is_not_a_second_model(metadata: dict[str, Any], tmp_path: Pat
     ("metadata", "before", "hint"),
     [
         ({}, None, "its header does not mark it as a projector: convert it again with a newer llama.cpp"),
-        ({"general.type": "mmproj"}, Version(0, 30, 9), "build with Ollama 0.30.10 or later"),
-        ({"clip.has_audio_encoder": True}, OLD, "build with Ollama 0.30.10 or later"),
+        ({"general.type": "mmproj"}, Version(0, 30, 3), "build with Ollama 0.30.4 or later"),
+        ({"clip.has_audio_encoder": True}, OLD, "build with Ollama 0.30.4 or later"),
     ],
 )
 def test_projector_that_ollama_does_not_detect_is_rejected(

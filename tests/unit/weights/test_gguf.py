@@ -13,7 +13,7 @@ from tests.support.operations import count_copied, count_operations
 from tests.support.tiny_gguf import write_tiny_gguf
 
 from modelfile.errors import InputError
-from modelfile.weights.gguf import BLOCKS, FILE_TYPES, read_header
+from modelfile.weights.gguf import BLOCKS, BOOL, FILE_TYPES, STRING, UINT32, read_header
 
 Q8_1 = 9
 """A type on which gguf-py and ggml disagree; it does not occur in files."""
@@ -197,3 +197,19 @@ def pair(key: str, kind: int, value: bytes, order: str = "<") -> bytes:
 def info(name: str, shape: tuple[int, ...], kind: int, offset: int) -> bytes:
     sizes = struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
     return struct.pack("<Q", len(name)) + name.encode() + sizes + struct.pack("<IQ", kind, offset)
+
+
+def test_what_ollama_reads_by_type(tiny: Path) -> None:
+    header = read_header(tiny)
+    assert header.parameters == sum(int(tensor.n_elements) for tensor in gguf.GGUFReader(tiny).tensors)
+    assert (header.typed("general.architecture", STRING), header.typed("block_count", UINT32)) == ("llama", 1)
+    assert header.typed("general.file_type", UINT32) == 1
+    assert header.typed("block_count", BOOL) is header.typed("llama.block_count", UINT32) is None
+    assert (header.version, header.embedded) == (3, False)
+
+
+def test_last_value_of_a_key_counts(tmp_path: Path) -> None:
+    number, text = struct.pack("<I", 7), struct.pack("<Q", 1) + b"a"
+    path = tmp_path / "x.gguf"
+    path.write_bytes(file(pairs=[pair("unknown.x", 4, number), pair("unknown.x", 8, text)]))
+    assert (read_header(path).typed("x", UINT32), read_header(path).typed("x", STRING)) == (None, "a")
