@@ -61,7 +61,7 @@ def _encode(of: GoType, data: Any) -> str:  # noqa: C901, PLR0911, PLR0912  # on
         case GoKind.INT | GoKind.UINT8:
             return str(data)
         case GoKind.FLOAT:
-            return _float(data)
+            return encode_float(data)
         case GoKind.STRING:
             return quote_json(data)
         case GoKind.SLICE:
@@ -95,7 +95,12 @@ def _is_empty(of: GoType, data: Any) -> bool:
     return data is None or (of.kind is not GoKind.INTERFACE and of.kind is not GoKind.POINTER and not data)
 
 
-def _float(number: float) -> str:
+def encode_float(number: float) -> str:
+    """Return a number as JSON.
+
+    Raises:
+        NotJSONError: It is not finite.
+    """
     if not math.isfinite(number):
         raise NotJSONError("json: unsupported value")
     if number and not _SMALLEST_FIXED <= abs(number) < _LARGEST_FIXED:

@@ -1,7 +1,7 @@
-"""Models as Ollama encodes them in layers, read as its server reads them.
+"""Models as Ollama encodes them in layers, read as its server reads them, and written byte for byte as it writes them.
 
 Source: `GetModel` in server/images.go and `GetModelInfo` in server/routes.go, v0.9.3 to v0.33.0-rc2, alike but for the
-config's renderer, parser and requires and the draft layer, which older versions do not know.
+config's renderer, parser and requires and the draft layer, which older versions do not know; Go's encoding/json.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from modelfile.errors import InputError
@@ -107,6 +107,78 @@ def write_model(model: Model, sizes: Mapping[str, int] | None = None) -> tuple[M
     head = {"schemaVersion": 2, "mediaType": MEDIA_TYPE, "config": layer(CONFIG_TYPE, _dumped(config).encode())}
     text = json.dumps(head | {"layers": layers}, separators=(",", ":"))
     return Manifest.parse(text, "the manifest"), blobs
+
+
+def encode(value: Any) -> bytes:
+    """Return a value as Go's `json.Encoder` writes it, with a newline; the keys of objects keep their order."""
+    return f"{_encoded(value)}\n".encode()
+
+
+def _encoded(value: Any) -> str:
+    from modelfile.gotemplate.json_text import encode_float, marshal_pairs, quote_json  # listing models needs none
+
+    match value:
+        case None | bool() | int():
+            return json.dumps(value)
+        case float():
+            return encode_float(value)
+        case str():
+            return quote_json(value.encode())
+        case Mapping():
+            return marshal_pairs((_encoded(key), _encoded(item)) for key, item in value.items())
+        case _:
+            return f"[{','.join(map(_encoded, value))}]"
+
+
+def encode_parameters(parameters: Mapping[str, ParameterValue], inherited: Iterable[bytes]) -> bytes:
+    """Return the params layer of a new model; empty if it has no parameters.
+
+    Args:
+        parameters: Those of the request; like JSON in Go, they have numbers of 64 bits.
+        inherited: The params layers of the base, of which the first that has a key wins.
+
+    Raises:
+        InputError: One of the layers cannot be read.
+    """
+    merged = {name: _as_sent(value) for name, value in parameters.items()}
+    for content in inherited:
+        value = _decoded(content, "a params layer of the base")
+        if not isinstance(value, dict | None):
+            raise InputError("a params layer of the base cannot be read: not an object")
+        merged = (value or {}) | merged
+    return encode(_sorted(merged)) if merged else b""
+
+
+def _as_sent(value: ParameterValue) -> Any:
+    return value if isinstance(value, bool) else list(value) if isinstance(value, tuple) else float(value)
+
+
+def _sorted(value: Any) -> Any:
+    """Return a value whose objects have sorted keys, as Go writes its maps."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError("a params layer of the base cannot be read: a number is too large")
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
+
+
+def encode_messages(messages: Sequence[Message]) -> bytes:
+    """Return the messages layer of a new model."""
+    return encode([{"role": message.role.lower(), "content": message.content} for message in messages])
+
+
+def encode_manifest(config: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> str:
+    """Return the manifest that Ollama writes of a new model; each layer is an object with its keys in order."""
+    return encode({"schemaVersion": 2, "mediaType": MEDIA_TYPE, "config": config, "layers": layers}).decode()
+
+
+def read_config(content: bytes) -> Mapping[str, Any]:
+    """Return the config of a model.
+
+    Raises:
+        InputError: It is not a JSON object.
+    """
+    return _object(content, "the config")
 
 
 def _kind(kind: str, number: int) -> str:

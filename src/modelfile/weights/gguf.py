@@ -132,7 +132,7 @@ def read_header(path: Path) -> GGUFHeader:
 
 @dataclass(slots=True)
 class _Tensors:
-    """What was read of the tensors so far."""
+    """The facts of the tensors that were read so far."""
 
     end: int = 0
     """Offset of the end of the last one from the start of all, in bytes."""

@@ -13,8 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from modelfile.catalog.versions import release
 from modelfile.errors import InputError, NotFound, UsageError, VerificationError
-from modelfile.events import Events, ignore
+from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import real_path
 from modelfile.locks import folder_lock
 from modelfile.manifest import Layer, Manifest
@@ -55,6 +56,7 @@ class FolderStore:
         self.blobs = Blobs(layout)
         self.location = StoreLocation(url=str(layout.root))
         self.ollama = ollama or DEFAULT_OLLAMA
+        self._asked = release(ollama)
         self._registry = registry
         self._on_warning = on_warning
         self._warned: set[str] = set()
@@ -141,14 +143,49 @@ class FolderStore:
         self.blobs.place(path, digest, on_sent)
 
     def check_create(self, recipe: Recipe) -> None:
-        """Check that a recipe needs no server."""
-        del recipe
-        raise UsageError("cannot create a model in a folder: not supported yet")
+        """Check that a recipe needs no server: neither its files nor its base, if that is there.
+
+        Raises:
+            UsageError: The release of Ollama does something that only a server can do.
+            InputError: Only a server can tell what a file gives, or create a model from the base.
+        """
+        from modelfile.stores.disk.create import check_base, check_create, version_for
+
+        check_create(recipe, version_for(recipe, self._asked), self.has_blob)
+        if recipe.base and (base := self.manifest(ModelName.parse(recipe.base))):
+            check_base(recipe.base, base)
 
     def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
-        """Create a model from a recipe, byte for byte as Ollama does."""
-        del name, digests, events
-        self.check_create(recipe)
+        """Create a model from a recipe, byte for byte as Ollama does; a base that is not there is pulled.
+
+        Raises:
+            UsageError: The release of Ollama does something that only a server can do.
+            InputError: A file or blob cannot be read or written, or needs a server.
+            VerificationError: A blob was removed in between.
+        """
+        from modelfile.stores.disk.create import created, version_for
+
+        self.check_writable()
+        if missing := [digests[path] for path in recipe.local_files if not self.has_blob(digests[path])]:
+            raise NotFound(f"{self.location} refused: blob {shorten_digest(missing[0])} not found")
+        made = created(recipe, digests, self._base(recipe, events), self.blobs, version_for(recipe, self._asked))
+        manifest = Manifest.parse(made.manifest, f"the manifest of {name}")
+        with self.locked(f"change of {self.location}"):
+            for content in made.blobs.values():
+                self.blobs.put(content)
+            self._put_manifest(self.layout.spelled(name), manifest, former_goes=True)
+        events(Progress(status="success"))
+
+    def _base(self, recipe: Recipe, events: Events) -> Manifest | None:
+        if not recipe.base:
+            return None
+        name = ModelName.parse(recipe.base)
+        if (found := self.manifest(name)) is None:
+            self.pull(name, events)
+            found = self.manifest(name)
+        if found is None:
+            raise self._not_found(name)
+        return found
 
     def pull(self, name: ModelName, events: Events) -> None:
         """Pull a model from its registry; see `disk.download`."""
