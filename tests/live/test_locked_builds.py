@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from tests.live.test_registries import request
@@ -16,6 +17,7 @@ from tests.support.server import connect
 
 from modelfile.cli.locations import _open_server
 from modelfile.cli.options import _open_registries
+from modelfile.manifest import Manifest
 from modelfile.names import ModelName
 from modelfile.stores.backups import is_pin_alias
 from modelfile.stores.ollama.store import ServerStore
@@ -43,6 +45,15 @@ class Scene:
         request(self.url, "/api/copy", source=f"{system}:main", destination=self.base)
         request(self.url, "/api/push", model=self.base, insecure=True)
         self.remove(f"{system}:main")
+
+    def forget(self, kind: str) -> None:
+        """Remove a layer of the pinned base from the registry."""
+        base = json.loads((self.folder / "mf.lock").read_text())["modelfiles"]["Modelfile"]["base"]
+        layers = Manifest.parse(base["manifest"], "it").layers
+        digest = next(layer.digest for layer in layers if layer.kind == kind)
+        url = f"http://{self.base.partition('/')[0]}/v2/team/base/blobs/{digest}"
+        with urlopen(Request(url, method="DELETE"), timeout=60) as answer:
+            assert answer.status == 202
 
     def mf(self, *arguments: str, host: str = "") -> Ran:
         """Run `mf` on this server, or on another one."""
@@ -98,8 +109,20 @@ def test_a_pinned_model_is_rebuilt_from_the_alias_after_its_tag_moved(scene: Sce
     assert scene.build("bot:main")["built"] is False
 
 
-def test_a_server_that_never_had_the_base_gets_an_error_with_its_layers(scene: Scene) -> None:
+def test_a_server_that_never_had_the_base_gets_it_by_its_digests(scene: Scene) -> None:
+    first = scene.build("bot:main")
     scene.push("new")
+    with serve() as second:
+        plan = scene.build("bot:main", "--dry-run", host=second)
+        assert [step["do"] for step in plan["steps"]] == ["fetch", "create", "publish"]
+        assert scene.build("bot:main", host=second)["fingerprint"] == first["fingerprint"]
+        assert scene.base not in scene.mf("ls", host=second).out, "the tag was not pulled"
+        assert scene.build("other:main", host=second)["fingerprint"] == first["fingerprint"]
+
+
+def test_a_base_that_nobody_has_is_an_error_with_its_layers(scene: Scene) -> None:
+    scene.push("new")
+    scene.forget("system")
     with serve() as second:
         ran = scene.mf("build", "bot:main", "--locked", host=second)
         assert ran.code == 3

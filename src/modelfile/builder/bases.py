@@ -7,21 +7,27 @@ disk space.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from modelfile.builder.constraints import UPDATE, PinConstraints
 from modelfile.builder.snapshot import Snapshot
 from modelfile.errors import ModelfileError, NotFound, ServerError, VerificationError
+from modelfile.events import Events
 from modelfile.lockfile.drift import describe_change
 from modelfile.lockfile.lock import SERVER, Base
+from modelfile.locks import name_lock
 from modelfile.manifest import Layer, Manifest
 from modelfile.names import ModelName, shorten_digest
-from modelfile.stores.backups import pin_alias, replace_tag
+from modelfile.stores.backups import guarded, pin_alias, replace_tag
 from modelfile.stores.protocol import ListedModel, Registry, Store, StoredModel, find_listed
 from modelfile.stores.staging import STAGING
+from modelfile.transfer import WEIGHTS, fetch_base
+
+if TYPE_CHECKING:
+    from modelfile.builder.plan import Fetch, Plan
 
 _KILO: Final = 1000
 
@@ -31,8 +37,9 @@ class RegistryTags:
 
     def __init__(self, registry: Registry) -> None:
         """Ask nothing yet."""
-        self._registry = registry
+        self.registry = registry
         self._lock = Lock()
+        self._restorable: dict[str, bool] = {}
         self._answers: dict[str, str | ModelfileError | None] = {}
 
     def digest(self, name: ModelName) -> str | None:
@@ -45,7 +52,7 @@ class RegistryTags:
             key = name.full.lower()
             if key not in self._answers:
                 try:
-                    manifest = self._registry.resolve(name)
+                    manifest = self.registry.resolve(name)
                     self._answers[key] = manifest.digest if manifest else None
                 except ModelfileError as error:
                     self._answers[key] = error
@@ -53,6 +60,25 @@ class RegistryTags:
         if isinstance(answer, ModelfileError):
             raise answer
         return answer
+
+    def has_layers(self, name: ModelName, manifest: Manifest, store: Store) -> bool:
+        """Return whether a manifest that a tag had can be restored: from the store's weights and the registry's layers.
+
+        False, too, if the registry cannot be asked: the error about the tag says more.
+        """
+        with self._lock:
+            key = f"{name.full.lower()} {manifest.digest}"
+            if key not in self._restorable:
+                layers = {layer.digest: layer for layer in (manifest.config, *manifest.layers)}
+                try:
+                    self._restorable[key] = all(
+                        (layer.kind in WEIGHTS and store.has_blob(layer.digest, layer.size))
+                        or self.registry.has(name, layer)
+                        for layer in layers.values()
+                    )
+                except ModelfileError:
+                    self._restorable[key] = False
+            return self._restorable[key]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +95,8 @@ class LocatedBase:
     """The model that the tag has now, and that a pull replaces."""
     replaced_fingerprint: str = ""
     """The fingerprint of that model, or its digest if the server cannot read it."""
+    manifest: Manifest | None = None
+    """The locked manifest, if the registry has the layers, but no longer under the tag."""
 
     @property
     def is_pinned(self) -> bool:
@@ -108,7 +136,7 @@ def find_base(
 
 
 def locate(name: ModelName, base: Base, snapshot: Snapshot, store: Store, tags: RegistryTags | None) -> LocatedBase:
-    """Find a locked base: by its tag, by its pin alias, by any other name, or in its registry.
+    """Find a locked base: by its tag, by its pin alias, by any other name, or in its registry by tag or by digests.
 
     Args:
         name: The name in FROM.
@@ -121,7 +149,7 @@ def locate(name: ModelName, base: Base, snapshot: Snapshot, store: Store, tags: 
         InputError: The lock contradicts itself.
         ServerError: The store cannot answer.
         UsageError: The configuration does not allow its registry.
-        VerificationError: It is lost: neither the store nor the tag in the registry has it.
+        VerificationError: It is lost: the store does not have it, and its registry neither the tag nor all layers.
     """
     found = _look_up(name, base, snapshot)
     if found.stored:
@@ -132,6 +160,10 @@ def locate(name: ModelName, base: Base, snapshot: Snapshot, store: Store, tags: 
     if reason is None:
         current = tag.fingerprint if tag else listed.digest if listed else ""
         return replace(found, replaced=listed, replaced_fingerprint=current)
+    if tags and base.manifest is not None and base.source != SERVER:
+        manifest = _manifest_of(base, base.manifest)
+        if tags.has_layers(name, manifest, store):
+            return replace(found, manifest=manifest)
     raise _lost(name, base, tag, store, reason)
 
 
@@ -232,8 +264,12 @@ def _layers(base: Base) -> tuple[Layer, ...]:
     """Return the layers and the config of a base, as its registry listed them; none of a base from a server."""
     if base.manifest is None:
         return ()
-    manifest = Manifest.parse(base.manifest, f"the manifest of {base.written}")
+    manifest = _manifest_of(base, base.manifest)
     return (*manifest.layers, manifest.config)
+
+
+def _manifest_of(base: Base, text: str) -> Manifest:
+    return Manifest.parse(text, f"the manifest of {base.written}")
 
 
 def _size(count: float) -> str:
@@ -262,3 +298,30 @@ def make_alias(base: StoredModel, alias: ModelName, store: Store) -> None:
         store.delete(alias)
     message = f"{base.name} {store.location.where} was changed during the build"
     raise VerificationError(message, hint="run the command again")
+
+
+def fetch(step: Fetch, tags: RegistryTags | None, store: Store, events: Events, prepare: Callable[[], Plan]) -> Plan:
+    """Download a locked base by its digests, and plan again.
+
+    Args:
+        step: The step of the plan.
+        tags: The registries, which were asked whether they have the layers.
+        store: The store.
+        events: Receives progress.
+        prepare: Returns the plan by what the store has now.
+
+    Raises:
+        ModelfileError: As of `transfer.fetch_base`.
+        VerificationError: The lock contradicts itself.
+    """
+    with name_lock(step.alias.full, str(store.location), events, f"download of {step.base}"):
+        if (planned := prepare()).fetch and tags:  # another build may have downloaded it since
+            current = find_listed(step.alias, store.list())
+            with guarded(current, store, 1) if current else contextlib.nullcontext() as guard:
+                fetch_base(step.base, step.manifest, store, step.alias, tags.registry, events)
+                if (planned := prepare()).fetch:
+                    message = f"{step.alias} {store.location.where} is not the base that mf.lock has"
+                    raise VerificationError(message, hint=UPDATE)
+                if guard:
+                    guard.replaced = True
+    return planned

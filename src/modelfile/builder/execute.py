@@ -16,6 +16,7 @@ from modelfile.builder.forecast import is_opaque, observe
 from modelfile.builder.plan import (
     Backup,
     Create,
+    Fetch,
     PinBase,
     Plan,
     PruneStaging,
@@ -116,14 +117,9 @@ class Built:
     @property
     def rewritten(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The digests of weights that the server rewrote: those sent, and those that the model has instead."""
-        return rewritten(self.sent, self.created.model.weights)
-
-
-def rewritten(sent: tuple[str, ...], created: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the digests that were sent and are not in the model, and those in the model that were not sent."""
-    return tuple(digest for digest in sent if digest not in created), tuple(
-        digest for digest in created if sent and digest not in sent
-    )
+        made = self.created.model.weights
+        gone = tuple(digest for digest in self.sent if digest not in made)
+        return gone, tuple(digest for digest in made if self.sent and digest not in self.sent)
 
 
 def prepare(request: BuildRequest, store: Store, snapshot: Snapshot) -> Plan:
@@ -220,7 +216,11 @@ def build(
         planned = prepare(request, store, Snapshot(store))  # another build may have ended since
         approve(planned)
         _check_replacement(request, planned)
-        if planned.pull:
+        if step := planned.fetch:
+            from modelfile.builder.bases import fetch  # as in `prepare`
+
+            planned = fetch(step, request.tags, store, events, lambda: prepare(request, store, Snapshot(store)))
+        elif planned.pull:
             planned = _pull(request, planned, planned.pull.base, store, events)
             _check_replacement(request, planned)
         with _staging(planned, store) as staging:
@@ -284,7 +284,7 @@ def _execute(request: BuildRequest, planned: Plan, staging: ModelName, store: St
         upload_all(uploads, store, events)
     for step in planned.steps:
         match step:
-            case Pull() | Upload() | Quantize() | PruneStaging():
+            case Pull() | Fetch() | Upload() | Quantize() | PruneStaging():
                 pass  # done before | all at once | a part of create | at the end
             case PinBase(alias=alias):
                 from modelfile.builder.bases import make_alias  # as in `prepare`

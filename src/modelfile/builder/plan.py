@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from modelfile.builder.bases import LocatedBase
     from modelfile.differ import Change
     from modelfile.lockfile.drift import Drift
+    from modelfile.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,18 @@ class Pull:
     base: ModelName
     replaced: str = ""
     """The digest of the model that the tag has, which changes for all users of the server; it is backed up before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Download the locked base by its digests, as its tag has another model now, and give it its pin alias."""
+
+    base: ModelName
+    alias: ModelName
+    manifest: Manifest
+    """The manifest that the tag had."""
+    replaced: str = ""
+    """The digest of another model that has the alias, and that is backed up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +108,7 @@ class Publish:
     """The digest of the model that the name has, if there is no backup of it."""
 
 
-Step: TypeAlias = PruneStaging | Pull | PinBase | Upload | Quantize | Create | Backup | Publish
+Step: TypeAlias = PruneStaging | Pull | Fetch | PinBase | Upload | Quantize | Create | Backup | Publish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +175,11 @@ class Plan:
     def pull(self) -> Pull | None:
         """The pull that it begins with; after it, the build is planned again."""
         return next((step for step in self.steps if isinstance(step, Pull)), None)
+
+    @property
+    def fetch(self) -> Fetch | None:
+        """The download by digests that it begins with; after it, the build is planned again."""
+        return next((step for step in self.steps if isinstance(step, Fetch)), None)
 
     @property
     def pulled_over(self) -> Backup | None:
@@ -313,6 +331,9 @@ def _bring_base(recipe: Recipe, state: StoreState, *, keep: int) -> Iterator[Ste
     """Yield the steps after which the base has the name that the model is created from."""
     located, name = state.located, ModelName.parse(recipe.base) if recipe.base else None
     if name and state.base is None and not state.base_pending:
+        if located and located.manifest:
+            yield Fetch(name, located.alias, located.manifest, located.discarded)
+            return
         if located and (replaced := located.replaced):
             alias = alias_of(replaced.name, replaced.digest)
             yield Backup(replaced.name, alias, expired(max(keep, 1), replaced.name, alias, state.listed))

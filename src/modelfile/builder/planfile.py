@@ -12,7 +12,19 @@ from pathlib import Path
 from typing import Any, Final, assert_never
 
 from modelfile.addresses import ServerAddress
-from modelfile.builder.plan import Backup, Create, PinBase, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
+from modelfile.builder.plan import (
+    Backup,
+    Create,
+    Fetch,
+    PinBase,
+    Plan,
+    PruneStaging,
+    Publish,
+    Pull,
+    Quantize,
+    Step,
+    Upload,
+)
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, UsageError, VerificationError
 from modelfile.filesystem import MAX_JSON, absolute_path, read_file, real_path
@@ -71,6 +83,9 @@ def _step(step: Step, version: str) -> dict[str, Any]:  # noqa: PLR0911  # one f
             return {"do": "prune_staging", "name": str(name)}
         case Pull(base, replaced):
             return {"do": "pull", "name": str(base), "replaced": replaced or None}
+        case Fetch(base, alias, manifest, replaced):
+            found = {"name": str(base), "alias": str(alias), "manifest": manifest.digest}
+            return {"do": "fetch", **found, "replaced": replaced or None}
         case PinBase(base, alias, replaced):
             return {"do": "pin_base", "name": str(base), "alias": str(alias), "replaced": replaced or None}
         case Upload(path, digest, size):

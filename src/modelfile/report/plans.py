@@ -6,7 +6,19 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from modelfile.builder.constraints import RENEW
-from modelfile.builder.plan import Backup, Create, PinBase, Plan, PruneStaging, Publish, Pull, Quantize, Step, Upload
+from modelfile.builder.plan import (
+    Backup,
+    Create,
+    Fetch,
+    PinBase,
+    Plan,
+    PruneStaging,
+    Publish,
+    Pull,
+    Quantize,
+    Step,
+    Upload,
+)
 from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded
 from modelfile.catalog.behaviors import PREFERS_CHAT_TEMPLATES
 from modelfile.catalog.versions import release
@@ -229,6 +241,9 @@ def _describe(step: Step, location: StoreLocation) -> tuple[str, str]:  # noqa: 
             return "pull", f"{base}" + (
                 f", instead of {short_digest(replaced)}, for all users of the {location.noun}" if replaced else ""
             )
+        case Fetch(base, alias, manifest, _):
+            length = size(manifest.size)
+            return "fetch", f"{base} as it was pinned, {length}, by its digests, as {short_name(alias)}"
         case PinBase(base, alias, replaced):
             note = f", which has another model ({short_digest(replaced)}) that is backed up" if replaced else ""
             return "pin base", f"{short_name(base)} as {short_name(alias)}{note}"

@@ -202,6 +202,10 @@ class MemoryRegistry:
         self._add(name, contents | blobs)
         return self.publish(name, manifest.text)
 
+    def has(self, name: ModelName, layer: Layer) -> bool:
+        """Return whether a layer was pushed to this model."""
+        return len(self._blobs.get(_repository(name), {}).get(layer.digest, b"")) == layer.size
+
     def download(self, name: ModelName, layer: Layer, start: int, end: int, on_chunk: Callable[[bytes], None]) -> None:
         """Return a range of a layer in one piece."""
         on_chunk(self.read(name, layer)[start:end])

@@ -244,6 +244,9 @@ class Registry(Protocol):
     def read(self, name: ModelName, layer: Layer) -> bytes:
         """Return the bytes of the config or a small layer, which have its size and digest."""
 
+    def has(self, name: ModelName, layer: Layer) -> bool:
+        """Return whether the registry has a layer of a model, in its size."""
+
     def download(self, name: ModelName, layer: Layer, start: int, end: int, on_chunk: Callable[[bytes], None]) -> None:
         """Download a range of a layer; retries go on where the connection broke.
 

@@ -1,5 +1,6 @@
 """Builds on locked bases: where the base is found, what a pull replaces, and the error if it is lost."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,13 +10,14 @@ from pathlib import Path
 import pytest
 
 import modelfile
-from modelfile.builder.plan import Backup, Create, PinBase, Plan, Publish, Pull
+from modelfile.builder.plan import Backup, Create, Fetch, PinBase, Plan, Publish, Pull
 from modelfile.builder.scheduler import Failed, Succeeded
 from modelfile.errors import ModelfileError, NotFound, RegistryUnreachable, VerificationError, WouldReplace
 from modelfile.events import Events
 from modelfile.manifest import Manifest
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model, fingerprint
+from modelfile.recipe.recipe import Recipe
 from modelfile.stores.backups import alias_of, backups_of, pin_alias
 from modelfile.stores.memory import MemoryRegistry, MemoryStore
 from modelfile.stores.protocol import StoredModel, find_listed
@@ -275,10 +277,41 @@ def test_a_lost_base_is_an_error_with_its_layers(scene: Scene) -> None:
     assert scene.error() is scene.registry.error
 
 
-def test_layers_that_the_server_has_are_not_listed_as_missing(scene: Scene) -> None:
+def test_layers_that_the_server_has_are_not_listed_as_missing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.registry.push(NAME, MOVED)
     scene.server.have(Model(weights=BASE.weights), ModelName.parse("other:v1"))
-    assert not any("missing: model" in line for line in scene.error().details)
+    monkeypatch.setattr(scene.registry, "has", lambda _name, layer: layer.kind != "params")
+    details = scene.error().details
+    assert [line.split()[1] for line in details if line.startswith("missing: ")] == ["template", "params", "config"]
+
+
+def test_a_moved_base_is_restored_from_weights_that_the_server_has(scene: Scene) -> None:
+    scene.registry.push(NAME, MOVED)
+    scene.server.have(Model(weights=BASE.weights), ModelName.parse("other:v1"))
+    scene.server.have(MOVED)
+    step, *others = scene.plan().steps
+    assert isinstance(step, Fetch)
+    assert (step.base, step.alias, step.replaced) == (NAME, scene.alias, "")
+    assert [type(other) for other in others] == [Create, Publish]
+    assert scene.build("bot:v1", "bot:v2") == fingerprint(BUILT)
+    assert (scene.on_server(scene.alias), scene.on_server(NAME)) == (fingerprint(BASE), fingerprint(MOVED))
+    assert scene.server.names() == {"bot:v1", "bot:v2", "other:v1", "llama3.2:3b", str(scene.alias)}
+    assert [type(other) for other in scene.plan("bot:v3").steps] == [Create, Publish]
+
+
+def test_a_server_that_makes_another_model_of_the_base_gets_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create(name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
+        MemoryStore.create(scene.server, name, dataclasses.replace(recipe, system="other"), digests, events)
+
+    scene.registry.push(NAME, MOVED)
+    scene.server.have(Model(weights=BASE.weights), ModelName.parse("other:v1"))
+    monkeypatch.setattr(scene.server, "create", create)
+    error = scene.error()
+    assert isinstance(error, VerificationError)
+    assert error.message.endswith(f"makes another model of the weights of {scene.alias}: system")
+    assert scene.server.names() == {"other:v1"}
 
 
 def test_an_alias_with_another_model_is_reported_and_made_anew(scene: Scene) -> None:

@@ -38,6 +38,7 @@ _LONGEST_LINK: Final = 4096
 """Longest path of a page of tags, in characters."""
 _TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _OK: Final = 200
+_NOT_FOUND: Final = 404
 _STORED: Final = (200, 201, 202, 204)
 _LISTS_NOTHING: Final = (400, 404, 405, 501)
 """Statuses of a registry that does not list tags, or does not have the model."""
@@ -176,6 +177,14 @@ class RegistryClient:
         if is_digest(stated) and stated != found.digest:
             raise _invalid(what, endpoint.host, f"sends other bytes than those of {stated}")
         return found
+
+    def has(self, name: ModelName, layer: Layer) -> bool:
+        """Return whether the registry has a layer."""
+        what = f"the {layer.kind} of {name}"
+        answer, endpoint = self._ask(name, f"blobs/{layer.digest}", what, method="HEAD")
+        if answer.status not in (_OK, _NOT_FOUND):
+            raise self._rejected(answer, endpoint, what)
+        return answer.status == _OK and answer.headers.get("Content-Length", str(layer.size)) == str(layer.size)
 
     def download(self, name: ModelName, layer: Layer, start: int, end: int, on_chunk: Callable[[bytes], None]) -> None:
         """Receive the bytes [start, end) of a layer."""
