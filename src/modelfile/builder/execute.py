@@ -132,6 +132,7 @@ def prepare(request: BuildRequest, store: Store, snapshot: Snapshot) -> Plan:
 
     Raises:
         InputError: The recipe has neither a base nor files, or a local file cannot be read.
+        UsageError: The store cannot create the model.
         ServerError: The store cannot answer.
         VerificationError: The base or the expected model is not the pinned one.
     """
@@ -170,10 +171,13 @@ def prepare(request: BuildRequest, store: Store, snapshot: Snapshot) -> Plan:
         immutable=request.immutable,
     )
     planned = make(state)
-    if planned.nothing_to_do or not digests:
+    if planned.nothing_to_do:
         return planned
-    if not request.checked:
+    if digests and not request.checked:
         check_weights(recipe.model_files, recipe.adapters, recipe.drafts, release(version))
+    store.check_create(recipe)
+    if not digests:
+        return planned
     sizes = {path: size_of(path) for path in digests}
     blobs = frozenset(digest for path, digest in digests.items() if store.has_blob(digest, sizes[path]))
     missing = {digest: sizes[path] for path, digest in digests.items() if digest not in blobs}
@@ -298,11 +302,9 @@ def _execute(request: BuildRequest, planned: Plan, staging: ModelName, store: St
             case Backup(current):
                 backup = None if _same(created, planned.existing) else back_up(current, store, request.keep)
             case Publish(name):
-                approve = partial(_check_concurrent, request, planned, created, store)
+                check = partial(_check_concurrent, request, planned, created, store)
                 previous = planned.previous_digest
-                published, concurrent_build = replace_tag(
-                    staging, name, store, previous_digest=previous, approve=approve
-                )
+                published, concurrent_build = replace_tag(staging, name, store, previous_digest=previous, approve=check)
                 created = _verify_published(created, published)
             case _:
                 assert_never(step)
@@ -354,11 +356,8 @@ def _check_concurrent(
     request: BuildRequest, planned: Plan, created: StoredModel | None, store: Store, current: ListedModel
 ) -> None:
     """Check that no other build has published a different model under an immutable tag since the plan was made."""
-    if (
-        request.replace
-        or current.digest == planned.previous_digest
-        or not is_immutable(request.name, request.immutable)
-    ):
+    is_same = current.digest == planned.previous_digest
+    if request.replace or is_same or not is_immutable(request.name, request.immutable):
         return
     found = store.find(current.name)
     if created and found and found.fingerprint != created.fingerprint:

@@ -1,0 +1,105 @@
+"""`mf build --store`: models in a folder, with no server."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.support.cli import mf
+from tests.support.tiny_gguf import typed_gguf
+
+from modelfile.catalog.chat_templates import chat_templates
+
+TEXT = "# For tests.\nFROM ./tiny.gguf\nPARAMETER temperature 0.5\n"
+CHILD = "# For tests.\nFROM tiny:v1\nSYSTEM Be brief.\nLICENSE MIT\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Path) -> Path:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "tiny.gguf").write_bytes(tiny.read_bytes())
+    (tmp_path / "Modelfile").write_text(TEXT)
+    (tmp_path / "Child").write_text(CHILD)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MF_STORE", str(tmp_path / "store"))
+    return tmp_path
+
+
+def manifest_of(project: Path, model: str, tag: str) -> dict[str, object]:
+    path = project / "store/manifests/registry.ollama.ai/library" / model / tag
+    manifest: dict[str, object] = json.loads(path.read_text())
+    return manifest
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_build_writes_a_store_that_is_up_to_date_afterwards(project: Path) -> None:
+    built = json.loads(mf("build", "tiny:v1", "--json").out)
+    assert (built["ollama"], built["built"]) == ("0.24.0", True)
+    files = files_in(project / "store")
+    assert len([name for name in files if name.startswith("blobs/sha256-")]) == 3
+    assert json.loads(mf("build", "tiny:v1", "--json").out)["built"] is False
+    assert files_in(project / "store") == files
+    assert mf("ls").out.splitlines()[1].startswith("tiny:v1 ")
+    assert "temperature" in mf("show", "tiny:v1").out
+
+
+def test_a_model_from_a_base_in_the_folder(project: Path) -> None:
+    assert mf("build", "tiny:v1").code == 0
+    planned = json.loads(mf("build", "bot:v1", "-f", "Child", "--dry-run", "--json").out)
+    built = json.loads(mf("build", "bot:v1", "-f", "Child", "--json").out)
+    assert built["fingerprint"] == planned["expected_fingerprint"]
+    layers = manifest_of(project, "bot", "v1")["layers"]
+    assert isinstance(layers, list)
+    assert [layer.get("from") for layer in layers] == ["tiny:v1", None, None, None]
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_what_only_a_server_can_do_is_rejected_before_anything_is_written(project: Path, *, dry: bool) -> None:
+    for arguments, message in (
+        (
+            ("--ollama", "0.33.0"),
+            "error: Ollama 0.33.0 rewrites the weights in `tiny.gguf`, which only its server can do",
+        ),
+        (("--quantize", "q8_0"), "error: only a server can quantize weights"),
+    ):
+        done = mf("build", "tiny:v1", *arguments, *(["--dry-run"] if dry else []))
+        assert (done.code, message in done.err) == (2, True)
+        assert "help: " in done.err
+        assert files_in(project / "store") == []
+
+
+def test_a_chat_template_that_only_a_server_knows(project: Path) -> None:
+    text = "".join(character * number for character, number in chat_templates()[0].characters.items())
+    facts = {"general.architecture": "llama", "tokenizer.chat_template": text}
+    (project / "tiny.gguf").write_bytes(typed_gguf(facts, {"blk.0.x": (0,)}, size=1024))
+    done = mf("build", "tiny:v1")
+    assert (done.code, files_in(project / "store")) == (3, [])
+    assert "error: `tiny.gguf` has a chat template that only a server can compare" in done.err
+    assert "help: write TEMPLATE and PARAMETER stop, or build it once on a server and pin it" in done.err
+    (project / "Modelfile").write_text(f"{TEXT}TEMPLATE {{{{ .Prompt }}}}\nPARAMETER stop a\n")
+    assert mf("build", "tiny:v1").code == 0
+
+
+def test_versions_differ_in_what_they_write(project: Path) -> None:
+    assert mf("build", "tiny:v1").code == 0
+    sizes = {}
+    for version in ("0.9.3", "0.24.0", "0.32.15", ""):
+        name = f"bot:v{version or 'newest'}"
+        done = mf("build", name, "-f", "Child", *(["--ollama", version] if version else []))
+        assert done.code == 0, done.err
+        config = manifest_of(project, "bot", name.partition(":")[2])["config"]
+        assert isinstance(config, dict)
+        sizes[version] = config["size"]
+    assert sizes["0.9.3"] == sizes["0.24.0"] > sizes["0.32.15"] == sizes[""]
+
+
+def test_a_build_that_fails_leaves_the_tag_as_it_was(project: Path) -> None:
+    assert mf("build", "tiny:v1").code == 0
+    before = (project / "store/manifests/registry.ollama.ai/library/tiny/v1").read_bytes()
+    (project / "Modelfile").write_text(TEXT.replace("0.5", "0.7"))
+    done = mf("build", "tiny:v1", "--ollama", "0.31.0", "--yes")
+    assert done.code == 2
+    assert (project / "store/manifests/registry.ollama.ai/library/tiny/v1").read_bytes() == before
+    assert len([path for path in files_in(project / "store") if path.startswith("manifests/")]) == 1
