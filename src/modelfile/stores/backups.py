@@ -75,6 +75,15 @@ def is_pin_alias(name: ModelName) -> bool:
     return match is not None and match["suffix"] is None
 
 
+def aliased_digest(name: ModelName) -> str | None:
+    """Return the digest (`sha256:…`) in the name of a backup or of a pinned base; None if it is no such alias.
+
+    >>> aliased_digest(alias_of(ModelName.parse("bot:v1"), "sha256:" + "0" * 64)) == "sha256:" + "0" * 64
+    True
+    """
+    return f"sha256:{name.tag[7:71].lower()}" if _ALIAS.fullmatch(name.tag) else None
+
+
 def _suffix(name: ModelName) -> str:
     tag = name.tag.lower()
     return f"-{tag}" if len(tag) <= _MAX_WRITTEN else f".{hashlib.sha256(tag.encode()).hexdigest()[:8]}"

@@ -41,7 +41,7 @@ def push_model(name: ModelName, store: FolderStore, registry: Registry, events: 
             what = "missing" if blobs.size(layer.digest) is None else "truncated"
             message = f"cannot push {name}: blob {shorten_digest(layer.digest)} is {what} in {store.location}"
             raise InputError(message, hint="run `mf store check --repair` to restore it")
-    counter = _Counter(name, layers.values(), events)
+    counter = _BytesRead(name, layers.values(), events)
 
     def upload(layer: Layer) -> None:
         report = counter.of_layer(layer)
@@ -75,7 +75,7 @@ def _sources(name: ModelName, layer: Layer, layout: Layout) -> list[ModelName]:
     return [*found.values()]
 
 
-class _Counter:
+class _BytesRead:
     """The bytes of all layers that the registry has, of a push with several threads."""
 
     def __init__(self, name: ModelName, layers: Iterable[Layer], events: Events) -> None:
