@@ -1,13 +1,14 @@
-# make demo and make test are all that a newcomer needs; they install what they need into .venv and .ollama.
+# make demo and make test are all that a newcomer needs; they install what they need into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALLED := .venv/installed
 READY := .venv/ready
 
 .PHONY: demo test live check lint types imports fuzz coverage audit bench cases docs tables clean
 .DELETE_ON_ERROR:
 
-demo: $(READY)  ## the main job on a small model: lint, pin, check, builds, their diff, and a base that moves
+demo: $(INSTALLED)  ## the main job on a small model: lint, pin, check, builds, their diff, and a base that moves
 	$(BIN)/python examples/demo.py
 
 test: $(READY)  ## the tests, offline
@@ -55,10 +56,18 @@ tables: $(READY)  ## write the tables of the grammars, after a change of a gramm
 clean:
 	rm -rf .venv .ollama .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
-$(READY): pyproject.toml
+# what `mf` needs
+
+$(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'Python 3.11 or later is needed: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+# what its tests need, too; pip 25.1 is the first that knows --group
+
+$(READY): $(INSTALLED)
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --editable . --group dev
+	$(BIN)/pip install --quiet --group dev
 	@touch $@

@@ -1,8 +1,8 @@
 """Demo of the main job on a small model: lint, pin, check, builds and their diff, and what happens when the base moves.
 
-Uses the Ollama server at OLLAMA_HOST if one answers there; otherwise installs a real one into .ollama and runs it until
-the demo ends. The base is in a registry that the demo starts: Debian's docker-registry if it is installed, otherwise
-one in this process. Every command is printed with all of its output. Models, servers and files are removed at the end.
+Uses the Ollama server at OLLAMA_HOST if one answers there, and otherwise a temporary folder: no server is needed. The
+base is in a registry in this process. Every command is printed with all of its output. Models and files are removed at
+the end.
 """
 
 import os
@@ -10,87 +10,46 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from demo_registry import serve  # beside this file
+from modelfile.addresses import ServerAddress
+from modelfile.errors import ModelfileError, ServerUnreachable
+from modelfile.events import ignore
+from modelfile.names import ModelName
+from modelfile.stores.open import open_folder, open_registry, open_store
+from modelfile.stores.protocol import Store
 
-import httpx  # noqa: E402  # the project's root has to be on the path first
-from tests.fakes.registry import MANIFEST, FakeRegistry  # noqa: E402  # the same
-from tests.fakes.values import Published  # noqa: E402  # the same
-from tests.support.real_ollama import Unavailable, serve  # noqa: E402  # the same
-from tests.support.registry import available, registry  # noqa: E402  # the same
-
-from modelfile.addresses import ServerAddress  # noqa: E402  # the same
-from modelfile.errors import ModelfileError  # noqa: E402  # the same
-from modelfile.library.lookup import show  # noqa: E402  # the same
-from modelfile.names import ModelName  # noqa: E402  # the same
-from modelfile.stores.encoding import write_model  # noqa: E402  # the same
-from modelfile.stores.open import open_store  # noqa: E402  # the same
-from modelfile.stores.protocol import Store  # noqa: E402  # the same
-
-MF = str(Path(sys.executable).with_name("mf"))
-SUPPORT = ROOT / "examples" / "support"
-BOT = ModelName.parse("support-bot:v1")
-AUTHOR = ModelName.parse("support-base-of-the-demo:v1")
-"""The model that the base is published from."""
-
-Publish = Callable[[ModelName, Published], object]
+MF: Final = str(Path(sys.executable).with_name("mf"))
+EXAMPLES: Final = Path(__file__).resolve().parent
+BOT: Final = ModelName.parse("support-bot:v1")
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Yield the URL of the user's server, or of one that is stopped after the demo."""
+def models(folder: Path) -> Iterator[tuple[Store, dict[str, str]]]:
+    """Yield the store of the user's server or, if none answers, of a folder, with the environment that names it."""
     address = ServerAddress.parse(os.environ.get("OLLAMA_HOST", ""))
-    url = str(address)
-    try:
-        with open_store(address) as store:
-            print(f"Using Ollama {store.ollama} at {url}")
-    except ModelfileError:
-        with serve() as own:
-            print(f"No Ollama server answers at {url}; started one at {own}")
-            yield own
-    else:
-        yield url
-
-
-@contextmanager
-def own_registry() -> Iterator[tuple[str, Publish]]:
-    """Yield the host of a registry that is stopped after the demo, and what publishes there."""
-    if available():
-        with registry() as host:
-            print(f"Started Debian's docker-registry at http://{host}\n")
-            yield host, upload
-    else:
-        with FakeRegistry() as fake:
-            print(f"docker-registry is not installed; started a registry in this process at http://{fake.host}\n")
-            yield fake.host, lambda name, it: fake.push(f"{name.namespace}/{name.model}", name.tag, it)
-
-
-def upload(name: ModelName, published: Published) -> None:
-    """Push a model over HTTP, as the OCI distribution specification has it."""
-    base = f"http://{name.host}/v2/{name.namespace}/{name.model}"
-    with httpx.Client(trust_env=False) as client:
-        for digest, content in published.blobs.items():
-            location = client.post(f"{base}/blobs/uploads/").raise_for_status().headers["Location"]
-            client.put(httpx.URL(location).copy_merge_params({"digest": digest}), content=content).raise_for_status()
-        headers = {"Content-Type": MANIFEST}
-        client.put(f"{base}/manifests/{name.tag}", content=published.manifest, headers=headers).raise_for_status()
+    with ExitStack() as closing:
+        try:
+            server = closing.enter_context(open_store(address))
+            print(f"Using Ollama {server.ollama} at {address}\n")
+            yield server, {"OLLAMA_HOST": str(address), "MF_STORE": ""}
+        except ServerUnreachable as error:
+            print(f"{error.message}: using the folder {folder}\n")
+            yield closing.enter_context(open_folder(folder)), {"MF_STORE": str(folder)}
 
 
 class Demo:
     """Commands run in a folder with the bot of examples/support."""
 
-    def __init__(
-        self, folder: Path, store: Store, base: ModelName, publish: Publish, environment: Mapping[str, str]
-    ) -> None:
+    def __init__(self, folder: Path, store: Store, base: ModelName, environment: Mapping[str, str]) -> None:
         self.folder = folder
         self.store = store
         self.base = base
-        self.publish = publish
         self.environment = environment
 
     def run(self, *arguments: str, exits: int = 0) -> None:
@@ -111,34 +70,32 @@ class Demo:
         file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
     def publish_base(self, **parameters: object) -> None:
-        """Give the tag of the base a model of tiny.gguf with these parameters, in the registry and on the server."""
-        author, weights = self.folder.parent / "author", SUPPORT / "support-base"
-        shutil.copytree(weights, author, dirs_exist_ok=True)
+        """Give the tag of the base in the registry a model of tiny.gguf with these parameters, as its author does."""
+        author = self.folder.parent / "author"
+        shutil.copytree(EXAMPLES / "support" / "support-base", author, dirs_exist_ok=True)
         with (author / "Modelfile").open("a", encoding="utf-8") as file:
             file.writelines(f"PARAMETER {name} {value}\n" for name, value in parameters.items())
-        argv = [MF, "build", str(AUTHOR), "--replace", "--quiet"]
+        argv = [MF, "build", str(self.base), "--store", "models", "--quiet"]
         subprocess.run(argv, cwd=author, env=self.environment, check=True, stdout=subprocess.DEVNULL)
-        stored = show(str(AUTHOR), self.store)
-        manifest, blobs = write_model(stored.model)
-        blobs[stored.model.weights[0]] = (weights / "tiny.gguf").read_bytes()
-        self.publish(self.base, Published(manifest.text.encode(), blobs))
-        self.store.copy(AUTHOR, self.base)
+        with open_registry() as registry, open_folder(author / "models", registry=registry) as store:
+            store.push(self.base, ignore)
 
     def run_all(self) -> None:
         """Run all steps of the demo."""
         print("# A Modelfile as found in tutorials. What is wrong with it?\n")
-        shutil.copy(ROOT / "examples" / "faulty.txt", self.folder / "Modelfile")
+        shutil.copy(EXAMPLES / "faulty.txt", self.folder / "Modelfile")
         self.run("lint", exits=1)
         print(f"# The same, corrected, on a base in the registry. Record which model {self.base} is:\n")
-        shutil.copy(SUPPORT / "support-bot" / "Modelfile", self.folder / "Modelfile")
+        shutil.copy(EXAMPLES / "support" / "support-bot" / "Modelfile", self.folder / "Modelfile")
         self.edit("support-base:v1", str(self.base))
         self.publish_base()
         self.run("pin")
         print("# The line for CI: lint, format and lock.\n")
         self.run("check")
         self.run("build", "support-bot:v1.0", "--locked")
-        print("# Somebody publishes another model under the tag of the base, and the server has it, too.\n")
+        print("# Somebody publishes another model under the tag of the base, and somebody else pulls it.\n")
         self.publish_base(num_predict=100)
+        self.run("pull", str(self.base))
         self.run("outdated", exits=1)
         print("# Builds still use the pinned base. Here, only the temperature changes, from 0.2 to 0.4:\n")
         self.edit("temperature 0.2", "temperature 0.4")
@@ -146,28 +103,33 @@ class Demo:
         self.run("pin")
         self.run("build", "support-bot:v1.1", "--locked")
         self.run("diff", "v1.0", "v1.1", exits=1)
+        self.run("cp", "support-bot:v1.1", "support-bot:stable")
         print("# Take the new base, and see what that changes.\n")
         self.run("update")
         self.run("build", "support-bot:v1.2", "--locked")
-        print("# Does the server have what mf.lock says?\n")
+        self.run("cp", "support-bot:v1.2", "support-bot:stable", "--replace")
+        print("# Are the models as mf.lock says?\n")
         self.run("verify", "support-bot:v1.2")
         self.run("verify", "support-bot:v1.0", exits=1)
+        print("# The new model does not please everybody: give the tag its previous one back.\n")
+        self.run("rollback", "support-bot:stable")
+        self.run("ls", "support-bot")
 
 
 def main() -> None:
-    """Run the demo, then remove its models from the server."""
-    with server() as url, own_registry() as (host, publish), TemporaryDirectory(prefix="demo-") as temporary:
+    """Run the demo, then remove its models."""
+    with TemporaryDirectory(prefix="demo-") as temporary, serve() as host:
         base = ModelName.parse(f"{host}/support/base:stable")
         folder = Path(temporary, "support-bot")
         folder.mkdir()
-        environment = os.environ | {"OLLAMA_HOST": url, "MF_CACHE_DIR": str(Path(temporary, "cache"))}
-        with open_store(ServerAddress.from_url(url)) as store:
+        with models(Path(temporary, "models")) as (store, location):
+            environment = {**os.environ, **location, "MF_CACHE_DIR": str(Path(temporary, "cache"))}
             before = {model.name for model in store.list()}
-            ours = (BOT.untagged, AUTHOR.untagged, base.untagged)
+            ours = (BOT.untagged, base.untagged)
             if taken := [str(name) for name in before if name.untagged in ours]:
-                sys.exit(f"{url} already has {', '.join(taken)}, which the demo would overwrite")
+                sys.exit(f"{store.location} already has {', '.join(taken)}, which the demo would overwrite")
             try:
-                Demo(folder, store, base, publish, environment).run_all()
+                Demo(folder, store, base, environment).run_all()
             finally:
                 for name in {model.name for model in store.list()} - before:
                     if name.untagged in ours:
@@ -178,7 +140,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         main()
-    except (ModelfileError, Unavailable) as error:
+    except ModelfileError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

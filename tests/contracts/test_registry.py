@@ -1,4 +1,4 @@
-"""The contract of registries: in memory, the fake one over HTTP, and Debian's docker-registry."""
+"""The contract of registries: in memory, the fake one over HTTP, that of the demo, and Debian's docker-registry."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -11,6 +11,7 @@ from tests.fakes.values import Published
 from tests.support.registry import available
 from tests.support.registry import registry as real_registry
 
+from demo_registry import serve as demo_registry
 from modelfile.errors import ServerError
 from modelfile.manifest import Layer, Manifest
 from modelfile.names import ModelName
@@ -62,6 +63,7 @@ def upload(host: str, name: ModelName, model: Model) -> None:
     params=[
         "memory",
         "fake",
+        "demo",
         pytest.param(
             "real",
             marks=[
@@ -86,6 +88,9 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
                     fake.push(f"{name.namespace}/{name.model}", name.tag, published)
 
                 yield Subject(fake.host, registry, push)
+        case "demo":
+            with demo_registry() as host, open_registry() as registry:
+                yield Subject(host, registry, lambda name, model: upload(host, name, model))
         case _:
             with real_registry() as host, open_registry() as registry:
                 yield Subject(host, registry, lambda name, model: upload(host, name, model))

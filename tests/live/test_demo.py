@@ -1,7 +1,7 @@
-"""`make demo`, on a real Ollama server, with each registry that it starts."""
+"""`make demo`: in a folder, without a server, and on a real Ollama server."""
 
+import ast
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,54 +10,80 @@ from pathlib import Path
 
 import pytest
 from tests.support.paths import ROOT
-from tests.support.registry import available
 from tests.support.server import connect
 
 from modelfile.stores.ollama.store import ServerStore
 
-pytestmark = pytest.mark.live
-
 DEMO = [sys.executable, "-u", str(ROOT / "examples" / "demo.py")]
-NEEDS_REGISTRY = pytest.mark.skipif(not available(), reason="docker-registry is not installed (apt-get install)")
+COMMANDS = 18
+SIGNALS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 
 
 @pytest.fixture
-def environment(tmp_path: Path, real: str) -> Iterator[dict[str, str]]:
-    """Yield an environment with a server and a temporary folder, which the demo has to leave empty."""
+def offline(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Yield an environment without a server, and with a temporary folder, which the demo has to leave empty."""
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    yield os.environ | {"OLLAMA_HOST": real, "TMPDIR": str(temporary)}
+    yield os.environ | {"OLLAMA_HOST": "127.0.0.1:9", "TMPDIR": str(temporary), "HOME": str(temporary)}
+    assert [*temporary.iterdir()] == []
+
+
+@pytest.fixture
+def online(offline: dict[str, str], real: str) -> Iterator[dict[str, str]]:
+    """Yield an environment with a server, which the demo has to leave empty, too."""
+    yield offline | {"OLLAMA_HOST": real}
     with connect(real) as client:
         assert ServerStore(client).list() == ()
-    assert [*temporary.iterdir()] == []
 
 
 def run(environment: dict[str, str]) -> str:
     done = subprocess.run(DEMO, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("[exit ") == done.stdout.count("\n$ ") == 13
+    assert done.stdout.count("[exit ") == done.stdout.count("\n$ ")
     return done.stdout
 
 
-@NEEDS_REGISTRY
-def test_the_demo_with_a_real_registry(environment: dict[str, str]) -> None:
-    assert "\nStarted Debian's docker-registry at http://127.0.0.1:" in run(environment)
-
-
-def test_the_demo_with_its_own_registry(tmp_path: Path, environment: dict[str, str]) -> None:
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    (programs / "git").symlink_to(shutil.which("git") or "git")
-    printed = run(environment | {"PATH": str(programs)})
-    assert "\ndocker-registry is not installed; started a registry in this process at http://127.0.0.1:" in printed
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_demo_cleans_up(environment: dict[str, str], number: signal.Signals, code: int) -> None:
+def interrupt(environment: dict[str, str], number: signal.Signals) -> int:
+    """Interrupt the demo in its first build, and return its exit code."""
     with subprocess.Popen(DEMO, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True) as demo:
         assert demo.stdout
         line = next(line for line in demo.stdout if line.startswith("$ mf build"))
         assert line == "$ mf build support-bot:v1.0 --locked\n"
         os.killpg(demo.pid, number)
         demo.stdout.read()
-    assert demo.returncode == code
+    return demo.returncode
+
+
+def test_the_demo_in_a_folder(offline: dict[str, str]) -> None:
+    printed = run(offline)
+    assert printed.startswith("no Ollama server answers at http://127.0.0.1:9: using the folder ")
+    assert printed.count("\n$ ") == COMMANDS
+    assert "/models, as by Ollama 0.24.0\n" in printed
+
+
+@pytest.mark.live
+def test_the_demo_on_a_server(online: dict[str, str]) -> None:
+    printed = run(online)
+    assert printed.startswith(f"Using Ollama 0.9.3 at {online['OLLAMA_HOST']}\n")
+    assert printed.count("\n$ ") == COMMANDS
+
+
+@SIGNALS
+def test_an_interrupted_demo_cleans_up(offline: dict[str, str], number: signal.Signals, code: int) -> None:
+    assert interrupt(offline, number) == code
+
+
+@pytest.mark.live
+@SIGNALS
+def test_an_interrupted_demo_cleans_up_the_server(online: dict[str, str], number: signal.Signals, code: int) -> None:
+    assert interrupt(online, number) == code
+
+
+def test_the_demo_needs_only_the_package() -> None:
+    examples = [*(ROOT / "examples").glob("*.py")]
+    needed = {"modelfile", *sys.stdlib_module_names, *(path.stem for path in examples)}
+    for path in examples:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert {name.partition(".")[0] for name in names} <= needed, path
