@@ -73,6 +73,7 @@ EXEMPT = {
     "report/updates": "tests/commands/test_update.py",
     "report/verifications": "tests/commands/test_verify.py",
     "stores/backups": "tests/contracts/test_backups.py",
+    "stores/disk/changes": "tests/unit/stores/disk/test_store.py",
     "stores/memory": "tests/contracts/test_store.py",
     "stores/ollama/client": "tests/unit/stores/ollama/test_session.py",
     "stores/ollama/store": "tests/contracts/test_store.py",

@@ -71,3 +71,30 @@ def contents(root: Path) -> dict[str, bytes | str]:
         path.relative_to(root).as_posix(): str(path.readlink()) if path.is_symlink() else path.read_bytes()
         for path in files
     }
+
+
+def damages(root: Path) -> list[str]:
+    """Return what is wrong with a store: unreadable manifests, and blobs that are missing or others than named."""
+    found = []
+    for path in (root / "manifests").glob("*/*/*/*"):
+        try:
+            manifest = json.loads(path.read_bytes())
+        except ValueError:
+            found.append(f"{path}: not JSON")
+            continue
+        for layer in (manifest["config"], *manifest["layers"]):
+            blob = root / "blobs" / layer["digest"].replace(":", "-")
+            if not blob.exists():
+                found.append(f"{path}: {blob.name} is missing")
+            elif blob.stat().st_size != layer["size"]:
+                found.append(f"{path}: {blob.name} has another size")
+    blobs = Layout(root).blobs()
+    return [
+        *found,
+        *(f"{path.name} has another digest" for digest, path in blobs if digest_of(path.read_bytes()) != digest),
+    ]
+
+
+def temporary_files(root: Path) -> list[Path]:
+    """Return the temporary files of ours in a store."""
+    return [*root.glob("mf-*"), *root.glob("blobs/mf-*")]

@@ -25,7 +25,8 @@ from modelfile.stores.staging import STAGING
 SIGNAL_AT = """
 import os, sys
 at, number, seen = int(sys.argv.pop(1)), int(sys.argv.pop(1)), 0
-CHANGES = {"os.rename", "os.remove", "os.chmod", "os.mkdir", "os.utime", "socket.connect", "http.client.send"}
+CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.chmod", "os.mkdir", "os.utime", "os.truncate"}
+CHANGES |= {"fcntl.ioctl", "fcntl.flock", "socket.connect", "http.client.send"}
 def count(event, arguments):
     global seen
     if event in CHANGES or event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):

@@ -5,22 +5,70 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from modelfile.errors import InputError
-from modelfile.filesystem import read_file
-from modelfile.manifest import MAX_MANIFEST
+from modelfile.filesystem import read_file, reading
+from modelfile.manifest import MAX_MANIFEST, Layer, Manifest
 from modelfile.stores.disk.files import sync, sync_folder, temporary_file, write_all, writing_to
-from modelfile.stores.disk.layout import MANIFESTS, give_owner
+from modelfile.stores.disk.layout import MANIFESTS, Layout, give_owner
 
 _FIRST_READ: Final = 512
 """Bytes that Go's JSON decoder reads first, and keeps free in its buffer (encoding/json/stream.go)."""
+_RACY: Final = 2_000_000_000
+"""Age in nanoseconds below which a file may change again without a change of its times (as in `weights.digests`)."""
 _TRIES: Final = 10
 """Tries to write a manifest into a folder that others remove while it is empty."""
 _MODE: Final = 0o666
 """Mode of a manifest, less the umask."""
+
+
+def layers_of(manifest: Manifest) -> tuple[Layer, ...]:
+    """Return the config and the layers of a manifest, all of which are blobs."""
+    return (manifest.config, *manifest.layers)
+
+
+class References:
+    """The digests that the manifests of a store name; one that has not changed since is not read again."""
+
+    def __init__(self, layout: Layout, on_damage: Callable[[str], None]) -> None:
+        """Read nothing yet.
+
+        Args:
+            layout: The store.
+            on_damage: Called with a warning about a manifest that cannot be read.
+        """
+        self._layout = layout
+        self._on_damage = on_damage
+        self._read: dict[Path, tuple[tuple[int, ...], frozenset[str]]] = {}
+
+    def digests(self) -> set[str] | None:
+        """Return the digests; None if a manifest cannot be read, and nobody knows what it names."""
+        named = set[str]()
+        for _, path in self._layout.manifests():
+            try:
+                named |= self._digests(path)
+            except InputError:
+                if os.path.lexists(path):  # not removed in between
+                    self._on_damage(f"`{path}` is damaged: no blobs are removed, as they may be its own")
+                    return None
+        return named
+
+    def _digests(self, path: Path) -> frozenset[str]:
+        with reading(path):
+            state = path.stat()
+        key = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+        known, digests = self._read.get(path, (None, frozenset()))
+        if known != key:
+            digests = frozenset(layer.digest for layer in layers_of(Manifest.parse(read_manifest(path)[0], "it")))
+            if time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > _RACY:
+                self._read[path] = key, digests
+        return digests
 
 
 def listed_digest(content: bytes) -> str:

@@ -8,21 +8,25 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, NotFound, UsageError, VerificationError
-from modelfile.events import Events, Progress, ignore
-from modelfile.filesystem import real_path
-from modelfile.locks import folder_lock
-from modelfile.manifest import Layer, Manifest
+from modelfile.events import Events, Progress
+from modelfile.manifest import Manifest
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
-from modelfile.stores.disk.layout import BLOBS, Layout, reject_foreign
-from modelfile.stores.disk.manifests import listed_digest, read_manifest, remove_manifest, replace_manifest
+from modelfile.stores.disk.changes import Changes
+from modelfile.stores.disk.layout import Layout, reject_foreign
+from modelfile.stores.disk.manifests import (
+    References,
+    layers_of,
+    listed_digest,
+    read_manifest,
+    remove_manifest,
+)
 from modelfile.stores.protocol import ListedModel, Registry, StoredModel, StoreLocation, newest_first
 
 if TYPE_CHECKING:
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 
 DEFAULT_OLLAMA: Final = "0.24.0"
 """The version whose bytes are written by default: the newest that takes weights from files as they are."""
+_TRIES: Final = 3
+"""Tries to create a model while another program removes its blobs."""
 _CHECK: Final = "run `mf store check` to see what is damaged"
 
 
@@ -60,6 +66,10 @@ class FolderStore:
         self._registry = registry
         self._on_warning = on_warning
         self._warned: set[str] = set()
+        self._references = References(layout, self._warn)
+        self._changes = Changes(layout, self.blobs, self._references.digests)
+        self._placed: dict[str, Path] = {}
+        """Files that were placed, by digest: if a blob is removed before a manifest names it, it is placed again."""
 
     def list(self) -> tuple[ListedModel, ...]:
         """Return the models in the folder, the newest first; damaged ones are reported.
@@ -117,8 +127,8 @@ class FolderStore:
         """
         manifest = Manifest.parse(text, f"the manifest of {name}")
         self.check_writable()
-        with self.locked(f"change of {self.location}"):
-            self._put_manifest(self.layout.spelled(name), manifest, former_goes=True)
+        with self._changes.begun():
+            self._changes.put(self.layout.spelled(name), manifest, former_goes=True)
 
     def has_blob(self, digest: str, size: int | None = None) -> bool:
         """Return whether the folder has the blob of a digest, in its size if that is given."""
@@ -141,6 +151,7 @@ class FolderStore:
         del on_retry  # a disk is not asked twice
         self.check_writable()
         self.blobs.place(path, digest, on_sent)
+        self._placed[digest] = path
 
     def check_create(self, recipe: Recipe) -> None:
         """Check that a recipe needs no server: neither its files nor its base, if that is there.
@@ -165,16 +176,32 @@ class FolderStore:
         """
         from modelfile.stores.disk.create import created, version_for
 
+        version = version_for(recipe, self._asked)
         self.check_writable()
-        if missing := [digests[path] for path in recipe.local_files if not self.has_blob(digests[path])]:
-            raise NotFound(f"{self.location} refused: blob {shorten_digest(missing[0])} not found")
-        made = created(recipe, digests, self._base(recipe, events), self.blobs, version_for(recipe, self._asked))
+        made = created(recipe, digests, self._base(recipe, events), self._blobs_of(recipe, digests), version)
         manifest = Manifest.parse(made.manifest, f"the manifest of {name}")
-        with self.locked(f"change of {self.location}"):
+        for tries in range(_TRIES):
+            self._blobs_of(recipe, digests)
             for content in made.blobs.values():
                 self.blobs.put(content)
-            self._put_manifest(self.layout.spelled(name), manifest, former_goes=True)
+            try:
+                self.write_manifest(name, manifest.text)
+            except VerificationError:  # another program removed a blob
+                if tries == _TRIES - 1:
+                    raise
+            else:
+                break
         events(Progress(status="success"))
+
+    def _blobs_of(self, recipe: Recipe, digests: Mapping[Path, str]) -> Blobs:
+        """Return the blobs once those of a recipe's files are there."""
+        for digest in (digests[path] for path in recipe.local_files):
+            if self.has_blob(digest):
+                continue
+            if digest not in self._placed:
+                raise NotFound(f"{self.location} refused: blob {shorten_digest(digest)} not found")
+            self.blobs.place(self._placed[digest], digest, lambda _: None)
+        return self.blobs
 
     def _base(self, recipe: Recipe, events: Events) -> Manifest | None:
         if not recipe.base:
@@ -221,12 +248,12 @@ class FolderStore:
     def copy(self, source: ModelName, destination: ModelName) -> None:
         """Copy a manifest to another name, byte for byte."""
         self.check_writable()
-        with self.locked(f"change of {self.location}"):
+        with self._changes.begun():
             found = self._load(self.layout.spelled(source))
             if found is None:
                 raise self._not_found(source)
             if not source.same_as(destination):
-                self._put_manifest(self.layout.spelled(destination), found[1], former_goes=False)
+                self._changes.put(self.layout.spelled(destination), found[1], former_goes=False)
 
     def delete(self, name: ModelName) -> None:
         """Delete a name: its manifest first, then the blobs that no manifest names.
@@ -234,7 +261,7 @@ class FolderStore:
         If another manifest is damaged, no blob is removed, as it may be one of that.
         """
         self.check_writable()
-        with self.locked(f"change of {self.location}"):
+        with self._changes.begun():
             path = self.layout.manifest(self.layout.spelled(name))
             if not os.path.lexists(path):
                 raise self._not_found(name)
@@ -244,33 +271,23 @@ class FolderStore:
                 former = None
             remove_manifest(self.layout.root, path)
             if former:
-                self._remove_unnamed(former)
+                self._changes.remove_unnamed(former)
 
     def interrupt(self) -> None:
         """End nothing: a disk is not waited for."""
 
     def named_blobs(self) -> set[str] | None:
         """Return the digests that manifests name; None if a manifest cannot be read, and nobody knows what it names."""
-        named = set[str]()
-        for _, path in self.layout.manifests():
-            try:
-                manifest = Manifest.parse(read_manifest(path)[0], "it")
-            except InputError:
-                if not os.path.lexists(path):
-                    continue
-                self._warn(f"`{path}` is damaged: no blobs are removed, as they may be its own")
-                return None
-            named.update(layer.digest for layer in _layers(manifest))
-        return named
+        return self._references.digests()
 
     def _listed(self, name: ModelName | None, path: Path) -> ListedModel:
         if name is None:
             raise InputError("it is not named as a model is")
         content, modified = read_manifest(path)
         manifest = Manifest.parse(content, "it")
-        lacking = next((layer for layer in _layers(manifest) if not self.has_blob(layer.digest, layer.size)), None)
+        lacking = next((layer for layer in layers_of(manifest) if not self.has_blob(layer.digest, layer.size)), None)
         if lacking:
-            self._warn(f"{name} {self.location.where} is damaged: {self._damage(lacking)}")
+            self._warn(f"{name} {self.location.where} is damaged: {self._changes.damage(lacking)}")
         return ListedModel(
             name=name,
             digest=listed_digest(content),
@@ -278,10 +295,6 @@ class FolderStore:
             modified=modified,
             is_whole=lacking is None,
         )
-
-    def _damage(self, layer: Layer) -> str:
-        found, what = self.blobs.size(layer.digest), f"blob {shorten_digest(layer.digest)} ({layer.kind})"
-        return f"{what} is missing" if found is None else f"{what} has {found:,} bytes instead of {layer.size:,}"
 
     def _find(self, name: ModelName) -> StoredModel | None:
         from modelfile.stores.encoding import read_model
@@ -316,56 +329,9 @@ class FolderStore:
         except InputError as error:
             raise InputError(error.message, hint=_CHECK) from error
 
-    def _put_manifest(self, name: ModelName, manifest: Manifest, *, former_goes: bool) -> None:
-        """Write a manifest under the lock of the store; in a copy, what the source lacks may be missing, too."""
-        needed = [layer for layer in _layers(manifest) if former_goes or self.has_blob(layer.digest, layer.size)]
-        self._require(needed, name)
-        path = self.layout.manifest(name)
-        before = None
-        with contextlib.suppress(InputError):
-            before, _ = read_manifest(path)
-        for layer in needed:
-            self._touch(layer)
-        replace_manifest(self.layout.root, path, manifest.text.encode())
-        try:
-            self._require(needed, name)
-        except VerificationError:
-            if before is None:
-                path.unlink(missing_ok=True)
-            else:
-                replace_manifest(self.layout.root, path, before)
-            raise
-        if former_goes and before:
-            with contextlib.suppress(InputError):  # the manifest is damaged, or a blob cannot be removed: it may stay
-                self._remove_unnamed(Manifest.parse(before, "it"))
-
-    def _require(self, layers: Iterable[Layer], name: ModelName) -> None:
-        for layer in layers:
-            if not self.has_blob(layer.digest, layer.size):
-                message = f"cannot make {name} {self.location.where}: {self._damage(layer)}"
-                raise VerificationError(message, hint="run the command again")
-
-    def _touch(self, layer: Layer) -> None:
-        """Make a blob new, so that a starting server does not remove it, which since 0.21 spares new ones for an hour.
-
-        Neither what a symlink leads to is touched, nor a file with another name outside of the store.
-        """
-        path = self.blobs.path(layer.digest)
-        with contextlib.suppress(OSError):
-            if path.lstat().st_nlink == 1:
-                os.utime(path, follow_symlinks=False)
-
-    def _remove_unnamed(self, former: Manifest) -> None:
-        if (named := self.named_blobs()) is not None:
-            self.blobs.remove({layer.digest for layer in _layers(former)} - named, self.named_blobs)
-
     def locked(self, task: str) -> contextlib.AbstractContextManager[None]:
-        """Hold the lock of the store, for changes of manifests and removals of blobs."""
-        return folder_lock(self._lockable, ignore, task)
-
-    @cached_property
-    def _lockable(self) -> Path:
-        return real_path(self.layout.root / BLOBS)
+        """Hold the lock of the store; see `disk.changes`."""
+        return self._changes.locked(task)
 
     def _not_found(self, name: ModelName) -> NotFound:
         return NotFound(f"{self.location} refused: model {name} not found")
@@ -374,10 +340,6 @@ class FolderStore:
         if message not in self._warned:
             self._warned.add(message)
             self._on_warning(message)
-
-
-def _layers(manifest: Manifest) -> tuple[Layer, ...]:
-    return (manifest.config, *manifest.layers)
 
 
 def _object(content: bytes) -> Mapping[str, Any]:

@@ -237,3 +237,15 @@ def test_a_blob_is_known_by_digest_and_size(store: FolderStore, tmp_path: Path) 
     assert store.has_blob(digest)
     assert store.has_blob(digest, 4)
     assert not store.has_blob(digest, 5)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_root_writes_files_that_their_server_can_use(store: FolderStore) -> None:
+    """Since 0.21 Ollama sets the times of the blobs that it uses, which only their owner may."""
+    root = store.layout.root
+    for folder in (root, root / "blobs", root / "manifests"):
+        os.chown(folder, 12345, 12346)
+    add(store, NAME)
+    store.copy(NAME, COPY)
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in root.rglob("*")}
+    assert owners == {(12345, 12346)}

@@ -1,0 +1,84 @@
+"""Commands on a folder of models that are killed before any change: nothing is lost, and nothing is half there."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.store import published
+from tests.support.cli import mf
+from tests.support.folder import damages
+from tests.support.killing import Models, Scene
+from tests.support.tiny_gguf import write_tiny_gguf
+
+from modelfile.cli.options import _open_registries
+from modelfile.stores.disk.layout import Layout
+from modelfile.stores.disk.store import FolderStore
+
+TEMPLATE = "TEMPLATE {{ .System }} {{ .Prompt }}\n"
+FILES = {
+    "Modelfile": f"# For tests.\nFROM base:main\nPARAMETER temperature 0.5\nSYSTEM hello\n{TEMPLATE}".encode(),
+    "local.Modelfile": f"# For tests.\nFROM ./weights.gguf\nPARAMETER temperature 0.7\n{TEMPLATE}".encode(),
+    "older.Modelfile": f"# For tests.\nFROM base:main\nSYSTEM older\n{TEMPLATE}".encode(),
+}
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """Yield a folder where each command has something to change, beside the folder of the models."""
+    folder, root = tmp_path / "project", tmp_path / "store"
+    (folder / ".git").mkdir(parents=True)
+    write_tiny_gguf(folder / "weights.gguf")
+    files = FILES | {"weights.gguf": (folder / "weights.gguf").read_bytes()}
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    monkeypatch.setenv("MF_STORE", str(root))
+    monkeypatch.chdir(folder)
+    with FakeRegistry() as registry:
+        base = f"{registry.host}/team/base:main"
+        registry.push("team/base", "main", published(b"GGUF old", system="old"))
+        for name, file in (("base:main", "local"), ("bot:stable", "older"), ("other:main", "older")):
+            assert mf("build", name, "-f", f"{file}.Modelfile").code == 0
+        assert mf("pull", base, open_registry=_open_registries).code == 0
+        registry.push("team/base", "main", published(b"GGUF new", system="new"))
+        assert mf("cp", base, "bot:stable", "--replace").code == 0
+        before = tmp_path / "before"
+        shutil.copytree(root, before, symlinks=True)
+
+        def reset() -> None:
+            shutil.rmtree(root)
+            shutil.copytree(before, root, symlinks=True)
+
+        def listed() -> Models:
+            assert damages(root) == []
+            return {str(model.name): model.digest for model in FolderStore(Layout(root)).list()}
+
+        yield Scene(folder=folder, files=files, models=listed, reset=reset, open_registry=_open_registries)
+
+
+def commands(scene: Scene) -> list[tuple[str, ...]]:
+    """Return the commands that change the store."""
+    host = next(name for name in scene.models() if "/" in name)
+    return [
+        ("build", "bot:stable"),
+        ("build", "new:v1", "-f", "local.Modelfile"),
+        ("build", "bot:stable", "-f", "local.Modelfile"),
+        ("cp", "base:main", "bot:stable", "--replace"),
+        ("rm", "other:main", "--yes"),
+        ("rm", "bot:stable", "--backups", "--yes"),
+        ("pull", host, "--replace"),
+        ("rollback", "bot:stable"),
+    ]
+
+
+def test_a_killed_command_leaves_each_model_old_or_new(scene: Scene, rounds: int) -> None:
+    chance = random.Random(15)  # noqa: S311  # no secret
+    for command in commands(scene):
+        for _ in range(rounds):
+            scene.kill(command, chance.choice((signal.SIGINT, signal.SIGKILL)), chance)
+    assert scene.ends[130] + scene.ends[-signal.SIGKILL] > 2 * rounds, scene.ends
