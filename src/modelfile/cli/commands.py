@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 _LONGEST_WAIT: Final = 7 * 86_400
 """Longest time limit that can be set, in seconds."""
-_ASKS_REGISTRIES: Final = frozenset({"build", "diff", "ls", "outdated", "pin", "pull", "show", "update", "verify"})
+_ASKS_REGISTRIES: Final = frozenset(
+    {"build", "diff", "ls", "outdated", "pin", "pull", "push", "show", "update", "verify"}
+)
 """Commands that ask registries, or have a server pull from one."""
 _TYPES: Final = {"float": "number", "float range": "number", "integer": "whole number", "int range": "whole number"}
 """Names of the types of options in words."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.locations import names_of, open_store
+from modelfile.cli.locations import Use, folder_of, location_of, open_at
 from modelfile.cli.options import load_project, with_consent
 from modelfile.cli.parameters import AsJson, Host, Replace, StoreFolder
-from modelfile.library.replacement import copy
+from modelfile.library.replacement import Copied, copy, copy_between
+from modelfile.names import Prefix, name_on_server, split_prefix
 from modelfile.report.json_output import print_json
 from modelfile.report.models import describe_backup
+from modelfile.report.progress import progress
 from modelfile.report.terminal import current
+
+if TYPE_CHECKING:
+    from modelfile.cli.locations import Location
 
 
 def cp(
@@ -24,7 +30,10 @@ def cp(
     replace: Replace = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a model to another name; this takes no disk space.
+    """Copy a model to another name; within a store, this takes no disk space.
+
+    `store:` before a name means a folder: that of --store, MF_STORE or mf.toml. A model of a folder is so copied to the
+    server, or with --host to that one. A server does not give out weights: name its folder instead.
 
     If DESTINATION has another model, asks before it is replaced.
 
@@ -32,13 +41,21 @@ def cp(
     replaced, or null.
     """
     config = load_project().config
-    source, destination = names_of([source, destination], host, store)
-    with open_store(host, store) as opened:
-        done = with_consent(
-            lambda agreed: copy(source, destination, opened, replace=agreed, keep=config.keep),
-            replace=replace,
-            as_json=as_json,
-        )
+    (source, origin), (destination, target) = (_side(text, host, store) for text in (source, destination))
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_at(target, use=Use.CHANGE if origin == target else Use.CREATE))
+        if origin == target:
+
+            def act(agreed: bool) -> Copied:  # noqa: FBT001  # as `with_consent` calls it
+                return copy(source, destination, opened, replace=agreed, keep=config.keep)
+        else:
+            other = stack.enter_context(open_at(origin, use=Use.READ))
+
+            def act(agreed: bool) -> Copied:  # noqa: FBT001  # as above
+                with progress(f"copying {source}", current.get()) as events:
+                    return copy_between(source, other, destination, opened, events, replace=agreed, keep=config.keep)
+
+        done = with_consent(act, replace=replace, as_json=as_json)
     terminal = current.get()
     if as_json:
         names = {"source": str(done.source), "destination": str(done.destination), "digest": done.digest}
@@ -49,3 +66,11 @@ def cp(
             terminal.print(f"  {describe_backup(done.destination, done.backup, config.immutable)}")
     else:
         terminal.print(f"{done.destination} is already the same as {done.source}")
+
+
+def _side(text: str, host: str | None, store: str | None) -> tuple[str, Location]:
+    """Return the name and the location of a side: `store:` is the folder, all others go by the options."""
+    prefix, name = split_prefix(text)
+    if prefix is Prefix.STORE:
+        return name, folder_of(store, Use.CREATE)
+    return name_on_server(text), location_of(host, None if host else store)

@@ -10,7 +10,7 @@ from modelfile.report.terminal import Terminal
 GROUPS: Final = {
     "Modelfiles": ("check", "lint", "fmt", "parse", "explain"),
     "Builds": ("build", "pin", "outdated", "update", "verify", "find", "diff"),
-    "Models in a store": ("show", "ls", "cp", "rm", "pull", "rollback"),
+    "Models in a store": ("show", "ls", "cp", "rm", "pull", "push", "rollback"),
     "Set-up": ("config", "git", "doctor"),
 }
 """The commands by the heading that they stand under."""

@@ -28,7 +28,6 @@ POINTERS: Final = {
     "list": _LIST,
     "create": _BUILD,
     "run": "mf does not run models: run `ollama run NAME`",
-    "push": "mf cannot push yet: run `ollama push NAME`",
     **{name: _SERVER.format(name) for name in ("stop", "ps", "serve", "launch", "signin", "signout")},
     "start": _SERVER.format("serve"),
     "login": _SERVER.format("signin"),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelfile.cli.locations import Use, names_of, open_store
+from modelfile.cli.locations import Use, folder_of, names_of, open_folder, open_store
 from modelfile.cli.options import agree, load_project
 from modelfile.cli.parameters import AsJson, Host, Replace, StoreFolder
 from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable, UsageError, WouldReplace
-from modelfile.library.replacement import Pulled
+from modelfile.library.replacement import Pulled, pull_through
 from modelfile.library.replacement import pull as pull_model
 from modelfile.names import ModelName
 from modelfile.report.json_output import error_as_json, print_json
@@ -34,6 +36,9 @@ def pull(
 ) -> None:
     """Pull models from their registries to an Ollama server or into a folder, or update them.
 
+    A pull into a folder goes on where an earlier one has ended. With --store and --host, models are pulled into the
+    folder, and given to the server from there; it then needs no access to the registry.
+
     If one fails, the others are still pulled. If an immutable tag gets another model, asks before that is replaced.
 
     With --json: a list of {"name", "digest", "previous", "backup"}; previous is the digest before the pull, or null,
@@ -41,17 +46,21 @@ def pull(
     """
     terminal = current.get()
     answers: list[dict[str, Any]] = []
-    wanted = [*dict.fromkeys(map(ModelName.parse, names_of(names, host, store)))]
+    both = host is not None and store is not None
+    wanted = [*dict.fromkeys(map(ModelName.parse, names_of(names, None if both else host, store)))]
     config = load_project().config
-    with open_store(host, store, use=Use.CREATE) as opened:
+    with (
+        open_store(host, None if both else store, use=Use.CREATE) as opened,
+        open_folder(folder_of(store, Use.CREATE), use=Use.CREATE) if both else nullcontext() as folder,
+    ):
         for name in wanted:
             try:
-                _check_registry(name, config)
-                done = _pull(name, opened, config, replace=replace, as_json=as_json)
+                check_registry(name, config, "pull")
+                done = _pull(name, opened, folder, config, _Agreement(replace=replace, as_json=as_json))
             except ModelfileError as error:
                 if isinstance(error, ServerUnreachable) and not answers:
                     raise  # the others would fail alike
-                terminal.print_error(error.message, error.hint)
+                terminal.print_error(error.message, error.hint, error.details)
                 answers.append({"name": str(name), **error_as_json(error)})
                 continue
             backup = str(done.backup) if done.backup else None
@@ -66,22 +75,32 @@ def pull(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _check_registry(name: ModelName, config: Config) -> None:
+def check_registry(name: ModelName, config: Config, task: str) -> None:
     """Reject a model of a registry that the configuration does not allow."""
     if not config.allows(name):
         hint = "add the host to `registries` in the configuration, or use a model from another"
-        raise UsageError(f"cannot pull {name}: registry not allowed: `{name.host}`", hint=hint)
+        raise UsageError(f"cannot {task} {name}: registry not allowed: `{name.host}`", hint=hint)
 
 
-def _pull(name: ModelName, store: Store, config: Config, *, replace: bool, as_json: bool) -> Pulled:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Agreement:
+    """The user's consent to replace a model."""
+
+    replace: bool
+    as_json: bool
+
+
+def _pull(name: ModelName, store: Store, folder: Store | None, config: Config, agreement: _Agreement) -> Pulled:
+    """Pull a model to a store; to a server by way of a folder if there is one."""
     with ExitStack() as shown:
         events = shown.enter_context(progress(f"pulling {name}", current.get()))
 
         def approve(error: WouldReplace) -> bool:
             shown.close()  # a bar would be drawn over the question
-            return replace or agree([error], as_json=as_json)
+            return agreement.replace or agree([error], as_json=agreement.as_json)
 
-        return pull_model(str(name), store, events, immutable=config.immutable, approve=approve, keep=config.keep)
+        pull_to = partial(pull_model, str(name)) if folder is None else partial(pull_through, str(name), folder)
+        return pull_to(store, events, immutable=config.immutable, approve=approve, keep=config.keep)
 
 
 def _change(previous: str | None, digest: str) -> str:

@@ -94,11 +94,7 @@ def copy(source: str, destination: str, store: Store, *, replace: bool = False, 
         ServerError: The store cannot copy it.
         VerificationError: The copy differs from the source.
     """
-    new = ModelName.parse(destination)
-    if not new.tagged:
-        hint = f"write {destination}:v1, or {destination}:latest if that is intended"
-        raise UsageError(f"`{destination}` has no tag", hint=hint)
-    listed = store.list()
+    new, listed = _tagged(destination), store.list()
     model, existing, backup = find_named(source, listed, store), find_listed(new, listed), None
     if existing and existing.digest == model.digest:
         return Copied(source=model.name, destination=existing.name, digest=model.digest, copied=False, backup=None)
@@ -108,6 +104,61 @@ def copy(source: str, destination: str, store: Store, *, replace: bool = False, 
         backup = back_up(existing.name, store, keep)
     name = replace_tag(model.name, new, store)[0].name
     return Copied(source=model.name, destination=name, digest=model.digest, copied=True, backup=backup)
+
+
+def copy_between(  # noqa: PLR0913  # the two sides, and how to replace
+    source: str,
+    origin: Store,
+    destination: str,
+    store: Store,
+    events: Events = ignore,
+    *,
+    replace: bool = False,
+    keep: int = DEFAULT_KEEP,
+) -> Copied:
+    """Copy a model of a folder to another folder, or to a server.
+
+    Args:
+        source: The name of the model, or the start of its digest.
+        origin: The store that has it: a folder.
+        destination: The name in the other store, with a tag.
+        store: The other store.
+        events: Receives progress.
+        replace: Whether to replace another model of that name, after backing it up; the tag need not be immutable.
+        keep: The number of backups that a tag may have; 0: none, and the replaced model is lost.
+
+    Raises:
+        UsageError: A name is invalid, the destination has no tag, or the model is on a server.
+        WouldReplace: The destination has another model.
+        NotFound: There is no such source.
+        InputError: The source is damaged, or the folder cannot be written.
+        ServerError: The store cannot take it.
+        VerificationError: A server makes another model of it.
+    """
+    from modelfile.transfer import give  # most copies stay in one store
+
+    new = _tagged(destination)
+    model, existing = find_named(source, origin.list(), origin), find_listed(new, store.list())
+    backup, ours, both = None, existing.name if existing else new, {"source": model.name}
+    if existing:
+        error = _replacement(existing, model, store, immutable=False, origin=origin)
+        if error is None:
+            return Copied(**both, destination=ours, digest=existing.digest, copied=False, backup=None)
+        if not replace:
+            raise error
+        backup = back_up(existing.name, store, keep)
+    give(origin, model.name, store, ours, events)
+    if (now := find_listed(new, store.list())) is None:
+        raise missing_after("created", new, store.location)
+    return Copied(**both, destination=now.name, digest=now.digest, copied=True, backup=backup)
+
+
+def _tagged(destination: str) -> ModelName:
+    new = ModelName.parse(destination)
+    if not new.tagged:
+        hint = f"write {destination}:v1, or {destination}:latest if that is intended"
+        raise UsageError(f"`{destination}` has no tag", hint=hint)
+    return new
 
 
 def reject_other_model(current: ListedModel, new: ListedModel, store: Store, *, immutable: bool) -> None:
@@ -121,13 +172,19 @@ def reject_other_model(current: ListedModel, new: ListedModel, store: Store, *, 
         raise error
 
 
-def _replacement(
-    current: ListedModel, new: ListedModel, store: Store, *, immutable: bool, name: ModelName | None = None
+def _replacement(  # both models, and where they are
+    current: ListedModel,
+    new: ListedModel,
+    store: Store,
+    *,
+    immutable: bool,
+    name: ModelName | None = None,
+    origin: Store | None = None,
 ) -> WouldReplace | None:
     """Return the error for a model that would replace a different one of a tag; None if both have one fingerprint."""
-    if current.digest == new.digest:
+    if current.digest == new.digest and origin is None:
         return None
-    known, made = store.read(current), store.read(new)
+    known, made = store.read(current), (origin or store).read(new)
     if not known or not made:
         return would_replace(name or current.name, store.location, current.digest, new.digest, immutable=immutable)
     if known.fingerprint == made.fingerprint:
@@ -217,6 +274,47 @@ def _pull(model: ModelName, before: ListedModel | None, store: Store, events: Ev
     if now is None:
         raise missing_after("pulled", model, store.location)
     return Pulled(name=now.name, digest=now.digest, previous=before.digest if before else None)
+
+
+def pull_through(  # noqa: PLR0913  # the two stores, and how to replace
+    name: str,
+    folder: Store,
+    store: Store,
+    events: Events = ignore,
+    *,
+    immutable: Iterable[str] = DEFAULT_IMMUTABLE,
+    approve: Approve = lambda _: False,
+    keep: int = DEFAULT_KEEP,
+) -> Pulled:
+    """Pull a model into a folder, and give it to a server from there, which then need not reach the registry.
+
+    Args:
+        name: The name of the model; without a tag, `latest` is intended.
+        folder: The folder.
+        store: The server.
+        events: Receives progress.
+        immutable: The patterns of immutable tags.
+        approve: Asked whether to replace the model of an immutable tag, in the folder and on the server; default: no.
+        keep: The number of backups that an immutable tag may have; 0: none, and the replaced model is lost.
+
+    Raises:
+        ModelfileError: As of `pull` and `copy_between`.
+    """
+    pulled = pull(name, folder, events, immutable=immutable, approve=approve, keep=keep)
+    text, before = str(pulled.name), find_listed(pulled.name, store.list())
+    asks = is_immutable(pulled.name, immutable)
+
+    def copied(*, replace: bool) -> Copied:
+        return copy_between(text, folder, text, store, events, replace=replace, keep=keep if asks else 0)
+
+    try:
+        done = copied(replace=not asks)
+    except WouldReplace as error:
+        if not approve(error):
+            raise
+        done = copied(replace=True)
+    previous = before.digest if before else None
+    return Pulled(name=done.destination, digest=done.digest, previous=previous, backup=done.backup)
 
 
 def fingerprint_of(listed: ListedModel, store: Store) -> str | None:

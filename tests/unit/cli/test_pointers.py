@@ -12,8 +12,8 @@ from modelfile.cli.app import COMMANDS
 from modelfile.cli.commands import app
 from modelfile.cli.pointers import OPTIONS, POINTERS, hint_for
 
-OLLAMA = ("list", "create", "run", "stop", "ps", "serve", "push", "signin", "signout")
-"""Commands of Ollama that `mf` has under another name or not at all; it has cp, pull, rm and show."""
+OLLAMA = ("list", "create", "run", "stop", "ps", "serve", "signin", "signout")
+"""Commands of Ollama that `mf` has under another name or not at all; it has cp, pull, push, rm and show."""
 OTHERS = ("tag", "images", "rmi", "commit", "ci", "format", "status", "log", "inspect", "test", "audit", "stale")
 
 
@@ -50,7 +50,7 @@ def test_pointers_name_commands_and_options_that_exist(command: str) -> None:
     ("command", "hint"),
     [
         ("list", "`mf ls` lists models"),
-        ("Push", "mf cannot push yet: run `ollama push NAME`"),
+        ("Push", "did you mean `mf push`?"),
         ("ps", "mf leaves that to Ollama: run `ollama ps`"),
         ("shwo", "did you mean `mf show`?"),
         ("zzzzzz", "run `mf --help` to list the commands"),
