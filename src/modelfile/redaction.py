@@ -144,7 +144,7 @@ def _is_example(number: re.Match[str]) -> bool:
 
 
 _NAME: Final = r"(?:pass(?:word|wd|phrase|code)|pwd|passwort|kennwort|contraseña|mot de passe)"
-_FORMS: Final[tuple[tuple[str, tuple[str, ...], str, Callable[[re.Match[str]], bool]], ...]] = (
+_FORMS: Final[tuple[tuple[str, tuple[str, ...] | str, str, Callable[[re.Match[str]], bool]], ...]] = (
     ("an AWS access key", ("AKIA", "ASIA"), r"\b((?:AKIA|ASIA)[0-9A-Z]{16})(?![0-9A-Z])", _is_token),
     (
         "a GitHub token",
@@ -283,26 +283,43 @@ _FORMS: Final[tuple[tuple[str, tuple[str, ...], str, Callable[[re.Match[str]], b
     ),
     (
         "a card number",
-        ("",),
+        r"\d\d\d\d[ -]?\d\d\d\d",
         (
             r"(?<![\w.-])((?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6(?:011|5\d\d)|35\d\d)([ -]?)\d{4}\2\d{4}\2\d{4}"
             r"|3[47]\d\d([ -]?)\d{6}\3\d{5})(?![\w-]|\.\d)"
         ),
         _is_card,
     ),
-    ("an IBAN", ("",), r"(?<![\w-])([A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)(?!\w)", _is_account),
+    (
+        "an IBAN",
+        r"[A-Z][A-Z]\d\d",
+        r"(?<![\w-])([A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)(?!\w)",
+        _is_account,
+    ),
 )
-"""The forms of secrets: kind, a text in lower or given case without which there is none, pattern, and a last check."""
+"""The forms of secrets: kind, signs without which there is none, pattern, and a last check.
+
+Signs are texts in lower or given case, one of which is there, or a pattern that is quicker.
+"""
 
 
-@lru_cache(maxsize=8)
+def _has_sign(signs: tuple[str, ...] | str, text: str, lowered: str) -> bool:
+    if isinstance(signs, str):
+        return re.search(signs, text) is not None
+    for sign in signs:  # noqa: SIM110  # twice as quick as `any`
+        if sign in (lowered if sign.islower() else text):
+            return True
+    return False
+
+
+@lru_cache(maxsize=1 << 10)  # a lint asks for each text twice: in a rule, and when it prints
 def find_secrets(text: str) -> tuple[Secret, ...]:
     """Return the secrets in a text, in its order and without overlap; placeholders are none."""
     lowered = text.lower()
     found = [
         Secret(Span(*match.span(1)), kind)
         for kind, signs, pattern, is_secret in _FORMS
-        if any(sign in text or sign in lowered for sign in signs)
+        if _has_sign(signs, text, lowered)
         for match in re.finditer(pattern, text)
         if is_secret(match)
     ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from fnmatch import fnmatchcase
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -21,6 +21,7 @@ STDIN: Final = "-"
 """The path that means standard input."""
 _NAMES: Final = ("Modelfile", "ModelFile", "modelfile")
 _PATTERNS: Final = (*_NAMES, "Modelfile.*", "*.Modelfile", "*.modelfile")
+"""The names of Modelfiles, for messages; see `_is_modelfile`."""
 _DESCRIPTOR: Final = re.compile(r"/dev/stdin|(?:/dev/fd|/proc/self/fd)/([0-9]{1,9})")
 _MAX_NESTED: Final = 100
 """Number of nested repositories that git is asked for; each takes 5 ms."""
@@ -30,9 +31,9 @@ _HEAD: Final = 8192
 """In bytes; enough to distinguish binary files from text."""
 
 
-def possible_locks(folder: Path) -> tuple[Path, ...]:
+def possible_locks(folder: Path) -> tuple[str, ...]:
     """Return the paths that a folder's `mf.lock` can have, nearest first, up to the root of its repository."""
-    return tuple(above / LOCK_FILE for above in walk_up(folder))
+    return tuple(str(above / LOCK_FILE) for above in walk_up(folder))
 
 
 def find_modelfiles(
@@ -75,14 +76,18 @@ def _find_in(
     inside = root or real_path(folder)
     found: dict[str, str] = {}
     nested: list[Path] = []
-    for path in sorted(map(str, _walk(folder, root, warn, nested))):
-        real = real_path(Path(path))
-        if is_excluded(Path(path)):
+    folders: dict[Path, Path] = {}
+    for path in sorted(_walk(folder, root, warn, nested), key=str):
+        outer = path.parent
+        if outer not in folders:
+            folders[outer] = real_path(outer)
+        real = real_path(path) if path.is_symlink() else folders[outer] / path.name
+        if is_excluded(path):
             hint = "`exclude` in the configuration matches all of them"
         elif not real.is_relative_to(inside):
             warn(f"skipped `{path}`: it is a symlink to `{real}`, outside of `{inside}`")
         else:
-            found.setdefault(str(real), path)
+            found.setdefault(str(real), str(path))
     for repository in _with_modelfiles(nested, inside, is_excluded):
         if (real := real_path(repository)) not in named:
             named.add(real)
@@ -126,12 +131,16 @@ def _walk(folder: Path, root: Path | None, warn: Callable[[str], None], nested: 
 
 
 def _is_modelfile(name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in _PATTERNS)
+    return name.startswith("Modelfile.") or name.endswith((".Modelfile", ".modelfile")) or name in _NAMES
 
 
 def _is_there(path: Path) -> bool:
     """Return whether a path is anything but a folder; a dangling symlink or a pipe is, so that it is reported."""
-    return os.path.lexists(path) and not path.is_dir()
+    try:
+        mode = os.lstat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISDIR(mode) and not (stat.S_ISLNK(mode) and path.is_dir())
 
 
 def _all_files(folder: Path, warn: Callable[[str], None]) -> Iterator[Path]:
@@ -160,7 +169,7 @@ def is_stream(path: str) -> bool:
 
     A shell passes the output of a program as such a path, `<(program)`. No other pipe is read: to open it may wait.
     """
-    return path == STDIN or bool(_DESCRIPTOR.fullmatch(path))
+    return path == STDIN or (path.startswith("/") and _DESCRIPTOR.fullmatch(path) is not None)
 
 
 def may_mean_stream(path: Path) -> bool:
@@ -177,9 +186,16 @@ def read_source(path: str, stdin: BinaryIO) -> Source:
     Raises:
         InputError: It cannot be read, is neither a regular file nor a stream, is binary, or is larger than MAX_TEXT.
     """
-    if not is_stream(path) and Path(path).is_dir():
-        example = Path(path, "Modelfile")
-        raise InputError(f"`{path}` is a folder, not a Modelfile", hint=f"name the file in it, as in `{example}`")
+    try:
+        return _read_file(path, stdin)
+    except InputError as error:
+        if is_stream(path) or not Path(path).is_dir():
+            raise
+        hint = f"name the file in it, as in `{Path(path, 'Modelfile')}`"
+        raise InputError(f"`{path}` is a folder, not a Modelfile", hint=hint) from error
+
+
+def _read_file(path: str, stdin: BinaryIO) -> Source:
     with reading(path), open_input(path, stdin) as file:
         head = file.read(_HEAD)
         if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):

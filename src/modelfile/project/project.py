@@ -101,7 +101,7 @@ class Project:
         """
         if self._isolated or self._config_path:
             return self.config
-        path = self._memo.get(("nearest", folder), lambda: self.find_config(folder))
+        path = self._memo.get(("nearest", str(folder)), lambda: self.find_config(folder))
         return self.load_config(path) if path else self.config
 
     def load_config(self, path: Path) -> Config:
@@ -266,9 +266,9 @@ class Project:
         return Target(self, path, table=table)
 
     def _is_force_excluded(self, target: Target) -> bool:
-        if is_stream(str(target.path)):
-            return False
         force = self._force_exclude
+        if not target.has_folder:
+            return False
         if force is None:
             force = self.config_for(target.folder).force_exclude
         return force and self._is_excluded(target.path)
@@ -312,7 +312,7 @@ class Project:
         text = absolute_text(folder)
         key, possible = ("find lock", text), self._memo.get(("locks", text), lambda: possible_locks(Path(text)))
         if path := self._memo.get(key, lambda: next(filter(os.path.lexists, possible), None)):
-            return self._lock_at(path)
+            return self._lock_at(Path(path))
         self._memo.forget(key)  # it may be written later
         return None
 

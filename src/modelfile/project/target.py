@@ -87,6 +87,10 @@ class Target:
         self.quantize = quantize
         self.table = table
         self._reads_stdin = is_stdin
+        self.has_folder = not is_stream(str(path))
+        """True if it is known where its text belongs, so that the paths in it can be looked up."""
+        self.folder = path.parent if self.has_folder else Path()
+        """The folder that paths in the Modelfile are relative to; that of the command for a stream without a path."""
         self._given = modelfile
         self._memo = project.memo(path) if modelfile is None else Memo()
 
@@ -104,17 +108,7 @@ class Target:
     @property
     def is_stdin(self) -> bool:
         """True for standard input, and for the output of a program that a shell passes as a path."""
-        return self._reads_stdin or is_stream(str(self.path))
-
-    @property
-    def has_folder(self) -> bool:
-        """True if it is known where its text belongs, so that the paths in it can be looked up."""
-        return not is_stream(str(self.path))
-
-    @property
-    def folder(self) -> Path:
-        """The folder that paths in the Modelfile are relative to; that of the command for a stream without a path."""
-        return self.path.parent if self.has_folder else Path()
+        return self._reads_stdin or not self.has_folder
 
     @property
     def config(self) -> Config:

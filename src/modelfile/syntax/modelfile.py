@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
 from typing import Any, Self, TypeVar
 
@@ -27,6 +27,12 @@ from modelfile.syntax.quoting import quote
 from modelfile.syntax.syntax_errors import ROLES, Rejection, find_errors, find_rejection
 
 AnyNode = TypeVar("AnyNode", bound=Node)
+
+
+@cache
+def _classes_of(kind: Any, among: frozenset[type]) -> frozenset[type]:
+    """Return the classes among others that are of a type, or of one of several."""
+    return frozenset(each for each in among if issubclass(each, kind))
 
 
 @record(kw_only=True, slots=False)
@@ -63,10 +69,12 @@ class Modelfile:
 
     def of_type(self, kind: type[AnyNode] | tuple[type[AnyNode], ...]) -> tuple[AnyNode, ...]:
         """Return the nodes of one type, or of several, in the order of the text."""
-        if kind not in self._by_type:
-            classes = {each for each in self._classes if issubclass(each, kind)}
-            self._by_type[kind] = tuple(node for node in self.nodes if type(node) in classes) if classes else ()
-        found: tuple[AnyNode, ...] = self._by_type[kind]
+        found: tuple[AnyNode, ...] | None = self._by_type.get(kind)
+        if found is None:
+            asked: Any = kind
+            classes = _classes_of(asked, self._classes)
+            nodes: Any = [node for node in self.nodes if type(node) in classes] if classes else ()
+            found = self._by_type[kind] = tuple(nodes)
         return found
 
     def last(self, kind: type[AnyNode]) -> AnyNode | None:
