@@ -92,6 +92,10 @@ def test_merge_conflict_in_a_text_is_a_warning_and_names_its_markers() -> None:
             "unexpected lines of a patch in lines 1 to 2",
         ),
         (f"{HEAD}:wq\n", "unexpected line of an editor: `:wq`"),
+        (
+            f"{HEAD}/set parameter num_thread 8\n",
+            "unexpected command of the prompt of `ollama run`: `/set parameter num_thread 8`",
+        ),
         ("# For tests.\n> FROM x:y\n> PARAMETER seed 1\n", "unexpected `>` before an instruction in line 2 and 1 more"),
         (
             "# For tests.\n1 FROM x:y\n2 PARAMETER seed 1\n",

@@ -182,3 +182,64 @@ def test_renderers_of_the_library_are_known() -> None:
     families = [family_of(ModelName.parse(name)) for name in library_models()]
     assert {one.renderer for one in families if one and one.renderer} <= RENDERERS.keys()
     assert {one.parser for one in families if one and one.parser} <= PARSERS.keys()
+
+
+@pytest.mark.parametrize(
+    ("base", "what"),
+    [
+        ("python:3.11-slim", "an image of Docker"),
+        ("ollama/ollama", "an image of Docker"),
+        ("nvidia/cuda:12.4.0-base", "an image of Docker"),
+        ("gpt-4o", "a model of another company's API"),
+        ("gpt-3.5-turbo", "a model of another company's API"),
+        ("claude-3-opus:latest", "a model of another company's API"),
+    ],
+)
+def test_names_of_other_catalogs_are_reported_once(base: str, what: str) -> None:
+    message = f"`{base}` is the name of {what}: Ollama's library has no such model"
+    assert found(f"FROM {base}") == [(message, "write a model of the library, such as `llama3.2:3b`")]
+
+
+@pytest.mark.parametrize("base", ["gpt-oss:20b", "anna/python:3b", "hf.co/ollama/ollama:Q8_0", "pythonista:7b"])
+def test_other_names_may_be_models(base: str) -> None:
+    assert found(f"FROM {base}") == []
+
+
+@pytest.mark.parametrize(
+    ("tag", "right"),
+    [
+        ("8b-instruct-q4_k_n", "8b-instruct-q4_K_M"),
+        ("8b-instruct-q4-K-M", "8b-instruct-q4_K_M"),
+        ("8b-instruct-q4_K_", "8b-instruct-q4_K_M"),
+        ("8b-q80", "8b-q8_0"),
+        ("8b-instruct-q4_K_M", None),
+        ("8b-instruct-Q4_K_M", None),
+        ("8b-text-q2_K", None),
+        ("8b-instruct-fp16", None),
+    ],
+)
+def test_quantization_in_a_tag_of_the_library_is_checked(tag: str, right: str | None) -> None:
+    expected = [(f"unknown tag `{tag}`", f"did you mean `{right}`?")] if right else []
+    assert found(f"FROM llama3.1:{tag}") == expected
+    assert found(f"FROM my-bot:{tag}") == []
+
+
+@pytest.mark.parametrize(
+    ("base", "weights"),
+    [
+        ("hf.co/TheBloke/CodeLlama-13B-Instruct-GPTQ", "GPTQ"),
+        ("TheBloke/Mistral-7B-Instruct-v0.2-AWQ", "AWQ"),
+        ("hf.co/mlx-community/Qwen2.5-7B-Instruct-4bit", "MLX"),
+        ("hf.co/turboderp/Llama-3.1-8B-Instruct-exl2:4.0bpw", "EXL2"),
+        ("hf.co/unsloth/Llama-3.2-3B-Instruct-bnb-4bit", "BNB-4BIT"),
+    ],
+)
+def test_repository_of_another_format_is_reported_once(base: str, weights: str) -> None:
+    codes = {"MF201", "MF212", "MF214", "MF217"}
+    messages = [one.message for one in lint_file(f"FROM {base}\n") if one.code in codes]
+    assert messages == [f"`{base}` has weights in {weights}, which Ollama cannot load"]
+
+
+@pytest.mark.parametrize("base", ["hf.co/anna/awqua-GGUF:Q8_0", "hf.co/anna/Bot-GPTQ-GGUF:Q8_0", "anna/bot-awq"])
+def test_repository_of_gguf_files_is_none_of_another_format(base: str) -> None:
+    assert [one.code for one in lint_file(f"FROM {base}:Q8_0\n") if one.code == "MF214"] == []

@@ -150,3 +150,20 @@ def test_url_of_an_adapter_is_not_called_a_path(folder: Path) -> None:
     problem = "error missing-file: ADAPTER cannot name a URL: `https://example.com/a/lora.gguf?download=true`"
     hint = "Ollama downloads no URL: download the file, and write `ADAPTER ./lora.gguf`"
     assert found("ADAPTER https://example.com/a/lora.gguf?download=true") == [f"{problem} = {hint}"]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("variable", ["${MODEL_DIR}", "$HOME", "%USERPROFILE%"])
+def test_variable_in_a_path_is_named(variable: str) -> None:
+    (only,) = found(f"FROM {variable}/x.gguf")
+    assert only.startswith(f"warning missing-file: `{variable}` in FROM is not expanded: file not found: ")
+
+
+@pytest.mark.usefixtures("folder")
+def test_adapter_takes_no_name_of_a_model() -> None:
+    (only,) = found("ADAPTER acme/cobol-lora:latest")
+    assert only.startswith(
+        "warning missing-file: ADAPTER takes a local file, not a model's name: `acme/cobol-lora:latest`"
+    )
+    (only,) = found("ADAPTER acme/cobol-lora")
+    assert only.startswith("warning missing-file: file not found: `acme/cobol-lora`")

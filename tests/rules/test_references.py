@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.support.cli import mf
 
+from modelfile import lint as lint_text
 from modelfile.linter.engine import lint
 from modelfile.linter.rule import Context
 from modelfile.lockfile.drift import text_digest
@@ -173,3 +174,27 @@ def test_without_a_repository_the_project_is_the_folder_of_the_configuration(tmp
 def test_help_names_a_tag_of_the_library(base: str, help_: str) -> None:
     found = lint(Context(modelfile=Modelfile.parse(Source(text=f"FROM {base}\n"))))
     assert [one.hint for one in found if one.code in {"MF201", "MF212"}] == [help_]
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("qwen2.5:14b AS base", "FROM has no AS, as Dockerfiles have: write `FROM qwen2.5:14b`"),
+        ("x:y PARAMETER temperature 0.5", "PARAMETER needs a line of its own: write `FROM x:y`"),
+    ],
+)
+def test_more_than_a_name_in_from_is_explained(written: str, hint: str) -> None:
+    (only,) = (one for one in lint_text(f"FROM {written}\n") if one.code == "MF205")
+    assert only.hint == hint
+
+
+def test_words_of_a_title_are_not_called_names_of_bases() -> None:
+    (only,) = (one for one in lint_text("FROM Qwen 2.5 Coder 14B\n") if one.code == "MF205")
+    assert "one base" not in (only.hint or "")
+
+
+def test_instruction_model_of_a_modelfile_is_from() -> None:
+    (only,) = (
+        one for one in lint_text("MODEL llama3.2:3b\nMESSAGE user a\nMESSAGE assistant b\n") if one.code == "MF102"
+    )
+    assert (only.message, only.hint) == ("unknown instruction `MODEL`", "did you mean FROM?")

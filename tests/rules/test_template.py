@@ -167,10 +167,15 @@ def test_hint_names_jinja() -> None:
     for template, hint in (
         ("{{ prompt }}", "write `.Prompt`; without the dot, `prompt` is Jinja"),
         ("{{ bos_token }}", "this looks like Jinja, but Ollama uses Go's text/template"),
-        ("{% if x %}{{ messages[0] }}{% endif %}", "; this looks like Jinja, but Ollama uses Go's text/template"),
     ):
         (diagnostic,) = lint(Context(modelfile=parsed(template)))
         assert (diagnostic.hint or "").endswith(hint)
+
+
+def test_message_names_a_jinja_template() -> None:
+    (found,) = lint(Context(modelfile=parsed("{% if x %}{{ messages[0] }}{% endif %}")))
+    assert found.message == "this is a Jinja template, which Ollama cannot read: `[` cannot directly follow `messages`"
+    assert found.hint == "write it as Go's text/template, or delete TEMPLATE: the base brings its own"
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ _KINDS: Final = (
     ("prefix", _PREFIX),
     ("shell prompt", _PROMPTS),
     ("shell command", _COMMANDS),
+    ("command of the prompt of `ollama run`", r"/(?:set|show|load|save|bye|clear|help|\?)(?:\s|$)"),
     ("log line of a console", _LOGS),
     ("line of a patch", _PATCHES),
     ("line of an editor", _EDITORS),

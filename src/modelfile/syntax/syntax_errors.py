@@ -15,11 +15,15 @@ from modelfile.immutable import record
 from modelfile.source import Source, Span
 from modelfile.syntax.nodes import (
     Comment,
+    From,
     Incomplete,
     Instruction,
     Message,
     Node,
+    Parameter,
     Quoting,
+    System,
+    Template,
     Unknown,
     Value,
     Word,
@@ -152,9 +156,13 @@ def _utf_16(source: Source) -> Diagnostic | None:
     return _diagnostic("mojibake", Finding(Span(0, 0), message, hint))
 
 
+_OLLAMAS: Final = (Parameter, System, Template, Message, From)
+"""Instructions that ModelPack does not have."""
+
+
 def _modelpack(nodes: Sequence[Node]) -> Diagnostic | None:
     words = [node.word for node in nodes if isinstance(node, Unknown) and node.word.text in _MODELPACK]
-    if not words or all(word.text == "FORMAT" for word in words):
+    if not words or all(word.text == "FORMAT" for word in words) or any(isinstance(node, _OLLAMAS) for node in nodes):
         return None
     message = "this is a Modelfile of CNCF ModelPack, a different format with the same file name"
     return _diagnostic(

@@ -38,6 +38,10 @@ _MAKERS: Final = frozenset(
     }
 )
 """Makers of models, whose repositories on Hugging Face hold safetensors unless their names say otherwise."""
+_FORMAT: Final = (
+    r"(?:.*[-_.])?(GPTQ|AWQ|EXL[23]|MLX|AQLM|HQQ|ONNX|CT2|FP8|NVFP4|[Bb][Nn][Bb]-4bit|W[48]A(?:8|16))(?:[-_.].*)?"
+)
+"""Names of repositories whose weights are in another format than GGUF."""
 _HOSTS: Final = frozenset({"hf.co", "huggingface.co"})
 _MADE: Final = r".*(?:\d[bBmM]?\b|[A-Z]|-it\b|-instruct\b|-chat\b|-base\b).*"
 """Names as makers give them, with a size, a version, or the purpose."""
@@ -51,6 +55,7 @@ def hf_without_host(base: From, context: Context) -> Iterator[Finding]:
     model manifest: file does not exist". The rule reports repositories of publishers that are known for GGUF files on
     Hugging Face.
 
+    Repositories whose names end in `-GPTQ`, `-AWQ`, `-EXL2`, `-MLX` or the like have weights that Ollama cannot load.
     The repositories of the makers themselves, such as `meta-llama/Llama-3.1-8B-Instruct`, hold safetensors, which
     Ollama does not run by name, with `hf.co/` or without. Write the name in Ollama's library, or a repository of GGUF
     files.
@@ -73,7 +78,10 @@ def hf_without_host(base: From, context: Context) -> Iterator[Finding]:
     repository = find_repository(written) if base.value.closed else None
     if not repository or (context.exists and context.exists(written)):
         return
-    if repository == "safetensors":
+    if repository not in ("gguf", "safetensors"):
+        message = f"`{written}` has weights in {repository}, which Ollama cannot load"
+        yield Finding(base.value.span, message, "write a repository of GGUF files, whose name ends in `-GGUF`")
+    elif repository == "safetensors":
         message = f"`{written}` is a repository of safetensors on Hugging Face, not an Ollama model"
         yield Finding(base.value.span, message, _advice(ModelName.parse(written)))
     else:
@@ -85,11 +93,19 @@ def hf_without_host(base: From, context: Context) -> Iterator[Finding]:
 
 @lru_cache(maxsize=1 << 10)
 def find_repository(written: str) -> str | None:
-    """Return `gguf` or `safetensors` if a FROM names a repository on Hugging Face in vain; None for all others."""
+    """Return the format of the weights if a FROM names a repository on Hugging Face in vain; None for all others.
+
+    It is `gguf`, `safetensors`, or the name of another format.
+    """
     name = name_or_none(written)
     if name is None or looks_like_path(written):
         return None
     owner, model, on_hub = name.namespace.lower(), name.model.lower(), name.host.lower() in _HOSTS
+    if "gguf" not in model and (on_hub or owner in _PUBLISHERS):
+        if owner == "mlx-community":
+            return "MLX"
+        if found := re.fullmatch(_FORMAT, name.model, re.IGNORECASE):
+            return found[1].upper()
     if "gguf" in model:
         return "gguf" if name.host == DEFAULT_HOST and owner in _PUBLISHERS and model.endswith("-gguf") else None
     if owner in _MAKERS and (on_hub or (name.host == DEFAULT_HOST and not name.tagged)):

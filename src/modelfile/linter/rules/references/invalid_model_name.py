@@ -24,6 +24,7 @@ _WRAPPED: Final = (
     (r"([\w.-]+)(?:\s+|\s*:\s+|\s+:|@)(latest|\d+(?:\.\d+)?[bBmM](?:-[\w.-]+)?)", r"\1:\2"),
 )
 """Texts around a name, and the name alone."""
+_SIZE: Final = r"\d+(?:\.\d+)?[bBmM]?"
 _FEWEST_NAMES: Final = 3
 
 
@@ -84,8 +85,13 @@ def _suggest(written: str) -> tuple[str | None, str | None]:
     if name := _intended(written):
         quoted = "remove the single quotes" if name in written[1:-1] and written[0] == "'" else "write a name alone"
         return f"{quoted}: `FROM {name}`", name
+    if found := re.fullmatch(
+        r"(\S+)\s+(?:(AS)\s+\S+|(PARAMETER|SYSTEM|TEMPLATE|ADAPTER|LICENSE|MESSAGE)\s.*)", written
+    ):
+        why = "FROM has no AS, as Dockerfiles have" if found[2] else f"{found[3]} needs a line of its own"
+        return f"{why}: write `FROM {found[1]}`", found[1] if found[2] else None
     names = [name for name in re.split(_SEPARATOR, written) if name_or_none(name)]
-    several = len(names) >= _FEWEST_NAMES
+    several = len(names) >= _FEWEST_NAMES and not any(re.fullmatch(_SIZE, name) for name in names)
     return f"a model has one base: keep one of the {len(names)} names" if several else None, None
 
 

@@ -23,6 +23,8 @@ _KINDS: Final = (
 _QUANTIZED: Final = r"(?:UD[-_]|i1[-_])?(?:I?Q\d[-_.]?[0-9KNSMXL]|QK).*|[BFM]X?P?(?:16|32|4).*"
 _ANOTHER: Final = r"I?Q\d(?:_(?:[01KSMLPH48]|XX?[LS]|NL|F16))+|.*\.GGUF"
 """Quantizations of a publisher's own, and the names of files, which may be right."""
+_LIBRARY_QUANTIZED: Final = r"(.*?-)(q\d[-_.0-9a-z]*)"
+"""Tags of the library that end in a quantization."""
 _CUTOFF: Final = 0.75
 _CUTOFF_LATEST: Final = 0.83
 """Similarity to `latest` from which on a tag is that, misspelled, from 0 to 1: `latets` has 0.83, `late` 0.8."""
@@ -39,8 +41,8 @@ def missing_end_of_name(base: From, context: Context) -> Iterator[Finding]:
     The tag of a repository on Hugging Face names a quantization, such as `Q4_K_M`, or is `latest`. Any other tag fails
     when the model is pulled. Upper and lower case are the same.
 
-    In Ollama's library, most tags begin with a size. The rule reports sizes that a known model does not have, such as
-    `llama3.2:8b`.
+    In Ollama's library, most tags begin with a size, and may end in a quantization. The rule reports sizes that a known
+    model does not have, such as `llama3.2:8b`, and quantizations that there are not, such as `q4_K_N`.
 
     ## Bad
 
@@ -67,10 +69,16 @@ def missing_end_of_name(base: From, context: Context) -> Iterator[Finding]:
         fixed = f"{written[: -len(name.tag)]}{intended}"
         fix = Fix(edits=(Edit(base.value.span, fixed),))
         yield Finding(base.value.span, f"unknown tag `{name.tag}`", f"did you mean `{intended}`?", fix)
-    elif sized := re.fullmatch(_SIZED, name.tag.lower()):
-        from modelfile.catalog.families import family_of  # read for most files anyway
+        return
+    from modelfile.catalog.families import family_of  # read for most files anyway
 
-        family = family_of(name)
+    family = family_of(name)
+    quantized = re.fullmatch(_LIBRARY_QUANTIZED, name.tag, re.IGNORECASE) if family and family.library else None
+    if quantized and (kind := _quantization(quantized[2], context.speller)):
+        right = f"{quantized[1]}q{kind[1:]}"
+        fix = Fix(edits=(Edit(base.value.span, f"{written[: -len(name.tag)]}{right}"),))
+        yield Finding(base.value.span, f"unknown tag `{name.tag}`", f"did you mean `{right}`?", fix)
+    elif sized := re.fullmatch(_SIZED, name.tag.lower()):
         known = [each for each in family.sizes if re.fullmatch(_SIZE, each)] if family and family.library else []
         kinds = {("x" in each, each[-1]) for each in known}
         if sized[1] not in known and ("x" in sized[1], sized[1][-1]) in kinds:
@@ -90,6 +98,11 @@ def _intended(tag: str, speller: Speller, *, on_hugging_face: bool) -> str | Non
         return DEFAULT_TAG
     if not on_hugging_face or not re.fullmatch(_QUANTIZED, tag, re.IGNORECASE):
         return None
+    return _quantization(tag, speller)
+
+
+def _quantization(tag: str, speller: Speller) -> str | None:
+    """Return the name of the quantization that was intended; None if this one may be right."""
     prefix = re.match(r"(?:UD|i1)[-_]", tag, re.IGNORECASE)
     start = tag[: prefix.end()] if prefix else ""
     kind = tag[len(start) :].upper()
@@ -101,5 +114,7 @@ def _intended(tag: str, speller: Speller, *, on_hugging_face: bool) -> str | Non
         return f"{start}{kinds[f'{plain}M']}"
     if plain in kinds:
         return start + kinds[plain]
+    if re.fullmatch(r"Q\dK[A-Z]", plain) and f"{plain[:3]}M" in kinds:
+        return f"{start}{kinds[f'{plain[:3]}M']}"
     closest = speller.closest(plain, kinds, _CUTOFF)
     return start + kinds[closest] if closest else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
-from modelfile.linter.rule import Context, looks_like_path, no_folder, rule, strip_comment
+from modelfile.linter.rule import Context, looks_like_path, name_or_none, no_folder, rule, strip_comment
 from modelfile.linter.rules.references import missing_severity, original_name
 from modelfile.linter.rules.references.absolute_path import is_absolute, suggest_path
 from modelfile.linter.rules.references.wrong_file import is_lone_projector, misplaced_by_name, wrong_part
@@ -18,6 +18,7 @@ _PLACEHOLDER: Final = (
     r"path[/\\_-]to\b|path_to_"
     r"|(?:\b|_)your[/\\_-]?(?:[a-z]+[/\\_-]){0,8}(?:path|file|model|gguf|weights|folder)|<[^<>]+>"
 )
+_VARIABLE: Final = r"\$\{\w+\}|\$(?:env:)?[A-Za-z_]\w*|%[A-Z_]{2,}%"
 _QUOTES: Final = "'`\u2018\u2019\u201c\u201d"
 _HUGGING_FACE: Final = ("hf.co/", "huggingface.co/")
 _SHARD: Final = r"-(\d{5})-of-(\d{5})\.gguf\Z"
@@ -99,8 +100,8 @@ def _missing(instruction: Instruction, written: str, context: Context) -> Findin
         if without_typographic_quotes(written) == intended:
             hint = f"the typographic quotes are part of the path: write `{intended}`"
         return Finding(span, message, hint, fix)
-    if re.search(_PLACEHOLDER, written, re.IGNORECASE):
-        return Finding(span, f"{message}, a placeholder", "write the path of your own file", severity=Severity.INFO)
+    if told := _told_by_name(instruction, written, severity):
+        return told
     if is_absolute(written):
         message += "; an absolute path works on one machine only"
         return Finding(span, message, *suggest_path(instruction, context.modelfile), severity=severity)
@@ -115,6 +116,27 @@ def _missing(instruction: Instruction, written: str, context: Context) -> Findin
         message += f"; it is shard {int(shard[1])} of {int(shard[2])}, and not all have a FROM"
         hint = "write a FROM for each shard, or merge them with `llama-gguf-split --merge`"
     return Finding(span, message, hint, severity=severity)
+
+
+def _told_by_name(instruction: Instruction, written: str, severity: Severity) -> Finding | None:
+    """Return the finding on a path that cannot exist as it is written; None if it may be the path of a file."""
+    span, message = instruction.value.span, f"file not found: `{written}`"
+    if variable := re.search(_VARIABLE, written):
+        message = f"`{variable[0]}` in {type(instruction).__name__.upper()} is not expanded: {message}"
+        return Finding(span, message, "Ollama knows no variables: write the path itself", severity=severity)
+    if isinstance(instruction, Adapter) and _is_model_name(written):
+        word = "ADAPTER takes a local file, not a model's name"
+        hint = f"to build on the model `{written}`, write it in FROM; for an adapter, write the path of its file"
+        return Finding(span, f"{word}: `{written}`", hint, severity=severity)
+    if re.search(_PLACEHOLDER, written, re.IGNORECASE):
+        return Finding(span, f"{message}, a placeholder", "write the path of your own file", severity=Severity.INFO)
+    return None
+
+
+def _is_model_name(written: str) -> bool:
+    """Return whether an ADAPTER is written like a model's name: with a tag, and not like a path."""
+    name = name_or_none(written)
+    return name is not None and name.tagged and not looks_like_path(written)
 
 
 def _intended(written: str, context: Context) -> str | None:

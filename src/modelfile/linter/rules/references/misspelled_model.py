@@ -10,13 +10,23 @@ from typing import Final
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
 from modelfile.linter.rule import Context, looks_like_path, name_or_none, rule
 from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE
-from modelfile.syntax.nodes import From
+from modelfile.syntax.nodes import From, Unknown
 
 _LONG: Final = 6
 """Letters and digits from which one wrong letter shows what is meant."""
 _LETTER: Final = r"[a-z]"
 _SIZE: Final = r"(?:\d+x)?\d+(?:\.\d+)?[bm]"
 _TUNED: Final = r"-(?:instruct|chat)"
+_IMAGES: Final = frozenset(
+    {
+        *("library/python", "library/ubuntu", "library/debian", "library/alpine", "library/node", "library/nginx"),
+        *("library/golang", "library/busybox", "library/scratch", "library/openjdk", "ollama/ollama", "nvidia/cuda"),
+    }
+)
+_SERVICES: Final = (
+    r"(?:chat)?gpt-?[345](?:\.\d)?(?:-?(?:o|turbo|mini|nano))*(?:-[\d-]+)?|claude(?:-.+)?|text-davinci-\d+"
+)
+"""Names of models of which there are no weights; `gpt-oss` is none of them, and Gemini is in Ollama's cloud."""
 _KIND: Final = r"(?i:latest|instruct|chat|text|code|(?:instruct-|chat-)?(?:q\d\w*|fp16))"
 """The tags of a build in the library, without its size; a model of the author has others."""
 
@@ -27,7 +37,8 @@ def misspelled_model(base: From, context: Context) -> Iterator[Finding]:
 
     Ollama pulls a base that it does not have, and fails with "pull model manifest: file does not exist" if the name is
     misspelled. The rule reports names with other separators, such as `qwen2.5coder`, those with one letter that is
-    missing, added or exchanged, and a model and its size in one word, such as `mistral7b`. If it is the name of a model
+    missing, added or exchanged, a model and its size in one word, such as `mistral7b`, images of Docker, such as
+    `python:3.11`, and models of other companies' APIs. If it is the name of a model
     of your own, write `# mf: ignore[misspelled-model] reason` above the line.
 
     ## Bad
@@ -44,7 +55,10 @@ def misspelled_model(base: From, context: Context) -> Iterator[Finding]:
     FROM llama3.2:3b
     ```
     """
-    if found := find_misspelled_model(base, context):
+    if whose := find_elsewhere(base, context):
+        message = f"`{base.value.text}` is the name of {whose}: Ollama's library has no such model"
+        yield Finding(base.value.span, message, "write a model of the library, such as `llama3.2:3b`")
+    elif found := find_misspelled_model(base, context):
         written, right = found
         rest = base.value.text[len(written) :]
         if ":" in right:  # the tag is only the rest of one
@@ -54,6 +68,17 @@ def misspelled_model(base: From, context: Context) -> Iterator[Finding]:
         yield Finding(
             base.value.span, f"unknown model `{written}` in Ollama's library", f"did you mean `{right}`?", fix
         )
+
+
+def find_elsewhere(base: From, context: Context) -> str | None:
+    """Return what a name is that is no model's: an image of Docker, or a model of another company's API."""
+    name = name_or_none(base.value.text) if base.value.closed else None
+    if name is None or name.host != DEFAULT_HOST or (context.exists and context.exists(base.value.text)):
+        return None
+    if f"{name.namespace}/{name.model}".lower() in _IMAGES:
+        return None if context.modelfile.of_type(Unknown) else "an image of Docker"  # else a Dockerfile
+    is_library = name.namespace == DEFAULT_NAMESPACE
+    return "a model of another company's API" if is_library and re.fullmatch(_SERVICES, name.model.lower()) else None
 
 
 def find_misspelled_model(base: From, context: Context) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from modelfile.linter.rules.references import is_download
 from modelfile.linter.rules.references.digest_as_from import is_digest
 from modelfile.linter.rules.references.hf_without_host import find_repository
 from modelfile.linter.rules.references.hf_without_quantization import lacks_quantization
-from modelfile.linter.rules.references.misspelled_model import find_misspelled_model
+from modelfile.linter.rules.references.misspelled_model import find_elsewhere, find_misspelled_model
 from modelfile.linter.rules.text.placeholder import is_placeholder
 from modelfile.names import ModelName
 from modelfile.syntax.nodes import From
@@ -41,8 +41,10 @@ def unpinned_base(base: From, context: Context) -> Iterator[Finding]:
     written = base.value.text
     if looks_like_path(written) or (context.exists and context.exists(written)) or written == context.pinned_base:
         return
-    if is_download(written) or is_digest(written) or find_repository(written) or find_misspelled_model(base, context):
-        return  # invalid-model-name, digest-as-from, hf-without-host, misspelled-model
+    if is_download(written) or is_digest(written) or find_repository(written):
+        return  # invalid-model-name, digest-as-from, hf-without-host
+    if find_misspelled_model(base, context) or find_elsewhere(base, context):
+        return  # misspelled-model
     name = name_or_none(written)
     if name and name.has_moving_tag and not lacks_quantization(name) and not is_placeholder(written):
         problem = "can change" if name.tagged else "has no tag; it means `latest`, which can change"

@@ -19,7 +19,7 @@ _PART: Final = (
     r"|(?P<training>training_args\.bin|(?:optimizer|scheduler|scaler|rng_state\w*)\.(?:pt|pth|bin))"
     r"|(?P<text>(?:readme|license|modelfile|requirements)(?:\.\w+)?|[\w.-]+\.(?:md|py|ya?ml|toml|ipynb|sh|jinja))"
     r"|(?P<archive>[\w.-]+\.(?:zip|tar|tgz|gz|7z|rar))"
-    r"|(?P<foreign>[\w.-]+\.(?:onnx|pkl|h5|tflite|ckpt|mlmodel|npz))"
+    r"|(?P<foreign>[\w.-]+\.(?:onnx|pkl|h5|tflite|ckpt|mlmodel|npz|pt|ggml|mlpackage)|[\w.-]*ggmlv[1-3][\w.-]*\.bin)"
 )
 _WHAT: Final = {
     "settings": "has settings, not weights",

@@ -50,6 +50,8 @@ def template_syntax_error(template: Template, context: Context) -> Iterator[Find
             hint = f"Go has no operator `{operator}`: write `{_OPERATORS[operator]}`"
         elif text[start : start + 1] == "'":
             hint = f"write double quotes; {hint}"
+        message = finding.message
         if "{%" in template.value.text:
-            hint = f"{hint}; this looks like Jinja, but Ollama uses Go's text/template"
-        yield replace(finding, hint=hint)
+            message = f"this is a Jinja template, which Ollama cannot read: {message}"
+            hint = "write it as Go's text/template, or delete TEMPLATE: the base brings its own"
+        yield replace(finding, message=message, hint=hint)
