@@ -53,14 +53,91 @@ _ANY_LANGUAGE: Final = (
     rf"|(?:the |your |each |every )?{_USERS}(?:s?['\u2019]s?)? (?:own |native )?language"
     r"|(?:his or her|their) (?:own |native )?language)"
 )
+_PLAIN: Final = r"\A(?!.*\b(?:no|not|never|without|avoid|neither)\b)(?!.*n't\b).*"
+"""The start of a sentence without a negation."""
+_STYLE: Final = (
+    rf"{_PLAIN}\b(?:use|keep|speak|write|answer|respond|reply|be|stay|remain|maintain|adopt)\b(?:\W+\w+){{0,6}}?\W+"
+)
+_AT_END: Final = (
+    r"(?:\W+(?:tone|language|style|register|manner|voice))?(?=\W*\Z|\s*,|\W+(?:always|throughout|at all times)\b)"
+)
+"""The end of a demand that holds for all: none with a part such as `with customers`."""
+_GERMAN: Final = r"\A(?!.*\b(?:wenn|falls|bei|au\u00dfer|nur|nie|nicht|niemals|Kinder\w*|Kolleg\w*|Freund\w*)\b).*"
+_NO_TABLES: Final = rf"{_NOT} (?:any )?tables\b"
+_TABLES: Final = rf"{_ORDER}(?:\W+{_WORD}){{0,6}}?\W+(?:markdown )?tables?\b"
+_JSON_ONLY: Final = rf"{_PLAIN}(?:\b(?:only|exclusively)\b(?:\W+\w+){{0,4}}?\W+json\b|\bjson\W+only\b)"
+_NO_JSON: Final = (
+    rf"\A(?!.*\b(?:fields?|keys?|values?|strings?|propert\w+|comments?)\b){_PLAIN}"
+    r"\b(?:answers?|responses?|output|respond|reply|format|present|return|write)\b"
+    r"(?:\W+\w+){0,6}?\W+(?:in|as|be)\W+(?:an?\W+)?(?:valid\W+)?"
+    r"(?:yaml|xml|html|markdown(?: table)?|prose|plain text)\b"
+)
+_METRIC: Final = (
+    rf"{_PLAIN}\b(?:metric units only|only (?:use )?(?:the )?metric|(?:always|only) (?:use|give) (?:the )?metric)\b"
+)
+_UNITS: Final = r"in (?:degrees )?(?:fahrenheit|feet|inches|miles|pounds|imperial)"
+_IMPERIAL: Final = rf"{_PLAIN}\b(?:give|use|state|write)\b(?:\W+\w+){{0,5}}?\W+(?:{_UNITS}|imperial units)\b"
 _FORMS: Final = (
     ("no lists", _NO_LISTS, "a list", _LISTS, ("list", "bullet")),
     ("no emoji", _NO_EMOJI, "emoji", _EMOJI, ("emoji", "emoticon")),
     ("no Markdown", _NO_MARKDOWN, "Markdown", _MARKDOWN, ("markdown", "plain text")),
     ("one sentence", _ONE_SENTENCE, "long answers", _LONG, ("sentence",)),
+    ("no tables", _NO_TABLES, "a table", _TABLES, ("table",)),
+    (
+        "a formal tone",
+        rf"{_STYLE}(?<!in)(?<!in-)formal(?:ly)?\b{_AT_END}",
+        "a casual tone",
+        rf"{_STYLE}(?:casual(?:ly)?|informal(?:ly)?|colloquial|slang)\b{_AT_END}",
+        ("casual", "informal", "colloquial", "slang"),
+    ),
+    ("formal address", rf"{_GERMAN}\bsiez\w*", "informal address", rf"{_GERMAN}\bduz\w*", ("siez",)),
+    (
+        "the first person",
+        rf"{_STYLE}first person\b(?=\W*\Z|\s*,)",
+        "the third person",
+        rf"{_STYLE}third person\b(?=\W*\Z|\s*,)",
+        ("third person",),
+    ),
+    ("JSON only", _JSON_ONLY, "another format", _NO_JSON, ("json",)),
+    ("metric units", _METRIC, "other units", _IMPERIAL, ("metric",)),
     ("one language for all answers", _ONE_LANGUAGE, "the language of the user", _ANY_LANGUAGE, ("language",)),
 )
 """One form, its pattern, the opposite form, its pattern, and texts in lower case of which such a prompt has one."""
+
+
+_NUMBER_WORDS: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBER: Final = rf"(\d{{1,5}}|{'|'.join(_NUMBER_WORDS)})"
+_MOST: Final = (
+    r"\b(?:at most|no more than|not more than|(?:a )?maximum(?: of)?|under|fewer than|less than|within) "
+    rf"{_NUMBER} (word|sentence)s?\b"
+)
+_LEAST: Final = rf"\b(?:at least|(?:a )?minimum(?: of)?|no (?:fewer|less) than|more than) {_NUMBER} (word|sentence)s?\b"
+_BRIEF: Final = (
+    r"\b(?:keep (?:all |your |the )*(?:answers?|responses?|repl(?:y|ies)) (?:very )?(?:short|brief)|be (?:very )?brief"
+    r"|answer (?:very )?briefly)\b"
+)
+_SHOWN: Final = 60
+"""Characters of a sentence that a message shows."""
+_MANY_WORDS: Final = 300
+"""Number of words of an answer that nobody calls short."""
+_EXACTLY: Final = rf"\bexactly {_NUMBER} ((?!words?\b|sentences?\b)[a-z]{{4,20}})\b"
+_MOST_EXACT: Final = 20
+"""Exact numbers of a prompt that are compared."""
+_PARTS: Final = (
+    r"\b(?:summar\w+|titles?|headlines?|introduction|(?:each|every|per) (?!answer|response|reply)\w+|paragraphs?"
+    r"|section|first|then|description)\b"
+)
+_NEVER: Final = (
+    r"(?i)\A\W*(?:you (?:must |should )?)?(?:never|do not|don't) (?P<verb>[a-z]+) (?P<object>[a-z' -]+?)\s*\Z"
+)
+_ALWAYS: Final = (
+    r"(?i)\A\W*(?:you (?:must |should )?)?always (?P<verb>[a-z]+) (?P<object>[a-z' -]+?)"
+    r"(?:\s+(?:of|for|in|at|with|about|to|on|by|from|as|and|before|after)\b.*)?\Z"
+)
+_SHOW: Final = frozenset(
+    {"give", "mention", "state", "name", "show", "include", "add", "write", "use", "provide", "tell"}
+)
+"""Verbs of which one may stand for the other before the same object."""
 
 
 @record()
@@ -94,6 +171,73 @@ def find_conflicts(prompt: str) -> Iterator[Conflict]:
             yield Conflict(one, other, opposite, form)
         else:
             yield Conflict(other, one, form, opposite)
+    yield from _of_numbers(prompt, lowered)
+    if "never" in lowered or "n't" in lowered or "not" in lowered:
+        yield from _of_orders(prompt, lowered)
+
+
+def _of_numbers(prompt: str, lowered: str) -> Iterator[Conflict]:
+    """Yield the conflict of a limit with a minimum, and of two exact numbers of the same."""
+    most = _numbered(_MOST, prompt) if " word" in lowered or " sentence" in lowered else []
+    least = _numbered(_LEAST, prompt) if most or "brief" in lowered or "short" in lowered else []
+    pairs = [
+        (first, second, f"at most {limit} {unit}s", f"at least {minimum} {unit}s")
+        for first, limit, unit in most
+        for second, minimum, other in least
+        if unit == other and minimum > limit
+    ]
+    if not pairs and least and (brief := _find(_BRIEF, prompt)):
+        pairs = [
+            (brief, second, "short answers", f"at least {minimum} words")
+            for second, minimum, unit in least
+            if unit == "word" and minimum >= _MANY_WORDS
+        ]
+    if "exactly" in lowered:
+        exact = _numbered(_EXACTLY, prompt)
+        pairs += [
+            (first, second, f"exactly {number} {noun}", f"exactly {other} {noun}")
+            for at, (first, number, noun) in enumerate(exact[:_MOST_EXACT])
+            for second, other, same in exact[at + 1 : _MOST_EXACT]
+            if noun == same and number != other
+        ]
+    for one, other, form, opposite in pairs[:1]:
+        yield Conflict(one, other, opposite, form) if one < other else Conflict(other, one, form, opposite)
+
+
+def _numbered(pattern: str, prompt: str) -> list[tuple[tuple[int, int], int, str]]:
+    """Return the spans of the sentences with a number of words, sentences or other nouns, that number, and the noun."""
+    compiled, found = re.compile(pattern, re.IGNORECASE), []
+    for sentence in re.finditer(_SENTENCE, hide_code(prompt)):
+        text = sentence[0]
+        match = compiled.search(text)
+        if match and not re.search(f"{_CONDITION}|{_PARTS}", text, re.IGNORECASE):
+            word = match[1].lower()
+            number = _NUMBER_WORDS.index(word) + 1 if word in _NUMBER_WORDS else int(word)
+            found.append((_trimmed(sentence), number, match[2].lower()))
+    return found
+
+
+def _of_orders(prompt: str, lowered: str) -> Iterator[Conflict]:
+    """Yield a conflict of "never …" with "always …" of the same."""
+    if "always" not in lowered:
+        return
+    never: dict[tuple[str, str], re.Match[str]] = {}
+    always: dict[tuple[str, str], re.Match[str]] = {}
+    for sentence in re.finditer(_SENTENCE, hide_code(prompt)):
+        for pattern, found in ((_NEVER, never), (_ALWAYS, always)):
+            if not re.search(_CONDITION, sentence[0], re.IGNORECASE) and (match := re.match(pattern, sentence[0])):
+                verb = "show" if match["verb"].lower() in _SHOW else match["verb"].lower()
+                found.setdefault((verb, match["object"].lower().split()[-1].rstrip("s")), sentence)
+    for key in never.keys() & always.keys():
+        one, other = sorted((never[key], always[key]), key=lambda each: each.start())
+        asked, opposite = (f"`{each[0].strip(' -*#')[:_SHOWN]}`" for each in (other, one))
+        yield Conflict(_trimmed(one), _trimmed(other), asked, opposite)
+        return
+
+
+def _trimmed(sentence: re.Match[str]) -> tuple[int, int]:
+    text = sentence[0]
+    return sentence.start() + len(text) - len(text.lstrip(" \t-*#>")), sentence.end()
 
 
 def _find(pattern: str, prose: str) -> tuple[int, int] | None:
@@ -101,6 +245,5 @@ def _find(pattern: str, prose: str) -> tuple[int, int] | None:
     compiled = re.compile(pattern, re.IGNORECASE)
     for sentence in re.finditer(_SENTENCE, prose):
         if compiled.search(sentence[0]) and not re.search(_CONDITION, sentence[0], re.IGNORECASE):
-            text = sentence[0]
-            return sentence.start() + len(text) - len(text.lstrip(" \t-*#>")), sentence.end()
+            return _trimmed(sentence)
     return None

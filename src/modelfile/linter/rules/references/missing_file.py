@@ -100,8 +100,8 @@ def _missing(instruction: Instruction, written: str, context: Context) -> Findin
         if without_typographic_quotes(written) == intended:
             hint = f"the typographic quotes are part of the path: write `{intended}`"
         return Finding(span, message, hint, fix)
-    if told := _told_by_name(instruction, written, severity):
-        return told
+    if explained := _explain_path(instruction, written, severity):
+        return explained
     if is_absolute(written):
         message += "; an absolute path works on one machine only"
         return Finding(span, message, *suggest_path(instruction, context.modelfile), severity=severity)
@@ -118,7 +118,7 @@ def _missing(instruction: Instruction, written: str, context: Context) -> Findin
     return Finding(span, message, hint, severity=severity)
 
 
-def _told_by_name(instruction: Instruction, written: str, severity: Severity) -> Finding | None:
+def _explain_path(instruction: Instruction, written: str, severity: Severity) -> Finding | None:
     """Return the finding on a path that cannot exist as it is written; None if it may be the path of a file."""
     span, message = instruction.value.span, f"file not found: `{written}`"
     if variable := re.search(_VARIABLE, written):

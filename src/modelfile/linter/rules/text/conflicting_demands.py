@@ -16,9 +16,9 @@ def conflicting_demands(modelfile: Modelfile, context: Context) -> Iterator[Find
     r'''Two sentences of SYSTEM ask for opposite forms of answers.
 
     A model can follow one of them only, and which one it follows changes from answer to answer. The rule looks for
-    lists, emoji and Markdown that one sentence forbids and another orders, for answers of one sentence that are to be
-    long, and for one language for all answers next to the language of the user. It only looks at sentences without a
-    condition.
+    lists, tables, emoji and Markdown that one sentence forbids and another orders; for lengths, exact numbers, tones,
+    persons, units and formats that exclude each other; for "never" and "always" of the same; and for one language for
+    all answers next to the language of the user. It only looks at sentences without a condition.
 
     ## Bad
 
