@@ -84,12 +84,12 @@ def test_code_of_no_family_is_like_no_other(code: str) -> None:
     assert mf("explain", code).err == (
         f"error: unknown rule or family: `{code}`\nhelp: run `mf explain` to list all rules\n"
     )
-    assert "did you mean `MF431`?" in mf("explain", "MF331").err
+    assert "did you mean `MF431`?" in mf("explain", "MF441").err
 
 
 def test_example_of_a_template_is_clean() -> None:
     example = json.loads(mf("explain", "TEMPLATE", "--json").out)["example"]
-    assert lint(f"FROM llama3:8b\nPARAMETER num_ctx 4096\nTEMPLATE {example}\n") == ()
+    assert lint(f"FROM team/base:v1\nPARAMETER num_ctx 4096\nTEMPLATE {example}\n") == ()
 
 
 @pytest.mark.parametrize(("version", "warns"), [("9.9", True), ("0.99.0", True), ("0.33.0", False), ("0.9.3", False)])
