@@ -169,3 +169,8 @@ def run(
         finally:
             running.kill()
     return subprocess.CompletedProcess(command, running.returncode, out, err)
+
+
+def run_killed(command: tuple[str, ...], seconds: float, folder: Path) -> int:
+    """Run `mf`, kill it after some seconds, and return its exit code."""
+    return run(command, signal.SIGKILL, 0, folder, seconds).returncode
