@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +78,67 @@ def write_bytes_gguf(path: Path) -> Path:
         writer.add_tensor(f"{name}.weight", np.zeros(shape, np.float32))
     for name in ("blk.0.attn_norm", "blk.0.ffn_norm", "output_norm"):
         writer.add_tensor(f"{name}.weight", np.ones(width, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def write_talking_gguf(path: Path, answers: Mapping[str, Sequence[Sequence[str]]]) -> Path:
+    """Write a llama that answers by the last character of the prompt alone (2 MB), and return its path.
+
+    Attention and feed-forward are zero, and the output matrix is a table of pairs: each token has one that follows.
+
+    Args:
+        path: The file.
+        answers: The answers by the last character of the prompt, each as its tokens; of several, a seed chooses one.
+    """
+    import numpy as np
+    from gguf import GGUFWriter, TokenType
+
+    walks = [(character, answer) for character, several in answers.items() for answer in several]
+    words = [*dict.fromkeys(token for _, answer in walks for token in answer)]
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    ids = {word: len(tokens) + number for number, word in enumerate(words)}
+    tokens += [word.replace(" ", "\u2581") for word in words]
+    count = len(tokens)
+    width = (count + 31) // 32 * 32
+    table = np.zeros((count, width), np.float32)
+    table[2, :] = 0.5  # whatever has no other follower ends the answer
+    for character, answer in walks:
+        previous = 3 + ord(character)
+        for token in answer:
+            table[ids[token], previous] = 1
+            previous = ids[token]
+        table[2, previous] = 1
+    writer = GGUFWriter(path, "llama")
+    writer.add_context_length(512)
+    writer.add_embedding_length(width)
+    writer.add_block_count(1)
+    writer.add_feed_forward_length(32)
+    writer.add_head_count(1)
+    writer.add_head_count_kv(1)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(width)
+    writer.add_vocab_size(count)
+    writer.add_file_type(0)
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * 259 + [-1e6] * len(words))
+    control, normal = [TokenType.CONTROL] * 2, [TokenType.NORMAL] * len(words)
+    writer.add_token_types([TokenType.UNKNOWN, *control, *[TokenType.BYTE] * 256, *normal])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
+    shapes = {f"attn_{part}": (width, width) for part in ("q", "k", "v", "output")}
+    shapes |= {"ffn_gate": (32, width), "ffn_up": (32, width), "ffn_down": (width, 32)}
+    for name, shape in shapes.items():
+        writer.add_tensor(f"blk.0.{name}.weight", np.zeros(shape, np.float32))
+    for name in ("blk.0.attn_norm", "blk.0.ffn_norm", "output_norm"):
+        writer.add_tensor(f"{name}.weight", np.ones(width, np.float32))
+    writer.add_tensor("token_embd.weight", np.eye(count, width, dtype=np.float32))
+    writer.add_tensor("output.weight", table)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
