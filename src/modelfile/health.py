@@ -237,12 +237,14 @@ def _examine_folder(folder: Path) -> Check:
     from modelfile.stores.open import open_folder
 
     name, warnings = "store", list[str]()
+    if not folder.exists():
+        hint = "a build or a pull creates it; check --store, MF_STORE and `store` in the configuration"
+        return Check(name=name, status=Status.WARNING, message=f"no folder {_shown(folder)}", hint=hint)
     with open_folder(folder, create=False, missing_ok=True, on_warning=warnings.append) as store:
         count = len(models := store.list())
         used = sum(path.stat().st_size for _, path in store.layout.blobs() if path.exists())
         writer = f", the newest by {_writer(store, models[0].name)}" if models else ""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(folder).free
     message = (
         f"{_shown(folder)}, {count} model{'s' * (count != 1)}{writer}, {used / 1e9:.1f} GB, {free / 1e9:.1f} GB free"
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from modelfile.builder.constraints import UPDATE, check_pin, constraints, locked_base
 from modelfile.builder.forecast import expected_model, is_opaque, predict, undecided
-from modelfile.builder.snapshot import recall_observation
+from modelfile.builder.snapshot import as_created, recall_observation
 from modelfile.catalog.versions import NEWEST, release
 from modelfile.differ import dropped_capabilities
 from modelfile.errors import InputError, NotFound, ServerError, ServerUnreachable, VerificationError
@@ -73,7 +73,7 @@ def version_for(target: Target, store: Store) -> str:
     If the store does not answer, it is the configured version or the newest that is known.
     """
     try:
-        return store.ollama
+        return as_created(target, store).ollama
     except ServerUnreachable:
         return target.config.ollama or str(NEWEST)
 

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from tests.fakes.ollama import FakeOllama
 from tests.support.cli import mf
+from tests.support.folder import add_model, empty_store
 from tests.support.paths import ROOT
+
+from modelfile.names import ModelName
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +94,44 @@ def test_secrets_in_checks_are_redacted(tmp_path: Path, options: list[str]) -> N
     assert f"cannot read `sk-a{'*' * 33}`: no such file or directory" in ran.out
     assert f"`modelfiles.sk-a{'*' * 33}` is not an object" in ran.out
     assert key not in ran.out + ran.err
+
+
+def checks(*options: str, **environ: str) -> dict[str, dict[str, str]]:
+    ran = mf("doctor", "--offline", "--json", *options, environ=environ)
+    return {check["name"]: check for check in json.loads(ran.out)["checks"]}
+
+
+def test_a_folder_is_examined_instead_of_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    layout = empty_store(tmp_path / "models")
+    for name in ("bot:v1", "bot:v2"):
+        add_model(layout, name, model=b"GGUF")
+    for made in (checks("--store", "models"), checks(MF_STORE="models")):
+        assert made["server"]["message"] == "not asked: models are in ~/models"
+        message = "~/models, 2 models, the newest by Ollama since 0.32.7, 0.0 GB, "
+        assert made["store"]["message"].startswith(message)
+        assert made["store"]["status"] in ("ok", "warning")  # of a disk that is nearly full
+        assert "OLLAMA_API_KEY" not in made
+    layout.manifest(ModelName.parse("bot:v3")).write_text("")
+    made = checks("--store", "models")
+    assert made["store"]["status"] == "warning"
+    assert "bot/v3` is no manifest of a model" in made["store"]["message"]
+    assert made["store"]["help"] == "run `mf store check`"
+    assert checks("--store", "none")["store"] == {
+        "name": "store",
+        "status": "warning",
+        "message": "no folder ~/none",
+        "help": "a build or a pull creates it; check --store, MF_STORE and `store` in the configuration",
+    }
+
+
+def test_the_folder_of_a_server_that_does_not_answer_is_examined(tmp_path: Path) -> None:
+    add_model(empty_store(tmp_path / ".ollama" / "models"), "bot:v1", model=b"GGUF")
+    made = checks()
+    assert made["server"]["status"] == "error"
+    assert made["store"]["message"].startswith("~/.ollama/models, 1 model, the newest by Ollama since 0.32.7, ")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "letter").write_text("")
+    made = checks(OLLAMA_MODELS=str(tmp_path / "other"))
+    assert made["store"]["status"] == "skipped"
+    assert "is no model store" in made["store"]["message"]

@@ -24,7 +24,7 @@ from modelfile.builder.execute import build as build_one
 from modelfile.builder.forecast import is_opaque
 from modelfile.builder.plan import Plan
 from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded, build_all, refused
-from modelfile.builder.snapshot import Snapshot
+from modelfile.builder.snapshot import Snapshot, as_created
 from modelfile.catalog.versions import Version, release
 from modelfile.errors import InputError, ModelfileError, ServerError, VerificationError, WouldReplace
 from modelfile.events import Events, Progress, ignore
@@ -49,6 +49,7 @@ Check: TypeAlias = Callable[[Target, Version | None], object]
 class _Prepared:
     request: BuildRequest
     plan: Plan
+    store: Store
 
 
 def plan(  # noqa: PLR0913  # each is a choice of its own
@@ -133,7 +134,7 @@ class _Batch:
     ) -> None:
         self.targets = {target.named: target for target in targets}
         self._check = check
-        self._errors: dict[Version | None, dict[ModelName, InputError]] = {}
+        self._errors: dict[tuple[ModelName, Version | None], InputError | None] = {}
         for target in self.targets.values():
             with contextlib.suppress(InputError):  # reported for each store
                 target.start_hashing()
@@ -154,17 +155,20 @@ class _Batch:
         self.plan_file = plan_file
         self.tags = _tags_of(registry) if registry and not frozen else None
 
-    def errors(self, version: Version | None) -> dict[ModelName, InputError]:
-        """Return why targets cannot be built with a version of Ollama; None if it is not known."""
-        if version not in self._errors:
-            found: dict[ModelName, InputError] = {}
-            for name, target in self.targets.items():
+    def errors(self, store: Store | None) -> dict[ModelName, InputError]:
+        """Return why targets cannot be built with the version of a store; None if it is not known."""
+        found: dict[ModelName, InputError] = {}
+        for name, target in self.targets.items():
+            version = release(as_created(target, store).ollama) if store else None
+            if (name, version) not in self._errors:
+                self._errors[name, version] = None
                 try:
                     self._check(target, version)
                 except InputError as error:
-                    found[name] = error
-            self._errors[version] = found
-        return self._errors[version]
+                    self._errors[name, version] = error
+            if known := self._errors[name, version]:
+                found[name] = known
+        return found
 
 
 def _tags_of(registry: Registry) -> RegistryTags:
@@ -178,7 +182,7 @@ def _prepare_all(batch: _Batch, store: Store) -> dict[ModelName, Outcome[_Prepar
     snapshot: Snapshot | ServerError | None = None
     errors: dict[ModelName, InputError] | None = None
     try:
-        errors = batch.errors(release(store.ollama))
+        errors = batch.errors(store)
         if errors.keys() != batch.targets.keys():
             snapshot = Snapshot(store)
     except ServerError as error:
@@ -204,10 +208,11 @@ def _prepare_all(batch: _Batch, store: Store) -> dict[ModelName, Outcome[_Prepar
 
 
 def _prepare(batch: _Batch, name: ModelName, store: Store, snapshot: Snapshot, pending: Plan | None) -> _Prepared:
+    store = as_created(batch.targets[name], store)
     request = _request(batch, batch.targets[name], store, pending)
     if pending and pending.expected_fingerprint and (locked := request.constraints.base_fingerprint):
         check_pin(str(pending.name), locked, pending.expected_fingerprint)
-    return _Prepared(request, prepare(request, store, snapshot))
+    return _Prepared(request, prepare(request, store, snapshot), store)
 
 
 def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> BuildRequest:
@@ -327,7 +332,10 @@ def build(  # noqa: PLR0913  # each is a choice of its own
     prepared = [(store, _prepare_all(batch, store)) for store in stores]
     if plan_file:
         for outcome in (outcome for _, outcomes in prepared for outcome in outcomes.values()):
-            _follow(outcome, plan_file)
+            if isinstance(outcome, Failed):
+                raise outcome.error
+            if isinstance(outcome, Succeeded):
+                plan_file.check(outcome.result.plan)
     if not replace and (rejected := refused(_reject_replacements(prepared), WouldReplace)):
         return rejected
     built = [(store, _build_all(batch, store, outcomes, on_plan)) for store, outcomes in prepared]
@@ -361,13 +369,6 @@ def reject_replacements(outcomes: Iterable[Outcome[Plan]]) -> tuple[Outcome[Plan
     )
 
 
-def _follow(outcome: Outcome[_Prepared], plan_file: PlanFile) -> None:
-    if isinstance(outcome, Failed):
-        raise outcome.error
-    if isinstance(outcome, Succeeded):
-        plan_file.check(outcome.result.plan)
-
-
 def _build_all(
     batch: _Batch, store: Store, prepared: Mapping[ModelName, Outcome[_Prepared]], on_plan: OnPlan
 ) -> Collection[Outcome[Built]]:
@@ -391,7 +392,7 @@ def _build_all(
             raise outcome.error
         ready = cast("Succeeded[_Prepared]", outcome).result  # one whose base failed is never begun
         planned = None if ready.request.base else ready.plan
-        built = build_one(with_changes(ready.request, base=None), store, on_progress, approve, planned)
+        built = build_one(with_changes(ready.request, base=None), ready.store, on_progress, approve, planned)
         batch.targets[name].record_build()
         return built
 

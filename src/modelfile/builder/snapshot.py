@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -11,7 +12,9 @@ from typing import Any, Final
 
 from modelfile.cache import read_entry, write_entry
 from modelfile.catalog.versions import release
+from modelfile.errors import InputError
 from modelfile.names import ModelName
+from modelfile.project.target import Target
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Message, Recipe
 from modelfile.stores.ollama.wire import create_request
@@ -20,6 +23,13 @@ from modelfile.stores.protocol import ListedModel, Store, StoredModel, StoreLoca
 _ENTRIES: Final = "models"
 _OF_FILES: Final = ("files", "adapters", "draft_files", "quantize")
 _FROM_FILES: Final = ("template", "renderer", "parser")
+
+
+def as_created(target: Target, store: Store) -> Store:
+    """Return a store with the version of Ollama that creates the model of a target there."""
+    with contextlib.suppress(InputError):  # reported by the checks of the Modelfile
+        return store.for_base(is_named=target.base is not None)
+    return store
 
 
 class Snapshot:

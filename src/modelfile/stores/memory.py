@@ -101,6 +101,11 @@ class MemoryStore:
         with self._lock:
             self._blobs |= {digest: len(content)}
 
+    def for_base(self, *, is_named: bool) -> Self:
+        """Return this store, which has one version."""
+        del is_named
+        return self
+
     def check_create(self, recipe: Recipe) -> None:
         """Accept every recipe."""
 

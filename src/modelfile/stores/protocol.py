@@ -167,6 +167,13 @@ class Store(Protocol):
             on_retry: Called before a retry with the number of the attempt, and of all attempts.
         """
 
+    def for_base(self, *, is_named: bool) -> Store:
+        """Return this store as it creates models of a kind: a folder for which no version was asked has two.
+
+        Args:
+            is_named: Whether the models are FROM the name of another, which every version can do without a server.
+        """
+
     def check_create(self, recipe: Recipe) -> None:
         """Check that the store can create a model of a recipe, before anything is written.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from modelfile.catalog.versions import release
+from modelfile.catalog.versions import NEWEST, release
 from modelfile.errors import InputError, NotFound, UsageError, VerificationError
 from modelfile.events import Events, Progress
 from modelfile.manifest import Manifest
@@ -152,6 +152,14 @@ class FolderStore:
         self.check_writable()
         self.blobs.place(path, digest, on_sent)
         self._placed[digest] = path
+
+    def for_base(self, *, is_named: bool) -> FolderStore:
+        """Return this store, or the same with the newest version if none was asked for and models are FROM a name."""
+        if self._asked or not is_named:
+            return self
+        newest = FolderStore(self.layout, ollama=str(NEWEST), registry=self._registry, on_warning=self._on_warning)
+        newest._warned = self._warned  # of the same class
+        return newest
 
     def check_create(self, recipe: Recipe) -> None:
         """Check that a recipe needs no server: neither its files nor its base, if that is there.

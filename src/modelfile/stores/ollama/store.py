@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 
 from modelfile.catalog.versions import release
 from modelfile.errors import NotFound, ServerError, UsageError
@@ -143,6 +143,11 @@ class ServerStore:
                 f"{self.location} accepted `{path}` but does not have it",
                 hint="see the server's log: its disk may be full",
             )
+
+    def for_base(self, *, is_named: bool) -> Self:
+        """Return this store, which has one version."""
+        del is_named
+        return self
 
     def check_create(self, recipe: Recipe) -> None:
         """Accept every recipe; what the server cannot do, it says itself."""
