@@ -72,6 +72,7 @@ def code_point(character: str) -> str:
     return f"<U+{ord(character):04X}>"
 
 
+@lru_cache(maxsize=8)
 def unusual_characters(text: str) -> frozenset[str]:
     """Return the distinct characters of a text that are not ASCII, and its ASCII controls but tabs and newlines."""
     return frozenset().union(*_UNUSUAL.findall(text))

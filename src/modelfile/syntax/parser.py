@@ -70,6 +70,7 @@ class _Builder:
     def __init__(self, original: str, masked: str) -> None:
         self._original = original
         self._masked = masked
+        self._is_printable = NUL not in masked
 
     def nodes(self, parsed: Iterable[_Parsed]) -> Iterator[Node]:
         """Yield the nodes of all lines."""
@@ -153,6 +154,8 @@ class _Builder:
     def _read(self, span: Span) -> str:
         """Return the original text without unprintable characters."""
         original = self._original[span.start : span.end]
+        if self._is_printable:
+            return original
         masked = self._masked[span.start : span.end]
         if NUL not in masked:
             return original

@@ -109,16 +109,16 @@ def _has_from(nodes: Sequence[Node]) -> bool:
 
 def find_errors(source: Source, nodes: Sequence[Node]) -> Iterator[Diagnostic]:
     """Yield all syntax errors, in any order; none if and only if Ollama's parser accepts the text."""
-    if not _has_from(nodes) and (other := _utf_16(source) or _modelpack(nodes)):
+    has_from, is_unknown = _has_from(nodes), any(isinstance(node, Unknown) for node in nodes)
+    if not has_from and (other := _utf_16(source) or _modelpack(nodes)):
         yield other
         return
-    if foreign := _foreign_file(source, nodes):
+    if is_unknown and (foreign := _foreign_file(source, nodes)):
         yield foreign
         return
     speller = Speller()
-    is_unknown = any(isinstance(node, Unknown) for node in nodes)
     suggestions = [*islice(suggest(source, nodes, speller), MOST_FINDINGS)] if is_unknown else []
-    if missing := _missing_from(source, nodes, speller):
+    if not has_from and (missing := _missing_from(source, nodes, speller)):
         text = next((named for named in suggestions if named[1].message == NO_INSTRUCTION), None)
         if text and not any(isinstance(node, Instruction | Incomplete) for node in nodes):
             suggestions.remove(text)
@@ -171,8 +171,6 @@ def _modelpack(nodes: Sequence[Node]) -> Diagnostic | None:
 
 
 def _foreign_file(source: Source, nodes: Sequence[Node]) -> Diagnostic | None:
-    if not any(isinstance(node, Unknown) for node in nodes):
-        return None
     from modelfile.syntax.foreign_files import describe_foreign_file  # 1 ms that only a file with such lines pays
 
     found = describe_foreign_file(source, nodes)
@@ -180,8 +178,6 @@ def _foreign_file(source: Source, nodes: Sequence[Node]) -> Diagnostic | None:
 
 
 def _missing_from(source: Source, nodes: Sequence[Node], speller: Speller) -> Finding | None:
-    if _has_from(nodes):
-        return None
     if unknown := [node for node in nodes if isinstance(node, Unknown)]:
         from modelfile.syntax.remains import is_prefixed_from  # 1 ms that only a file with such lines pays
 

@@ -44,12 +44,12 @@ def prompt_for_embedding(modelfile: Modelfile, context: Context) -> Iterator[Fin
     FROM nomic-embed-text:v1.5
     ```
     """
-    texts = [node for kind in (System, Template, Message) for node in modelfile.of_type(kind)]
-    nodes = [node for node in texts if node.value.text not in ("", _DEFAULT_TEMPLATE)]
-    parameters = [node for node in modelfile.of_type(Parameter) if node.name.text in _ON_ANSWERS]
-    family = base_family(modelfile, context) if nodes or parameters else None
+    texts = modelfile.of_type((System, Template, Message))
+    family = base_family(modelfile, context) if texts or modelfile.of_type(Parameter) else None
     if family is None or family.capabilities != frozenset({"embedding"}):
         return
+    nodes = [node for node in texts if node.value.text not in ("", _DEFAULT_TEMPLATE)]
+    parameters = [node for node in modelfile.of_type(Parameter) if node.name.text in _ON_ANSWERS]
     why = f"`{family.name}` only makes embeddings"
     hint = "build from a model that answers, such as `llama3.2:3b`, or delete"
     if nodes:

@@ -58,6 +58,8 @@ def field_outside_guard(modelfile: Modelfile, context: Context) -> Iterator[Find
 
     guarded: set[str] = set()
     printed = {use.span.start: use.name for use in parsed.fields if use.printed and use.always}
+    if not {"Prompt", "System"} & {*printed.values()}:  # no others can be guarded
+        return
     for node in parsed.nodes:
         if isinstance(node, If):
             condition = [each for each in walk([node.pipeline]) if isinstance(each, Field)]

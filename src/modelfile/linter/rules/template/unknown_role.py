@@ -97,6 +97,8 @@ def unknown_role(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
 
 def compared_role(parsed: ParsedTemplate) -> tuple[str, Span] | None:
     """Return the first name that a role is compared with and that Ollama never gives."""
+    if "Role" not in parsed.text:
+        return None
     from modelfile.gotemplate.fields import walk
     from modelfile.gotemplate.nodes import Command, Field, Identifier, If, Pipeline, String, Variable
 

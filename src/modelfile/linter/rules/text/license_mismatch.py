@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
@@ -105,6 +106,7 @@ def _is_free(text: str) -> bool:
     return not re.search(_NONCOMMERCIAL, text)
 
 
+@lru_cache(maxsize=64)  # those of a family are asked for again and again
 def _names(text: str) -> frozenset[str]:
     """Return the licenses that a text in lower case names."""
     likely = (name for name, signs in _SIGNS.items() if any(map(text.__contains__, signs)))
