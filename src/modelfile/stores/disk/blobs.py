@@ -20,7 +20,7 @@ from modelfile.errors import InputError, VerificationError
 from modelfile.filesystem import changed_while_read, open_regular, read_up_to
 from modelfile.manifest import Layer
 from modelfile.names import shorten_digest
-from modelfile.stores.disk.files import sync, sync_folder, temporary_file, temporary_path, write_all, writing_to
+from modelfile.stores.disk.files import sync, sync_folder, temporary_file, write_all, writing_to
 from modelfile.stores.disk.layout import BLOBS, Layout, give_owner
 from modelfile.weights.digests import recall_digest, unchanged
 
@@ -30,6 +30,8 @@ _PIECE: Final = 16 << 20
 """Bytes that the system copies at a time."""
 _BLOCK: Final = 512
 """Size in bytes of the blocks that `stat` counts."""
+_ASIDE: Final = "mf-removed-"
+"""Start of the names of blobs that are about to be removed; the digits of their digests follow."""
 _BLOB_MODE: Final = 0o644
 """Mode of every blob that Ollama writes, whatever the umask (measured on 0.9.3)."""
 _FICLONE: Final = 0x40049409
@@ -144,10 +146,16 @@ class Blobs:
             InputError: They cannot be written.
         """
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        if self.size(digest) != len(content) or self.path(digest).read_bytes() != content:
+        if self.size(digest) != len(content) or not self._contains(digest, content):
             with self.writing(digest, len(content)) as writer:
                 writer.write(content)
         return digest, len(content)
+
+    def _contains(self, digest: str, content: bytes) -> bool:
+        try:
+            return self.path(digest).read_bytes() == content
+        except OSError:  # removed since
+            return False
 
     @contextlib.contextmanager
     def writing(self, digest: str, size: int | None = None) -> Iterator[BlobWriter]:
@@ -223,7 +231,8 @@ class Blobs:
         """Remove blobs that no manifest names.
 
         Each is renamed first, and gets its name back if a manifest names it by then: a server that runs on the same
-        folder may have written one.
+        folder may have written one. If the process is killed in between, `settle` does that. To be called while the
+        lock of the store is held.
 
         Args:
             digests: Their digests.
@@ -232,18 +241,31 @@ class Blobs:
         Raises:
             InputError: One cannot be removed.
         """
-        aside = {}
         for digest in sorted(digests):
             path = self.path(digest)
             with writing_to(path), contextlib.suppress(FileNotFoundError):
-                aside[path] = digest, path.rename(temporary_path(self._folder))
-        found = named() if aside else ()
-        for path, (digest, moved) in aside.items():
-            with writing_to(path):
-                if found is None or digest in found:
-                    moved.rename(path)
+                path.rename(self._folder / f"{_ASIDE}{digest.removeprefix('sha256:')}")
+        self.settle(named)
+
+    def settle(self, named: Callable[[], Collection[str] | None]) -> None:
+        """Remove the blobs that were renamed to be removed, but for those that a manifest names.
+
+        Args:
+            named: Returns the digests that manifests name; None if nobody knows.
+
+        Raises:
+            InputError: One cannot be removed.
+        """
+        if not (aside := sorted(self._folder.glob(f"{_ASIDE}*"))):
+            return
+        found = named()
+        for path in aside:
+            digest = f"sha256:{path.name.removeprefix(_ASIDE)}"
+            with writing_to(path), contextlib.suppress(FileNotFoundError):
+                if (found is None or digest in found) and self.size(digest) is None:
+                    path.rename(self._layout.blob(digest))
                 else:
-                    moved.unlink()
+                    path.unlink()
 
     def adopt(self, temporary: Path, digest: str, size: int) -> None:
         """Make a blob of a complete file in the folder of blobs that was hashed already, such as a download.

@@ -54,6 +54,7 @@ class Changes:
         with self.locked("change of a store"):
             for folder in (self._layout.root, self._layout.root / BLOBS):
                 remove_abandoned(folder)
+            self._blobs.settle(self._named)
             yield
 
     @cached_property

@@ -52,7 +52,7 @@ _KINDS: Final = (
     (FileKind.PARTIAL, re.compile(rf"sha256-{_HEX}(?:-partial(?:-\d+)?|\.tmp)")),
     (FileKind.OLD_NAME, re.compile(rf"sha256:{_HEX}")),
     (FileKind.TEMPORARY, re.compile(rf"sha256-\d{{1,10}}|{_QUANTIZED}\d{{1,10}}|ollama-safetensors\d+")),
-    (FileKind.OWN_TEMPORARY, re.compile(r"mf-[0-9]{1,10}-[0-9a-f]{16}")),
+    (FileKind.OWN_TEMPORARY, re.compile(r"mf-(?:[0-9]{1,10}-[0-9a-f]{16}|removed-[0-9a-f]{64})")),
 )
 _IN_ROOT: Final = (FileKind.TEMPORARY, FileKind.OWN_TEMPORARY)
 """The kinds that the root of a store may have, too."""

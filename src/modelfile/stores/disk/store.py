@@ -68,8 +68,6 @@ class FolderStore:
         self._warned: set[str] = set()
         self._references = References(layout, self._warn)
         self._changes = Changes(layout, self.blobs, self._references.digests)
-        self._placed: dict[str, Path] = {}
-        """Files that were placed, by digest: if a blob is removed before a manifest names it, it is placed again."""
 
     def list(self) -> tuple[ListedModel, ...]:
         """Return the models in the folder, the newest first; damaged ones are reported.
@@ -151,7 +149,6 @@ class FolderStore:
         del on_retry  # a disk is not asked twice
         self.check_writable()
         self.blobs.place(path, digest, on_sent)
-        self._placed[digest] = path
 
     def for_base(self, *, is_named: bool) -> FolderStore:
         """Return this store, or the same with the newest version if none was asked for and models are FROM a name."""
@@ -186,30 +183,30 @@ class FolderStore:
 
         version = version_for(recipe, self._asked)
         self.check_writable()
-        made = created(recipe, digests, self._base(recipe, events), self._blobs_of(recipe, digests), version)
-        manifest = Manifest.parse(made.manifest, f"the manifest of {name}")
-        for tries in range(_TRIES):
-            self._blobs_of(recipe, digests)
-            for content in made.blobs.values():
-                self.blobs.put(content)
+        base = self._base(recipe, events)
+        for tries in range(1, _TRIES + 1):
+            self._bring_files(recipe, digests)
             try:
-                self.write_manifest(name, manifest.text)
-            except VerificationError:  # another program removed a blob
-                if tries == _TRIES - 1:
-                    raise
-            else:
+                made = created(recipe, digests, base, self.blobs, version)
+                for content in made.blobs.values():
+                    self.blobs.put(content)
+                self.write_manifest(name, made.manifest)
                 break
+            except (InputError, VerificationError) as error:
+                is_gone = any(not self.has_blob(digests[path]) for path in recipe.local_files)
+                if tries == _TRIES or not (is_gone or isinstance(error, VerificationError)):
+                    raise
         events(Progress(status="success"))
 
-    def _blobs_of(self, recipe: Recipe, digests: Mapping[Path, str]) -> Blobs:
-        """Return the blobs once those of a recipe's files are there."""
-        for digest in (digests[path] for path in recipe.local_files):
-            if self.has_blob(digest):
-                continue
-            if digest not in self._placed:
-                raise NotFound(f"{self.location} refused: blob {shorten_digest(digest)} not found")
-            self.blobs.place(self._placed[digest], digest, lambda _: None)
-        return self.blobs
+    def _bring_files(self, recipe: Recipe, digests: Mapping[Path, str]) -> None:
+        """Place the files of a recipe again if another program has removed their blobs."""
+        for path in recipe.local_files:
+            if not self.has_blob(digests[path]):
+                try:
+                    self.blobs.place(path, digests[path], lambda _: None)
+                except InputError as error:
+                    message = f"{self.location} refused: blob {shorten_digest(digests[path])} not found"
+                    raise NotFound(f"{message}: {error.message}", hint=error.hint) from error
 
     def _base(self, recipe: Recipe, events: Events) -> Manifest | None:
         if not recipe.base:

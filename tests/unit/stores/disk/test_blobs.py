@@ -256,3 +256,17 @@ def test_blobs_that_a_manifest_names_by_now_are_not_removed(blobs: Blobs) -> Non
         assert blobs.size(DIGEST) == len(CONTENT)
     blobs.remove({DIGEST, WRONG}, lambda: {other})
     assert files(blobs) == [other.replace(":", "-")]
+
+
+def test_a_removal_that_was_killed_is_settled(blobs: Blobs) -> None:
+    """By then a manifest may name the blob, or another program has written it again."""
+    for named, is_there, left in ((True, False, True), (False, False, False), (True, True, True), (False, True, True)):
+        blobs.put(CONTENT)
+        aside = blobs.path(DIGEST).with_name(f"mf-removed-{DIGEST[7:]}")
+        blobs.path(DIGEST).rename(aside)
+        if is_there:
+            blobs.put(CONTENT)
+        names = {DIGEST} if named else set[str]()
+        blobs.settle(names.copy)
+        assert (blobs.size(DIGEST) is not None, aside.exists()) == (left, False)
+        blobs.path(DIGEST).unlink(missing_ok=True)

@@ -9,8 +9,10 @@ import pytest
 
 import modelfile
 from modelfile.errors import InputError, NotFound, VerificationError
+from modelfile.events import ignore
 from modelfile.manifest import CONFIG_TYPE, LAYER_TYPE, MEDIA_TYPE
 from modelfile.names import ModelName
+from modelfile.recipe.recipe import Recipe
 from modelfile.stores.disk.layout import open_layout
 from modelfile.stores.disk.store import FolderStore
 
@@ -249,3 +251,23 @@ def test_root_writes_files_that_their_server_can_use(store: FolderStore) -> None
     store.copy(NAME, COPY)
     owners = {(path.stat().st_uid, path.stat().st_gid) for path in root.rglob("*")}
     assert owners == {(12345, 12346)}
+
+
+def test_weights_that_another_program_removes_while_a_model_is_created(
+    store: FolderStore, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, put = digest_of(tiny.read_bytes()), store.blobs.put
+    store.put_blob(digest, tiny, lambda _: None)
+
+    def remove(content: bytes) -> tuple[str, int]:
+        monkeypatch.setattr(store.blobs, "put", put)
+        store.blobs.path(digest).unlink()
+        return put(content)
+
+    monkeypatch.setattr(store.blobs, "put", remove)
+    recipe = Recipe(files=(tiny,), template="{{ .Prompt }}")
+    store.create(NAME, recipe, {tiny: digest}, ignore)
+    assert store.find(NAME)
+    changed = {tiny: f"sha256:{'1' * 64}"}
+    with pytest.raises(NotFound, match=r"refused: blob sha256:1{12}… not found: .* has changed since"):
+        store.create(OTHER, recipe, changed, ignore)
