@@ -107,9 +107,16 @@ def _command(name: str) -> Any:
     return group.get_command(None, name)
 
 
+def _subcommands(name: str) -> dict[str, Any]:
+    """Return the commands of a group by their words behind `mf`; none for a command."""
+    command = _command(name)
+    names = command.list_commands(None) if hasattr(command, "list_commands") else []
+    return {f"{name} {inner}": command.get_command(None, inner) for inner in names}
+
+
 def _command_parts(name: str, command: Any) -> Iterator[str]:
     context = command.make_context(f"mf {name}", [], resilient_parsing=True)
-    yield f"## mf {name}"
+    yield f"##{'#' * (' ' in name)} mf {name}"
     yield f"    {' '.join((context.command_path, *command.collect_usage_pieces(context)))}"
     yield from (part.replace("\n", " ") for part in command.help.split("\n\n") if not _WITH_JSON.match(part))
     rows = [(f"`{form}`", text) for parameter in command.params for form, text in [parameter.get_help_record(context)]]
@@ -117,7 +124,9 @@ def _command_parts(name: str, command: Any) -> Iterator[str]:
     if name == "check":
         yield _table(("code", "name", ""), ((one.code, f"`{one.name}`", one.title) for one in CONDITIONS))
     if _WITH_JSON.search(command.help):
-        yield f"Its JSON is described in [json.md](json.md#mf-{name})."
+        yield f"Its JSON is described in [json.md](json.md#mf-{name.partition(' ')[0]})."
+    for words, inner in () if " " in name else _subcommands(name).items():
+        yield from _command_parts(words, inner)
 
 
 def configuration() -> str:
@@ -163,10 +172,14 @@ def json_output() -> str:
     codes = ", ".join(f"`{re.sub('(?<!^)(?=[A-Z])', '-', kind).lower()}`" for kind in kinds)
     parts = []
     for name in COMMANDS:
-        text = inspect.cleandoc(_command(name).help)
-        if found := _WITH_JSON.search(text):
-            shape = text[found.end() :].partition("\n\n")[0].replace("\n", " ")
-            parts += [f"## mf {name}", f"`mf {name} --json` prints {_with_spans(shape)}"]
+        shapes = [
+            f"`mf {words} --json` prints {_with_spans(_first_line(text[found.end() :]))}"
+            for words, command in ({name: _command(name)} | _subcommands(name)).items()
+            for text in [inspect.cleandoc(command.help)]
+            for found in [_WITH_JSON.search(text)]
+            if found
+        ]
+        parts += [f"## mf {name}", *shapes] if shapes else []
     return _page(
         "JSON output",
         "With `--json` a command prints one JSON document on standard output. Keys may be "

@@ -82,12 +82,12 @@ def test_the_readme_shows_what_commands_print() -> None:
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_commands_in_documents_have_these_options(path: Path) -> None:
-    lines = re.findall(r"^    mf (\w+)([^#\n]*)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    lines = re.findall(r"^    mf ((?:store )?\w+)([^#\n]*)", path.read_text(encoding="utf-8"), re.MULTILINE)
     used = {(command, option) for command, rest in lines for option in re.findall(r"(?<= )--?[a-z][a-z-]*", rest)}
     missing = [
         f"mf {command} {option}"
         for command, option in sorted(used)
-        if not re.search(rf"(?<![\w-]){option}(?![\w-])", mf(command, "--help").out)
+        if not re.search(rf"(?<![\w-]){option}(?![\w-])", mf(*command.split(), "--help").out)
     ]
     assert missing == []
 

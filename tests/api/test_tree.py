@@ -70,6 +70,7 @@ EXEMPT = {
     "report/outdated": "tests/commands/test_outdated.py",
     "report/pins": "tests/commands/test_pin.py",
     "report/plans": "tests/commands/test_build_plan.py",
+    "report/stores": "tests/commands/test_cases.py",
     "report/updates": "tests/commands/test_update.py",
     "report/verifications": "tests/commands/test_verify.py",
     "stores/backups": "tests/contracts/test_backups.py",

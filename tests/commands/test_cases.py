@@ -1,11 +1,11 @@
 """The cases in tests/commands/cases: files and commands, and exactly what the commands print.
 
 A case is a `##` heading and fenced blocks, taken in order: `modelfile NAME` (or `text NAME`) writes a file, `gguf NAME`
-the file of `bare_gguf` that its JSON describes, `push NAME` moves a tag in a registry to team/bot:v1 with the fields of
-its JSON, or removes it for `null`, and `console` runs each line that begins with `$ mf`. Beside the files stands
-weights.gguf; at OLLAMA_HOST answers a fake server that has llama3.2:3b and can pull what has weights.gguf, and the
-registries have team/bot, which the server does not have; the date is 2 January 2026. `make cases` writes what the
-commands print now; look at the difference before you commit it.
+the file of `bare_gguf` that its JSON describes, `folder NAME` what `add_described` makes of its JSON, `push NAME` moves
+a tag in a registry to team/bot:v1 with the fields of its JSON, or removes it for `null`, and `console` runs each line
+that begins with `$ mf`. Beside the files stands weights.gguf; at OLLAMA_HOST answers a fake server that has llama3.2:3b
+and can pull what has weights.gguf, and the registries have team/bot, which the server does not have; the date is 2
+January 2026. `make cases` writes what the commands print now; look at the difference before you commit it.
 """
 
 import json
@@ -22,6 +22,7 @@ import pytest
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.store import published
 from tests.support.cli import StoppedClock, mf
+from tests.support.folder import add_described, empty_store
 from tests.support.server import connect
 from tests.support.tiny_gguf import bare_gguf
 
@@ -88,6 +89,9 @@ def play(body: str, folder: Path, fake: FakeOllama) -> str:
         fence, kind, name, text = match.groups()
         if kind == "push":
             push(registry, fake, ModelName.parse(name), json.loads(text))
+            return match[0]
+        if kind == "folder":
+            add_described(empty_store(folder / name), json.loads(text))
             return match[0]
         if kind != "console":
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

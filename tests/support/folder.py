@@ -24,7 +24,7 @@ def digest_of(content: bytes) -> str:
 def empty_store(root: Path) -> Layout:
     """Return a store without models."""
     for folder in ("blobs", "manifests"):
-        (root / folder).mkdir(parents=True)
+        (root / folder).mkdir(parents=True, exist_ok=True)
     return Layout(root)
 
 
@@ -55,6 +55,18 @@ def add_manifest(layout: Layout, name: str, *, age: float = 0, **fields: Any) ->
     path.write_text(text, encoding="utf-8")
     set_age(path, age)
     return digest_of(text.encode())
+
+
+def add_described(layout: Layout, described: Any) -> None:
+    """Write what JSON describes: `models` by name, loose `blobs`, `files` by path, all of an `age` in seconds."""
+    age = described.get("age", 0)
+    for name, layers in described.get("models", {}).items():
+        add_model(layout, name, age=age, **{kind: text.encode() for kind, text in layers.items()})
+    for text in described.get("blobs", ()):
+        add_blob(layout, text.encode(), age=age)
+    for name, text in described.get("files", {}).items():
+        (layout.root / name).write_text(text, encoding="utf-8")
+        set_age(layout.root / name, age)
 
 
 def set_age(path: Path, age: float) -> None:

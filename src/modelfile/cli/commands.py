@@ -20,21 +20,23 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from modelfile.cli import parameters
 from modelfile.cli.app import COMMANDS
-from modelfile.cli.help import PanelHelp, print_help
+from modelfile.cli.help import GROUPS, PanelHelp, print_help
 from modelfile.errors import ExitCode, UsageError
 from modelfile.report.terminal import Color, Terminal, current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
 
     from modelfile.cli.app import Run
 
 _LONGEST_WAIT: Final = 7 * 86_400
 """Longest time limit that can be set, in seconds."""
 _ASKS_REGISTRIES: Final = frozenset(
-    {"build", "diff", "ls", "outdated", "pin", "pull", "push", "show", "update", "verify"}
+    {"build", "diff", "ls", "outdated", "pin", "pull", "push", "show", "store check", "update", "verify"}
 )
 """Commands that ask registries, or have a server pull from one."""
+_HELP_OPTIONS: Final = {"help_option_names": ["-h", "--help"]}
 _TYPES: Final = {"float": "number", "float range": "number", "integer": "whole number", "int range": "whole number"}
 """Names of the types of options in words."""
 _NOT_OF_TYPE: Final = re.compile(rf" is not a valid ({'|'.join(_TYPES)})$")
@@ -73,29 +75,48 @@ class _Command(_HelpOnTerminal, TyperCommand):
 
 
 class _Commands(_HelpOnTerminal, TyperGroup):
-    """The group of all commands, which imports only the requested one."""
+    """The group of all commands, or of those of a package, which imports only the requested one."""
+
+    package = "modelfile.cli"
+    headings: Mapping[str, tuple[str, ...]] = GROUPS
+    """Commands by the heading that they stand under; each is a module of the package and a function of that name."""
+    words = "mf"
+    """The words before a command."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # as typer calls it
-        return list(COMMANDS)
+        return [name for names in self.headings.values() for name in names]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # as typer calls it
-        if cmd_name not in COMMANDS:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        words = f"{self.words} {cmd_name}"
+        if cmd_name not in (known := self.list_commands(ctx)):
             from modelfile.cli.pointers import hint_for
 
-            raise UsageError(f"unknown command: `{cmd_name}`", hint=hint_for(cmd_name, COMMANDS))
+            hint = hint_for(cmd_name, known, self.words)
+            raise UsageError(f"unknown command: `{words.removeprefix('mf ')}`", hint=hint)
+        module = import_module(f"{self.package}.{cmd_name}")
+        if here := getattr(module, "COMMANDS", None):
+            return _group(cmd_name, module, here, words)
         single = typer.Typer(rich_markup_mode=None, add_completion=False)
-        function = getattr(import_module(f"modelfile.cli.{cmd_name}"), cmd_name)
-        single.command(name=cmd_name, cls=_Command)(_with_types(function))
+        single.command(name=cmd_name, cls=_Command)(_with_types(getattr(module, cmd_name)))
         command = typer.main.get_command(single)
         for option in command.params:
             if option.name in ("host", "store") and not getattr(option, "multiple", True):
                 option.multiple, option.callback = True, _only
         if any(option.name == "host" for option in command.params):
             command.params += _limit_options()
-        if cmd_name in _ASKS_REGISTRIES:
+        if words.removeprefix("mf ") in _ASKS_REGISTRIES:
             command.params.append(_insecure_option())
         command.params += [_color_option(), *_common_options()]
         return command
+
+
+def _group(name: str, module: ModuleType, here: tuple[str, ...], words: str) -> _Commands:
+    """Return the group of the commands that a package has; its function of that name has the help."""
+    text = inspect.getdoc(getattr(module, name))
+    group = _Commands(name=name, help=text, no_args_is_help=True, rich_markup_mode=None, context_settings=_HELP_OPTIONS)
+    group.package, group.headings, group.words = module.__name__, {"Commands": here}, words
+    group.params += [_color_option(), *_common_options()]
+    return group
 
 
 def _with_types(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -209,7 +230,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_HELP_OPTIONS,
 )
 
 
@@ -285,7 +306,7 @@ def _usage_error(error: ClickException, argv: list[str]) -> UsageError:
 def _hint_for_place(name: str, context: Any, argv: list[str]) -> str | None:
     """Return a hint if an option that was given before the command belongs after it."""
     command = next(filter(COMMANDS.__contains__, argv), None)
-    if command is None or not isinstance(context.command, _Commands):
+    if command is None or not isinstance(context.command, _Commands) or context.command.headings is not GROUPS:
         return None
     parameters = context.command.get_command(context, command).params
     belongs = any(name in parameter.opts for parameter in parameters)

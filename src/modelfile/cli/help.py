@@ -10,7 +10,7 @@ from modelfile.report.terminal import Terminal
 GROUPS: Final = {
     "Modelfiles": ("check", "lint", "fmt", "parse", "explain"),
     "Builds": ("build", "pin", "outdated", "update", "verify", "find", "diff"),
-    "Models in a store": ("show", "ls", "cp", "rm", "pull", "push", "rollback"),
+    "Models in a store": ("show", "ls", "cp", "rm", "pull", "push", "rollback", "store"),
     "Set-up": ("config", "git", "doctor"),
 }
 """The commands by the heading that they stand under."""
@@ -49,7 +49,8 @@ class PanelHelp:
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write each group of commands with the first line of their help."""
         helps = {name: self.get_command(ctx, name).help.partition("\n")[0] for name in self.list_commands(ctx)}  # type: ignore[attr-defined]  # the same
-        _write(((title, [(name, helps[name]) for name in names]) for title, names in GROUPS.items()), formatter)
+        groups = self.headings.items()  # type: ignore[attr-defined]  # the same
+        _write(((title, [(name, helps[name]) for name in names]) for title, names in groups), formatter)
 
 
 def _panel_of(parameter: Any, names: set[str]) -> str:

@@ -19,6 +19,7 @@ from modelfile.report.terminal import current
 if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
     from modelfile.addresses import ServerAddress
     from modelfile.project.config import Config
+    from modelfile.stores.disk.store import FolderStore
     from modelfile.stores.protocol import Store
 
 OpenStore: TypeAlias = "Callable[[ServerAddress], AbstractContextManager[Store]]"
@@ -199,7 +200,7 @@ def _default_address() -> ServerAddress:
 
 
 @contextlib.contextmanager
-def open_folder(folder: Path, *, use: Use, ollama: str = "") -> Iterator[Store]:
+def open_folder(folder: Path, *, use: Use, ollama: str = "") -> Iterator[FolderStore]:
     """Open a folder of models; registries are opened when they are needed.
 
     Args:

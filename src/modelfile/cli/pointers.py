@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from typing import Final
 
 _LIST: Final = "`mf ls` lists models"
@@ -41,11 +41,14 @@ POINTERS: Final = {
     "copy": _COPY,
     "rename": f"{_COPY}; then {_REMOVE.replace('removes models', 'removes the old one')}",
     "mv": f"{_COPY}; then {_REMOVE.replace('removes models', 'removes the old one')}",
-    **dict.fromkeys(("rmi", "remove", "delete", "uninstall", "prune", "clean"), _REMOVE),
+    **dict.fromkeys(("rmi", "remove", "delete", "uninstall"), _REMOVE),
+    **dict.fromkeys(("prune", "clean", "gc"), "`mf store prune` removes what no model needs from a folder of models"),
+    **dict.fromkeys(("du", "df"), "`mf store du` prints the disk space of each model in a folder"),
+    **dict.fromkeys(("fsck", "repair"), "`mf store check` finds damage in a folder of models, and repairs it"),
     **dict.fromkeys(("inspect", "info", "cat"), _SHOW),
     **dict.fromkeys(("install", "add", "fetch"), "`mf pull NAME` pulls a model from its registry"),
-    "save": f"mf cannot save weights to a file yet; {_EXPORT}",
-    "load": f"mf cannot load a saved model yet; {_BUILD}",
+    "save": "`mf store save NAME -o FILE` saves a model to a file",
+    "load": "`mf store load FILE` loads the models of a file",
     "export": _EXPORT,
     "init": f"mf cannot write a first Modelfile yet; {_EXPORT}",
     "search": "mf cannot search yet: see https://ollama.com/search",
@@ -114,11 +117,17 @@ def hint_for_option(name: str, known: Container[str], close: Iterable[str]) -> s
     return f"did you mean `{near[0]}`?" if near else None
 
 
-def hint_for(command: str, commands: tuple[str, ...]) -> str:
-    """Return a hint for an unknown command: what does the same, a similar command, or how to list them."""
+def hint_for(command: str, commands: Sequence[str], words: str = "mf") -> str:
+    """Return a hint for an unknown command: what does the same, a similar command, or how to list them.
+
+    Args:
+        command: The unknown command.
+        commands: The commands that there are.
+        words: The words before them, as in `mf store`.
+    """
     from difflib import get_close_matches
 
     if pointer := POINTERS.get(command.lower()):
         return pointer
     close = get_close_matches(command, commands, n=1)
-    return f"did you mean `mf {close[0]}`?" if close else "run `mf --help` to list the commands"
+    return f"did you mean `{words} {close[0]}`?" if close else f"run `{words} --help` to list the commands"

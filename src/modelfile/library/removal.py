@@ -69,7 +69,7 @@ def plan_removal(names: Iterable[str], store: Store, *, backups: bool = False) -
         name = None if _is_pattern(text) else name_in(text)
         try:
             known = by_name.get(name.full.lower()) if name else None
-            named = [known] if known else _find_models(text, listed, store)
+            named = [known] if known else find_models(text, listed, store)
         except NotFound as error:
             orphans = backups_of(name) if name else ()
             if not (orphans and backups):
@@ -87,7 +87,13 @@ def _is_pattern(text: str) -> bool:
     return not {"*", "?", "["}.isdisjoint(text)  # no name contains them
 
 
-def _find_models(text: str, listed: Sequence[ListedModel], store: Store) -> list[ListedModel]:
+def find_models(text: str, listed: Sequence[ListedModel], store: Store) -> list[ListedModel]:
+    """Return the listed models that a name, the start of a digest or a glob means; internal ones only by name.
+
+    Raises:
+        UsageError: The name is invalid, or several models have a digest with this start.
+        NotFound: There is none.
+    """
     if not _is_pattern(text):
         return [find_named(text, listed, store, one_name=True)]
     matching = [model for model in listed if not is_internal(model.name) and matches(model.name, text)]

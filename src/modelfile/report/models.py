@@ -31,6 +31,8 @@ _UNITS: Final = (
 Row: TypeAlias = tuple[str, ...]
 _PICKS: Final = (itemgetter(0, 1, 2, 3), itemgetter(0, 2, 3), itemgetter(0, 2), itemgetter(slice(0, 1)))
 """Columns of a list of models, for a narrower terminal each; a name is never cut."""
+_SIZES: Final = ("SIZE", "UNIQUE", "SHARED")
+"""Headings of the columns of sizes."""
 _MARGIN: Final = 15
 _DIGEST: Final = re.compile(r"(sha256[-:])([0-9a-f]{64})", re.IGNORECASE)
 
@@ -70,12 +72,12 @@ def describe_removal(model: ListedModel, removal: Removal) -> str:
 def print_table(tables: Iterable[Sequence[Row]], terminal: Terminal) -> None:
     """Print the first table that fits into the width of the terminal, or else the last.
 
-    Sizes are aligned to the right.
+    Columns of sizes are aligned to the right.
     """
     limit = terminal.table_width
     for rows in tables:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        sign = [">" if heading == "SIZE" else "<" for heading in rows[0]]
+        sign = [">" if heading in _SIZES else "<" for heading in rows[0]]
         lines = ["  ".join(f"{cell:{sign[at]}{widths[at]}}" for at, cell in enumerate(row)).rstrip() for row in rows]
         if limit is None or max(map(len, lines)) <= limit:
             break

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import FileIO
 from typing import Any, Final, TypeAlias, TypeVar
@@ -57,19 +57,16 @@ class ArchivedModel:
     manifest: Manifest
 
 
-def write_archive(
-    models: Iterable[ArchivedModel], blobs: Blobs, write: Callable[[bytes], object], events: Events = ignore
-) -> None:
-    """Write models as an archive, and compare each blob with its digest.
+def archive_of(models: Iterable[ArchivedModel], blobs: Blobs, events: Events = ignore) -> Iterator[bytes]:
+    """Yield the pieces of an archive of models; each blob is compared with its digest.
 
     Args:
         models: The models, in any order.
-        blobs: The blobs of their store.
-        write: Called with each piece of the archive; at most 1 MiB of a blob is in memory.
+        blobs: The blobs of their store; at most 1 MiB of one is in memory.
         events: Receives progress.
 
     Raises:
-        InputError: A blob is missing or has another size than its manifest says; nothing was written.
+        InputError: A blob is missing or has another size than its manifest says; nothing was yielded.
         VerificationError: A blob has another digest; the archive is incomplete.
     """
     chosen = sorted(models, key=lambda model: model.name.full)
@@ -79,16 +76,16 @@ def write_archive(
     texts = {model.name: _oci_manifest(model.manifest) for model in chosen}
     manifests = dict(sorted((_entry_name(_digest_of(text)), text) for text in texts.values()))
     for name, text in {_LAYOUT: _LAYOUT_TEXT, _INDEX: _index(texts), **manifests}.items():
-        write(header(name, len(text)) + text + padding(len(text)))
+        yield header(name, len(text)) + text + padding(len(text))
     total, done = sum(layer.size for layer in layers.values()), 0
     for layer in layers.values():
-        write(header(_entry_name(layer.digest), layer.size))
+        yield header(_entry_name(layer.digest), layer.size)
         for piece in _verified(layer, blobs):
-            write(piece)
+            yield piece
             done += len(piece)
             events(Progress(status="saving", total=total, completed=done))
-        write(padding(layer.size))
-    write(END)
+        yield padding(layer.size)
+    yield END
 
 
 def _check_size(layer: Layer, blobs: Blobs) -> None:
@@ -170,7 +167,7 @@ class ArchiveReader:
     """The models of an archive, and their blobs.
 
     A file is looked through at once, so that all that is wrong with it but wrong digests is known before a blob is
-    read. Of a stream, the index and the manifests have to come first, as `write_archive` writes them.
+    read. Of a stream, the index and the manifests have to come first, as `archive_of` writes them.
     """
 
     def __init__(self, source: Readable, what: str) -> None:

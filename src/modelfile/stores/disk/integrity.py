@@ -251,7 +251,7 @@ def _unreadable(stored: StoredManifest, name: ModelName) -> Damage:
         code=code,
         path=stored.path,
         message=f"the manifest of {name} cannot be read: {stored.problem}",
-        hint=_REPAIR,
+        hint=f"{_REPAIR}, or remove the file" if code == "unreadable-manifest" else _REPAIR,
         repair=FetchManifest(name, or_remove=code != "unreadable-manifest"),
     )
 

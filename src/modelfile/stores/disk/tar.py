@@ -171,8 +171,8 @@ class TarReader:
         return piece
 
     def _truncated(self) -> InputError:
-        if not self._position:
-            return InputError("it is empty")
+        if self._position < BLOCK:
+            return InputError("it is truncated, or no tar archive" if self._position else "it is empty")
         where = f"in the middle of `{self._name}`" if self._name else "before its end"
         return InputError(f"it is truncated: it stops {where}")
 

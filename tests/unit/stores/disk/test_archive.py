@@ -15,7 +15,7 @@ from tests.support.folder import add_blob, add_model, digest_of, empty_store
 from modelfile.errors import InputError, VerificationError
 from modelfile.manifest import Manifest
 from modelfile.names import ModelName
-from modelfile.stores.disk.archive import ArchivedModel, ArchiveReader, write_archive
+from modelfile.stores.disk.archive import ArchivedModel, ArchiveReader, archive_of
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.inventory import take_inventory
 from modelfile.stores.disk.layout import Layout
@@ -38,9 +38,7 @@ def models(layout: Layout) -> list[ArchivedModel]:
 
 
 def archive(layout: Layout) -> bytes:
-    buffer = io.BytesIO()
-    write_archive(models(layout), Blobs(layout), buffer.write)
-    return buffer.getvalue()
+    return b"".join(archive_of(models(layout), Blobs(layout)))
 
 
 Files = dict[str, bytes]
@@ -93,9 +91,7 @@ def test_archive_is_the_same_from_another_store(layout: Layout, tmp_path: Path) 
 
 def test_at_most_1_mib_is_in_memory(layout: Layout) -> None:
     add_model(layout, "large:v1", model=bytes(5 << 20))
-    pieces: list[int] = []
-    write_archive(models(layout), Blobs(layout), lambda piece: pieces.append(len(piece)))
-    assert max(pieces) == 1 << 20
+    assert max(map(len, archive_of(models(layout), Blobs(layout)))) == 1 << 20
     text = archive(layout)
     sizes = [len(piece) for _, content in ArchiveReader(io.BytesIO(text), "x").blobs() for piece in content]
     assert max(sizes) == 1 << 20
@@ -117,13 +113,11 @@ def test_damaged_store_is_noticed_before_the_first_byte_or_at_the_blob(layout: L
     with pytest.raises(VerificationError, match="is damaged: its content has another digest"):
         archive(layout)
     path.write_bytes(WEIGHTS[:-1])
-    written: list[bytes] = []
     with pytest.raises(InputError, match="has 3,003 bytes instead of 3,004"):
-        write_archive(models(layout), Blobs(layout), written.append)
+        next(archive_of(models(layout), Blobs(layout)))
     path.unlink()
     with pytest.raises(InputError, match="is missing"):
-        write_archive(models(layout), Blobs(layout), written.append)
-    assert written == []
+        next(archive_of(models(layout), Blobs(layout)))
 
 
 def test_other_programs_may_put_the_index_last_in_a_file(layout: Layout, tmp_path: Path) -> None:
@@ -375,4 +369,4 @@ def test_two_sizes_of_a_blob_are_rejected(layout: Layout) -> None:
     value["layers"].append({"mediaType": "application/vnd.ollama.image.system", "digest": digest, "size": 1})
     lying = ArchivedModel(second.name, Manifest.parse(json.dumps(value), "it"))
     with pytest.raises(InputError, match=r"two manifests give blob sha256:\w+… different sizes"):
-        write_archive([first, lying], Blobs(layout), lambda _: None)
+        next(archive_of([first, lying], Blobs(layout)))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.folder import CONFIG, HOUR, add_blob, add_manifest, add_model, contents, digest_of, empty_store
+from tests.support.paths import ROOT
 
 from modelfile.diagnostics import Severity
 from modelfile.events import Progress
@@ -146,12 +147,17 @@ def test_damage_is_one_finding(code: str, layout: Layout) -> None:
     assert [(damage.code, damage.path.relative_to(layout.root).as_posix(), damage.message) for damage in found] == [
         (code, path, message)
     ]
-    assert (found[0].repair is not None) == (found[0].hint == REPAIR)
+    assert (found[0].repair is not None) == (found[0].hint or "").startswith(REPAIR)
     assert contents(layout.root) == before
 
 
 def test_every_code_is_tested_or_needs_a_reader_that_fails() -> None:
     assert DAMAGES.keys() == CODES.keys() - {"unreadable-blob"}
+
+
+def test_page_lists_every_code() -> None:
+    rows = "".join(f"| `{code}` | {text} |\n" for code, (_, text) in CODES.items())
+    assert rows in (ROOT / "docs" / "store.md").read_text(encoding="utf-8")
 
 
 def test_store_that_is_well_has_no_findings(layout: Layout) -> None:
