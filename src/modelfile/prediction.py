@@ -120,7 +120,7 @@ def _predict(
     if is_opaque(recipe):
         with contextlib.suppress(ServerUnreachable):
             observed = recall_observation(recipe, digests, base, store)
-    return base, predict(recipe, digests, base.model if base else None, observed), ollama
+    return base, predict(recipe, digests, base.model if base else None, observed, ollama), ollama
 
 
 def _find_base(name: ModelName, locked: Base | None, store: Store, registry: Registry | None) -> StoredModel | None:

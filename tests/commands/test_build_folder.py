@@ -103,3 +103,15 @@ def test_a_build_that_fails_leaves_the_tag_as_it_was(project: Path) -> None:
     assert done.code == 2
     assert (project / "store/manifests/registry.ollama.ai/library/tiny/v1").read_bytes() == before
     assert len([path for path in files_in(project / "store") if path.startswith("manifests/")]) == 1
+
+
+def test_weights_of_some_architectures_bring_a_renderer(project: Path) -> None:
+    weights = typed_gguf({"general.architecture": "gemma4", "gemma4.block_count": 1}, {"blk.0.x": (0,)}, size=1024)
+    (project / "tiny.gguf").write_bytes(weights)
+    assert mf("build", "tiny:v1", "--ollama", "0.19.0").code == 0
+    for name, version, renderer in (("bot:old", "0.19.0", ""), ("bot:new", "0.20.0", "gemma4")):
+        assert mf("build", name, "-f", "Child", "--ollama", version).code == 0
+        shown = json.loads(mf("show", name, "--json").out)
+        assert (shown["renderer"], shown["parser"]) == (renderer, renderer)
+        assert shown["parameters"].get("stop") == (["<turn|>"] if renderer else None)
+        assert json.loads(mf("build", name, "-f", "Child", "--ollama", version, "--json").out)["built"] is False

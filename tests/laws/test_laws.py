@@ -3,12 +3,14 @@
 import struct
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelfile.catalog.parameters import Kind
+from modelfile.catalog.versions import Version
 from modelfile.characters import is_unprintable
 from modelfile.differ import compare_models
 from modelfile.linter.engine import lint
@@ -250,3 +252,25 @@ def test_order_of_parameters_does_not_change_the_fingerprint(model: Model) -> No
 @given(models)
 def test_empty_recipe_keeps_the_fingerprint(model: Model) -> None:
     assert fingerprint(model.with_recipe(Recipe(base="x:y"), {})) == fingerprint(model)
+
+
+@pytest.mark.parametrize(
+    ("family", "version", "own", "expected"),
+    [
+        ("gemma4", None, {}, ("gemma4", "gemma4", ("<turn|>",))),
+        ("gemma4", Version(0, 19, 0), {}, ("", "", ("a",))),
+        ("gemma4", None, {"renderer": "x"}, ("x", "gemma4", ("<turn|>",))),
+        ("gemma4", None, {"renderer": "x", "parser": "y"}, ("x", "y", ("a",))),
+        ("gemma4", None, {"parameters": {"stop": ("b",)}}, ("gemma4", "gemma4", ("b",))),
+        ("laguna", Version(0, 22, 0), {}, ("laguna", "laguna", ("a",))),
+        ("llama", None, {}, ("", "", ("a",))),
+    ],
+)
+def test_an_architecture_may_bring_a_renderer(
+    family: str, version: Version | None, own: dict[str, Any], expected: tuple[object, ...]
+) -> None:
+    base = Model(weights=("sha256:1",), parameters={"stop": ("a",)}, family=family)
+    assert fingerprint(base) == fingerprint(replace(base, family=""))
+    made = base.with_recipe(Recipe(base="x:y", **own), {}, version)
+    assert (made.renderer, made.parser, made.parameters["stop"]) == expected
+    assert made.family == family

@@ -33,7 +33,9 @@ def observe(created: Model, recipe: Recipe) -> Model:
     )
 
 
-def predict(recipe: Recipe, digests: Mapping[Path, str], base: Model | None, observed: Model | None) -> Model | None:
+def predict(
+    recipe: Recipe, digests: Mapping[Path, str], base: Model | None, observed: Model | None, version: str
+) -> Model | None:
     """Return the model that a recipe must give; None if it cannot be known before a build.
 
     Args:
@@ -41,15 +43,16 @@ def predict(recipe: Recipe, digests: Mapping[Path, str], base: Model | None, obs
         digests: `sha256:…` of every local file.
         base: The base of the recipe, if it has one and it is known.
         observed: The result of `observe` for an earlier build of the same files, if there was one.
+        version: The server's version.
     """
     if recipe.base and base is None:
         return None
     if not is_opaque(recipe):
-        return base and base.with_recipe(recipe, digests)
+        return base and base.with_recipe(recipe, digests, release(version))
     if observed is None:
         return None
     inherited = replace(base, weights=observed.weights) if base else observed
-    model = inherited.with_recipe(replace(recipe, adapters=(), drafts=()), digests)
+    model = inherited.with_recipe(replace(recipe, adapters=(), drafts=()), digests, release(version))
     return replace(model, adapters=observed.adapters, drafts=observed.drafts)
 
 
@@ -68,7 +71,7 @@ def expected_model(
     inherited = base or _inherited(created, recipe, digests, version)
     if recipe.quantize:
         inherited = replace(inherited, weights=created.weights)
-    expected = inherited.with_recipe(recipe, digests)
+    expected = inherited.with_recipe(recipe, digests, release(version))
     if recipe.converts_adapters:
         return replace(expected, adapters=created.adapters, drafts=created.drafts)
     return expected

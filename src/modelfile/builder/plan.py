@@ -258,7 +258,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
         hint = f"build it from `{constraints.maker}` first, or {RENEW}" if constraints.maker else UPDATE
         check_pin(str(state.base.name), constraints.base_fingerprint, state.base.fingerprint, hint)
     locked = None if state.base_undecided else constraints.locked_fingerprint(state.version)
-    expected = predict(recipe, digests, state.base.model if state.base else None, state.observed)
+    expected = predict(recipe, digests, state.base.model if state.base else None, state.observed, state.version)
     expected_fingerprint = fingerprint(expected) if expected else None
     if locked and expected_fingerprint and not is_opaque(recipe):
         check_pin(f"the expected fingerprint of {name}", locked, expected_fingerprint)

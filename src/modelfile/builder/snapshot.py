@@ -140,7 +140,9 @@ def _parse(content: dict[str, Any]) -> Model:
     _texts([text for message in messages for text in (message.role, message.content)])
     lists = {name: _texts(content[name]) for name in ("weights", "adapters", "drafts")}
     model = Model(**{**content, **lists, "parameters": parameters, "messages": messages})
-    _texts([model.template, model.system, model.license, model.renderer, model.parser, model.requires])
+    _texts(
+        [model.template, model.system, model.license, model.renderer, model.parser, model.requires, content["family"]]
+    )
     return model
 
 

@@ -91,8 +91,6 @@ DETECTS_MODEL_LAYERS: Final = Version(0, 30, 0)
 """The first release in whose configs only model layers count, not adapters and projectors (server/create.go)."""
 OMITS_ROOTFS: Final = Version(0, 32, 7)
 """The first release whose configs have no `rootfs` (types/model/config.go)."""
-STOPS_OF_ARCHITECTURES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"gemma4": ("<turn|>",)})
-"""The `stop` that comes with the renderer of an architecture, unless the Modelfile sets one (server/create.go)."""
 NAMES_ALL_FILE_TYPES: Final = Version(0, 30, 0)
 """The first release that names all types of weights in configs (fs/ggml/type.go)."""
 FILE_TYPES_BEFORE: Final = frozenset({*range(1, 4), *range(7, 19), 21, 32})

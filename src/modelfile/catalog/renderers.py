@@ -72,6 +72,8 @@ RENDERERS_OF_ARCHITECTURES: Final[Mapping[str, tuple[str, Version]]] = MappingPr
 
 Source: server/create.go, v0.20.0 to v0.33.0-rc2.
 """
+STOPS_OF_ARCHITECTURES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"gemma4": ("<turn|>",)})
+"""The `stop` that comes with the renderer of an architecture, unless the Modelfile sets one (server/create.go)."""
 PARSERS: Final[Mapping[str, BuiltIn]] = MappingProxyType(
     {
         "passthrough": BuiltIn(Version(0, 12, 0)),

@@ -314,7 +314,7 @@ def _store_drift(target: Target, store: Store) -> Drift | UncheckedBase | None:
         version = release(store.ollama)
         if target.recipe(version).converts_adapters:
             return None  # only a build tells what the server makes of them
-        current = fingerprint(found.model.with_recipe(target.recipe(version), target.digests(version)))
+        current = fingerprint(found.model.with_recipe(target.recipe(version), target.digests(version), version))
         what, pinned, reason = "its fingerprint", entry.fingerprint, Reason.FINGERPRINT
     if pinned is None or pinned == current:
         return None
@@ -331,7 +331,7 @@ def _proven_drift(target: Target, lock: LockFile, entry: Pin, base: Base) -> Ite
     version = release(entry.ollama) if entry.ollama else None
     if model is None or entry.fingerprint is None or target.recipe(version).converts_adapters:
         return
-    current = fingerprint(model.with_recipe(target.recipe(version), target.digests(version)))
+    current = fingerprint(model.with_recipe(target.recipe(version), target.digests(version), version))
     if current != entry.fingerprint:
         message = describe_change("its fingerprint", entry.fingerprint, current)
         reason = Reason.FINGERPRINT

@@ -81,7 +81,7 @@ class LockedModels:
             raise InputError(f"only a server knows what it makes of the adapters of `{place[1]}`")
         above = entry.base.modelfile
         inherited = self.build((place[0], above), entry_of) if above else self.base(entry.base)
-        return inherited.with_recipe(recipe, target.digests(version))
+        return inherited.with_recipe(recipe, target.digests(version), version)
 
 
 def place_of(target: Target) -> Place:

@@ -338,7 +338,7 @@ class Pinner:
         recipe = target.recipe(version)
         if recipe.converts_adapters and not self._base_of(target):
             recipe = replace(recipe, adapters=(), drafts=())
-        return inherited().with_recipe(recipe, target.digests(version, self._events))
+        return inherited().with_recipe(recipe, target.digests(version, self._events), version)
 
     def _entry(self, target: Target, base: Base | None, model: Callable[[], Model]) -> Pin:
         quantizations = target.project.quantizations(target)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from modelfile.catalog.versions import NEWEST, Version
 from modelfile.recipe.recipe import Message, Recipe
 from modelfile.recipe.values import ParameterValue, canonical
 
@@ -34,15 +35,25 @@ class Model:
     renderer: str = ""
     parser: str = ""
     requires: str = ""
+    family: str = field(default="", compare=False)
+    """Architecture of the weights, such as `qwen3`, which is a fact about them and no content; empty if unknown."""
 
-    def with_recipe(self, recipe: Recipe, digests: Mapping[Path, str]) -> Model:
+    def with_recipe(self, recipe: Recipe, digests: Mapping[Path, str], version: Version | None = None) -> Model:
         """Return the model that Ollama creates FROM this one with a recipe (measured on 0.9.3 and 0.33).
 
         The recipe's texts and messages, if any, replace the model's; parameters are merged, and the recipe's win;
-        adapters, drafts and licenses are appended, and so are projectors that ADAPTER names.
+        adapters, drafts and licenses are appended, and so are projectors that ADAPTER names. Weights of some
+        architectures bring a renderer, a parser and a `stop`, if either of the first two is missing (server/create.go).
+
+        Args:
+            recipe: The recipe.
+            digests: `sha256:…` of every local file.
+            version: The version of Ollama (default: the newest known).
         """
         projectors = (digests[path] for path in recipe.adapters if path in recipe.misplaced)
         adapters = (digests[path] for path in recipe.adapters if path not in recipe.misplaced)
+        renderer, parser = recipe.renderer or self.renderer, recipe.parser or self.parser
+        built_in, stop = ("", {}) if renderer and parser else self._built_in(version)
         return replace(
             self,
             weights=tuple(dict.fromkeys((*self.weights, *projectors))),
@@ -51,12 +62,22 @@ class Model:
             template=recipe.template or self.template,
             system=recipe.system or self.system,
             license="\n".join((*([self.license] if self.license else []), *recipe.licenses)),
-            parameters={**self.parameters, **recipe.parameters},
+            parameters={**self.parameters, **stop, **recipe.parameters},
             messages=recipe.messages or self.messages,
-            renderer=recipe.renderer or self.renderer,
-            parser=recipe.parser or self.parser,
+            renderer=renderer or built_in,
+            parser=parser or built_in,
             requires=recipe.requires or self.requires,
         )
+
+    def _built_in(self, version: Version | None) -> tuple[str, Mapping[str, ParameterValue]]:
+        """Return the renderer, after which the parser is named, and the parameters that the architecture brings."""
+        from modelfile.catalog.renderers import RENDERERS_OF_ARCHITECTURES, STOPS_OF_ARCHITECTURES
+
+        name, since = RENDERERS_OF_ARCHITECTURES.get(self.family, ("", NEWEST))
+        if not name or (version or NEWEST) < since:
+            return "", {}
+        stop = STOPS_OF_ARCHITECTURES.get(self.family)
+        return name, {"stop": stop} if stop else {}
 
 
 def fingerprint(model: Model) -> str:

@@ -222,7 +222,7 @@ def model_as_json(
         "name": str(name),
         "fingerprint": fingerprint,
         "digest": digest,
-        **asdict(model),
+        **{key: value for key, value in asdict(model).items() if key != "family"},
         "parameters": {parameter: _plain(value) for parameter, value in sorted(model.parameters.items())},
         "dropped_capabilities": [*dropped],
     }

@@ -67,6 +67,7 @@ def read_model(manifest: Manifest, read: Callable[[Layer], bytes]) -> Model:
         renderer=_string(config, "renderer"),
         parser=_string(config, "parser"),
         requires=_string(config, "requires"),
+        family=_string(config, "model_family"),
     )
 
 

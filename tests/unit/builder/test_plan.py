@@ -191,7 +191,7 @@ def test_observation_has_nothing_from_other_instructions() -> None:
     made = replace(DONE, template="t", parameters={"temperature": 0.5, "stop": ("<e>",)}, system="s")
     observed = observe(made, replace(LOCAL, template="t"))
     assert (observed.template, observed.parameters, observed.system) == ("", {"stop": ("<e>",)}, "")
-    given = predict(replace(LOCAL, template="u"), {WEIGHTS: DIGEST}, None, observed)
+    given = predict(replace(LOCAL, template="u"), {WEIGHTS: DIGEST}, None, observed, "0.33.0")
     assert given == replace(DONE, template="u", parameters={"temperature": 0.5, "stop": ("<e>",)})
 
 
@@ -201,7 +201,7 @@ def test_converted_adapters_are_the_servers_affair() -> None:
     assert is_opaque(recipe)
     assert not is_opaque(replace(UPON, adapters=(Path("a.gguf"),)))
     made = replace(DONE, adapters=("sha256:made",))
-    given = predict(recipe, {adapter: "sha256:sent"}, Model(weights=(DIGEST,)), observe(made, recipe))
+    given = predict(recipe, {adapter: "sha256:sent"}, Model(weights=(DIGEST,)), observe(made, recipe), "0.33.0")
     assert given == made
 
 

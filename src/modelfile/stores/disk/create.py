@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from modelfile.catalog import behaviors
 from modelfile.catalog.catalog import catalog
-from modelfile.catalog.renderers import RENDERERS_OF_ARCHITECTURES
+from modelfile.catalog.renderers import RENDERERS_OF_ARCHITECTURES, STOPS_OF_ARCHITECTURES
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.errors import InputError, UsageError
 from modelfile.manifest import CONFIG_TYPE, Layer, Manifest
@@ -304,7 +304,7 @@ def _set_renderer(config: dict[str, Any], architecture: str, parameters: dict[st
     if renderer and version >= since and not (config["renderer"] and config["parser"]):
         config["renderer"] = config["renderer"] or renderer
         config["parser"] = config["parser"] or renderer  # each parser is named as its renderer
-        if stop := behaviors.STOPS_OF_ARCHITECTURES.get(architecture):
+        if stop := STOPS_OF_ARCHITECTURES.get(architecture):
             parameters.setdefault("stop", stop)
 
 

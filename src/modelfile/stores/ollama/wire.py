@@ -261,6 +261,7 @@ def read_show(show: ShowWire) -> Model:
         renderer=renderer,
         parser=parser,
         requires=show.requires,
+        family=show.family,
     )
 
 
