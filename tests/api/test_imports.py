@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.ollama import FakeOllama
 from tests.support.cli import mf
+from tests.support.folder import empty_store
 
 HEAVY = {"httpx", "pydantic", "gguf", "numpy", "rich", "watchfiles", "importlib.metadata"}
 
@@ -44,6 +45,17 @@ def test_a_listing_imports_nothing_about_modelfiles(fake: FakeOllama, tmp_path: 
     imported = imports(["ls", "--host", fake.url], tmp_path)
     assert "modelfile.stores.ollama.transport" in imported
     assert {name for name in imported if name.startswith(("lark", "modelfile.syntax", "modelfile.recipe"))} == set()
+    assert "modelfile.project.project" not in imported
+    assert imported & HEAVY == set()
+
+
+def test_a_listing_of_a_folder_imports_no_client(tmp_path: Path) -> None:
+    empty_store(tmp_path / "models")
+    imported = imports(["ls", "--store", "models"], tmp_path)
+    assert "modelfile.stores.disk.store" in imported
+    stores = ("modelfile.stores.ollama", "modelfile.stores.registry")
+    others = ("lark", "http", "modelfile.syntax", "modelfile.recipe", *stores)
+    assert {name for name in imported if name.startswith(others)} == set()
     assert "modelfile.project.project" not in imported
     assert imported & HEAVY == set()
 

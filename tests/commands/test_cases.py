@@ -68,7 +68,7 @@ def push(registry: MemoryRegistry, fake: FakeOllama, name: ModelName, fields: di
         return
     lists: dict[str, Any] = {key: tuple(fields[key]) for key in ("weights", "adapters") if key in fields}
     model = replace(BOT, **(fields | lists))
-    registry.push(name, model)
+    registry.push(name, model, (WEIGHTS,))
     if model.weights == (WEIGHTS_DIGEST,):
         fake.registry[str(name)] = published(WEIGHTS, system=model.system, parameters=dict(model.parameters))
 

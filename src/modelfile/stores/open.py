@@ -13,13 +13,11 @@ from modelfile.errors import ServerError, ServerUnreachable
 from modelfile.names import ModelName
 from modelfile.stores.network.deadline import TIMEOUTS, Timeouts
 from modelfile.stores.network.retry import BACKOFF, Backoff
-from modelfile.stores.ollama.client import Client
-from modelfile.stores.ollama.store import Place, ServerStore
-from modelfile.stores.ollama.transport import Transport
 from modelfile.stores.protocol import Registry, RegistrySettings, Store
 
 if TYPE_CHECKING:
     from modelfile.stores.disk.store import FolderStore
+    from modelfile.stores.ollama.store import Place
 
 _PROBE: Final = Timeouts(first=5, connect=5, answer=5)
 
@@ -58,6 +56,10 @@ def open_store(  # noqa: PLR0913  # each is a choice of its own
     Raises:
         UsageError: The key is invalid.
     """
+    from modelfile.stores.ollama.client import Client  # which a folder does not need
+    from modelfile.stores.ollama.store import ServerStore
+    from modelfile.stores.ollama.transport import Transport
+
     transport = Transport(
         address, key=key, withheld=withheld, backoff=backoff or BACKOFF, timeouts=timeouts or TIMEOUTS
     )
@@ -156,6 +158,8 @@ def reach(address: ServerAddress) -> None:
     Raises:
         ServerUnreachable: Nothing answers within a few seconds.
     """
+    from modelfile.stores.ollama.transport import Transport
+
     with closing(Transport(address, backoff=Backoff(tries=1), timeouts=_PROBE)) as transport:
         try:
             transport.ask("GET", "/v2/", missing_ok=True)
