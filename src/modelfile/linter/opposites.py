@@ -111,6 +111,9 @@ _MOST: Final = (
     r"\b(?:at most|no more than|not more than|(?:a )?maximum(?: of)?|under|fewer than|less than|within) "
     rf"{_NUMBER} (word|sentence)s?\b"
 )
+_MOST_SIGNS: Final = ("at most", "more than", "maximum", "under", "fewer than", "less than", "within")
+_LEAST_SIGNS: Final = ("at least", "minimum", "fewer than", "less than", "more than")
+"""Texts of which each match of `_MOST` or `_LEAST` has one in lower case."""
 _LEAST: Final = rf"\b(?:at least|(?:a )?minimum(?: of)?|no (?:fewer|less) than|more than) {_NUMBER} (word|sentence)s?\b"
 _BRIEF: Final = (
     r"\b(?:keep (?:all |your |the )*(?:answers?|responses?|repl(?:y|ies)) (?:very )?(?:short|brief)|be (?:very )?brief"
@@ -178,8 +181,10 @@ def find_conflicts(prompt: str) -> Iterator[Conflict]:
 
 def _of_numbers(prompt: str, lowered: str) -> Iterator[Conflict]:
     """Yield the conflict of a limit with a minimum, and of two exact numbers of the same."""
-    most = _numbered(_MOST, prompt) if " word" in lowered or " sentence" in lowered else []
-    least = _numbered(_LEAST, prompt) if most or "brief" in lowered or "short" in lowered else []
+    counts = " word" in lowered or " sentence" in lowered
+    most = _numbered(_MOST, prompt) if counts and any(map(lowered.__contains__, _MOST_SIGNS)) else []
+    may_ask = any(map(lowered.__contains__, _LEAST_SIGNS)) and (most or "brief" in lowered or "short" in lowered)
+    least = _numbered(_LEAST, prompt) if may_ask else []
     pairs = [
         (first, second, f"at most {limit} {unit}s", f"at least {minimum} {unit}s")
         for first, limit, unit in most

@@ -89,8 +89,11 @@ class Modelfile:
 
     @cached_property
     def _by_type(self) -> dict[type | tuple[type, ...], tuple[Any, ...]]:
-        """The nodes by type, for the types that were asked for."""
-        return {}
+        """The nodes by class, none of which is a base of another, and by the other types that were asked for."""
+        found: dict[type | tuple[type, ...], list[Any]] = {}
+        for node in self.nodes:
+            found.setdefault(type(node), []).append(node)
+        return {kind: tuple(nodes) for kind, nodes in found.items()}
 
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

@@ -94,7 +94,8 @@ def template_unknown_variable(modelfile: Modelfile, context: Context) -> Iterato
             fix = Fix(edits=tuple(Edit(place, right) for place in places), safety=Safety.UNSAFE)
         yield Finding(locate_span(same[0].span, template, modelfile), message, hint, fix)
     for node in parsed.of_type(Text):
-        yield from _foreign(node, template, modelfile)
+        if "{" in node.text:
+            yield from _foreign(node, template, modelfile)
 
 
 def _sent(groups: Collection[list[FieldUse]], parsed: ParsedTemplate) -> Iterator[list[FieldUse]]:
