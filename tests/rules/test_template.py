@@ -113,7 +113,7 @@ def test_fixes_write_the_intended_name(template: str, right: str) -> None:
         # thinking
         ("{{ .Prompt }}{{ if .Think }}/think{{ end }}", ["template-drops-thinking"]),
         (EACH + "{{ range .Messages }}<think>{{ .Thinking }}</think>{{ end }}", []),
-        ("{{ range .Messages }}{{ .Content }}<t>{{ .Thinking }}</t>{{ end }}", ["template-drops-thinking"]),
+        ("{{ range .Messages }}{{ .Role }}{{ .Content }}<t>{{ .Thinking }}</t>{{ end }}", ["template-drops-thinking"]),
         (EACH + "{{ range $.Messages }}<t>{{ .Thinking }}</t>{{ end }}", ["template-drops-thinking"]),
         (EACH + "{{ range .Messages }}{{ if .Role }}x{{ else }}<t>{{ .Thinking }}</t>{{/**/}}{{ end }}{{ end }}", []),
         # newlines
@@ -188,7 +188,7 @@ def test_marker_of_the_base_itself_needs_no_stop(base: str, names: list[str]) ->
 
 
 def test_newline_is_called_a_newline() -> None:
-    (found,) = lint(Context(modelfile=parsed("{{ range .Messages }}{{ .Content }}{{ end }}\n\n")))
+    (found,) = lint(Context(modelfile=parsed("{{ range .Messages }}{{ .Role }}{{ .Content }}{{ end }}\n\n")))
     assert found.message.startswith("each prompt ends with a newline")
 
 

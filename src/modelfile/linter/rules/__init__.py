@@ -73,11 +73,14 @@ from modelfile.linter.rules.template.bos_in_template import bos_in_template
 from modelfile.linter.rules.template.comment_in_template import comment_in_template
 from modelfile.linter.rules.template.date_in_template import date_in_template
 from modelfile.linter.rules.template.dead_template import dead_template
+from modelfile.linter.rules.template.doubled_message import doubled_message
 from modelfile.linter.rules.template.dropped_messages import dropped_messages
 from modelfile.linter.rules.template.failing_template import failing_template
 from modelfile.linter.rules.template.field_outside_guard import field_outside_guard
+from modelfile.linter.rules.template.foreign_fill_in import foreign_fill_in
 from modelfile.linter.rules.template.foreign_template import foreign_template
 from modelfile.linter.rules.template.markerless_template import markerless_template
+from modelfile.linter.rules.template.misplaced_system_marker import misplaced_system_marker
 from modelfile.linter.rules.template.missing_newline import missing_newline
 from modelfile.linter.rules.template.missing_stop import missing_stop
 from modelfile.linter.rules.template.misspelled_marker import misspelled_marker
@@ -100,6 +103,7 @@ from modelfile.linter.rules.template.template_without_response import template_w
 from modelfile.linter.rules.template.tool_printed_as_struct import tool_printed_as_struct
 from modelfile.linter.rules.template.unclosed_turn import unclosed_turn
 from modelfile.linter.rules.template.unknown_role import unknown_role
+from modelfile.linter.rules.template.unnamed_roles import unnamed_roles
 from modelfile.linter.rules.template.unopened_turn import unopened_turn
 from modelfile.linter.rules.template.unused_system import unused_system
 from modelfile.linter.rules.text.conflicting_demands import conflicting_demands
@@ -225,6 +229,10 @@ RULES: tuple[Rule, ...] = (
     field_outside_guard,
     slow_template,
     comment_in_template,
+    misplaced_system_marker,
+    foreign_fill_in,
+    doubled_message,
+    unnamed_roles,
     unprintable_character,
     invisible_or_bidi_character,
     unescaped_sequence,

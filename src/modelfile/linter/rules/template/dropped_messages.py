@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modelfile.catalog.versions import Version
     from modelfile.gotemplate.parser import ParsedTemplate
 
+_PRINTED: Final = r"\{\{-?\s*\$?\.Messages\s*-?\}\}"
 _ANSWER: Final = r"\.Role\s+\"assistant\"(?s:.*?)(\.Content\b)"
 _BRANCH: Final = (
     r"eq\s+\$?\w*\.Role\s+\"\w+\"[^{}]*\}\}[^{}]*"
@@ -69,6 +70,10 @@ def dropped_messages(modelfile: Modelfile, context: Context) -> Iterator[Finding
         return
     version, use = context.ollama.version, next((use for use in parsed.fields if use.name == "Messages"), None)
     place = locate_span(use.span, template, modelfile) if use else template.keyword.span
+    if re.search(_PRINTED, parsed.text):
+        message = "the messages are never sent: `{{ .Messages }}` prints addresses in memory"
+        yield Finding(place, message, "write `{{ range .Messages }}{{ .Role }}: {{ .Content }}{{ end }}`")
+        return
     if dropped := _dropped(parsed, version):
         yield Finding(place, f"{dropped[0]} never sent: this TEMPLATE leaves them out", dropped[1])
         return

@@ -25,7 +25,7 @@ _TOOLS_PRINT_JSON: Final = Version(0, 30, 0)
 
 @rule("MF422", "tool-printed-as-struct", on=Modelfile, severity=Severity.WARNING)
 def tool_printed_as_struct(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""The TEMPLATE prints tools in a form that models do not know.
+    r'''The TEMPLATE prints tools in a form that models do not know.
 
     Since Ollama 0.14.0, `{{ .Function }}` and `{{ .Function.Parameters }}` of a tool print a Go struct, something like
     `{get_bill Get a bill {object …}}`. Models were trained on JSON and call such tools wrongly, or not at all. `json`
@@ -36,7 +36,8 @@ def tool_printed_as_struct(modelfile: Modelfile, context: Context) -> Iterator[F
     ```
     # Answers questions on billing.
     FROM ./weights.gguf
-    TEMPLATE {{ range .Tools }}{{ .Function }}{{ end }}{{ range .Messages }}{{ .Content }}{{ .ToolCalls }}{{ end }}
+    TEMPLATE """{{ range .Tools }}{{ .Function }}{{ end }}
+    {{ range .Messages }}{{ .Role }}{{ .Content }}{{ .ToolCalls }}{{ end }}"""
     ```
 
     ## Good
@@ -44,9 +45,10 @@ def tool_printed_as_struct(modelfile: Modelfile, context: Context) -> Iterator[F
     ```
     # Answers questions on billing.
     FROM ./weights.gguf
-    TEMPLATE {{ range .Tools }}{{ json .Function }}{{ end }}{{ range .Messages }}{{ .Content }}{{ .ToolCalls }}{{ end }}
+    TEMPLATE """{{ range .Tools }}{{ json .Function }}{{ end }}
+    {{ range .Messages }}{{ .Role }}{{ .Content }}{{ .ToolCalls }}{{ end }}"""
     ```
-    """
+    '''
     found = effective_template(modelfile, context)
     if not found or "tools" not in found[1].variables or context.ollama.version < _STRUCTS_SINCE:
         return
