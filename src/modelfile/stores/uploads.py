@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -21,6 +22,8 @@ from modelfile.weights.digests import size_of
 _T = TypeVar("_T")
 
 _THREADS: Final = 4
+_GRACE: Final = 1.0
+"""Longest wait for threads after a failure, in seconds."""
 _POLL_INTERVAL: Final = 0.05
 """In seconds; Windows notices Ctrl-C only between two waits."""
 
@@ -138,10 +141,17 @@ def _upload(path: Path, digest: str, store: Store, progress: _UploadProgress, ev
             raise
 
 
-def run_in_parallel(tasks: Sequence[Callable[[], None]], threads: int = _THREADS) -> None:
+def run_in_parallel(
+    tasks: Sequence[Callable[[], None]], threads: int = _THREADS, stop: Callable[[], None] | None = None
+) -> None:
     """Run tasks in a few threads; raise a failure at once.
 
     The threads are daemons, so that one waiting for a silent server does not delay the exit of the program.
+
+    Args:
+        tasks: The tasks.
+        threads: The number of threads.
+        stop: Ends the tasks that go on after a failure, which are then waited for, though not for long.
     """
     if len(tasks) == 1:
         tasks[0]()
@@ -150,22 +160,40 @@ def run_in_parallel(tasks: Sequence[Callable[[], None]], threads: int = _THREADS
     ended: SimpleQueue[BaseException | None] = SimpleQueue()
     for task in tasks:
         waiting.put(task)
+    count = min(threads, len(tasks))
+    workers = [threading.Thread(target=_work, args=(waiting, ended), daemon=True) for _ in range(count)]
+    for worker in workers:
+        worker.start()
+    failure: BaseException | None = None
+    try:
+        failure = next((error for _ in tasks if (error := next_of(ended))), None)
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        if failure and stop:
+            stop()
+            join_all(workers)
+    if failure:
+        raise failure
 
-    def work() -> None:
-        try:
-            while True:
-                waiting.get_nowait()()
-                ended.put(None)
-        except Empty:
-            return
-        except BaseException as error:  # noqa: BLE001  # raised again below
-            ended.put(error)
 
-    for _ in range(min(threads, len(tasks))):
-        threading.Thread(target=work, daemon=True).start()
-    for _ in tasks:
-        if error := next_of(ended):
-            raise error
+def _work(waiting: SimpleQueue[Callable[[], None]], ended: SimpleQueue[BaseException | None]) -> None:
+    try:
+        while True:
+            waiting.get_nowait()()
+            ended.put(None)
+    except Empty:
+        return
+    except BaseException as error:  # noqa: BLE001  # raised again by the thread that waits
+        ended.put(error)
+
+
+def join_all(workers: Iterable[threading.Thread]) -> None:
+    """Wait for threads that are about to end, though not for long."""
+    end = time.monotonic() + _GRACE
+    for worker in workers:
+        worker.join(max(end - time.monotonic(), 0))
 
 
 def next_of(queue: SimpleQueue[_T]) -> _T:

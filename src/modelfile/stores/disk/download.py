@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -30,7 +30,7 @@ from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.files import write_all, writing_to
 from modelfile.stores.disk.layout import Layout
 from modelfile.stores.protocol import Registry
-from modelfile.stores.uploads import Stopped
+from modelfile.stores.uploads import Stopped, join_all
 
 if TYPE_CHECKING:
     from modelfile.stores.disk.store import FolderStore
@@ -103,6 +103,14 @@ class Part:
         text = json.dumps(fields, separators=(",", ":")) + "\n"
         with writing_to(self._path), self._path.open("wb" if create else "r+b", buffering=0) as file:
             file.write(text.encode())
+
+
+def remove_parts(target: Path) -> None:
+    """Remove the files of a partial download whose blob is there: a process was killed before it did so."""
+    for path in target.parent.glob(f"{target.name}-partial*"):
+        if path.name == f"{target.name}-partial" or _PART_FILE.fullmatch(path.name):
+            with suppress(OSError):
+                path.unlink()
 
 
 class PartialBlob:
@@ -234,31 +242,39 @@ def download_layers(
         VerificationError: The registry sends other bytes than those of a digest.
     """
     single = False
+    wanted = {layer.digest: layer for layer in layers}
     for tries in range(_TRIES):
         with ExitStack() as locks:
-            missing = {layer.digest: layer for layer in layers if blobs.size(layer.digest) != layer.size}
-            for digest in sorted(missing):  # in one order, so that no two processes wait for each other
-                locks.enter_context(name_lock(f"blob {digest}", str(layout.root), events, f"download for {name}"))
-            lacking = [layer for layer in missing.values() if blobs.size(layer.digest) != layer.size]
-            if not lacking:
-                return
+            lacking = _lock_missing(name, wanted, layout, blobs, events, locks)
             partial = [PartialBlob(layer, layout.blob(layer.digest), single=single) for layer in lacking]
             _check_space(name, partial, layout)
             try:
-                _Downloads(name, partial, registry, events).run(blobs)
+                if partial:
+                    _Downloads(name, partial, registry, events).run(blobs)
             except RangeIgnored:
                 if tries == _TRIES - 1:
                     raise
                 single = True
             except _Damaged as error:
                 if tries == _TRIES - 1 or not error.args[1]:
-                    message = (
-                        f"cannot pull {name}: {registry.url(name)} sends other bytes than those of {error.args[0]}"
-                    )
+                    what = f"other bytes than those of {error.args[0]}"
+                    message = f"cannot pull {name}: {registry.url(name)} sends {what}"
                     hint = "run the command again; if that does not help, the model in the registry is damaged"
                     raise VerificationError(message, hint=hint) from None
             else:
                 return
+
+
+def _lock_missing(
+    name: ModelName, wanted: Mapping[str, Layer], layout: Layout, blobs: Blobs, events: Events, locks: ExitStack
+) -> list[Layer]:
+    """Return the layers that a store lacks, once no other process downloads them."""
+    missing = [digest for digest, layer in wanted.items() if blobs.size(digest) != layer.size]
+    for digest in sorted(missing):  # in one order, so that no two processes wait for each other
+        locks.enter_context(name_lock(f"blob {digest}", str(layout.root), events, f"download for {name}"))
+    for digest in wanted.keys() - missing:
+        remove_parts(layout.blob(digest))
+    return [wanted[digest] for digest in missing if blobs.size(digest) != wanted[digest].size]
 
 
 def _check_space(name: ModelName, partial: Sequence[PartialBlob], layout: Layout) -> None:
@@ -298,16 +314,22 @@ class _Downloads:
                     waiting.put((one, part))
                     count += 1
         self._report()
-        for _ in range(min(_THREADS, count)):
-            Thread(target=self._work, args=(waiting,), daemon=True).start()
+        workers = [Thread(target=self._work, args=(waiting,), daemon=True) for _ in range(min(_THREADS, count))]
+        for worker in workers:
+            worker.start()
         adopted = 0
         try:
             for one in self._partial:
                 self._verify(one)
                 one.adopt(blobs)
                 adopted += 1
+        except KeyboardInterrupt:
+            self._stopped = True
+            self._registry.interrupt()
+            raise
         finally:
             self._stopped = True
+            join_all(workers)
             for one in self._partial[adopted:]:
                 if one.path.exists():
                     one.save()

@@ -49,11 +49,12 @@ def push_model(name: ModelName, store: FolderStore, registry: Registry, events: 
         registry.upload(name, layer, blobs.path(layer.digest), report, mount_from=sources)
         counter.complete(layer)
 
-    counter.report()
-    try:
-        run_in_parallel([partial(upload, layer) for layer in layers.values()])
-    finally:
+    def stop() -> None:
         counter.stop()
+        registry.interrupt()
+
+    counter.report()
+    run_in_parallel([partial(upload, layer) for layer in layers.values()], stop=stop)
     registry.publish(name, manifest.text)
     events(Progress(status="success"))
 
