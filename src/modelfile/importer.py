@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from modelfile.differ import compare_models
+from modelfile.differ.models import compare_models
 from modelfile.errors import InputError
 from modelfile.recipe.model import DEFAULT_TEMPLATE, Model
 from modelfile.recipe.recipe import resolve

@@ -224,6 +224,16 @@ def modelfile_at(text: str, *, folder_is_model: bool = False) -> Path | None:
     return None
 
 
+def join_words(texts: Sequence[str]) -> str:
+    """Return texts as a list in a sentence.
+
+    >>> join_words(["a", "b", "c"]), join_words(["a"])
+    ('a, b and c', 'a')
+    """
+    *others, last = texts
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def join_alternatives(texts: Sequence[str]) -> str:
     """Return texts as alternatives.
 

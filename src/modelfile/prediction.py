@@ -9,7 +9,7 @@ from modelfile.builder.constraints import UPDATE, check_pin, constraints, locked
 from modelfile.builder.forecast import expected_model, is_opaque, predict, undecided
 from modelfile.builder.snapshot import as_created, recall_observation
 from modelfile.catalog.versions import NEWEST, release
-from modelfile.differ import dropped_capabilities
+from modelfile.differ.models import dropped_capabilities
 from modelfile.errors import InputError, NotFound, ServerError, ServerUnreachable, VerificationError
 from modelfile.lockfile.lock import Base
 from modelfile.names import ModelName

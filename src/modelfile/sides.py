@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 
-from modelfile.catalog.versions import Version
-from modelfile.differ import (
-    Aspect,
-    Change,
-    compare_capabilities,
-    compare_models,
-    compare_recipes,
-)
+from modelfile.catalog.versions import Version, release
+from modelfile.differ.comparison import Aspect, Change, ComparedSide, Comparison
+from modelfile.differ.models import compare_models, compare_recipes
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.library.lookup import show
 from modelfile.library.published import show_published
@@ -23,7 +17,7 @@ from modelfile.pinning.check import version_of
 from modelfile.prediction import ExpectedModel, expect_beside, restore_base
 from modelfile.project.project import Project
 from modelfile.project.target import Target
-from modelfile.recipe.model import Model
+from modelfile.recipe.model import fingerprint
 from modelfile.stores.backups import is_internal
 from modelfile.stores.protocol import ListedModel, Registry, Store, StoredModel, find_listed
 
@@ -38,10 +32,9 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     *,
     folder: Store | None = None,
     registry: Registry | None = None,
-    on_undecided: Callable[[Target, tuple[str, ...]], object] = lambda *_: None,
     on_expected: Callable[[Target, ExpectedModel], object] = lambda *_: None,
-) -> tuple[Change, ...]:
-    r"""Return the changes between two models, by meaning.
+) -> Comparison:
+    r"""Compare two models, by meaning.
 
     Two Modelfiles are compared as written, without the store. What a server adds to the local weights of a Modelfile is
     known to the cache after a build; otherwise the lock says whether it is the same, or it is not compared.
@@ -51,8 +44,9 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     >>> from modelfile.stores.memory import MemoryStore
     >>> _ = Path("Modelfile").write_text("FROM llama3.2:3b\nSYSTEM Be brief.\n")
     >>> store = MemoryStore.with_models("llama3.2:3b")
-    >>> modelfile.diff("llama3.2:3b", "Modelfile", modelfile.Project(), store)
-    (Change(aspect=<Aspect.SYSTEM: 'system'>, name='', old=None, new='Be brief.'),)
+    >>> comparison = modelfile.diff("llama3.2:3b", "Modelfile", modelfile.Project(), store)
+    >>> [(change.title, change.old, change.new) for change in comparison.changes]
+    [('system', None, 'Be brief.')]
 
     Args:
         a: A Modelfile, a model in the store or the start of its digest, or a tag of a model of the project; after
@@ -66,7 +60,6 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
         on_note: Receives a note if a tag belongs to a model that the project does not know.
         folder: The store of sides with `store:`, and of the base of a Modelfile on the other side.
         registry: The registries of sides with `registry:`.
-        on_undecided: Receives a Modelfile, and the parts that are not compared, as titles of changes.
         on_expected: Receives a Modelfile, and the model that a build of it would create.
 
     Raises:
@@ -85,29 +78,47 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     version = version_of(store) if (old is None) != (new is None) else None
     for side in filter(None, (old, new)):
         check(side, version)
+    configured, texts = release(project.config.ollama or ""), ((a, old), (b, new))
     if old and new:
-        return compare_recipes(old.recipe(), new.recipe(), {**old.digests(), **new.digests()})
-    named = [text for text, side in ((a, old), (b, new)) if side is None and text not in prefixed]
+        changes = compare_recipes(old.recipe(), new.recipe(), {**old.digests(), **new.digests()}, ollama=configured)
+        written = [ComparedSide(name=str(side.path)) for side in (old, new)]
+        return Comparison(old=written[0], new=written[1], changes=changes, same=not changes)
+    named = [text for text, side in texts if side is None and text not in prefixed]
     found = find_models(named, project, store, on_note)
-    models = [
-        None if side else prefixed.get(text) or _stored(text, found, project, store)
-        for text, side in ((a, old), (b, new))
-    ]
+    models = {text: prefixed.get(text) or _stored(text, found, project, store) for text, side in texts if side is None}
+    sides = {text: _side(stored, text if text in prefixed else "") for text, stored in models.items()}
     if not (target := old or new):
-        return _compare(*(stored.model for stored in models if stored))
-    (other,) = filter(None, models)
+        one, other = models[a], models[b]
+        asked = store if named or Prefix.MODEL in (split_prefix(a)[0], split_prefix(b)[0]) else folder
+        ollama = version_of(asked) if asked and one.model.parameters != other.model.parameters else configured
+        changes = compare_models(one.model, other.model, ollama=ollama, facts=(_facts(one), _facts(other)))
+        return Comparison(old=sides[a], new=sides[b], changes=changes, same=not changes)
+    ((text, other),) = models.items()
     expected = expect_beside(target, other, store, registry)
     on_expected(target, expected)
-    if expected.undecided:
-        on_undecided(target, expected.undecided)
-    changes = _compare(expected.model, other.model)
+    changes = compare_models(expected.model, other.model, ollama=version)
     if not changes and expected.fingerprint:
         changes = (Change(aspect=Aspect.FINGERPRINT, old=expected.fingerprint, new=other.fingerprint),)
-    return changes if old else tuple(replace(change, old=change.new, new=change.old) for change in changes)
+    known = expected.fingerprint or (None if expected.undecided else fingerprint(expected.model))
+    comparison = Comparison(
+        old=ComparedSide(name=str(target.path), fingerprint=known),
+        new=sides[text],
+        changes=changes,
+        same=False if changes else None if expected.undecided else True,
+        undecided=expected.undecided,
+        dropped_capabilities=tuple(name for name, _ in expected.dropped_capabilities),
+    )
+    return comparison if old else comparison.mirrored()
 
 
-def _compare(old: Model, new: Model) -> tuple[Change, ...]:
-    return (*compare_models(old, new), *compare_capabilities(old, new))
+def _side(stored: StoredModel, name: str) -> ComparedSide:
+    return ComparedSide(name=name or str(stored.name), fingerprint=stored.fingerprint, digest=stored.digest)
+
+
+def _facts(stored: StoredModel) -> dict[Aspect, str]:
+    """Return what is known of the weights of a model."""
+    facts = {Aspect.ARCHITECTURE: stored.family, Aspect.SIZE: stored.size, Aspect.QUANTIZATION: stored.quantization}
+    return {aspect: text for aspect, text in facts.items() if text}
 
 
 def _target(text: str, project: Project) -> Target | None:

@@ -187,7 +187,7 @@ def _recipe(model: Model) -> tuple[Recipe, dict[Path, str]]:
 
 
 def _check_same(model: Model, created: StoredModel | None, target: Store, name: ModelName) -> None:
-    from modelfile.differ import compare_models
+    from modelfile.differ.models import compare_models
     from modelfile.recipe.model import fingerprint
 
     if created is None or created.fingerprint != fingerprint(model):

@@ -45,7 +45,7 @@ def test_a_dry_run_changes_nothing(project: Path, fake: FakeOllama) -> None:
     edit(project / "Modelfile", "0.5", "0.7")
     changed = mf("build", "bot:v1", "--dry-run")
     assert (changed.code, changed.err) == (0, "")
-    assert "    parameter temperature: 0.5 -> 0.7\n" in changed.out
+    assert "    behavior (may change answers)\n      temperature  0.5 -> 0.7  default 0.8\n" in changed.out
     edit(project / "Modelfile", "0.7", "0.5")
     assert mf("build", "bot:v1", "--dry-run", "--exit-code").code == 0
     assert digests(fake) == before

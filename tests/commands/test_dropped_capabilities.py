@@ -87,11 +87,12 @@ def test_diff_and_show_of_a_modelfile_name_them(folder: Path) -> None:
         assert ran.err == WARNING
         ran = run(folder, store, *command, "--json")
         assert (ran.err, json.loads(ran.out)["dropped_capabilities"]) == (WARNING, ["tools", "thinking"])
-    assert "capabilities: (none) -> tools, thinking\n" in run(folder, store, "diff", "bot.Modelfile", "base:v1").out
+    shown = run(folder, store, "diff", "bot.Modelfile", "base:v1").out
+    assert shown.endswith("  capabilities  (none) -> tools, thinking  gained tools, thinking\n")
     build(folder, store, "bot")
-    shown = {name: json.loads(run(folder, store, "show", name, "--json").out) for name in ("bot.Modelfile", "bot:v1")}
-    assert shown["bot.Modelfile"]["fingerprint"] == shown["bot:v1"]["fingerprint"]
-    assert shown["bot:v1"]["dropped_capabilities"] == []
+    answers = {name: json.loads(run(folder, store, "show", name, "--json").out) for name in ("bot.Modelfile", "bot:v1")}
+    assert answers["bot.Modelfile"]["fingerprint"] == answers["bot:v1"]["fingerprint"]
+    assert answers["bot:v1"]["dropped_capabilities"] == []
     bot.write_text("FROM base:v1\nSYSTEM Be brief.\n", encoding="utf-8")
     for command in (["show", "bot.Modelfile", "--json"], ["diff", "base:v1", "bot.Modelfile", "--json"]):
         ran = run(folder, store, *command)

@@ -14,7 +14,11 @@ from modelfile.names import ModelName
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 
-CHANGE = "parameter temperature: 0.5 -> 0.7\n"
+
+def change(old: str, new: str) -> str:
+    """Return the difference of two models that are named."""
+    sides = f"- {old}  mf1:edb8cef048b0…\n+ {new}  mf1:66a234963b99…\n"
+    return f"{sides}behavior (may change answers)\n  temperature  0.5 -> 0.7  default 0.8\n"
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +50,7 @@ def test_tags_belong_to_the_model_that_was_built_here() -> None:
     other_model("v1.0")
     other_model("v1.1")
     ran = mf("diff", "v1.0", "v1.1")
-    assert (ran.code, ran.out, ran.err) == (1, CHANGE, "")
+    assert (ran.code, ran.out, ran.err) == (1, change("my-bot:v1.0", "my-bot:v1.1"), "")
     shown = mf("show", "v1.1")
     assert (shown.code, shown.out.splitlines()[0], shown.err) == (0, "my-bot:v1.1", "")
     assert mf("diff", "v1.1", "Modelfile").code == 0
@@ -57,7 +61,11 @@ def test_tags_belong_to_the_only_model_of_the_server_that_has_both(tmp_path: Pat
     nowhere.mkdir()
     other_model("v1.0")
     ran = mf("diff", "v1.0", "v1.1", cwd=nowhere)
-    assert (ran.code, ran.out, ran.err) == (1, CHANGE, "`v1.0` and `v1.1` are tags of my-bot\n")
+    assert (ran.code, ran.out, ran.err) == (
+        1,
+        change("my-bot:v1.0", "my-bot:v1.1"),
+        "`v1.0` and `v1.1` are tags of my-bot\n",
+    )
     assert mf("diff", "v1.0", "v1.1", "-q", cwd=nowhere).err == ""
     other_model("v1.1")
     missing = mf("diff", "v1.0", "v1.1", cwd=nowhere)
@@ -71,12 +79,12 @@ def test_tags_belong_to_the_only_model_of_the_server_that_has_both(tmp_path: Pat
 def test_two_tags_are_never_those_of_two_models(x: Path) -> None:
     assert mf("cp", "my-bot:v1.0", "x:v1.0").code == 0
     assert mf("cp", "my-bot:v1.1", "x:v9").code == 0
-    assert mf("diff", "v1.0", "v1.1").out == CHANGE
-    assert mf("diff", "v1.0", "v9").out == CHANGE  # of x, the name of the folder
+    assert mf("diff", "v1.0", "v1.1").out == change("my-bot:v1.0", "my-bot:v1.1")
+    assert mf("diff", "v1.0", "v9").out == change("x:v1.0", "x:v9")  # of x, the name of the folder
     other_model("v1.0")
     (x / "mf.toml").write_text('[models.other]\nmodelfile = "Modelfile"\ntag = "v1.0"\n')
     assert models_here() == ("other", "my-bot", "x")
-    assert mf("diff", "v1.0", "v1.1").out == CHANGE
+    assert mf("diff", "v1.0", "v1.1").out == change("my-bot:v1.0", "my-bot:v1.1")
     assert mf("cp", "my-bot:v1.1", "x:v3").code == 0
     assert mf("rm", "x:v1.0", "--yes").code == 0
     assert mf("diff", "v1.0", "v3").code == 3
@@ -138,7 +146,11 @@ def test_a_tag_of_several_configured_models_is_an_error(x: Path) -> None:
             ran = mf(*words, cwd=folder)
             assert (ran.code, ran.out, ran.err) == (3, "", error)
     both = mf("diff", "dev", "v1", cwd=root)  # only q-bot has both
-    assert (both.code, both.out, both.err) == (0, "", "`dev` and `v1` are tags of q-bot\n")
+    assert (both.code, both.out, both.err) == (
+        0,
+        "same model: mf1:edb8cef048b0…\n",
+        "`dev` and `v1` are tags of q-bot\n",
+    )
 
 
 def test_tags_of_different_models_are_named(x: Path) -> None:

@@ -104,7 +104,7 @@ def test_markup_in_values_stays_code(scene: Scene) -> None:
     scene.registry.push(NAME, replace(BASE, template="{{ .Prompt }}\n````\n</details>", parameters={"stop": ("`|`",)}))
     shown = scene.mf("update", "--dry-run", "--format", "markdown").out
     assert "\n`````diff\n" in shown
-    assert '- parameter stop: `"<e>"` → ``"`\\|`"``\n' in shown
+    assert '| stop | `"<e>"` | ``"`\\|`"`` |  |\n' in shown
 
 
 def test_markup_in_names_of_parameters_is_code_and_not_in_the_message(scene: Scene) -> None:
@@ -112,7 +112,8 @@ def test_markup_in_names_of_parameters_is_code_and_not_in_the_message(scene: Sce
     name = "![x](https://example.org) @team"
     scene.registry.push(NAME, replace(BASE, parameters={**BASE.parameters, name: 1.0}))
     shown = scene.mf("update", "--dry-run", "--format", "markdown").out
-    assert shown.count(name) == shown.count(f"`parameter {name}`") > 0
+    assert shown.count(name) == shown.count(f"`parameter {name}`") + shown.count(f"| `{name}` |")
+    assert shown.count(f"| `{name}` | `(none)` | `1` |  |\n") == 1
     message = scene.mf("update", "--dry-run", "--message").out
     assert "team" not in message
     assert "  changed: parameter\n" in message

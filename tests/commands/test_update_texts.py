@@ -19,20 +19,20 @@ def test_names_of_parameters_are_code_in_markdown(scene: Scene) -> None:
         shown = name.replace("\n", "<U+000A>")
         mark = "``" if "`" in name else "`"
         assert f"{mark}parameter {shown}{mark}" in row
-        assert f"- {mark}parameter {shown}{mark}: `(none)` → `1`" in lines
+        assert f"| {mark}{shown}{mark} | `(none)` | `1` |  |" in lines
         assert shown not in outside
     assert "weights, " in row
     assert "parameter num_ctx, " in row
     inherited = next(line for line in lines if "as its base: " in line)
-    assert inherited.startswith("- ``` as its base: ")
-    assert inherited.endswith(" ```")
+    assert inherited.startswith("- ```as its base: ")
+    assert inherited.endswith("parameter stop```")
 
 
 def test_the_message_of_a_commit_has_no_words_of_a_registry(scene: Scene) -> None:
     assert scene.mf("pin", "-q").code == 0
     scene.registry.push(NAME, replace(BASE, parameters={**dict.fromkeys(EVIL, 1.0), "num_ctx": 2.0}))
     body = scene.mf("update", "--dry-run", "--message").out.splitlines()[2:]
-    changed = "parameter, parameter num_ctx, parameter stop, parameter temperature"
+    changed = "parameter, parameter num_ctx, parameter temperature, parameter stop"
     assert body[1] == f"  changed: {changed}"
     assert body[3] == f"  as its base: {changed}"
 

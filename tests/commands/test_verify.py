@@ -64,10 +64,10 @@ def test_a_model_that_was_rebuilt_by_hand(built: Scene) -> None:
     ran = built.mf("verify")
     assert ran.code == 1
     assert ran.out.splitlines()[2:] == [
-        "  system",
-        "    @@ -1 +1 @@",
-        "    -You are terse.",
-        "    +You are rude.",
+        "  prompt (may change answers)",
+        "    system",
+        "      @@ -1 +1 @@",
+        "      !You are [-terse-]{+rude+}.",
         "  no version of mf.lock has had it: it was rebuilt by hand, or from a Modelfile that was not pinned",
     ]
     assert ran.err == "1 of 2 models is not as in mf.lock\n"

@@ -1,4 +1,7 @@
-"""A command takes at most 3 s of CPU time and 200 MiB of memory for 1 MB of Modelfile: measured only in `make fuzz`."""
+"""A command takes at most 3 s of CPU time and 200 MiB of memory for 1 MB of Modelfile: measured only in `make fuzz`.
+
+The differences of two prompts of 10 MB take at most 2 s.
+"""
 
 import os
 import subprocess
@@ -13,6 +16,7 @@ LENGTH = 1_000_000
 MOST_SECONDS = 3.0
 MOST_MEMORY = 200 * 1024 * 1024
 """The most memory of a command, in bytes."""
+MOST_SECONDS_OF_PROMPTS = 2.0
 TRIES = 3
 """Runs of each command, of which the best counts: other programs slow it down."""
 
@@ -54,9 +58,34 @@ def test_command_is_bounded_in_time_and_memory(name: str, command: str, rounds: 
     assert min(memory for _, memory in figures) <= MOST_MEMORY
 
 
+PROMPTS = """
+from modelfile.report.text_diffs import show_text_diff
+words = [f"{at % 9973} of {at}" for at in range(700_000)]
+old = SEPARATOR.join(" ".join(words[at : at + 6]) for at in range(0, len(words), 6))
+shown = show_text_diff(old, old.replace(*CHANGE))
+assert len(old) > 9_000_000 and shown.hunks and shown.notes
+"""
+
+
+@pytest.mark.parametrize("change", [(" of 69", " or 69"), (" of ", " or ")], ids=("few", "all"))
+@pytest.mark.parametrize("separator", ["\n", " "], ids=("lines", "one line"))
+def test_the_differences_of_long_prompts_are_bounded(
+    separator: str, change: tuple[str, str], rounds: int, tmp_path: Path
+) -> None:
+    if rounds == 1:
+        pytest.skip("`make fuzz` measures time")
+    code = PROMPTS.replace("SEPARATOR", repr(separator)).replace("CHANGE", repr(change))
+    assert min(_run("-c", code, folder=tmp_path)[0] for _ in range(TRIES)) <= MOST_SECONDS_OF_PROMPTS
+
+
 def _measure(*command: str, folder: Path) -> tuple[float, int]:
     """Return the CPU time of a command in seconds, and its memory in bytes."""
-    program = (sys.executable, "-P", "-m", "modelfile", *command, "Modelfile")
+    return _run("-P", "-m", "modelfile", *command, "Modelfile", folder=folder)
+
+
+def _run(*arguments: str, folder: Path) -> tuple[float, int]:
+    """Return the CPU time of a Python program in seconds, and its memory in bytes."""
+    program = (sys.executable, *arguments)
     run = subprocess.run(
         [sys.executable, "-c", STARTER, *program],
         cwd=folder,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelfile.catalog.parameters import Kind
 from modelfile.catalog.versions import Version
 from modelfile.characters import is_unprintable
-from modelfile.differ import compare_models
+from modelfile.differ.models import compare_models
 from modelfile.linter.engine import lint
 from modelfile.linter.rule import Context
 from modelfile.recipe.model import Model, fingerprint

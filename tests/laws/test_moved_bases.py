@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import modelfile
-from modelfile.differ import compare_capabilities, compare_models
+from modelfile.differ.models import compare_models
 from modelfile.events import ignore
 from modelfile.names import ModelName
 from modelfile.pinning.find import find
@@ -82,7 +82,7 @@ def test_the_commands_on_a_moved_base_agree(tmp_path: Path, monkeypatch: pytest.
         summary = update(modelfile.Project().modelfiles(), MemoryStore(), registry)
         assert len(summary.bases) == len(summary.models) == moved
         for base in summary.bases:
-            assert base.changes == (*compare_models(old, new), *compare_capabilities(old, new))
+            assert base.changes == compare_models(old, new)
         for model in summary.models:
             assert {*model.inherited, *model.own} == {*summary.bases[0].parts}
             assert bool(model.changes) == (model.previous.fingerprint != model.pin.fingerprint)
@@ -96,7 +96,7 @@ def test_the_commands_on_a_moved_base_agree(tmp_path: Path, monkeypatch: pytest.
         if moved:
             swapped = {(change.title, change.new, change.old) for change in summary.models[0].changes}
             compared = {(change.title, change.old, change.new) for change in bot_there.changes}
-            assert compared == {item for item in swapped if item[0] != "capabilities"}
+            assert compared == swapped
         lock = modelfile.Project().modelfiles()[0].pin
         assert lock
         assert lock.base

@@ -11,11 +11,14 @@ from tests.support.cli import mf
 from tests.support.operations import GROWTH, growth
 
 from modelfile import InputError, NotFound, lint, parse, plan_removal, resolve, rollback
+from modelfile.differ.messages import compare_messages
 from modelfile.formatter import print_modelfile
 from modelfile.library.removal import Removal
 from modelfile.linter.rule import Rule
 from modelfile.names import ModelName
+from modelfile.recipe.recipe import Message
 from modelfile.report.formats import FORMATS
+from modelfile.report.text_diffs import show_text_diff
 from modelfile.stores.backups import alias_of
 from modelfile.stores.memory import MemoryStore
 
@@ -143,6 +146,42 @@ def test_command_takes_linear_time(command: tuple[str, ...], line: str, tmp_path
         return lambda: mf(*command, "Modelfile", cwd=tmp_path)
 
     assert growth(run, SIZE // 4) <= GROWTH
+
+
+PROMPTS: dict[str, Callable[[int], tuple[str, str]]] = {
+    "other lines": lambda n: ("".join(f"a{at}\n" for at in range(n)), "".join(f"b{at}\n" for at in range(n))),
+    "lines that change in turn": lambda n: ("a b c\nd\n" * n, "a x c\nd\n" * n),
+    "lines without a unique one": lambda n: ("a\nb\n" * n, "b\na\nc\n" * n),
+    "moved lines": lambda n: (
+        "".join(f"{at}\n" for at in range(n)),
+        "".join(f"{at * 7919 % n}\n" for at in range(n)),
+    ),
+    "words of one line": lambda n: ("a b c " * n, "a x c " * n),
+    "other words": lambda n: (" ".join(map(str, range(n))), " ".join(map(str, range(n, 2 * n)))),
+    "braces": lambda n: ("{{ .A }}{{" * n, "{{.A}}{{" * n),
+}
+
+
+@pytest.mark.parametrize("sides_of", PROMPTS.values(), ids=PROMPTS)
+@pytest.mark.parametrize("is_template", [False, True])
+def test_the_differences_of_texts_take_linear_time(
+    sides_of: Callable[[int], tuple[str, str]], *, is_template: bool
+) -> None:
+    def prepare(n: int) -> Callable[[], object]:
+        old, new = sides_of(n)
+        return lambda: show_text_diff(old, new, is_template=is_template)
+
+    assert growth(prepare, 2_500) <= GROWTH
+
+
+@pytest.mark.parametrize("text", ["question {}", "question {} of many", "yes"])
+def test_the_differences_of_messages_take_linear_time(text: str) -> None:
+    def prepare(n: int) -> Callable[[], object]:
+        old = [Message("user", text.format(at)) for at in range(n)]
+        new = [Message("user", text.format(at) + "!" * (at % 3)) for at in range(n)]
+        return lambda: [*compare_messages(old, new)]
+
+    assert growth(prepare, 1_200) <= GROWTH
 
 
 def _store(n: int) -> MemoryStore:

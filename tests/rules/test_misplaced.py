@@ -9,7 +9,7 @@ from tests.support.cli import mf
 from tests.unit.weights.test_checks import write_gguf
 
 from modelfile import parse, resolve
-from modelfile.differ import compare_recipes
+from modelfile.differ.models import compare_recipes
 from modelfile.weights.digests import digests_of
 
 PROJECTOR: Mapping[str, str | int] = {"general.type": "projector", "clip.vision.block_count": 2}

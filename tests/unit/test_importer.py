@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelfile.differ import compare_models
+from modelfile.differ.models import compare_models
 from modelfile.formatter import format_modelfile
 from modelfile.importer import export
 from modelfile.names import ModelName

@@ -50,9 +50,8 @@ def test_a_locked_base_is_known_without_a_server(registry: MemoryRegistry) -> No
         assert (expected.model.system, expected.model.parameters) == ("new", {"top_k": 1})
         assert expected.base
         assert expected.base.model == BASE
-    assert [
-        change.title for change in diff("lock:base:v1", "Modelfile", Project(), SilentStore(), registry=registry)
-    ] == ["system"]
+    comparison = diff("lock:base:v1", "Modelfile", Project(), SilentStore(), registry=registry)
+    assert [change.title for change in comparison.changes] == ["system"]
 
 
 def test_without_a_lock_a_server_is_needed(registry: MemoryRegistry) -> None:

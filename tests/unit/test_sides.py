@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from modelfile.catalog.versions import Version
-from modelfile.differ import Aspect
+from modelfile.differ.comparison import Aspect, Value
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.events import ignore
 from modelfile.names import ModelName
@@ -29,8 +29,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     return store
 
 
-def changes(a: str, b: str, store: MemoryStore) -> list[tuple[Aspect, str | None, str | None]]:
-    return [(change.aspect, change.old, change.new) for change in diff(a, b, Project(), store)]
+def changes(a: str, b: str, store: MemoryStore) -> list[tuple[Aspect, Value, Value]]:
+    return [(change.aspect, change.old, change.new) for change in diff(a, b, Project(), store).changes]
 
 
 def test_two_modelfiles_are_compared_without_a_store(store: MemoryStore) -> None:
@@ -88,7 +88,7 @@ def test_a_side_may_be_in_a_folder_which_then_has_the_base_of_a_modelfile(store:
     folder.create(ModelName.parse("bot:v1"), Recipe(base="base:v1", system="new"), {}, ignore)
 
     def names(a: str, b: str) -> list[str]:
-        return [change.title for change in diff(a, b, Project(), store, folder=folder)]
+        return [change.title for change in diff(a, b, Project(), store, folder=folder).changes]
 
     assert names("bot:v1", "store:bot:v1") == ["parameter top_k", "system"]
     assert names("store:bot:v1", "model:bot:v1") == ["parameter top_k", "system"]

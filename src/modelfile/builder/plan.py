@@ -19,7 +19,7 @@ from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, f
 
 if TYPE_CHECKING:
     from modelfile.builder.bases import LocatedBase
-    from modelfile.differ import Change
+    from modelfile.differ.comparison import Change
     from modelfile.lockfile.drift import Drift
     from modelfile.manifest import Manifest
 
@@ -194,7 +194,7 @@ class Plan:
         """
         if self.nothing_to_do or not self.base or not self.expected:
             return ()
-        from modelfile.differ import dropped_capabilities  # 1 ms that a build with nothing to do saves
+        from modelfile.differ.models import dropped_capabilities  # 1 ms that a build with nothing to do saves
 
         return dropped_capabilities(self.base.model, self.expected)
 
@@ -222,7 +222,7 @@ class Plan:
             return ()
         base, existing = self.base.model if self.base else None, self.existing.model
         expected = expected_model(create.recipe, create.digests, base=base, created=existing, version=self.version)
-        return _changes(existing, expected) or ()
+        return _changes(existing, expected, self.version) or ()
 
 
 def plan(  # noqa: PLR0913  # each is a choice of its own
@@ -280,7 +280,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
         ),
         expected_fingerprint=expected_fingerprint,
         expected=expected,
-        changes=() if nothing_to_do or not state.existing else _changes(state.existing.model, expected),
+        changes=() if nothing_to_do or not state.existing else _changes(state.existing.model, expected, state.version),
         nothing_to_do=nothing_to_do,
         pending="" if expected or nothing_to_do else _pending(recipe, state),
         stale=constraints.stale,
@@ -289,10 +289,11 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
     )
 
 
-def _changes(existing: Model, expected: Model | None) -> tuple[Change, ...] | None:
-    from modelfile.differ import compare_models  # 1 ms that a build with nothing to do saves
+def _changes(existing: Model, expected: Model | None, version: str) -> tuple[Change, ...] | None:
+    from modelfile.catalog.versions import release
+    from modelfile.differ.models import compare_models  # 1 ms that a build with nothing to do saves
 
-    return compare_models(existing, expected) if expected else None
+    return compare_models(existing, expected, ollama=release(version)) if expected else None
 
 
 def _immutable_base(

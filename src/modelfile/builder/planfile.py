@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice, takewhile, zip_longest
 from pathlib import Path
 from typing import Any, Final, assert_never
@@ -51,9 +51,7 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
     """Return a plan as JSON; equal plans give equal JSON."""
-    changes = None
-    if plan.changes is not None:
-        changes = [{**asdict(change), "aspect": str(change.aspect)} for change in plan.changes]
+    changes = None if plan.changes is None else [change.as_json() for change in plan.changes]
     return {
         "name": str(plan.name),
         "host": str(plan.location),

@@ -9,7 +9,8 @@ from modelfile.builder.forecast import expected_model
 from modelfile.builder.plan import Plan
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version, release
-from modelfile.differ import Aspect, Change, compare_models
+from modelfile.differ.comparison import DERIVED, Aspect, Change
+from modelfile.differ.models import compare_models
 from modelfile.errors import VerificationError
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model
@@ -27,7 +28,7 @@ def verify(name: ModelName, recipe: Recipe, digests: Mapping[Path, str], planned
     if changes := compare_models(expected, created):
         raise VerificationError(
             f"{planned.location} created another model than {name} should be:",
-            details=(_line(change, planned.version) for change in changes),
+            details=(_line(change, planned.version) for change in changes if change.aspect not in DERIVED),
             hint=f"{name} is unchanged; correct the Modelfile as said above, or try another version of Ollama",
         )
 
@@ -35,7 +36,8 @@ def verify(name: ModelName, recipe: Recipe, digests: Mapping[Path, str], planned
 def _line(change: Change, version: str) -> str:
     known = release(version)
     reason = _reason(change, known) if known else ""
-    line = f"{change.title}: expected {change.old or 'none'}, created {change.new or 'none'}"
+    old, new = change.shown
+    line = f"{change.title}: expected {old or 'none'}, created {new or 'none'}"
     return f"{line} ({reason})" if reason else line
 
 

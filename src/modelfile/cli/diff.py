@@ -9,9 +9,11 @@ import typer
 from modelfile.cli.locations import Use, open_prefixed, open_store
 from modelfile.cli.options import load_project, open_registry, print_for_build
 from modelfile.cli.parameters import AsJson, Host, StoreFolder
-from modelfile.errors import ExitCode
-from modelfile.report.differences import print_changes
-from modelfile.report.json_output import changes_as_json, print_json
+from modelfile.differ.comparison import Category
+from modelfile.errors import ExitCode, UsageError
+from modelfile.immutable import replace
+from modelfile.report.comparisons import DiffFormat, comparison_as_json, print_comparison, print_names, render
+from modelfile.report.json_output import print_json
 from modelfile.report.terminal import current
 
 if TYPE_CHECKING:
@@ -19,12 +21,19 @@ if TYPE_CHECKING:
     from modelfile.project.target import Target
 
 
-def diff(
+def diff(  # noqa: PLR0913  # the command's options
     a: Annotated[str, typer.Argument(metavar="A", help="Modelfile, model, or tag of this project's model.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Modelfile, model or tag to compare with.")],
     host: Host = None,
     store: StoreFolder = None,
     *,
+    output_format: Annotated[DiffFormat, typer.Option("--format", help="Output format.")] = "text",
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="CATEGORIES", help="Changes to report, as in `weights,prompt`.")
+    ] = None,
+    stat: Annotated[bool, typer.Option("--stat", help="Print a line for each change, and their number.")] = False,
+    name_only: Annotated[bool, typer.Option("--name-only", help="Print only what has changed.")] = False,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 also if there are differences.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the differences between two models: parameters, prompts and weights, not lines of text.
@@ -44,28 +53,27 @@ def diff(
     If the templates of two models give different capabilities, such as tools, the difference has a line of its own. A
     warning names those that the TEMPLATE of a Modelfile takes from its base.
 
-    With --json: {"a", "b", "same", "changes": [{"aspect", "name", "old", "new"}, ...], "undecided",
-    "dropped_capabilities"}; undecided lists the parts that are not compared, and same is null if no other part differs.
+    Changes are in categories: weights, behavior (parameters), template, stop, prompt, capabilities and license; each
+    says whether it may change answers, changes the interface, or is of text only, as that of a parameter to its
+    default. `--only` limits output and exit code to some of them.
+
+    `--format markdown` is for a comment on a pull request, and `--format github` prints a notice for each change.
+
+    With --json: {"version", "a": {"name", "fingerprint", "digest"}, "b", "same", "changes": [{"category", "impact",
+    "aspect", "name", "old", "new", "old_position", "new_position", "default", "ollama", "no_effect"}, ...],
+    "undecided", "dropped_capabilities"}, as docs/schema/diff.schema.json has it; undecided lists the parts that are not
+    compared, and same is null if no other part differs.
     """
     from modelfile.linter.api import reject_errors
     from modelfile.linter.settings import resolve_settings, settings_by_target
     from modelfile.report.plans import print_dropped_capabilities
     from modelfile.sides import diff as compare
 
-    project, terminal, undecided, dropped = load_project(), current.get(), list[str](), list[str]()
-
-    def note_undecided(target: Target, parts: tuple[str, ...]) -> None:
-        undecided.extend(parts)
-        if not as_json:
-            *others, last = parts
-            named = f"{', '.join(others)} and {last}" if others else last
-            terminal.print_note(
-                f"not compared: {named}, which a build decides for the files of `{target.path}`; "
-                "they are known once it is built from here"
-            )
+    chosen = _format(output_format, as_json=as_json, is_short=stat or name_only)
+    categories = _categories(only)
+    project, terminal = load_project(), current.get()
 
     def note_dropped(target: Target, expected: ExpectedModel) -> None:
-        dropped.extend(name for name, _ in expected.dropped_capabilities)
         print_dropped_capabilities(f"`{target.path}`", expected, terminal)
 
     resolve_settings(project)  # an error in the configuration is reported first
@@ -75,7 +83,7 @@ def diff(
         open_prefixed(store) as folder,
         open_registry(project.config) as registry,
     ):
-        changes = compare(
+        comparison = compare(
             a,
             b,
             project,
@@ -84,14 +92,34 @@ def diff(
             terminal.print_note,
             folder=folder,
             registry=registry,
-            on_undecided=note_undecided,
             on_expected=note_dropped,
         )
-    if as_json:
-        same = None if undecided and not changes else not changes
-        answer = {"a": a, "b": b, "same": same, "changes": changes_as_json(changes), "undecided": undecided}
-        print_json(answer | {"dropped_capabilities": dropped}, terminal)
+    shown = replace(comparison, changes=tuple(each for each in comparison.changes if each.category in categories))
+    if chosen == "json":
+        print_json(comparison_as_json(shown), terminal)
+    elif chosen != "text":
+        terminal.write_content(render(shown, chosen))
+    elif name_only:
+        print_names(shown, terminal)
     else:
-        print_changes(changes, terminal)
-    if changes:
+        print_comparison(shown, terminal, stat=stat)
+    if shown.changes and not exit_zero:
         raise typer.Exit(ExitCode.FINDINGS)
+
+
+def _format(chosen: DiffFormat, *, as_json: bool, is_short: bool) -> DiffFormat:
+    if as_json and chosen not in ("text", "json"):
+        raise UsageError(f"--json cannot be used with --format {chosen}", hint="leave one of them out")
+    if is_short and (as_json or chosen != "text"):
+        raise UsageError("--stat and --name-only cannot be used with another format", hint="leave one of them out")
+    return "json" if as_json else chosen
+
+
+def _categories(only: str | None) -> tuple[Category, ...]:
+    """Return the categories to report."""
+    known = [*map(str, Category)]
+    names = [name.strip() for name in only.split(",")] if only is not None else known
+    for name in names:
+        if name not in known:
+            raise UsageError(f"unknown category `{name}` in --only", hint=f"use one of {', '.join(known)}")
+    return tuple(map(Category, names))

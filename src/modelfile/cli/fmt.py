@@ -10,7 +10,7 @@ from modelfile.cli.options import load_project, paths_or_stdin
 from modelfile.cli.parameters import AsJson, ForceExclude, Paths, StdinFilename
 from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.formatter import format_modelfile
-from modelfile.report.differences import print_line_diff
+from modelfile.report.file_diffs import print_line_diff
 from modelfile.report.json_output import error_as_json, print_json
 from modelfile.report.terminal import Terminal, current
 

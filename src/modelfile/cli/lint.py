@@ -22,7 +22,7 @@ from modelfile.project.config import Config
 from modelfile.project.discovery import STDIN, is_stream
 from modelfile.project.project import Project
 from modelfile.project.target import Target
-from modelfile.report.differences import print_line_diff
+from modelfile.report.file_diffs import print_line_diff
 from modelfile.report.findings import describe_fixed, print_findings
 from modelfile.report.formats import FORMATS, Report, render
 from modelfile.report.json_output import print_json

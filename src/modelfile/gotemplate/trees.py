@@ -15,6 +15,7 @@ from modelfile.gotemplate.nodes import (
     Field,
     If,
     Node,
+    Number,
     Operand,
     Pipeline,
     Range,
@@ -22,10 +23,13 @@ from modelfile.gotemplate.nodes import (
     Text,
     With,
 )
-from modelfile.immutable import record, replace
+from modelfile.immutable import field_names, record, replace
 from modelfile.source import Span
 
 _RESPONSE: Final = "Response"
+_START: Final = object()
+_END: Final = object()
+"""Marks of a list of nodes in a shape."""
 _DEEPEST: Final = 100
 """Number of pipelines in parentheses within each other."""
 
@@ -64,6 +68,32 @@ def _is_empty(nodes: Iterable[Node]) -> bool:
         isinstance(node, TemplateComment | Define) or (isinstance(node, Text) and not node.text.strip(SPACES))
         for node in nodes
     )
+
+
+def shape(nodes: Sequence[Node], text: str) -> object:
+    """Return the nodes of a text without spans and comments: equal for templates that are only written otherwise."""
+    parts: list[object] = []
+    pending: list[object] = []
+    pending += [*nodes][::-1]
+    while pending:
+        match pending.pop():
+            case TemplateComment():
+                pass
+            case Text(text=printed) if parts and isinstance(parts[-1], str):
+                parts[-1] += printed
+            case Text(text=printed):
+                parts.append(printed)
+            case Number(value=value, span=span):  # 1 and 1.0 are of two types
+                parts.append((value, text[span.start : span.end]))
+            case tuple() as items:
+                parts.append(_START)
+                pending += [*items, _END][::-1]
+            case node if hasattr(node, "span"):
+                parts.append(type(node))
+                pending += [getattr(node, name) for name in field_names(type(node)) if name != "span"][::-1]
+            case value:
+                parts.append((type(value), value))
+    return parts
 
 
 def append_response(nodes: Sequence[Node], end: int) -> Sequence[Node]:

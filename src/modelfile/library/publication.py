@@ -98,7 +98,7 @@ def _replacement(
         return would_replace(name, location, current.digest, digest, immutable=False)
     if published.fingerprint == stored.fingerprint:
         return None
-    from modelfile.differ import compare_models  # most pushes replace nothing
+    from modelfile.differ.models import compare_models  # most pushes replace nothing
 
     details = describe_changes(compare_models(published.model, stored.model))
     both = published.fingerprint, stored.fingerprint

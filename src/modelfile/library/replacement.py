@@ -18,7 +18,7 @@ from modelfile.stores.protocol import ListedModel, Store, StoreLocation, find_li
 from modelfile.stores.uploads import pull_model
 
 if TYPE_CHECKING:
-    from modelfile.differ import Change
+    from modelfile.differ.comparison import Change
 
 
 def is_immutable(name: ModelName, patterns: Iterable[str]) -> bool:
@@ -189,7 +189,7 @@ def _replacement(  # both models, and where they are
         return would_replace(name or current.name, store.location, current.digest, new.digest, immutable=immutable)
     if known.fingerprint == made.fingerprint:
         return None
-    from modelfile.differ import compare_models  # most copies and pulls replace nothing
+    from modelfile.differ.models import compare_models  # most copies and pulls replace nothing
 
     details = describe_changes(compare_models(known.model, made.model))
     both = (known.fingerprint, made.fingerprint)

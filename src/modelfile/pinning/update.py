@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from modelfile.differ import Change, compare_capabilities, compare_models
+from modelfile.differ.comparison import Change
+from modelfile.differ.models import compare_models
 from modelfile.errors import InputError, ModelfileError
 from modelfile.events import Clock, Events, ignore
 from modelfile.lockfile.lock import Base, Pin
@@ -245,7 +246,7 @@ class _Comparison:
             except ModelfileError as error:
                 self._compared[key] = (), error
             else:
-                self._compared[key] = (*compare_models(*models), *compare_capabilities(*models)), None
+                self._compared[key] = compare_models(*models), None
         return self._compared[key]
 
 

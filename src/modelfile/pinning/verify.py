@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from modelfile.differ import Change, compare_models
+from modelfile.catalog.versions import Version, release
+from modelfile.differ.comparison import Change
+from modelfile.differ.models import compare_models
 from modelfile.errors import InputError, ModelfileError, UsageError
 from modelfile.events import Events, Progress, ignore
 from modelfile.git import Refusal, Revision
@@ -226,17 +228,17 @@ class _Verifier:
             return result(status=VerifyStatus.UNKNOWN, notes=("only a server can tell what its quantization gives",))
         if stored.fingerprint == one.fingerprint:
             return result(status=VerifyStatus.SAME)
-        changes, problem = self._changes(one, stored.model)
+        changes, problem = self._changes(one, stored.model, release(store.ollama))
         notes = [*self._origin(one, stored, store), *([f"its parts cannot be compared: {problem}"] if problem else [])]
         return result(status=VerifyStatus.DIFFERENT, changes=changes, notes=tuple(notes))
 
-    def _changes(self, one: _Expected, actual: Model) -> tuple[tuple[Change, ...], str]:
+    def _changes(self, one: _Expected, actual: Model, ollama: Version | None) -> tuple[tuple[Change, ...], str]:
         """Return the differences from the locked model, or why it is not known."""
         try:
             expected = self._locked.base(one.base) if one.base else self._build(one)
         except ModelfileError as error:
             return (), error.message
-        return compare_models(expected, actual), ""
+        return compare_models(expected, actual, ollama=ollama), ""
 
     def _build(self, one: _Expected) -> Model:
         entry_of: Callable[[Place], Pin | None] = lambda place: one.lock.lock.modelfiles.get(place[1])  # noqa: E731  # a name for the type

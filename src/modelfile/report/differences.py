@@ -1,153 +1,158 @@
-"""Print differences: between models by meaning, between texts by line."""
+"""Changes of models as lines for people: by category, values in a table, texts as hunks; secrets are redacted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from io import StringIO
-from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Final, NamedTuple, TypeAlias
 
-from modelfile.characters import escape_controls
+from modelfile.catalog.licenses import license_names
+from modelfile.differ.comparison import TEXTS, Aspect, Change, Impact, NoEffect, show_value
+from modelfile.names import shorten_digest
+from modelfile.recipe.recipe import Message
 from modelfile.redaction import redact
-from modelfile.report.terminal import Terminal, visible
+from modelfile.report.terminal import Piece, Terminal, visible
+from modelfile.report.text_diffs import Row, show_text_diff
 
-if TYPE_CHECKING:
-    from modelfile.differ import Change
+Line: TypeAlias = list[Piece]
 
-_CONTEXT: Final = 3
-"""Number of lines printed around a change."""
-_MOST_COMPARED: Final = 2_000
-"""Number of lines in both texts that are compared with each other."""
-_NO_NEWLINE: Final = "\\ No newline at end of file"
-_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
+
+class Cells(NamedTuple):
+    """A change of a value."""
+
+    name: str
+    old: str
+    new: str
+    note: str
+
+
+_STYLES: Final = {"+": "green", "-": "red", "=": "", " ": ""}
+_MARKED: Final = {"+": ("{+", "+}"), "-": ("[-", "-]")}
+"""Marks around words that differ, as in `git diff --word-diff`."""
+_NONE: Final = "(none)"
+_DIGEST: Final = re.compile(r"\b(?:sha256|mf1):[0-9a-f]{64}\b")
+_IMPACTS: Final = (*Impact,)
 
 
 def print_changes(changes: Iterable[Change], terminal: Terminal, *, err: bool = False, indent: str = "") -> None:
-    """Print changes by meaning: one line each, texts as a line diff; secrets are redacted."""
-    from modelfile.differ import TEXTS
-
-    for change in changes:
-        title = f"{indent}{change.title}"
-        if change.aspect in TEXTS:
-            terminal.write([(title, "bold")], err=err)
-            for line in text_diff(change):
-                terminal.write([(f"{indent}  {line}", _STYLES.get(line[:1], ""))], err=err)
-        else:
-            old_text, new_text = values_of(change)
-            terminal.write([(f"{title}: ", "bold"), (old_text, "red"), (" -> ", "dim"), (new_text, "green")], err=err)
+    """Print changes by category: values as a table, texts by line and word; secrets are redacted."""
+    terminal.write_lines(([(indent, ""), *line] for line in lines_of(changes)), err=err)
 
 
-def text_diff(change: Change) -> Iterator[str]:
-    """Yield the line diff of a text, without its heading; escaped, secrets redacted."""
-    old, new = ((side or "").split("\n") if side is not None else [] for side in (change.old, change.new))
-    redacted = _redacted_lines(change.old or "", change.new or "")
-    for line in _unified(old, new, lineterm="")[2:]:
-        yield visible(line[:1] + redacted.get(line[1:], line[1:]))
+def lines_of(changes: Iterable[Change]) -> Iterator[Line]:
+    """Yield the lines of changes, which are in the order of their categories."""
+    for category, group in groupby(changes, key=lambda change: change.category):
+        members = [*group]
+        yield [(str(category), "bold"), (f" ({impact_of(members).phrase})", "dim")]
+        yield from _table([cells_of(change) for change in members if change.aspect not in TEXTS])
+        for change in members:
+            if change.aspect in TEXTS:
+                yield [("  ", ""), (heading_of(change), "bold")]
+                if shows_text(change):
+                    yield from ([("    ", ""), *line] for line in text_lines(change))
 
 
-def values_of(change: Change) -> tuple[str, str]:
-    """Return the old and the new value of what is no text; escaped, secrets redacted."""
-    old, new = (visible(redact(side)) if side else "(none)" for side in (change.old, change.new))
-    return old, new
+def impact_of(changes: Iterable[Change]) -> Impact:
+    """Return the gravest impact of changes."""
+    return min((change.impact for change in changes), key=_IMPACTS.index)
 
 
-def print_line_diff(old: str, new: str, path: str, terminal: Terminal) -> None:
-    """Print a unified diff of a file's old and new text: escaped on a terminal, otherwise as `patch` can apply it.
-
-    Secrets are redacted; a note is printed if `patch` cannot apply the diff because of one. Where GitHub
-    would obey a line of the diff, commands turn that off around it: `patch` ignores these two lines. Other CI systems
-    have no such commands, so what they would obey is escaped.
-    """
-    path = escape_controls(path)
-    splits = (text.split("\n") for text in (old, new))
-    before, after = ([*(f"{line}\n" for line in split[:-1]), *filter(None, split[-1:])] for split in splits)
-    lines = _unified(before, after, path)
-    redacted = _redacted_lines(old, new)
-    if terminal.is_styled():
-        terminal.write_lines([(line, _STYLES.get(line[:1], ""))] for line in _redacted(lines, redacted))
-        return
-    written = StringIO(newline="")  # to join them would need all lines once more
-    written.writelines(f"{line}\n" for line in _redacted(lines, redacted))
-    text = written.getvalue()
-    is_exact = terminal.write_without_commands(text)
-    if terminal.is_tty():
-        return
-    if not is_exact:
-        terminal.print_note(f"{path}: commands to the CI system are escaped in the diff, so `patch` cannot apply it")
-    if redacted.keys() & {line[1:].removesuffix("\n") for line in lines}:
-        terminal.print_note(f"{path}: a secret is redacted in the diff, so `patch` cannot apply it")
-    if any(line.startswith("-") and line.endswith("\r\n") for line in lines):
-        terminal.print_note(f"{path}: lines that seem unchanged have CRLF line endings, which become LF")
+def _table(rows: Sequence[Cells]) -> Iterator[Line]:
+    names, values = (max((len(text(row)) for row in rows), default=0) for text in (_name, _arrow))
+    for row in rows:
+        gap = " " * (values - len(_arrow(row)) + 2)
+        line = [(f"  {row.name:<{names}}  ", ""), (row.old, "red"), (" -> ", "dim"), (row.new, "green")]
+        yield [*line, *([(f"{gap}{row.note}", "dim")] if row.note else [])]
 
 
-def _redacted(lines: Iterable[str], redacted: Mapping[str, str]) -> Iterator[str]:
-    """Yield the lines of a unified diff without their newlines, with a note after one that has none."""
-    for line in lines:
-        shown = line[1:].removesuffix("\n")
-        yield line[:1] + redacted.get(shown, shown)
-        if not line.endswith("\n"):
-            yield _NO_NEWLINE
+def _name(row: Cells) -> str:
+    return row.name
 
 
-def _unified(old: list[str], new: list[str], path: str = "", lineterm: str = "\n") -> list[str]:
-    """Return a unified diff."""
-    from difflib import SequenceMatcher
-
-    matcher = SequenceMatcher(None, "", "")
-    matcher.opcodes = _changes(old, new)  # type: ignore[attr-defined]  # where get_opcodes keeps them
-    lines = [f"--- {path}{lineterm}", f"+++ {path}{lineterm}"]
-    for group in matcher.get_grouped_opcodes(_CONTEXT):
-        first, last = group[0], group[-1]
-        lines.append(f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@{lineterm}")
-        for tag, old_start, old_end, new_start, new_end in group:
-            if tag == "equal":
-                lines += (f" {line}" for line in old[old_start:old_end])
-                continue
-            lines += (f"-{line}" for line in old[old_start:old_end])
-            lines += (f"+{line}" for line in new[new_start:new_end])
-    return lines if len(lines) > len(("---", "+++")) else []
+def _arrow(row: Cells) -> str:
+    return f"{row.old} -> {row.new}"
 
 
-_Opcode: TypeAlias = "tuple[Literal['replace', 'delete', 'insert', 'equal'], int, int, int, int]"
+def cells_of(change: Change) -> Cells:
+    """Return a change of a value as cells of a table; escaped, secrets redacted."""
+    old, new = (_NONE if side is None else visible(redact(_DIGEST.sub(_shorten, side))) for side in change.shown)
+    return Cells(visible(change.name or str(change.aspect)), old, new, note_on(change))
 
 
-def _changes(old: list[str], new: list[str]) -> list[_Opcode]:
-    """Return the changes as difflib does; of long texts, one from the first to the last line that differs.
-
-    To look for the lines that stayed the same takes time in proportion to the square of their number.
-    """
-    from difflib import SequenceMatcher
-
-    start = sum(1 for _ in takewhile(_are_equal, zip(old, new, strict=False)))
-    backward = zip(reversed(old), reversed(new), strict=False)
-    same_end = sum(1 for _ in takewhile(_are_equal, islice(backward, min(len(old), len(new)) - start)))
-    old_end, new_end = len(old) - same_end, len(new) - same_end
-    before, after = old[start:old_end], new[start:new_end]
-    changes: list[_Opcode] = [("replace", start, old_end, start, new_end)]
-    if len(before) + len(after) <= _MOST_COMPARED:
-        found = SequenceMatcher(None, before, after).get_opcodes()
-        changes = [(tag, *(offset + start for offset in offsets)) for tag, *offsets in found]  # type: ignore[misc]  # four
-    ends: list[_Opcode] = [("equal", 0, start, 0, start), ("equal", old_end, len(old), new_end, len(new))]
-    return [ends[0], *changes, ends[1]] if before or after else []
+def _shorten(digest: re.Match[str]) -> str:
+    return shorten_digest(digest[0])
 
 
-def _are_equal(pair: tuple[str, str]) -> bool:
-    return pair[0] == pair[1]
+def note_on(change: Change) -> str:
+    """Return what else there is to know of a change: its default or effect, what was gained and lost; may be empty."""
+    match change.no_effect:
+        case NoEffect.SAME_NODES:
+            return "renders the same"
+        case NoEffect.UNUSED:
+            return "not used beside RENDERER"
+        case NoEffect.DEFAULT:
+            return f"default {show_value(change.default)}: no effect on Ollama {change.ollama}"
+        case None if change.default not in (None, ()):
+            return f"default {show_value(change.default)}"
+        case _:
+            pass
+    if change.aspect is not Aspect.CAPABILITIES:
+        return ""
+    old, new = (side if isinstance(side, tuple) else () for side in (change.old, change.new))
+    parts = (("lost", [each for each in old if each not in new]), ("gained", [each for each in new if each not in old]))
+    return "; ".join(f"{word} {', '.join(names)}" for word, names in parts if names)
 
 
-def _range(start: int, end: int) -> str:
-    """Return a range of lines as unified diffs have it; one without lines stands after a line."""
-    length = end - start
-    return f"{start + 1}" if length == 1 else f"{start + (length > 0)},{length}"
+def heading_of(change: Change) -> str:
+    """Return the heading of a change of a text; escaped."""
+    name, (old_position, _) = change.title, change.positions
+    for side in (change.old, change.new):
+        if isinstance(side, Message):
+            name = f"{change.title} ({visible(side.role)})"
+    if change.is_moved and old_position is not None:
+        return f"{name}, moved from {old_position + 1}"
+    if change.old is None or change.new is None:
+        name = f"{name}, {'added' if change.old is None else 'removed'}"
+    note = _licenses(change) if change.aspect is Aspect.LICENSE else note_on(change)
+    return f"{name}: {note}" if note else name
 
 
-def _redacted_lines(*texts: str) -> dict[str, str]:
-    """Return the lines of texts that have a secret, each with its redacted form."""
-    pairs = ((text, redact(text)) for text in texts)
-    return {
-        line: safe
-        for text, redacted in pairs
-        if text != redacted
-        for line, safe in zip(text.split("\n"), redacted.split("\n"), strict=True)
-        if line != safe
-    }
+def _licenses(change: Change) -> str:
+    """Return what is known of the licenses of a change by their names; empty if it does not say what has changed."""
+    old, new = (license_names(text or "") for text in change.texts)
+    removed, added = ([name for name in one if name not in other] for one, other in ((old, new), (new, old)))
+    if change.old is None or change.new is None:
+        return " and ".join(old or new)
+    if removed and added:
+        return f"{' and '.join(removed)} replaced by {' and '.join(added)}"
+    return "; ".join(
+        f"{word} {' and '.join(names)}" for word, names in (("without", removed), ("with", added)) if names
+    )
+
+
+def shows_text(change: Change) -> bool:
+    """Return whether the lines of a text say more than its heading."""
+    if change.aspect is Aspect.LICENSE and _licenses(change):
+        return any(text and not license_names(text) for text in change.texts)
+    return not change.is_moved
+
+
+def text_lines(change: Change) -> Iterator[Line]:
+    """Yield the hunks of a change of a text as lines."""
+    shown = show_text_diff(*change.texts, is_template=change.aspect is Aspect.TEMPLATE)
+    for hunk in shown.hunks:
+        yield [(hunk.heading, "cyan")]
+        yield from map(_line, hunk.rows)
+    yield from ([(note, "dim")] for note in shown.notes)
+
+
+def _line(row: Row) -> Line:
+    if row.mark != "!":
+        return [(row.mark + "".join(text for _, text in row.pieces), _STYLES[row.mark])]
+    return [("!", "yellow"), *((_marked(mark, text), _STYLES[mark]) for mark, text in row.pieces)]
+
+
+def _marked(mark: str, text: str) -> str:
+    before, after = _MARKED.get(mark, ("", ""))
+    return f"{before}{text}{after}"

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import PurePath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from modelfile.characters import escape_controls
 from modelfile.diagnostics import Diagnostic, Severity
@@ -18,7 +18,12 @@ from modelfile.report.formats import Report
 from modelfile.report.terminal import escape_inner_commands, visible
 from modelfile.source import Source
 
+if TYPE_CHECKING:
+    from modelfile.differ.comparison import Change, Comparison
+
 _COMMANDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+_MOST_LINES: Final = 40
+"""Number of lines of a change in a notice."""
 _DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY: Final = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
@@ -39,6 +44,22 @@ def _command(source: Source, found: Diagnostic) -> str:
         place = f"line={start.line},col={start.column},endLine={end.line},endColumn={end.column}"
     command = f"{_COMMANDS[found.severity]} file={_file(source.path)},{place},title={found.code} {found.name}"
     return f"::{command}::{_message(found.message, found.hint)}"
+
+
+def comparison_as_github(comparison: Comparison) -> str:
+    """Return one notice for each change, at the Modelfile of the new side if it is one."""
+    file = "" if comparison.new.digest else f"file={_file(comparison.new.name)},"
+    lines = (_notice(change, file) for change in comparison.changes)
+    return "".join(f"{escape_inner_commands(line)}\n" for line in lines)
+
+
+def _notice(change: Change, file: str) -> str:
+    from modelfile.report.differences import lines_of
+
+    _, *lines = ("".join(text for text, _ in line).removeprefix("  ") for line in lines_of([change]))
+    more = [f"and {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
+    title = visible(f"{change.title}: {change.impact.phrase}").translate(_PROPERTY)
+    return f"::notice {file}title={title}::{_message(chr(10).join((*lines[:_MOST_LINES], *more)), None)}"
 
 
 @lru_cache

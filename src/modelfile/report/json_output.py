@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelfile.builder.execute import Built
     from modelfile.builder.scheduler import Outcome
     from modelfile.diagnostics import Diagnostic, Edit
-    from modelfile.differ import Change
+    from modelfile.differ.comparison import Change
     from modelfile.errors import ModelfileError
     from modelfile.health import Check
     from modelfile.library.history import ModelBackup
@@ -245,15 +245,19 @@ def _plain(value: Any) -> Any:
 
 def changes_as_json(changes: Iterable[Change]) -> list[dict[str, Any]]:
     """Return an object for each change; secrets are redacted."""
-    return [
-        {
-            "aspect": str(change.aspect),
-            "name": change.name,
-            "old": change.old and redact(change.old),
-            "new": change.new and redact(change.new),
-        }
-        for change in changes
-    ]
+    return [{key: _redacted(value) for key, value in change.as_json().items()} for change in changes]
+
+
+def _redacted(value: Any) -> Any:
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {key: _redacted(item) for key, item in value.items()}
+        case list() | tuple():
+            return [*map(_redacted, value)]
+        case _:
+            return value
 
 
 def outcome_as_json(outcome: Outcome[_Result], result_as_json: Callable[[_Result], dict[str, Any]]) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def print_layers(name: object, manifest: Manifest, registry: str, terminal: Term
 
 
 def _rows(model: Model) -> Iterator[tuple[str, str]]:
-    from modelfile.differ import show_value
+    from modelfile.differ.comparison import show_value
 
     for title, digests in (("weights", model.weights), ("adapter", model.adapters), ("draft", model.drafts)):
         if digests:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from modelfile.differ import TEXTS, Change
+from modelfile.differ.comparison import Change
 from modelfile.errors import InputError
 from modelfile.lockfile.lock import Base
 from modelfile.names import shorten_digest
 from modelfile.pinning.update import UpdatedBase, UpdatedModel, UpdateSummary
-from modelfile.report.differences import print_changes, text_diff, values_of
+from modelfile.report.differences import print_changes
 from modelfile.report.json_output import VERSION, changes_as_json, error_as_json, pins_as_json
+from modelfile.report.markdown import changes_as_markdown, code, fitting, plain
 from modelfile.report.pins import print_pins
 from modelfile.report.terminal import Terminal, visible
 
-_WORDS: Final = re.compile(r"(?!.*(?:://|www\.|\bgh-))[\w ,.:;/()'…-]*", re.IGNORECASE)
-"""Texts that are no markup and no link, mention nobody and close no issue; a registry may send any other."""
 _LONGEST_SUBJECT: Final = 72
 """Length of the first line of a commit's message, in characters."""
 _MOST_LINES: Final = 300
 """Number of lines of a commit's message, which is an argument of git and the body of a pull request, too."""
-_LARGEST_SUMMARY: Final = 60_000
-"""Length of a summary in Markdown, in characters; the body of a pull request may have 65,536 on GitHub."""
 
 _Updated = TypeVar("_Updated", UpdatedBase, UpdatedModel)
 
@@ -79,9 +75,9 @@ def _notes(base: UpdatedBase) -> Iterator[str]:
 def _notes_on(model: UpdatedModel) -> Iterator[str]:
     """Yield what the differences of a model do not say."""
     if model.inherited:
-        yield f"as its base: {', '.join(map(_plain, model.inherited))}"
+        yield f"as its base: {', '.join(map(plain, model.inherited))}"
     if model.own:
-        yield f"unchanged, as the Modelfile sets it: {', '.join(map(_plain, model.own))}"
+        yield f"unchanged, as the Modelfile sets it: {', '.join(map(plain, model.own))}"
     if model.missing:
         yield f"not compared: {model.missing.message}"
     elif not model.changes:
@@ -111,9 +107,9 @@ def commit_message(summary: UpdateSummary) -> str:
         lines += _listed([f"changed: {_names(base.parts)}"] if base.parts else _notes(_quiet(base)))
     for model in summary.models:
         changed = _names(change.title for change in _own_changes(model))
-        lines += [f"- {_plain(_title(model))}: {_fingerprints(model)}"]
+        lines += [f"- {plain(_title(model))}: {_fingerprints(model)}"]
         lines += _listed([*(f"changed: {changed}" for _ in [changed] if changed), *_notes_on(_quiet(model))])
-    lines += [f"- {_plain(change.key)}: {change.kind}" for change in summary.others]
+    lines += [f"- {plain(change.key)}: {change.kind}" for change in summary.others]
     if len(lines) > _MOST_LINES:
         lines[_MOST_LINES:] = [f"- and {len(lines) - _MOST_LINES} more lines"]
     return "\n".join((subject, "", *map(visible, lines)))
@@ -135,7 +131,7 @@ def _names(titles: Iterable[str]) -> str:
 def _name(title: str) -> str:
     """Return the title of a change, without the name in it if that is not of words, as only a hostile base has it."""
     aspect = title.partition(" ")[0]
-    return next((name for name in (title, aspect) if _WORDS.fullmatch(name)), "another layer")
+    return next((name for name in (title, aspect) if plain(name) == name), "another layer")
 
 
 def _listed(texts: Iterable[str]) -> list[str]:
@@ -156,68 +152,30 @@ def as_markdown(summary: UpdateSummary, *, failed: int = 0) -> str:
         rows = (f"| {' | '.join(_cells(base))} |" for base in summary.bases)
         parts.append("\n".join(("| base | pinned | now | changed |", "| --- | --- | --- | --- |", *rows)))
     for base in summary.bases:
-        parts += [f"### {_code(base.base.written)}", *_described(base.changes, _notes(base))]
+        parts += [f"### {code(base.base.written)}", *changes_as_markdown(base.changes), *_bullets(_notes(base))]
     for model in summary.models:
-        named = f" ({', '.join(map(_code, model.names))})" if model.names else ""
-        parts += [f"### {_code(model.key)}{named}", f"Fingerprint: {_code(_fingerprints(model))}"]
-        parts += _described(_own_changes(model), _notes_on(model))
+        named = f" ({', '.join(map(code, model.names))})" if model.names else ""
+        parts += [f"### {code(model.key)}{named}", f"Fingerprint: {code(_fingerprints(model))}"]
+        parts += [*changes_as_markdown(_own_changes(model)), *_bullets(_notes_on(model))]
     if summary.others:
-        parts += ["### Other entries", "\n".join(f"- {_code(change.key)}: {change.kind}" for change in summary.others)]
-    return "\n\n".join(_fitting(parts)) + "\n"
-
-
-def _fitting(parts: Iterable[str]) -> Iterator[str]:
-    """Yield the parts for which a pull request has room, and how many others there are."""
-    size = omitted = 0
-    for part in parts:
-        if size + len(part) + 2 > _LARGEST_SUMMARY:
-            omitted += 1
-            continue
-        size += len(part) + 2
-        yield part
-    if omitted:
-        which = f"{omitted} more part{'s' * (omitted != 1)}"
-        yield f"{which} would be too long for a pull request: see `mf update --dry-run`."
+        parts += ["### Other entries", "\n".join(f"- {code(change.key)}: {change.kind}" for change in summary.others)]
+    return "\n\n".join(fitting(parts, "mf update --dry-run")) + "\n"
 
 
 def _cells(base: UpdatedBase) -> tuple[str, ...]:
-    changed = ", ".join(map(_plain, base.parts))
-    return _code(base.base.written), _cell(base.previous), _cell(base.base), changed
+    changed = ", ".join(map(plain, base.parts))
+    return code(base.base.written), _cell(base.previous), _cell(base.base), changed
 
 
 def _cell(base: Base) -> str:
     day = f" of {base.resolved[:10]}" if base.resolved else ""
-    return f"{_code(_digest(base))}{day}"
+    return f"{code(_digest(base))}{day}"
 
 
-def _described(changes: Iterable[Change], notes: Iterable[str]) -> Iterator[str]:
-    values = [change for change in changes if change.aspect not in TEXTS]
-    lines = [
-        f"- {_plain(change.title)}: {_code(old)} → {_code(new)}"
-        for change in values
-        for old, new in [values_of(change)]
-    ]
-    lines += [f"- {_plain(note)}" for note in notes]
-    if lines:
-        yield "\n".join(lines)
-    for change in changes:
-        if change.aspect in TEXTS:
-            diff = "\n".join(text_diff(change))
-            fence = "`" * max(3, 1 + max(map(len, re.findall("`+", diff)), default=0))
-            yield f"<details><summary>{change.title}</summary>\n\n{fence}diff\n{diff}\n{fence}\n\n</details>"
-
-
-def _plain(text: str) -> str:
-    """Return a text of which nothing is markup: as it is, or else as code."""
-    return text if _WORDS.fullmatch(text) else _code(text)
-
-
-def _code(text: str) -> str:
-    """Return a text as a span of code, which no character in it ends."""
-    shown = visible(text).replace("|", "\\|")
-    mark = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
-    space = " " if shown[:1] == "`" or shown[-1:] == "`" else ""
-    return f"{mark}{space}{shown}{space}{mark}"
+def _bullets(notes: Iterable[str]) -> list[str]:
+    """Return notes as a list, which is one paragraph."""
+    lines = [f"- {plain(note)}" for note in notes]
+    return ["\n".join(lines)] if lines else []
 
 
 def update_as_json(summary: UpdateSummary, failures: dict[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from modelfile.differ import TEXTS
 from modelfile.names import shorten_digest
 from modelfile.pinning.verify import VerifiedModel, VerifyStatus
-from modelfile.report.differences import print_changes, text_diff, values_of
+from modelfile.report.differences import lines_of, print_changes
 from modelfile.report.json_output import VERSION, changes_as_json
 from modelfile.report.junit import JUnitCase, cases_as_junit
 from modelfile.report.terminal import Terminal
@@ -54,20 +53,11 @@ def verified_as_junit(models: Sequence[VerifiedModel], location: StoreLocation) 
             name=model.name,
             failure=f"{model.name}: {_summary(model, location)}" if model.fails else None,
             skipped=None if model.status is VerifyStatus.SAME else "; ".join((_summary(model, location), *model.notes)),
-            details=[*_lines(model), *model.notes],
+            details=[*("".join(text for text, _ in line) for line in lines_of(model.changes)), *model.notes],
         )
         for model in models
     ]
     return cases_as_junit(f"mf verify {location.where}", cases)
-
-
-def _lines(model: VerifiedModel) -> Iterator[str]:
-    for change in model.changes:
-        if change.aspect in TEXTS:
-            yield change.title
-            yield from (f"  {line}" for line in text_diff(change))
-        else:
-            yield f"{change.title}: {' -> '.join(values_of(change))}"
 
 
 def verified_as_json(models: Sequence[VerifiedModel], location: StoreLocation) -> dict[str, Any]:

@@ -67,6 +67,8 @@ class StoredModel:
     """Architecture of the weights, such as `qwen3`; empty if unknown."""
     quantization: str = ""
     """Type of the weights in the store's words; empty if unknown."""
+    size: str = ""
+    """Number of parameters in the weights in the store's words, such as `3.2B`; empty if unknown."""
     known_fingerprint: str | None = field(default=None, compare=False, repr=False)
     """The fingerprint, if it was computed before."""
 

@@ -379,7 +379,7 @@ def test_a_modelfile_is_compared_as_it_would_be_built(scene: Scene) -> None:
     scene.server.have(BASE)
     scene.build()
     scene.server.have(MOVED)
-    assert modelfile.diff("Modelfile", "bot:v1", modelfile.Project(), scene.server) == ()
+    assert modelfile.diff("Modelfile", "bot:v1", modelfile.Project(), scene.server).same
     for name in (BOT, scene.alias):
         scene.server.delete(name)
     scene.server.have(BUILT, BOT)

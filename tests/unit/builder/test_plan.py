@@ -90,9 +90,7 @@ def test_a_base_is_spelled_as_it_is_there() -> None:
 def test_changes_by_meaning() -> None:
     made = planned(UPON, replace(WITH_BASE, existing=stored(NAME, HELD)))
     assert made.changes is not None
-    assert [(change.title, change.old, change.new) for change in made.changes] == [
-        ("parameter temperature", "0.2", "0.5")
-    ]
+    assert [(change.title, change.old, change.new) for change in made.changes] == [("parameter temperature", 0.2, 0.5)]
 
 
 @pytest.mark.parametrize(("keep", "kept"), [(3, True), (0, False)])

@@ -36,5 +36,5 @@ def test_a_pull_of_an_immutable_tag_names_what_would_change() -> None:
     store.create(V1, Recipe(system="one"), {}, ignore)
     with pytest.raises(WouldReplace, match="bot:v1 on memory: is an immutable tag") as raised:
         pull("bot:v1", store)
-    assert raised.value.details == ("changes: weights, parameter seed, template, system",)
+    assert raised.value.details == ("changes: weights, parameter seed, template, system, capabilities",)
     assert system(store, V1) == "one"

@@ -320,6 +320,7 @@ class FolderStore:
             digest=listed_digest(content),
             model=model,
             family=_text(config, "model_family"),
+            size=_text(config, "model_type"),
             quantization=_text(config, "file_type"),
         )
 

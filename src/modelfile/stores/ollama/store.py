@@ -107,6 +107,7 @@ class ServerStore:
             model=read_show(show),
             family=show.family,
             quantization=show.quantization_level,
+            size=show.parameter_size,
         )
 
     def has_blob(self, digest: str, size: int | None = None) -> bool:

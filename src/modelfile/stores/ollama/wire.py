@@ -192,6 +192,7 @@ class ShowWire:
     messages: tuple[MessageWire, ...] = ()
     requires: str = ""
     family: str = ""
+    parameter_size: str = ""
     quantization_level: str = ""
 
     @classmethod
@@ -207,6 +208,7 @@ class ShowWire:
                 for message in _objects(show, "messages")
             ),
             family=_text(details, "family"),
+            parameter_size=_text(details, "parameter_size"),
             quantization_level=_text(details, "quantization_level"),
         )
 

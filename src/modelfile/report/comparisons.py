@@ -1,0 +1,98 @@
+"""The result of `mf diff`: as text, as a summary, as JSON; other formats are in modules of their names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final, Literal, TypeAlias
+
+from modelfile.differ.comparison import TEXTS, Change, Comparison, Impact
+from modelfile.differ.texts import compare_texts
+from modelfile.names import join_words, shorten_digest
+from modelfile.report.differences import Line, lines_of
+from modelfile.report.json_output import VERSION, changes_as_json
+from modelfile.report.terminal import Terminal, visible
+
+DiffFormat: TypeAlias = Literal["text", "json", "markdown", "github"]
+
+_REWRITTEN: Final = "Ollama's digests differ, as each version and store of Ollama writes other manifests"
+
+
+def print_comparison(comparison: Comparison, terminal: Terminal, *, stat: bool = False) -> None:
+    """Print both sides and their changes; with `stat`, a line for each change instead."""
+    if comparison.undecided:
+        modelfile = comparison.new if comparison.old.digest else comparison.old
+        terminal.print_note(
+            f"not compared: {join_words(comparison.undecided)}, which a build decides for the files of "
+            f"`{modelfile.name}`; they are known once it is built from here"
+        )
+    lines = _stat(comparison) if stat else lines_of(comparison.changes)
+    terminal.write_lines([*_heading(comparison), *lines])
+
+
+def print_names(comparison: Comparison, terminal: Terminal) -> None:
+    """Print the titles of the changes, a line each."""
+    terminal.write_lines([(change.title, "")] for change in comparison.changes)
+
+
+def _heading(comparison: Comparison) -> Iterator[Line]:
+    old, new = comparison.old, comparison.new
+    if comparison.same:
+        known = f": {shorten_digest(old.fingerprint)}" if old.fingerprint else ""
+        yield [(f"same model{known}", "bold")]
+        if old.digest and new.digest and old.digest != new.digest:
+            yield [(f"{_REWRITTEN}: {shorten_digest(old.digest)} -> {shorten_digest(new.digest)}", "dim")]
+    elif comparison.changes:
+        for mark, side, style in (("-", old, "red"), ("+", new, "green")):
+            known = f"  {shorten_digest(side.fingerprint)}" if side.fingerprint else ""
+            yield [(f"{mark} {visible(side.name)}", style), (known, "")]
+
+
+def _stat(comparison: Comparison) -> Iterator[Line]:
+    titles = [change.title for change in comparison.changes]
+    width = max(map(len, titles), default=0)
+    for title, change in zip(titles, comparison.changes, strict=True):
+        yield [(f"  {title:<{width}}  ", ""), *_size(change)]
+    if titles:
+        counts = Counter(change.impact for change in comparison.changes)
+        parts = ", ".join(f"{counts[impact]} {impact.phrase}" for impact in Impact if counts[impact])
+        yield [(f"{len(titles)} change{'s' * (len(titles) != 1)}: {parts}", "bold")]
+
+
+def _size(change: Change) -> Line:
+    """Return the number of lines that are added and removed, or how a value changes."""
+    if change.is_moved:
+        return [("moved", "")]
+    if change.aspect not in TEXTS:
+        return [("added" if change.old is None else "removed" if change.new is None else "changed", "")]
+    blocks = [block for block in compare_texts(*change.texts).blocks if not block.is_same]
+    added, removed = (sum(len(getattr(block, side)) for block in blocks) for side in ("new", "old"))
+    return [(f"+{added}", "green"), (" ", ""), (f"-{removed}", "red")]
+
+
+def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as JSON, as docs/schema/diff.schema.json has it; secrets are redacted."""
+    old, new = (
+        {"name": side.name, "fingerprint": side.fingerprint, "digest": side.digest}
+        for side in (comparison.old, comparison.new)
+    )
+    return {
+        "version": VERSION,
+        "a": old,
+        "b": new,
+        "same": comparison.same,
+        "changes": changes_as_json(comparison.changes),
+        "undecided": comparison.undecided,
+        "dropped_capabilities": comparison.dropped_capabilities,
+    }
+
+
+def render(comparison: Comparison, chosen: DiffFormat) -> str:
+    """Return a comparison in a format for other programs than a terminal."""
+    if chosen == "markdown":
+        from modelfile.report.markdown import comparison_as_markdown
+
+        return comparison_as_markdown(comparison)
+    from modelfile.report.github import comparison_as_github
+
+    return comparison_as_github(comparison)

@@ -1,0 +1,81 @@
+"""Markdown for pull requests: values are code, so that none is markup, and long texts are folded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Final
+
+from modelfile.differ.comparison import TEXTS, Change, Comparison
+from modelfile.names import shorten_digest
+from modelfile.report.differences import cells_of, heading_of, impact_of, shows_text, text_lines
+from modelfile.report.terminal import visible
+
+_WORDS: Final = re.compile(r"(?!.*(?:://|www\.|\bgh-))[\w ,.:;/()'…-]*", re.IGNORECASE)
+"""Texts that are no markup and no link, mention nobody and close no issue; a registry may send any other."""
+_LARGEST: Final = 60_000
+"""Length of a comment in characters; that of a pull request may have 65,536 on GitHub."""
+
+
+def comparison_as_markdown(comparison: Comparison) -> str:
+    """Return a comparison as a comment on a pull request."""
+    rows = [
+        f"| {word} | {code(side.name)} | {code(shorten_digest(side.fingerprint)) if side.fingerprint else 'unknown'} |"
+        for word, side in (("old", comparison.old), ("new", comparison.new))
+    ]
+    parts = ["\n".join(("| | model | fingerprint |", "| --- | --- | --- |", *rows))]
+    parts += ["Same model."] if comparison.same else []
+    parts += [f"Not compared: {', '.join(map(plain, comparison.undecided))}."] if comparison.undecided else []
+    return "\n\n".join(fitting((*parts, *changes_as_markdown(comparison.changes)), "mf diff")) + "\n"
+
+
+def changes_as_markdown(changes: Iterable[Change]) -> Iterator[str]:
+    """Yield the paragraphs of changes by category: a table of values, and each text folded."""
+    for category, group in groupby(changes, key=lambda change: change.category):
+        members = [*group]
+        yield f"**{category}** ({impact_of(members).phrase})"
+        if values := [cells_of(change) for change in members if change.aspect not in TEXTS]:
+            rows = (f"| {plain(row.name)} | {code(row.old)} | {code(row.new)} | {plain(row.note)} |" for row in values)
+            yield "\n".join(("| part | old | new | note |", "| --- | --- | --- | --- |", *rows))
+        for change in members:
+            if change.aspect in TEXTS:
+                yield from _text(change)
+
+
+def _text(change: Change) -> Iterator[str]:
+    heading = heading_of(change)
+    if not shows_text(change):
+        yield f"- {plain(heading)}"
+        return
+    diff = "\n".join("".join(text for text, _ in line) for line in text_lines(change))
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", diff)), default=0))
+    shown = heading if _WORDS.fullmatch(heading) else change.title
+    yield f"<details><summary>{shown}</summary>\n\n{fence}diff\n{diff}\n{fence}\n\n</details>"
+
+
+def fitting(parts: Iterable[str], command: str) -> Iterator[str]:
+    """Yield the parts for which a comment has room, and how many others the command prints."""
+    size = omitted = 0
+    for part in parts:
+        if size + len(part) + 2 > _LARGEST:
+            omitted += 1
+            continue
+        size += len(part) + 2
+        yield part
+    if omitted:
+        which = f"{omitted} more part{'s' * (omitted != 1)}"
+        yield f"{which} would be too long for a pull request: see `{command}`."
+
+
+def plain(text: str) -> str:
+    """Return a text of which nothing is markup: as it is, or else as code."""
+    return text if _WORDS.fullmatch(text) else code(text)
+
+
+def code(text: str) -> str:
+    """Return a text as a span of code, which no character in it ends."""
+    shown = visible(text).replace("|", "\\|")
+    mark = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    space = " " if shown[:1] == "`" or shown[-1:] == "`" else ""
+    return f"{mark}{space}{shown}{space}{mark}"
