@@ -19,9 +19,12 @@ from tests.support.new_models import (
 )
 from tests.support.paths import ROOT
 
+import modelfile
+from modelfile.catalog.versions import NEWEST
 from modelfile.events import ignore
+from modelfile.manifest import Manifest
 from modelfile.names import ModelName
-from modelfile.recipe.recipe import Message, Recipe
+from modelfile.recipe.recipe import Message, Recipe, resolve
 from modelfile.recipe.values import ParameterValue
 from modelfile.stores.disk.store import FolderStore
 
@@ -103,3 +106,27 @@ def test_trace_of_a_version_that_rewrites_weights(store: FolderStore) -> None:
 
 def fields(recipe: Recipe) -> dict[str, Any]:
     return {name: getattr(recipe, name) for name in recipe.__dataclass_fields__}
+
+
+def test_requests_of_ollamas_command_line(store: FolderStore) -> None:
+    kinds = {"parameters": "params", "messages": "messages", "system": "system", "template": "template"}
+    add_base(store, {"model": TINY}, {}, "foo")
+    compared = 0
+    for line in (ROOT / "tests/data/vectors/create_request.jsonl").read_text().splitlines():
+        vector = json.loads(line, parse_int=float)  # as the server reads it
+        request = vector.get("request", {})
+        if request.get("from") != "foo" or not request.keys() <= {"from", "license", *kinds}:
+            continue
+        made = make(store, resolve(modelfile.parse(vector["input"]), Path()), NEWEST)
+        layers = [layer for layer in Manifest.parse(made.manifest, "it").layers if layer.kind != "model"]
+        contents = [(layer.kind, made.blobs[layer.digest].decode()) for layer in layers]
+        for key, kind in kinds.items():
+            found = [
+                json.loads(text, parse_int=float) if text[-1:] == "\n" else text
+                for each, text in contents
+                if each == kind
+            ]
+            assert found == ([request[key]] if request.get(key) else [])
+        assert [text for kind, text in contents if kind == "license"] == request.get("license", [])
+        compared += 1
+    assert compared > 40

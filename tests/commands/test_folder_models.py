@@ -1,4 +1,4 @@
-"""`mf build --store`: models in a folder, with no server."""
+"""Models that `mf build` writes into a folder, and those that it leaves to a server."""
 
 import json
 from pathlib import Path
