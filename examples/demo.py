@@ -19,9 +19,8 @@ from typing import Final
 from demo_registry import serve  # beside this file
 from modelfile.addresses import ServerAddress
 from modelfile.errors import ModelfileError, ServerUnreachable
-from modelfile.events import ignore
 from modelfile.names import ModelName
-from modelfile.stores.open import open_folder, open_registry, open_store
+from modelfile.stores.open import open_folder, open_store
 from modelfile.stores.protocol import Store
 
 MF: Final = str(Path(sys.executable).with_name("mf"))
@@ -75,10 +74,9 @@ class Demo:
         shutil.copytree(EXAMPLES / "support" / "support-base", author, dirs_exist_ok=True)
         with (author / "Modelfile").open("a", encoding="utf-8") as file:
             file.writelines(f"PARAMETER {name} {value}\n" for name, value in parameters.items())
-        argv = [MF, "build", str(self.base), "--store", "models", "--quiet"]
-        subprocess.run(argv, cwd=author, env=self.environment, check=True, stdout=subprocess.DEVNULL)
-        with open_registry() as registry, open_folder(author / "models", registry=registry) as store:
-            store.push(self.base, ignore)
+        for command, *options in (("build",), ("push", "--replace")):
+            argv = [MF, command, str(self.base), *options, "--store", "models", "--quiet"]
+            subprocess.run(argv, cwd=author, env=self.environment, check=True, stdout=subprocess.DEVNULL)
 
     def run_all(self) -> None:
         """Run all steps of the demo."""
@@ -114,6 +112,8 @@ class Demo:
         print("# The new model does not please everybody: give the tag its previous one back.\n")
         self.run("rollback", "support-bot:stable")
         self.run("ls", "support-bot")
+        if self.store.location.is_folder:
+            self.run("store", "check")
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def interrupt(environment: dict[str, str], number: signal.Signals) -> int:
 def test_the_demo_in_a_folder(offline: dict[str, str]) -> None:
     printed = run(offline)
     assert printed.startswith("no Ollama server answers at http://127.0.0.1:9: using the folder ")
-    assert printed.count("\n$ ") == COMMANDS
+    assert printed.count("\n$ ") == COMMANDS + 1  # `mf store check`
     assert "/models, as by Ollama 0.24.0\n" in printed
 
 
