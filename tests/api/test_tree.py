@@ -75,6 +75,7 @@ EXEMPT = {
     "report/verifications": "tests/commands/test_verify.py",
     "stores/backups": "tests/contracts/test_backups.py",
     "stores/disk/changes": "tests/unit/stores/disk/test_store.py",
+    "stores/disk/partial": "tests/unit/stores/disk/test_download.py",
     "stores/memory": "tests/contracts/test_store.py",
     "stores/ollama/client": "tests/unit/stores/ollama/test_session.py",
     "stores/ollama/store": "tests/contracts/test_store.py",

@@ -1,34 +1,29 @@
 """Downloads of layers into a store: parts in parallel, resumed after any end, hashed as they grow, whole or invisible.
 
-A partial download is Ollama's own, so that each can go on where the other has stopped: `sha256-<hex>-partial`, as long
-as the layer, and a file `-partial-<N>` for each part, which says how much of it is there (server/download.go, v0.9.3 to
-v0.33.0-rc2; measured on 0.9.3).
+A partial download is Ollama's own, so that each can go on where the other has stopped: see `disk.partial`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from pathlib import Path
+from contextlib import ExitStack
 from queue import Empty, SimpleQueue
 from threading import Condition, Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from modelfile.catalog.behaviors import PULLS_EXACT_MANIFESTS
 from modelfile.catalog.versions import release
 from modelfile.errors import DiskFull, InputError, NotFound, RangeIgnored, VerificationError
 from modelfile.events import Events, Progress
-from modelfile.filesystem import read_file
 from modelfile.locks import name_lock
 from modelfile.manifest import Layer, Manifest, reduced
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.files import write_all, writing_to
 from modelfile.stores.disk.layout import Layout
+from modelfile.stores.disk.partial import Part, PartialBlob, remove_parts, writing_part
 from modelfile.stores.protocol import Registry
 from modelfile.stores.uploads import Stopped, join_all
 
@@ -37,155 +32,16 @@ if TYPE_CHECKING:
 
 _THREADS: Final = 8
 """Parts that are downloaded at once; Ollama has 16 for each layer."""
-_SAVED: Final = 16_000_000
-"""Bytes of a part after which its progress is saved: so many are lost at most if the process is killed."""
 _CHUNK: Final = 1 << 20
 """Bytes hashed at once."""
 _POLL: Final = 0.05
 """Longest wait in which Ctrl-C is not noticed, in seconds."""
 _TRIES: Final = 3
 """Tries if a partial download turns out to be damaged, or the registry to know no ranges."""
-_LARGEST_PART_FILE: Final = 1000
-"""In bytes."""
-_PART_FILE: Final = re.compile(r"(.+-partial)-([0-9]{1,9})")
 
 
 class _Damaged(Exception):
     """A partial download whose bytes are not those of its digest."""
-
-
-class Part:
-    """A part of a partial download."""
-
-    def __init__(self, path: Path, number: int, offset: int, size: int, completed: int = 0) -> None:
-        self.offset = offset
-        self.size = size
-        self.completed = completed
-        """Bytes that are there."""
-        self._path = path
-        self._number = number
-        self._saved = completed
-
-    @classmethod
-    def load(cls, path: Path) -> Part:
-        """Return the part that a file describes.
-
-        Raises:
-            InputError: It cannot be read.
-            ValueError, KeyError, TypeError: It describes none.
-        """
-        value: Any = json.loads(read_file(path, limit=_LARGEST_PART_FILE))
-        numbers = [value[key] for key in ("N", "Offset", "Size", "Completed")]
-        if not all(type(number) is int and number >= 0 for number in numbers) or numbers[3] > numbers[2]:
-            raise ValueError("not a part of a download")
-        return cls(path, *numbers)
-
-    @property
-    def position(self) -> int:
-        """The end of what is there, from the beginning of the layer."""
-        return self.offset + self.completed
-
-    @property
-    def is_complete(self) -> bool:
-        """True if nothing is missing."""
-        return self.completed == self.size
-
-    def add(self, length: int) -> None:
-        """Count bytes that were written, and save the progress now and then."""
-        self.completed += length
-        if self.is_complete or self.completed - self._saved >= _SAVED:
-            self.save()
-
-    def save(self, *, create: bool = False) -> None:
-        """Write the file: in one piece, and never shorter than it was, so that it is whole at any moment."""
-        self._saved = self.completed
-        fields = {"N": self._number, "Offset": self.offset, "Size": self.size, "Completed": self.completed}
-        text = json.dumps(fields, separators=(",", ":")) + "\n"
-        with writing_to(self._path), self._path.open("wb" if create else "r+b", buffering=0) as file:
-            file.write(text.encode())
-
-
-def remove_parts(target: Path) -> None:
-    """Remove the files of a partial download whose blob is there: a process was killed before it did so."""
-    for path in target.parent.glob(f"{target.name}-partial*"):
-        if path.name == f"{target.name}-partial" or _PART_FILE.fullmatch(path.name):
-            with suppress(OSError):
-                path.unlink()
-
-
-class PartialBlob:
-    """The partial download of a layer; its files are those of Ollama."""
-
-    def __init__(self, layer: Layer, target: Path, *, single: bool) -> None:
-        """Read what an earlier download has left, or begin anew.
-
-        Args:
-            layer: The layer.
-            target: The file that will be its blob.
-            single: Whether the registry knows no ranges, so that there is one part, which cannot be resumed.
-        """
-        self.layer = layer
-        self.path = target.with_name(f"{target.name}-partial")
-        self.parts = self._load()
-        self.was_resumed = any(part.completed for part in self.parts)
-        """True if a part of it was there before."""
-        if not self.parts or (single and self.completed < layer.size):
-            self.discard()
-            self.was_resumed = False
-            self.parts = self._create(max(layer.size, 1) if single else layer.part_size)
-
-    @property
-    def completed(self) -> int:
-        """The bytes that are there."""
-        return sum(part.completed for part in self.parts)
-
-    @property
-    def contiguous(self) -> int:
-        """The bytes that are there before the first gap."""
-        return next((part.position for part in self.parts if not part.is_complete), self.layer.size)
-
-    def save(self) -> None:
-        """Save how much there is of each part."""
-        for part in self.parts:
-            part.save()
-
-    def discard(self) -> None:
-        """Remove all files."""
-        for path in (self.path, *self._part_files()):
-            with writing_to(path):
-                path.unlink(missing_ok=True)
-
-    def adopt(self, blobs: Blobs) -> None:
-        """Make it a blob, which was compared with its digest."""
-        files = self._part_files()
-        blobs.adopt(self.path, self.layer.digest, self.layer.size)
-        for path in files:
-            with suppress(OSError):  # it is named by nothing any longer
-                path.unlink()
-
-    def _part_files(self) -> list[Path]:
-        return [path for path in self.path.parent.glob(f"{self.path.name}-*") if _PART_FILE.fullmatch(path.name)]
-
-    def _load(self) -> list[Part]:
-        """Return the parts that an earlier download has left; none if they are not those of this layer."""
-        try:
-            if self.path.lstat().st_size != self.layer.size or self.path.is_symlink():
-                return []
-            parts = sorted(map(Part.load, self._part_files()), key=lambda part: part.offset)
-        except (OSError, InputError, ValueError, KeyError, TypeError, RecursionError):
-            return []
-        ends = [part.offset + part.size for part in parts]
-        return parts if [part.offset for part in parts] == [0, *ends[:-1]] and ends[-1:] == [self.layer.size] else []
-
-    def _create(self, size: int) -> list[Part]:
-        with writing_to(self.path), self.path.open("xb") as file:
-            file.truncate(self.layer.size)
-        parts = []
-        for number, offset in enumerate(range(0, self.layer.size, size)):
-            path = self.path.with_name(f"{self.path.name}-{number}")
-            parts.append(Part(path, number, offset, min(size, self.layer.size - offset)))
-            parts[-1].save(create=True)
-        return parts
 
 
 def pull_model(name: ModelName, store: FolderStore, registry: Registry, events: Events) -> None:
@@ -356,7 +212,7 @@ class _Downloads:
             def write(chunk: bytes) -> None:
                 if self._stopped:
                     raise Stopped
-                with writing_to(one.path):
+                with writing_part(one.path):
                     write_all(file, chunk)
                 part.add(len(chunk))
                 self._count(len(chunk))

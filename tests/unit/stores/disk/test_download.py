@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from errno import ENOSPC
 from pathlib import Path
 from threading import Event, Thread
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from tests.fakes.store import published
 from tests.fakes.values import Published
 
 from modelfile import manifest
-from modelfile.errors import DiskFull, InputError, ModelfileError, NotFound, UsageError, VerificationError
+from modelfile.errors import DiskFull, ModelfileError, NotFound, UsageError, VerificationError
 from modelfile.events import Progress, ignore
 from modelfile.names import ModelName
 from modelfile.stores.disk import download
@@ -311,11 +312,18 @@ def test_manifest_is_that_of_the_version(fake: FakeRegistry, registry: Registry,
             assert store.layout.manifest(name(fake)).read_text() == expected
 
 
-def test_folder_that_cannot_be_written(fake: FakeRegistry, store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+def test_disk_that_becomes_full(fake: FakeRegistry, store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave(store, PART, 5, 0)
 
-    monkeypatch.setattr(download, "write_all", full)
-    with pytest.raises(InputError, match="no space left on device"):
-        store.pull(name(fake), ignore)
+    def full(*_: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(download, "write_all", full)
+        with pytest.raises(DiskFull, match="no space left on device") as caught:
+            store.pull(name(fake), ignore)
+    assert caught.value.hint == "free some disk space, then run the command again: it goes on where it has ended"
     assert DIGEST not in blobs(store)
+    store.pull(name(fake), ignore)
+    assert "bytes=0-99999" not in ranges(fake)
+    assert store.find(name(fake))

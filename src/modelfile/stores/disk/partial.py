@@ -1,0 +1,179 @@
+"""Partial downloads of layers: Ollama's own files, so that each can go on where the other has stopped.
+
+`sha256-<hex>-partial` is as long as the layer, and a file `-partial-<N>` for each part says how much of it is there
+(server/download.go, v0.9.3 to v0.33.0-rc2; measured on 0.9.3).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from errno import EDQUOT, ENOSPC
+from pathlib import Path
+from typing import Any, Final
+
+from modelfile.errors import DiskFull, InputError
+from modelfile.filesystem import read_file
+from modelfile.manifest import Layer
+from modelfile.stores.disk.blobs import Blobs
+from modelfile.stores.disk.files import writing_to
+
+_SAVED: Final = 16_000_000
+"""Bytes of a part after which its progress is saved: so many are lost at most if the process is killed."""
+_LARGEST_PART_FILE: Final = 1000
+"""In bytes."""
+_PART_FILE: Final = re.compile(r"(.+-partial)-([0-9]{1,9})")
+
+
+@contextmanager
+def writing_part(path: Path) -> Iterator[None]:
+    """Translate the errors of the system while a partial download is written.
+
+    Raises:
+        DiskFull: The disk is full.
+        InputError: It cannot be written.
+    """
+    try:
+        with writing_to(path):
+            yield
+    except InputError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in (ENOSPC, EDQUOT):
+            hint = "free some disk space, then run the command again: it goes on where it has ended"
+            raise DiskFull(error.message, hint=hint) from error
+        raise
+
+
+class Part:
+    """A part of a partial download."""
+
+    def __init__(self, path: Path, number: int, offset: int, size: int, completed: int = 0) -> None:
+        self.offset = offset
+        self.size = size
+        self.completed = completed
+        """Bytes that are there."""
+        self._path = path
+        self._number = number
+        self._saved = completed
+
+    @classmethod
+    def load(cls, path: Path) -> Part:
+        """Return the part that a file describes.
+
+        Raises:
+            InputError: It cannot be read.
+            ValueError, KeyError, TypeError: It describes none.
+        """
+        value: Any = json.loads(read_file(path, limit=_LARGEST_PART_FILE))
+        numbers = [value[key] for key in ("N", "Offset", "Size", "Completed")]
+        if not all(type(number) is int and number >= 0 for number in numbers) or numbers[3] > numbers[2]:
+            raise ValueError("not a part of a download")
+        return cls(path, *numbers)
+
+    @property
+    def position(self) -> int:
+        """The end of what is there, from the beginning of the layer."""
+        return self.offset + self.completed
+
+    @property
+    def is_complete(self) -> bool:
+        """True if nothing is missing."""
+        return self.completed == self.size
+
+    def add(self, length: int) -> None:
+        """Count bytes that were written, and save the progress now and then."""
+        self.completed += length
+        if self.is_complete or self.completed - self._saved >= _SAVED:
+            self.save()
+
+    def save(self, *, create: bool = False) -> None:
+        """Write the file: in one piece, and never shorter than it was, so that it is whole at any moment."""
+        self._saved = self.completed
+        fields = {"N": self._number, "Offset": self.offset, "Size": self.size, "Completed": self.completed}
+        text = json.dumps(fields, separators=(",", ":")) + "\n"
+        with writing_part(self._path), self._path.open("wb" if create else "r+b", buffering=0) as file:
+            file.write(text.encode())
+
+
+def remove_parts(target: Path) -> None:
+    """Remove the files of a partial download whose blob is there: a process was killed before it did so."""
+    for path in target.parent.glob(f"{target.name}-partial*"):
+        if path.name == f"{target.name}-partial" or _PART_FILE.fullmatch(path.name):
+            with suppress(OSError):
+                path.unlink()
+
+
+class PartialBlob:
+    """The partial download of a layer; its files are those of Ollama."""
+
+    def __init__(self, layer: Layer, target: Path, *, single: bool) -> None:
+        """Read what an earlier download has left, or begin anew.
+
+        Args:
+            layer: The layer.
+            target: The file that will be its blob.
+            single: Whether the registry knows no ranges, so that there is one part, which cannot be resumed.
+        """
+        self.layer = layer
+        self.path = target.with_name(f"{target.name}-partial")
+        self.parts = self._load()
+        self.was_resumed = any(part.completed for part in self.parts)
+        """True if a part of it was there before."""
+        if not self.parts or (single and self.completed < layer.size):
+            self.discard()
+            self.was_resumed = False
+            self.parts = self._create(max(layer.size, 1) if single else layer.part_size)
+
+    @property
+    def completed(self) -> int:
+        """The bytes that are there."""
+        return sum(part.completed for part in self.parts)
+
+    @property
+    def contiguous(self) -> int:
+        """The bytes that are there before the first gap."""
+        return next((part.position for part in self.parts if not part.is_complete), self.layer.size)
+
+    def save(self) -> None:
+        """Save how much there is of each part."""
+        for part in self.parts:
+            part.save()
+
+    def discard(self) -> None:
+        """Remove all files."""
+        for path in (self.path, *self._part_files()):
+            with writing_part(path):
+                path.unlink(missing_ok=True)
+
+    def adopt(self, blobs: Blobs) -> None:
+        """Make it a blob, which was compared with its digest."""
+        files = self._part_files()
+        blobs.adopt(self.path, self.layer.digest, self.layer.size)
+        for path in files:
+            with suppress(OSError):  # it is named by nothing any longer
+                path.unlink()
+
+    def _part_files(self) -> list[Path]:
+        return [path for path in self.path.parent.glob(f"{self.path.name}-*") if _PART_FILE.fullmatch(path.name)]
+
+    def _load(self) -> list[Part]:
+        """Return the parts that an earlier download has left; none if they are not those of this layer."""
+        try:
+            if self.path.lstat().st_size != self.layer.size or self.path.is_symlink():
+                return []
+            parts = sorted(map(Part.load, self._part_files()), key=lambda part: part.offset)
+        except (OSError, InputError, ValueError, KeyError, TypeError, RecursionError):
+            return []
+        ends = [part.offset + part.size for part in parts]
+        return parts if [part.offset for part in parts] == [0, *ends[:-1]] and ends[-1:] == [self.layer.size] else []
+
+    def _create(self, size: int) -> list[Part]:
+        with writing_part(self.path), self.path.open("xb") as file:
+            file.truncate(self.layer.size)
+        parts = []
+        for number, offset in enumerate(range(0, self.layer.size, size)):
+            path = self.path.with_name(f"{self.path.name}-{number}")
+            parts.append(Part(path, number, offset, min(size, self.layer.size - offset)))
+            parts[-1].save(create=True)
+        return parts
