@@ -276,3 +276,59 @@ def generate(url: str, name: str, prompt: str) -> str:
     body = json.dumps({"model": name, "prompt": prompt, "stream": False, "options": {"temperature": 0}}).encode()
     with urlopen(Request(f"{url}/api/generate", body)) as answer:  # noqa: S310  # the server of this test
         return str(json.load(answer)["response"])
+
+
+_LEAVES = st.none() | st.booleans() | st.text(max_size=8) | st.floats(allow_nan=False) | st.integers(-(10**30), 10**30)
+_JSON = st.recursive(
+    _LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner), max_leaves=8
+)
+_SEPARATORS = st.sampled_from([(",", ":"), (" ,\n", " :\t"), (", ", ": ")])
+_LITERALS = (
+    "1.0",
+    "-0",
+    "-0.0",
+    "1E3",
+    "1e-7",
+    "12345678901234567890",
+    "1e999",
+    "01",
+    "NaN",
+    '"\\ud800"',
+    '"\\u003c"',
+    "[1,]",
+)
+
+
+def test_random_parameters_of_a_base(tmp_path: Path, folder: Path, rounds: int) -> None:
+    """A registry may serve parameters in any form: the server decodes and encodes them, and rejects some."""
+    root = tmp_path / "models"
+    with serve(models=root) as url, modelfile.open_folder(root, ollama="0.9.3") as store:
+        assert create(url, "base", "FROM ./tiny.gguf\nPARAMETER seed 1\n", folder) == ""
+        template = manifest_of(root, "base")
+        (params,) = (layer for layer in json.loads(template)["layers"] if layer["mediaType"].endswith(".params"))
+
+        @settings(max_examples=60 * rounds, database=None, suppress_health_check=[*HealthCheck])
+        @given(
+            st.dictionaries(st.text(max_size=6), _JSON, max_size=4),
+            _SEPARATORS,
+            st.booleans(),
+            st.sampled_from(_LITERALS),
+        )
+        def run(value: dict[str, Any], separators: tuple[str, str], ascii_only: bool, literal: str) -> None:
+            text = json.dumps({**value, "X": 0}, ensure_ascii=ascii_only, separators=separators)
+            content = text.replace('"X"', '"x"').replace("Infinity", literal).encode("utf-8", "surrogatepass")
+            content = content[:-1] + f',"y":{literal}}}'.encode()
+            digest, size = store.blobs.put(content)
+            store.write_manifest(
+                ModelName.parse("served"),
+                template.replace(params["digest"], digest).replace(f'"size":{params["size"]}', f'"size":{size}'),
+            )
+            error = create(url, "theirs", "FROM served\nPARAMETER top_k 3\n", folder)
+            try:
+                create_in(store, "ours", "FROM served\nPARAMETER top_k 3\n", folder)
+            except InputError:
+                assert error
+            else:
+                assert (error, manifest_of(root, "ours")) == ("", manifest_of(root, "theirs"))
+
+        run()
