@@ -110,6 +110,7 @@ from modelfile.linter.rules.text.conflicting_demands import conflicting_demands
 from modelfile.linter.rules.text.contradicting_comment import contradicting_comment
 from modelfile.linter.rules.text.contradicting_example import contradicting_example
 from modelfile.linter.rules.text.contradiction import contradiction
+from modelfile.linter.rules.text.fixed_date import fixed_date
 from modelfile.linter.rules.text.homoglyph import homoglyph
 from modelfile.linter.rules.text.invisible_or_bidi_character import invisible_or_bidi_character
 from modelfile.linter.rules.text.license_mismatch import license_mismatch
@@ -255,6 +256,7 @@ RULES: tuple[Rule, ...] = (
     contradicting_comment,
     unknown_switch,
     contradicting_example,
+    fixed_date,
     unusable_weights,
     projector_as_adapter,
     model_as_adapter,

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
-from modelfile.linter.rule import Context, base_family, rule
+from modelfile.linter.rule import Context, base_family, last_from, rule
 from modelfile.linter.rules.parameters import effective_numbers
 from modelfile.syntax.modelfile import Modelfile
+from modelfile.syntax.nodes import Parameter
+
+_ORIGINS: Final = {
+    "Llama 3 8B": (8192, r"llama-?3-(?:8|70)b"),
+    "Llama 2": (4096, r"(?:llama-?2(?!\d|\.\d)|mythomax-l2)"),
+    "Gemma 2": (8192, r"gemma-?2-(?:2|9|27)b"),
+    "TinyLlama": (2048, r"tinyllama"),
+    "Phi-2": (2048, r"phi-2(?!\d|\.\d)"),
+    "SOLAR": (4096, r"solar-10\.7b"),
+}
+"""Models that fine-tunes are made of: their context, and how the names of the fine-tunes tell it."""
+_EXTENDED: Final = r"\d+k\b|\d+m\b(?!\.)|long|yarn|gradient|extended|rope|context|llama-?3[.-][123](?!\d*b)"
+"""Words of fine-tunes with a longer context."""
 
 
 @rule("MF317", "context-beyond-training", on=Modelfile, severity=Severity.WARNING)
@@ -16,7 +31,8 @@ def context_beyond_training(modelfile: Modelfile, context: Context) -> Iterator[
 
     Ollama does not fail: it writes a warning to its log ("requested context size too large for model") and uses the
     context of the weights. So the model forgets earlier than the Modelfile promises. The rule knows the contexts of
-    Ollama's library, and of files that are named like a maker's own weights.
+    Ollama's library, and of files that are named like a maker's own weights; a fine-tune with the name of
+    its origin, such as `gemma-2-9b-it-abliterated`, is a note.
 
     ## Bad
 
@@ -36,10 +52,32 @@ def context_beyond_training(modelfile: Modelfile, context: Context) -> Iterator[
     """
     found = effective_numbers(modelfile, context).get("num_ctx")
     family = base_family(modelfile, context) if found else None
-    if found is None or family is None or family.context is None or found[0] <= family.context:
+    if found is None:
+        return
+    if family is None:
+        yield from _by_words(modelfile, *found)
+        return
+    if family.context is None or found[0] <= family.context:
         return
     if found[0] == family.parameters.get("num_ctx"):  # as the library's own model sets it
         return
     span, longest = found[1].value.span, family.context
     message = f"`num_ctx {found[1].value.text}` is more than `{family.name}` was trained on: Ollama uses {longest}"
     yield Finding(span, message, f"write `{longest}` or less", Fix(edits=(Edit(span, str(longest)),)))
+
+
+def _by_words(modelfile: Modelfile, size: float, node: Parameter) -> Iterator[Finding]:
+    """Yield a note on a fine-tune whose name tells the model that it was made of."""
+    base = last_from(modelfile)
+    if base is None or not base.value.closed or size <= min(longest for longest, _ in _ORIGINS.values()):
+        return
+    name = re.split(r"[/\\]", base.value.text)[-1].lower()
+    if re.search(_EXTENDED, name):
+        return
+    for title, (longest, pattern) in _ORIGINS.items():
+        if re.search(rf"(?<![a-z\d]){pattern}", name) and size > longest:
+            message = (
+                f"`num_ctx {node.value.text}` is more than {title} was trained on ({longest}), of which this base is"
+            )
+            yield Finding(node.value.span, message, f"write `{longest}` or less", severity=Severity.INFO)
+            return

@@ -27,7 +27,9 @@ _OPENING: Final = rf"{_MARKER}|<(?!s>|bos>)\|?\w+\|?>|\[\w+\]"
 _AT_EDGE: Final = rf"(?m:^[ \t]*({_MARKER})|({_MARKER})[ \t]*$|({_MARKER})(?:system|user|assistant|model)\b)"
 _SLOT: Final = (
     r"(?<![{$\w])\{(?:system_?(?:message|prompt)?|(?:user_?)?(?:prompt|message|input|query|question)|(?:chat_?)?history"
-    r"|instructions?|context|tools|bos_token|eos_token|user|assistant)\}(?!\})"
+    r"|instructions?|context|tools|bos_token|eos_token|user|assistant"
+    r"|(?:customer|client|company|guest|user|product|business|brand|patient|student|employee|first|last|full)_?"
+    r"(?:name|info|data|profile))\}(?!\})"
 )
 _ABOUT_SLOTS: Final = r"\b(?:placeholders?|f-strings?|format strings?|templates?|str\.format|langchain|json)\b"
 

@@ -92,7 +92,10 @@ _UNDECIDED: Final = (
     r"\b(?i:for|of|at|by|from|about|is|are|contact|visit|call|see|to|in) "
     r"((?:TODO|FIXME|TBD|XXX+)(?:\([^()\r\n]{1,40}\)|(?=[.,;:!?)]|\Z|[\r\n]| (?:and|with|customers|users)\b)))"
 )
-_NOTE: Final = r"(?:\A|[.!?:;)] |^[ \t]*)((?:TODO|FIXME)(?:\([^()\r\n]{1,40}\):?|(?=\.? ?(?:\Z|[\r\n]))))"
+_NOTE: Final = (
+    r"(?:\A|[.!?:;)] |^[ \t]*)((?:TODO|FIXME)(?:\([^()\r\n]{1,40}\):?|(?=\.? ?(?:\Z|[\r\n]))"
+    rf"|: ?(?i:{_ORDER}|finish|update|complete|decide|ask)\b[^.\r\n]{{0,60}}))"
+)
 _ABOUT_NOTES: Final = (
     r"\b(?:comments?|cod(?:e|ing|er)|to-?do[- ](?:list|item|app)s?|tasks?|program\w*|develop\w*|placeholders?|review\w*"
     r"|refactor\w*|functions?|unknown|missing)\b"

@@ -61,7 +61,7 @@ def foreign_adapter(modelfile: Modelfile, context: Context) -> Iterator[Finding]
         return
     family = base_family(modelfile, context)
     written = f"{base.value.text} {family.name if family else ''}"
-    for read in (_makers, _generations, _sizes):
+    for read in (makers, _generations, _sizes):
         of_adapter, of_base = read(name), read(written)
         if len(of_adapter) == len(of_base) == 1 and not _agree(*of_adapter, *of_base):
             trained, other = of_adapter.pop(), of_base.pop()
@@ -78,7 +78,8 @@ def _agree(one: str, other: str) -> bool:
     return larger <= smaller * _ROUNDED
 
 
-def _makers(name: str) -> set[str]:
+def makers(name: str) -> set[str]:
+    """Return the makers of models that a text names."""
     return {
         maker
         for maker, pattern in _MAKERS.items()
