@@ -17,7 +17,7 @@ from modelfile.names import ModelName
 from modelfile.stores.network.deadline import Timeouts
 from modelfile.stores.network.retry import Backoff
 from modelfile.stores.open import open_registry
-from modelfile.stores.registry import downloads
+from modelfile.stores.registry import downloads, quirks
 from modelfile.stores.registry.remote import RegistryClient
 
 CONTENT = b"GGUF" + bytes(range(256)) * 1000
@@ -231,3 +231,18 @@ def test_interrupt_ends_it_at_once(fake: FakeRegistry) -> None:
         thread.join(10)
         assert not thread.is_alive()
     assert re.search("was interrupted", str(ended[0]))
+
+
+def test_private_model_of_hugging_face(fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = quirks.Quirks(source="x", credential=quirks.Credential.HUGGING_FACE)
+    monkeypatch.setitem(quirks.QUIRKS, fake.host, hub)
+    with FakeRegistry() as other:
+        other.push("team/bot", "v1", published(CONTENT))
+        fake.token, fake.blobs_at = TOKEN, f"http://localhost:{other.host.rpartition(':')[2]}"
+        received = bytearray()
+        with open_registry(environ={"HF_TOKEN": TOKEN}) as registry:
+            name = ModelName.parse(f"{fake.host}/team/bot:v1")
+            registry.download(name, WEIGHTS, 5, 9, received.extend)
+        assert received == CONTENT[5:9]
+        sent = [asked.headers.get("Authorization") for asked in (*fake.requests, *other.requests)]
+        assert sent == [None, f"Bearer {TOKEN}", None]
