@@ -12,6 +12,7 @@ import pytest
 from tests.support.paths import ROOT
 from tests.support.server import connect
 
+from modelfile.catalog.versions import NEWEST
 from modelfile.stores.ollama.store import ServerStore
 
 DEMO = [sys.executable, "-u", str(ROOT / "examples" / "demo.py")]
@@ -58,7 +59,7 @@ def test_the_demo_in_a_folder(offline: dict[str, str]) -> None:
     printed = run(offline)
     assert printed.startswith("no Ollama server answers at http://127.0.0.1:9: using the folder ")
     assert printed.count("\n$ ") == COMMANDS + 1  # `mf store check`
-    assert "/models, as by Ollama 0.24.0\n" in printed
+    assert f"/models, as by Ollama {NEWEST}\n" in printed
 
 
 @pytest.mark.live
