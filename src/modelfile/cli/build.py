@@ -103,7 +103,7 @@ def build(  # noqa: PLR0913  # the command's options
     "nothing_to_do", "existing", "base", "steps", "expected_fingerprint", "changes", "replaces", "pending", "stale",
     "dropped_capabilities"}; stale has the reasons for which mf.lock is out of date, as `mf pin --check` prints them.
     Unless a single NAME and server are given, a list, bases first, with {"name", "host", "error"} for failures and
-    {"name", "host", "skipped"} for models that were not attempted.
+    {"name", "host", "skipped"} for models that were not attempted. host is the URL of a server or the path of a folder.
     """
     only_plan = dry_run or plan_out is not None
     if locked and frozen:

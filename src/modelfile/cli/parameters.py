@@ -23,7 +23,9 @@ Paths: TypeAlias = Annotated[
 ConfigFile: TypeAlias = Annotated[
     str | None, typer.Option("--config", metavar="FILE", help="Configuration file to read.")
 ]
-FromServer: TypeAlias = Annotated[bool, typer.Option("--from-server", help="Ask the Ollama server only, no registry.")]
+FromServer: TypeAlias = Annotated[
+    bool, typer.Option("--from-server", help="Ask the server or the folder only, no registry.")
+]
 ForceExclude: TypeAlias = Annotated[
     bool, typer.Option("--force-exclude", help="Skip excluded Modelfiles even if they are named.")
 ]

@@ -41,8 +41,8 @@ def verify(  # noqa: PLR0913  # the command's options
 
     With --json: {"version", "host", "verified", "models": [{"name", "kind", "modelfiles", "status", "fails",
     "expected", "actual", "changes", "notes"}, ...]}; kind is "base" or "model", status is "same", "different",
-    "missing" or "unknown", expected and actual are fingerprints or null, and changes are as in `mf diff --json`, with
-    the locked value first.
+    "missing" or "unknown", host is the URL of a server or the path of a folder, expected and actual are fingerprints or
+    null, and changes are as in `mf diff --json`, with the locked value first.
     """
     if everything and names:
         raise UsageError("--all cannot be used with names", hint="leave one of them out")
