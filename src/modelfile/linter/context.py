@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from modelfile.catalog.catalog import Catalog
 from modelfile.errors import InputError
-from modelfile.filesystem import expand, real_path
+from modelfile.filesystem import expand, expand_text, real_path
 from modelfile.git import find_repository
 from modelfile.linter.rule import Context, EscapedPath, LockStatus, RejectedFile
 from modelfile.project.target import Target
@@ -103,7 +103,7 @@ def _lock_status(target: Target) -> LockStatus | None:
 def _exists(target: Target, written: str) -> bool:
     """Return whether Ollama takes it for a path: it does so unless there is nothing."""
     try:
-        target.project.stat(expand(written, target.folder))
+        target.project.stat(expand_text(written, target.folder))
     except (FileNotFoundError, InputError, ValueError):
         return False
     except OSError as error:

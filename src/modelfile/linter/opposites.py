@@ -164,7 +164,7 @@ def find_conflicts(prompt: str) -> Iterator[Conflict]:
     lowered = prompt.lower()
     prose = ""
     for form, pattern, opposite, other_pattern, signs in _FORMS:
-        if not any(sign in lowered for sign in signs):
+        if not any(map(lowered.__contains__, signs)):
             continue
         prose = prose or hide_code(prompt)
         one, other = _find(pattern, prose), _find(other_pattern, prose)

@@ -132,7 +132,9 @@ class Rule:
 
     def subjects(self, modelfile: Modelfile) -> tuple[Node | Modelfile, ...]:
         """Return the nodes that it checks, or the Modelfile itself; a rule for which there are none does not run."""
-        return (modelfile,) if Modelfile in self.on else modelfile.of_type(self.on)
+        if Modelfile in self.on:
+            return (modelfile,)
+        return modelfile.of_type(self.on if self.on[1:] else self.on[0])
 
     @property
     def page(self) -> str:

@@ -296,9 +296,9 @@ class Project:
         """Return what is known of the Modelfile at a path, whatever it is called there."""
         return self._memo.get(("memo", str(path) if is_stream(str(path)) else absolute_text(path)), Memo)
 
-    def stat(self, path: Path) -> os.stat_result:
+    def stat(self, path: Path | str) -> os.stat_result:
         """Return the state of a file when it was first asked for."""
-        return self._memo.get(("stat", str(path)), path.stat)
+        return self._memo.get(("stat", str(path)), lambda: os.stat(path))  # noqa: PTH116  # quicker than a Path
 
     def real_path(self, path: Path) -> Path:
         """Return the absolute path of a file without symlinks, as it was when first asked for."""

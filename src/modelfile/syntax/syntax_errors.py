@@ -109,7 +109,8 @@ def _has_from(nodes: Sequence[Node]) -> bool:
 
 def find_errors(source: Source, nodes: Sequence[Node]) -> Iterator[Diagnostic]:
     """Yield all syntax errors, in any order; none if and only if Ollama's parser accepts the text."""
-    has_from, is_unknown = _has_from(nodes), any(isinstance(node, Unknown) for node in nodes)
+    has_from, classes = _has_from(nodes), {*map(type, nodes)}
+    is_unknown = Unknown in classes
     if not has_from and (other := _utf_16(source) or _modelpack(nodes)):
         yield other
         return
@@ -132,7 +133,8 @@ def find_errors(source: Source, nodes: Sequence[Node]) -> Iterator[Diagnostic]:
         if not node.value.closed:
             shown = instructions[number : number + _MAX_NAMED]
             yield _unclosed_quote(source, node, shown, more=len(instructions) - number - len(shown))
-    yield from (_incomplete(node, speller) for node in nodes if isinstance(node, Incomplete))
+    if Incomplete in classes:
+        yield from (_incomplete(node, speller) for node in nodes if isinstance(node, Incomplete))
 
 
 def _diagnostic(name: str, found: Finding) -> Diagnostic:
