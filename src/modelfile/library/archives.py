@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
@@ -150,14 +151,31 @@ def _write_blobs(archive: ArchiveReader, store: FolderStore, written: list[str],
     total, done = sum(layer.size for layer in archive.layers.values()), 0
     for layer, pieces in archive.blobs():
         is_new = not store.has_blob(layer.digest, layer.size)
-        with store.blobs.writing(layer.digest, layer.size) if is_new else nullcontext() as writer:
+        with store.blobs.writing(layer.digest, layer.size) if is_new else nullcontext(_Hash()) as writer:
             for piece in pieces:
-                if writer:
-                    writer.write(piece)
+                writer.write(piece)
                 done += len(piece)
                 events(Progress(status="loading", total=total, completed=done))
+            archive.check(layer, writer.digest)
         if is_new:
             written.append(layer.digest)
+
+
+class _Hash:
+    """The digest of a blob that the store has."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        """The digest of the bytes so far."""
+        return f"sha256:{self._hash.hexdigest()}"
+
+    def write(self, data: bytes) -> int:
+        """Add bytes."""
+        self._hash.update(data)
+        return len(data)
 
 
 def _publish(

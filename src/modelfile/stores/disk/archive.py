@@ -197,8 +197,10 @@ class ArchiveReader:
     def blobs(self) -> Iterator[tuple[Layer, Iterator[bytes]]]:
         """Yield each blob once, with its contents in pieces, which have to be read before the next blob.
 
+        Whoever reads them computes their digest, and has `check` compare it.
+
         Raises:
-            InputError: The archive is damaged. Contents with another digest raise it at their end.
+            InputError: The archive is damaged.
         """
         left = dict(self.layers)
         for entry, pieces in self._named(self._contents):
@@ -209,12 +211,22 @@ class ArchiveReader:
                 if layer is None:
                     raise InputError(f"`{entry.name}` belongs to no model in it")
                 _check_entry(entry, layer.size)
-            yield layer, self._named(_compared(pieces, layer))
+            yield layer, self._named(pieces)
         with naming(self._what):
             if left:
                 raise InputError(f"blob {shorten_digest(next(iter(left)))} is missing")
             if not self._has_layout:
                 raise InputError(f"`{_LAYOUT}` is missing")
+
+    def check(self, layer: Layer, digest: str) -> None:
+        """Compare the digest of a blob's contents with that of its name.
+
+        Raises:
+            InputError: They differ.
+        """
+        with naming(self._what):
+            if digest != layer.digest:
+                raise InputError(f"blob {shorten_digest(layer.digest)} has another digest")
 
     def _of_file(self, file: FileIO) -> Iterator[Content]:
         """Yield the entries of a file: the index, then the manifests that it names, then the others by name."""
@@ -362,15 +374,6 @@ def _whole(entry: Entry, pieces: Iterator[bytes], limit: int) -> bytes:
 def _check_entry(entry: Entry, size: int) -> None:
     if entry.is_folder or entry.size != size:
         raise InputError(f"`{entry.name}` has {entry.size:,} bytes instead of {size:,}")
-
-
-def _compared(pieces: Iterator[bytes], layer: Layer) -> Iterator[bytes]:
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-        yield piece
-    if f"sha256:{digest.hexdigest()}" != layer.digest:
-        raise InputError(f"blob {shorten_digest(layer.digest)} has another digest")
 
 
 def _digest(entry: Entry) -> str:

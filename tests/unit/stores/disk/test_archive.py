@@ -19,7 +19,7 @@ from modelfile.stores.disk.archive import ArchivedModel, ArchiveReader, archive_
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.inventory import take_inventory
 from modelfile.stores.disk.layout import Layout
-from modelfile.stores.disk.tar import END, TarReader, header, padding
+from modelfile.stores.disk.tar import END, Readable, TarReader, header, padding
 
 WEIGHTS = b"GGUF" + bytes(3000)
 NAMES = ["registry.ollama.ai/library/base:v1", "registry.ollama.ai/library/bot:v1"]
@@ -53,16 +53,25 @@ def packed(files: Files) -> bytes:
     return b"".join(header(name, len(text)) + text + padding(len(text)) for name, text in files.items()) + END
 
 
+def blobs_of(source: Readable) -> dict[str, bytes]:
+    """Return the blobs of an archive by digest, compared with it."""
+    archive, found = ArchiveReader(source, "x"), dict[str, bytes]()
+    for layer, pieces in archive.blobs():
+        found[layer.digest] = b"".join(pieces)
+        archive.check(layer, digest_of(found[layer.digest]))
+    return found
+
+
 def read(text: bytes) -> dict[str, bytes]:
     """Return the blobs of an archive that is read as a stream."""
-    return {layer.digest: b"".join(pieces) for layer, pieces in ArchiveReader(io.BytesIO(text), "x").blobs()}
+    return blobs_of(io.BytesIO(text))
 
 
 def read_file(text: bytes, folder: Path) -> dict[str, bytes]:
     path = folder / "x.tar"
     path.write_bytes(text)
     with path.open("rb", buffering=0) as file:
-        return {layer.digest: b"".join(pieces) for layer, pieces in ArchiveReader(file, "x").blobs()}
+        return blobs_of(file)
 
 
 def test_archive_has_the_models_and_each_blob_once(layout: Layout, tmp_path: Path) -> None:
