@@ -187,6 +187,10 @@ BUILD_FIRST = Case(
     rounds=5,
 )
 BUILD_AGAIN = replace(BUILD_FIRST, name="build-again", before=1)
+FOLDER_FIRST = replace(
+    BUILD_FIRST, name="folder-first", ours=("mf", "build", "gemma:bench", "-f", "Modelfile", "--store", "store")
+)
+FOLDER_AGAIN = replace(FOLDER_FIRST, name="folder-again", before=1)
 BUILD_FLAT = Case(
     name="build-flat",
     ours=("mf", "build", "big:bench", "-f", "big.Modelfile"),
@@ -248,6 +252,8 @@ _ALL = (
     HASH,
     BUILD_FIRST,
     BUILD_AGAIN,
+    FOLDER_FIRST,
+    FOLDER_AGAIN,
     BUILD_IDLE,
     BUILD_FLAT,
 )
