@@ -138,21 +138,20 @@ class _Batch:
         for target in self.targets.values():
             with contextlib.suppress(InputError):  # reported for each store
                 target.start_hashing()
-        for target in self.targets.values():
-            _ = target.pin  # a damaged lock is an error of all models
+        _ = [target.pin for target in self.targets.values()]  # a damaged lock is an error of all models
         if locked:
             check_locked(self.targets.values(), events)
         if frozen:
             check_frozen(self.targets.values())
         # a single model may be FROM its own name, as with `ollama create`: it is then built from its current contents
-        single = len(self.targets) == 1
-        self.graph = Graph(dict.fromkeys(self.targets)) if single else graph_of(self.targets.values())
+        self.graph = graph_of(self.targets.values()) if len(self.targets) > 1 else Graph(dict.fromkeys(self.targets))
         self.keep = keep
         self.locked = locked
         self.immutable = tuple(immutable)
         self.replace = replace
         self.events = events
         self.plan_file = plan_file
+        self.builds = False
         self.tags = _tags_of(registry) if registry and not frozen else None
 
     def errors(self, store: Store | None) -> dict[ModelName, InputError]:
@@ -226,9 +225,10 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
         moved = named and locked and locked.fingerprint not in (None, named.fingerprint)
         known = named.quantization if named and not moved else ""
         check_quantization(recipe.files, target.quantize, version, base=recipe.base, base_type=known)
-    checked = not target.is_hashed(version)
-    if checked:
+    if checked := not target.is_hashed(version):
         check_weights(recipe.model_files, recipe.adapters, recipe.drafts, version)
+        if batch.builds:
+            store.begin_placing(recipe)
     digests = target.digests(version, events)
     required = constraints(target, recipe, events, locked=batch.locked)
     if batch.plan_file and required.model is None and is_opaque(recipe):  # all else is predicted again
@@ -329,6 +329,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         replace=replace,
         plan_file=plan_file,
     )
+    batch.builds = True
     prepared = [(store, _prepare_all(batch, store)) for store in stores]
     if plan_file:
         for outcome in (outcome for _, outcomes in prepared for outcome in outcomes.values()):

@@ -84,6 +84,9 @@ class MemoryStore:
         del size
         return False
 
+    def begin_placing(self, recipe: Recipe) -> None:
+        """Begin nothing."""
+
     def put_blob(
         self,
         digest: str,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,7 @@ from modelfile.stores.protocol import Registry, RegistrySettings, Store
 
 if TYPE_CHECKING:
     from modelfile.stores.disk.store import FolderStore
-    from modelfile.stores.ollama.store import Place
+    from modelfile.stores.ollama.store import Placer
 
 _PROBE: Final = Timeouts(first=5, connect=5, answer=5)
 
@@ -63,22 +63,22 @@ def open_store(  # noqa: PLR0913  # each is a choice of its own
     transport = Transport(
         address, key=key, withheld=withheld, backoff=backoff or BACKOFF, timeouts=timeouts or TIMEOUTS
     )
-    with Client(transport) as client:
-        yield ServerStore(client, on_warning, route=route, find_place=_finder(address, environ))
+    with Client(transport) as client, ExitStack() as opened:
+        yield ServerStore(client, on_warning, route=route, find_placer=_finder(address, environ, opened))
 
 
 def _finder(
-    address: ServerAddress, environ: Mapping[str, str] | None
-) -> Callable[[Callable[[str], bool]], Place | None]:
+    address: ServerAddress, environ: Mapping[str, str] | None, opened: ExitStack
+) -> Callable[[Callable[[str], bool]], Placer | None]:
     """Return the function that looks for the folder of a server; it finds none unless the server is on this machine."""
 
-    def find(has_blob: Callable[[str], bool]) -> Place | None:
+    def find(has_blob: Callable[[str], bool]) -> Placer | None:
         if not address.is_loopback:
             return None
         from modelfile.stores.disk.placement import find_blobs, folders_of_servers
 
         blobs = find_blobs(folders_of_servers(os.environ if environ is None else environ), has_blob)
-        return blobs.place if blobs else None
+        return opened.enter_context(closing(blobs)) if blobs else None
 
     return find
 
@@ -149,7 +149,9 @@ def open_folder(
     from modelfile.stores.disk.store import FolderStore
 
     layout = open_layout(path, create=create, missing_ok=missing_ok)
-    yield FolderStore(layout, ollama=ollama, registry=registry, on_warning=on_warning)
+    store = FolderStore(layout, ollama=ollama, registry=registry, on_warning=on_warning)
+    with closing(store.blobs):
+        yield store
 
 
 def reach(address: ServerAddress) -> None:

@@ -153,6 +153,12 @@ class Store(Protocol):
             size: The total size of the files in bytes: to find the folder of a server pays for large ones only.
         """
 
+    def begin_placing(self, recipe: Recipe) -> None:
+        """Begin to put the files of a recipe, which are being hashed, into the folder of the store, if it does so.
+
+        Nothing of them appears before `put_blob`.
+        """
+
     def put_blob(
         self,
         digest: str,

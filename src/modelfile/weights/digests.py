@@ -79,6 +79,11 @@ def unchanged(before: os.stat_result, after: os.stat_result) -> bool:
     return (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns)
 
 
+def is_same(before: os.stat_result, after: os.stat_result) -> bool:
+    """Return whether two states are one to the cache of digests, which also records changes of the inode."""
+    return _recorded(before) == _recorded(after)
+
+
 _POLL: Final = 0.01
 """Interval, in seconds, of progress events while waiting for the background thread."""
 _SWITCH_INTERVAL: Final = 0.0001

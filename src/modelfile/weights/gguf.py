@@ -9,8 +9,10 @@ The layout is ggml's docs/gguf.md; sizes of tensors are Ollama's (v0.33.0-rc2 fs
 
 from __future__ import annotations
 
+import os
 import re
 import struct
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import FileIO
@@ -30,6 +32,12 @@ _MAX_TEXT: Final = 1 << 10
 """Size, in bytes, of the longest text that is kept, but for the chat template."""
 _MAX_CHAT_TEMPLATE: Final = 1 << 18
 """Size, in bytes, of the longest chat template that is kept; the longest known ones have 20 kB."""
+_RACY: Final = 2_000_000_000
+"""Age in nanoseconds below which a file may change again without a change of its times (as in `weights.digests`)."""
+_MOST_HEADERS: Final = 64
+"""Headers that are remembered; a build reads that of each of its files several times."""
+_HEADERS: Final[dict[tuple[int, ...], GGUFHeader]] = {}
+"""Headers that were read, by the states of their files."""
 _CHAT_TEMPLATE: Final = "tokenizer.chat_template"
 _MAX_PAIRS: Final = 1 << 16
 _MAX_TENSORS: Final = 1 << 18
@@ -110,24 +118,31 @@ class GGUFHeader:
 
 
 def read_header(path: Path) -> GGUFHeader:
-    """Read the header of a GGUF file.
+    """Read the header of a GGUF file; once, as long as the file stays in the same state.
 
     Raises:
         InputError: It cannot be read, is not a GGUF file, is truncated within its header, or changes while it is read.
     """
     with open_regular(path) as file:
-        if file.read(4) not in MAGICS:
-            raise InputError(f"`{path}` is not a GGUF file", hint="download it again; Ollama would reject it")
-        size = file.seek(0, 2)
-        try:
-            return _Cursor(path, file, min(size, _MAX_HEADER)).header(size)
-        except EOFError as error:
-            if size <= _MAX_HEADER:
-                message = f"`{path}` is truncated: it has {size:,} bytes, its header alone is longer"
-                raise InputError(message, hint="download it again") from error
-            raise InputError(f"`{path}` has a header of more than {_MAX_HEADER:,} bytes") from error
-        except ValueError as error:
-            raise InputError(f"`{path}` is a corrupt GGUF file: {error}", hint="download it again") from error
+        key = ((state := os.fstat(file.fileno())).st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+        known = _HEADERS.get(key) or _read_header(path, file, state.st_size)
+        if key not in _HEADERS and time.time_ns() - max(key[-2:]) > _RACY and len(_HEADERS) < _MOST_HEADERS:
+            _HEADERS[key] = known
+        return known
+
+
+def _read_header(path: Path, file: FileIO, size: int) -> GGUFHeader:
+    if file.read(4) not in MAGICS:
+        raise InputError(f"`{path}` is not a GGUF file", hint="download it again; Ollama would reject it")
+    try:
+        return _Cursor(path, file, min(size, _MAX_HEADER)).header(size)
+    except EOFError as error:
+        if size <= _MAX_HEADER:
+            message = f"`{path}` is truncated: it has {size:,} bytes, its header alone is longer"
+            raise InputError(message, hint="download it again") from error
+        raise InputError(f"`{path}` has a header of more than {_MAX_HEADER:,} bytes") from error
+    except ValueError as error:
+        raise InputError(f"`{path}` is a corrupt GGUF file: {error}", hint="download it again") from error
 
 
 @dataclass(slots=True)

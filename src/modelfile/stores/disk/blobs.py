@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sys
-from collections.abc import Callable, Collection, Iterator
-from errno import EDQUOT, EIO, ENOSPC, ENXIO
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -20,103 +19,19 @@ from modelfile.errors import InputError, VerificationError
 from modelfile.filesystem import changed_while_read, open_regular, read_up_to
 from modelfile.manifest import Layer
 from modelfile.names import shorten_digest
-from modelfile.stores.disk.files import sync, sync_folder, temporary_file, write_all, writing_to
+from modelfile.stores.disk.copies import BackgroundCopy, BlobWriter
+from modelfile.stores.disk.files import remove_abandoned, sync, sync_folder, temporary_file, write_all, writing_to
 from modelfile.stores.disk.layout import BLOBS, Layout, give_owner
-from modelfile.weights.digests import recall_digest, unchanged
+from modelfile.stores.uploads import run_in_parallel
+from modelfile.weights.digests import is_same, recall_digest, unchanged
 
-_CHUNK: Final = 1 << 20
-"""Bytes copied at a time."""
-_PIECE: Final = 16 << 20
-"""Bytes that the system copies at a time."""
-_BLOCK: Final = 512
-"""Size in bytes of the blocks that `stat` counts."""
+_SYNCS: Final = 16
+"""Files that are flushed to the disk at once."""
 _ASIDE: Final = "mf-removed-"
 """Start of the names of blobs that are about to be removed; the digits of their digests follow."""
 _BLOB_MODE: Final = 0o644
 """Mode of every blob that Ollama writes, whatever the umask (measured on 0.9.3)."""
-_FICLONE: Final = 0x40049409
-"""Number of Linux's call that lets a file share the blocks of another (include/uapi/linux/fs.h)."""
 _CHECK: Final = "run `mf store check --repair` to restore it"
-
-
-class BlobWriter:
-    """A blob that is being written."""
-
-    def __init__(self, file: FileIO, target: Path) -> None:
-        self.size = 0
-        """Bytes written so far."""
-        self._file = file
-        self._target = target
-        self._hash = hashlib.sha256()
-
-    @property
-    def digest(self) -> str:
-        """The digest of the bytes written so far."""
-        return f"sha256:{self._hash.hexdigest()}"
-
-    def write(self, data: bytes | memoryview) -> int:
-        """Append bytes, and return their number.
-
-        Raises:
-            InputError: They cannot be written, as on a full disk.
-        """
-        self._hash.update(data)
-        with writing_to(self._target):
-            write_all(self._file, data)
-        self.size += len(data)
-        return len(data)
-
-    def clone(self, source: FileIO) -> bool:
-        """Share the blocks of another file; return False, with nothing written, where the file system cannot."""
-        if sys.platform != "linux":
-            return False
-        from fcntl import ioctl
-
-        try:
-            ioctl(self._file.fileno(), _FICLONE, source.fileno())
-        except OSError:
-            return False
-        return True
-
-    def copy(self, source: FileIO, on_sent: Callable[[int], None]) -> None:
-        """Append a file, and hash it."""
-        self._reject_full_disk(source)
-        buffer = memoryview(bytearray(_CHUNK))
-        while length := source.readinto(buffer):
-            on_sent(self.write(buffer[:length]))
-
-    def copy_unhashed(self, source: FileIO, on_sent: Callable[[int], None]) -> bool:
-        """Append a file within the system, without its holes; return False, with nothing written, where it cannot."""
-        if sys.platform != "linux":
-            return False
-        self._reject_full_disk(source)
-        with writing_to(self._target):
-            try:
-                for start, end in _extents(source):
-                    _copy_range(source, self._file, start, end, on_sent)
-                self._file.truncate(os.fstat(source.fileno()).st_size)
-            except OSError as error:
-                if error.errno in (ENOSPC, EDQUOT, EIO):
-                    raise
-                self._file.truncate(0)
-                return False
-        return True
-
-    def _reject_full_disk(self, source: FileIO) -> None:
-        if not hasattr(os, "fstatvfs"):
-            return
-        state = os.fstat(source.fileno())
-        with writing_to(self._target):
-            disk = os.fstatvfs(self._file.fileno())
-            if disk.f_bavail * disk.f_frsize < min(state.st_size, state.st_blocks * _BLOCK):
-                raise OSError(ENOSPC, os.strerror(ENOSPC))
-
-    def hash_clone(self, on_sent: Callable[[int], None]) -> None:
-        """Hash the file that shares its blocks with another."""
-        buffer = memoryview(bytearray(_CHUNK))
-        while length := self._file.readinto(buffer):
-            self._hash.update(buffer[:length])
-            on_sent(length)
 
 
 class Blobs:
@@ -125,6 +40,8 @@ class Blobs:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._folder = layout.root / BLOBS
+        self._copies: dict[Path, BackgroundCopy] = {}
+        self._is_tidy = False
 
     def size(self, digest: str) -> int | None:
         """Return the size of a blob in bytes; None if the store does not have it, or it is a dangling symlink."""
@@ -145,11 +62,26 @@ class Blobs:
         Raises:
             InputError: They cannot be written.
         """
-        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        if self.size(digest) != len(content) or not self._contains(digest, content):
-            with self.writing(digest, len(content)) as writer:
-                writer.write(content)
-        return digest, len(content)
+        self.put_all([content])
+        return f"sha256:{hashlib.sha256(content).hexdigest()}", len(content)
+
+    def put_all(self, contents: Iterable[bytes]) -> None:
+        """Write several blobs; they are flushed to the disk together, which takes little longer than one.
+
+        Raises:
+            InputError: They cannot be written.
+        """
+        wanted = {f"sha256:{hashlib.sha256(content).hexdigest()}": content for content in contents}
+        self._tidy()
+        with contextlib.ExitStack() as stack:
+            written = list[tuple[FileIO, Path, str]]()
+            for digest, content in wanted.items():
+                if self.size(digest) != len(content) or not self._contains(digest, content):
+                    file, path = stack.enter_context(temporary_file(self._folder))
+                    written.append((file, path, digest))
+                    with writing_to(self._layout.blob(digest)):
+                        write_all(file, content)
+            self._commit(written)
 
     def _contains(self, digest: str, content: bytes) -> bool:
         try:
@@ -196,6 +128,8 @@ class Blobs:
                 on_sent(state.st_size)
                 return
             is_known = recall_digest(path, state) == digest
+            if is_known and self._place_begun(path, digest, state, on_sent):
+                return
             with self._writing(digest) as writer:
                 if writer.clone(source):
                     writer.hash_clone(on_sent) if not is_known else on_sent(state.st_size)
@@ -208,6 +142,29 @@ class Blobs:
                 if not is_known and writer.digest != digest:
                     hint = "run the command again"
                     raise InputError(f"`{path}` has changed since its digest was computed", hint=hint)
+
+    def begin(self, path: Path) -> None:
+        """Begin to copy a file that is being hashed, to be placed then, unless a blob has its size and may be it."""
+        with contextlib.suppress(InputError, OSError):  # reported when it is placed
+            size = path.stat().st_size
+            if path not in self._copies and all(other.stat().st_size != size for _, other in self._layout.blobs()):
+                self._tidy()
+                self._copies[path] = BackgroundCopy(path, self._folder)
+
+    def close(self) -> None:
+        """Remove the copies that were begun and not placed."""
+        while self._copies:
+            self._copies.popitem()[1].close()
+
+    def _place_begun(self, path: Path, digest: str, state: os.stat_result, on_sent: Callable[[int], None]) -> bool:
+        """Place a copy that was begun; return False if there is none, or the file has changed since."""
+        if (copy := self._copies.pop(path, None)) is None:
+            return False
+        with contextlib.closing(copy):
+            if not copy.wait(on_sent) or not is_same(copy.state, state):
+                return False
+            self._commit([(copy.file, copy.temporary, digest)])
+            return True
 
     def read(self, layer: Layer) -> bytes:
         """Return a small blob.
@@ -277,43 +234,35 @@ class Blobs:
         with writing_to(self._layout.blob(digest)), temporary.open("r+b", buffering=0) as file:
             if (found := os.fstat(file.fileno()).st_size) != size:
                 raise VerificationError(f"{shorten_digest(digest)} has {found:,} bytes instead of {size:,}")
-            self._commit(file, temporary, digest)
+            self._commit([(file, temporary, digest)])
+
+    def _tidy(self) -> None:
+        """Remove what killed processes left, once: it may take the space that is needed now."""
+        if not self._is_tidy:
+            remove_abandoned(self._folder)
+            self._is_tidy = True
 
     @contextlib.contextmanager
     def _writing(self, digest: str) -> Iterator[BlobWriter]:
+        self._tidy()
         with temporary_file(self._folder) as (file, path):
             yield BlobWriter(file, self._layout.blob(digest))
+            self._commit([(file, path, digest)])
+
+    def _commit(self, written: Sequence[tuple[FileIO, Path, str]]) -> None:
+        """Flush temporary files to the disk, and give them the names of their digests."""
+        for file, path, digest in written:
             with writing_to(self._layout.blob(digest)):
-                self._commit(file, path, digest)
+                if hasattr(os, "fchmod"):
+                    os.fchmod(file.fileno(), _BLOB_MODE)
+                give_owner(path, self._folder)
+        run_in_parallel([partial(self._sync, file, digest) for file, _, digest in written], _SYNCS)
+        for _, path, digest in written:
+            with writing_to(self._layout.blob(digest)):
+                path.replace(self._layout.blob(digest))
+        if written:
+            sync_folder(self._folder)
 
-    def _commit(self, file: FileIO, temporary: Path, digest: str) -> None:
-        if hasattr(os, "fchmod"):
-            os.fchmod(file.fileno(), _BLOB_MODE)
-        give_owner(temporary, self._folder)
-        sync(file)
-        temporary.replace(self._layout.blob(digest))
-        sync_folder(self._folder)
-
-
-def _extents(file: FileIO) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each part of a file that is no hole, where the file system tells; else of all."""
-    end, at = os.fstat(file.fileno()).st_size, 0
-    while at < end:
-        try:
-            at = os.lseek(file.fileno(), at, os.SEEK_DATA)
-            hole = os.lseek(file.fileno(), at, os.SEEK_HOLE)
-        except OSError as error:
-            if error.errno == ENXIO:  # a hole up to the end
-                return
-            hole = end
-        yield at, min(hole, end)
-        at = hole
-
-
-def _copy_range(source: FileIO, target: FileIO, start: int, end: int, on_sent: Callable[[int], None]) -> None:
-    while start < end:
-        length = os.copy_file_range(source.fileno(), target.fileno(), min(end - start, _PIECE), start, start)
-        if not length:  # the file was truncated
-            return
-        on_sent(length)
-        start += length
+    def _sync(self, file: FileIO, digest: str) -> None:
+        with writing_to(self._layout.blob(digest)):
+            sync(file)

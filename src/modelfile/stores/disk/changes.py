@@ -61,6 +61,15 @@ class Changes:
     def _lockable(self) -> Path:
         return real_path(self._layout.root / BLOBS)
 
+    def delete(self, name: ModelName, path: Path) -> None:
+        """Remove the manifest of a name, then the blobs that no manifest names any more."""
+        former = None
+        with contextlib.suppress(InputError):
+            former = Manifest.parse(read_manifest(path)[0], f"the manifest of {name}")
+        remove_manifest(self._layout.root, path)
+        if former:
+            self.remove_unnamed(former)
+
     def put(self, name: ModelName, manifest: Manifest, *, former_goes: bool) -> None:
         """Write a manifest under the lock of the store; in a copy, what the source lacks may be missing, too."""
         needed = [layer for layer in layers_of(manifest) if former_goes or self._has(layer)]

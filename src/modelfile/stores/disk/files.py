@@ -77,8 +77,6 @@ def sync_folder(folder: Path) -> None:
 def temporary_file(folder: Path, mode: int = 0o600) -> Iterator[tuple[FileIO, Path]]:
     """Create a locked temporary file, which is removed at the end of the context unless it was renamed.
 
-    The files of this kind that killed processes have left are removed before.
-
     Args:
         folder: The folder of the file.
         mode: The mode of the file, less the umask.
@@ -86,7 +84,6 @@ def temporary_file(folder: Path, mode: int = 0o600) -> Iterator[tuple[FileIO, Pa
     Raises:
         InputError: It cannot be created.
     """
-    remove_abandoned(folder)
     with writing_to(folder):
         file, path = _create(folder, mode)
     with file:

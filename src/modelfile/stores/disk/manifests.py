@@ -139,7 +139,6 @@ def _make_folders(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o755)
         give_owner(folder, folder.parent)
-        sync_folder(folder.parent)
 
 
 def remove_manifest(root: Path, path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelfile.catalog.versions import NEWEST, release
-from modelfile.errors import InputError, NotFound, UsageError, VerificationError
+from modelfile.errors import InputError, ModelfileError, NotFound, UsageError, VerificationError
 from modelfile.events import Events, Progress
 from modelfile.manifest import Manifest
 from modelfile.names import ModelName, shorten_digest
@@ -25,7 +25,6 @@ from modelfile.stores.disk.manifests import (
     layers_of,
     listed_digest,
     read_manifest,
-    remove_manifest,
 )
 from modelfile.stores.protocol import ListedModel, Registry, StoredModel, StoreLocation, newest_first
 
@@ -138,6 +137,14 @@ class FolderStore:
         del size
         return True
 
+    def begin_placing(self, recipe: Recipe) -> None:
+        """Begin to copy the files of a recipe, unless it needs a server."""
+        with contextlib.suppress(ModelfileError):  # reported before it is created
+            self.check_create(recipe)
+            self.check_writable()
+            for path in recipe.local_files:
+                self.blobs.begin(path)
+
     def put_blob(
         self,
         digest: str,
@@ -188,8 +195,7 @@ class FolderStore:
             self._bring_files(recipe, digests)
             try:
                 made = created(recipe, digests, base, self.blobs, version)
-                for content in made.blobs.values():
-                    self.blobs.put(content)
+                self.blobs.put_all(made.blobs.values())
                 self.write_manifest(name, made.manifest)
                 break
             except (InputError, VerificationError) as error:
@@ -270,13 +276,7 @@ class FolderStore:
             path = self.layout.manifest(self.layout.spelled(name))
             if not os.path.lexists(path):
                 raise self._not_found(name)
-            try:
-                former: Manifest | None = self._parse(name, path)[1]
-            except InputError:
-                former = None
-            remove_manifest(self.layout.root, path)
-            if former:
-                self._changes.remove_unnamed(former)
+            self._changes.delete(name, path)
 
     def interrupt(self) -> None:
         """End nothing: a disk is not waited for."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -219,7 +219,8 @@ def send_all(to: socket.socket, data: ReadableBuffer, deadline: Deadline, flags:
 
 def _has_answered(connected: socket.socket) -> bool:
     """Return whether an answer, or the end of it, can be read, and not only an interim answer."""
-    if isinstance(connected, ssl.SSLSocket):  # it has to be read to be known
+    ssl = sys.modules.get("ssl")  # a folder does not need it, and without it there is no such socket
+    if ssl and isinstance(connected, ssl.SSLSocket):  # it has to be read to be known
         return False
     connected.settimeout(0)
     try:

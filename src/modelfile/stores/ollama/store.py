@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
 
 from modelfile.catalog.versions import release
 from modelfile.errors import NotFound, ServerError, UsageError
@@ -29,14 +29,22 @@ from modelfile.weights.digests import size_of
 if TYPE_CHECKING:
     from modelfile.recipe.recipe import Recipe
 
-Place: TypeAlias = Callable[[Path, str, Callable[[int], None]], None]
-"""Makes a blob of a file, with its digest, and reports the bytes of each piece."""
 _WORTH_PLACING: Final = 4 << 20
 """Size in bytes from which on it pays to look for the folder of the server, which takes some milliseconds."""
 _NAMED: Final = 3
 """Number of invalid names that a warning shows."""
 _SHOWN: Final = 80
 """Number of characters that it shows of each."""
+
+
+class Placer(Protocol):
+    """The blobs in the folder of a server on this machine, which is ours to write to."""
+
+    def begin(self, path: Path) -> None:
+        """Begin to copy a file that is being hashed."""
+
+    def place(self, path: Path, digest: str, on_sent: Callable[[int], None]) -> None:
+        """Make a blob of a file, and report the bytes of each piece."""
 
 
 class ServerStore:
@@ -48,7 +56,7 @@ class ServerStore:
         on_warning: Callable[[str], None] = lambda _: None,
         *,
         route: Callable[[ModelName], tuple[ModelName, bool]] | None = None,
-        find_place: Callable[[Callable[[str], bool]], Place | None] = lambda _: None,
+        find_placer: Callable[[Callable[[str], bool]], Placer | None] = lambda _: None,
     ) -> None:
         """Connect to nothing yet.
 
@@ -56,14 +64,14 @@ class ServerStore:
             client: The server.
             on_warning: Called with a warning if the server lists models with invalid names.
             route: Returns the name to pull a model by, of its registry or a mirror, and whether over plain http.
-            find_place: Returns a function that puts a file into the folder of the server, if it is on this machine and
-                ours; called with `has_blob`, to prove that.
+            find_placer: Returns the blobs in the folder of the server, if it is on this machine and ours; called with
+                `has_blob`, to prove that.
         """
         self._client = client
         self._on_warning = on_warning
         self._route = route or RegistrySettings().route
-        self._find_place = find_place
-        self._found: Place | Literal["unsought"] | None = "unsought"
+        self._find_placer = find_placer
+        self._found: Placer | Literal["unsought"] | None = "unsought"
         self._finding = Lock()
         self.location = StoreLocation(url=client.url)
 
@@ -117,13 +125,22 @@ class ServerStore:
 
     def places(self, size: int) -> bool:
         """Return whether the server's folder was found on this machine, and is ours to write to."""
-        return size >= _WORTH_PLACING and self._place() is not None
+        return size >= _WORTH_PLACING and self._placer() is not None
 
-    def _place(self) -> Place | None:
+    def _placer(self) -> Placer | None:
         with self._finding:
             if self._found == "unsought":
-                self._found = self._find_place(self._client.has_blob)
+                self._found = self._find_placer(self._client.has_blob)
             return self._found
+
+    def begin_placing(self, recipe: Recipe) -> None:
+        """Begin to copy the files of a recipe into the server's folder, if it is ours."""
+        files = recipe.local_files
+        placer = self._placer() if self.places(sum(map(size_of, files))) else None
+        if placer:
+            self._client.warm_up()
+            for path in files:
+                placer.begin(path)
 
     def put_blob(
         self,
@@ -133,10 +150,10 @@ class ServerStore:
         on_retry: Callable[[int, int], None] | None = None,
     ) -> None:
         """Put a file into the server's folder, or upload it, so that the server checks its digest."""
-        place = self._place() if self.places(size_of(path)) else None
-        if place:
+        placer = self._placer() if self.places(size_of(path)) else None
+        if placer:
             self._client.warm_up()
-            place(path, digest, on_sent)
+            placer.place(path, digest, on_sent)
         else:
             self._client.push_blob(digest, path, on_sent, on_retry or ignore_retry)
         if not self._client.has_blob(digest):

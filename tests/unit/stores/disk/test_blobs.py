@@ -206,7 +206,7 @@ def test_holes_and_pieces_are_copied_without_hashing(
     blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file whose digest is known is copied by the system, a piece at a time."""
-    monkeypatch.setattr("modelfile.stores.disk.blobs._PIECE", 1 << 16)
+    monkeypatch.setattr("modelfile.stores.disk.copies._PIECE", 1 << 16)
     path, sent = tmp_path / "sparse.gguf", list[int]()
     with path.open("wb") as file:
         file.write(b"GGUF" + b"x" * (1 << 17))

@@ -29,6 +29,7 @@ def test_files_of_killed_writers_are_removed(tmp_path: Path) -> None:
         running.communicate("")
     assert [*abandoned(folder)] == [(folder / name, 100)]
     with temporary_file(folder) as (_, path):
+        remove_abandoned(folder)
         assert [*folder.iterdir()] == [path]
     assert [*folder.iterdir()] == []
 

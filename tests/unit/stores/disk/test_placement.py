@@ -9,6 +9,7 @@ import pytest
 from tests.fakes.ollama import FakeOllama
 from tests.support.server import connect
 
+from modelfile.recipe.recipe import Recipe
 from modelfile.stores.disk.layout import open_layout
 from modelfile.stores.disk.placement import find_blobs, folders_of_servers
 from modelfile.stores.ollama.store import ServerStore
@@ -66,23 +67,38 @@ def weights(tmp_path: Path) -> tuple[Path, str]:
     return tmp_path / "weights.gguf", f"sha256:{sha256(content).hexdigest()}"
 
 
+class Recording:
+    """Places files into a fake server."""
+
+    def __init__(self, fake: FakeOllama) -> None:
+        self.begun: list[Path] = []
+        self.placed: list[Path] = []
+        self._fake = fake
+
+    def begin(self, path: Path) -> None:
+        """Record the file."""
+        self.begun.append(path)
+
+    def place(self, path: Path, digest: str, on_sent: object) -> None:
+        """Give the server the file."""
+        del on_sent
+        self.placed.append(path)
+        self._fake.blobs[digest] = path.read_bytes()
+
+
 def test_large_files_are_placed_and_small_ones_sent(fake: FakeOllama, weights: tuple[Path, str]) -> None:
     path, digest = weights
-    placed: list[Path] = []
-
-    def place(file: Path, digest: str, _: object) -> None:
-        placed.append(file)
-        fake.blobs[digest] = file.read_bytes()
-
+    placer = Recording(fake)
     with connect(fake.url) as client:
-        store = ServerStore(client, find_place=lambda _: place)
+        store = ServerStore(client, find_placer=lambda _: placer)
         assert not store.places(1000)
         assert store.places(5 << 20)
+        store.begin_placing(Recipe(files=(path,)))
         store.put_blob(digest, path, lambda _: None)
         small = path.with_name("small.gguf")
         small.write_bytes(b"GGUF")
         store.put_blob(f"sha256:{sha256(b'GGUF').hexdigest()}", small, lambda _: None)
-    assert placed == [path]
+    assert (placer.begun, placer.placed) == ([path], [path])
     assert [logged.method for logged in fake.requests if logged.path.startswith("/api/blobs")] == [
         "HEAD",
         "POST",
@@ -93,7 +109,7 @@ def test_large_files_are_placed_and_small_ones_sent(fake: FakeOllama, weights: t
 def test_the_folder_is_looked_for_once(fake: FakeOllama) -> None:
     looked: list[object] = []
     with connect(fake.url) as client:
-        store = ServerStore(client, find_place=looked.append)
+        store = ServerStore(client, find_placer=looked.append)
         threads = [threading.Thread(target=store.places, args=(5 << 20,)) for _ in range(4)]
         for thread in threads:
             thread.start()
