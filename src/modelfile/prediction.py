@@ -123,6 +123,19 @@ def _predict(
     return base, predict(recipe, digests, base.model if base else None, observed, ollama), ollama
 
 
+def find_locked_base(target: Target, store: Store, registry: Registry | None) -> StoredModel | None:
+    """Return the base of a Modelfile as mf.lock has it, from that and small layers; None if it is not recorded.
+
+    Raises:
+        ServerError: Its layers cannot be read.
+    """
+    recipe = target.recipe()
+    locked = _locked_base(target, recipe)
+    if recipe.base is None or locked is None or locked.manifest is None:
+        return None
+    return restore_base(ModelName.parse(recipe.base), locked, store, registry)
+
+
 def _find_base(name: ModelName, locked: Base | None, store: Store, registry: Registry | None) -> StoredModel | None:
     """Return a base as a build would have it: the locked one, or else that of the name; None if it is nowhere."""
     try:
@@ -152,8 +165,14 @@ def restore_base(name: ModelName, base: Base, store: Store, registry: Registry |
     """
     from modelfile.pinning.resolver import Resolver
 
-    model = Resolver(store, registry, pull=False).restore(base)
-    return StoredModel(name=name, digest=base.digest or "", model=model, known_fingerprint=base.fingerprint)
+    resolver = Resolver(store, registry, pull=False)
+    return StoredModel(
+        name=name,
+        digest=base.digest or "",
+        model=resolver.restore(base),
+        family=resolver.architecture(base),
+        known_fingerprint=base.fingerprint,
+    )
 
 
 def _locked_base(target: Target, recipe: Recipe) -> Base | None:

@@ -102,7 +102,8 @@ def test_weights_are_pinned_and_verified_without_a_server(here: Path) -> None:
     built("bot:v1", "--locked")
     assert mf("verify", "bot:v1", "base:v1").code == 0
     (here / "Modelfile").write_text(BOT.replace("brief", "kind"))
-    assert mf("diff", "bot:v1", "Modelfile").out == "system\n  @@ -1 +1 @@\n  -Be brief.\n  +Be kind.\n"
+    (change,) = json.loads(mf("diff", "bot:v1", "Modelfile", "--json").out)["changes"]
+    assert (change["old"], change["new"]) == ("Be brief.", "Be kind.")
 
 
 def test_pins_of_a_version(here: Path) -> None:

@@ -13,7 +13,9 @@ from tests.support.silent import open_silent
 from modelfile.addresses import ServerAddress
 from modelfile.cli.commands import app
 from modelfile.cli.help import GROUPS
-from modelfile.stores.memory import MemoryStore
+from modelfile.names import ModelName
+from modelfile.recipe.model import Model
+from modelfile.stores.memory import MemoryRegistry, MemoryStore
 
 READING = [
     ["ls"],
@@ -186,7 +188,8 @@ def test_models_of_a_folder_beside_those_of_a_server(here: Path) -> None:
     ran = mf("diff", *sides, "--store", "models", "--host", "gpu-1", cwd=here, open_store=served)
     assert (ran.code, ran.err) == (1, "")
     assert "system" in ran.out
-    assert mf("diff", *sides, "--store", "models", cwd=here).out == ""
+    same = mf("diff", *sides, "--store", "models", "--json", cwd=here)
+    assert (same.code, json.loads(same.out)["changes"]) == (0, [])
     assert mf("diff", *sides, cwd=here, environ={"MF_STORE": "models"}).code == 0
     assert mf("show", "store:llama3.2:3b", "--store", "models", cwd=here).out.startswith("llama3.2:3b\n")
     assert mf("ls", "store:llama*", "--store", "models", cwd=here).out.count("llama3.2:3b") == 1
@@ -204,6 +207,29 @@ def test_a_prefix_of_a_folder_where_a_command_works_on_a_server(here: Path) -> N
     assert mf("rm", "store:bot:v1", "--yes", "--store", "models", cwd=here).out.startswith("removed bot:v1")
     ran = mf("rm", "registry:bot:v2", "--yes", "--store", "models", cwd=here)
     assert ran.err.startswith("error: `registry:bot:v2` does not name a model in a store\n")
+
+
+def test_what_the_lock_has_of_a_base_is_shown_without_a_server(here: Path) -> None:
+    base = Model(weights=(f"sha256:{'1' * 64}",), template="<{{ .System }}> {{ .Prompt }}", system="Be kind.")
+    registry = MemoryRegistry({ModelName.parse("base:v1"): base})
+    (here / "Modelfile").write_text("FROM base:v1\nPARAMETER top_k 1\n")
+
+    def run(*command: str) -> Ran:
+        return mf(*command, cwd=here, open_store=open_silent, open_registry=lambda _: nullcontext(registry))
+
+    prompt = ("show", "Modelfile", "--prompt", "Hi")
+    for command in (("show", "Modelfile"), prompt):
+        assert run(*command).err == "error: no Ollama server answers at http://127.0.0.1:11434\n"
+    assert run("pin").code == 0
+    registry.delete(ModelName.parse("base:v1"))
+    shown = run("show", "Modelfile", "--json")
+    assert (shown.code, shown.err) == (0, "")
+    assert (json.loads(shown.out)["system"], json.loads(shown.out)["parameters"]) == ("Be kind.", {"top_k": 1})
+    assert run(*prompt) == Ran(0, "<Be kind.> Hi", "")
+    compared = run("diff", "lock:base:v1", "Modelfile", "--json")
+    assert (compared.code, compared.err) == (1, "")
+    changes = [(change["name"], change["old"], change["new"]) for change in json.loads(compared.out)["changes"]]
+    assert changes == [("top_k", None, 1)]
 
 
 def test_messages_about_a_folder_name_it(here: Path) -> None:

@@ -66,11 +66,11 @@ def show(  # noqa: PLR0913  # each is an option
     mf.lock has it, model:NAME a model on the server, store:NAME a model in a folder, file:PATH a Modelfile. They win
     over a model of that name.
 
-    For a prompt, NAME may be a folder with a Modelfile too; a warning says if the base cannot be read, which may change
-    the prompt. A Modelfile is rendered as the configured version of Ollama does (default: the server's, or the newest
-    if no server answers), a model as the server's version does. Ollama drops the oldest messages, but for system
-    messages and the last one, if the prompt has more tokens than num_ctx; that is not shown, because `mf` has no
-    tokenizer.
+    For a prompt, NAME may be a folder with a Modelfile too; without a server, the base is that of mf.lock, and a
+    warning says if it cannot be read, which may change the prompt. A Modelfile is rendered as the configured version of
+    Ollama does (default: the server's, or the newest if no server answers), a model as the server's version does.
+    Ollama drops the oldest messages, but for system messages and the last one, if the prompt has more tokens than
+    num_ctx; that is not shown, because `mf` has no tokenizer.
 
     With --prompt or --messages and --json: {"prompt", "ollama", "dropped_capabilities"}; ollama is the version that it
     is rendered for.
@@ -238,13 +238,16 @@ def _model_of(target: Target, options: _Options) -> tuple[ExpectedModel, Version
             with open_store(*options, use=Use.READ) as store:
                 version = version or _rendered_version(store)
                 stored = find_model(recipe.base, store)
-            base, family = stored.model, stored.family
         except (ServerError, UsageError) as error:
-            if not recipe.template:
+            stored = _locked_base(target, options)
+            if stored is None and not recipe.template:
                 raise
             words = [word for word, value in (("SYSTEM", recipe.system), ("MESSAGE", recipe.messages)) if not value]
             changes = " or ".join((", ".join(words), "RENDERER") if words else ("RENDERER",))
-            warnings.append(f"the base may change this prompt by its {changes}: {error.message}")
+            if stored is None:
+                warnings.append(f"the base may change this prompt by its {changes}: {error.message}")
+        if stored:
+            base, family = stored.model, stored.family
     model = base.with_recipe(replace(recipe, files=(), adapters=(), drafts=()), {})
     version = version or NEWEST
     renderer, since = RENDERERS_OF_ARCHITECTURES.get(family, ("", version))
@@ -254,6 +257,19 @@ def _model_of(target: Target, options: _Options) -> tuple[ExpectedModel, Version
         reason = f"the chat template inside the weights supports {preferred}, and this one does not"
         warnings.append(f"Ollama {version} ignores this TEMPLATE and sends another prompt: {reason}")
     return ExpectedModel(model=model, base=stored, version=str(version)), version, family, warnings
+
+
+def _locked_base(target: Target, options: _Options) -> StoredModel | None:
+    """Return the base as mf.lock has it; None if it does not, or if its layers cannot be read."""
+    from modelfile.prediction import find_locked_base
+
+    with (
+        suppress(ServerError),
+        open_store(*options, use=Use.READ) as store,
+        open_registry(target.project.config) as registry,
+    ):
+        return find_locked_base(target, store, registry)
+    return None
 
 
 def _preferred(target: Target, version: Version) -> str | None:

@@ -214,6 +214,19 @@ class Resolver:
             self._restored[key] = self._restore(base)
         return self._restored[key]
 
+    def architecture(self, base: Base) -> str:
+        """Return the architecture of the weights of a base in the lock, by its config; empty if it does not say.
+
+        Raises:
+            ServerError: The config is neither in the lock nor in its registry.
+        """
+        if base.manifest is None:
+            return ""
+        manifest = Manifest.parse(base.manifest, "the manifest")
+        config = json.loads(self._read(base, manifest.config))  # proved when the lock was read, or by its digest
+        family = config.get("model_family") if isinstance(config, dict) else None
+        return family if isinstance(family, str) else ""
+
     def _restore(self, base: Base) -> Model:
         if base.manifest is None:
             return self.find_locked(base).model
