@@ -57,7 +57,8 @@ def diff(  # noqa: PLR0913  # the command's options
     says whether it may change answers, changes the interface, or is of text only, as that of a parameter to its
     default. `--only` limits output and exit code to some of them.
 
-    `--format markdown` is for a comment on a pull request, and `--format github` prints a notice for each change.
+    `--format markdown` is for a comment on a pull request, `--format html` is one file for a browser, and
+    `--format github` prints a notice for each change.
 
     With --json: {"version", "a": {"name", "fingerprint", "digest"}, "b", "same", "changes": [{"category", "impact",
     "aspect", "name", "old", "new", "old_position", "new_position", "default", "ollama", "no_effect"}, ...],

@@ -13,7 +13,7 @@ from modelfile.report.differences import Line, lines_of
 from modelfile.report.json_output import VERSION, changes_as_json
 from modelfile.report.terminal import Terminal, visible
 
-DiffFormat: TypeAlias = Literal["text", "json", "markdown", "github"]
+DiffFormat: TypeAlias = Literal["text", "json", "markdown", "html", "github"]
 
 _REWRITTEN: Final = "Ollama's digests differ, as each version and store of Ollama writes other manifests"
 
@@ -35,15 +35,31 @@ def print_names(comparison: Comparison, terminal: Terminal) -> None:
     terminal.write_lines([(change.title, "")] for change in comparison.changes)
 
 
-def _heading(comparison: Comparison) -> Iterator[Line]:
+def summary(comparison: Comparison) -> tuple[str, ...]:
+    """Return the result in sentences: the number of changes by their impact, or that both are the same model."""
     old, new = comparison.old, comparison.new
     if comparison.same:
         known = f": {shorten_digest(old.fingerprint)}" if old.fingerprint else ""
-        yield [(f"same model{known}", "bold")]
         if old.digest and new.digest and old.digest != new.digest:
-            yield [(f"{_REWRITTEN}: {shorten_digest(old.digest)} -> {shorten_digest(new.digest)}", "dim")]
+            return f"same model{known}", f"{_REWRITTEN}: {shorten_digest(old.digest)} -> {shorten_digest(new.digest)}"
+        return (f"same model{known}",)
+    if not comparison.changes:
+        return ()
+    counts = Counter(change.impact for change in comparison.changes)
+    parts = ", ".join(_count(counts[impact], impact) for impact in Impact if counts[impact])
+    number = len(comparison.changes)
+    return (f"{number} change{'s' * (number != 1)}: {parts}",)
+
+
+def _count(number: int, impact: Impact) -> str:
+    return f"{number} {impact.phrase if number == 1 else impact.phrase.replace('changes', 'change')}"
+
+
+def _heading(comparison: Comparison) -> Iterator[Line]:
+    if comparison.same:
+        yield from ([(line, style)] for line, style in zip(summary(comparison), ("bold", "dim"), strict=False))
     elif comparison.changes:
-        for mark, side, style in (("-", old, "red"), ("+", new, "green")):
+        for mark, side, style in (("-", comparison.old, "red"), ("+", comparison.new, "green")):
             known = f"  {shorten_digest(side.fingerprint)}" if side.fingerprint else ""
             yield [(f"{mark} {visible(side.name)}", style), (known, "")]
 
@@ -54,9 +70,7 @@ def _stat(comparison: Comparison) -> Iterator[Line]:
     for title, change in zip(titles, comparison.changes, strict=True):
         yield [(f"  {title:<{width}}  ", ""), *_size(change)]
     if titles:
-        counts = Counter(change.impact for change in comparison.changes)
-        parts = ", ".join(f"{counts[impact]} {impact.phrase}" for impact in Impact if counts[impact])
-        yield [(f"{len(titles)} change{'s' * (len(titles) != 1)}: {parts}", "bold")]
+        yield from ([(line, "bold")] for line in summary(comparison))
 
 
 def _size(change: Change) -> Line:
@@ -93,6 +107,10 @@ def render(comparison: Comparison, chosen: DiffFormat) -> str:
         from modelfile.report.markdown import comparison_as_markdown
 
         return comparison_as_markdown(comparison)
-    from modelfile.report.github import comparison_as_github
+    if chosen == "github":
+        from modelfile.report.github import comparison_as_github
 
-    return comparison_as_github(comparison)
+        return comparison_as_github(comparison)
+    from modelfile.report.html import comparison_as_html
+
+    return comparison_as_html(comparison)

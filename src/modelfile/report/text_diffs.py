@@ -23,7 +23,8 @@ _LONGEST_REDACTED: Final = 10_000
 """Number of characters of a line in which secrets are looked for, if no words in it are compared."""
 _NEAR: Final = 500
 """Number of characters next to a change in which secrets are looked for, if words are compared."""
-_NEWLINE: Final = "↵"
+NEWLINE: Final = "↵"
+"""The sign of a newline that was removed or added."""
 _END: Final = Piece("=", "\n")
 _CHANGED: Final[tuple[Mark, Mark]] = ("-", "+")
 
@@ -40,6 +41,8 @@ class ShownHunk(NamedTuple):
     """A hunk as it is shown."""
 
     heading: str
+    starts: tuple[int, int]
+    """The numbers of the first line in both texts, from 1."""
     rows: tuple[Row, ...]
 
 
@@ -59,7 +62,10 @@ def show_text_diff(old: str | None, new: str | None, *, is_template: bool = Fals
         _redacted(old or "", [(hunk.old_start, hunk.size[0]) for hunk in hunks]),
         _redacted(new or "", [(hunk.new_start, hunk.size[1]) for hunk in hunks]),
     )
-    shown = tuple(ShownHunk(hunk.heading, tuple(_rows(hunk, *sides, keep))) for hunk in hunks)
+    shown = tuple(
+        ShownHunk(hunk.heading, (hunk.old_start + 1, hunk.new_start + 1), tuple(_rows(hunk, *sides, keep)))
+        for hunk in hunks
+    )
     notes = ["compared by line: the texts are too long to compare by word"] if diff.is_by_line else []
     notes += [f"{omitted:,} more lines differ: `--json` prints both texts"] if omitted else []
     return ShownDiff(shown, tuple(notes))
@@ -135,7 +141,7 @@ def _word_row(row: Sequence[Piece], newline: Mark, keep: str) -> Row:
     marks = {newline, *(piece.mark for piece in row)}
     if len(marks) == 1:
         return Row(" " if newline == "=" else newline, tuple(Piece(mark, _shown(text, keep)) for mark, text in row))
-    sign = [Piece(newline, _NEWLINE)] if newline != "=" else []
+    sign = [Piece(newline, NEWLINE)] if newline != "=" else []
     shown = (_shorten(piece, keep, starts=not at, ends=at == len(row) - 1) for at, piece in enumerate(row))
     return Row("!", (*shown, *sign))
 

@@ -1,0 +1,211 @@
+"""A comparison as one HTML file: side by side, without scripts, readable in any charset, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from itertools import groupby, zip_longest
+from typing import Final, TypeAlias
+
+from modelfile.differ.comparison import TEXTS, Aspect, Category, Change, Comparison
+from modelfile.differ.texts import Piece
+from modelfile.names import join_words
+from modelfile.report.comparisons import summary
+from modelfile.report.differences import cells_of, heading_of, impact_of, shows_text
+from modelfile.report.terminal import visible
+from modelfile.report.text_diffs import NEWLINE, Row, ShownHunk, show_text_diff
+
+_MOST_OPEN: Final = 200
+"""Number of rows from which on a text is folded."""
+_STYLE: Final = """
+:root { color-scheme: light dark; --text: #1f2328; --page: #fff; --soft: #59636e; --line: #d1d9e0; --head: #f6f8fa;
+  --old: #ffebe9; --del: #ffc1bc; --new: #dafbe1; --ins: #94e4ab; --link: #0969da; --mark: #9a6700; }
+@media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --page: #0d1117; --soft: #9198a1; --line: #3d444d;
+  --head: #151b23; --old: #3c1618; --del: #842a2e; --new: #12301c; --ins: #1f6b34; --link: #4493f8; --mark: #d29922; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1rem; max-width: 100rem; color: var(--text); background: var(--page);
+  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; } h1 code { font-size: 1em; } h3 { font-size: 1rem; }
+h2 { font-size: 1.25rem; margin: 2rem 0 .5rem; }
+a { color: var(--link); } :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
+code, .lines { font-family: ui-monospace, monospace; font-size: .875rem; }
+.skip { position: absolute; left: -100rem; } .skip:focus { position: static; }
+nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: 0; padding: 0; list-style: none; }
+.impact { font-size: .875rem; font-weight: normal; color: var(--soft); border: 1px solid var(--line);
+  border-radius: 1rem; padding: .1rem .6rem; white-space: nowrap; }
+.impact.answers, .impact.interface { color: var(--mark); border-color: var(--mark); }
+table { width: 100%; border-collapse: collapse; margin: .5rem 0; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border: 1px solid var(--line); }
+thead th { background: var(--head); }
+summary { cursor: pointer; padding: .4rem 0; font-weight: 600; } summary h3 { display: inline; }
+.lines { table-layout: fixed; border-bottom: 1px solid var(--line); }
+.lines td { border-width: 0 1px; padding: 0 .5rem; white-space: pre-wrap; tab-size: 4; }
+.lines .number { width: 4.5rem; text-align: right; color: var(--soft); white-space: nowrap; }
+.number.removed::before { content: "- "; } .number.added::before { content: "+ "; }
+.lines .gap td { color: var(--soft); background: var(--head); }
+.removed { background: var(--old); } .added { background: var(--new); }
+del { background: var(--del); text-decoration: line-through; }
+ins { background: var(--ins); text-decoration: underline; }
+.hidden, del::before, del::after, ins::before, ins::after { position: absolute; width: 1px; height: 1px;
+  overflow: hidden; clip-path: inset(100%); white-space: nowrap; }
+del::before { content: " removed: "; } ins::before { content: " added: "; } del::after, ins::after { content: " end "; }
+@media (max-width: 45rem) { body { padding: .5rem; }
+  .sides, .sides tbody, .sides tr, .values, .values tbody, .values tr, .lines, .lines tbody, .lines tr {
+    display: block; }
+  .sides thead, .values thead, .lines thead { position: absolute; left: -100rem; }
+  .sides th, .sides td, .values th, .values td { display: block; border-width: 0 1px; }
+  .sides tr, .values tr { border: 1px solid var(--line); margin: .5rem 0; }
+  .values td:empty, .sides td:empty, .lines .empty, .lines .same + .number, .lines .same + .number + .same {
+    display: none; }
+  .values td::before, .sides td::before { content: attr(data-label) ": "; color: var(--soft); }
+  .lines tr { display: grid; grid-template-columns: 3.5rem 1fr; } .lines .number { width: auto; }
+  .lines .gap td { grid-column: 1 / 3; } }
+@media print { details > * { display: block; } }
+"""
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+"""The sources that a browser may load from: none, whatever a prompt says."""
+_TAGS: Final = {"-": "del", "+": "ins"}
+
+_Cell: TypeAlias = "tuple[int | None, str, tuple[Piece, ...]] | None"
+"""The number of a line if it begins there, the class of the cell, and its words."""
+
+
+def comparison_as_html(comparison: Comparison) -> str:
+    """Return a comparison as an HTML file in ASCII, which needs no other file, no script and no network."""
+    names = " and ".join(f"<code>{_text(side.name)}</code>" for side in (comparison.old, comparison.new))
+    groups = [(category, [*group]) for category, group in groupby(comparison.changes, key=lambda each: each.category)]
+    parts = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{_text(comparison.old.name)} and {_text(comparison.new.name)}: mf diff</title>",
+        f"<style>{_STYLE}</style>\n</head>\n<body>",
+        '<a class="skip" href="#changes">Skip to the changes</a>',
+        f"<header>\n<h1>Differences of {names}</h1>",
+        *_sides(comparison),
+        *(f"<p>{_text(line[:1].upper() + line[1:])}.</p>" for line in (*summary(comparison), *_notes(comparison))),
+        "</header>",
+        *_contents(groups),
+        '<main id="changes" tabindex="-1">',
+        *(line for category, changes in groups for line in _section(category, changes)),
+        "</main>\n</body>\n</html>\n",
+    )
+    return "\n".join(parts).encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _text(text: str) -> str:
+    return escape(visible(text))
+
+
+def _notes(comparison: Comparison) -> Iterator[str]:
+    if comparison.undecided:
+        yield f"not compared: {join_words(comparison.undecided)}, which a build decides"
+    if comparison.dropped_capabilities:
+        yield f"the TEMPLATE drops capabilities of the base: {join_words(comparison.dropped_capabilities)}"
+
+
+def _sides(comparison: Comparison) -> Iterator[str]:
+    yield '<table class="sides" role="table">\n<caption class="hidden">The two sides</caption>'
+    yield _head("side", "name", "fingerprint", "digest")
+    for word, side in (("old", comparison.old), ("new", comparison.new)):
+        cells = (("name", side.name), ("fingerprint", side.fingerprint or ""), ("digest", side.digest or ""))
+        yield _row(word, cells)
+    yield "</tbody>\n</table>"
+
+
+def _head(*names: str) -> str:
+    cells = "".join(f'<th role="columnheader" scope="col">{name}</th>' for name in names)
+    return f'<thead role="rowgroup"><tr role="row">{cells}</tr></thead>\n<tbody role="rowgroup">'
+
+
+def _row(name: str, cells: Iterable[tuple[str, str]]) -> str:
+    shown = "".join(
+        f'<td role="cell" data-label="{label}">{f"<code>{_text(text)}</code>" if text else ""}</td>'
+        for label, text in cells
+    )
+    return f'<tr role="row"><th role="rowheader" scope="row">{_text(name)}</th>{shown}</tr>'
+
+
+def _contents(groups: Sequence[tuple[Category, list[Change]]]) -> Iterator[str]:
+    if groups:
+        links = (f'<li><a href="#{category}">{category} ({len(changes)})</a></li>' for category, changes in groups)
+        yield f'<nav aria-label="Categories">\n<ul>{"".join(links)}</ul>\n</nav>'
+
+
+def _section(category: Category, changes: Sequence[Change]) -> Iterator[str]:
+    impact = impact_of(changes)
+    shown = f'<span class="impact {impact}">{impact.phrase}</span>'
+    yield f'<section aria-label="{category}">\n<h2 id="{category}">{category.capitalize()} {shown}</h2>'
+    if values := [cells_of(change) for change in changes if change.aspect not in TEXTS]:
+        yield f'<table class="values" role="table">\n<caption class="hidden">Values of {category}</caption>'
+        yield _head("part", "old", "new", "note")
+        yield from (_row(row.name, (("old", row.old), ("new", row.new), ("note", row.note))) for row in values)
+        yield "</tbody>\n</table>"
+    for change in changes:
+        if change.aspect in TEXTS:
+            yield from _folded(change)
+    yield "</section>"
+
+
+def _folded(change: Change) -> Iterator[str]:
+    heading = escape(heading_of(change))
+    if not shows_text(change):
+        yield f"<h3>{heading}</h3>"
+        return
+    diff = show_text_diff(*change.texts, is_template=change.aspect is Aspect.TEMPLATE, keep="\t")
+    is_open = " open" if sum(len(hunk.rows) for hunk in diff.hunks) < _MOST_OPEN else ""
+    yield f"<details{is_open}>\n<summary><h3>{heading}</h3></summary>"
+    yield f'<table class="lines" role="table">\n<caption class="hidden">{heading}, by line</caption>'
+    yield '<colgroup><col style="width: 4.5rem"><col><col style="width: 4.5rem"><col></colgroup>'
+    yield _head("line", "old", "line", "new")
+    for number, hunk in enumerate(diff.hunks):
+        if number:
+            yield f'<tr role="row" class="gap"><td role="cell" colspan="4">{hunk.heading}</td></tr>'
+        yield from (f'<tr role="row">{_cells(old)}{_cells(new)}</tr>' for old, new in _side_by_side(hunk))
+    yield "</tbody>\n</table>"
+    yield from (f"<p>{_text(note)}</p>" for note in diff.notes)
+    yield "</details>"
+
+
+def _cells(cell: _Cell) -> str:
+    if cell is None:
+        return '<td role="cell" class="number empty"></td><td role="cell" class="empty"></td>'
+    number, kind, pieces = cell
+    words = "".join(_word(piece) for piece in pieces)
+    shown = "" if number is None else number
+    return f'<td role="cell" class="number {kind}">{shown}</td><td role="cell" class="{kind}">{words}</td>'
+
+
+def _word(piece: Piece) -> str:
+    tag = _TAGS.get(piece.mark)
+    return f"<{tag}>{escape(piece.text)}</{tag}>" if tag else escape(piece.text)
+
+
+def _side_by_side(hunk: ShownHunk) -> Iterator[tuple[_Cell, _Cell]]:
+    """Yield pairs of cells: lines that stay or are edited beside each other, and those that replace others."""
+    at, new_at = hunk.starts
+    begins = new_begins = True
+    for kind, group in groupby(hunk.rows, key=lambda row: "-+" if row.mark in "-+" else row.mark):
+        rows = [*group]
+        if kind == "-+":
+            removed, added = ([row for row in rows if row.mark == mark] for mark in "-+")
+            for old, new in zip_longest(removed, added):
+                yield (old and _whole(old, at, "removed")), (new and _whole(new, new_at, "added"))
+                at, new_at = at + bool(old), new_at + bool(new)
+            continue
+        for row in rows:
+            cells = [
+                (number if is_start else None, name, tuple(piece for piece in row.pieces if piece.mark != other))
+                for number, is_start, name, other in (
+                    (at, begins, "same" if kind == " " else "removed", "+"),
+                    (new_at, new_begins, "same" if kind == " " else "added", "-"),
+                )
+            ]
+            yield cells[0], cells[1]
+            sign = row.pieces[-1].mark if row.pieces and row.pieces[-1].text == NEWLINE else "="
+            begins, new_begins = sign != "+", sign != "-"
+            at, new_at = at + begins, new_at + new_begins
+
+
+def _whole(row: Row, number: int, kind: str) -> _Cell:
+    return number, kind, tuple(Piece("=", piece.text) for piece in row.pieces)
