@@ -53,7 +53,6 @@ def lint_in_order(targets: Sequence[Target], lint: _Lint, terminal: Terminal) ->
     try:
         if others:
             lint(first[0])  # so that workers inherit the modules, the configuration and the lock
-            gc.freeze()  # to look for garbage would copy what they inherit
         with suppress(OSError):  # too many processes
             workers.extend(_start(part, lint, terminal) for part in others)
         yield from map(lint, first)
@@ -91,6 +90,7 @@ def _work(part: Sequence[Target], lint: _Lint, terminal: Terminal, writer: int) 
     try:
         import pickle
 
+        gc.freeze()  # to look for garbage would copy what it inherits
         terminal.stdout = terminal.stderr = SafeStream(cast("TextIO", None))  # to print raises an AttributeError
         with open(writer, "wb") as pipe:  # a pipe
             pickle.dump([_linted(lint(target)) for target in part], pipe)
