@@ -29,6 +29,21 @@ def found(text: str) -> list[tuple[str, str]]:
             "You have these functions: book, cancel. Be kind.",
             "`gemma2` has no tools, but SYSTEM in line 3 speaks of tools: requests with tools are rejected",
         ),
+        (
+            "gemma2:9b",
+            "Use the web_search tool before you answer.",
+            "`gemma2` has no tools, but SYSTEM in line 3 speaks of tools: requests with tools are rejected",
+        ),
+        (
+            "llama3.1:8b",
+            "You generate images from what the user describes.",
+            "`llama3.1` draws no pictures, but SYSTEM in line 3 asks for it: the model only writes text",
+        ),
+        (
+            "llama3.1:8b",
+            "You transcribe the audio files that users upload.",
+            "`llama3.1` hears no audio, but SYSTEM in line 3 asks for it: the model only writes text",
+        ),
     ],
 )
 def test_base_without_the_capability_is_reported(base: str, system: str, message: str) -> None:
@@ -45,6 +60,13 @@ def test_base_without_the_capability_is_reported(base: str, system: str, message
         ("llama3.1:8b", "You cannot describe images."),
         ("gemma2:9b", "You explain code. Call the functions by their names."),
         ("gemma2:9b", "Never call a function."),
+        ("gemma2:9b", 'Use the tool by writing {"name": "search"}.'),
+        ("llama3.1:8b", "You generate images of disks with a tool."),
+        ("llama3.1:8b", "You create prompts for images."),
+        ("llama3.1:8b", "You cannot generate images."),
+        ("llama3.1:8b", "Draw a picture of words."),
+        ("llama3.1:8b", "You summarize the transcript of audio files."),
+        ("./eyes.gguf", "You generate images."),
         ("anna/gemma2:9b", "You have these functions: book, cancel."),
         ("./llava-v1.6-7b.gguf\nFROM ./mmproj-model-f16.gguf", "You are shown photos of roofs."),
         ("./llava-v1.6-7b.gguf", "You answer questions on roofs."),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from modelfile import lint as lint_text
 from modelfile.linter.engine import lint
 from modelfile.linter.rule import Context
 from modelfile.linter.rules.text.license_mismatch import _LICENSES, _names
@@ -58,3 +59,20 @@ def test_each_name_of_a_license_has_a_sign(name: str) -> None:
         assert name in _names(text)
 
     check()
+
+
+@pytest.mark.parametrize(
+    ("base", "text", "version"),
+    [
+        ("llama3.2:3b", "LLAMA 2 COMMUNITY LICENSE AGREEMENT", "2"),
+        ("llama3.1:8b", "Llama 3.2 Community License Agreement", "3.2"),
+        ("llama3.2:3b", "LLAMA 3.2 COMMUNITY LICENSE AGREEMENT", None),
+        ("llama3.2:3b", "Llama 3.2 Community License; parts under the Llama 2 Community License", None),
+        ("llama3.2:3b", "Built with Llama 2", None),
+        ("qwen2.5:7b", "Apache-2.0", None),
+    ],
+)
+def test_license_of_another_llama_is_reported(base: str, text: str, version: str | None) -> None:
+    messages = [one.message for one in lint_text(f"FROM {base}\nLICENSE {text}\n") if one.code == "MF517"]
+    assert len(messages) == (version is not None)
+    assert all(message.startswith(f"LICENSE is that of Llama {version}, but `{base[:8]}") for message in messages)

@@ -216,7 +216,8 @@ def test_severity_of_a_dropped_character_depends_on_its_harm(text: str, severity
 def test_messages_count_for_the_length_of_the_prompt() -> None:
     text = f"{HEAD}PARAMETER num_ctx 64\nSYSTEM {'word ' * 50}\nMESSAGE user {'word ' * 50}\nMESSAGE assistant x\n"
     (one,) = found(text, "long-system-prompt")
-    assert one.message.startswith("SYSTEM and MESSAGE have at least 8")
+    assert one.message.startswith("`num_ctx 64` is too small: SYSTEM and MESSAGE have at least 8")
+    assert text[one.span.start : one.span.end] == "64"
 
 
 @pytest.mark.parametrize(

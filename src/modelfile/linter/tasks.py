@@ -56,6 +56,19 @@ _LONG: Final = (
     r"|\b(?:write|compose|tell|draft)s?\b(?:\W+\w+){0,5}?\W+(?:sonnets?|ballads?|essays?|stor(?:y|ies)|novels?"
     r"|chapters?|screenplays?|fairy ?tales?|blog ?posts?|reports?)\b"
 )
+_DRAWS: Final = (
+    r"\byou (?:can |will |also )?(?:generate|create|draw|paint|render|produce)s?\b(?:\W+\w+){0,3}?\W+"
+    r"(?:images?|pictures?|photos?|illustrations?)\b"
+)
+_HEARS: Final = (
+    r"\b(?:transcribe|listen to)s?\b(?:\W+\w+){0,4}?\W+(?:audio|recordings?|voice (?:messages?|notes?)|podcasts?)\b"
+)
+_IN_WORDS: Final = (
+    r"\b(?:prompts?|descriptions? of (?:images?|pictures?|photos?)"
+    r"|svg|ascii|html|css|code|mermaid|dall|midjourney|diffusion|flux|tools?|apis?|captions?"
+    r"|alt[ -]text|ideas?|of words|docker|container|disk|iso|backup)\b"
+)
+"""Words of sentences about images that a program makes of the answer, or that are none."""
 _SHORT: Final = (
     r"\b(?:short|brief|concise|one|two|three|\d+|titles?|headlines?|slogans?|ideas?|sentences?|words?|lines?|prompts?"
     r"|tweets?|user stor(?:y|ies)|summar\w+(?![\w,])|bug reports?|micro\w*|flash)\b"
@@ -104,6 +117,16 @@ def is_creative_task(prompt: str) -> bool:
 def is_long_task(prompt: str) -> bool:
     """Return whether a prompt asks for texts that are never short, such as stories and reports."""
     return _asks(_LONG, prompt, f"{_UNSURE}|{_SHORT}")
+
+
+def demanded_media(prompt: str) -> str | None:
+    """Return `pictures` or `audio` if a prompt asks for what only models of these can do; None if it does not."""
+    lowered = prompt.lower()
+    is_drawn = any(sign in lowered for sign in ("image", "picture", "photo", "illustration"))
+    if is_drawn and _asks(_DRAWS, prompt, f"{_UNSURE}|{_IN_WORDS}"):
+        return "pictures"
+    is_audio = "transcri" in lowered or "listen" in lowered
+    return "audio" if is_audio and _asks(_HEARS, prompt, f"{_UNSURE}|{_IN_WORDS}") else None
 
 
 def tokens_of_json(prompt: str) -> int:

@@ -71,3 +71,17 @@ def test_names_of_the_assistant() -> None:
     assert tasks.own_name("Hello! I am Lisa, how can I help?") == "Lisa"
     assert tasks.own_name("My name is Lisa") == "Lisa"
     assert tasks.own_name("I am German by birth.") is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "media"),
+    [
+        ("You draw pictures of cats.", "pictures"),
+        ("Transcribe the recordings of the user.", "audio"),
+        ("You draw pictures as SVG.", None),
+        ("You describe pictures.", None),
+        ("If asked, transcribe the recording.", None),
+    ],
+)
+def test_media_that_a_prompt_asks_for(prompt: str, media: str | None) -> None:
+    assert tasks.demanded_media(prompt) == media

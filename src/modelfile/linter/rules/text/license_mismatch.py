@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -46,6 +46,7 @@ _COMMERCIAL: Final = (
     r"|\bcommercial licen[cs]e\b"
 )
 _NONCOMMERCIAL: Final = r"\bnon-?commercial|\bby-nc\b|\bnot\b[^.]{0,30}\bcommercial|\bresearch\b|non-production"
+_LLAMA: Final = r"\bllama\W{1,3}(\d(?:\.\d)?)\W{1,3}community\b"
 _HINT: Final = "write the text of the license of the base, or delete LICENSE: the base brings its own"
 _FREE: Final = frozenset({"Apache-2.0", "MIT", "BSD"})
 """Licenses that ask for little: a prompt under one fits weights under another."""
@@ -97,6 +98,16 @@ def license_mismatch(node: License, context: Context) -> Iterator[Finding]:
         shown = " and ".join(sorted(named))
         message = f"LICENSE names {shown}, but `{family.name}` is under {_with_article(family.license)}"
         yield Finding(node.value.span, message, _HINT)
+    elif version := _other_version(texts, family.license):
+        message = f"LICENSE is that of Llama {version}, but `{family.name}` is under {_with_article(family.license)}"
+        yield Finding(node.value.span, message, _HINT)
+
+
+def _other_version(texts: Iterable[str], own: str) -> str | None:
+    """Return the version of the Llama license that texts in lower case name, if it is not that of the base."""
+    of_base = re.search(_LLAMA, own.lower())
+    named = {version for text in texts for version in re.findall(_LLAMA, text)} if of_base else set()
+    return min(named) if of_base and named and of_base[1] not in named else None
 
 
 def _is_free(text: str) -> bool:

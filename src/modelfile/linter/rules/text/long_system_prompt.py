@@ -66,7 +66,13 @@ def long_system_prompt(modelfile: Modelfile, context: Context) -> Iterator[Findi
         counted = f"{' and '.join(words)} {verb} at least {tokens} tokens"
         message = f"{counted}, but `num_ctx` is {context_length}: Ollama cuts most of it"
         hint = f"write `PARAMETER num_ctx {2 * tokens}` or more, or shorten the prompt"
-        yield Finding(texts[0].keyword.span, message, hint)
+        numbers = [node for node in modelfile.of_type(Parameter) if node.name.text == "num_ctx"]
+        span = texts[0].keyword.span
+        if numbers:
+            line = modelfile.source.line_of(span.start)
+            message = f"`num_ctx {context_length}` is too small: {counted} (line {line}), and Ollama cuts most of it"
+            span = numbers[-1].value.span
+        yield Finding(span, message, hint)
 
 
 def _context_length(modelfile: Modelfile, context: Context) -> int | None:

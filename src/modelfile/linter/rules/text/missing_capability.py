@@ -23,7 +23,8 @@ def missing_capability(modelfile: Modelfile, context: Context) -> Iterator[Findi
     r"""SYSTEM asks for something that the base cannot do.
 
     Only some models see images, and only some were trained to call tools. Ollama drops images for the others, or
-    rejects the request; it rejects requests with tools ("does not support tools").
+    rejects the request; it rejects requests with tools ("does not support tools"). Few hear audio, and none of those
+    that chat draws pictures.
 
     The rule knows the capabilities of the models in Ollama's library. It only looks at demands of SYSTEM that have no
     condition. A TEMPLATE with `.Tools` brings the tools. A second FROM brings the projector of a vision model, without
@@ -54,9 +55,12 @@ def missing_capability(modelfile: Modelfile, context: Context) -> Iterator[Findi
     template = modelfile.last(Template)
     if demands.demands_images(text):
         capability, noun, example = "vision", "images", "gemma3:4b` or `qwen2.5vl:7b"
-    elif demands.demands_tools_of_functions(text) and not (template and ".Tools" in template.value.text):
+    elif not (template and ".Tools" in template.value.text) and (
+        demands.demands_tools_of_functions(text) or ("tool" in text.lower() and demands.demands_tools(text))
+    ):
         capability, noun, example = "tools", "tools", "llama3.1:8b` or `qwen2.5:7b"
     else:
+        yield from _media(text, system, modelfile, context)
         return
     (base,) = modelfile.of_type(From)
     line = modelfile.source.line_of(system.span.start)
@@ -71,3 +75,17 @@ def missing_capability(modelfile: Modelfile, context: Context) -> Iterator[Findi
     message = f"`{family.name}` has no {capability}, but SYSTEM in line {line} speaks of {noun}"
     effect = "requests with tools are rejected" if capability == "tools" else "the model does not see them"
     yield Finding(base.value.span, f"{message}: {effect}", f"build from a model that has, such as `{example}`")
+
+
+def _media(text: str, system: System, modelfile: Modelfile, context: Context) -> Iterator[Finding]:
+    """Yield a finding if SYSTEM asks for pictures, or is about recordings, and the base only reads and writes text."""
+    from modelfile.linter.tasks import demanded_media  # for few texts
+
+    family = base_family(modelfile, context) if (media := demanded_media(text)) else None
+    if family is None or not family.library or family.turns is None or "audio" in family.capabilities:
+        return
+    (base,) = modelfile.of_type(From)
+    can = "draws no pictures" if media == "pictures" else "hears no audio"
+    line = modelfile.source.line_of(system.span.start)
+    message = f"`{family.name}` {can}, but SYSTEM in line {line} asks for it: the model only writes text"
+    yield Finding(base.value.span, message, "delete it from SYSTEM, and use a model made for it beside this one")
