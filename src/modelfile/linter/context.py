@@ -181,10 +181,10 @@ def _missing_weights(target: Target, ollama: Catalog, exists: Callable[[str], bo
 
 
 def _chat_template(target: Target, written: str) -> str:
-    from modelfile.weights.gguf import read_header  # most Modelfiles name no file
+    from modelfile.weights.gguf import recall_header  # most Modelfiles name no file
 
     try:
-        return read_header(expand(written, target.folder)).chat_template
+        return recall_header(expand(written, target.folder)).chat_template
     except (InputError, OSError, ValueError):
         return ""  # unusable-weights reports it
 

@@ -16,7 +16,7 @@ from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
 from modelfile.weights.content_type import LFS_POINTER, read_head
-from modelfile.weights.gguf import MAGICS, GGUFHeader, read_header
+from modelfile.weights.gguf import MAGICS, GGUFHeader, recall_header
 from modelfile.weights.safetensors import check_shards, list_names, list_shards, read_tensor_names
 
 _SHARD: Final = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})\.gguf")
@@ -201,7 +201,7 @@ def _read_headers(word: str, files: tuple[Path, ...], version: Version) -> Mappi
 
 def _ggufs(files: Iterable[Path]) -> Mapping[Path, GGUFHeader]:
     """Return the headers of the files that Ollama's server takes for GGUF, by their names or their first bytes."""
-    return {path: read_header(path) for path in files if path.suffix == ".gguf" or read_head(path).startswith(MAGICS)}
+    return {path: recall_header(path) for path in files if path.suffix == ".gguf" or read_head(path).startswith(MAGICS)}
 
 
 def _require(name: str, files: tuple[Path, ...], word: str) -> None:

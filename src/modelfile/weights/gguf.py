@@ -9,7 +9,6 @@ The layout is ggml's docs/gguf.md; sizes of tensors are Ollama's (v0.33.0-rc2 fs
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 import time
@@ -22,7 +21,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from modelfile.errors import InputError
-from modelfile.filesystem import changed_while_read, open_regular
+from modelfile.filesystem import changed_while_read, open_regular, reading
 
 MAGICS: Final = (b"GGUF", b"FUGG")
 _MAX_HEADER: Final = 64 << 20
@@ -118,31 +117,40 @@ class GGUFHeader:
 
 
 def read_header(path: Path) -> GGUFHeader:
-    """Read the header of a GGUF file; once, as long as the file stays in the same state.
+    """Read the header of a GGUF file.
 
     Raises:
         InputError: It cannot be read, is not a GGUF file, is truncated within its header, or changes while it is read.
     """
     with open_regular(path) as file:
-        key = ((state := os.fstat(file.fileno())).st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-        known = _HEADERS.get(key) or _read_header(path, file, state.st_size)
-        if key not in _HEADERS and time.time_ns() - max(key[-2:]) > _RACY and len(_HEADERS) < _MOST_HEADERS:
+        if file.read(4) not in MAGICS:
+            raise InputError(f"`{path}` is not a GGUF file", hint="download it again; Ollama would reject it")
+        size = file.seek(0, 2)
+        try:
+            return _Cursor(path, file, min(size, _MAX_HEADER)).header(size)
+        except EOFError as error:
+            if size <= _MAX_HEADER:
+                message = f"`{path}` is truncated: it has {size:,} bytes, its header alone is longer"
+                raise InputError(message, hint="download it again") from error
+            raise InputError(f"`{path}` has a header of more than {_MAX_HEADER:,} bytes") from error
+        except ValueError as error:
+            raise InputError(f"`{path}` is a corrupt GGUF file: {error}", hint="download it again") from error
+
+
+def recall_header(path: Path) -> GGUFHeader:
+    """Return the header of a GGUF file, which is read once as long as the file stays in the same state.
+
+    Raises:
+        InputError: As `read_header`.
+    """
+    with reading(path):
+        state = path.stat()
+    key = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    if (known := _HEADERS.get(key)) is None:
+        known = read_header(path)
+        if time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > _RACY and len(_HEADERS) < _MOST_HEADERS:
             _HEADERS[key] = known
-        return known
-
-
-def _read_header(path: Path, file: FileIO, size: int) -> GGUFHeader:
-    if file.read(4) not in MAGICS:
-        raise InputError(f"`{path}` is not a GGUF file", hint="download it again; Ollama would reject it")
-    try:
-        return _Cursor(path, file, min(size, _MAX_HEADER)).header(size)
-    except EOFError as error:
-        if size <= _MAX_HEADER:
-            message = f"`{path}` is truncated: it has {size:,} bytes, its header alone is longer"
-            raise InputError(message, hint="download it again") from error
-        raise InputError(f"`{path}` has a header of more than {_MAX_HEADER:,} bytes") from error
-    except ValueError as error:
-        raise InputError(f"`{path}` is a corrupt GGUF file: {error}", hint="download it again") from error
+    return known
 
 
 @dataclass(slots=True)

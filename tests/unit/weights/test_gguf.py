@@ -13,7 +13,7 @@ from tests.support.operations import count_copied, count_operations
 from tests.support.tiny_gguf import write_tiny_gguf
 
 from modelfile.errors import InputError
-from modelfile.weights.gguf import BLOCKS, BOOL, FILE_TYPES, STRING, UINT32, read_header
+from modelfile.weights.gguf import BLOCKS, BOOL, FILE_TYPES, STRING, UINT32, read_header, recall_header
 
 Q8_1 = 9
 """A type on which gguf-py and ggml disagree; it does not occur in files."""
@@ -213,3 +213,18 @@ def test_last_value_of_a_key_counts(tmp_path: Path) -> None:
     path = tmp_path / "x.gguf"
     path.write_bytes(file(pairs=[pair("unknown.x", 4, number), pair("unknown.x", 8, text)]))
     assert (read_header(path).typed("x", UINT32), read_header(path).typed("x", STRING)) == (None, "a")
+
+
+def test_header_of_an_unchanged_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "tiny.gguf"
+    write_tiny_gguf(path)
+    monkeypatch.setattr("modelfile.weights.gguf._RACY", -1)
+    first = recall_header(path)
+    assert recall_header(path) is first
+    with path.open("ab") as file:
+        file.write(b"x")
+    again = recall_header(path)
+    assert (again.size, again.metadata) == (first.size + 1, first.metadata)
+    monkeypatch.undo()
+    path.write_bytes(path.read_bytes())  # it may change again within a tick of the clock
+    assert recall_header(path) is not recall_header(path)

@@ -32,7 +32,7 @@ from modelfile.stores.disk.new_layers import (
     sha256,
 )
 from modelfile.stores.encoding import encode, encode_manifest, encode_messages, encode_parameters, read_config
-from modelfile.weights.gguf import MAGICS, STRING, read_header
+from modelfile.weights.gguf import MAGICS, STRING, recall_header
 
 _GGUF_KINDS: Final = frozenset({"model", "projector", "adapter", "draft"})
 _SUFFIXES: Final = ((10**9, "B", 1), (10**6, "M", 2), (10**3, "K", 0))
@@ -83,7 +83,7 @@ def check_create(recipe: Recipe, version: Version, has_blob: Callable[[str], boo
     for path in (*recipe.model_files, *recipe.adapters, *recipe.drafts):
         _check_gguf(path)
     _check_files(recipe, version)
-    for path, layer in read_layers(recipe, version, read_header):
+    for path, layer in read_layers(recipe, version, recall_header):
         detect(path, layer, recipe, has_blob)
 
 
@@ -169,7 +169,7 @@ def created(
     model = _NewModel(recipe, blobs, version)
     if base:
         model.inherit(base)
-    for path, layer in read_layers(recipe, version, lambda path: read_header(blobs.path(digests[path]))):
+    for path, layer in read_layers(recipe, version, lambda path: recall_header(blobs.path(digests[path]))):
         model.add_file(path, layer, digests[path])
     return model.finish()
 
@@ -193,7 +193,7 @@ class _NewModel:
         for each in base.layers:
             layer = NewLayer(each.kind, each.digest, source=source, media_type=each.media_type)
             if each.kind in _GGUF_KINDS and (each.kind != "draft" or self.version >= behaviors.DETECTS_MODEL_LAYERS):
-                layer.header = read_header(self.blobs.path(each.digest))
+                layer.header = recall_header(self.blobs.path(each.digest))
                 check_fp8(f"the base {source}", layer.header, each.kind, self.version)
             self._add(layer)
         config = read_config(self.blobs.read(base.config))
