@@ -22,8 +22,8 @@ from modelfile.manifest import Layer, Manifest, reduced
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.files import write_all, writing_to
-from modelfile.stores.disk.layout import Layout
-from modelfile.stores.disk.partial import Part, PartialBlob, remove_parts, writing_part
+from modelfile.stores.disk.layout import BLOBS, Layout
+from modelfile.stores.disk.partial import Part, PartialBlob, partial_files, remove_files, writing_part
 from modelfile.stores.protocol import Registry
 from modelfile.stores.uploads import Stopped, join_all
 
@@ -36,8 +36,10 @@ _CHUNK: Final = 1 << 20
 """Bytes hashed at once."""
 _POLL: Final = 0.05
 """Longest wait in which Ctrl-C is not noticed, in seconds."""
+_MOST_LOCKS: Final = 32
+"""Largest number of layers that are locked, of which each needs an open file: a model of tensors has thousands."""
 _TRIES: Final = 3
-"""Tries if a partial download turns out to be damaged, or the registry to know no ranges."""
+"""Tries if the registry knows no ranges, so that a download that is cut begins again."""
 
 
 class _Damaged(Exception):
@@ -97,26 +99,27 @@ def download_layers(
         ServerError: The registry fails; what was downloaded is used by the next download.
         VerificationError: The registry sends other bytes than those of a digest.
     """
-    single = False
     wanted = {layer.digest: layer for layer in layers}
-    for tries in range(_TRIES):
+    without_ranges, damaged = 0, set[str]()
+    while True:
         with ExitStack() as locks:
             lacking = _lock_missing(name, wanted, layout, blobs, events, locks)
-            partial = [PartialBlob(layer, layout.blob(layer.digest), single=single) for layer in lacking]
+            partial = _partial_blobs(lacking, wanted, layout, single=without_ranges > 0)
             _check_space(name, partial, layout)
             try:
                 if partial:
                     _Downloads(name, partial, registry, events).run(blobs)
             except RangeIgnored:
-                if tries == _TRIES - 1:
+                without_ranges += 1
+                if without_ranges == _TRIES:
                     raise
-                single = True
             except _Damaged as error:
-                if tries == _TRIES - 1 or not error.args[1]:
-                    what = f"other bytes than those of {error.args[0]}"
-                    message = f"cannot pull {name}: {registry.url(name)} sends {what}"
+                digest, was_resumed = error.args
+                if digest in damaged or not was_resumed:
+                    message = f"cannot pull {name}: {registry.url(name)} sends other bytes than those of {digest}"
                     hint = "run the command again; if that does not help, the model in the registry is damaged"
                     raise VerificationError(message, hint=hint) from None
+                damaged.add(digest)
             else:
                 return
 
@@ -126,11 +129,26 @@ def _lock_missing(
 ) -> list[Layer]:
     """Return the layers that a store lacks, once no other process downloads them."""
     missing = [digest for digest, layer in wanted.items() if blobs.size(digest) != layer.size]
-    for digest in sorted(missing):  # in one order, so that no two processes wait for each other
+    large = sorted(missing, key=lambda digest: -wanted[digest].size)[:_MOST_LOCKS]
+    for digest in sorted(large):  # in one order, so that no two processes wait for each other
         locks.enter_context(name_lock(f"blob {digest}", str(layout.root), events, f"download for {name}"))
-    for digest in wanted.keys() - missing:
-        remove_parts(layout.blob(digest))
     return [wanted[digest] for digest in missing if blobs.size(digest) != wanted[digest].size]
+
+
+def _partial_blobs(
+    lacking: Sequence[Layer], wanted: Iterable[str], layout: Layout, *, single: bool
+) -> list[PartialBlob]:
+    """Return the partial downloads of layers; what is left of those that are there already is removed."""
+    files = partial_files(layout.root / BLOBS)
+    digests = {layer.digest for layer in lacking}
+    for digest in wanted:
+        if digest not in digests:
+            remove_files(files.get(layout.blob(digest).name, ()))
+    return [
+        PartialBlob(layer, path, files.get(path.name, ()), single=single)
+        for layer in lacking
+        for path in [layout.blob(layer.digest)]
+    ]
 
 
 def _check_space(name: ModelName, partial: Sequence[PartialBlob], layout: Layout) -> None:

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
@@ -24,7 +25,7 @@ _SAVED: Final = 16_000_000
 """Bytes of a part after which its progress is saved: so many are lost at most if the process is killed."""
 _LARGEST_PART_FILE: Final = 1000
 """In bytes."""
-_PART_FILE: Final = re.compile(r"(.+-partial)-([0-9]{1,9})")
+_PARTIAL: Final = re.compile(r"(sha256-[0-9a-f]{64})-partial(?:-[0-9]{1,9})?")
 
 
 @contextmanager
@@ -96,27 +97,39 @@ class Part:
             file.write(text.encode())
 
 
-def remove_parts(target: Path) -> None:
-    """Remove the files of a partial download whose blob is there: a process was killed before it did so."""
-    for path in target.parent.glob(f"{target.name}-partial*"):
-        if path.name == f"{target.name}-partial" or _PART_FILE.fullmatch(path.name):
-            with suppress(OSError):
-                path.unlink()
+def partial_files(folder: Path) -> dict[str, list[Path]]:
+    """Return the files of partial downloads by the name of the blob; the folder, of any size, is read once."""
+    found: dict[str, list[Path]] = {}
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if match := _PARTIAL.fullmatch(entry.name):
+                found.setdefault(match[1], []).append(Path(entry.path))
+    return found
+
+
+def remove_files(paths: Iterable[Path]) -> None:
+    """Remove what a process that was killed has left of a partial download whose blob is there."""
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()
 
 
 class PartialBlob:
     """The partial download of a layer; its files are those of Ollama."""
 
-    def __init__(self, layer: Layer, target: Path, *, single: bool) -> None:
+    def __init__(self, layer: Layer, target: Path, files: Iterable[Path], *, single: bool) -> None:
         """Read what an earlier download has left, or begin anew.
 
         Args:
             layer: The layer.
             target: The file that will be its blob.
+            files: What there is of its partial download, by `partial_files`.
             single: Whether the registry knows no ranges, so that there is one part, which cannot be resumed.
         """
         self.layer = layer
         self.path = target.with_name(f"{target.name}-partial")
+        self._files = {*files} - {self.path}
+        """The files of parts."""
         self.parts = self._load()
         self.was_resumed = any(part.completed for part in self.parts)
         """True if a part of it was there before."""
@@ -142,27 +155,25 @@ class PartialBlob:
 
     def discard(self) -> None:
         """Remove all files."""
-        for path in (self.path, *self._part_files()):
+        for path in (self.path, *self._files):
             with writing_part(path):
                 path.unlink(missing_ok=True)
 
     def adopt(self, blobs: Blobs) -> None:
         """Make it a blob, which was compared with its digest."""
-        files = self._part_files()
-        blobs.adopt(self.path, self.layer.digest, self.layer.size)
-        for path in files:
-            with suppress(OSError):  # it is named by nothing any longer
-                path.unlink()
-
-    def _part_files(self) -> list[Path]:
-        return [path for path in self.path.parent.glob(f"{self.path.name}-*") if _PART_FILE.fullmatch(path.name)]
+        try:
+            blobs.adopt(self.path, self.layer.digest, self.layer.size)
+        except InputError:
+            if blobs.size(self.layer.digest) != self.layer.size:  # unless another program was faster
+                raise
+        remove_files(self._files)
 
     def _load(self) -> list[Part]:
         """Return the parts that an earlier download has left; none if they are not those of this layer."""
         try:
             if self.path.lstat().st_size != self.layer.size or self.path.is_symlink():
                 return []
-            parts = sorted(map(Part.load, self._part_files()), key=lambda part: part.offset)
+            parts = sorted(map(Part.load, self._files), key=lambda part: part.offset)
         except (OSError, InputError, ValueError, KeyError, TypeError, RecursionError):
             return []
         ends = [part.offset + part.size for part in parts]
@@ -176,4 +187,5 @@ class PartialBlob:
             path = self.path.with_name(f"{self.path.name}-{number}")
             parts.append(Part(path, number, offset, min(size, self.layer.size - offset)))
             parts[-1].save(create=True)
+            self._files.add(path)
         return parts

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ from modelfile.stores.uploads import Stopped, run_in_parallel
 if TYPE_CHECKING:
     from modelfile.stores.disk.store import FolderStore
 
+_DIGEST: Final = re.compile("sha256:[0-9a-f]{64}")
 _MOST_SOURCES: Final = 3
 """Models from which mounting a layer is tried."""
 
@@ -41,12 +43,12 @@ def push_model(name: ModelName, store: FolderStore, registry: Registry, events: 
             what = "missing" if blobs.size(layer.digest) is None else "truncated"
             message = f"cannot push {name}: blob {shorten_digest(layer.digest)} is {what} in {store.location}"
             raise InputError(message, hint="run `mf store check --repair` to restore it")
-    counter = _BytesRead(name, layers.values(), events)
+    sources = _sources(name, layers, store.layout)
+    counter = _PushProgress(name, layers.values(), events)
 
     def upload(layer: Layer) -> None:
         report = counter.of_layer(layer)
-        sources = _sources(name, layer, store.layout)
-        registry.upload(name, layer, blobs.path(layer.digest), report, mount_from=sources)
+        registry.upload(name, layer, blobs.path(layer.digest), report, mount_from=sources.get(layer.digest, ()))
         counter.complete(layer)
 
     def stop() -> None:
@@ -59,24 +61,23 @@ def push_model(name: ModelName, store: FolderStore, registry: Registry, events: 
     events(Progress(status="success"))
 
 
-def _sources(name: ModelName, layer: Layer, layout: Layout) -> list[ModelName]:
-    """Return models of the same registry that have a layer here, and therefore perhaps there."""
-    found: dict[str, ModelName] = {}
-    text = layer.digest.encode()
+def _sources(name: ModelName, wanted: Collection[str], layout: Layout) -> dict[str, list[ModelName]]:
+    """Return models of the same registry that have layers here, and therefore perhaps there, by digest."""
+    found: dict[str, list[ModelName]] = {}
     for other, path in layout.manifests():
         if other and registry_host(other.host) == registry_host(name.host) and not other.same_model_as(name):
             try:
-                names_it = text in path.read_bytes()
+                digests = {*_DIGEST.findall(path.read_text(errors="replace"))}
             except OSError:
                 continue
-            if names_it:
-                found.setdefault(other.untagged, other)
-        if len(found) == _MOST_SOURCES:
-            break
-    return [*found.values()]
+            for digest in digests & {*wanted}:
+                sources = found.setdefault(digest, [])
+                if len(sources) < _MOST_SOURCES and not any(other.same_model_as(source) for source in sources):
+                    sources.append(other)
+    return found
 
 
-class _BytesRead:
+class _PushProgress:
     """The bytes of all layers that the registry has, of a push with several threads."""
 
     def __init__(self, name: ModelName, layers: Iterable[Layer], events: Events) -> None:

@@ -21,6 +21,7 @@ from modelfile.errors import DiskFull, ModelfileError, NotFound, UsageError, Ver
 from modelfile.events import Progress, ignore
 from modelfile.names import ModelName
 from modelfile.stores.disk import download
+from modelfile.stores.disk.partial import PartialBlob
 from modelfile.stores.disk.store import FolderStore
 from modelfile.stores.network.retry import Backoff
 from modelfile.stores.open import open_folder, open_registry
@@ -147,6 +148,20 @@ def test_damaged_partial_download_begins_again(damage: object, fake: FakeRegistr
     partial = leave(store, PART, PART, 5)
     assert callable(damage)
     damage(partial)
+    store.pull(name(fake), ignore)
+    assert store.find(name(fake))
+    assert files(store) == set()
+
+
+def test_damaged_partial_downloads_of_all_layers_begin_again(
+    fake: FakeRegistry, store: FolderStore, registry: Registry
+) -> None:
+    found = registry.resolve(name(fake))
+    assert found
+    assert len((found.config, *found.layers)) == 3
+    for layer in (found.config, *found.layers):
+        partial = PartialBlob(layer, store.layout.blob(layer.digest), (), single=True)
+        partial.parts[0].add(layer.size)
     store.pull(name(fake), ignore)
     assert store.find(name(fake))
     assert files(store) == set()
