@@ -94,12 +94,13 @@ def _end_of_json(content: bytes) -> int:
 
 
 def read_manifest(path: Path) -> tuple[bytes, datetime]:
-    """Return content and time of change of a manifest."""
+    """Return content and time of change of a manifest, in whole microseconds: a float would be rounded up."""
     content = read_file(path, limit=MAX_MANIFEST)
     if not content:
         raise InputError("it is empty")
     try:
-        return content, datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        seconds, rest = divmod(path.stat().st_mtime_ns, 10**9)
+        return content, datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
     except (OSError, ValueError, OverflowError) as error:
         raise InputError("its time of change cannot be read") from error
 
