@@ -209,9 +209,8 @@ def _rejected_files(
 ) -> Iterator[RejectedFile]:
     named = [
         node
-        for node in target.modelfile.nodes
-        if isinstance(node, From | Adapter | Draft)
-        and node.keyword.text.upper() in ollama.instructions  # otherwise unknown-instruction
+        for node in target.modelfile.of_type((From, Adapter, Draft))
+        if node.keyword.text.upper() in ollama.instructions  # otherwise unknown-instruction
         and node.value.closed
         and exists(node.value.text)
         and not missing_weights(node.value.text)

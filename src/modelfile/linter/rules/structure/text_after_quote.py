@@ -52,7 +52,7 @@ def text_after_quote(instruction: Instruction, context: Context) -> Iterator[Fin
         behind = find_text_after_quotes(context.modelfile.text, instruction.value, line.start())
         if behind:
             yield _read_on(instruction, behind, context)
-    elif isinstance(instruction, System | Template | License | Message) and instruction.value.closed:
+    elif '"' in instruction.value.text and isinstance(instruction, System | Template | License | Message):
         yield from _unpaired(instruction, context)
 
 
@@ -72,6 +72,8 @@ def _read_on(instruction: Instruction, behind: Span, context: Context) -> Findin
 
 def _unpaired(instruction: Instruction, context: Context) -> Iterator[Finding]:
     value, text = instruction.value, instruction.value.text
+    if not value.closed:
+        return
     word = instruction.keyword.text.strip().upper()
     if value.quoting is Quoting.DOUBLE and text.count('"') % 2 == 0 and _TWO_PAIRS.fullmatch(text):
         written = context.modelfile.text[value.span.start : value.span.end]

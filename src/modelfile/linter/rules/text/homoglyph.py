@@ -45,6 +45,8 @@ def homoglyph(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         return
     yield from parser_findings(modelfile, "homoglyph")
     for node in modelfile.of_type(Instruction):
+        if node.value.text.isascii():
+            continue
         is_stop = isinstance(node, Parameter) and node.name.text == "stop"
         if is_stop or isinstance(node, From | Adapter | Renderer | Parser | Template):
             yield from find_homoglyphs(node, modelfile)

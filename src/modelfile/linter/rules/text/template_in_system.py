@@ -59,7 +59,7 @@ def template_in_system(instruction: Instruction, context: Context) -> Iterator[F
 def find_action(instruction: Instruction) -> re.Match[str] | None:
     """Return the first action of a template in a SYSTEM or MESSAGE, unless the text is about templates."""
     value = instruction.value
-    if not isinstance(instruction, System | Message) or not value.closed or "{{" not in value.text:
+    if "{{" not in value.text or not value.closed or not isinstance(instruction, System | Message):
         return None
     if reference(instruction) or re.search(_ABOUT_TEMPLATES, value.text, re.IGNORECASE):
         return None

@@ -39,10 +39,9 @@ def typographic_quotes(modelfile: Modelfile, context: Context) -> Iterator[Findi
     if modelfile.text.isascii():
         return
     yield from parser_findings(modelfile, "typographic-quotes")
-    for node in modelfile.of_type(Instruction):
-        is_text = isinstance(node, System | Template | License | Message)
-        is_stop = isinstance(node, Parameter) and node.name.text == "stop"
-        if (is_text or is_stop) and node.value.quoting is Quoting.NONE:
+    for node in modelfile.of_type((System, Template, License, Message, Parameter)):
+        is_text = not isinstance(node, Parameter) or node.name.text == "stop"
+        if is_text and node.value.quoting is Quoting.NONE:
             yield from _around(node)
 
 

@@ -13,7 +13,7 @@ from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Instruction, License, Message, System, Template
 
-_TEXTS: Final = System | Template | License | Message
+_TEXTS: Final = (System, Template, License, Message)
 _LONGEST: Final = 200
 """Number of characters from which on a value is a text."""
 _ENDINGS: Final = r"(?:txt|md|markdown|rst|tmpl|tpl|template|jinja2?|j2|gotmpl|prompt|system|license)"
@@ -77,8 +77,8 @@ def unexpanded_reference(modelfile: Modelfile, context: Context) -> Iterator[Fin
     for found in parser_findings(modelfile, "unexpanded-reference"):
         reported.add(found.span.start)
         yield found
-    for node in modelfile.of_type(Instruction):
-        if isinstance(node, _TEXTS) and node.value.closed and not (reported and node.value.span.start in reported):
+    for node in modelfile.of_type(_TEXTS):
+        if node.value.closed and not (reported and node.value.span.start in reported):
             yield from _in_value(node, modelfile)
 
 
