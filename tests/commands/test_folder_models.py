@@ -115,3 +115,13 @@ def test_weights_of_some_architectures_bring_a_renderer(project: Path) -> None:
         assert (shown["renderer"], shown["parser"]) == (renderer, renderer)
         assert shown["parameters"].get("stop") == (["<turn|>"] if renderer else None)
         assert json.loads(mf("build", name, "-f", "Child", "--ollama", version, "--json").out)["built"] is False
+
+
+def test_the_model_of_local_weights_is_known_ahead(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = json.loads(mf("build", "tiny:v1", "--dry-run", "--json").out)
+    assert not planned["pending"]
+    built = json.loads(mf("build", "tiny:v1", "--json").out)
+    assert built["fingerprint"] == planned["expected_fingerprint"]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(project / "another machine"))
+    assert json.loads(mf("build", "tiny:v1", "--json").out)["built"] is False
+    assert mf("diff", "tiny:v1", "Modelfile").code == 0

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from modelfile.builder.forecast import observe
 from modelfile.cache import read_entry, write_entry
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError
@@ -102,10 +103,15 @@ def observation_key(
 def recall_observation(
     recipe: Recipe, digests: Mapping[Path, str], base: StoredModel | None, store: Store
 ) -> Model | None:
-    """Return what a server created from the files of a recipe in an earlier build from this machine, or None."""
+    """Return what the store makes of the files of a recipe; None if it was not seen or foreseen.
+
+    What a server makes of them is known from an earlier build from this machine; a folder knows it ahead.
+    """
     fingerprint = base.fingerprint if base else None
-    known = recall_model(observation_key(store.location, store.ollama, recipe, digests, fingerprint))
-    return known[0] if known else None
+    if known := recall_model(observation_key(store.location, store.ollama, recipe, digests, fingerprint)):
+        return known[0]
+    model = store.foresee(recipe, digests)
+    return observe(model, recipe) if model else None
 
 
 def recall_model(key: str) -> tuple[Model, str] | None:

@@ -17,9 +17,10 @@ from modelfile.catalog import behaviors
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.renderers import RENDERERS_OF_ARCHITECTURES, STOPS_OF_ARCHITECTURES
 from modelfile.catalog.versions import NEWEST, Version
-from modelfile.errors import InputError, UsageError
+from modelfile.errors import InputError, ModelfileError, UsageError
 from modelfile.manifest import CONFIG_TYPE, Layer, Manifest
 from modelfile.names import ModelName, shorten_digest
+from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.disk.new_layers import (
     KEEPS_WEIGHTS,
@@ -31,7 +32,14 @@ from modelfile.stores.disk.new_layers import (
     read_layers,
     sha256,
 )
-from modelfile.stores.encoding import encode, encode_manifest, encode_messages, encode_parameters, read_config
+from modelfile.stores.encoding import (
+    encode,
+    encode_manifest,
+    encode_messages,
+    encode_parameters,
+    read_config,
+    read_model,
+)
 from modelfile.weights.gguf import MAGICS, STRING, recall_header
 
 _GGUF_KINDS: Final = frozenset({"model", "projector", "adapter", "draft"})
@@ -172,6 +180,43 @@ def created(
     for path, layer in read_layers(recipe, version, lambda path: recall_header(blobs.path(digests[path]))):
         model.add_file(path, layer, digests[path])
     return model.finish()
+
+
+def foresee(recipe: Recipe, digests: Mapping[Path, str], blobs: BlobReader, version: Version) -> Model | None:
+    """Return the model that `created` makes of local files, whose blobs the store need not have.
+
+    Returns:
+        The model; None if it is FROM a name, or cannot be created without a server.
+    """
+    if recipe.base:
+        return None
+    files = _Files(blobs, {digest: path for path, digest in digests.items()})
+    try:
+        check_create(recipe, version, lambda digest: blobs.size(digest) is not None)
+        made = created(recipe, digests, None, files, version)
+        files.contents = made.blobs
+        return read_model(Manifest.parse(made.manifest, "the manifest"), files.read)
+    except ModelfileError:
+        return None
+
+
+@dataclass
+class _Files:
+    """The blobs of a store, and local files that are to become blobs."""
+
+    blobs: BlobReader
+    files: Mapping[str, Path]
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+
+    def size(self, digest: str) -> int | None:
+        return self.path(digest).stat().st_size if digest in self.files else self.blobs.size(digest)
+
+    def path(self, digest: str) -> Path:
+        return self.files.get(digest) or self.blobs.path(digest)
+
+    def read(self, layer: Layer) -> bytes:
+        content = self.contents.get(layer.digest)
+        return self.blobs.read(layer) if content is None else content
 
 
 @dataclass

@@ -29,6 +29,7 @@ from modelfile.stores.disk.manifests import (
 from modelfile.stores.protocol import ListedModel, Registry, StoredModel, StoreLocation, newest_first
 
 if TYPE_CHECKING:
+    from modelfile.recipe.model import Model
     from modelfile.recipe.recipe import Recipe
 
 DEFAULT_OLLAMA: Final = "0.24.0"
@@ -177,6 +178,12 @@ class FolderStore:
         check_create(recipe, version_for(recipe, self._asked), self.has_blob)
         if recipe.base and (base := self.manifest(ModelName.parse(recipe.base))):
             check_base(recipe.base, base)
+
+    def foresee(self, recipe: Recipe, digests: Mapping[Path, str]) -> Model | None:
+        """Return the model that a recipe of local files gives; the store need not have their blobs."""
+        from modelfile.stores.disk.create import foresee, version_for
+
+        return foresee(recipe, digests, self.blobs, version_for(recipe, self._asked))
 
     def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
         """Create a model from a recipe, byte for byte as Ollama does; a base that is not there is pulled.

@@ -27,6 +27,7 @@ from modelfile.stores.protocol import (
 from modelfile.weights.digests import size_of
 
 if TYPE_CHECKING:
+    from modelfile.recipe.model import Model
     from modelfile.recipe.recipe import Recipe
 
 _WORTH_PLACING: Final = 4 << 20
@@ -169,6 +170,11 @@ class ServerStore:
 
     def check_create(self, recipe: Recipe) -> None:
         """Accept every recipe; what the server cannot do, it says itself."""
+
+    def foresee(self, recipe: Recipe, digests: Mapping[Path, str]) -> Model | None:
+        """Return None: the server makes of weights what it wants."""
+        del recipe, digests
+        return None
 
     def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
         """Make a model of a recipe."""

@@ -27,6 +27,7 @@ from modelfile.errors import InputError, ModelfileError, NotFound, UsageError
 from modelfile.events import ignore
 from modelfile.manifest import LAYER_TYPE, Layer
 from modelfile.names import ModelName
+from modelfile.recipe.model import fingerprint
 from modelfile.recipe.recipe import Message, Recipe
 from modelfile.recipe.values import ParameterValue
 from modelfile.stores.disk.create import version_for
@@ -356,3 +357,22 @@ def test_overwriting_removes_the_layers_that_only_the_old_model_had(store: Folde
     assert not store.has_blob(f"sha256:{digest_of('one')}")
     assert store.has_blob(f"sha256:{digest_of('two')}")
     assert store.blobs.read(Layer(media_type="x", digest=f"sha256:{digest_of('two')}", size=3)) == b"two"
+
+
+def test_the_model_of_files_is_foreseen(store: FolderStore, tmp_path: Path) -> None:
+    path = tmp_path / "other.gguf"
+    path.write_bytes(typed_gguf({"general.architecture": "gemma4"}, {"x": (1,)}, size=1024))
+    digest = f"sha256:{digest_of(path.read_bytes())}"
+    recipe = Recipe(files=(path,), system="s", parameters={"seed": 1}, messages=(Message("user", "hi"),))
+    foreseen = store.foresee(recipe, {path: digest})
+    assert foreseen
+    assert not store.has_blob(digest)
+    store.put_blob(digest, path, lambda _: None)
+    store.create(ModelName.parse("x"), recipe, {path: digest}, ignore)
+    found = store.find(ModelName.parse("x"))
+    assert found
+    assert (found.model, found.fingerprint) == (foreseen, fingerprint(foreseen))
+    assert (foreseen.renderer, foreseen.parameters["stop"]) == ("gemma4", ("<turn|>",))
+    assert store.foresee(Recipe(base="x"), {}) is None
+    assert store.foresee(Recipe(files=(path,), quantize="Q8_0"), {path: digest}) is None
+    assert FolderStore(store.layout, ollama="0.33.0").foresee(recipe, {path: digest}) is None
