@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from modelfile.gotemplate.render import render
     from modelfile.health import diagnose
     from modelfile.inspection import check
+    from modelfile.library.archives import load_models, save_models
     from modelfile.library.history import backups, rollback
     from modelfile.library.lookup import list_models, show
     from modelfile.library.published import show_published
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
     from modelfile.recipe.model import fingerprint
     from modelfile.recipe.recipe import resolve
     from modelfile.sides import diff
+    from modelfile.stores.disk.integrity import find_damage
+    from modelfile.stores.disk.prune import plan_prune, prune
+    from modelfile.stores.disk.repair import repair
+    from modelfile.stores.disk.usage import disk_usage
     from modelfile.stores.ollama.wire import request_of as create_request
     from modelfile.stores.open import open_folder, open_registry, open_store
     from modelfile.stores.protocol import RegistrySettings
@@ -52,6 +57,7 @@ MODULES: Final = {
     "ModelfileError": "errors",
     "NotFound": "errors",
     "ParsedTemplate": "gotemplate.parser",
+    "PinOptions": "pinning.pinner",
     "Project": "project.project",
     "RegistrySettings": "stores.protocol",
     "ServerAddress": "addresses",
@@ -68,30 +74,36 @@ MODULES: Final = {
     "create_request": "stores.ollama.wire",
     "diagnose": "health",
     "diff": "sides",
+    "disk_usage": "stores.disk.usage",
     "find": "pinning.find",
+    "find_damage": "stores.disk.integrity",
     "fingerprint": "recipe.model",
     "fix": "linter.api",
     "format": "formatter",
     "lint": "linter.api",
     "lint_paths": "linter.api",
     "list_models": "library.lookup",
+    "load_models": "library.archives",
     "open_folder": "stores.open",
     "open_registry": "stores.open",
     "open_store": "stores.open",
     "outdated": "pinning.outdated",
     "parse": "syntax.modelfile",
     "parse_template": "gotemplate.parser",
-    "PinOptions": "pinning.pinner",
     "pin": "pinning.pin",
     "plan": "builder.api",
+    "plan_prune": "stores.disk.prune",
     "plan_removal": "library.removal",
+    "prune": "stores.disk.prune",
     "pull": "library.replacement",
     "push": "library.publication",
     "remove": "library.removal",
     "render": "gotemplate.render",
+    "repair": "stores.disk.repair",
     "resolve": "recipe.recipe",
     "resolve_settings": "linter.settings",
     "rollback": "library.history",
+    "save_models": "library.archives",
     "show": "library.lookup",
     "show_published": "library.published",
     "update": "pinning.update",
@@ -123,13 +135,16 @@ __all__ = [
     "create_request",
     "diagnose",
     "diff",
+    "disk_usage",
     "find",
+    "find_damage",
     "fingerprint",
     "fix",
     "format",
     "lint",
     "lint_paths",
     "list_models",
+    "load_models",
     "open_folder",
     "open_registry",
     "open_store",
@@ -138,14 +153,18 @@ __all__ = [
     "parse_template",
     "pin",
     "plan",
+    "plan_prune",
     "plan_removal",
+    "prune",
     "pull",
     "push",
     "remove",
     "render",
+    "repair",
     "resolve",
     "resolve_settings",
     "rollback",
+    "save_models",
     "show",
     "show_published",
     "update",

@@ -76,6 +76,7 @@ EXEMPT = {
     "stores/backups": "tests/contracts/test_backups.py",
     "stores/disk/changes": "tests/unit/stores/disk/test_store.py",
     "stores/disk/partial": "tests/unit/stores/disk/test_download.py",
+    "stores/disk/damage": "tests/unit/stores/disk/test_integrity.py",
     "stores/memory": "tests/contracts/test_store.py",
     "stores/ollama/client": "tests/unit/stores/ollama/test_session.py",
     "stores/ollama/store": "tests/contracts/test_store.py",

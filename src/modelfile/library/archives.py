@@ -36,6 +36,13 @@ def save_models(names: Iterable[str], store: FolderStore, events: Events = ignor
 
     What a server noted about the origin of layers, as a path of its machine, is not in it.
 
+    >>> import tempfile
+    >>> import modelfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder, modelfile.open_folder(Path(folder)) as store:
+    ...     modelfile.save_models([], store).models
+    ()
+
     Args:
         names: Names of models, starts of their digests, or globs as `list_models` takes them.
         store: The folder that they are in.
@@ -86,6 +93,15 @@ def load_models(  # noqa: PLR0913  # each is a choice of its own
 
     Whether names have other models, and whether the disk has room, is known before anything is written. Each model
     appears when all its blobs are there; if the archive turns out to be damaged, none does, and the blobs are removed.
+
+    >>> import io, tempfile
+    >>> import modelfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder, modelfile.open_folder(Path(folder)) as store:
+    ...     modelfile.load_models(io.BytesIO(), "models.tar", store)
+    Traceback (most recent call last):
+    ...
+    modelfile.errors.InputError: cannot load `models.tar`: it is empty
 
     Args:
         source: The archive: a file, which is looked through first, or a stream.

@@ -14,7 +14,7 @@ from modelfile.stores.disk.prune import Prunable, Pruned, PrunePlan, PruneReason
 from modelfile.stores.disk.usage import Amount, ModelUsage, Usage
 
 if TYPE_CHECKING:
-    from modelfile.stores.disk.integrity import Damage
+    from modelfile.stores.disk.damage import Damage
     from modelfile.stores.disk.repair import Repaired
 
 _BAR: Final = 20

@@ -16,7 +16,8 @@ from modelfile.report.json_output import print_json
 from modelfile.report.progress import progress
 from modelfile.report.stores import damage_as_json, print_damage, print_repair, print_verdict
 from modelfile.report.terminal import current
-from modelfile.stores.disk.integrity import Damage, check_blobs, check_layout
+from modelfile.stores.disk.damage import Damage
+from modelfile.stores.disk.integrity import find_damage
 
 if TYPE_CHECKING:
     from modelfile.stores.disk.repair import Repaired
@@ -49,11 +50,9 @@ def check(
     """
     terminal = current.get()
     with open_named(store, Use.CHANGE if repair else Use.READ) as opened:
-        found = [*check_layout(opened.layout)]
-        for damage in found if not (repair or as_json) else ():
-            print_damage(damage, terminal)
+        found = list[Damage]()
         with progress("checking", terminal) as events:
-            for damage in () if sizes_only else check_blobs(opened.layout, events):
+            for damage in find_damage(opened, events, read_blobs=not sizes_only):
                 found.append(damage)
                 if not (repair or as_json):
                     print_damage(damage, terminal)

@@ -8,8 +8,7 @@ from modelfile.cli.store.folder import open_named
 from modelfile.report.json_output import print_json
 from modelfile.report.stores import print_usage, usage_as_json
 from modelfile.report.terminal import current
-from modelfile.stores.disk.inventory import take_inventory
-from modelfile.stores.disk.usage import usage_of
+from modelfile.stores.disk.usage import disk_usage
 
 
 def du(
@@ -29,7 +28,7 @@ def du(
     """
     terminal = current.get()
     with open_named(store, Use.READ) as opened:
-        usage = usage_of(take_inventory(opened.layout))
+        usage = disk_usage(opened)
     if as_json:
         print_json({"store": str(opened.location), **usage_as_json(usage)}, terminal)
     else:

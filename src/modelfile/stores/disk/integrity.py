@@ -1,7 +1,7 @@
 """Check a store: its manifests against its blobs, names and modes, and the bytes of each blob against its digest.
 
 Nothing is changed. Each kind of damage has a code, as `git fsck` has one for each message; what can be done about it is
-a value, which `repair` executes.
+a value, which `repair` executes: see `damage`.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from threading import Event, Lock
-from typing import Final, TypeAlias
+from typing import Final
 
-from modelfile.diagnostics import Severity
 from modelfile.errors import InputError
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import open_regular
 from modelfile.manifest import Layer
 from modelfile.names import ModelName, shorten_digest
+from modelfile.stores.disk.damage import Damage, FetchBlob, FetchManifest, RemoveFile, RenameFile, SetMode, WriteCopy
 from modelfile.stores.disk.inventory import DANGLING, EMPTY, FileKind, Inventory, StoredManifest, take_inventory
 from modelfile.stores.disk.layout import BLOBS, MANIFESTS, Layout
+from modelfile.stores.disk.store import FolderStore
 
 _CHUNK: Final = 1 << 20
 """Bytes read at a time."""
@@ -35,95 +35,27 @@ _REPAIR: Final = "run `mf store check --repair`"
 _FILE_MODE: Final = 0o644
 _FOLDER_MODE: Final = 0o755
 
-CODES: Final[Mapping[str, tuple[Severity, str]]] = {
-    "empty-manifest": (Severity.ERROR, "A manifest without a byte, as a power failure leaves it: no model."),
-    "dangling-manifest": (Severity.ERROR, "A symlink to a manifest that is gone: no server can list any model."),
-    "unreadable-manifest": (Severity.ERROR, "A manifest that is damaged or cannot be opened."),
-    "misnamed-manifest": (Severity.WARNING, "A manifest whose path is not that of a model."),
-    "symlinked-manifest": (Severity.WARNING, "A symlink to a manifest: a build over it changes the other model."),
-    "case-clash": (Severity.WARNING, "Two names that differ in case only: Ollama uses one of them at random."),
-    "missing-blob": (Severity.ERROR, "A blob that a manifest names is not there."),
-    "dangling-blob": (Severity.ERROR, "A symlink to a blob that is gone."),
-    "unreadable-blob": (Severity.ERROR, "A blob that cannot be opened or read."),
-    "wrong-size": (Severity.ERROR, "A blob that has another size than its manifest says."),
-    "wrong-digest": (Severity.ERROR, "A blob whose bytes have another digest than its name says."),
-    "old-blob-name": (Severity.WARNING, "A blob with a colon in its name, which a server renames when it starts."),
-    "wrong-mode": (Severity.WARNING, "A file that its owner cannot read, or that anybody can change."),
-    "foreign-owner": (
-        Severity.WARNING,
-        "A file of another user than the store's: Ollama from 0.21 on cannot use it.",
-    ),
-    "foreign-file": (Severity.WARNING, "A file among the blobs that is not Ollama's: a starting server removes it."),
-}
-"""Severity and meaning of each code; codes never change."""
 
+def find_damage(store: FolderStore, events: Events = ignore, *, read_blobs: bool = True) -> Iterator[Damage]:
+    """Yield the damage of a folder of models: first what shows without reading a blob, then wrong bytes.
 
-@dataclass(frozen=True, slots=True)
-class FetchBlob:
-    """Download a blob from a registry, and put it in the place of the damaged one."""
+    >>> import tempfile
+    >>> import modelfile
+    >>> with tempfile.TemporaryDirectory() as folder, modelfile.open_folder(Path(folder)) as store:
+    ...     [*modelfile.find_damage(store)]
+    []
 
-    layer: Layer
-    names: tuple[ModelName, ...]
-    """The models that name it, whose registries may have it."""
+    Args:
+        store: The folder.
+        events: Receives progress, of all bytes.
+        read_blobs: Whether to read all blobs, and compare their digests.
 
-
-@dataclass(frozen=True, slots=True)
-class FetchManifest:
-    """Pull a model again."""
-
-    name: ModelName
-    or_remove: bool
-    """True if the file has nothing to lose, and is removed if no registry has the model."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveFile:
-    """Remove a file that has nothing to lose."""
-
-
-@dataclass(frozen=True, slots=True)
-class RenameFile:
-    """Rename a file, or remove it if there is one of the new name."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class SetMode:
-    """Give a file or folder its mode."""
-
-    mode: int
-
-
-@dataclass(frozen=True, slots=True)
-class WriteCopy:
-    """Write the content that a symlink leads to in its place."""
-
-
-Repair: TypeAlias = FetchBlob | FetchManifest | RemoveFile | RenameFile | SetMode | WriteCopy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Damage:
-    """A finding of a check."""
-
-    code: str
-    """One of `CODES`."""
-    path: Path
-    message: str
-    hint: str | None = None
-    repair: Repair | None = None
-    """The way to repair it; None if a person has to decide."""
-
-    @property
-    def severity(self) -> Severity:
-        """The severity of its code."""
-        return CODES[self.code][0]
-
-    @property
-    def key(self) -> tuple[str, Path]:
-        """The code and the file."""
-        return self.code, self.path
+    Raises:
+        InputError: It cannot be read.
+    """
+    yield from check_layout(store.layout)
+    if read_blobs:
+        yield from check_blobs(store.layout, events)
 
 
 def check_layout(layout: Layout) -> tuple[Damage, ...]:

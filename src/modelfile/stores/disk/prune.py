@@ -110,6 +110,9 @@ class PruneOptions:
     """True to remove partial downloads of today, too, but not those that are being written."""
 
 
+DEFAULTS: Final = PruneOptions()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrunePlan:
     """A plan of `prune`: the models and files to remove."""
@@ -139,8 +142,14 @@ class Pruned:
     """Items that have changed since the plan was made, and stay."""
 
 
-def plan_prune(store: FolderStore, options: PruneOptions, *, now: float | None = None) -> PrunePlan:
+def plan_prune(store: FolderStore, options: PruneOptions = DEFAULTS, *, now: float | None = None) -> PrunePlan:
     """Return what `prune` would remove; nothing is removed.
+
+    >>> import tempfile
+    >>> import modelfile
+    >>> with tempfile.TemporaryDirectory() as folder, modelfile.open_folder(Path(folder)) as store:
+    ...     modelfile.plan_prune(store).stale
+    ()
 
     Args:
         store: The store.
@@ -263,6 +272,17 @@ def prune(plan: PrunePlan, store: FolderStore, events: Events = ignore) -> Prune
     """Execute a plan under the lock of the store, as far as it still holds: everything is looked at again.
 
     Models go first, then the blobs that nobody names: if it is killed, the next plan has the rest.
+
+    >>> import tempfile
+    >>> import modelfile
+    >>> with tempfile.TemporaryDirectory() as folder, modelfile.open_folder(Path(folder)) as store:
+    ...     modelfile.prune(modelfile.plan_prune(store), store).removed
+    ()
+
+    Args:
+        plan: The plan.
+        store: The store that it was made for.
+        events: Receives progress.
 
     Raises:
         InputError: A manifest cannot be read now, or the store cannot be written to.

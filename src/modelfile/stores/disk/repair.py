@@ -16,8 +16,7 @@ from modelfile.filesystem import read_file
 from modelfile.manifest import MAX_MANIFEST, Layer
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.backups import aliased_digest
-from modelfile.stores.disk.files import sync_folder, writing_to
-from modelfile.stores.disk.integrity import (
+from modelfile.stores.disk.damage import (
     Damage,
     FetchBlob,
     FetchManifest,
@@ -26,6 +25,7 @@ from modelfile.stores.disk.integrity import (
     SetMode,
     WriteCopy,
 )
+from modelfile.stores.disk.files import sync_folder, writing_to
 from modelfile.stores.disk.inventory import read_manifest
 from modelfile.stores.disk.layout import reject_foreign
 from modelfile.stores.disk.manifests import remove_manifest, replace_manifest
@@ -52,6 +52,16 @@ def repair(
     damages: Iterable[Damage], store: FolderStore, registry: Registry, events: Events = ignore
 ) -> Iterator[Repaired]:
     """Repair damages one by one; one that cannot be repaired keeps no other from it.
+
+    >>> import tempfile
+    >>> import modelfile
+    >>> with (
+    ...     tempfile.TemporaryDirectory() as folder,
+    ...     modelfile.open_folder(Path(folder)) as store,
+    ...     modelfile.open_registry() as registry,
+    ... ):
+    ...     [*modelfile.repair(modelfile.find_damage(store), store, registry)]
+    []
 
     Args:
         damages: What a check has found.

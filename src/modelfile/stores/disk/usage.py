@@ -8,7 +8,8 @@ from pathlib import Path
 
 from modelfile.manifest import Manifest
 from modelfile.names import ModelName
-from modelfile.stores.disk.inventory import FileKind, Inventory, StoredFile, digests_of
+from modelfile.stores.disk.inventory import FileKind, Inventory, StoredFile, digests_of, take_inventory
+from modelfile.stores.disk.store import FolderStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,27 @@ class Usage:
     """Manifests that cannot be read; the blobs that they name count as unnamed."""
 
 
+def disk_usage(store: FolderStore) -> Usage:
+    """Return the disk space of the models of a folder, and of the rest.
+
+    >>> import tempfile
+    >>> import modelfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder, modelfile.open_folder(Path(folder)) as store:
+    ...     modelfile.disk_usage(store).blobs
+    Amount(files=0, size=0)
+
+    Args:
+        store: The folder.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    return usage_of(take_inventory(store.layout))
+
+
 def usage_of(inventory: Inventory) -> Usage:
-    """Return the disk space of the models of a store, and of the rest."""
+    """Return the disk space of the models of an inventory, and of the rest."""
     users = {digest: len(manifests) for digest, manifests in inventory.named.items()}
     models = (_usage(name, manifest, inventory.blobs, users) for name, manifest in inventory.models)
     return Usage(

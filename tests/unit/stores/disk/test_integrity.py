@@ -14,7 +14,8 @@ from tests.support.paths import ROOT
 from modelfile.diagnostics import Severity
 from modelfile.events import Progress
 from modelfile.names import ModelName
-from modelfile.stores.disk.integrity import CODES, Damage, check_blobs, check_layout
+from modelfile.stores.disk.damage import CODES, Damage
+from modelfile.stores.disk.integrity import check_blobs, check_layout
 from modelfile.stores.disk.layout import Layout
 
 WEIGHTS = b"GGUF" + bytes(3000)
