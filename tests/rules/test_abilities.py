@@ -60,6 +60,7 @@ def test_base_without_the_capability_is_reported(base: str, system: str, message
         ("llama3.1:8b", "You cannot describe images."),
         ("gemma2:9b", "You explain code. Call the functions by their names."),
         ("gemma2:9b", "Never call a function."),
+        ("gemma2:9b", "Perform audits using vision tools."),
         ("gemma2:9b", 'Use the tool by writing {"name": "search"}.'),
         ("llama3.1:8b", "You generate images of disks with a tool."),
         ("llama3.1:8b", "You create prompts for images."),

@@ -57,6 +57,7 @@ def test_untrained_base_of_an_assistant_is_reported(base: str) -> None:
         "./Qwen3-8B.Q4_K_M.gguf",
         "./base.gguf",
         "./customer-base-bot.gguf",
+        "./llama3-korean-base.gguf",
         "./Llama-3.1-8B-base-sft.Q4_K_M.gguf",
         "./Meta-Llama-3-8B-Instruct.Q4_K_M.gguf",
         "./llama-3-8b-dolphin.Q4_K_M.gguf",

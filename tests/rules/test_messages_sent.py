@@ -100,6 +100,8 @@ def test_what_the_model_cannot_read_is_reported(base: str, template: str, marked
             "{{ if .Messages }}{{ range .Messages }}{{ .Role }}{{ .Content }}{{ end }}{{ else }}{{ .Prompt }}{{ end }}",
         ),
         ("./weights.gguf", "{{ json .Messages }}"),
+        ("./weights.gguf", "### Instruction:\n`{{ .Prompt }}`\n{{ .System }}\n### Response:\nTo `{{ .Prompt }}`:"),
+        ("./weights.gguf", "USER: {{ .Prompt }} <<function>> {{ .System }}\nASSISTANT:"),
         ("./weights.gguf", "{{ .Prompt }}"),
     ],
 )

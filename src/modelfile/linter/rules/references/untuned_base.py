@@ -23,6 +23,7 @@ _MAKERS: Final = (
 )
 _UNNAMED: Final = r"(?:(?:meta-llama-3(?:\.1)?|llama-2|llama-3\.[12]|gemma-2)-\d+b|mistral-7b-v0\.[13])"
 """Names of untrained weights, whose makers call the trained ones `-Instruct`, `-chat` or `-it`."""
+_SIZE: Final = r"[ae]?\d+[bm]"
 _QUANTIZED: Final = r"(?:[-._](?:i?q\d\w*|[bf]?f16|fp16|f32|i1|imat|gguf))*(?:\.gguf)?"
 
 
@@ -83,6 +84,6 @@ def _is_untuned(base: str, family: Family | None) -> bool:
     parts = frozenset(re.split(r"[-_.]", stem))
     if parts & _TUNED or "embed" in stem:
         return False
-    if re.search(_MAKERS, stem) and parts & {"base", "pt"}:
+    if re.search(_MAKERS, stem) and parts & {"base", "pt"} and any(re.fullmatch(_SIZE, part) for part in parts):
         return True
     return re.fullmatch(_UNNAMED + _QUANTIZED, stem) is not None

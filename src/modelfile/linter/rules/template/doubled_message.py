@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.prompts import render_conversation
 from modelfile.linter.rule import Context, rule
-from modelfile.linter.rules.template import effective_template, locate_span, printed_field
+from modelfile.linter.rules.template import effective_template, locate_span, printed_field, template_turns
 from modelfile.syntax.modelfile import Modelfile
 
 
@@ -17,7 +17,8 @@ def doubled_message(modelfile: Modelfile, context: Context) -> Iterator[Finding]
 
     The model reads what it receives: a question that stands there twice is answered twice, or treated as two. A system
     prompt behind the question is read as an answer to it, or as a new task. Most models were trained on conversations
-    that begin with the system prompt.
+    that begin with the system prompt. The rule only looks at templates that mark turns: one that puts texts into a task
+    may repeat them.
 
     ## Bad
 
@@ -47,6 +48,9 @@ def doubled_message(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     if not (found := effective_template(modelfile, context)):
         return
     template, parsed = found
+    turns = template_turns(parsed.text)
+    if turns is None or turns.plain:
+        return
     prompt = render_conversation(parsed.text, "SU", context.ollama.version)
     if prompt is None or not prompt.sends(1):
         return

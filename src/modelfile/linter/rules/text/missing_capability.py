@@ -17,6 +17,8 @@ _EYELESS: Final = (
 )
 """Names of vision models whose GGUF files come in pairs: the language model, and the projector that sees."""
 
+_ORDERED: Final = r"(?i:\b(?:use|call|invoke) (?:the|these|your|available) (?:[\w.-]+ ){0,2}?tools?\b)"
+
 
 @rule("MF520", "missing-capability", on=Modelfile, severity=Severity.WARNING)
 def missing_capability(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
@@ -56,7 +58,7 @@ def missing_capability(modelfile: Modelfile, context: Context) -> Iterator[Findi
     if demands.demands_images(text):
         capability, noun, example = "vision", "images", "gemma3:4b` or `qwen2.5vl:7b"
     elif not (template and ".Tools" in template.value.text) and (
-        demands.demands_tools_of_functions(text) or ("tool" in text.lower() and demands.demands_tools(text))
+        demands.demands_tools_of_functions(text) or (re.search(_ORDERED, text) and demands.demands_tools(text))
     ):
         capability, noun, example = "tools", "tools", "llama3.1:8b` or `qwen2.5:7b"
     else:
