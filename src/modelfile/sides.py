@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from modelfile.catalog.versions import Version, release
 from modelfile.differ.comparison import Aspect, Change, ComparedSide, Comparison
+from modelfile.differ.cosmetics import compare_cosmetics
 from modelfile.differ.models import compare_models, compare_recipes
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.library.lookup import show
@@ -32,6 +33,7 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     *,
     folder: Store | None = None,
     registry: Registry | None = None,
+    cosmetic: bool = False,
     on_expected: Callable[[Target, ExpectedModel], object] = lambda *_: None,
 ) -> Comparison:
     r"""Compare two models, by meaning.
@@ -60,6 +62,7 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
         on_note: Receives a note if a tag belongs to a model that the project does not know.
         folder: The store of sides with `store:`, and of the base of a Modelfile on the other side.
         registry: The registries of sides with `registry:`.
+        cosmetic: Whether to compare comments, order and notation of two Modelfiles, too.
         on_expected: Receives a Modelfile, and the model that a build of it would create.
 
     Raises:
@@ -82,7 +85,8 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     if old and new:
         changes = compare_recipes(old.recipe(), new.recipe(), {**old.digests(), **new.digests()}, ollama=configured)
         written = [ComparedSide(name=str(side.path)) for side in (old, new)]
-        return Comparison(old=written[0], new=written[1], changes=changes, same=not changes)
+        more = compare_cosmetics(old.modelfile, new.modelfile) if cosmetic else ()
+        return Comparison(old=written[0], new=written[1], changes=(*changes, *more), same=not changes)
     named = [text for text, side in texts if side is None and text not in prefixed]
     found = find_models(named, project, store, on_note)
     models = {text: prefixed.get(text) or _stored(text, found, project, store) for text, side in texts if side is None}

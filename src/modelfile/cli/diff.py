@@ -31,6 +31,9 @@ def diff(  # noqa: PLR0913  # the command's options
     only: Annotated[
         str | None, typer.Option("--only", metavar="CATEGORIES", help="Changes to report, as in `weights,prompt`.")
     ] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Report comments, order and notation of two Modelfiles, too.")
+    ] = False,
     stat: Annotated[bool, typer.Option("--stat", help="Print a line for each change, and their number.")] = False,
     name_only: Annotated[bool, typer.Option("--name-only", help="Print only what has changed.")] = False,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 also if there are differences.")] = False,
@@ -55,7 +58,8 @@ def diff(  # noqa: PLR0913  # the command's options
 
     Changes are in categories: weights, behavior (parameters), template, stop, prompt, capabilities and license; each
     says whether it may change answers, changes the interface, or is of text only, as that of a parameter to its
-    default. `--only` limits output and exit code to some of them.
+    default. `--only` limits output and exit code to some of them. Comments, order and notation of two Modelfiles are
+    cosmetic, and reported only with `--all` or `--only cosmetic`.
 
     `--format markdown` is for a comment on a pull request, `--format html` is one file for a browser, and
     `--format github` prints a notice for each change.
@@ -93,6 +97,7 @@ def diff(  # noqa: PLR0913  # the command's options
             terminal.print_note,
             folder=folder,
             registry=registry,
+            cosmetic=show_all or (only is not None and Category.COSMETIC in categories),
             on_expected=note_dropped,
         )
     shown = replace(comparison, changes=tuple(each for each in comparison.changes if each.category in categories))

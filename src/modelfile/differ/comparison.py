@@ -86,6 +86,11 @@ class Aspect(StrEnum):
     LICENSE = "license"
     FINGERPRINT = "fingerprint"
     """Of the whole model, where it is known to differ, but not in which part."""
+    COMMENTS = "comments"
+    ORDER = "order"
+    """The order of instructions."""
+    NOTATION = "notation"
+    """The letters, quotes and spaces in which instructions of the same value are written."""
 
 
 _CATEGORIES: Final = {
@@ -98,13 +103,18 @@ _CATEGORIES: Final = {
     Aspect.CAPABILITIES: Category.CAPABILITIES,
     Aspect.REQUIRES: Category.CAPABILITIES,
     Aspect.LICENSE: Category.LICENSE,
+    Aspect.COMMENTS: Category.COSMETIC,
+    Aspect.ORDER: Category.COSMETIC,
+    Aspect.NOTATION: Category.COSMETIC,
 }
 """The categories of the aspects that are not of the weights."""
 DERIVED: Final = frozenset(
     {Aspect.ARCHITECTURE, Aspect.SIZE, Aspect.QUANTIZATION, Aspect.CAPABILITIES, Aspect.FINGERPRINT}
 )
 """Aspects that follow from others, and never differ alone."""
-TEXTS: Final = frozenset({Aspect.TEMPLATE, Aspect.SYSTEM, Aspect.MESSAGE, Aspect.LICENSE})
+TEXTS: Final = frozenset(
+    {Aspect.TEMPLATE, Aspect.SYSTEM, Aspect.MESSAGE, Aspect.LICENSE, Aspect.COMMENTS, Aspect.NOTATION}
+)
 """Aspects that are texts, to be compared line by line and word by word."""
 
 
