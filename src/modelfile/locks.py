@@ -12,6 +12,7 @@ from typing import Final
 from modelfile.cache import cache_folder, make_private
 from modelfile.errors import InputError
 from modelfile.events import Events, Progress
+from modelfile.filesystem import real_path
 
 _REPORT_INTERVAL: Final = 1.0
 """Interval, in seconds, of events that report waiting for a lock."""
@@ -26,7 +27,7 @@ def name_lock(name: str, location: str, events: Events, task: str) -> Iterator[N
 
     Args:
         name: The name under which the model is created (the staging tag, not its final name), with all its parts.
-        location: The server's URL.
+        location: The server's URL, or the path of a folder, which symlinks may lead to.
         events: Receives a progress event every second while another process has the lock.
         task: A description for these events, such as `build of bot:v1`.
     """
@@ -36,6 +37,8 @@ def name_lock(name: str, location: str, events: Events, task: str) -> Iterator[N
     from filelock import FileLock, Timeout  # 10 ms that a build with nothing to do does not need
 
     server = re.sub(r"//(localhost|127\.0\.0\.1|\[::1\]):", "//loopback:", location)
+    if Path(location).is_absolute():
+        server = str(real_path(Path(location)))
     key = hashlib.sha256(f"{server} {name.lower()}".encode()).hexdigest()
     folder = _lock_folder()
     if folder is None:

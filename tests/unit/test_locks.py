@@ -120,3 +120,20 @@ def test_locks_outside_of_a_cache_are_private(tmp_path: Path, monkeypatch: pytes
         folder = tmp_path / f"modelfile-{os.getuid()}"
         assert [path.stat().st_mode & 0o777 for path in (folder, folder / "locks")] == [0o700, 0o700]
         assert len([*folder.rglob("*.lock")]) == 1
+
+
+def test_a_folder_has_one_lock_whatever_its_path(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "store")
+    done = threading.Event()
+
+    def lock() -> None:
+        with name_lock("bot:v1", str(tmp_path / "link"), ignore, "build"):
+            done.set()
+
+    waiting = threading.Thread(target=lock)
+    with name_lock("bot:v1", str(tmp_path / "store"), ignore, "build"):
+        waiting.start()
+        assert not done.wait(0.1)
+    waiting.join(60)
+    assert done.is_set()
