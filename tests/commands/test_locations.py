@@ -232,6 +232,23 @@ def test_what_the_lock_has_of_a_base_is_shown_without_a_server(here: Path) -> No
     assert changes == [("top_k", None, 1)]
 
 
+def test_commands_in_hints_are_for_the_same_store(here: Path) -> None:
+    folder_with(here / "my models", "bot:v1")
+
+    def hint(*command: str, **environ: str) -> str:
+        return mf(*command, cwd=here, environ=environ, open_store=served).err.partition("\nhelp: ")[2]
+
+    def served(_: ServerAddress) -> Any:
+        return nullcontext(MemoryStore.with_models("bot:v1"))
+
+    show = ("show", "none:v1")
+    assert hint(*show, "--store", "my models") == "run `mf ls --store 'my models'` to list its models\n"
+    assert hint(*show, "--host", "gpu-1") == "run `mf ls --host gpu-1` to list its models\n"
+    assert hint(*show) == hint(*show, MF_STORE="my models") == "run `mf ls` to list its models\n"
+    failed = mf(*show, "--store", "my models", "--json", cwd=here)
+    assert json.loads(failed.out)["error"]["hint"] == "run `mf ls --store 'my models'` to list its models"
+
+
 def test_messages_about_a_folder_name_it(here: Path) -> None:
     models = folder_with(here / "models", "bot:v1")
     for command, text in (

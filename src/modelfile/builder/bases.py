@@ -245,7 +245,7 @@ def _lost(
         message = f"the locked base {name} ({shorten_digest(locked)}) is not {store.location.where}"
     details = [reason.message, *_missing(base, store)]
     if base.resolved:
-        where = "on the server that pinned it" if base.source in (None, SERVER) else f"in {base.source}"
+        where = "where it was pinned" if base.source in (None, SERVER) else f"in {base.source}"
         details.append(f"last seen at {base.resolved} {where}")
     hint = reason.hint or f"{UPDATE}; or restore the base {store.location.there}"
     return VerificationError(message, hint=hint, details=details)

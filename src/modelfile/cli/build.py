@@ -221,6 +221,8 @@ def _locations(
     if plan_file and not hosts and store is None:
         return plan_file.locations
     found = tuple(dict.fromkeys(location_of(host, store, project.config) for host in hosts or (None,)))
+    if len(found) > 1:
+        current.get().location = ""  # hints are for one of them
     others = [str(location) for location in found if plan_file and location not in plan_file.locations]
     if plan_file and others:
         option, there = ("--host", "that server") if hosts else ("--store", "that folder")

@@ -80,7 +80,7 @@ def _report(error: BaseException, terminal: Terminal, is_json: Callable[[], bool
         from modelfile.report.json_output import failure_as_json, print_json
 
         message = "\n  ".join((failure.message, *failure.details))
-        print_json(failure_as_json(message, failure.hint, failure.kind), terminal)
+        print_json(failure_as_json(message, failure.hint and terminal.complete(failure.hint), failure.kind), terminal)
     return failure.code
 
 

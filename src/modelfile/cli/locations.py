@@ -90,8 +90,11 @@ def location_of(host: str | None, store: str | None, config: Config | None = Non
     if host is not None:
         if store is not None:
             raise UsageError("--host and --store cannot be used together", hint="pass only one of them")
+        current.get().location = f"--host {quote(host)}"
         return address_of(host)
     folder = _folder_named(store)
+    if store is not None:
+        current.get().location = f"--store {quote(store)}"
     if folder is None and not current.get().environ.get("OLLAMA_HOST"):
         folder = (config or _configuration()).store_folder
     return folder or address_of(None)

@@ -20,6 +20,8 @@ Color: TypeAlias = Literal["auto", "always", "never"]
 Piece: TypeAlias = tuple[str, str]
 """A text and its style."""
 
+_ON_STORE: Final = r"`(mf (?:build|cp|ls|pull|rm|rollback|show|store \w+)\b(?![^`]*(?: --|registry:))[^`]*)`"
+"""A command on stored models in a hint, without options."""
 _DUMB: Final = ("dumb", "unknown")
 _WIDTH: Final = 80
 """Width in columns if the stream has none."""
@@ -104,6 +106,8 @@ class Terminal:
         self.color: Color = "auto"
         """When to print colors; auto: on terminals, unless the environment says otherwise."""
         self.quiet = False
+        self.location = ""
+        """The option that names the store of this run, as `--store models`, for the commands in hints."""
         """True to print only results and errors."""
         self._drawing: Console | None = None
         self._warnings: set[str] = set()
@@ -218,13 +222,19 @@ class Terminal:
         """Print an error, its details and its hint on standard error; secrets that they quote are redacted."""
         self._report([("error: ", "bold red"), (message, "")], hint, details)
 
+    def complete(self, hint: str) -> str:
+        """Return a hint whose commands on stored models name the store that this run uses."""
+        if not self.location:
+            return hint
+        return re.sub(_ON_STORE, lambda found: f"`{found[1]} {self.location}`", hint)
+
     def _report(self, pieces: Iterable[Piece], hint: str | None = None, details: Iterable[str] = ()) -> None:
         """Print a line, details and a hint on standard error, without secrets."""
         from modelfile.redaction import redact  # 1 ms that not every command pays
 
         lines = [pieces, *([(f"  {line}", "")] for line in details)]
         if hint:
-            lines.append([("help: ", "bold cyan"), (hint, "")])
+            lines.append([("help: ", "bold cyan"), (self.complete(hint), "")])
         self.write_lines(([(redact(text), style) for text, style in line] for line in lines), err=True)
 
     def print_warning(self, message: str, hint: str | None = None, details: Iterable[str] = ()) -> None:

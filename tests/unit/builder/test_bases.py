@@ -371,7 +371,7 @@ def test_a_base_that_only_a_server_had_is_lost_with_it(scene: Scene) -> None:
     modelfile.pin([modelfile.Project().target("bot:v1")], scene.server)
     scene.server.have(MOVED)
     reason, seen = scene.error().details
-    assert (reason, seen.endswith("Z on the server that pinned it")) == ("no registry has it", True)
+    assert (reason, seen.endswith("Z where it was pinned")) == ("no registry has it", True)
     assert not scene.registry.asked
 
 
