@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable, Sequence
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -165,6 +167,25 @@ def test_disk_space_is_checked_first(store: FolderStore, other: FolderStore, mon
     assert contents(other.layout.root) == before
     add_blob(other.layout, WEIGHTS)
     load(save(store, "base:v1"), other)  # the weights are there
+
+
+def test_full_disk_leaves_everything_as_before(
+    store: FolderStore, other: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, before, left = save(store, "base:v1", "bot:v1"), contents(other.layout.root), 2
+    fsync = os.fsync
+
+    def fill_up(descriptor: int) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fill_up)
+    with pytest.raises(InputError, match="no space left on device"):
+        load(archive, other)
+    assert contents(other.layout.root) == before
 
 
 def test_name_that_gets_another_model_while_blobs_are_loaded_keeps_it(

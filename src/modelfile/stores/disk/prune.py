@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -84,7 +85,7 @@ class Prunable:
         return self.path, self.digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LockedNames:
     """The names that locks give to models."""
 
@@ -95,7 +96,11 @@ class LockedNames:
 
     def include(self, name: ModelName) -> bool:
         """Return whether a model has such a name."""
-        return name.untagged.lower() in self.models or any(name.same_as(locked) for locked in self.names)
+        return name.untagged.lower() in self.models or name.full.lower() in self._full
+
+    @cached_property
+    def _full(self) -> frozenset[str]:
+        return frozenset(name.full.lower() for name in self.names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
