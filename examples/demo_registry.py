@@ -105,6 +105,10 @@ class _Handler(BaseHTTPRequestHandler):
         repository, kind, what = self._asked()
         content = self._content()
         if kind == "manifests":
+            listed = json.loads(content)
+            if any(layer["digest"] not in self.contents.blobs for layer in (listed["config"], *listed["layers"])):
+                self._answer(HTTPStatus.BAD_REQUEST)
+                return
             for reference in (what, _digest(content)):
                 self.contents.manifests[repository, reference] = content
             self._answer(HTTPStatus.CREATED)

@@ -1,6 +1,7 @@
 """The contract of registries: in memory, the fake one over HTTP, that of the demo, and Debian's docker-registry."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from tests.support.registry import registry as real_registry
 
 from demo_registry import serve as demo_registry
 from modelfile.errors import ServerError
-from modelfile.manifest import Layer, Manifest
+from modelfile.manifest import LAYER_TYPE, Layer, Manifest
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Message
@@ -141,3 +142,67 @@ def test_reading_is_idempotent(subject: Subject) -> None:
     subject.push(name, MODEL)
     manifests: set[Manifest | None] = {subject.registry.resolve(name) for _ in range(3)}
     assert len(manifests) == 1
+
+
+def layer_of(content: bytes, kind: str = "model") -> Layer:
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return Layer(media_type=f"{LAYER_TYPE}{kind}", digest=digest, size=len(content))
+
+
+def test_layers_are_uploaded_published_and_downloaded_in_ranges(subject: Subject) -> None:
+    name, content = subject.name("made:v1"), bytes(range(256)) * 100
+    manifest, blobs = write_model(
+        Model(weights=(layer_of(content).digest,), system="hi"), {layer_of(content).digest: 25_600}
+    )
+    blobs = {**blobs, layer_of(content).digest: content}
+    for layer in (*manifest.layers, manifest.config):
+        assert not subject.registry.has(name, layer)
+        sent: list[int] = []
+        subject.registry.upload(name, layer, blobs[layer.digest], sent.append)
+        assert sum(sent) == layer.size
+        subject.registry.upload(name, layer, blobs[layer.digest], sent.append)
+        assert sum(sent) == layer.size, "it is there already"
+        assert subject.registry.has(name, layer)
+    assert subject.registry.publish(name, manifest.text) == manifest
+    assert subject.registry.resolve(name) == manifest
+    for start, end in ((0, 25_600), (0, 1), (7, 9), (25_599, 25_600)):
+        received = bytearray()
+        subject.registry.download(name, layer_of(content), start, end, received.extend)
+        assert received == content[start:end]
+
+
+def test_published_manifest_has_no_paths(subject: Subject) -> None:
+    name, content = subject.name("made:v1"), b"GGUF"
+    manifest, blobs = write_model(Model(weights=(layer_of(content).digest,)), {layer_of(content).digest: 4})
+    for digest, blob in {**blobs, layer_of(content).digest: content}.items():
+        layer = next(one for one in (*manifest.layers, manifest.config) if one.digest == digest)
+        subject.registry.upload(name, layer, blob, lambda _: None)
+    value = json.loads(manifest.text)
+    value["layers"][0]["from"] = "/home/me/models/blobs/sha256-0"
+    assert subject.registry.publish(name, json.dumps(value)).text == manifest.text
+    found = subject.registry.resolve(name)
+    assert found
+    assert found.text == manifest.text
+
+
+def test_layer_with_other_bytes_is_rejected(subject: Subject) -> None:
+    name = subject.name("made:v1")
+    with pytest.raises(ServerError, match=f"(?i){subject.host}"):
+        subject.registry.upload(name, layer_of(b"GGUF"), b"FUGG", lambda _: None)
+    assert not subject.registry.has(name, layer_of(b"GGUF"))
+
+
+def test_manifest_whose_layers_are_missing_is_rejected(subject: Subject) -> None:
+    manifest, _ = write_model(Model(weights=(layer_of(b"GGUF").digest,)), {layer_of(b"GGUF").digest: 4})
+    with pytest.raises(ServerError, match=subject.host):
+        subject.registry.publish(subject.name("made:v1"), manifest.text)
+    assert subject.registry.resolve(subject.name("made:v1")) is None
+
+
+def test_layer_is_mounted(subject: Subject) -> None:
+    layer = layer_of(b"GGUF")
+    subject.registry.upload(subject.name("base:v1"), layer, b"GGUF", lambda _: None)
+    subject.registry.upload(
+        subject.name("made:v1"), layer, b"GGUF", lambda _: None, mount_from=[subject.name("base:v1")]
+    )
+    assert subject.registry.has(subject.name("made:v1"), layer)

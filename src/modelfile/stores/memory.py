@@ -15,7 +15,7 @@ from typing import Self
 from modelfile.errors import InputError, NotFound, ServerError
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import open_regular
-from modelfile.manifest import Layer, Manifest
+from modelfile.manifest import Layer, Manifest, portable
 from modelfile.names import ModelName
 from modelfile.recipe.model import DEFAULT_TEMPLATE, Model, fingerprint
 from modelfile.recipe.recipe import Message, Recipe
@@ -213,7 +213,7 @@ class MemoryRegistry:
         contents = {_sha256(content): content for content in files}
         manifest, blobs = write_model(model, {digest: len(content) for digest, content in contents.items()})
         self._add(name, contents | blobs)
-        return self.publish(name, manifest.text)
+        return self._publish(name, manifest)
 
     def has(self, name: ModelName, layer: Layer) -> bool:
         """Return whether a layer was pushed to this model."""
@@ -242,9 +242,14 @@ class MemoryRegistry:
             on_sent(len(found))
 
     def publish(self, name: ModelName, manifest: str) -> Manifest:
-        """Move a tag to a manifest."""
-        published = Manifest.parse(manifest, f"the manifest of {name}")
-        self._add(name, {published.digest: manifest.encode()})
+        """Move a tag to a manifest, without `from`."""
+        published = Manifest.parse(portable(manifest), f"the manifest of {name}")
+        if missing := [layer for layer in (published.config, *published.layers) if not self.has(name, layer)]:
+            raise ServerError(f"{self.url(name)} refused: blob unknown: {missing[0].digest}")
+        return self._publish(name, published)
+
+    def _publish(self, name: ModelName, published: Manifest) -> Manifest:
+        self._add(name, {published.digest: published.text.encode()})
         repository = _repository(name)
         self._tags[repository] = {**self._tags.get(repository, {}), name.tag: published}
         return published

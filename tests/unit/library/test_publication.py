@@ -1,5 +1,8 @@
 """Pushes: what is compared before, and what is checked afterwards."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from modelfile.errors import NotFound, RegistryRefused, ServerError, VerificationError, WouldReplace
@@ -8,6 +11,9 @@ from modelfile.library.publication import push
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model
 from modelfile.stores.memory import MemoryRegistry, MemoryStore
+from modelfile.stores.ollama.store import ServerStore
+from modelfile.stores.ollama.wire import ProgressWire
+from modelfile.stores.protocol import RegistrySettings
 
 NAME = ModelName.parse("registry.example/team/bot:v1")
 OLD, NEW = (Model(weights=(f"sha256:{'1' * 64}",), system=system) for system in ("old", "new"))
@@ -88,3 +94,22 @@ def test_error_of_the_server_names_the_model() -> None:
     server.made = RegistryRefused("cannot push the config of x: y denies access")
     with pytest.raises(RegistryRefused, match=r"^cannot push the config"):
         push(str(NAME), server, registry)
+
+
+@pytest.mark.parametrize(
+    ("name", "insecure"), [("registry.example/team/bot:v1", False), ("127.0.0.1:5000/team/bot:v1", True)]
+)
+def test_server_pushes_past_mirrors(name: str, *, insecure: bool) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    class Client:
+        url = "http://server"
+
+        def push(self, name: str, *, insecure: bool) -> Iterator[ProgressWire]:
+            asked.append((name, insecure))
+            return iter(())
+
+    settings = RegistrySettings(mirrors={"registry.example": "http://127.0.0.1:5000"})
+    client: Any = Client()
+    ServerStore(client, route=settings.route).push(ModelName.parse(name), ignore)
+    assert asked == [(name, insecure)]

@@ -197,8 +197,8 @@ class ServerStore:
 
     def push(self, name: ModelName, events: Events) -> None:
         """Have the server push a model to its registry."""
-        _, is_plain = self._route(name)
-        _report(self._client.push(str(name), insecure=is_plain), events)
+        source, is_plain = self._route(name)  # a push goes past mirrors
+        _report(self._client.push(str(name), insecure=is_plain and source == name), events)
 
     def copy(self, source: ModelName, destination: ModelName) -> None:
         """Give a model another name."""

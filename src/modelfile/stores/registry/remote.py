@@ -208,7 +208,11 @@ class RegistryClient:
 
         what = f"the {layer.kind} of {name}"
         endpoint = self._endpoint(name, what, task="push")
-        sources = {f"{source.namespace}/{source.model}" for source in mount_from if source.host == name.host}
+        sources = {
+            f"{source.namespace}/{source.model}"
+            for source in mount_from
+            if registry_host(source.host) == registry_host(name.host)
+        }
         question = self._question(endpoint, "blobs/", what, task="push")
         Push(self._opened(), question, layer, content, on_sent).run(sorted(sources - {endpoint.repository}))
 
