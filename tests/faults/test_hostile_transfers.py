@@ -36,7 +36,6 @@ def faults(place: str, behavior: str, models: Path, monkeypatch: pytest.MonkeyPa
     """Yield what is wrong when a registry behaves so."""
     command, path, method = PLACES[place]
     monkeypatch.setenv("MF_STORE", str(models))
-    monkeypatch.setattr("modelfile.stores.registry.downloads.STALLED", 0.2)
     with FakeRegistry() as fake:
         name = f"{fake.host}/team/bot:main"
         fake.push("team/bot", "main", published(b"GGUF", system="hi"))
@@ -45,7 +44,9 @@ def faults(place: str, behavior: str, models: Path, monkeypatch: pytest.MonkeyPa
             fake.tags.clear()
             fake.blobs.clear()
         fake.fault(path, BEHAVIORS[behavior], times=999, method=method)
-        ran = run(command, name)
+        with monkeypatch.context() as patch:
+            patch.setattr("modelfile.stores.registry.downloads.STALLED", 0.2)
+            ran = run(command, name)
         text = ran.out + ran.err
         if ran.code not in (ExitCode.CLEAN, ExitCode.FAILED) or "Traceback" in text or "internal error" in text:
             yield f"exit code {ran.code}: {text}"

@@ -37,10 +37,10 @@ from modelfile.stores.registry.refusals import Refusals
 
 LARGEST_TOKEN: Final = 65_536
 """Largest answer with a token, or with an error, in bytes."""
-_MOST_REDIRECTS: Final = 10
+_MOSTREDIRECTS: Final = 10
 RETRY: Final = Retry(statuses=frozenset({429, 500, 502, 503, 504}), dropped=True)
 """The failures that pass."""
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _SAME_METHOD: Final = frozenset({307, 308})
 """Redirects after which a request that is not one for reading may be sent again."""
 NEXT_UPLOAD: Final = "Docker-Upload-Location"
@@ -272,36 +272,35 @@ class Exchange:
     def _follow(
         self, question: Question, authorization: str, deadline: Deadline, refusals: Refusals
     ) -> Iterator[Response]:
-        """Yield the answer at the end of redirects; credentials go to the registry's own origin only."""
+        """Yield the answer at the end of redirects; credentials go to the registry's own origin only.
+
+        A HEAD is not sent to another host: a redirect to it says that the registry has a blob, and a signed address is
+        good for one method only.
+        """
         start, url = httpx.URL(question.base or question.url), httpx.URL(question.url)
-        followed = _REDIRECTS if question.method in ("GET", "HEAD") else _SAME_METHOD
-        for _ in range(_MOST_REDIRECTS):
+        followed = REDIRECTS if question.method in ("GET", "HEAD") else _SAME_METHOD
+        for _ in range(_MOSTREDIRECTS):
             own = origin(url) == origin(start)
             refusals.host = url.netloc.decode()
             with self._sent(question, url, authorization if own else "", deadline) as response:
                 reply = Response(response=response, question=question, refusals=refusals, url=url, own=own)
-                is_end = reply.status not in followed or NEXT_UPLOAD in response.headers
-                if is_end or not (location := reply.location):
+                is_end = reply.status not in followed or NEXT_UPLOAD in response.headers or not reply.location
+                target = None if is_end else target_of(url, reply.location, question, refusals)
+                if target is None or (question.method == "HEAD" and origin(target) != origin(start)):
                     yield reply
                     return
-            url = target_of(url, location, question, refusals)
-        raise refusals.invalid(f"redirects more than {_MOST_REDIRECTS} times")
+            url = target
+        raise refusals.invalid(f"redirects more than {_MOSTREDIRECTS} times")
 
-    @contextlib.contextmanager
     def _sent(
         self, question: Question, url: httpx.URL, authorization: str, deadline: Deadline
-    ) -> Iterator[httpx.Response]:
+    ) -> contextlib.AbstractContextManager[httpx.Response]:
         headers = {"Accept": question.accept, "User-Agent": self._agent_for(question), **question.headers}
         headers |= {"Authorization": authorization} if authorization else {}
+        content = question.content() if question.content else None
+        extensions = limits(deadline, self._timeouts.connect)
         client = self._client(loopback=is_local(url.host))
-        with client.stream(
-            question.method,
-            url,
-            headers=headers,
-            content=question.content() if question.content else None,
-            extensions=limits(deadline, self._timeouts.connect),
-        ) as response:
-            yield response
+        return client.stream(question.method, url, headers=headers, content=content, extensions=extensions)
 
     def _agent_for(self, question: Question) -> str:
         if not question.quirks.ollama_agent:

@@ -21,7 +21,7 @@ import httpx
 from modelfile.errors import InputError, ServerError
 from modelfile.filesystem import open_regular
 from modelfile.manifest import Layer
-from modelfile.stores.registry.exchange import NEXT_UPLOAD, RETRY, Answer, Exchange, Question
+from modelfile.stores.registry.exchange import NEXT_UPLOAD, REDIRECTS, RETRY, Answer, Exchange, Question
 from modelfile.stores.registry.redirects import target_of
 from modelfile.stores.registry.refusals import Refusals
 
@@ -86,36 +86,35 @@ class Push:
             location = self._begin(mount_from)
             if location is None:
                 return
-            waits, most = self._exchange.waits(self._question), 0
-            while True:
-                try:
-                    self._send(location)
-                    break
-                except (_Lost, httpx.HTTPError) as error:
-                    failure = error
-                    if isinstance(error, httpx.HTTPError) and not RETRY.after(error):
-                        raise
-                if len(self._parts) > most:
-                    waits, most = self._exchange.waits(self._question), len(self._parts)
-                if not self._exchange.wait(next(waits, None), self._deadline):
-                    if isinstance(failure, _Lost):
-                        raise self._refusals.refused(f"forgets the upload ({failure})", "run the command again")
-                    raise failure
-                location = self._resume(location)
+            self._send_until_there(location)
             if not self._has():
                 raise self._refusals.invalid("accepted it, but does not have it", "see the registry's log")
 
+    def _send_until_there(self, location: httpx.URL) -> None:
+        """Send the layer; after a failure that passes, go on where the registry is."""
+        waits, most = self._exchange.waits(self._question), 0
+        while True:
+            try:
+                self._send(location)
+            except (_Lost, httpx.HTTPError) as error:
+                if isinstance(error, httpx.HTTPError) and not RETRY.after(error):
+                    raise
+                failure = error
+            else:
+                return
+            if len(self._parts) > most:
+                waits, most = self._exchange.waits(self._question), len(self._parts)
+            if not self._exchange.wait(next(waits, None), self._deadline):
+                if isinstance(failure, _Lost):
+                    raise self._refusals.refused(f"forgets the upload ({failure})", "run the command again")
+                raise failure
+            if self._has():  # the answer to the end of the upload was lost
+                return
+            location = self._resume(location)
+
     def _has(self) -> bool:
         question = replace(self._question, method="HEAD", url=f"{self._question.url}{self._layer.digest}")
-        answer = self._exchange.get(question)
-        if answer.status == httpx.codes.NOT_FOUND:
-            return False
-        if answer.status != httpx.codes.OK:
-            raise self._rejected(answer)
-        length = answer.headers.get("Content-Length", "")
-        if length.isascii() and length.isdigit() and int(length[:20]) != self._layer.size:
-            raise self._refusals.invalid(f"has {int(length[:20]):,} bytes for it instead of {self._layer.size:,}")
-        return True
+        return has_layer(self._exchange.get(question), self._layer, self._refusals)
 
     def _begin(self, mount_from: Sequence[str]) -> httpx.URL | None:
         """Return where to upload the layer; None if it was mounted from another repository."""
@@ -255,3 +254,22 @@ class Push:
         error = self._refusals.of_status(answer.status, answer.body, self._refusals.hint, answer.retry_after)
         error.hint = hint or error.hint
         return error
+
+
+def has_layer(answer: Answer, layer: Layer, refusals: Refusals) -> bool:
+    """Return whether a registry that was asked by HEAD has a layer; one that redirects to another host has it.
+
+    Raises:
+        InvalidRegistryAnswer: It has another size there.
+        ServerError: It rejects the request.
+    """
+    if answer.status == httpx.codes.NOT_FOUND:
+        return False
+    if answer.status in REDIRECTS:
+        return True
+    if answer.status != httpx.codes.OK:
+        raise refusals.of_status(answer.status, answer.body, refusals.hint, answer.retry_after)
+    length = answer.headers.get("Content-Length", "")
+    if length.isascii() and length.isdigit() and int(length[:20]) != layer.size:
+        raise refusals.invalid(f"has {int(length[:20]):,} bytes for it instead of {layer.size:,}")
+    return True

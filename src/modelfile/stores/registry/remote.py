@@ -38,7 +38,6 @@ _LONGEST_LINK: Final = 4096
 """Longest path of a page of tags, in characters."""
 _TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _OK: Final = 200
-_NOT_FOUND: Final = 404
 _STORED: Final = (200, 201, 202, 204)
 _LISTS_NOTHING: Final = (400, 404, 405, 501)
 """Statuses of a registry that does not list tags, or does not have the model."""
@@ -182,9 +181,10 @@ class RegistryClient:
         """Return whether the registry has a layer."""
         what = f"the {layer.kind} of {name}"
         answer, endpoint = self._ask(name, f"blobs/{layer.digest}", what, method="HEAD")
-        if answer.status not in (_OK, _NOT_FOUND):
-            raise self._rejected(answer, endpoint, what)
-        return answer.status == _OK and answer.headers.get("Content-Length", str(layer.size)) == str(layer.size)
+        from modelfile.stores.registry.pushes import has_layer
+        from modelfile.stores.registry.refusals import Refusals
+
+        return has_layer(answer, layer, Refusals(what, endpoint.host))
 
     def download(self, name: ModelName, layer: Layer, start: int, end: int, on_chunk: Callable[[bytes], None]) -> None:
         """Receive the bytes [start, end) of a layer."""

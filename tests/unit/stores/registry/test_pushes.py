@@ -228,3 +228,34 @@ def test_denied_push(fake: FakeRegistry) -> None:
     with pytest.raises(RegistryRefused, match=r"cannot push the model of .* denies access") as caught:
         upload(fake)
     assert "may not push it" in (caught.value.hint or "") or "ollama signin" in (caught.value.hint or "")
+
+
+def test_registry_that_redirects_has_the_layer(fake: FakeRegistry) -> None:
+    fake.fault("/blobs/", reply("", "307 Temporary Redirect", "Location: http://localhost:9/signed"), method="HEAD")
+    fake.blobs["team/bot"] = {WEIGHTS.digest: CONTENT}
+    assert upload(fake) == 0
+    assert [asked.method for asked in fake.requests] == ["HEAD"]
+
+
+def test_redirect_of_a_question_within_the_registry_is_followed(fake: FakeRegistry) -> None:
+    fake.fault(
+        "/blobs/", reply("", "308 Permanent Redirect", f"Location: /v2/team/bot/blobs/{WEIGHTS.digest}"), method="HEAD"
+    )
+    fake.blobs["team/bot"] = {WEIGHTS.digest: CONTENT}
+    assert upload(fake) == 0
+    assert [asked.method for asked in fake.requests] == ["HEAD", "HEAD"]
+
+
+def test_lost_answer_to_the_end_of_an_upload(fake: FakeRegistry) -> None:
+    original = fake.next_fault
+
+    def next_fault(method: str, path: str) -> Script | None:
+        if method == "PUT":
+            fake.blobs["team/bot"] = {WEIGHTS.digest: CONTENT}
+            fake.uploads.clear()
+        return original(method, path)
+
+    fake.next_fault = next_fault  # type: ignore[method-assign]  # it takes the upload, and the connection breaks
+    fake.fault(UPLOADS, Script(), method="PUT")
+    assert upload(fake) == SIZE
+    assert len(fake.asked("POST")) == 1
