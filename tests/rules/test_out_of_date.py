@@ -106,3 +106,19 @@ def test_date_in_system_is_reported(system: str, marked: list[str]) -> None:
 def test_what_was_left_to_do_is_reported(system: str, code: str, marked: list[str]) -> None:
     text = f"FROM x:y\nSYSTEM {system}\n"
     assert [text[one.span.start : one.span.end] for one in lint(text) if one.code == code] == marked
+
+
+@pytest.mark.parametrize(
+    ("system", "marked"),
+    [
+        ("You answer questions on bills &amp; refunds.", ["&amp;"]),
+        ("You work in M&uuml;nchen &amp; Wien.", ["&uuml;"]),
+        ("You are&nbsp;kind.", ["&nbsp;"]),
+        ("You write HTML: &amp; is an ampersand.", []),
+        ("You know R&D; be kind.", []),
+        ("Write `&amp;` for an ampersand.", []),
+    ],
+)
+def test_entity_of_html_is_reported(system: str, marked: list[str]) -> None:
+    text = f"FROM x:y\nSYSTEM {system}\n"
+    assert [text[one.span.start : one.span.end] for one in lint(text) if one.code == "MF526"] == marked

@@ -105,6 +105,7 @@ _FORMS: Final = (
 """One form, its pattern, the opposite form, its pattern, and texts in lower case of which such a prompt has one."""
 
 
+_PERSONA: Final = r"\s*(?:You are(?= [A-Z][a-z]+,)|Your name is) ([A-Z][a-z]+)"
 _NUMBER_WORDS: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _NUMBER: Final = rf"(\d{{1,5}}|{'|'.join(_NUMBER_WORDS)})"
 _MOST: Final = (
@@ -175,6 +176,8 @@ def find_conflicts(prompt: str) -> Iterator[Conflict]:
         else:
             yield Conflict(other, one, form, opposite)
     yield from _of_numbers(prompt, lowered)
+    if lowered.count("you are ") > 1:
+        yield from _of_personas(prompt)
     if "never" in lowered or "n't" in lowered or "not" in lowered:
         yield from _of_orders(prompt, lowered)
 
@@ -207,6 +210,17 @@ def _of_numbers(prompt: str, lowered: str) -> Iterator[Conflict]:
         ]
     for one, other, form, opposite in pairs[:1]:
         yield Conflict(one, other, opposite, form) if one < other else Conflict(other, one, form, opposite)
+
+
+def _of_personas(prompt: str) -> Iterator[Conflict]:
+    """Yield a conflict of two names for the model."""
+    found: dict[str, tuple[int, int]] = {}
+    for sentence in re.finditer(_SENTENCE, hide_code(prompt)):
+        if (match := re.match(_PERSONA, sentence[0])) and not re.search(_CONDITION, sentence[0], re.IGNORECASE):
+            found.setdefault(match[1], _trimmed(sentence))
+    (one, first), (other, second) = [*found.items(), ("", (0, 0)), ("", (0, 0))][:2]
+    if other:
+        yield Conflict(first, second, f"the name {other}", f"the name {one}")
 
 
 def _numbered(pattern: str, prompt: str) -> list[tuple[tuple[int, int], int, str]]:

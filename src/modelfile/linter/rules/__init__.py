@@ -112,6 +112,7 @@ from modelfile.linter.rules.text.contradicting_example import contradicting_exam
 from modelfile.linter.rules.text.contradiction import contradiction
 from modelfile.linter.rules.text.fixed_date import fixed_date
 from modelfile.linter.rules.text.homoglyph import homoglyph
+from modelfile.linter.rules.text.html_entity import html_entity
 from modelfile.linter.rules.text.invisible_or_bidi_character import invisible_or_bidi_character
 from modelfile.linter.rules.text.license_mismatch import license_mismatch
 from modelfile.linter.rules.text.long_system_prompt import long_system_prompt
@@ -257,6 +258,7 @@ RULES: tuple[Rule, ...] = (
     unknown_switch,
     contradicting_example,
     fixed_date,
+    html_entity,
     unusable_weights,
     projector_as_adapter,
     model_as_adapter,
