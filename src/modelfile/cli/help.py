@@ -15,7 +15,7 @@ GROUPS: Final = {
 }
 """The commands by the heading that they stand under."""
 
-_COLUMN: Final = 30
+_COLUMN: Final = 28
 """Longest name, in characters, that its description stands beside."""
 _ARGUMENTS: Final = "Arguments"
 _OPTIONS: Final = "Options"
