@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from io import FileIO
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from modelfile.errors import InputError, VerificationError
 from modelfile.filesystem import changed_while_read, open_regular, read_up_to
@@ -24,6 +24,9 @@ from modelfile.stores.disk.files import remove_abandoned, sync, sync_folder, tem
 from modelfile.stores.disk.layout import BLOBS, Layout, give_owner
 from modelfile.stores.uploads import run_in_parallel
 from modelfile.weights.digests import is_same, recall_digest, unchanged
+
+if TYPE_CHECKING:
+    from modelfile.weights.gguf import GGUFHeader
 
 _SYNCS: Final = 16
 """Files that are flushed to the disk at once."""
@@ -42,6 +45,7 @@ class Blobs:
         self._folder = layout.root / BLOBS
         self._copies: dict[Path, BackgroundCopy] = {}
         self._is_tidy = False
+        self._headers: dict[str, GGUFHeader] = {}
 
     def size(self, digest: str) -> int | None:
         """Return the size of a blob in bytes; None if the store does not have it, or it is a dangling symlink."""
@@ -55,6 +59,18 @@ class Blobs:
         """Return the file of a blob, which may not exist; in a store of an old Ollama, `sha256:<hex>`."""
         path = self._layout.blob(digest)
         return old if not path.exists() and (old := path.with_name(digest)).exists() else path
+
+    def header(self, digest: str) -> GGUFHeader:
+        """Return the header of a blob that is a GGUF file; it is read once.
+
+        Raises:
+            InputError: It cannot be read, or is none.
+        """
+        from modelfile.weights.gguf import read_header  # most commands read no weights
+
+        if (known := self._headers.get(digest)) is None:
+            known = self._headers[digest] = read_header(self.path(digest))
+        return known
 
     def put(self, content: bytes) -> tuple[str, int]:
         """Write bytes, unless the store has them, and return their digest and size.

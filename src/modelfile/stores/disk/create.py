@@ -40,7 +40,8 @@ from modelfile.stores.encoding import (
     read_config,
     read_model,
 )
-from modelfile.weights.gguf import MAGICS, STRING, recall_header
+from modelfile.weights.digests import size_of
+from modelfile.weights.gguf import MAGICS, STRING, GGUFHeader, recall_header
 
 _GGUF_KINDS: Final = frozenset({"model", "projector", "adapter", "draft"})
 _SUFFIXES: Final = ((10**9, "B", 1), (10**6, "M", 2), (10**3, "K", 0))
@@ -55,6 +56,9 @@ class BlobReader(Protocol):
 
     def path(self, digest: str) -> Path:
         """Return the file of a blob."""
+
+    def header(self, digest: str) -> GGUFHeader:
+        """Return the header of a blob that is a GGUF file."""
 
     def read(self, layer: Layer) -> bytes:
         """Return a small blob."""
@@ -177,7 +181,7 @@ def created(
     model = _NewModel(recipe, blobs, version)
     if base:
         model.inherit(base)
-    for path, layer in read_layers(recipe, version, lambda path: recall_header(blobs.path(digests[path]))):
+    for path, layer in read_layers(recipe, version, lambda path: blobs.header(digests[path])):
         model.add_file(path, layer, digests[path])
     return model.finish()
 
@@ -192,7 +196,6 @@ def foresee(recipe: Recipe, digests: Mapping[Path, str], blobs: BlobReader, vers
         return None
     files = _Files(blobs, {digest: path for path, digest in digests.items()})
     try:
-        check_create(recipe, version, lambda digest: blobs.size(digest) is not None)
         made = created(recipe, digests, None, files, version)
         files.contents = made.blobs
         return read_model(Manifest.parse(made.manifest, "the manifest"), files.read)
@@ -209,10 +212,16 @@ class _Files:
     contents: Mapping[str, bytes] = field(default_factory=dict)
 
     def size(self, digest: str) -> int | None:
-        return self.path(digest).stat().st_size if digest in self.files else self.blobs.size(digest)
+        return size_of(self.files[digest]) if self._is_file(digest) else self.blobs.size(digest)
 
     def path(self, digest: str) -> Path:
-        return self.files.get(digest) or self.blobs.path(digest)
+        return self.blobs.path(digest)
+
+    def header(self, digest: str) -> GGUFHeader:
+        return recall_header(self.files[digest]) if self._is_file(digest) else self.blobs.header(digest)
+
+    def _is_file(self, digest: str) -> bool:
+        return digest in self.files and self.blobs.size(digest) is None
 
     def read(self, layer: Layer) -> bytes:
         content = self.contents.get(layer.digest)
@@ -238,7 +247,7 @@ class _NewModel:
         for each in base.layers:
             layer = NewLayer(each.kind, each.digest, source=source, media_type=each.media_type)
             if each.kind in _GGUF_KINDS and (each.kind != "draft" or self.version >= behaviors.DETECTS_MODEL_LAYERS):
-                layer.header = recall_header(self.blobs.path(each.digest))
+                layer.header = self.blobs.header(each.digest)
                 check_fp8(f"the base {source}", layer.header, each.kind, self.version)
             self._add(layer)
         config = read_config(self.blobs.read(base.config))

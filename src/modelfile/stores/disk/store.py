@@ -66,6 +66,7 @@ class FolderStore:
         self._registry = registry
         self._on_warning = on_warning
         self._warned: set[str] = set()
+        self._accepted: list[Recipe] = []
         self._references = References(layout, self._warn)
         self._changes = Changes(layout, self.blobs, self._references.digests)
 
@@ -175,7 +176,9 @@ class FolderStore:
         """
         from modelfile.stores.disk.create import check_base, check_create, version_for
 
-        check_create(recipe, version_for(recipe, self._asked), self.has_blob)
+        if not any(recipe is accepted for accepted in self._accepted):  # a build checks twice, and create checks all
+            check_create(recipe, version_for(recipe, self._asked), self.has_blob)
+            self._accepted.append(recipe)
         if recipe.base and (base := self.manifest(ModelName.parse(recipe.base))):
             check_base(recipe.base, base)
 
