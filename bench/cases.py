@@ -95,6 +95,24 @@ def _many_files() -> Iterator[Sandbox]:
 
 
 @contextmanager
+def _prompts() -> Iterator[Sandbox]:
+    """Make two models in a folder with a SYSTEM of 1 MB, of which each 50th line has another word, and their texts."""
+    lines = [
+        f"Answer question {number} in {number % 97} words, and be kind to customer {number * 7}."
+        for number in range(16_000)
+    ]
+    changed = [line.replace("kind", "polite") if number % 50 == 0 else line for number, line in enumerate(lines)]
+    with _folder(MODELFILE) as sandbox:
+        shutil.copy(ROOT / "examples" / "support" / "support-base" / "tiny.gguf", sandbox.folder)
+        for name, text in (("old", lines), ("new", changed)):
+            prompt = "\n".join(text)
+            (sandbox.folder / name).write_text(f'# Huge.\nFROM ./tiny.gguf\nSYSTEM """{prompt}"""\n')
+            build = ("mf", "build", f"{name}:v1", "-f", name, "--store", "store")
+            subprocess.run(build, cwd=sandbox.folder, env=sandbox.environment, check=True, stdout=DEVNULL)
+        yield sandbox
+
+
+@contextmanager
 def _pinned_files() -> Iterator[Sandbox]:
     """Make a thousand formatted Modelfiles of 2 kB in `many`, all in one lock."""
     with _many_files() as sandbox, contextlib.chdir(sandbox.folder):
@@ -239,6 +257,14 @@ PIN_50 = Case(
 )
 PARSE_1000 = replace(LINT_1000, name="parse-1000", ours=("mf", "parse", "many"), theirs=("mf", "parse", "one"))
 PARSE_10MB = replace(LINT_1000, name="parse-10MB", ours=("mf", "parse", "10MB"), theirs=("mf", "parse", "1MB"))
+DIFF_1MB = Case(
+    name="diff-1MB",
+    ours=("mf", "diff", "old:v1", "new:v1", "--store", "store"),
+    theirs=("git", "diff", "--no-index", "--word-diff", "old", "new"),
+    sandbox=_prompts,
+    rounds=5,
+    exits=frozenset({1}),
+)
 
 _ALL = (
     LINT,
@@ -249,6 +275,7 @@ _ALL = (
     FMT_1000,
     PARSE_1000,
     PARSE_10MB,
+    DIFF_1MB,
     HASH,
     BUILD_FIRST,
     BUILD_AGAIN,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Final
 
 from modelfile.differ.comparison import TEXTS, Change, Comparison
@@ -14,6 +14,8 @@ from modelfile.report.terminal import visible
 
 _WORDS: Final = re.compile(r"(?!.*(?:://|www\.|\bgh-))[\w ,.:;/()'…-]*", re.IGNORECASE)
 """Texts that are no markup and no link, mention nobody and close no issue; a registry may send any other."""
+_LARGEST_TEXT: Final = 15_000
+"""Length of the differences of one text, in characters."""
 _LARGEST: Final = 60_000
 """Length of a comment in characters; that of a pull request may have 65,536 on GitHub."""
 
@@ -48,7 +50,10 @@ def _text(change: Change) -> Iterator[str]:
     if not shows_text(change):
         yield f"- {plain(heading)}"
         return
-    diff = "\n".join("".join(text for text, _ in line) for line in text_lines(change))
+    lines = ["".join(text for text, _ in line) for line in text_lines(change)]
+    ends = accumulate(len(line) + 1 for line in lines)
+    shown_lines = [line for line, end in zip(lines, ends, strict=True) if end <= _LARGEST_TEXT]
+    diff = "\n".join((*shown_lines, *(["and more lines"] if len(shown_lines) < len(lines) else [])))
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", diff)), default=0))
     shown = heading if _WORDS.fullmatch(heading) else change.title
     yield f"<details><summary>{shown}</summary>\n\n{fence}diff\n{diff}\n{fence}\n\n</details>"

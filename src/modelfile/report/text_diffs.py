@@ -96,12 +96,11 @@ def _redacted(text: str, ranges: Iterable[tuple[int, int]]) -> dict[int, str]:
         if merged and merged[-1][1] >= first:
             first = merged.pop()[0]
         merged.append((first, start + length + margin))
-    lines, found = text.split("\n") if merged else [], dict[int, str]()
-    for first, last in merged:
-        part = [line[:_LONGEST_REDACTED] for line in lines[first:last]]
-        safe = redact("\n".join(part)).split("\n") if part else []
-        found |= {at: new for at, (old, new) in enumerate(zip(part, safe, strict=True), first) if old != new}
-    return found
+    lines = text.split("\n") if merged else []
+    numbers = [number for first, last in merged for number in range(first, min(last, len(lines)))]
+    part = [lines[number][:_LONGEST_REDACTED] for number in numbers]
+    safe = redact("\n".join(part)).split("\n") if part else []  # of all at once: each call takes a while
+    return {number: new for number, old, new in zip(numbers, part, safe, strict=True) if old != new}
 
 
 def _rows(hunk: Hunk, redacted: Mapping[int, str], new_redacted: Mapping[int, str], keep: str) -> Iterator[Row]:

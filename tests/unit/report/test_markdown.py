@@ -41,6 +41,10 @@ def test_a_license_that_is_known_is_a_line() -> None:
 
 def test_a_comment_has_a_limit() -> None:
     shown = markdown(Model(), Model(system="a word\n" * 50_000, license="c word\n" * 40_000))
+    assert len(shown) < 31_000
+    assert shown.count("+a word\n") > 1_500
+    assert shown.endswith("\nand more lines\n```\n\n</details>\n")
+    shown = markdown(Model(), Model(system="a", parameters={"stop": ("x" * 70_000,)}))
     assert len(shown) < 65_536
     assert shown.endswith("1 more part would be too long for a pull request: see `mf diff`.\n")
 
