@@ -190,5 +190,6 @@ def _copy_range(source: FileIO, target: FileIO, start: int, end: int, on_sent: C
         length = os.copy_file_range(source.fileno(), target.fileno(), min(end - start, _PIECE), start, start)
         if not length:  # the file was truncated
             return
+        os.posix_fadvise(target.fileno(), start, length, os.POSIX_FADV_DONTNEED)  # Linux begins to write it to the disk
         on_sent(length)
         start += length

@@ -6,12 +6,13 @@ and hashes, too.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from modelfile.errors import InputError
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.layout import BLOBS, Layout, models_folder
 
@@ -43,16 +44,18 @@ def find_blobs(folders: Iterable[Path], has_blob: Callable[[str], bool]) -> Blob
     for folder in folders:
         if not _is_owned(folder / BLOBS):
             continue
-        blobs = Blobs(Layout(folder))
+        layout, probe = Layout(folder), os.urandom(_PROBE_SIZE)
+        digest = f"sha256:{hashlib.sha256(probe).hexdigest()}"
         try:
-            digest, _ = blobs.put(os.urandom(_PROBE_SIZE))
-        except InputError:  # it is read-only or full
-            continue
-        try:
+            with layout.blob(digest).open("xb") as file:  # not flushed to the disk: it is there for a moment
+                file.write(probe)
             if has_blob(digest):
-                return blobs
+                return Blobs(layout)
+        except OSError:  # it is read-only or full
+            continue
         finally:
-            blobs.path(digest).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                layout.blob(digest).unlink()
     return None
 
 

@@ -45,10 +45,10 @@ def test_folder_of_another_user_is_not_tried(folder: Path, monkeypatch: pytest.M
 
 
 def test_a_folder_on_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: int) -> None:
+    def fail(*_: object) -> bytes:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(Path, "open", fail)
     assert find_blobs([folder], lambda _: True) is None
     assert [*(folder / "blobs").iterdir()] == []
 
