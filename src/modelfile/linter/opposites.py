@@ -78,31 +78,44 @@ _METRIC: Final = (
 _UNITS: Final = r"in (?:degrees )?(?:fahrenheit|feet|inches|miles|pounds|imperial)"
 _IMPERIAL: Final = rf"{_PLAIN}\b(?:give|use|state|write)\b(?:\W+\w+){{0,5}}?\W+(?:{_UNITS}|imperial units)\b"
 _FORMS: Final = (
-    ("no lists", _NO_LISTS, "a list", _LISTS, ("list", "bullet")),
-    ("no emoji", _NO_EMOJI, "emoji", _EMOJI, ("emoji", "emoticon")),
-    ("no Markdown", _NO_MARKDOWN, "Markdown", _MARKDOWN, ("markdown", "plain text")),
-    ("one sentence", _ONE_SENTENCE, "long answers", _LONG, ("sentence",)),
-    ("no tables", _NO_TABLES, "a table", _TABLES, ("table",)),
+    (("no lists", _NO_LISTS, ("list", "bullet")), ("a list", _LISTS, ("list", "bullet"))),
+    (("no emoji", _NO_EMOJI, ("emoji", "emoticon")), ("emoji", _EMOJI, ("emoji", "emoticon"))),
     (
-        "a formal tone",
-        rf"{_STYLE}(?<!in)(?<!in-)formal(?:ly)?\b{_AT_END}",
-        "a casual tone",
-        rf"{_STYLE}(?:casual(?:ly)?|informal(?:ly)?|colloquial|slang)\b{_AT_END}",
-        ("casual", "informal", "colloquial", "slang"),
+        ("no Markdown", _NO_MARKDOWN, ("markdown", "plain text")),
+        ("Markdown", _MARKDOWN, ("markdown", "bold", "bullet")),
     ),
-    ("formal address", rf"{_GERMAN}\bsiez\w*", "informal address", rf"{_GERMAN}\bduz\w*", ("siez",)),
+    (("one sentence", _ONE_SENTENCE, ("sentence",)), ("long answers", _LONG, ("at least", "detail", "length"))),
+    (("no tables", _NO_TABLES, ("table",)), ("a table", _TABLES, ("table",))),
     (
-        "the first person",
-        rf"{_STYLE}first person\b(?=\W*\Z|\s*,)",
-        "the third person",
-        rf"{_STYLE}third person\b(?=\W*\Z|\s*,)",
-        ("third person",),
+        (
+            "a casual tone",
+            rf"{_STYLE}(?:casual(?:ly)?|informal(?:ly)?|colloquial|slang)\b{_AT_END}",
+            ("casual", "informal", "colloquial", "slang"),
+        ),
+        ("a formal tone", rf"{_STYLE}(?<!in)(?<!in-)formal(?:ly)?\b{_AT_END}", ("formal",)),
     ),
-    ("JSON only", _JSON_ONLY, "another format", _NO_JSON, ("json",)),
-    ("metric units", _METRIC, "other units", _IMPERIAL, ("metric",)),
-    ("one language for all answers", _ONE_LANGUAGE, "the language of the user", _ANY_LANGUAGE, ("language",)),
+    (
+        ("formal address", rf"{_GERMAN}\bsiez\w*", ("siez",)),
+        ("informal address", rf"{_GERMAN}\bduz\w*", ("duz",)),
+    ),
+    (
+        ("the third person", rf"{_STYLE}third person\b(?=\W*\Z|\s*,)", ("third person",)),
+        ("the first person", rf"{_STYLE}first person\b(?=\W*\Z|\s*,)", ("first person",)),
+    ),
+    (
+        ("JSON only", _JSON_ONLY, ("json",)),
+        ("another format", _NO_JSON, ("yaml", "xml", "html", "markdown", "prose", "plain text")),
+    ),
+    (
+        ("metric units", _METRIC, ("metric",)),
+        ("other units", _IMPERIAL, ("fahrenheit", "feet", "inches", "miles", "pounds", "imperial")),
+    ),
+    (
+        ("one language for all answers", _ONE_LANGUAGE, (" in ",)),
+        ("the language of the user", _ANY_LANGUAGE, ("language",)),
+    ),
 )
-"""One form, its pattern, the opposite form, its pattern, and texts in lower case of which such a prompt has one."""
+"""Two opposite forms, each with its pattern, and texts in lower case of which such a sentence has one."""
 
 
 _PERSONA: Final = r"\s*(?:You are(?= [A-Z][a-z]+,)|Your name is) ([A-Z][a-z]+)"
@@ -164,11 +177,12 @@ def find_conflicts(prompt: str) -> Iterator[Conflict]:
     """
     lowered = prompt.lower()
     prose = ""
-    for form, pattern, opposite, other_pattern, signs in _FORMS:
-        if not any(map(lowered.__contains__, signs)):
+    for (form, pattern, signs), (opposite, other_pattern, other_signs) in _FORMS:
+        if not any(map(lowered.__contains__, signs)) or not any(map(lowered.__contains__, other_signs)):
             continue
         prose = prose or hide_code(prompt)
-        one, other = _find(pattern, prose), _find(other_pattern, prose)
+        one = _find(pattern, prose, signs)
+        other = _find(other_pattern, prose, other_signs) if one else None
         if not one or not other or one == other:
             continue
         if one < other:
@@ -244,7 +258,8 @@ def _of_orders(prompt: str, lowered: str) -> Iterator[Conflict]:
     always: dict[tuple[str, str], re.Match[str]] = {}
     for sentence in re.finditer(_SENTENCE, hide_code(prompt)):
         for pattern, found in ((_NEVER, never), (_ALWAYS, always)):
-            if not re.search(_CONDITION, sentence[0], re.IGNORECASE) and (match := re.match(pattern, sentence[0])):
+            match = re.match(pattern, sentence[0])
+            if match and not re.search(_CONDITION, sentence[0], re.IGNORECASE):
                 verb = "show" if match["verb"].lower() in _SHOW else match["verb"].lower()
                 found.setdefault((verb, match["object"].lower().split()[-1].rstrip("s")), sentence)
     for key in never.keys() & always.keys():
@@ -259,10 +274,12 @@ def _trimmed(sentence: re.Match[str]) -> tuple[int, int]:
     return sentence.start() + len(text) - len(text.lstrip(" \t-*#>")), sentence.end()
 
 
-def _find(pattern: str, prose: str) -> tuple[int, int] | None:
+def _find(pattern: str, prose: str, signs: tuple[str, ...] = ("",)) -> tuple[int, int] | None:
     """Return the span of the first sentence without a condition that has a match."""
     compiled = re.compile(pattern, re.IGNORECASE)
     for sentence in re.finditer(_SENTENCE, prose):
+        if not any(map(sentence[0].lower().__contains__, signs)):
+            continue
         if compiled.search(sentence[0]) and not re.search(_CONDITION, sentence[0], re.IGNORECASE):
             return _trimmed(sentence)
     return None
