@@ -55,7 +55,7 @@ def test_a_build_does_what_was_planned(project: Path, real: str) -> None:
     assert mf("build", "planned:main", "--dry-run", "--exit-code").code == 1
     planned = json.loads(mf("build", "planned:main", "--plan-out", "plan.json", "--json").out)
     assert [(change["name"], change["old"], change["new"]) for change in planned["changes"]] == [
-        ("temperature", "0.5", "0.7")
+        ("temperature", 0.5, 0.7)
     ]
     built = json.loads(mf("build", "planned:main", "--plan", "plan.json", "--json").out)
     assert built["fingerprint"] == planned["expected_fingerprint"]
