@@ -100,7 +100,8 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     ((text, other),) = models.items()
     expected = expect_beside(target, other, store, registry)
     on_expected(target, expected)
-    changes = compare_models(expected.model, other.model, ollama=version)
+    facts = _facts(expected.base) if expected.base else {}
+    changes = compare_models(expected.model, other.model, ollama=version, facts=(facts, _facts(other)))
     if not changes and expected.fingerprint:
         changes = (Change(aspect=Aspect.FINGERPRINT, old=expected.fingerprint, new=other.fingerprint),)
     known = expected.fingerprint or (None if expected.undecided else fingerprint(expected.model))

@@ -58,7 +58,14 @@ def test_a_build_replaces_a_different_model_only_if_asked_to(folder: Path, fake:
     assert json.loads(mf("build", "bot:v1.2", "--dry-run", "--json").out)["replaces"] is True
     since = len(fake.requests)
     assert mf("build", "BOT:V1.2").code == 3
-    assert is_refused(mf("build", "bot:v1.2"), fake, "bot:v1.2", old, "mf1:2e664b311f51", "changes: parameter seed")
+    assert is_refused(
+        mf("build", "bot:v1.2"),
+        fake,
+        "bot:v1.2",
+        old,
+        "mf1:2e664b311f51",
+        "changes: parameter seed (may change answers)",
+    )
     assert {logged.method for logged in fake.requests[since:]} == {"GET"}
     assert digests(fake) == before
     assert mf("build", "bot:vision").code == 0
@@ -130,7 +137,7 @@ def test_a_refusal_by_the_fingerprint_of_the_lock_names_the_known_changes(folder
     new = json.loads((folder / "mf.lock").read_text())["modelfiles"]["Modelfile"]["fingerprint"]
     shutil.rmtree(os.environ["XDG_CACHE_HOME"])
     fake.requests.clear()
-    assert is_refused(mf("build", "bot:v1"), fake, "bot:v1", old, new, "changes: system")
+    assert is_refused(mf("build", "bot:v1"), fake, "bot:v1", old, new, "changes: system (may change answers)")
     assert not any(logged.path == "/api/create" for logged in fake.requests)
 
 
@@ -227,7 +234,9 @@ def test_a_rollback_and_a_copy_ask_too(folder: Path, fake: FakeOllama) -> None:
     edit(folder, "PARAMETER seed 1\n")
     assert mf("build", "bot:v1", "--replace").code == 0
     second = fingerprint("bot:v1")
-    assert is_refused(mf("rollback", "bot:v1"), fake, "bot:v1", second, first, "changes: parameter seed")
+    assert is_refused(
+        mf("rollback", "bot:v1"), fake, "bot:v1", second, first, "changes: parameter seed (may change answers)"
+    )
     assert fingerprint("bot:v1") == second
     restored = mf("rollback", "bot:v1", stdin=b"y\n", terminal=True)
     assert (restored.code, restored.out.endswith("; `mf rollback bot:v1 --replace` restores that\n")) == (0, True)

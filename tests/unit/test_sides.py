@@ -11,9 +11,11 @@ from modelfile.events import ignore
 from modelfile.names import ModelName
 from modelfile.project.project import Project
 from modelfile.project.target import Target
+from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe
 from modelfile.sides import diff
 from modelfile.stores.memory import MemoryStore
+from modelfile.stores.protocol import ListedModel, StoredModel, find_listed
 
 
 @pytest.fixture
@@ -59,6 +61,26 @@ def test_a_side_may_be_the_start_of_a_digest(store: MemoryStore) -> None:
         changes("sha256:000000", "bot:v1", store)
     with pytest.raises(NotFound, match=r"no file or model `000000…` \(looked for its digest on"):
         changes("000000…", "bot:v1", store)
+
+
+def test_facts_on_weights_are_those_of_the_store(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = {"F16": "sha256:1", "Q4_K_M": "sha256:2"}
+
+    def read(listed: ListedModel) -> StoredModel:
+        kind = "F16" if listed.name.tag == "f16" else "Q4_K_M"
+        made = Model(weights=(weights[kind],))
+        return StoredModel(name=listed.name, digest=listed.digest, model=made, family="llama", quantization=kind)
+
+    for tag in ("f16", "q4"):
+        store.create(ModelName.parse(f"base:{tag}"), Recipe(), {}, ignore)
+    monkeypatch.setattr(store, "read", read)
+    monkeypatch.setattr(store, "find", lambda name: read(find_listed(name, store.list()) or store.list()[0]))
+    Path("Modelfile").write_text("FROM base:q4\n")
+    for side in ("base:q4", "Modelfile"):
+        assert changes("base:f16", side, store) == [
+            (Aspect.WEIGHTS, ("sha256:1",), ("sha256:2",)),
+            (Aspect.QUANTIZATION, "F16", "Q4_K_M"),
+        ]
 
 
 def test_each_modelfile_is_checked(store: MemoryStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -215,6 +216,11 @@ class Change:
     def mirrored(self) -> Change:
         """Return the change in the other direction."""
         return replace(self, old=self.new, new=self.old, positions=self.positions[::-1])
+
+
+def impact_of(changes: Iterable[Change]) -> Impact:
+    """Return the gravest impact of changes, of which there is at least one."""
+    return min((change.impact for change in changes), key=[*Impact].index)
 
 
 @record(kw_only=True)

@@ -198,8 +198,11 @@ def _replacement(  # both models, and where they are
 
 def describe_changes(changes: Iterable[Change] | None) -> list[str]:
     """Return a line on what would be different in a model, for `would_replace`; none if that is not known."""
-    titles = ", ".join(change.title for change in changes or ())
-    return [f"changes: {titles}"] if titles else []
+    if not (known := (*(changes or ()),)):
+        return []
+    from modelfile.differ.comparison import impact_of
+
+    return [f"changes: {', '.join(change.title for change in known)} ({impact_of(known).phrase})"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

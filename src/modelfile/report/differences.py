@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
 from modelfile.catalog.licenses import license_names
-from modelfile.differ.comparison import TEXTS, Aspect, Change, Impact, NoEffect, show_value
+from modelfile.differ.comparison import TEXTS, Aspect, Change, NoEffect, impact_of, show_value
 from modelfile.names import shorten_digest
 from modelfile.recipe.recipe import Message
 from modelfile.redaction import redact
@@ -32,7 +32,6 @@ _MARKED: Final = {"+": ("{+", "+}"), "-": ("[-", "-]")}
 """Marks around words that differ, as in `git diff --word-diff`."""
 _NONE: Final = "(none)"
 _DIGEST: Final = re.compile(r"\b(?:sha256|mf1):[0-9a-f]{64}\b")
-_IMPACTS: Final = (*Impact,)
 
 
 def print_changes(changes: Iterable[Change], terminal: Terminal, *, err: bool = False, indent: str = "") -> None:
@@ -51,11 +50,6 @@ def lines_of(changes: Iterable[Change]) -> Iterator[Line]:
                 yield [("  ", ""), (heading_of(change), "bold")]
                 if shows_text(change):
                     yield from ([("    ", ""), *line] for line in text_lines(change))
-
-
-def impact_of(changes: Iterable[Change]) -> Impact:
-    """Return the gravest impact of changes."""
-    return min((change.impact for change in changes), key=_IMPACTS.index)
 
 
 def _table(rows: Sequence[Cells]) -> Iterator[Line]:

@@ -7,11 +7,11 @@ from html import escape
 from itertools import groupby, zip_longest
 from typing import Final, TypeAlias
 
-from modelfile.differ.comparison import TEXTS, Aspect, Category, Change, Comparison
+from modelfile.differ.comparison import TEXTS, Aspect, Category, Change, Comparison, impact_of
 from modelfile.differ.texts import Piece
 from modelfile.names import join_words
 from modelfile.report.comparisons import summary
-from modelfile.report.differences import cells_of, heading_of, impact_of, shows_text
+from modelfile.report.differences import cells_of, heading_of, shows_text
 from modelfile.report.terminal import visible
 from modelfile.report.text_diffs import NEWLINE, Row, ShownHunk, show_text_diff
 

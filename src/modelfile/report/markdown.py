@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate, groupby
 from typing import Final
 
-from modelfile.differ.comparison import TEXTS, Change, Comparison
+from modelfile.differ.comparison import TEXTS, Change, Comparison, impact_of
 from modelfile.names import shorten_digest
-from modelfile.report.differences import cells_of, heading_of, impact_of, shows_text, text_lines
+from modelfile.report.differences import cells_of, heading_of, shows_text, text_lines
 from modelfile.report.terminal import visible
 
 _WORDS: Final = re.compile(r"(?!.*(?:://|www\.|\bgh-))[\w ,.:;/()'…-]*", re.IGNORECASE)

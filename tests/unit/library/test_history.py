@@ -14,7 +14,7 @@ def test_a_rollback_and_its_undoing(store: MemoryStore) -> None:
     assert [backup.current for backup in backups("bot:v1", store)] == [False]
     with pytest.raises(WouldReplace, match="bot:v1") as raised:
         rollback("bot:v1", store)
-    assert raised.value.details == ("changes: system",)
+    assert raised.value.details == ("changes: system (may change answers)",)
     assert system(store, V1) == "two"
     done = rollback("bot:v1", store, replace=True)
     assert system(store, V1) == "one"

@@ -62,7 +62,7 @@ def test_tag_with_another_model_is_replaced_only_on_request() -> None:
     with pytest.raises(WouldReplace) as caught:
         push(str(NAME), server, registry)
     assert str(caught.value).startswith(f"{NAME} on https://registry.example already has another model: mf1:")
-    assert caught.value.details == ("changes: system",)
+    assert caught.value.details == ("changes: system (may change answers)",)
     assert (server.pushes, registry.resolve(NAME)) == (0, old)
     pushed = push(str(NAME), server, registry, replace=True)
     assert old

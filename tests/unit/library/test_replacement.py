@@ -14,7 +14,7 @@ from modelfile.stores.memory import MemoryStore
 def test_a_copy_overwrites_only_if_told_and_leaves_a_backup(store: MemoryStore) -> None:
     with pytest.raises(WouldReplace, match="bot:v1") as raised:
         copy("bot:v2", "bot:v1", store)
-    assert raised.value.details == ("changes: system",)
+    assert raised.value.details == ("changes: system (may change answers)",)
     with pytest.raises(UsageError, match="tag"):
         copy("bot:v2", "other", store)
     done = copy("bot:v2", "bot:v1", store, replace=True)
@@ -36,5 +36,7 @@ def test_a_pull_of_an_immutable_tag_names_what_would_change() -> None:
     store.create(V1, Recipe(system="one"), {}, ignore)
     with pytest.raises(WouldReplace, match="bot:v1 on memory: is an immutable tag") as raised:
         pull("bot:v1", store)
-    assert raised.value.details == ("changes: weights, parameter seed, template, system, capabilities",)
+    assert raised.value.details == (
+        "changes: weights, parameter seed, template, system, capabilities (may change answers)",
+    )
     assert system(store, V1) == "one"
