@@ -109,8 +109,8 @@ def folder_of(store: str | None, use: Use) -> Path:
         UsageError: There is none.
     """
     folder = _folder_named(store) or _configuration().store_folder
-    if folder is None and use is Use.READ:
-        folder = _folder_of_server()
+    if folder is None and use is Use.READ and (of_server := _folder_of_server()) and of_server.is_dir():
+        return of_server
     if folder is None:
         raise UsageError("no folder of models was named", hint="pass `--store DIR`, or set MF_STORE")
     return folder
