@@ -101,7 +101,8 @@ def print_prune_plan(plan: PrunePlan, terminal: Terminal) -> None:
         terminal.print(f"{size(plan.size)} would be freed")
     else:
         terminal.print("nothing to prune")
-    for reason, limit in ((PruneReason.BLOB, "hour"), (PruneReason.PARTIAL, "day"), (PruneReason.TEMPORARY, "hour")):
+    blobs = "day, because a download is under way" if plan.is_downloading else "hour"
+    for reason, limit in ((PruneReason.BLOB, blobs), (PruneReason.PARTIAL, "day"), (PruneReason.TEMPORARY, "hour")):
         if spared := [item for item in plan.spared if item.reason is reason]:
             count, total = len(spared), size(sum(item.size for item in spared))
             what = {PruneReason.BLOB: "blob"}.get(reason, _WORDS[reason])

@@ -125,6 +125,8 @@ class PrunePlan:
     options: PruneOptions
     now: float
     """Time of the plan, in seconds since 1970."""
+    is_downloading: bool
+    """True if a download was written to in the last hour: its complete blobs are spared, as no model names them yet."""
     stale: tuple[Prunable, ...]
     """To be removed, in this order: models, then files."""
     spared: tuple[Prunable, ...]
@@ -174,13 +176,14 @@ def _plan(inventory: Inventory, options: PruneOptions, now: float, dead: frozens
     _reject_unreadable(inventory)
     models = {item.path: item for item in _stale_models(inventory, options, now)}
     stale, spared = [*models.values()], list[Prunable]()
+    downloading = any(now - file.modified < _HOUR for file in inventory.others[FileKind.PARTIAL])
     for item, is_stale in (
-        *_blobs(inventory, models.keys(), now),
+        *_blobs(inventory, models.keys(), now, _DAY if downloading else _HOUR),
         *_partials(inventory, now, all_partial=options.all_partial),
         *_temporaries(inventory, now, dead),
     ):
         (stale if is_stale else spared).append(item)
-    return PrunePlan(options=options, now=now, stale=tuple(stale), spared=tuple(spared))
+    return PrunePlan(options=options, now=now, is_downloading=downloading, stale=tuple(stale), spared=tuple(spared))
 
 
 def _reject_unreadable(inventory: Inventory) -> None:
@@ -237,12 +240,14 @@ def _model(stored: StoredManifest, reason: PruneReason) -> Prunable:
     return Prunable(reason=reason, path=stored.path, name=stored.name, digest=digest, modified=stored.modified)
 
 
-def _blobs(inventory: Inventory, removed: Collection[Path], now: float) -> Iterator[tuple[Prunable, bool]]:
-    """Yield the blobs that no remaining model names, and whether they are stale."""
+def _blobs(
+    inventory: Inventory, removed: Collection[Path], now: float, limit: float
+) -> Iterator[tuple[Prunable, bool]]:
+    """Yield the blobs that no remaining model names, and whether they are stale: older than a limit in seconds."""
     for digest, blob in inventory.blobs.items():
         users = inventory.named.get(digest, ())
         if all(stored.path in removed for stored in users):
-            yield _item(PruneReason.BLOB, blob, digest), bool(users) or now - blob.modified > _HOUR
+            yield _item(PruneReason.BLOB, blob, digest), bool(users) or now - blob.modified > limit
     for digest, path in inventory.dangling.items():
         if digest not in inventory.named:
             yield Prunable(reason=PruneReason.BLOB, path=path, digest=digest), True

@@ -25,6 +25,7 @@ from modelfile.stores.disk.damage import (
     SetMode,
     WriteCopy,
 )
+from modelfile.stores.disk.download import download_layers
 from modelfile.stores.disk.files import sync_folder, writing_to
 from modelfile.stores.disk.inventory import read_manifest
 from modelfile.stores.disk.layout import reject_foreign
@@ -140,30 +141,29 @@ class _Repairs:
             ModelfileError: None has it, or it cannot be written; the damaged one is still there.
         """
         errors: list[ModelfileError] = []
-        done = 0
-
-        def count(length: int) -> None:
-            nonlocal done
-            done += length
-            self._events(
-                Progress(status=f"downloading {shorten_digest(layer.digest)}", total=layer.size, completed=done)
-            )
-
         for name in {one.untagged.lower(): one for one in names}.values():
-            done = 0
             try:
-                with self._store.blobs.writing(layer.digest, layer.size) as writer:
-
-                    def write(chunk: bytes) -> None:
-                        writer.write(chunk)
-                        count(len(chunk))
-
-                    self._registry.download(name, layer, 0, layer.size, write)
+                self._download(name, layer)
             except (ServerError, UsageError, VerificationError) as error:
                 errors.append(error)
             else:
                 return f"downloaded from {self._registry.url(name)}"
         raise errors[-1]
+
+    def _download(self, name: ModelName, layer: Layer) -> None:
+        """Download a blob in parts, so that it can be resumed; in one piece if the damaged one has its size."""
+        store = self._store
+        if store.blobs.size(layer.digest) != layer.size:
+            download_layers(name, [layer], store.layout, store.blobs, self._registry, self._events)
+            return
+        with store.blobs.writing(layer.digest, layer.size) as writer:
+
+            def write(chunk: bytes) -> None:
+                writer.write(chunk)
+                status = f"downloading {shorten_digest(layer.digest)}"
+                self._events(Progress(status=status, total=layer.size, completed=writer.size))
+
+            self._registry.download(name, layer, 0, layer.size, write)
 
     def _fetch_manifest(self, damage: Damage, name: ModelName, *, or_remove: bool) -> str:
         try:

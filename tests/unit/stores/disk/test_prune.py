@@ -127,6 +127,17 @@ def test_partial_downloads_of_today_are_spared(store: FolderStore) -> None:
     assert [item.path.name for item in found.spared] == [f"sha256-{'1' * 64}.tmp"]
 
 
+def test_complete_blobs_of_a_download_are_spared_while_it_is_under_way(store: FolderStore) -> None:
+    """A pull names its blobs when all are there: a small one may be hours old by then."""
+    small, old = add_blob(store.layout, b"small", age=3 * HOUR), add_blob(store.layout, b"old", age=2 * DAY)
+    path = partial(store, f"sha256-{HEX}-partial", 60)
+    found = plan(store)
+    assert ([item.digest for item in found.stale], found.is_downloading) == ([old], True)
+    set_age(path, HOUR)
+    found = plan(store)
+    assert (sorted(item.digest for item in found.stale), found.is_downloading) == (sorted([small, old]), False)
+
+
 def test_partial_download_of_a_blob_that_is_there_is_removed_after_an_hour(store: FolderStore) -> None:
     digest = add_blob(store.layout, b"x")
     partial(store, f"{digest.replace(':', '-')}-partial-3", 2 * HOUR)
