@@ -100,3 +100,24 @@ def test_push(how: signal.Signals, fake: FakeRegistry, models: Path, rounds: int
         assert fake.tags["team/bot"]["main"] == pushed
         assert contents(models) == before
     fake.violations.clear()  # connections that broke off
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_build_on_a_moved_base(how: signal.Signals, fake: FakeRegistry, models: Path, tiny: Path, rounds: int) -> None:
+    name = f"{fake.host}/team/base:main"
+    fake.push("team/base", "main", published(tiny.read_bytes(), system="old"))
+    Path("Modelfile").write_text(f"# A bot.\nFROM {name}\nPARAMETER top_k 7\n")
+    assert mf("pin", open_registry=_open_registries).code == 0
+    fake.push("team/base", "main", published(tiny.read_bytes(), system="new"))
+    command = ("build", "bot:main", "--locked")
+    count = changes_of(*command)
+    whole = contents(models)
+    for step in steps(count, rounds):
+        shutil.rmtree(models)
+        ran = run(command, how, step, Path())
+        assert ran.returncode in ((0, 130) if how is signal.SIGINT else (0, -how)), (step, ran)
+        assert "Traceback" not in ran.stderr, (step, ran)
+        if models.exists():
+            contents(models)
+        assert mf(*command, open_registry=_open_registries).code == 0
+        assert contents(models) == whole, step
