@@ -53,6 +53,8 @@ def test_comment_names_another_base() -> None:
     assert found("MF522", "# Built on Llama 3.1 8B\nFROM llama3.1:8b") == []
     assert found("MF522", "# Replaces the bot built on Llama and Mistral\nFROM qwen3:8b") == []
     assert found("MF522", "# Better than Llama\nFROM mistral:7b") == []
+    assert found("MF522", "# Based on Mistral's prompt format\nFROM llama3.1:8b") == []
+    assert found("MF522", "# Temperature based on the Qwen model card\nFROM llama3.1:8b") == []
     assert found("MF522", "# Built on our own weights\nFROM mistral:7b") == []
 
 

@@ -35,6 +35,11 @@ _ABOUT_OTHERS: Final = (
     r"|documents?)\b|~|->|\d ?- ?\d"
 )
 _BUILT_ON: Final = r"\b(?:(?:built|based) (?:up)?on|base(?: model)?:)\s+([^.,;()\r\n]{2,40})"
+_NOT_WEIGHTS: Final = (
+    r"\b(?:prompts?|formats?|templates?|styles?|papers?|docs|documentation|examples?|ideas?|tutorials?|recipes?|cards?"
+    r"|recommend\w*|settings?|parameters?|values?|tests?|benchmarks?|instead|not|was|formerly|originally|files?)\b"
+)
+"""Words of comments on what else a file is based on."""
 _HOTTEST: Final = 2
 _FEWEST: Final = 64
 """The smallest number without `k` that a comment means for a number of tokens."""
@@ -147,7 +152,7 @@ def _of_base(modelfile: Modelfile, comments: Iterable[Comment]) -> Iterator[Find
         return
     for comment in comments:
         match = re.search(_BUILT_ON, comment.text, re.IGNORECASE)
-        named = makers(match[1]) if match else set()
+        named = makers(match[1]) if match and not re.search(_NOT_WEIGHTS, comment.text, re.IGNORECASE) else set()
         written = makers(base.value.text) if named else set()
         if match and len(named) == len(written) == 1 and named != written:
             line = modelfile.source.line_of(comment.span.start)
