@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import typer
 from modelfile.cli.locations import Location, Use, location_of, open_at, open_planned
 from modelfile.cli.options import agree, load_project, open_registry, print_for_build
 from modelfile.cli.parameters import AsJson, OllamaOfStore, Replace, StoreFolder
-from modelfile.errors import ExitCode, ModelfileError, UsageError, WouldReplace
+from modelfile.errors import ExitCode, InputError, ModelfileError, UsageError, WouldReplace
 from modelfile.events import Events
 from modelfile.filesystem import write_atomic
 from modelfile.project import DEFAULT_KEEP
@@ -308,7 +308,15 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
     return all(plan.nothing_to_do for plan in plans)
 
 
+def _start_hashing(targets: Sequence[Target]) -> None:
+    """Begin to hash local files, beside the imports of what builds."""
+    for target in targets:
+        with suppress(InputError):  # reported when it is built
+            target.start_hashing()
+
+
 def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> None:
+    _start_hashing(request.targets)
     from modelfile.builder.api import build
     from modelfile.builder.scheduler import Failed, Succeeded
     from modelfile.report.json_output import built_as_json

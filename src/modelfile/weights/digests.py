@@ -43,8 +43,8 @@ def digests_of(files: Iterable[Path], events: Events = ignore, stat: Stat = Path
 
 
 def hash_ahead(files: Iterable[Path], stat: Stat = Path.stat) -> None:
-    """Hash files that are not cached in a background thread, for a later call of `digests_of`."""
-    if paths := [path for path in files if not _cached(path, stat)]:
+    """Hash files that are not cached in a background thread, for a later call of `digests_of`; each once."""
+    if paths := [path for path in files if path not in _AHEAD and not _cached(path, stat)]:
         ahead = _Ahead(paths)
         _AHEAD.update(dict.fromkeys(paths, ahead))
         ahead.start()
