@@ -29,6 +29,8 @@ MERGES_SHARDS: Final = Version(0, 30, 0)
 """The first release whose server merges the shards of a split GGUF (v0.30.0 server/create.go)."""
 REWRITES_GGUF: Final = Version(0, 30, 0)
 """The first release whose server may rewrite the weights of a local GGUF (measured on 0.33)."""
+KEEPS_WEIGHTS: Final = Version(0, 24, 0)
+"""The newest release that takes weights from files as they are: there is none between it and 0.30.0."""
 DETECTS_PROJECTORS: Final = Version(0, 30, 4)
 """The first release whose server recognizes projectors of type `mmproj` and those for audio only, not as models.
 

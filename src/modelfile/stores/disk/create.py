@@ -23,7 +23,6 @@ from modelfile.names import ModelName, shorten_digest
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.disk.new_layers import (
-    KEEPS_WEIGHTS,
     SERVER,
     NewLayer,
     check_fp8,
@@ -76,7 +75,7 @@ class Created:
 
 def version_for(recipe: Recipe, asked: Version | None) -> Version:
     """Return the release that creates a model: the one asked for, or the newest that can do so without a server."""
-    return asked or (NEWEST if recipe.base else KEEPS_WEIGHTS)
+    return asked or (NEWEST if recipe.base else behaviors.KEEPS_WEIGHTS)
 
 
 def check_create(recipe: Recipe, version: Version, has_blob: Callable[[str], bool]) -> None:

@@ -21,8 +21,6 @@ from modelfile.manifest import LAYER_TYPE
 from modelfile.recipe.recipe import Recipe
 from modelfile.weights.gguf import BOOL, FILE_TYPES, STRING, UINT32, GGUFHeader
 
-KEEPS_WEIGHTS: Final = Version(0, 24, 0)
-"""The newest release that takes weights from files as they are; it builds from files unless another is asked for."""
 SERVER: Final = "build it on a server, with `--host`"
 _PINNED: Final = "or build it once on a server and pin it"
 
@@ -88,7 +86,7 @@ def _check_header(path: Path, header: GGUFHeader, kind: str, version: Version) -
     if (kind == "model" and not header.embedded) or (
         kind == "projector" and is_llava and not any(key in header.metadata for key in types)
     ):
-        hint = f"pass `--ollama {KEEPS_WEIGHTS}`, the newest that takes them as they are, or {SERVER}"
+        hint = f"pass `--ollama {behaviors.KEEPS_WEIGHTS}`, the newest that takes them as they are, or {SERVER}"
         raise UsageError(f"Ollama {version} rewrites the weights in `{path}`, which only its server can do", hint=hint)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from modelfile.catalog.behaviors import KEEPS_WEIGHTS
 from modelfile.catalog.versions import NEWEST, release
 from modelfile.errors import InputError, ModelfileError, NotFound, UsageError, VerificationError
 from modelfile.events import Events, Progress
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from modelfile.recipe.model import Model
     from modelfile.recipe.recipe import Recipe
 
-DEFAULT_OLLAMA: Final = "0.24.0"
+DEFAULT_OLLAMA: Final = str(KEEPS_WEIGHTS)
 """The version whose bytes are written by default: the newest that takes weights from files as they are."""
 _TRIES: Final = 3
 """Tries to create a model while another program removes its blobs."""
