@@ -120,7 +120,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
             _known(resolve_settings(project, overrides), terminal),
             shared=not (fix or diff or add_ignore or watch),
         )
-        before = [result.target.source.text for result in results]
+        before = [result.target.source.text for result in results] if diff else []
         fixes = None
         if fix or diff:
             outcomes = [
@@ -132,7 +132,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
             fixes = describe_fixed(remaining, fixed, unsafe=unsafe_fixes, diff=diff)
             if diff and fixes:
                 terminal.print_note(fixes)
-        differs = before != [result.target.source.text for result in results]
+        differs = diff and before != [result.target.source.text for result in results]
         if add_ignore:
             results = [_suppress(result, settings_of(result.target), unread) for result in results]
         findings = [(result.target.source, result.diagnostics) for result in results]
@@ -149,7 +149,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
         print_undecided(checked, verbose=verbose)
         for error in unread:
             terminal.print_error(error.message, error.hint)
-        fails = (diff and differs) or any(
+        fails = differs or any(
             found.severity.is_at_least(fail_level or result.target.config.fail_level)
             for result in results
             for found in result.diagnostics
