@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from tests.support.folder import add_blob, add_model, digest_of, empty_store
+from tests.support.oci import validate
 
 from modelfile.errors import InputError, VerificationError
 from modelfile.manifest import Manifest
@@ -89,6 +91,17 @@ def test_archive_has_the_models_and_each_blob_once(layout: Layout, tmp_path: Pat
     assert {model.manifest.text for model in found} == {model.manifest.text for model in models(layout)}
     assert read(text) == read_file(text, tmp_path)
     assert {*read(text).values()} == {path.read_bytes() for path in (layout.root / "blobs").iterdir()}
+
+
+def test_archive_is_valid_by_the_schemas_of_oci(layout: Layout) -> None:
+    add_model(layout, "other:v1", model=b"x", template=b"", params=b'{"stop":["<e>"]}\n')
+    files = unpacked(archive(layout))
+    kinds = {"oci-layout": "image-layout-schema.json", "index.json": "image-index-schema.json"}
+    described = {f"blobs/sha256/{entry['digest'][7:]}" for entry in entries(json.loads(files["index.json"]))}
+    for name, kind in (kinds | dict.fromkeys(described, "image-manifest-schema.json")).items():
+        validate(json.loads(files[name]), kind)
+    with pytest.raises(jsonschema.ValidationError):
+        validate({"schemaVersion": 2, "manifests": [{"size": -1}]}, "image-index-schema.json")
 
 
 def test_archive_is_the_same_from_another_store(layout: Layout, tmp_path: Path) -> None:
