@@ -12,7 +12,7 @@ import pytest
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.store import published
 from tests.support.cli import mf
-from tests.support.folder import damages
+from tests.support.folder import damages, temporary_files
 from tests.support.killing import Models, Scene
 from tests.support.tiny_gguf import write_tiny_gguf
 
@@ -24,6 +24,7 @@ TEMPLATE = "TEMPLATE {{ .System }} {{ .Prompt }}\n"
 FILES = {
     "Modelfile": f"# For tests.\nFROM base:main\nPARAMETER temperature 0.5\nSYSTEM hello\n{TEMPLATE}".encode(),
     "local.Modelfile": f"# For tests.\nFROM ./weights.gguf\nPARAMETER temperature 0.7\n{TEMPLATE}".encode(),
+    "other.Modelfile": f"# For tests.\nFROM ./other.gguf\n{TEMPLATE}".encode(),
     "older.Modelfile": f"# For tests.\nFROM base:main\nSYSTEM older\n{TEMPLATE}".encode(),
 }
 
@@ -34,7 +35,9 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     folder, root = tmp_path / "project", tmp_path / "store"
     (folder / ".git").mkdir(parents=True)
     write_tiny_gguf(folder / "weights.gguf")
-    files = FILES | {"weights.gguf": (folder / "weights.gguf").read_bytes()}
+    weights = (folder / "weights.gguf").read_bytes()
+    files = FILES | {"weights.gguf": weights, "other.gguf": weights + bytes(1 << 20)}
+    (folder / "other.gguf").write_bytes(files["other.gguf"])
     for name, content in FILES.items():
         (folder / name).write_bytes(content)
     monkeypatch.setenv("MF_STORE", str(root))
@@ -67,6 +70,7 @@ def commands(scene: Scene) -> list[tuple[str, ...]]:
     return [
         ("build", "bot:stable"),
         ("build", "new:v1", "-f", "local.Modelfile"),
+        ("build", "new:v1", "-f", "other.Modelfile"),
         ("build", "bot:stable", "-f", "local.Modelfile"),
         ("cp", "base:main", "bot:stable", "--replace"),
         ("rm", "other:main", "--yes"),
@@ -81,4 +85,5 @@ def test_a_killed_command_leaves_each_model_old_or_new(scene: Scene, rounds: int
     for command in commands(scene):
         for _ in range(rounds):
             scene.kill(command, chance.choice((signal.SIGINT, signal.SIGKILL)), chance)
+            assert command[0] == "rm" or temporary_files(scene.folder.with_name("store")) == [], command
     assert scene.ends[130] + scene.ends[-signal.SIGKILL] > 2 * rounds, scene.ends
