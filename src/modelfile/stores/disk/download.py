@@ -39,7 +39,7 @@ _POLL: Final = 0.05
 _MOST_LOCKS: Final = 32
 """Largest number of layers that are locked, of which each needs an open file: a model of tensors has thousands."""
 _TRIES: Final = 3
-"""Tries if the registry knows no ranges, so that a download that is cut begins again."""
+"""Tries if the registry knows no ranges, so that a download that is cut begins again, or if files vanish."""
 
 
 class _Damaged(Exception):
@@ -100,28 +100,57 @@ def download_layers(
         VerificationError: The registry sends other bytes than those of a digest.
     """
     wanted = {layer.digest: layer for layer in layers}
-    without_ranges, damaged = 0, set[str]()
+    tries = _Tries(name, registry)
     while True:
         with ExitStack() as locks:
             lacking = _lock_missing(name, wanted, layout, blobs, events, locks)
-            partial = _partial_blobs(lacking, wanted, layout, single=without_ranges > 0)
-            _check_space(name, partial, layout)
             try:
+                partial = _partial_blobs(lacking, wanted, layout, single=tries.without_ranges > 0)
+                _check_space(name, partial, layout)
                 if partial:
                     _Downloads(name, partial, registry, events).run(blobs)
-            except RangeIgnored:
-                without_ranges += 1
-                if without_ranges == _TRIES:
-                    raise
-            except _Damaged as error:
-                digest, was_resumed = error.args
-                if digest in damaged or not was_resumed:
-                    message = f"cannot pull {name}: {registry.url(name)} sends other bytes than those of {digest}"
-                    hint = "run the command again; if that does not help, the model in the registry is damaged"
-                    raise VerificationError(message, hint=hint) from None
-                damaged.add(digest)
+            except (RangeIgnored, _Damaged, InputError) as error:
+                tries.check(error)
             else:
                 return
+
+
+class _Tries:
+    """The tries of a download, and the failures after which another one helps."""
+
+    def __init__(self, name: ModelName, registry: Registry) -> None:
+        self.without_ranges = 0
+        """Tries that failed because the registry knows no ranges."""
+        self._vanished = 0
+        """Tries during which another program, such as a server that downloads the same, has moved a file."""
+        self._damaged = set[str]()
+        self._name = name
+        self._registry = registry
+
+    def check(self, error: RangeIgnored | _Damaged | InputError) -> None:
+        """Return if another try may help.
+
+        Raises:
+            VerificationError: The registry sends other bytes than those of a digest.
+            RangeIgnored, InputError: The failure, if it stays.
+        """
+        match error:
+            case RangeIgnored():
+                self.without_ranges += 1
+            case _Damaged():
+                digest, was_resumed = error.args
+                if digest not in self._damaged and was_resumed:
+                    self._damaged.add(digest)
+                    return
+                what = f"{self._registry.url(self._name)} sends other bytes than those of {digest}"
+                hint = "run the command again; if that does not help, the model in the registry is damaged"
+                raise VerificationError(f"cannot pull {self._name}: {what}", hint=hint) from None
+            case _ if isinstance(error.__cause__, FileNotFoundError):
+                self._vanished += 1
+            case _:
+                raise error
+        if _TRIES in (self.without_ranges, self._vanished):
+            raise error
 
 
 def _lock_missing(

@@ -327,6 +327,22 @@ def test_manifest_is_that_of_the_version(fake: FakeRegistry, registry: Registry,
             assert store.layout.manifest(name(fake)).read_text() == expected
 
 
+def test_server_that_downloads_the_same_and_is_faster(fake: FakeRegistry, store: FolderStore) -> None:
+    blob = store.layout.blob(DIGEST)
+
+    def finish(progress: Progress) -> None:
+        if progress.total and (partial := blob.with_name(f"{blob.name}-partial")).exists():
+            partial.write_bytes(CONTENT)
+            for path in blob.parent.glob("*-partial-*"):
+                path.unlink()
+            partial.rename(blob)
+
+    store.pull(name(fake), finish)
+    assert store.find(name(fake))
+    assert blobs(store)[DIGEST] == CONTENT
+    assert files(store) == set()
+
+
 def test_disk_that_becomes_full(fake: FakeRegistry, store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     leave(store, PART, 5, 0)
 
