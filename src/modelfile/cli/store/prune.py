@@ -36,8 +36,9 @@ def prune(
 ) -> None:
     """Remove what no model needs: blobs, old backups, stale staging tags, partial downloads and temporary files.
 
-    Prints what would be removed, and asks; where nobody can be asked, only --yes removes. A blob that no model names is
-    spared for an hour, because a server or a build may be about to name it, and a partial download for a day. With
+    Prints what would be removed, and asks; where nobody can be asked, only --yes removes, and without it the exit code
+    is 1 if there is anything to remove. A blob that no model names is spared for an hour, because a server or a build
+    may be about to name it, or for a day while a download is under way; a partial download is spared for a day. With
     --unlocked, bases and pin aliases that a lock names stay, as do all tags of models built from locked Modelfiles.
     Everything is looked at again before it is removed.
 
