@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.ollama import FakeOllama
 from tests.support.cli import mf
 
-CHANGES = "\n  changes: system"
+CHANGES = "\n  changes: system (may change answers)"
 
 
 @pytest.mark.parametrize(

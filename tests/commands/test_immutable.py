@@ -84,8 +84,9 @@ def test_a_refusal_says_that_the_lock_is_stale(folder: Path) -> None:
     assert mf("pin").code == 0
     edit(folder, "PARAMETER seed 1\n")
     ran = mf("build", "bot:v1")
-    lines = ["  changes: parameter seed", "  mf.lock is out of date for bot:v1: "]
-    assert (ran.code, [line[: len(lines[1])] for line in ran.err.splitlines()[-3:-1]]) == (3, lines)
+    changes, stale = ran.err.splitlines()[-3:-1]
+    assert (ran.code, changes) == (3, "  changes: parameter seed (may change answers)")
+    assert stale.startswith("  mf.lock is out of date for bot:v1: ")
 
 
 @pytest.mark.parametrize(("answer", "replaced"), [("y\n", True), ("n\n", False), ("\n", False), ("", False)])
@@ -95,7 +96,7 @@ def test_a_terminal_is_asked(folder: Path, fake: FakeOllama, answer: str, *, rep
     edit(folder, "PARAMETER seed 1\n")
     ran = mf("build", "bot:v1", stdin=answer.encode(), terminal=True)
     assert f"bot:v1 on {fake.url} is an immutable tag and has another model: " in ran.err
-    assert "\n  changes: parameter seed\nreplace it? [y/N] " in ran.err
+    assert "\n  changes: parameter seed (may change answers)\nreplace it? [y/N] " in ran.err
     assert ran.code == (0 if replaced else 3)
     assert ("  immutable    replaces the model of bot:v1 (--replace)\n" in ran.err) is replaced
     assert "needs --replace" not in ran.err
@@ -121,7 +122,9 @@ def test_a_model_of_unknown_fingerprint_is_compared_before_it_is_published(folde
     edit(folder, "SYSTEM other\n")
     ran = mf("build", "bot:v1")
     assert (ran.code, "is an immutable tag" in ran.err) == (3, True)
-    assert f"\n  changes: system\nhelp: {HINT}\n" in ran.err  # as far as it is known without the weights
+    assert (
+        f"\n  changes: system (may change answers)\nhelp: {HINT}\n" in ran.err
+    )  # as far as it is known without the weights
     assert digests(fake) == before
     shutil.rmtree(os.environ["XDG_CACHE_HOME"])
     assert mf("build", "bot:v1", stdin=b"y\n", terminal=True).code == 0

@@ -197,7 +197,8 @@ def test_cp_replaces_only_if_asked_to_and_backs_up(store: ServerStore) -> None:
     before = digest_of(store, V2)
     old, new = (shown(name)["fingerprint"][:16] for name in ("bot:v2", "bot:v1"))
     assert failure("cp", "bot:v1", "bot:v2") == {
-        "message": f"bot:v2 on {store.location} already has another model: {old}…, not {new}…\n  changes: system",
+        "message": f"bot:v2 on {store.location} already has another model: {old}…, not {new}…\n"
+        "  changes: system (may change answers)",
         "hint": "use a new tag, or pass --replace to replace the model",
         "code": "would-replace",
     }

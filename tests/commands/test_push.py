@@ -75,7 +75,7 @@ def test_push_over_another_model(scene: Scene, fake: FakeRegistry) -> None:
     ran = scene.mf("push", scene.bot)
     assert ran.code == ExitCode.FAILED
     assert f"error: {scene.bot} on http://{fake.host} already has another model: mf1:" in ran.err
-    assert "  changes: template, system\n" in ran.err
+    assert "  changes: template, system (may change answers)\n" in ran.err
     assert "--replace" in ran.err
     assert scene.mf("push", scene.bot, "--replace").out.endswith("  (changed)\n")
     assert scene.mf("push", scene.bot).out.endswith("  (unchanged)\n")

@@ -13,7 +13,7 @@ from modelfile.stores.protocol import Registry, StoredModel
 if TYPE_CHECKING:
     from modelfile.manifest import Layer, Manifest
 
-_DETAILS: Final = ("file_type", "model_family")
+_DETAILS: Final = ("file_type", "model_family", "model_type")
 """Keys of a config that a server shows."""
 _MOST_TAGS: Final = 5
 """Similar tags that an error suggests."""
@@ -70,8 +70,10 @@ def read_published(name: ModelName, manifest: Manifest, registry: Registry) -> S
         message = f"cannot read {name} of {registry.url(name)}: {error.message}"
         raise InvalidRegistryAnswer(message, hint=error.hint) from error
     config: dict[str, Any] = json.loads(read(manifest.config))  # which was read before
-    quantization, family = (value if isinstance(value := config.get(key), str) else "" for key in _DETAILS)
-    return StoredModel(name=name, digest=manifest.digest, model=model, quantization=quantization, family=family)
+    quantization, family, size = (value if isinstance(value := config.get(key), str) else "" for key in _DETAILS)
+    return StoredModel(
+        name=name, digest=manifest.digest, model=model, quantization=quantization, family=family, size=size
+    )
 
 
 def published_tags(name: str, registry: Registry) -> tuple[ModelName, ...]:
