@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
 from tests.support.cli import mf
 from tests.support.folder import HOUR, add_blob, contents, set_age
+from tests.support.paths import ROOT
 from tests.support.real_ollama import Unavailable, serve
 from tests.support.registry import available, registry
 from tests.support.running_ollama import run, write_talking_gguf
 from tests.support.server import connect
+from tests.support.tiny_gguf import write_tiny_gguf
 
 from modelfile.errors import ServerError
+from modelfile.stores.backups import is_internal
 from modelfile.stores.disk.layout import Layout
 from modelfile.stores.ollama.store import ServerStore
 
@@ -160,3 +165,40 @@ def loaded(archive: Path, store: Path) -> str:
     ran = mf("store", "load", str(archive), "--store", str(store), "--json")
     assert ran.code == 0, ran.err
     return next(str(model["digest"]) for model in json.loads(ran.out) if model["name"] == "bot:v1")
+
+
+def test_prune_load_and_save_beside_writers_and_a_server_lose_nothing(
+    folder: Path, tmp_path: Path, rounds: int
+) -> None:
+    archive, weights = tmp_path / "models.tar", tmp_path / "weights"
+    weights.mkdir()
+    write_tiny_gguf(weights / "tiny.gguf")
+    assert mf("store", "save", "bot:v1", "base:v1", "-o", str(archive)).code == 0
+    base = [sys.executable, "-m", "tests.support.writers", str(folder), str(weights)]
+    expected = {"base:v1": "hello", "bot:v1": "terse", "localhost:5000/team/bot:v1": "terse"}
+    with serve(models=folder) as url:
+        writers = [
+            subprocess.Popen(
+                [*base, name, str(8 * rounds), *server],
+                cwd=ROOT,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for name, server in (("ours", []), ("theirs", [url]))
+        ]
+        while any(writer.poll() is None for writer in writers):
+            add_blob(Layout(folder), b"nobody's", age=2 * HOUR)
+            assert mf("rm", "bot:v1", "--yes").code == 0
+            assert mf("store", "prune", "--yes").code == 0
+            assert mf("store", "load", str(archive), "--replace").code == 0
+            assert mf("store", "save", "bot:v1", "-o", str(tmp_path / "again.tar")).code == 0
+            assert mf("store", "check", "--sizes-only").code == 0
+        for writer in writers:
+            expected |= json.loads(writer.communicate()[0])
+        with connect(url) as client:
+            store = ServerStore(client)
+            found = {str(model.name): store.find(model.name) for model in store.list() if not is_internal(model.name)}
+    assert {name: stored and stored.model.system for name, stored in found.items()} == expected
+    assert mf("store", "check").out == f"{folder} is sound\n"

@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +28,11 @@ EMPTY: Final = "it is empty"
 """The problem of a manifest without a byte, as a power failure leaves it."""
 DANGLING: Final = "it is a dangling symlink"
 """The problem of a manifest because of which an Ollama server can list no model at all."""
+_NEW: Final = 1.0
+"""Age in seconds below which a manifest may be being written."""
+_PAUSE: Final = 0.005
+"""Seconds to wait before such a manifest is read again; doubled each time."""
+_LONGEST_PAUSE: Final = 0.08
 _BLOCK: Final = 512
 """Unit of `st_blocks`, in bytes."""
 _HEX: Final = "[0-9a-f]{64}"
@@ -159,7 +165,22 @@ def take_inventory(layout: Layout) -> Inventory:
 
 
 def read_manifest(name: ModelName | None, path: Path) -> StoredManifest | None:
-    """Return a manifest, or why it cannot be read; None if the file is gone."""
+    """Return a manifest, or why it cannot be read; None if the file is gone.
+
+    A server truncates the file of a manifest before it writes it (measured on 0.9.3), so one that was changed just now
+    is read again.
+    """
+    pause = _PAUSE
+    while True:
+        stored = _read_manifest(name, path)
+        is_new = stored is not None and stored.manifest is None and time.time() - stored.modified < _NEW
+        if not is_new or pause > _LONGEST_PAUSE:
+            return stored
+        time.sleep(pause)
+        pause *= 2
+
+
+def _read_manifest(name: ModelName | None, path: Path) -> StoredManifest | None:
     modified, manifest, problem = 0.0, None, ""
     try:
         modified = path.stat().st_mtime

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.support.folder import add_blob, add_manifest, add_model, digest_of, empty_store
+from tests.support.folder import add_blob, add_manifest, add_model, digest_of, empty_store, set_age
 
 from modelfile.stores.disk.inventory import DANGLING, EMPTY, FileKind, take_inventory
 from modelfile.stores.disk.layout import Layout
@@ -100,6 +100,20 @@ def test_manifests_that_cannot_be_read_have_a_problem(layout: Layout, tmp_path: 
     }
     assert [stored.path.name for stored in found.manifests if stored.name is None] == [".latest.tmp"]
     assert [str(name) for name, _ in found.models] == ["good:v1"]
+
+
+def test_manifest_that_is_being_written_is_read_again(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server truncates the file first."""
+    add_model(layout, "bot:v1", model=b"weights")
+    (path,) = (path for _, path in layout.manifests())
+    content = path.read_bytes()
+    path.write_bytes(b"")
+    monkeypatch.setattr("time.sleep", lambda _: path.write_bytes(content))
+    assert [str(name) for name, _ in take_inventory(layout).models] == ["bot:v1"]
+    path.write_bytes(content[:20])
+    set_age(path, 2)  # nobody writes it now
+    monkeypatch.setattr("time.sleep", None)
+    assert take_inventory(layout).unreadable != ()
 
 
 def test_dangling_symlink_is_no_blob(layout: Layout, tmp_path: Path) -> None:
