@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from contextlib import nullcontext
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from tests.support.cli import Ran, mf
@@ -207,6 +209,17 @@ def test_stream_is_loaded_from_standard_input(layout: Layout, tmp_path: Path) ->
     assert (ran.code, ran.err) == (3, "error: cannot load `standard input`: it is truncated: it stops before its end\n")
     assert models(Layout(tmp_path / "other")) == []
     assert [*(tmp_path / "other" / "blobs").iterdir()] == []
+
+
+def test_pipe_is_a_stream(layout: Layout, tmp_path: Path) -> None:
+    stream, pipe = save_stream("bot:v1"), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_bytes, args=(stream,))
+    writer.start()
+    assert mf("store", "load", str(pipe), "--store", str(tmp_path / "there")).code == 0
+    writer.join()
+    assert models(Layout(tmp_path / "there")) == ["bot:v1"]
+    assert models(layout)
 
 
 def test_archive_is_not_written_to_a_terminal(layout: Layout) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,8 +43,7 @@ def load(
     null, and backup the alias of the model that was replaced, or null.
     """
     terminal, config = current.get(), load_project().config
-    source: AbstractContextManager[Readable] = nullcontext(terminal.stdin.buffer) if file == "-" else open_regular(file)
-    with source as archive, open_named(store, Use.CREATE) as opened, ExitStack() as shown:
+    with _open(file) as archive, open_named(store, Use.CREATE) as opened, ExitStack() as shown:
         events = shown.enter_context(progress("loading", terminal))
 
         def approve(errors: Sequence[WouldReplace]) -> bool:
@@ -68,6 +68,13 @@ def load(
         terminal.print(f"{model.name}  {model.digest}  ({_change(model)})")
         if model.backup:
             terminal.print(f"  {describe_backup(model.name, model.backup, config.immutable)}")
+
+
+def _open(file: str) -> AbstractContextManager[Readable]:
+    """Open a file; a pipe, as that of `<(zstd -dc FILE)`, is a stream, as standard input is."""
+    if file == "-":
+        return nullcontext(current.get().stdin.buffer)
+    return Path(file).open("rb") if Path(file).is_fifo() else open_regular(file)
 
 
 def _as_json(model: LoadedModel) -> dict[str, str | None]:
