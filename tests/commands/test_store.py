@@ -66,17 +66,24 @@ def test_folder_is_that_of_the_option_the_environment_the_configuration_or_the_s
     monkeypatch.setenv("OLLAMA_MODELS", str(layout.root))
     assert run() == expected
     monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "elsewhere"))
-    assert run()[1] == 3
+    assert run()[1] == 2
     Path("mf.toml").write_text(f'store = "{layout.root}"\n')
     assert run() == expected
 
 
-def test_load_makes_a_folder_where_none_is(layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_makes_a_store_of_a_folder_that_is_named_or_there(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert mf("store", "save", "store:bot:v1", "-o", "x.tar").code == 0
     monkeypatch.delenv("MF_STORE")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert mf("store", "load", "x.tar").code == 0
+    ran = mf("store", "load", "x.tar")
+    assert (ran.code, ran.err.splitlines()[0]) == (2, "error: no folder of models was named")
+    assert mf("store", "load", "x.tar", "--store", str(tmp_path / "new")).code == 0
+    assert models(Layout(tmp_path / "new")) == ["bot:v1"]
     there = Layout(tmp_path / ".ollama" / "models")
+    there.root.mkdir(parents=True)
+    assert mf("store", "load", "x.tar").code == 0
     assert models(there) == ["bot:v1"]
     assert take_inventory(there).blobs.keys() < take_inventory(layout).blobs.keys()
 
