@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.fakes.registry import FakeRegistry
@@ -19,6 +20,9 @@ from tests.support.tiny_gguf import write_tiny_gguf
 from modelfile.cli.options import _open_registries
 from modelfile.stores.disk.layout import Layout
 from modelfile.stores.disk.store import FolderStore
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsLenAndGetItem
 
 TEMPLATE = "TEMPLATE {{ .System }} {{ .Prompt }}\n"
 FILES = {
@@ -87,3 +91,28 @@ def test_a_killed_command_leaves_each_model_old_or_new(scene: Scene, rounds: int
             scene.kill(command, chance.choice((signal.SIGINT, signal.SIGKILL)), chance)
             assert command[0] == "rm" or temporary_files(scene.folder.with_name("store")) == [], command
     assert scene.ends[130] + scene.ends[-signal.SIGKILL] > 2 * rounds, scene.ends
+
+
+class At(random.Random):
+    """Chooses a step instead of chance."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self._step = step
+
+    def randint(self, _: int, __: int) -> int:
+        """Return the step."""
+        return self._step
+
+    def choice(self, seq: SupportsLenAndGetItem[Any]) -> Any:
+        """Return the first."""
+        return seq[0]
+
+
+@pytest.mark.parametrize("number", range(9))
+def test_a_command_may_be_killed_at_each_step(scene: Scene, number: int, rounds: int) -> None:
+    """Of the steps, every twelfth is tried; with 12 rounds, all are."""
+    command, stride = commands(scene)[number], max(1, 12 // rounds)
+    for step in range(1 + number % stride, scene.undisturbed(command).changes + 1, stride):
+        scene.kill(command, signal.SIGKILL, At(step))
+        assert command[0] == "rm" or temporary_files(scene.folder.with_name("store")) == [], (command, step)

@@ -144,7 +144,7 @@ class Blobs:
                 on_sent(state.st_size)
                 return
             is_known = recall_digest(path, state) == digest
-            if is_known and self._place_begun(path, digest, state, on_sent):
+            if self._place_begun(path, digest, state if is_known else None, on_sent):
                 return
             with self._writing(digest) as writer:
                 if writer.clone(source):
@@ -172,12 +172,21 @@ class Blobs:
         while self._copies:
             self._copies.popitem()[1].close()
 
-    def _place_begun(self, path: Path, digest: str, state: os.stat_result, on_sent: Callable[[int], None]) -> bool:
-        """Place a copy that was begun; return False if there is none, or the file has changed since."""
+    def _place_begun(
+        self, path: Path, digest: str, known: os.stat_result | None, on_sent: Callable[[int], None]
+    ) -> bool:
+        """Place a copy that was begun; return False if there is none that is known to have the digest.
+
+        Args:
+            path: The file.
+            digest: The digest.
+            known: The state of the file in which it has the digest; None if nobody knows.
+            on_sent: Called with the number of bytes after each piece.
+        """
         if (copy := self._copies.pop(path, None)) is None:
             return False
         with contextlib.closing(copy):
-            if not copy.wait(on_sent) or not is_same(copy.state, state):
+            if known is None or not is_same(copy.state, known) or not copy.wait(on_sent):
                 return False
             self._commit([(copy.file, copy.temporary, digest)])
             return True

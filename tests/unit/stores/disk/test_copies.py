@@ -80,7 +80,6 @@ def test_a_digest_that_is_not_known_is_computed(blobs: Blobs, source: Path) -> N
     blobs.begin(source)
     with pytest.raises(InputError, match="has changed since its digest was computed"):
         blobs.place(source, f"sha256:{'1' * 64}", lambda _: None)
-    blobs.close()
     assert files(blobs) == []
 
 
