@@ -254,6 +254,26 @@ def test_empty_recipe_keeps_the_fingerprint(model: Model) -> None:
 
 
 @pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        (Version(0, 9, 3), ("", "", "")),
+        (Version(0, 12, 6), ("", "", "")),
+        (Version(0, 12, 7), ("r", "p", "")),
+        (Version(0, 14, 0), ("r", "p", "0.14.0")),
+        (None, ("r", "p", "0.14.0")),
+    ],
+)
+def test_older_versions_drop_the_renderer_of_a_base(version: Version | None, expected: tuple[str, ...]) -> None:
+    base = Model(weights=("sha256:1",), renderer="r", parser="p", requires="0.14.0")
+    made = base.with_recipe(Recipe(base="x:y"), {}, version)
+    assert (made.renderer, made.parser, made.requires) == expected
+    own = base.with_recipe(Recipe(base="x:y", renderer="a", parser="b", requires="0.1.0"), {}, version)
+    assert (own.renderer, own.parser, own.requires) == ("a", "b", "0.1.0")
+    of_files = base.with_recipe(Recipe(system="s"), {}, version)
+    assert (of_files.renderer, of_files.parser, of_files.requires) == ("r", "p", "0.14.0")
+
+
+@pytest.mark.parametrize(
     ("family", "version", "own", "expected"),
     [
         ("gemma4", None, {}, ("gemma4", "gemma4", ("<turn|>",))),

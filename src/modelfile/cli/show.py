@@ -248,8 +248,8 @@ def _model_of(target: Target, options: _Options) -> tuple[ExpectedModel, Version
                 warnings.append(f"the base may change this prompt by its {changes}: {error.message}")
         if stored:
             base, family = stored.model, stored.family
-    model = base.with_recipe(replace(recipe, files=(), adapters=(), drafts=()), {})
     version = version or NEWEST
+    model = base.with_recipe(replace(recipe, files=(), adapters=(), drafts=()), {}, version)
     renderer, since = RENDERERS_OF_ARCHITECTURES.get(family, ("", version))
     if not model.renderer and version >= since:
         model = replace(model, renderer=renderer)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from modelfile.catalog.behaviors import INHERITED
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.recipe.recipe import Message, Recipe
 from modelfile.recipe.values import ParameterValue, canonical
@@ -44,6 +45,7 @@ class Model:
         The recipe's texts and messages, if any, replace the model's; parameters are merged, and the recipe's win;
         adapters, drafts and licenses are appended, and so are projectors that ADAPTER names. Weights of some
         architectures bring a renderer, a parser and a `stop`, if either of the first two is missing (server/create.go).
+        Older versions of Ollama drop the renderer, the parser and REQUIRES of a base that FROM names.
 
         Args:
             recipe: The recipe.
@@ -52,7 +54,10 @@ class Model:
         """
         projectors = (digests[path] for path in recipe.adapters if path in recipe.misplaced)
         adapters = (digests[path] for path in recipe.adapters if path not in recipe.misplaced)
-        renderer, parser = recipe.renderer or self.renderer, recipe.parser or self.parser
+        known = version or NEWEST
+        kept = {key for key, since in INHERITED.items() if not recipe.base or known >= since}
+        renderer = recipe.renderer or (self.renderer if "renderer" in kept else "")
+        parser = recipe.parser or (self.parser if "parser" in kept else "")
         built_in, stop = ("", {}) if renderer and parser else self._built_in(version)
         return replace(
             self,
@@ -66,7 +71,7 @@ class Model:
             messages=recipe.messages or self.messages,
             renderer=renderer or built_in,
             parser=parser or built_in,
-            requires=recipe.requires or self.requires,
+            requires=recipe.requires or (self.requires if "requires" in kept else ""),
         )
 
     def _built_in(self, version: Version | None) -> tuple[str, Mapping[str, ParameterValue]]:

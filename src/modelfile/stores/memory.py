@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Self
 
+from modelfile.catalog.versions import release
 from modelfile.errors import InputError, NotFound, ServerError
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import open_regular
@@ -128,7 +129,7 @@ class MemoryStore:
                 if self.find(source) is None:
                     self.pull(source, events)
                 base = self._get(source)
-            made = base.with_recipe(recipe, digests)
+            made = base.with_recipe(recipe, digests, release(self.ollama))
             numbers = {parameter: canonical(value) for parameter, value in made.parameters.items()}
             messages = tuple(Message(message.role.lower(), message.content) for message in made.messages)
             self._write(name, replace(made, parameters=numbers, messages=messages), events)
