@@ -13,7 +13,7 @@ from modelfile.cli.parameters import AsJson, Host, Replace, StoreFolder
 from modelfile.library.replacement import Copied, copy, copy_between
 from modelfile.names import Prefix, name_on_server, split_prefix
 from modelfile.report.json_output import print_json
-from modelfile.report.models import describe_backup
+from modelfile.report.models import print_backup
 from modelfile.report.progress import progress
 from modelfile.report.terminal import current
 
@@ -62,8 +62,7 @@ def cp(
         print_json({**names, "copied": done.copied, "backup": str(done.backup) if done.backup else None}, terminal)
     elif done.copied:
         terminal.print(f"{done.source} -> {done.destination}")
-        if done.backup:
-            terminal.print(f"  {describe_backup(done.destination, done.backup, config.immutable)}")
+        print_backup(done.destination, done.backup, config.immutable, terminal)
     else:
         terminal.print(f"{done.destination} is already the same as {done.source}")
 

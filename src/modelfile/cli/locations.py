@@ -231,6 +231,11 @@ def open_folder(folder: Path, *, use: Use, ollama: str = "") -> Iterator[FolderS
         yield closing.enter_context(store)
 
 
+def open_named_folder(store: str | None, use: Use) -> AbstractContextManager[FolderStore]:
+    """Open the folder that the commands of `mf store` work on: see `folder_of`."""
+    return open_folder(folder_of(store, Use.READ), use=use)
+
+
 @contextlib.contextmanager
 def _open_folder_when_used(folder: Path, use: Use, ollama: str) -> Iterator[Store]:
     """Open a folder only if it is needed: it may be missing where two Modelfiles are compared."""
@@ -250,7 +255,7 @@ def open_prefixed(store: str | None) -> Iterator[Store]:
     from modelfile.stores.lazy import lazy
 
     with ExitStack() as closing:
-        yield lazy(lambda: closing.enter_context(open_folder(folder_of(store, Use.READ), use=Use.READ)))
+        yield lazy(lambda: closing.enter_context(open_named_folder(store, Use.READ)))
 
 
 def _ollama_of(version: str | None) -> str:

@@ -1,18 +1,19 @@
-"""The project, and the server or the folder of models that the options of a command select."""
+"""The project and the registries that the options of a command select, and questions to the user."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from modelfile.errors import UsageError, WouldReplace
+from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable, UsageError, WouldReplace
 from modelfile.report.terminal import current
 
 if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
     from modelfile.diagnostics import Diagnostic
+    from modelfile.names import ModelName
     from modelfile.project.config import Config
     from modelfile.project.project import Project
     from modelfile.project.target import Target
@@ -132,6 +133,44 @@ def agree(errors: Sequence[WouldReplace], *, as_json: bool) -> bool:
         for line in (error.message, *(f"  {detail}" for detail in error.details)):
             terminal.print(line, err=True)
     return terminal.confirm(f"replace {'it' if len(errors) == 1 else 'them'}?")
+
+
+def transfer_models(
+    names: Iterable[ModelName], act: Callable[[ModelName], dict[str, Any]], config: Config, task: str, *, as_json: bool
+) -> None:
+    """Pull or push models, each once; if one fails, its error is printed, and the others still follow.
+
+    Args:
+        names: The models.
+        act: Transfers one, and returns what is printed of it with --json.
+        config: The configuration, which may not allow a registry.
+        task: `pull` or `push`.
+        as_json: Whether to print the results as JSON.
+
+    Raises:
+        ServerUnreachable: The server does not answer for the first model.
+        Exit: One failed.
+    """
+    import typer
+
+    from modelfile.report.json_output import error_as_json, print_json
+
+    terminal, answers = current.get(), list[dict[str, Any]]()
+    for name in dict.fromkeys(names):
+        try:
+            if not config.allows(name):
+                hint = "add the host to `registries` in the configuration, or use a model from another"
+                raise UsageError(f"cannot {task} {name}: registry not allowed: `{name.host}`", hint=hint)
+            answers.append(act(name))
+        except ModelfileError as error:
+            if isinstance(error, ServerUnreachable) and not answers:
+                raise  # the others would fail alike
+            terminal.print_error(error.message, error.hint, error.details)
+            answers.append({"name": str(name), **error_as_json(error)})
+    if as_json:
+        print_json(answers, terminal)
+    if any("error" in answer for answer in answers):
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def print_for_build(target: Target, found: tuple[Diagnostic, ...]) -> None:

@@ -7,14 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from modelfile.cli.locations import Use, names_of, open_store
-from modelfile.cli.options import load_project, open_registry, with_consent
+from modelfile.cli.options import load_project, open_registry, transfer_models, with_consent
 from modelfile.cli.parameters import AsJson, Host, Replace, StoreFolder
-from modelfile.cli.pull import check_registry
-from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable
 from modelfile.library.publication import Pushed
 from modelfile.library.publication import push as push_model
 from modelfile.names import ModelName
-from modelfile.report.json_output import error_as_json, print_json
+from modelfile.report.models import print_received
 from modelfile.report.progress import progress
 from modelfile.report.terminal import current
 
@@ -35,35 +33,18 @@ def push(
     With --json: a list of {"name", "digest", "previous"}; digest is that of the manifest in the registry, and previous
     the one before, or null. A failure is {"name", "error"}.
     """
-    terminal, config = current.get(), load_project().config
-    answers: list[dict[str, Any]] = []
-    wanted = [*dict.fromkeys(map(ModelName.parse, names_of(names, host, store)))]
+    config = load_project().config
+    wanted = [*map(ModelName.parse, names_of(names, host, store))]
     with open_store(host, store, use=Use.CHANGE) as opened, open_registry(config) as registry:
-        for name in wanted:
 
-            def act(agreed: bool, name: ModelName = name) -> Pushed:  # noqa: FBT001  # as `with_consent` calls it
-                with progress(f"pushing {name}", terminal) as events:
+        def act(name: ModelName) -> dict[str, Any]:
+            def push_one(agreed: bool) -> Pushed:  # noqa: FBT001  # as `with_consent` calls it
+                with progress(f"pushing {name}", current.get()) as events:
                     return push_model(str(name), opened, registry, events, replace=agreed)
 
-            try:
-                check_registry(name, config, "push")
-                done = with_consent(act, replace=replace, as_json=as_json)
-            except ModelfileError as error:
-                if isinstance(error, ServerUnreachable) and not answers:
-                    raise  # the others would fail alike
-                terminal.print_error(error.message, error.hint, error.details)
-                answers.append({"name": str(name), **error_as_json(error)})
-                continue
-            answers.append({"name": str(done.name), "digest": done.digest, "previous": done.previous})
+            done = with_consent(push_one, replace=replace, as_json=as_json)
             if not as_json:
-                terminal.print(f"{done.name}  {done.digest}  ({_change(done)})")
-    if as_json:
-        print_json(answers, terminal)
-    if any("error" in answer for answer in answers):
-        raise typer.Exit(ExitCode.FAILED)
+                print_received(done.name, done.digest, done.previous, current.get())
+            return {"name": str(done.name), "digest": done.digest, "previous": done.previous}
 
-
-def _change(done: Pushed) -> str:
-    if done.previous is None:
-        return "new"
-    return "unchanged" if done.was_up_to_date else "changed"
+        transfer_models(wanted, act, config, "push", as_json=as_json)

@@ -91,10 +91,17 @@ def shortened(table: Sequence[Row]) -> Iterator[Sequence[Row]]:
     yield [(*row[:-1], shorten_digest(row[-1]) if ":" in row[-1] else row[-1]) for row in table]
 
 
-def describe_backup(name: ModelName, backup: ModelName, immutable: Iterable[str]) -> str:
-    """Return where the model is that a tag had before, and how to restore it."""
-    command = rollback_command(name, immutable)
-    return f"backed up the replaced model as {short_name(backup)}; `{command}` restores it"
+def print_received(name: ModelName, digest: str, previous: str | None, terminal: Terminal) -> None:
+    """Print the model that a tag has after a pull, push or load, and whether it had it before."""
+    change = "new" if previous is None else "unchanged" if previous == digest else "changed"
+    terminal.print(f"{name}  {digest}  ({change})")
+
+
+def print_backup(name: ModelName, backup: ModelName | None, immutable: Iterable[str], terminal: Terminal) -> None:
+    """Print where the model is that a tag had before, if it was replaced, and how to restore it."""
+    if backup:
+        command = rollback_command(name, immutable)
+        terminal.print(f"  backed up the replaced model as {short_name(backup)}; `{command}` restores it")
 
 
 def rollback_command(name: ModelName, immutable: Iterable[str]) -> str:

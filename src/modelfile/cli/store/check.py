@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.locations import Use
+from modelfile.cli.locations import Use, open_named_folder
 from modelfile.cli.options import load_project, open_registry
 from modelfile.cli.parameters import AsJson, StoreFolder
-from modelfile.cli.store.folder import open_named
 from modelfile.diagnostics import Severity
 from modelfile.errors import ExitCode
 from modelfile.report.json_output import print_json
@@ -49,7 +48,7 @@ def check(
     "error"}, ...]}; repaired says how, and error why not; both are null without --repair.
     """
     terminal = current.get()
-    with open_named(store, Use.CHANGE if repair else Use.READ) as opened:
+    with open_named_folder(store, Use.CHANGE if repair else Use.READ) as opened:
         found = list[Damage]()
         with progress("checking", terminal) as events:
             for damage in find_damage(opened, events, read_blobs=not sizes_only):

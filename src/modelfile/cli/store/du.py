@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from modelfile.cli.locations import Use
+from modelfile.cli.locations import Use, open_named_folder
 from modelfile.cli.parameters import AsJson, StoreFolder
-from modelfile.cli.store.folder import open_named
 from modelfile.report.json_output import print_json
 from modelfile.report.stores import print_usage, usage_as_json
 from modelfile.report.terminal import current
@@ -27,7 +26,7 @@ def du(
     that cannot be read.
     """
     terminal = current.get()
-    with open_named(store, Use.READ) as opened:
+    with open_named_folder(store, Use.READ) as opened:
         usage = disk_usage(opened)
     if as_json:
         print_json({"store": str(opened.location), **usage_as_json(usage)}, terminal)

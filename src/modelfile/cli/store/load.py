@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.locations import Use
+from modelfile.cli.locations import Use, open_named_folder
 from modelfile.cli.options import agree, load_project
 from modelfile.cli.parameters import AsJson, Replace, StoreFolder
-from modelfile.cli.store.folder import open_named
 from modelfile.filesystem import open_regular
 from modelfile.library.archives import LoadedModel, load_models
 from modelfile.report.json_output import print_json
-from modelfile.report.models import describe_backup
+from modelfile.report.models import print_backup, print_received
 from modelfile.report.progress import progress
 from modelfile.report.terminal import current
 
@@ -43,7 +42,7 @@ def load(
     null, and backup the alias of the model that was replaced, or null.
     """
     terminal, config = current.get(), load_project().config
-    with _open(file) as archive, open_named(store, Use.CREATE) as opened, ExitStack() as shown:
+    with _open(file) as archive, open_named_folder(store, Use.CREATE) as opened, ExitStack() as shown:
         events = shown.enter_context(progress("loading", terminal))
 
         def approve(errors: Sequence[WouldReplace]) -> bool:
@@ -65,9 +64,8 @@ def load(
         print_json([_as_json(model) for model in done], terminal)
         return
     for model in done:
-        terminal.print(f"{model.name}  {model.digest}  ({_change(model)})")
-        if model.backup:
-            terminal.print(f"  {describe_backup(model.name, model.backup, config.immutable)}")
+        print_received(model.name, model.digest, model.previous, terminal)
+        print_backup(model.name, model.backup, config.immutable, terminal)
 
 
 def _open(file: str) -> AbstractContextManager[Readable]:
@@ -80,9 +78,3 @@ def _open(file: str) -> AbstractContextManager[Readable]:
 def _as_json(model: LoadedModel) -> dict[str, str | None]:
     backup = str(model.backup) if model.backup else None
     return {"name": str(model.name), "digest": model.digest, "previous": model.previous, "backup": backup}
-
-
-def _change(model: LoadedModel) -> str:
-    if model.previous is None:
-        return "new"
-    return "unchanged" if model.previous == model.digest else "changed"

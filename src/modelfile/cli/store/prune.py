@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from modelfile.cli.locations import Use
+from modelfile.cli.locations import Use, open_named_folder
 from modelfile.cli.options import load_project
 from modelfile.cli.parameters import AsJson, StoreFolder
-from modelfile.cli.store.folder import open_named
 from modelfile.errors import ExitCode
 from modelfile.report.json_output import print_json
 from modelfile.report.progress import progress
@@ -50,7 +49,7 @@ def prune(
     locked = _locked_names() if unlocked else None
     limit = project.config.keep if keep is None else keep
     options = PruneOptions(keep=limit, locked=locked, all_partial=all_partial)
-    with open_named(store, Use.CHANGE) as opened:
+    with open_named_folder(store, Use.CHANGE) as opened:
         plan = plan_prune(opened, options)
         if not as_json:
             print_prune_plan(plan, terminal)

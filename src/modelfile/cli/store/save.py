@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelfile.cli.locations import Use
+from modelfile.cli.locations import Use, open_named_folder
 from modelfile.cli.parameters import AsJson, StoreFolder
-from modelfile.cli.store.folder import open_named
 from modelfile.errors import ExitCode, UsageError
 from modelfile.filesystem import write_atomic
 from modelfile.library.archives import save_models
@@ -46,7 +45,7 @@ def save(
         raise UsageError("--json cannot be used with `-o -`: both print on standard output", hint="pass a file")
     if output == "-" and terminal.is_tty():
         raise UsageError("cannot write an archive to a terminal", hint="pass `-o FILE`, or redirect standard output")
-    with open_named(store, Use.READ) as opened, progress("saving", terminal) as events:
+    with open_named_folder(store, Use.READ) as opened, progress("saving", terminal) as events:
         saved = save_models([name_on_server(name, in_folder=True) for name in names], opened, events)
         count = _Count()
         if output == "-":
