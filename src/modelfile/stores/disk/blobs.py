@@ -20,7 +20,15 @@ from modelfile.filesystem import changed_while_read, open_regular, read_up_to
 from modelfile.manifest import Layer
 from modelfile.names import shorten_digest
 from modelfile.stores.disk.copies import BackgroundCopy, BlobWriter
-from modelfile.stores.disk.files import remove_abandoned, sync, sync_folder, temporary_file, write_all, writing_to
+from modelfile.stores.disk.files import (
+    open_own,
+    remove_abandoned,
+    sync,
+    sync_folder,
+    temporary_file,
+    write_all,
+    writing_to,
+)
 from modelfile.stores.disk.layout import BLOBS, Layout, give_owner
 from modelfile.stores.uploads import run_in_parallel
 from modelfile.weights.digests import is_same, recall_digest, unchanged
@@ -256,7 +264,7 @@ class Blobs:
             VerificationError: It has another size.
             InputError: It cannot be made one.
         """
-        with writing_to(self._layout.blob(digest)), temporary.open("r+b", buffering=0) as file:
+        with writing_to(self._layout.blob(digest)), open_own(temporary) as file:
             if (found := os.fstat(file.fileno()).st_size) != size:
                 raise VerificationError(f"{shorten_digest(digest)} has {found:,} bytes instead of {size:,}")
             self._commit([(file, temporary, digest)])
@@ -276,11 +284,11 @@ class Blobs:
 
     def _commit(self, written: Sequence[tuple[FileIO, Path, str]]) -> None:
         """Flush temporary files to the disk, and give them the names of their digests."""
-        for file, path, digest in written:
+        for file, _, digest in written:
             with writing_to(self._layout.blob(digest)):
                 if hasattr(os, "fchmod"):
                     os.fchmod(file.fileno(), _BLOB_MODE)
-                give_owner(path, self._folder)
+                give_owner(file.fileno(), self._folder)
         run_in_parallel([partial(self._sync, file, digest) for file, _, digest in written], _SYNCS)
         for _, path, digest in written:
             with writing_to(self._layout.blob(digest)):

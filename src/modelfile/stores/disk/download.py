@@ -21,7 +21,7 @@ from modelfile.locks import name_lock
 from modelfile.manifest import Layer, Manifest, reduced
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
-from modelfile.stores.disk.files import write_all, writing_to
+from modelfile.stores.disk.files import open_own, write_all, writing_to
 from modelfile.stores.disk.layout import BLOBS, Layout
 from modelfile.stores.disk.partial import Part, PartialBlob, partial_files, remove_files, writing_part
 from modelfile.stores.protocol import Registry
@@ -252,7 +252,7 @@ class _Downloads:
     def _receive(self, one: PartialBlob, part: Part) -> None:
         """Download the rest of a part; a file of its own lets no other thread write elsewhere."""
         with writing_to(one.path):
-            file = one.path.open("r+b", buffering=0)
+            file = open_own(one.path)
         with file:
             file.seek(part.position)
 

@@ -73,6 +73,21 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def open_own(path: Path, flags: int = 0, mode: int = 0o666) -> FileIO:
+    """Open a file of a store for reading and writing; what a symlink leads to is not its own.
+
+    Args:
+        path: The file.
+        flags: Further flags of `os.open`, as for a new file.
+        mode: The mode of a new file, less the umask.
+
+    Raises:
+        OSError: It cannot be opened, or is a symlink.
+    """
+    flags |= os.O_RDWR | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_BINARY", "O_CLOEXEC"))
+    return FileIO(os.open(path, flags, mode), "r+")
+
+
 @contextlib.contextmanager
 def temporary_file(folder: Path, mode: int = 0o600) -> Iterator[tuple[FileIO, Path]]:
     """Create a locked temporary file, which is removed at the end of the context unless it was renamed.
@@ -97,8 +112,7 @@ def temporary_file(folder: Path, mode: int = 0o600) -> Iterator[tuple[FileIO, Pa
 def _create(folder: Path, mode: int) -> tuple[FileIO, Path]:
     while True:
         path = temporary_path(folder)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        file = FileIO(os.open(path, flags, mode), "r+")
+        file = open_own(path, os.O_CREAT | os.O_EXCL, mode)
         if _lock(file) is not False and os.fstat(file.fileno()).st_nlink:
             return file, path
         file.close()  # another process took it for abandoned, before it was locked

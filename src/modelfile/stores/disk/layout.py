@@ -6,6 +6,7 @@ envconfig/config.go, alike from v0.9.3 to v0.33.0-rc2.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -165,11 +166,19 @@ def _no_store(root: Path) -> InputError:
 def _create(root: Path) -> None:
     for folder in (root / BLOBS, root / MANIFESTS):
         try:
-            if not folder.exists():
-                folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-                give_owner(folder, root)
+            make_folders(folder)
         except OSError as error:
             raise cannot_write(folder, error) from error
+
+
+def make_folders(folder: Path) -> None:
+    """Create a folder of a store, and those above it, each for the owner of the one above it."""
+    if folder.is_dir():
+        return
+    make_folders(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=_FOLDER_MODE)
+        give_owner(folder, folder.parent)
 
 
 def _rename_old_blobs(folder: Path) -> None:
@@ -186,11 +195,17 @@ def _rename_old_blobs(folder: Path) -> None:
 
 
 def give_owner(path: Path | int, folder: Path) -> None:
-    """Give a new file the owner of its folder, if we are root: its server could not use it otherwise."""
+    """Give a new file the owner of its folder, if we are root: its server could not use it otherwise.
+
+    Args:
+        path: The descriptor of the file, or the path of a new folder; a symlink, which the owner of `folder` may have
+            put in its place, is not followed.
+        folder: The folder.
+    """
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         state = folder.stat()
         if (state.st_uid, state.st_gid) != (0, 0):
-            os.chown(path, state.st_uid, state.st_gid)
+            os.chown(path, state.st_uid, state.st_gid, follow_symlinks=isinstance(path, int))
 
 
 def reject_foreign(root: Path) -> None:

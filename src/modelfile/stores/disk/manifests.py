@@ -16,7 +16,7 @@ from modelfile.errors import InputError
 from modelfile.filesystem import read_file, reading
 from modelfile.manifest import MAX_MANIFEST, Layer, Manifest
 from modelfile.stores.disk.files import sync, sync_folder, temporary_file, write_all, writing_to
-from modelfile.stores.disk.layout import MANIFESTS, Layout, give_owner
+from modelfile.stores.disk.layout import MANIFESTS, Layout, give_owner, make_folders
 
 _FIRST_READ: Final = 512
 """Bytes that Go's JSON decoder reads first, and keeps free in its buffer (encoding/json/stream.go)."""
@@ -120,26 +120,17 @@ def replace_manifest(root: Path, path: Path, content: bytes) -> None:
     """
     with temporary_file(root, _MODE) as (file, temporary), writing_to(path):
         write_all(file, content)
-        give_owner(temporary, root)
+        give_owner(file.fileno(), root)
         sync(file)
         for tries in range(_TRIES):
             try:
-                _make_folders(path.parent)
+                make_folders(path.parent)
                 temporary.replace(path)
                 break
             except FileNotFoundError:  # the folder was empty, and another program removed it
                 if tries == _TRIES - 1:
                     raise
     sync_folder(path.parent)
-
-
-def _make_folders(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    _make_folders(folder.parent)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o755)
-        give_owner(folder, folder.parent)
 
 
 def remove_manifest(root: Path, path: Path) -> None:

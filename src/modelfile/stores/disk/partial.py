@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EDQUOT, ENOSPC
+from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,8 @@ from modelfile.errors import DiskFull, InputError
 from modelfile.filesystem import read_file
 from modelfile.manifest import Layer
 from modelfile.stores.disk.blobs import Blobs
-from modelfile.stores.disk.files import writing_to
+from modelfile.stores.disk.files import open_own, writing_to
+from modelfile.stores.disk.layout import give_owner
 
 _SAVED: Final = 16_000_000
 """Bytes of a part after which its progress is saved: so many are lost at most if the process is killed."""
@@ -93,8 +95,17 @@ class Part:
         self._saved = self.completed
         fields = {"N": self._number, "Offset": self.offset, "Size": self.size, "Completed": self.completed}
         text = json.dumps(fields, separators=(",", ":")) + "\n"
-        with writing_part(self._path), self._path.open("wb" if create else "r+b", buffering=0) as file:
+        with writing_part(self._path), _opened(self._path, os.O_TRUNC if create else None) as file:
             file.write(text.encode())
+
+
+def _opened(path: Path, new: int | None) -> FileIO:
+    """Open a file; a new one, with these flags, so that a server of the owner of its folder can go on with it."""
+    if new is None:
+        return open_own(path)
+    file = open_own(path, os.O_CREAT | new)
+    give_owner(file.fileno(), path.parent)
+    return file
 
 
 def partial_files(folder: Path) -> dict[str, list[Path]]:
@@ -180,7 +191,7 @@ class PartialBlob:
         return parts if [part.offset for part in parts] == [0, *ends[:-1]] and ends[-1:] == [self.layer.size] else []
 
     def _create(self, size: int) -> list[Part]:
-        with writing_part(self.path), self.path.open("xb") as file:
+        with writing_part(self.path), _opened(self.path, os.O_EXCL) as file:
             file.truncate(self.layer.size)
         parts = []
         for number, offset in enumerate(range(0, self.layer.size, size)):
