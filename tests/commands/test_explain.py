@@ -84,7 +84,7 @@ def test_code_of_no_family_is_like_no_other(code: str) -> None:
     assert mf("explain", code).err == (
         f"error: unknown rule or family: `{code}`\nhelp: run `mf explain` to list all rules\n"
     )
-    assert "did you mean `MF431`?" in mf("explain", "MF441").err
+    assert "did you mean `MF703`?" in mf("explain", "MF704").err
 
 
 def test_example_of_a_template_is_clean() -> None:
