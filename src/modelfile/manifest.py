@@ -77,7 +77,7 @@ class Manifest:
     @cached_property
     def digest(self) -> str:
         """The digest (`sha256:…`) of the text."""
-        return f"sha256:{hashlib.sha256(self.text.encode()).hexdigest()}"
+        return digest_of(self.text.encode())
 
     @property
     def size(self) -> int:
@@ -141,6 +141,11 @@ def portable(text: str) -> str:
     if not [layer.pop(_FROM) for layer in layers if isinstance(layer, dict) and _FROM in layer]:
         return text
     return _encoded(value)
+
+
+def digest_of(content: bytes) -> str:
+    """Return the digest of a blob or a manifest."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def is_digest(text: object) -> bool:

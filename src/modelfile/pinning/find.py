@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from modelfile.errors import InputError, NotFound, ServerError, UsageError
 from modelfile.events import Events, Progress, ignore
 from modelfile.git import Refusal, Revision, file_history, find_repository
 from modelfile.lockfile.file import LockFile
-from modelfile.manifest import Manifest
+from modelfile.manifest import Manifest, digest_of
 from modelfile.pinning.outdated import kind_in_words
 from modelfile.project.project import Project
 from modelfile.stores.backups import is_internal, is_pin_alias
@@ -292,4 +291,4 @@ def _in_model(stored: StoredModel, kind: str) -> Iterator[tuple[str, str, str]]:
     for layer, digests in (("weights", model.weights), ("adapter", model.adapters), ("draft", model.drafts)):
         yield from ((digest, layer, name) for digest in digests)
     for layer, text in (("template", model.template), ("system", model.system), ("license", model.license)):
-        yield f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}", layer, name
+        yield digest_of(text.encode("utf-8", "surrogatepass")), layer, name

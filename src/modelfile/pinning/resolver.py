@@ -22,7 +22,7 @@ from modelfile.errors import (
 from modelfile.events import Clock, Events, Progress, ignore
 from modelfile.lockfile.drift import describe_change
 from modelfile.lockfile.lock import SERVER, Base
-from modelfile.manifest import Layer, Manifest
+from modelfile.manifest import Layer, Manifest, digest_of
 from modelfile.names import ModelName, shorten_digest
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.stores.backups import pin_alias
@@ -380,6 +380,5 @@ def _text(content: bytes, what: str) -> str:
 
 
 def _digest(text: str) -> str:
-    import hashlib
 
-    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return digest_of(text.encode("utf-8", "surrogatepass"))

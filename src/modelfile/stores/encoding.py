@@ -6,14 +6,13 @@ config's renderer, parser and requires and the draft layer, which older versions
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from modelfile.errors import InputError
-from modelfile.manifest import CONFIG_TYPE, LAYER_TYPE, MEDIA_TYPE, Layer, Manifest
+from modelfile.manifest import CONFIG_TYPE, LAYER_TYPE, MEDIA_TYPE, Layer, Manifest, digest_of
 from modelfile.recipe.model import DEFAULT_TEMPLATE, Model
 from modelfile.recipe.recipe import Message
 from modelfile.recipe.values import ParameterValue
@@ -83,7 +82,7 @@ def write_model(model: Model, sizes: Mapping[str, int] | None = None) -> tuple[M
     blobs: dict[str, bytes] = {}
 
     def layer(media_type: str, content: bytes) -> dict[str, Any]:
-        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        digest = digest_of(content)
         blobs[digest] = content
         return {"mediaType": media_type, "digest": digest, "size": len(content)}
 

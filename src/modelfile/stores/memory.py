@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from modelfile.catalog.versions import release
 from modelfile.errors import InputError, NotFound, ServerError
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import open_regular
-from modelfile.manifest import Layer, Manifest, portable
+from modelfile.manifest import Layer, Manifest, digest_of, portable
 from modelfile.names import ModelName
 from modelfile.recipe.model import DEFAULT_TEMPLATE, Model, fingerprint
 from modelfile.recipe.recipe import Message, Recipe
@@ -51,7 +50,7 @@ class MemoryStore:
 
         Its clock counts days, so that examples that run on it always give the same.
         """
-        registry = {ModelName.parse(name): Model(weights=(_sha256(name.encode()),)) for name in names}
+        registry = {ModelName.parse(name): Model(weights=(digest_of(name.encode()),)) for name in names}
         days = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in count())
         store = cls(registry=registry, clock=lambda: next(days))
         for name in registry:
@@ -99,7 +98,7 @@ class MemoryStore:
         del on_retry  # memory does not fail
         with open_regular(path) as file:
             content = file.read()
-        if _sha256(content) != digest:
+        if digest_of(content) != digest:
             raise InputError(f"`{path}` has changed since its digest was computed", hint="run the command again")
         on_sent(len(content))
         with self._lock:
@@ -180,7 +179,9 @@ class MemoryStore:
         listed, before = self._models.get(_key(name), (None, None))
         now = ListedModel(
             name=listed.name if listed else name,
-            digest=_sha256(f"{self.location} {fingerprint(model)}".encode()),  # another in every store, as Ollama's are
+            digest=digest_of(
+                f"{self.location} {fingerprint(model)}".encode()
+            ),  # another in every store, as Ollama's are
             size=sum(self._blobs.get(digest, 0) for digest in _layers(model)),
             modified=self._clock(),
         )
@@ -207,11 +208,11 @@ class MemoryRegistry:
     def with_models(cls, *names: str) -> Self:
         """Return registries that have a model of each name, with the weights that MemoryStore.with_models gives it."""
         parsed = map(ModelName.parse, names)
-        return cls({name: Model(weights=(_sha256(text.encode()),)) for name, text in zip(parsed, names, strict=True)})
+        return cls({name: Model(weights=(digest_of(text.encode()),)) for name, text in zip(parsed, names, strict=True)})
 
     def push(self, name: ModelName, model: Model, files: Iterable[bytes] = ()) -> Manifest:
         """Move a tag to a model, and return its manifest; of weights, it has those whose contents are given."""
-        contents = {_sha256(content): content for content in files}
+        contents = {digest_of(content): content for content in files}
         manifest, blobs = write_model(model, {digest: len(content) for digest, content in contents.items()})
         self._add(name, contents | blobs)
         return self._publish(name, manifest)
@@ -237,7 +238,7 @@ class MemoryRegistry:
         del mount_from
         if layer.digest not in self._blobs.get(_repository(name), {}):
             found = content if isinstance(content, bytes) else content.read_bytes()
-            if (_sha256(found), len(found)) != (layer.digest, layer.size):
+            if (digest_of(found), len(found)) != (layer.digest, layer.size):
                 raise ServerError(f"{self.url(name)} refused: digest invalid")
             self._add(name, {layer.digest: found})
             on_sent(len(found))
@@ -299,13 +300,9 @@ def _repository(name: ModelName) -> str:
     return _key(name).rpartition(":")[0]
 
 
-def _sha256(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
 def _layers(model: Model) -> dict[str, int]:
     """Return the sizes of a model's layers by digest; of files, they are known only where those were sent."""
     values = [json.dumps(value) for value in (dict(model.parameters), [*map(repr, model.messages)]) if value]
     texts = (model.template.removeprefix(DEFAULT_TEMPLATE), model.system, model.license, *values)
     files = dict.fromkeys((*model.weights, *model.adapters, *model.drafts), 1)
-    return files | {_sha256(text.encode()): len(text) for text in texts if text}
+    return files | {digest_of(text.encode()): len(text) for text in texts if text}

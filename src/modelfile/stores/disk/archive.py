@@ -20,7 +20,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from modelfile.errors import InputError, UsageError, VerificationError, cannot_read
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import open_regular
-from modelfile.manifest import Layer, Manifest, is_digest
+from modelfile.manifest import Layer, Manifest, digest_of, is_digest
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.tar import CHUNK, END, Entry, Readable, TarReader, header, padding
@@ -74,7 +74,7 @@ def archive_of(models: Iterable[ArchivedModel], blobs: Blobs, events: Events = i
     for layer in layers.values():
         _check_size(layer, blobs)
     texts = {model.name: _oci_manifest(model.manifest) for model in chosen}
-    manifests = dict(sorted((_entry_name(_digest_of(text)), text) for text in texts.values()))
+    manifests = dict(sorted((_entry_name(digest_of(text)), text) for text in texts.values()))
     for name, text in {_LAYOUT: _LAYOUT_TEXT, _INDEX: _index(texts), **manifests}.items():
         yield header(name, len(text)) + text + padding(len(text))
     total, done = sum(layer.size for layer in layers.values()), 0
@@ -116,7 +116,7 @@ def _index(manifests: Mapping[ModelName, bytes]) -> bytes:
     described = [
         {
             "mediaType": _MANIFEST_TYPE,
-            "digest": _digest_of(text),
+            "digest": digest_of(text),
             "size": len(text),
             "annotations": {_FULL_NAME: name.full}
             | ({_OCI_NAME: name.full} if _REFERENCE.fullmatch(name.full) else {}),
@@ -139,10 +139,6 @@ def _oci_manifest(manifest: Manifest) -> bytes:
 
 def _dumped(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _digest_of(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def layers_of(models: Iterable[ArchivedModel]) -> dict[str, Layer]:
@@ -275,7 +271,7 @@ class ArchiveReader:
     def _read_manifest(self, entry: Entry, pieces: Iterator[bytes], digest: str) -> Manifest:
         _check_entry(entry, self._sizes[digest])
         text, what = _whole(entry, pieces, _MAX_JSON), f"manifest {shorten_digest(digest)}"
-        if _digest_of(text) != digest:
+        if digest_of(text) != digest:
             raise InputError(f"{what} has another digest")
         exact = None
         with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError):

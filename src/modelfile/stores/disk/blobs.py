@@ -7,7 +7,6 @@ renamed.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelfile.errors import InputError, VerificationError
 from modelfile.filesystem import changed_while_read, open_regular, read_up_to
-from modelfile.manifest import Layer
+from modelfile.manifest import Layer, digest_of
 from modelfile.names import shorten_digest
 from modelfile.stores.disk.copies import BackgroundCopy, BlobWriter
 from modelfile.stores.disk.files import (
@@ -87,7 +86,7 @@ class Blobs:
             InputError: They cannot be written.
         """
         self.put_all([content])
-        return f"sha256:{hashlib.sha256(content).hexdigest()}", len(content)
+        return digest_of(content), len(content)
 
     def put_all(self, contents: Iterable[bytes]) -> None:
         """Write several blobs; they are flushed to the disk together, which takes little longer than one.
@@ -95,7 +94,7 @@ class Blobs:
         Raises:
             InputError: They cannot be written.
         """
-        wanted = {f"sha256:{hashlib.sha256(content).hexdigest()}": content for content in contents}
+        wanted = {digest_of(content): content for content in contents}
         self._tidy()
         with contextlib.ExitStack() as stack:
             written = list[tuple[FileIO, Path, str]]()
@@ -213,7 +212,7 @@ class Blobs:
             if size != layer.size:
                 raise InputError(f"{what} is damaged: it has {size:,} bytes instead of {layer.size:,}", hint=_CHECK)
             content = read_up_to(layer.size, file, path)
-        if f"sha256:{hashlib.sha256(content).hexdigest()}" != layer.digest:
+        if digest_of(content) != layer.digest:
             raise InputError(f"{what} is damaged: its content has another digest", hint=_CHECK)
         return content
 

@@ -18,7 +18,7 @@ from modelfile.catalog.catalog import catalog
 from modelfile.catalog.renderers import RENDERERS_OF_ARCHITECTURES, STOPS_OF_ARCHITECTURES
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.errors import InputError, ModelfileError, UsageError
-from modelfile.manifest import CONFIG_TYPE, Layer, Manifest
+from modelfile.manifest import CONFIG_TYPE, Layer, Manifest, digest_of
 from modelfile.names import ModelName, shorten_digest
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe
@@ -29,7 +29,6 @@ from modelfile.stores.disk.new_layers import (
     detect,
     file_type,
     read_layers,
-    sha256,
 )
 from modelfile.stores.encoding import (
     encode,
@@ -292,7 +291,7 @@ class _NewModel:
         if self.version < behaviors.OMITS_ROOTFS:
             config |= {"rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in self.layers]}}
         content = encode(config)
-        digest = sha256(content)
+        digest = digest_of(content)
         entry = {"mediaType": CONFIG_TYPE, "digest": digest, "size": len(content)}
         text = encode_manifest(entry, [layer.entry() for layer in self.layers])
         named = {layer.digest for layer in self.layers}
@@ -310,7 +309,7 @@ class _NewModel:
         self._append(kind, content)
 
     def _append(self, kind: str, content: bytes) -> None:
-        layer = NewLayer(kind, sha256(content), len(content))
+        layer = NewLayer(kind, digest_of(content), len(content))
         self.contents[layer.digest] = content
         self.layers.append(layer)
 

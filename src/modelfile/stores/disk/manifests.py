@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import time
@@ -14,7 +13,7 @@ from typing import Final
 
 from modelfile.errors import InputError
 from modelfile.filesystem import read_file, reading
-from modelfile.manifest import MAX_MANIFEST, Layer, Manifest
+from modelfile.manifest import MAX_MANIFEST, Layer, Manifest, digest_of
 from modelfile.stores.disk.files import sync, sync_folder, temporary_file, write_all, writing_to
 from modelfile.stores.disk.layout import MANIFESTS, Layout, give_owner, make_folders
 
@@ -80,7 +79,7 @@ def listed_digest(content: bytes) -> str:
     end, read = _end_of_json(content), _FIRST_READ
     while read < end:
         read = 2 * read + _FIRST_READ
-    return f"sha256:{hashlib.sha256(content[:read]).hexdigest()}"
+    return digest_of(content[:read])
 
 
 def _end_of_json(content: bytes) -> int:

@@ -7,7 +7,6 @@ Source: server/create.go and server/model.go, read at each release from v0.7.1 t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,8 +156,3 @@ def file_type(header: GGUFHeader, version: Version) -> str:
         return "MXFP4"
     is_named = version >= behaviors.NAMES_ALL_FILE_TYPES or number in behaviors.FILE_TYPES_BEFORE
     return FILE_TYPES.get(number, "unknown") if is_named else "unknown"
-
-
-def sha256(content: bytes) -> str:
-    """Return the digest of a blob."""
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"

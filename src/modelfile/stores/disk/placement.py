@@ -7,12 +7,12 @@ and hashes, too.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from modelfile.manifest import digest_of
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.layout import BLOBS, Layout, models_folder
 
@@ -45,7 +45,7 @@ def find_blobs(folders: Iterable[Path], has_blob: Callable[[str], bool]) -> Blob
         if not _is_owned(folder / BLOBS):
             continue
         layout, probe = Layout(folder), os.urandom(_PROBE_SIZE)
-        digest = f"sha256:{hashlib.sha256(probe).hexdigest()}"
+        digest = digest_of(probe)
         try:
             with layout.blob(digest).open("xb") as file:  # not flushed to the disk: it is there for a moment
                 file.write(probe)

@@ -16,7 +16,7 @@ import httpx
 from modelfile.errors import RangeIgnored
 from modelfile.manifest import Layer
 from modelfile.stores.network.deadline import Deadline, expired_in
-from modelfile.stores.registry.exchange import RETRY, Answer, Exchange, Question, Response
+from modelfile.stores.registry.exchange import RETRY, Answer, Exchange, Question, Response, stated_length
 from modelfile.stores.registry.refusals import Refusals
 
 STALLED: Final = 30.0
@@ -120,8 +120,7 @@ class Download:
         headers, size = reply.response.headers, self._layer.size
         if headers.get("Content-Encoding", "identity") != "identity":
             raise self._refusals.invalid("sends a compressed answer")
-        length = headers.get("Content-Length", "")
-        stated = int(length[:20]) if length.isascii() and length.isdigit() else None
+        stated = stated_length(headers)
         if reply.status == httpx.codes.OK:
             if stated not in (None, size):
                 raise self._refusals.invalid(f"sends {stated:,} bytes instead of {size:,}")

@@ -37,7 +37,7 @@ from modelfile.stores.registry.refusals import Refusals
 
 LARGEST_TOKEN: Final = 65_536
 """Largest answer with a token, or with an error, in bytes."""
-_MOSTREDIRECTS: Final = 10
+_MOST_REDIRECTS: Final = 10
 RETRY: Final = Retry(statuses=frozenset({429, 500, 502, 503, 504}), dropped=True)
 """The failures that pass."""
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -279,7 +279,7 @@ class Exchange:
         """
         start, url = httpx.URL(question.base or question.url), httpx.URL(question.url)
         followed = REDIRECTS if question.method in ("GET", "HEAD") else _SAME_METHOD
-        for _ in range(_MOSTREDIRECTS):
+        for _ in range(_MOST_REDIRECTS):
             own = origin(url) == origin(start)
             refusals.host = url.netloc.decode()
             with self._sent(question, url, authorization if own else "", deadline) as response:
@@ -290,7 +290,7 @@ class Exchange:
                     yield reply
                     return
             url = target
-        raise refusals.invalid(f"redirects more than {_MOSTREDIRECTS} times")
+        raise refusals.invalid(f"redirects more than {_MOST_REDIRECTS} times")
 
     def _sent(
         self, question: Question, url: httpx.URL, authorization: str, deadline: Deadline
@@ -367,6 +367,12 @@ class Exchange:
             return self._clients[loopback]
 
 
+def stated_length(headers: httpx.Headers) -> int | None:
+    """Return the header Content-Length, in bytes; None if there is none, or it is no number."""
+    length = headers.get("Content-Length", "")
+    return int(length[:20]) if length.isascii() and length.isdigit() else None
+
+
 def _hide_location(response: httpx.Response) -> None:
     """Keep a redirect from httpx, which fails on an invalid one even if it is not to follow it."""
     response.extensions[_LOCATION] = response.headers.pop("Location", "")
@@ -382,12 +388,12 @@ def _read(response: httpx.Response, question: Question, refusals: Refusals) -> b
     most = question.limit if good else LARGEST_TOKEN
     if good and response.headers.get("Content-Encoding", "identity") != "identity":
         raise refusals.invalid("sends a compressed answer")
-    length = response.headers.get("Content-Length", "")
-    if good and length.isascii() and length.isdigit():
-        if int(length[:20]) > most:
-            raise refusals.invalid(f"sends {int(length[:20]):,} bytes, more than the {most:,} that are read")
-        if question.size not in (None, int(length[:20])):
-            raise refusals.invalid(f"sends {int(length):,} bytes instead of {question.size:,}")
+    length = stated_length(response.headers)
+    if good and length is not None:
+        if length > most:
+            raise refusals.invalid(f"sends {length:,} bytes, more than the {most:,} that are read")
+        if question.size not in (None, length):
+            raise refusals.invalid(f"sends {length:,} bytes instead of {question.size:,}")
     body = bytearray()
     for piece in response.iter_raw():
         body += piece

@@ -21,7 +21,7 @@ import httpx
 from modelfile.errors import InputError, ServerError
 from modelfile.filesystem import open_regular
 from modelfile.manifest import Layer
-from modelfile.stores.registry.exchange import NEXT_UPLOAD, REDIRECTS, RETRY, Answer, Exchange, Question
+from modelfile.stores.registry.exchange import NEXT_UPLOAD, REDIRECTS, RETRY, Answer, Exchange, Question, stated_length
 from modelfile.stores.registry.redirects import target_of
 from modelfile.stores.registry.refusals import Refusals
 
@@ -269,7 +269,6 @@ def has_layer(answer: Answer, layer: Layer, refusals: Refusals) -> bool:
         return True
     if answer.status != httpx.codes.OK:
         raise refusals.of_status(answer.status, answer.body, refusals.hint, answer.retry_after)
-    length = answer.headers.get("Content-Length", "")
-    if length.isascii() and length.isdigit() and int(length[:20]) != layer.size:
-        raise refusals.invalid(f"has {int(length[:20]):,} bytes for it instead of {layer.size:,}")
+    if (size := stated_length(answer.headers)) not in (None, layer.size):
+        raise refusals.invalid(f"has {size:,} bytes for it instead of {layer.size:,}")
     return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -17,7 +16,7 @@ from urllib.parse import urljoin
 from modelfile.addresses import is_loopback_host
 from modelfile.cache import read_entry, remove_entry, write_entry
 from modelfile.errors import InputError, InvalidRegistryAnswer, UsageError
-from modelfile.manifest import MAX_MANIFEST, MEDIA_TYPE, OCI_TYPE, Layer, Manifest, is_digest, portable
+from modelfile.manifest import MAX_MANIFEST, MEDIA_TYPE, OCI_TYPE, Layer, Manifest, digest_of, is_digest, portable
 from modelfile.names import ModelName, registry_host
 from modelfile.stores.network.deadline import TIMEOUTS, Deadline, Timeouts
 from modelfile.stores.network.retry import BACKOFF, Backoff
@@ -327,7 +326,7 @@ def cached_layer(layer: Layer) -> bytes | None:
 
 
 def _is(content: bytes, layer: Layer) -> bool:
-    return len(content) == layer.size and f"sha256:{hashlib.sha256(content).hexdigest()}" == layer.digest
+    return len(content) == layer.size and digest_of(content) == layer.digest
 
 
 def _key(layer: Layer) -> str:
