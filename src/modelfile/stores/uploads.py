@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -78,7 +78,10 @@ def upload_all(digests: Mapping[Path, str], store: Store, events: Events) -> Non
         ServerError: The store rejected a file.
     """
     paths = {digest: path for path, digest in digests.items()}
-    progress = _UploadProgress(paths.values(), store, events)
+    what, total = f"{len(paths)} files", sum(map(size_of, paths.values()))
+    if len(paths) == 1:
+        what = next(iter(paths.values())).name
+    progress = UploadProgress(f"{'placing' if store.places(total) else 'uploading'} {what}", total, events)
     try:
         run_in_parallel([partial(_upload, path, digest, store, progress, events) for digest, path in paths.items()])
     finally:
@@ -89,15 +92,21 @@ class Stopped(Exception):
     """Another transfer of the same model has failed, or it was interrupted."""
 
 
-class _UploadProgress:
-    """The progress of all uploads together."""
+class UploadProgress:
+    """The progress of several uploads together, in threads."""
 
-    def __init__(self, paths: Collection[Path], store: Store, events: Events) -> None:
-        what = next(iter(paths)).name if len(paths) == 1 else f"{len(paths)} files"
-        self._total = sum(map(size_of, paths))
-        self._status = f"{'placing' if store.places(self._total) else 'uploading'} {what}"
-        self._sent = 0
+    def __init__(self, status: str, total: int, events: Events) -> None:
+        """Report nothing yet.
+
+        Args:
+            status: What is done, for events.
+            total: The size of all uploads in bytes.
+            events: Receives progress.
+        """
+        self._status = status
+        self._total = total
         self._events = events
+        self._sent = 0
         self._stopped = False
         self._lock = threading.Lock()
 
@@ -128,7 +137,7 @@ class _UploadProgress:
             self._stopped = True
 
 
-def _upload(path: Path, digest: str, store: Store, progress: _UploadProgress, events: Events) -> None:
+def _upload(path: Path, digest: str, store: Store, progress: UploadProgress, events: Events) -> None:
     with name_lock(f"blob {digest}", str(store.location), events, f"upload of {path.name}"):
         if store.has_blob(digest, size_of(path)):
             progress.skip(size_of(path))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +13,7 @@ from modelfile.manifest import Layer
 from modelfile.names import ModelName, registry_host, shorten_digest
 from modelfile.stores.disk.layout import Layout
 from modelfile.stores.protocol import Registry
-from modelfile.stores.uploads import Stopped, run_in_parallel
+from modelfile.stores.uploads import UploadProgress, run_in_parallel
 
 if TYPE_CHECKING:
     from modelfile.stores.disk.store import FolderStore
@@ -44,18 +43,24 @@ def push_model(name: ModelName, store: FolderStore, registry: Registry, events: 
             message = f"cannot push {name}: blob {shorten_digest(layer.digest)} is {what} in {store.location}"
             raise InputError(message, hint="run `mf store check --repair` to restore it")
     sources = _sources(name, layers, store.layout)
-    counter = _PushProgress(name, layers.values(), events)
+    progress = UploadProgress(f"pushing {name}", sum(layer.size for layer in layers.values()), events)
 
     def upload(layer: Layer) -> None:
-        report = counter.of_layer(layer)
-        registry.upload(name, layer, blobs.path(layer.digest), report, mount_from=sources.get(layer.digest, ()))
-        counter.complete(layer)
+        sent = 0
+
+        def count(length: int) -> None:
+            nonlocal sent
+            progress.add(length)
+            sent += length
+
+        registry.upload(name, layer, blobs.path(layer.digest), count, mount_from=sources.get(layer.digest, ()))
+        progress.add(layer.size - sent)  # it was there already, or mounted
 
     def stop() -> None:
-        counter.stop()
+        progress.stop()
         registry.interrupt()
 
-    counter.report()
+    progress.add(0)
     run_in_parallel([partial(upload, layer) for layer in layers.values()], stop=stop)
     registry.publish(name, manifest.text)
     events(Progress(status="success"))
@@ -75,42 +80,3 @@ def _sources(name: ModelName, wanted: Collection[str], layout: Layout) -> dict[s
                 if len(sources) < _MOST_SOURCES and not any(other.same_model_as(source) for source in sources):
                     sources.append(other)
     return found
-
-
-class _PushProgress:
-    """The bytes of all layers that the registry has, of a push with several threads."""
-
-    def __init__(self, name: ModelName, layers: Iterable[Layer], events: Events) -> None:
-        self._status = f"pushing {name}"
-        self._sent = {layer.digest: 0 for layer in layers}
-        self._total = sum(layer.size for layer in layers)
-        self._events = events
-        self._lock = threading.Lock()
-        self._stopped = False
-
-    def of_layer(self, layer: Layer) -> Callable[[int], None]:
-        """Return the callback that counts the bytes of a layer."""
-
-        def count(length: int) -> None:
-            with self._lock:
-                if self._stopped:
-                    raise Stopped
-                self._sent[layer.digest] += length
-            self.report()
-
-        return count
-
-    def complete(self, layer: Layer) -> None:
-        """Count a layer as a whole, also one that was there already."""
-        with self._lock:
-            self._sent[layer.digest] = layer.size
-        self.report()
-
-    def report(self) -> None:
-        """Report the progress."""
-        self._events(Progress(status=self._status, total=self._total, completed=sum(self._sent.values())))
-
-    def stop(self) -> None:
-        """Stop every upload at its next chunk."""
-        with self._lock:
-            self._stopped = True
