@@ -80,9 +80,14 @@ class Manifest:
         return digest_of(self.text.encode())
 
     @property
+    def blobs(self) -> tuple[Layer, ...]:
+        """The config and the layers, all of which are blobs."""
+        return (self.config, *self.layers)
+
+    @property
     def size(self) -> int:
-        """The sum of the sizes of config and layers in bytes, as `/api/tags` adds them up."""
-        return sum(layer.size for layer in (self.config, *self.layers))
+        """The sum of the sizes of all blobs in bytes, as `/api/tags` adds them up."""
+        return sum(layer.size for layer in self.blobs)
 
     @classmethod
     def parse(cls, data: bytes | str, what: str) -> Manifest:

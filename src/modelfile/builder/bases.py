@@ -69,7 +69,7 @@ class RegistryTags:
         with self._lock:
             key = f"{name.full.lower()} {manifest.digest}"
             if key not in self._restorable:
-                layers = {layer.digest: layer for layer in (manifest.config, *manifest.layers)}
+                layers = {layer.digest: layer for layer in manifest.blobs}
                 try:
                     self._restorable[key] = all(
                         (layer.kind in WEIGHTS and store.has_blob(layer.digest, layer.size))

@@ -142,15 +142,11 @@ def _digest(name: ModelName, store: FolderStore) -> str | None:
 def _replacement(model: ArchivedModel, store: FolderStore, immutable: Iterable[str]) -> WouldReplace | None:
     """Return the error if a name has another model."""
     current = store.manifest(model.name)
-    if current is None or _layers(current) == _layers(model.manifest):
+    if current is None or current.blobs == model.manifest.blobs:
         return None
     name = store.layout.spelled(model.name)
     is_fixed = is_immutable(name, immutable)
     return would_replace(name, store.location, current.digest, model.manifest.digest, immutable=is_fixed)
-
-
-def _layers(manifest: Manifest) -> tuple[Layer, ...]:
-    return (manifest.config, *manifest.layers)
 
 
 def _check_space(layers: Iterable[Layer], what: str, store: FolderStore) -> None:

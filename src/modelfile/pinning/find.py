@@ -181,7 +181,7 @@ def _in_entry(key: str, entry: Mapping[str, Any]) -> Iterator[tuple[object, str,
             manifest = Manifest.parse(text, "the manifest")
         except InputError:
             return
-        for layer in (manifest.config, *manifest.layers):
+        for layer in manifest.blobs:
             yield layer.digest, kind_in_words(layer), name
 
 

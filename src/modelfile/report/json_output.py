@@ -232,7 +232,7 @@ def manifest_as_json(name: object, manifest: Manifest, registry: str) -> dict[st
     """Return a manifest, with the URL of the registry that it comes from."""
     config, *layers = (
         {"kind": layer.kind, "media_type": layer.media_type, "digest": layer.digest, "size": layer.size}
-        for layer in (manifest.config, *manifest.layers)
+        for layer in manifest.blobs
     )
     answer = {"name": str(name), "digest": manifest.digest, "registry": registry, "size": manifest.size}
     return answer | {"config": config, "layers": layers}

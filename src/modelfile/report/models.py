@@ -159,7 +159,7 @@ def print_layers(name: object, manifest: Manifest, registry: str, terminal: Term
     terminal.write([(visible(str(name)), "bold")])
     for title, text in (("digest", manifest.digest), ("registry", registry), ("size", size(manifest.size))):
         terminal.write([(f"  {title:<{_MARGIN - 2}}", "dim"), (text, "")])
-    layers = (manifest.config, *manifest.layers)
+    layers = manifest.blobs
     table = [("KIND", "SIZE", "DIGEST"), *((layer.kind, size(layer.size), layer.digest) for layer in layers)]
     print_table(shortened(table), terminal)
 

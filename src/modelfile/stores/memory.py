@@ -246,7 +246,7 @@ class MemoryRegistry:
     def publish(self, name: ModelName, manifest: str) -> Manifest:
         """Move a tag to a manifest, without `from`."""
         published = Manifest.parse(portable(manifest), f"the manifest of {name}")
-        if missing := [layer for layer in (published.config, *published.layers) if not self.has(name, layer)]:
+        if missing := [layer for layer in published.blobs if not self.has(name, layer)]:
             raise ServerError(f"{self.url(name)} refused: blob unknown: {missing[0].digest}")
         return self._publish(name, published)
 

@@ -129,8 +129,7 @@ def _index(manifests: Mapping[ModelName, bytes]) -> bytes:
 def _oci_manifest(manifest: Manifest) -> bytes:
     """Return a manifest as OCI has it, with the exact one of the store in an annotation."""
     config, *layers = (
-        {"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size}
-        for layer in (manifest.config, *manifest.layers)
+        {"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size} for layer in manifest.blobs
     )
     config["mediaType"] = _CONFIG_TYPE
     head = {"schemaVersion": 2, "mediaType": _MANIFEST_TYPE, "config": config, "layers": layers}
@@ -149,7 +148,7 @@ def layers_of(models: Iterable[ArchivedModel]) -> dict[str, Layer]:
     """
     found: dict[str, Layer] = {}
     for model in models:
-        for layer in (model.manifest.config, *model.manifest.layers):
+        for layer in model.manifest.blobs:
             if found.setdefault(layer.digest, layer).size != layer.size:
                 raise InputError(f"two manifests give blob {shorten_digest(layer.digest)} different sizes")
     return dict(sorted(found.items()))
@@ -337,7 +336,7 @@ def naming(what: str) -> Iterator[None]:
 
 
 def _contents_of(manifest: Manifest) -> list[tuple[str, int]]:
-    return [(layer.digest, layer.size) for layer in (manifest.config, *manifest.layers)]
+    return [(layer.digest, layer.size) for layer in manifest.blobs]
 
 
 def _scan(file: FileIO) -> dict[str, Entry]:

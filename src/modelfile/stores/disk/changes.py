@@ -20,7 +20,7 @@ from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.files import remove_abandoned
 from modelfile.stores.disk.layout import BLOBS, Layout
-from modelfile.stores.disk.manifests import layers_of, read_manifest, remove_manifest, replace_manifest
+from modelfile.stores.disk.manifests import read_manifest, remove_manifest, replace_manifest
 from modelfile.stores.protocol import StoreLocation
 
 
@@ -72,7 +72,7 @@ class Changes:
 
     def put(self, name: ModelName, manifest: Manifest, *, former_goes: bool) -> None:
         """Write a manifest under the lock of the store; in a copy, what the source lacks may be missing, too."""
-        needed = [layer for layer in layers_of(manifest) if former_goes or self._has(layer)]
+        needed = [layer for layer in manifest.blobs if former_goes or self._has(layer)]
         self._require(needed, name)
         path = self._layout.manifest(name)
         before = None
@@ -112,7 +112,7 @@ class Changes:
     def remove_unnamed(self, former: Manifest) -> None:
         """Remove the blobs of a former manifest that none names now; none if a manifest cannot be read."""
         if (named := self._named()) is not None:
-            self._blobs.remove({layer.digest for layer in layers_of(former)} - named, self._named)
+            self._blobs.remove({layer.digest for layer in former.blobs} - named, self._named)
 
     def damage(self, layer: Layer) -> str:
         """Return what is wrong with a blob that is not as its manifest says."""

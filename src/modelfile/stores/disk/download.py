@@ -79,8 +79,7 @@ def fetch_model(
         VerificationError: The registry sends other bytes than the manifest says.
     """
     store.check_writable()
-    layers = (manifest.config, *manifest.layers)
-    download_layers(source, layers, store.layout, store.blobs, registry, events)
+    download_layers(source, manifest.blobs, store.layout, store.blobs, registry, events)
     events(Progress(status="writing manifest"))
     version = release(store.ollama)
     is_exact = version is None or version >= PULLS_EXACT_MANIFESTS

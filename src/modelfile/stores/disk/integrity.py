@@ -252,7 +252,7 @@ def _blob(
 def _layers(digest: str, users: Iterable[StoredManifest]) -> Iterator[Layer]:
     for stored in users:
         if stored.manifest:
-            layers = (stored.manifest.config, *stored.manifest.layers)
+            layers = stored.manifest.blobs
             yield from (layer for layer in layers if layer.digest == digest)
 
 

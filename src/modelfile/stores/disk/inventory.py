@@ -131,7 +131,7 @@ class Inventory:
 
 def digests_of(manifest: Manifest) -> tuple[str, ...]:
     """Return the digests of the blobs that a manifest names, each once."""
-    return tuple(dict.fromkeys(layer.digest for layer in (manifest.config, *manifest.layers)))
+    return tuple(dict.fromkeys(layer.digest for layer in manifest.blobs))
 
 
 def take_inventory(layout: Layout) -> Inventory:

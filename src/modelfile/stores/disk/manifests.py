@@ -13,7 +13,7 @@ from typing import Final
 
 from modelfile.errors import InputError
 from modelfile.filesystem import read_file, reading
-from modelfile.manifest import MAX_MANIFEST, Layer, Manifest, digest_of
+from modelfile.manifest import MAX_MANIFEST, Manifest, digest_of
 from modelfile.stores.disk.files import sync, sync_folder, temporary_file, write_all, writing_to
 from modelfile.stores.disk.layout import MANIFESTS, Layout, give_owner, make_folders
 
@@ -25,11 +25,6 @@ _TRIES: Final = 10
 """Tries to write a manifest into a folder that others remove while it is empty."""
 _MODE: Final = 0o666
 """Mode of a manifest, less the umask."""
-
-
-def layers_of(manifest: Manifest) -> tuple[Layer, ...]:
-    """Return the config and the layers of a manifest, all of which are blobs."""
-    return (manifest.config, *manifest.layers)
 
 
 class References:
@@ -64,7 +59,7 @@ class References:
         key = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
         known, digests = self._read.get(path, (None, frozenset()))
         if known != key:
-            digests = frozenset(layer.digest for layer in layers_of(Manifest.parse(read_manifest(path)[0], "it")))
+            digests = frozenset(layer.digest for layer in Manifest.parse(read_manifest(path)[0], "it").blobs)
             if time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > _RACY:
                 self._read[path] = key, digests
         return digests

@@ -183,7 +183,7 @@ class _Repairs:
         manifest = self._registry.manifest(name, digest) if digest else self._registry.resolve(name)
         if manifest is None:
             raise NotFound(f"{name} not found on {self._registry.url(name)}")
-        for layer in dict.fromkeys((manifest.config, *manifest.layers)):
+        for layer in dict.fromkeys(manifest.blobs):
             if self._store.blobs.size(layer.digest) != layer.size:
                 self._fetch_blob(layer, [name])
         self._store.write_manifest(name, manifest.text)

@@ -21,12 +21,7 @@ from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.changes import Changes
 from modelfile.stores.disk.layout import Layout, reject_foreign
-from modelfile.stores.disk.manifests import (
-    References,
-    layers_of,
-    listed_digest,
-    read_manifest,
-)
+from modelfile.stores.disk.manifests import References, listed_digest, read_manifest
 from modelfile.stores.protocol import ListedModel, Registry, StoredModel, StoreLocation, newest_first
 
 if TYPE_CHECKING:
@@ -301,7 +296,7 @@ class FolderStore:
             raise InputError("it is not named as a model is")
         content, modified = read_manifest(path)
         manifest = Manifest.parse(content, "it")
-        lacking = next((layer for layer in layers_of(manifest) if not self.has_blob(layer.digest, layer.size)), None)
+        lacking = next((layer for layer in manifest.blobs if not self.has_blob(layer.digest, layer.size)), None)
         if lacking:
             self._warn(f"{name} {self.location.where} is damaged: {self._changes.damage(lacking)}")
         return ListedModel(

@@ -160,7 +160,7 @@ class Exchange:
         self._environ = environ
         self._agent = agent
         self._backoff = backoff
-        self._timeouts = timeouts
+        self.timeouts = timeouts
         self._lock = Lock()
         """Held to change what follows."""
         self._clients: dict[bool, httpx.Client] = {}
@@ -190,11 +190,6 @@ class Exchange:
             self._deadlines.add(deadline)
         return deadline
 
-    @property
-    def timeouts(self) -> Timeouts:
-        """The time limits."""
-        return self._timeouts
-
     def get(self, question: Question) -> Answer:
         """Return the answer to a question, with the credentials that the registry asks for.
 
@@ -204,7 +199,7 @@ class Exchange:
             InvalidRegistryAnswer: It redirects endlessly or to where nobody should go, or answers too much.
         """
         refusals = Refusals(question.what, question.host, task=question.task)
-        deadline = question.deadline or self.deadline(self._timeouts.answer)
+        deadline = question.deadline or self.deadline(self.timeouts.answer)
         with self._lock:
             self._deadlines.add(deadline)
         with refusals.translated():
@@ -298,7 +293,7 @@ class Exchange:
         headers = {"Accept": question.accept, "User-Agent": self._agent_for(question), **question.headers}
         headers |= {"Authorization": authorization} if authorization else {}
         content = question.content() if question.content else None
-        extensions = limits(deadline, self._timeouts.connect)
+        extensions = limits(deadline, self.timeouts.connect)
         client = self._client(loopback=is_local(url.host))
         return client.stream(question.method, url, headers=headers, content=content, extensions=extensions)
 
