@@ -284,8 +284,8 @@ def template_findings(template: Template, context: Context, name: str) -> Iterat
     value = template.value
     for found in parsed_template(value.text).diagnostics if value.closed and value.text else ():
         if found.name == name:
-            start, end = (context.modelfile.locate(value, offset) for offset in (found.span.start, found.span.end))
-            yield Finding(Span(start, end), found.message, found.hint)
+            span = context.modelfile.locate_span(value, found.span.start, found.span.end)
+            yield Finding(span, found.message, found.hint)
 
 
 def deletion(instruction: Instruction, modelfile: Modelfile) -> Fix:

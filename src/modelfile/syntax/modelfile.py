@@ -123,6 +123,10 @@ class Modelfile:
             self._dropped[start] = [index - before for before, index in enumerate(dropped)]
         return start + min(offset + bisect_right(self._dropped[start], offset), length)
 
+    def locate_span(self, value: Value, start: int, end: int) -> Span:
+        """Return the span in the text of the characters from `start` to `end` of `value.text`."""
+        return Span(self.locate(value, start), self.locate(value, end))
+
     @cached_property
     def _dropped(self) -> dict[int, list[int]]:
         """The number of printable characters before each unprintable one, by the start of a value; see `locate`."""

@@ -9,7 +9,6 @@ from typing import Final
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.prose import count_digits
 from modelfile.linter.rule import Context, rule
-from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, Message, System, Template
 
 _MAIL: Final = r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,12}(?![\w-]|\.\w)"
@@ -74,9 +73,9 @@ def personal_data(instruction: Instruction, context: Context) -> Iterator[Findin
     if not value.closed:
         return
     for kind, match in _people(value.text):
-        start, end = (context.modelfile.locate(value, at) for at in match.span(match.lastindex or 0))
+        span = context.modelfile.locate_span(value, *match.span(match.lastindex or 0))
         hint = "remove it: the model can repeat it to anyone"
-        yield Finding(Span(start, end), f"this looks like a person's {kind}", hint)
+        yield Finding(span, f"this looks like a person's {kind}", hint)
         return  # one of a text is enough for its author to see them all
 
 

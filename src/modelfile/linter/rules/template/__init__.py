@@ -61,7 +61,7 @@ def inherited_renderer(modelfile: Modelfile, context: Context) -> tuple[str, str
 
 def locate_span(span: Span, template: Template, modelfile: Modelfile) -> Span:
     """Convert a span in the template to one in the Modelfile."""
-    return Span(modelfile.locate(template.value, span.start), modelfile.locate(template.value, span.end))
+    return modelfile.locate_span(template.value, span.start, span.end)
 
 
 @lru_cache(maxsize=8)

@@ -7,9 +7,8 @@ from typing import Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
 from modelfile.linter.rule import Context, base_family, last_from, looks_like_path, name_or_none, rule
-from modelfile.linter.rules.template import effective_template, locate_span, template_turns
+from modelfile.linter.rules.template import effective_template, template_turns
 from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE
-from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 
 _ALWAYS: Final = ("<|begin_of_text|>", "<bos>", "<\uff5cbegin\u2581of\u2581sentence\uff5c>")
@@ -56,7 +55,7 @@ def bos_in_template(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     for token in (*_ALWAYS, "<s>") if adds_s else _ALWAYS:
         if first.text.lstrip().startswith(token):
             start = parsed.text.index(token, first.span.start)
-            place = locate_span(Span(start, start + len(token)), template, modelfile)
+            place = modelfile.locate_span(template.value, start, start + len(token))
             which = "each prompt begins" if first in parsed.nodes else "prompts that begin with this block begin"
             message = f"{which} with two `{token}`: the tokenizer adds one too"
             yield Finding(place, message, "delete it", Fix(edits=(Edit(place, ""),), safety=Safety.UNSAFE))

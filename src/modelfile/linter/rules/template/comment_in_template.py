@@ -8,12 +8,10 @@ from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
-from modelfile.linter.rules.template import effective_template, locate_span, template_turns
-from modelfile.source import Span
+from modelfile.linter.rules.template import effective_template, template_turns
 from modelfile.syntax.modelfile import Modelfile
 
 _COMMENT: Final = r"^(?:#|//)[ \t]+[^\r\n{}<>\[\]]+$"
-
 _WINDOW: Final = 200
 """Characters around a line that are looked at."""
 
@@ -62,9 +60,8 @@ def comment_in_template(modelfile: Modelfile, context: Context) -> Iterator[Find
         before, after = text[max(0, start - _WINDOW) : start].rstrip(), text[end : end + _WINDOW].lstrip()
         is_outside = not before or before.endswith((*turns.ends, "{{ end }}", "{{- end }}", "{{- end -}}"))
         if is_outside and (not after or after.startswith((*turns.opens, "{{"))):
-            span = locate_span(Span(*match.span()), template, modelfile)
-            message = "a `#` inside TEMPLATE begins no comment: the model receives this line with each prompt"
-            yield Finding(
-                span, message.replace("`#`", f"`{match[0].split()[0]}`"), "write it above TEMPLATE, or as `{{/* … */}}`"
-            )
+            span = modelfile.locate_span(template.value, *match.span())
+            mark = match[0].split()[0]
+            message = f"a `{mark}` inside TEMPLATE begins no comment: the model receives this line with each prompt"
+            yield Finding(span, message, "write it above TEMPLATE, or as `{{/* … */}}`")
             return

@@ -107,11 +107,11 @@ def _dropped_tools(template: Template, parsed: ParsedTemplate, place: Span, cont
         return
     if CALLED not in prompt.text and "toolcalls" not in parsed.variables:
         answer = re.search(_ANSWER, parsed.text)
-        at = locate_span(Span(*answer.span(1)), template, modelfile) if answer else place
+        at = modelfile.locate_span(template.value, *answer.span(1)) if answer else place
         message = "the model's earlier calls of tools are never sent: this TEMPLATE has no `.ToolCalls`"
         yield Finding(at, message, 'print `.ToolCalls` of the role "assistant" as the model writes its calls')
     if not prompt.sends(2):
         branches = [*re.finditer(_BRANCH, parsed.text)]
-        at = locate_span(Span(*branches[-1].span(1)), template, modelfile) if branches else place
+        at = modelfile.locate_span(template.value, *branches[-1].span(1)) if branches else place
         message = "the results of tools are never sent: this TEMPLATE leaves them out"
         yield Finding(at, message, 'print `.Content` of the role "tool" too')

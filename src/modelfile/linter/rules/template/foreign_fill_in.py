@@ -8,8 +8,7 @@ from typing import Final, NamedTuple
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, base_family, rule
-from modelfile.linter.rules.template import effective_template, locate_span
-from modelfile.source import Span
+from modelfile.linter.rules.template import effective_template
 from modelfile.syntax.modelfile import Modelfile
 
 
@@ -71,7 +70,7 @@ def foreign_fill_in(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     if written is None:
         return
     at = text.find(written.suffix)
-    span = locate_span(Span(at, at + len(written.suffix)), template, modelfile)
+    span = modelfile.locate_span(template.value, at, at + len(written.suffix))
     if family and own and written != own and own.suffix not in text:
         message = f"`{written.suffix}` is not a marker of `{family.name}`, which was trained on `{own.suffix}`"
         hint = f"write `{own.prefix}{{{{ .Prompt }}}}{own.suffix}{{{{ .Suffix }}}}{own.middle}`"

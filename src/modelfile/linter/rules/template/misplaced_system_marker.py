@@ -7,8 +7,7 @@ from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, base_family, rule
-from modelfile.linter.rules.template import effective_template, locate_span
-from modelfile.source import Span
+from modelfile.linter.rules.template import effective_template
 from modelfile.syntax.modelfile import Modelfile
 
 _MARKER: Final = "<<SYS>>"
@@ -48,7 +47,7 @@ def misplaced_system_marker(modelfile: Modelfile, context: Context) -> Iterator[
     at, opening = text.find(_MARKER), text.find("[INST]")
     if at < 0:
         return
-    span = locate_span(Span(at, at + len(_MARKER)), template, modelfile)
+    span = modelfile.locate_span(template.value, at, at + len(_MARKER))
     family = base_family(modelfile, context)
     if family and family.name.startswith(_NEVER):
         message = f"`{_MARKER}` is a marker of Llama 2: `{family.name}` was not trained on it"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from modelfile.characters import is_homoglyph
 from modelfile.diagnostics import Edit, Finding, Fix, Safety, Severity
 from modelfile.linter.rule import Context, base_family, parsed_template, rule
-from modelfile.linter.rules.template import effective_template, locate_span
+from modelfile.linter.rules.template import effective_template
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parameter, Template
@@ -81,7 +81,7 @@ def misspelled_marker(modelfile: Modelfile, context: Context) -> Iterator[Findin
         wide = family is not None and family.turns is not None and _BAR in family.turns.markers[0]
         yield from _entities(template, context)
         for wrong, (right, starts) in misspelled(template.value.text, wide=wide).items():
-            places = [locate_span(Span(start, start + len(wrong)), template, modelfile) for start in starts]
+            places = [modelfile.locate_span(template.value, start, start + len(wrong)) for start in starts]
             yield _finding(wrong, _of_base(wrong, right, family), places)
     for node in modelfile.of_type(Parameter):
         text = node.value.text.strip()
@@ -122,7 +122,7 @@ def _entities(node: Template | Parameter, context: Context) -> Iterator[Finding]
     found = [*re.finditer(_ENTITIES, node.value.text)] if "&" in node.value.text else []
     if found:
         modelfile, value = context.modelfile, node.value
-        spans = [Span(*(modelfile.locate(value, at) for at in match.span())) for match in found]
+        spans = [modelfile.locate_span(value, *match.span()) for match in found]
         right = found[0][0].replace("&lt;", "<").replace("&gt;", ">")
         message = f"`{found[0][0]}` is not a turn marker: `&lt;` and `&gt;` are written for HTML"
         edits = (

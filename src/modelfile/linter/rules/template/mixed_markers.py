@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
-from modelfile.linter.rules.template import effective_template, locate_span, template_turns
+from modelfile.linter.rules.template import effective_template, template_turns
 from modelfile.linter.rules.template.foreign_template import uses_foreign_markers
-from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def mixed_markers(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         start = parsed.text.index(marker)
         message = f"this TEMPLATE mixes turn markers: `{own}` is one of {turns.title}, `{marker}` one of {other.title}"
         hint = f"use those of the base; {turns.title} has `{'`, `'.join(turns.markers)}`"
-        yield Finding(locate_span(Span(start, start + len(marker)), template, modelfile), message, hint)
+        yield Finding(modelfile.locate_span(template.value, start, start + len(marker)), message, hint)
 
 
 @lru_cache(maxsize=8)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, rule
-from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import System
 
@@ -44,7 +43,7 @@ def conflicting_demands(modelfile: Modelfile, context: Context) -> Iterator[Find
     from modelfile.linter.opposites import find_conflicts  # its expressions are for files with a prompt
 
     for conflict in find_conflicts(system.value.text):
-        start, end = (modelfile.locate(system.value, offset) for offset in conflict.later)
+        span = modelfile.locate_span(system.value, *conflict.later)
         line = modelfile.source.line_of(modelfile.locate(system.value, conflict.earlier[0]))
         message = f"SYSTEM asks for {conflict.asked} here, but for {conflict.opposite} in line {line}"
-        yield Finding(Span(start, end), message, "keep one of them, or say when each one holds")
+        yield Finding(span, message, "keep one of them, or say when each one holds")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, base_family, last_template, rule
 from modelfile.linter.rules.parameters import effective_numbers
-from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Message, Parameter, Renderer, System
 
@@ -173,8 +172,8 @@ def _languages(system: System, modelfile: Modelfile) -> Iterator[Finding]:
     if found := asked_languages(system.value.text):
         first, second, offset = found
         message = f"SYSTEM asks for all answers in {second}, but also for all in {first}"
-        start, end = (modelfile.locate(system.value, at) for at in (offset, offset + 1))
-        yield Finding(Span(start, end), message, "keep one of them, or say when each one holds")
+        span = modelfile.locate_span(system.value, offset, offset + 1)
+        yield Finding(span, message, "keep one of them, or say when each one holds")
 
 
 def _in_format(label: str) -> str:

@@ -9,7 +9,6 @@ from typing import Final
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.prose import hide_code
 from modelfile.linter.rule import Context, rule
-from modelfile.source import Span
 from modelfile.syntax.nodes import System
 
 _DATE: Final = (
@@ -48,6 +47,6 @@ def fixed_date(system: System, context: Context) -> Iterator[Finding]:
     if not system.value.closed or not any(map(text.lower().__contains__, _SIGNS)):
         return
     if match := re.search(_DATE, hide_code(text)):
-        start, end = (context.modelfile.locate(system.value, at) for at in match.span())
+        span = context.modelfile.locate_span(system.value, *match.span())
         message = f"`{match[0]}` is stored in the model, and wrong from the next day on"
-        yield Finding(Span(start, end), message, "delete it: a program sends the date with each request")
+        yield Finding(span, message, "delete it: a program sends the date with each request")

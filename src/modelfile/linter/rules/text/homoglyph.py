@@ -8,7 +8,6 @@ from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, parser_findings, rule
-from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Adapter, From, Instruction, Parameter, Parser, Renderer, Template, Word
 
@@ -64,7 +63,7 @@ def find_homoglyphs(node: Instruction, modelfile: Modelfile) -> Iterator[Finding
         text = re.sub(_ACTION, lambda action: " " * len(action[0]), text)
     for match in re.finditer(_WORD, text):
         if is_homoglyph(match[0]) and any(map(str.isascii, match[0])):
-            span = Span(*(modelfile.locate(node.value, offset) for offset in match.span()))
+            span = modelfile.locate_span(node.value, *match.span())
             found = describe(Word(match[0], span))
             is_reference = isinstance(node, From | Renderer | Parser)
             severity = Severity.ERROR if is_reference else Severity.WARNING

@@ -9,7 +9,6 @@ from typing import Final
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.prose import hide_code
 from modelfile.linter.rule import Context, rule
-from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, Message, System
 
 _ENTITY: Final = (
@@ -52,8 +51,7 @@ def html_entity(instruction: Instruction, context: Context) -> Iterator[Finding]
         return
     from html import unescape  # for few texts
 
-    locate = context.modelfile.locate
-    spans = [Span(locate(value, match.start()), locate(value, match.end())) for match in found]
+    spans = [context.modelfile.locate_span(value, *match.span()) for match in found]
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     message = f"`{found[0][0]}` is written for HTML: the model receives these characters{more}"
     edits = tuple(

@@ -12,7 +12,6 @@ from modelfile.linter.prose import hide_code
 from modelfile.linter.rule import Context, base_family, last_template, rule
 from modelfile.linter.rules.structure.swallowed_instruction import swallowed_line
 from modelfile.linter.rules.text.template_in_system import find_action
-from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, Message, System, Template
 
 # Compiled on use: few texts have a sign of a marker.
@@ -79,8 +78,8 @@ def markers_in_system(instruction: Instruction, context: Context) -> Iterator[Fi
         return
     if swallowed_line(instruction, context):
         return
-    start, end = (context.modelfile.locate(value, offset) for offset in match.span(group))
-    yield Finding(Span(start, end), message, hint)
+    span = context.modelfile.locate_span(value, *match.span(group))
+    yield Finding(span, message, hint)
 
 
 def _effect(marker: str, context: Context) -> str:

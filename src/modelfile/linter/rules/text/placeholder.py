@@ -10,7 +10,6 @@ from typing import Final
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.prose import hide_code
 from modelfile.linter.rule import Context, looks_like_path, rule
-from modelfile.source import Span
 from modelfile.syntax.nodes import From, Instruction, License, Message, Parameter, System, Template
 
 # Compiled on use.
@@ -177,10 +176,10 @@ def placeholder(instruction: Instruction, context: Context) -> Iterator[Finding]
         if shown in reported:
             continue
         reported.add(shown)
-        start, end = (context.modelfile.locate(value, offset) for offset in found)
+        span = context.modelfile.locate_span(value, *found)
         word = instruction.keyword.text.strip().upper()
         message = f"placeholder `{shown[:_SHORT]}` in {word} was not replaced"
-        yield Finding(Span(start, end), message, _hint(instruction))
+        yield Finding(span, message, _hint(instruction))
 
 
 def is_placeholder(reference: str) -> bool:

@@ -11,7 +11,6 @@ from modelfile.linter.prose import hide_code
 from modelfile.linter.rule import Context, rule
 from modelfile.linter.rules.structure.swallowed_instruction import swallowed_line
 from modelfile.linter.rules.text.unexpanded_reference import reference
-from modelfile.source import Span
 from modelfile.syntax.nodes import Instruction, Message, System
 
 # Compiled on use: few texts have two braces.
@@ -51,9 +50,9 @@ def template_in_system(instruction: Instruction, context: Context) -> Iterator[F
     """
     if (match := find_action(instruction)) and not swallowed_line(instruction, context):
         value, word = instruction.value, instruction.keyword.text.strip().upper()
-        start, end = (context.modelfile.locate(value, offset) for offset in match.span())
+        span = context.modelfile.locate_span(value, *match.span())
         message = f"Ollama does not evaluate `{match[0]}` in {word}: the model sees these characters"
-        yield Finding(Span(start, end), message, "write the text itself; only TEMPLATE is evaluated")
+        yield Finding(span, message, "write the text itself; only TEMPLATE is evaluated")
 
 
 def find_action(instruction: Instruction) -> re.Match[str] | None:

@@ -9,7 +9,6 @@ from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, parser_findings, rule
-from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Instruction, License, Message, System, Template
 
@@ -93,9 +92,9 @@ def _in_value(node: Instruction, modelfile: Modelfile) -> Iterator[Finding]:
         from modelfile.linter.prose import hide_code  # for few files
 
         if match := re.search(_INSERTED, hide_code(text)):
-            start, end = (modelfile.locate(node.value, offset) for offset in match.span())
+            span = modelfile.locate_span(node.value, *match.span())
             message = f"`{match[0]}` in {word} is not expanded: the model receives these characters"
-            yield Finding(Span(start, end), message, "write the text itself, or let a script write the Modelfile")
+            yield Finding(span, message, "write the text itself, or let a script write the Modelfile")
 
 
 def reference(node: Instruction) -> str | None:

@@ -9,7 +9,6 @@ from typing import Final
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.prose import hide_code
 from modelfile.linter.rule import Context, base_family, rule
-from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Message, System, Template
 
@@ -54,6 +53,6 @@ def unknown_switch(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
         hint = 'delete it; requests switch thinking off by `"think": false`'
         if "thinking" not in family.capabilities:
             hint = "delete it: this model does not think"
-        start, end = (modelfile.locate(node.value, at) for at in match.span())
-        yield Finding(Span(start, end), message, hint)
+        span = modelfile.locate_span(node.value, *match.span())
+        yield Finding(span, message, hint)
         return
