@@ -269,3 +269,55 @@ def test_messages_about_a_folder_name_it(here: Path) -> None:
     assert "  store: " in found.out
     (here / "Modelfile").write_text("FROM bot:v1\nSYSTEM Be brief.\n")
     assert json.loads(mf("build", "bot:v2", "--dry-run", "--json", "--store", "models").out)["host"] == str(models)
+
+
+def test_manifest_of_a_model_in_a_folder_is_shown_to_the_byte(here: Path) -> None:
+    folder = folder_with(here / "models", "bot:v1")
+    text = (folder / "manifests/registry.ollama.ai/library/bot/v1").read_bytes().decode()
+    for name, options in (
+        ("bot:v1", ("--store", "models")),
+        ("store:bot:v1", ("--store", "models", "--host", "gpu-1")),
+    ):
+        assert mf("show", name, "--raw", *options).out == text
+        shown = json.loads(mf("show", name, "--layers", "--json", *options).out)
+        assert (shown["name"], shown["store"]) == ("bot:v1", str(folder))
+        assert [layer["kind"] for layer in shown["layers"]] == ["model", "system"]
+    assert f"  store        {folder}\n" in mf("show", "bot:v1", "--layers", "--store", "models").out
+    ran = mf("show", "bot:v2", "--raw", "--store", "models")
+    assert ran.err.startswith(f"error: bot:v2 not found in {folder}\n")
+    ran = mf("show", "bot:v1", "--layers", open_store=open_silent)
+    assert ran.err == (
+        "error: --layers needs a model in a registry or a folder\n"
+        "help: write `registry:bot:v1`, or name a folder with --store\n"
+    )
+
+
+def test_hints_name_the_folder(here: Path) -> None:
+    folder_with(here / "models", "bot:v1", "bot:v2")
+    assert "run `mf ls --store models`" in mf("store", "save", "x:v1", "-o", "a.tar", "--store", "models").err
+    ran = mf("cp", "bot:v1", "bot:v2", "--replace", "--store", "models")
+    assert "`mf rollback bot:v2 --replace --store models` restores it\n" in ran.out
+    ran = mf("rollback", "bot:v2", "--replace", "--store", "models")
+    assert "`mf rollback bot:v2 --replace --store models` restores that\n" in ran.out
+    (here / "models/manifests/registry.ollama.ai/library/bot/v1").write_bytes(b"")
+    ran = mf("store", "prune", "--store", "models")
+    assert ran.err.endswith("help: run `mf store check --repair --store models`\n")
+    ran = mf("store", "check", "--store", "models")
+    assert "  help: run `mf store check --repair --store models`\n" in ran.out
+
+
+def test_names_that_differ_in_case_only_are_different_models(here: Path) -> None:
+    def left() -> set[str]:
+        return {*names(mf("ls", "--json", "--store", "models"))}
+
+    folder_with(here / "models", "bot:v1", "BOT:v1")
+    for name in ("bot:v1", "BOT:v1"):
+        assert json.loads(mf("show", name, "--json", "--store", "models").out)["system"] == name
+        assert mf("rm", name, "--yes", "--store", "models").out.startswith(f"removed {name} ")
+        assert left() == {"bot:v1", "BOT:v1"} - {name}
+        folder_with(here / "models", "bot:v1", "BOT:v1")
+    ran = mf("cp", "BOT:v1", "bot:v1", "--replace", "--store", "models")
+    assert ran.out.startswith("BOT:v1 -> bot:v1\n"), ran
+    assert json.loads(mf("show", "bot:v1", "--json", "--store", "models").out)["system"] == "BOT:v1"
+    assert mf("rm", "Bot:V1", "--yes", "--store", "models").code == 0
+    assert len(left()) == 1

@@ -93,8 +93,6 @@ def location_of(host: str | None, store: str | None, config: Config | None = Non
         current.get().location = f"--host {quote(host)}"
         return address_of(host)
     folder = _folder_named(store)
-    if store is not None:
-        current.get().location = f"--store {quote(store)}"
     if folder is None and not current.get().environ.get("OLLAMA_HOST"):
         folder = (config or _configuration()).store_folder
     return folder or address_of(None)
@@ -122,6 +120,8 @@ def _folder_named(store: str | None) -> Path | None:
 
     if store == "":
         raise UsageError("--store needs the path of a folder", hint="write `--store models`")
+    if store is not None:
+        current.get().location = f"--store {quote(store)}"
     text = store or current.get().environ.get("MF_STORE")
     return expand(text, Path.cwd()) if text else None
 

@@ -70,4 +70,5 @@ def rollback(  # noqa: PLR0913  # each is an option
     if details := ", ".join(filter(None, (done.fingerprint, restored))):
         terminal.print(f"  {details}")
     if done.previous:
-        terminal.print(f"  it was {done.previous}; `{rollback_command(done.name, immutable)}` restores that")
+        undo = f"`{rollback_command(done.name, immutable)}`"
+        terminal.print(f"  it was {done.previous}; {terminal.complete(undo)} restores that")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from modelfile.cli.locations import Use, open_prefixed, open_store
+from modelfile.cli.locations import Location, Use, folder_of, location_of, open_folder, open_prefixed, open_store
 from modelfile.cli.options import load_project, open_registry
 from modelfile.cli.parameters import AsJson, Host, StoreFolder
 from modelfile.errors import InputError, NotFound, ServerError, TemplateError, UsageError
+from modelfile.library.lookup import find_named
 from modelfile.library.lookup import show as find_model
 from modelfile.names import Prefix, join_alternatives, modelfile_at, split_prefix
 from modelfile.report.json_output import model_as_json, print_json
@@ -23,6 +24,8 @@ from modelfile.stores.protocol import Store, StoredModel
 
 if TYPE_CHECKING:  # a plain `mf show` does not need them
     from modelfile.catalog.versions import Version
+    from modelfile.manifest import Manifest
+    from modelfile.names import ModelName
     from modelfile.prediction import ExpectedModel
     from modelfile.project.target import Target
     from modelfile.recipe.recipe import Recipe
@@ -49,10 +52,10 @@ def show(  # noqa: PLR0913  # each is an option
         typer.Option(metavar="FILE", help="Print the prompt of the messages, or /api/chat request, in FILE or -."),
     ] = None,
     layers: Annotated[
-        bool, typer.Option("--layers", help="Print digest, config and layers of a model in a registry.")
+        bool, typer.Option("--layers", help="Print digest, config and layers of a model in a registry or a folder.")
     ] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Print the manifest of a model in a registry as it is served.")
+        bool, typer.Option("--raw", help="Print the manifest of a model in a registry or a folder, to the byte.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -78,14 +81,15 @@ def show(  # noqa: PLR0913  # each is an option
     With --json: {"name", "fingerprint", "digest", "weights", "adapters", "drafts", "parameters", "template", "system",
     "messages", "license", "renderer", "parser", "requires", "dropped_capabilities"}; all keys are always there. Of a
     Modelfile, name is its path and digest is null. With --layers: {"name", "digest", "registry", "size", "config",
-    "layers"}, where config and each layer are {"kind", "media_type", "digest", "size"}.
+    "layers"}, where config and each layer are {"kind", "media_type", "digest", "size"}; of a model in a folder, it is
+    "store" instead of "registry".
     """
     if modelfile and as_json:
         raise UsageError("--modelfile cannot be used with --json")
     if layers or raw:
         if (modelfile, prompt, messages, raw and (layers or as_json)) != (False, None, None, False):
             raise UsageError("--layers and --raw cannot be used together or with another form of output")
-        _show_manifest(name, raw=raw, as_json=as_json)
+        _show_manifest(name, (host, store), raw=raw, as_json=as_json)
         return
     if prompt is not None or messages is not None:
         if modelfile or (prompt is not None and messages is not None):
@@ -135,26 +139,46 @@ def _show_expected(target: Target, options: _Options, *, as_json: bool) -> None:
         print_model(target.path, expected.model, made, None, terminal)
 
 
-def _show_manifest(name: str, *, raw: bool, as_json: bool) -> None:
-    """Print the layers of a model in a registry, or its manifest as it is."""
-    from modelfile.library.published import resolve_published
-    from modelfile.names import ModelName
+def _show_manifest(name: str, options: _Options, *, raw: bool, as_json: bool) -> None:
+    """Print the layers of a model in a registry or a folder, or its manifest as it is."""
     from modelfile.report.json_output import manifest_as_json
     from modelfile.report.models import print_layers
 
-    prefix, rest = split_prefix(name)
-    if prefix is not Prefix.REGISTRY:
-        hint = f"write `registry:{rest}`" if prefix in (None, Prefix.MODEL) else "write `registry:NAME`"
-        raise UsageError(f"--{'raw' if raw else 'layers'} needs a model in a registry", hint=hint)
-    parsed = ModelName.parse(rest)
-    with open_registry(load_project().config) as registry:
-        manifest, url = resolve_published(parsed, registry), registry.url(parsed)
+    shown, manifest, kind, location = _manifest_of(name, options, "raw" if raw else "layers")
     if raw:
         current.get().write_content(manifest.text)
     elif as_json:
-        print_json(manifest_as_json(parsed, manifest, url), current.get())
+        print_json(manifest_as_json(shown, manifest, kind, location), current.get())
     else:
-        print_layers(parsed, manifest, url, current.get())
+        print_layers(shown, manifest, kind, location, current.get())
+
+
+def _manifest_of(name: str, options: _Options, option: str) -> tuple[ModelName, Manifest, str, str]:
+    """Return the name of a model, its manifest, and the kind and the location of what has it.
+
+    Raises:
+        UsageError: It is neither in a registry nor in a folder: a server does not give out manifests.
+    """
+    from modelfile.library.published import resolve_published
+    from modelfile.names import ModelName
+
+    prefix, rest = split_prefix(name)
+    if prefix is Prefix.REGISTRY:
+        parsed = ModelName.parse(rest)
+        with open_registry(load_project().config) as registry:
+            return parsed, resolve_published(parsed, registry), "registry", registry.url(parsed)
+    if prefix is Prefix.STORE:
+        location: Location | None = folder_of(options[1], Use.READ)
+    else:
+        location = location_of(*options) if prefix in (None, Prefix.MODEL) else None
+    if not isinstance(location, Path):
+        hint = f"write `registry:{rest}`, or name a folder with --store" if location else "write `registry:NAME`"
+        raise UsageError(f"--{option} needs a model in a registry or a folder", hint=hint)
+    with open_folder(location, use=Use.READ) as store:
+        found = find_named(rest, store.list(), store)
+        if manifest := store.manifest(found.name):
+            return found.name, manifest, "store", str(store.location)
+        raise NotFound(f"{found.name} not found {store.location.where}")
 
 
 def _show_prompt(  # as of the command

@@ -64,11 +64,12 @@ def plan_removal(names: Iterable[str], store: Store, *, backups: bool = False) -
     missing: list[tuple[str, NotFound]] = []
     old: list[ListedModel] = []
     by_name = {model.name.full.lower(): model for model in reversed(listed)}
+    by_name |= {model.name.full: model for model in listed}
     backups_of = Backups(listed).of
     for text in dict.fromkeys(names):
         name = None if _is_pattern(text) else name_in(text)
         try:
-            known = by_name.get(name.full.lower()) if name else None
+            known = by_name.get(name.full, by_name.get(name.full.lower())) if name else None
             named = [known] if known else find_models(text, listed, store)
         except NotFound as error:
             orphans = backups_of(name) if name else ()

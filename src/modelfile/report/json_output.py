@@ -228,13 +228,13 @@ def model_as_json(
     }
 
 
-def manifest_as_json(name: object, manifest: Manifest, registry: str) -> dict[str, Any]:
-    """Return a manifest, with the URL of the registry that it comes from."""
+def manifest_as_json(name: object, manifest: Manifest, kind: str, location: str) -> dict[str, Any]:
+    """Return a manifest, with the location of the `registry` or `store` that it comes from."""
     config, *layers = (
         {"kind": layer.kind, "media_type": layer.media_type, "digest": layer.digest, "size": layer.size}
         for layer in manifest.blobs
     )
-    answer = {"name": str(name), "digest": manifest.digest, "registry": registry, "size": manifest.size}
+    answer = {"name": str(name), "digest": manifest.digest, kind: location, "size": manifest.size}
     return answer | {"config": config, "layers": layers}
 
 

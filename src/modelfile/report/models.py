@@ -100,8 +100,8 @@ def print_received(name: ModelName, digest: str, previous: str | None, terminal:
 def print_backup(name: ModelName, backup: ModelName | None, immutable: Iterable[str], terminal: Terminal) -> None:
     """Print where the model is that a tag had before, if it was replaced, and how to restore it."""
     if backup:
-        command = rollback_command(name, immutable)
-        terminal.print(f"  backed up the replaced model as {short_name(backup)}; `{command}` restores it")
+        undo = terminal.complete(f"`{rollback_command(name, immutable)}`")
+        terminal.print(f"  backed up the replaced model as {short_name(backup)}; {undo} restores it")
 
 
 def rollback_command(name: ModelName, immutable: Iterable[str]) -> str:
@@ -154,10 +154,10 @@ def print_model(name: object, model: Model, fingerprint: str, digest: str | None
             terminal.write([(f"{head:<{_MARGIN}}", "dim"), (visible(line.rstrip("\r")), "")])
 
 
-def print_layers(name: object, manifest: Manifest, registry: str, terminal: Terminal) -> None:
-    """Print the digest of a manifest, the URL of its registry, and a table of its config and layers."""
+def print_layers(name: object, manifest: Manifest, kind: str, location: str, terminal: Terminal) -> None:
+    """Print the digest of a manifest, the `registry` or `store` that has it, and a table of its config and layers."""
     terminal.write([(visible(str(name)), "bold")])
-    for title, text in (("digest", manifest.digest), ("registry", registry), ("size", size(manifest.size))):
+    for title, text in (("digest", manifest.digest), (kind, location), ("size", size(manifest.size))):
         terminal.write([(f"  {title:<{_MARGIN - 2}}", "dim"), (text, "")])
     layers = manifest.blobs
     table = [("KIND", "SIZE", "DIGEST"), *((layer.kind, size(layer.size), layer.digest) for layer in layers)]

@@ -102,7 +102,7 @@ def _print_notes(built: Built, terminal: Terminal) -> None:
         terminal.write(_row("unchanged", "run `mf pin`, so that the next build can skip it"))
     if built.replaced:
         how = f"; `mf rollback {built.created.name} --replace` restores it" if built.backup else ", without a backup"
-        terminal.write(_row("replaced", f"{built.replaced}{how}"))
+        terminal.write(_row("replaced", terminal.complete(f"{built.replaced}{how}")))
     if built.backup:
         terminal.write(_row("backup", short_name(built.backup)))
     if built.concurrent_build:

@@ -160,7 +160,8 @@ def _item(item: Prunable) -> dict[str, Any]:
 
 def print_damage(damage: Damage, terminal: Terminal) -> None:
     """Print a finding of a check: code and message, file, and what to do."""
-    _print_finding(damage, str(damage.severity), _STYLES[damage.severity], terminal, ("help", damage.hint))
+    hint = damage.hint and terminal.complete(damage.hint)
+    _print_finding(damage, str(damage.severity), _STYLES[damage.severity], terminal, ("help", hint))
 
 
 def print_repair(outcome: Repaired, terminal: Terminal) -> None:

@@ -20,8 +20,10 @@ Color: TypeAlias = Literal["auto", "always", "never"]
 Piece: TypeAlias = tuple[str, str]
 """A text and its style."""
 
-_ON_STORE: Final = r"`(mf (?:build|cp|ls|pull|rm|rollback|show|store \w+)\b(?![^`]*(?: --|registry:))[^`]*)`"
-"""A command on stored models in a hint, without options."""
+_ON_STORE: Final = (
+    r"`(mf (?:build|cp|ls|pull|push|rm|rollback|show|store \w+)\b(?![^`]*(?: --(?:host|plan|store)\b|registry:))[^`]*)`"
+)
+"""A command on stored models in a hint, which does not say where they are."""
 _DUMB: Final = ("dumb", "unknown")
 _WIDTH: Final = 80
 """Width in columns if the stream has none."""

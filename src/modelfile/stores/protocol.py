@@ -101,8 +101,9 @@ def newest_first(listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
 
 
 def find_listed(name: ModelName, listed: Iterable[ListedModel]) -> ListedModel | None:
-    """Return the model that is listed under a name."""
-    return next((model for model in listed if model.name.same_as(name)), None)
+    """Return the model that is listed under a name: as it is spelled, or else in another case."""
+    same = [model for model in listed if model.name.same_as(name)]
+    return next((model for model in same if model.name.full == name.full), same[0] if same else None)
 
 
 def retry_status(attempt: int, attempts: int) -> str:

@@ -269,8 +269,8 @@ class FolderStore:
             found = self._load(self.layout.spelled(source))
             if found is None:
                 raise self._not_found(source)
-            if not source.same_as(destination):
-                self._changes.put(self.layout.spelled(destination), found[1], former_goes=False)
+            if (spelled := self.layout.spelled(destination)).full != self.layout.spelled(source).full:
+                self._changes.put(spelled, found[1], former_goes=False)
 
     def delete(self, name: ModelName) -> None:
         """Delete a name: its manifest first, then the blobs that no manifest names.
