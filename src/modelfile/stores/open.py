@@ -138,7 +138,8 @@ def open_folder(
         ollama: The version of Ollama whose bytes are written (default: 0.24.0, the newest that leaves weights as they
             are).
         registry: The registries to pull from and push to.
-        create: Whether the store is to be written to: a folder that is empty or does not exist becomes a store.
+        create: Whether the store is to be written to: a folder that is empty or does not exist becomes a store, and
+            what killed processes left is removed.
         missing_ok: Whether a folder that is empty or does not exist counts as a store without models.
         on_warning: Called with warnings, such as damaged manifests, which are ignored.
 
@@ -150,6 +151,8 @@ def open_folder(
 
     layout = open_layout(path, create=create, missing_ok=missing_ok)
     store = FolderStore(layout, ollama=ollama, registry=registry, on_warning=on_warning)
+    if create:
+        store.tidy()
     with closing(store.blobs):
         yield store
 

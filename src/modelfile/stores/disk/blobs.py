@@ -245,7 +245,7 @@ class Blobs:
         Raises:
             InputError: One cannot be removed.
         """
-        if not (aside := sorted(self._folder.glob(f"{_ASIDE}*"))):
+        if not (aside := self._aside()):
             return
         found = named()
         for path in aside:
@@ -255,6 +255,13 @@ class Blobs:
                     path.rename(self._layout.blob(digest))
                 else:
                     path.unlink()
+
+    def has_unsettled(self) -> bool:
+        """Return whether a removal was killed, or another process is at it."""
+        return bool(self._aside())
+
+    def _aside(self) -> list[Path]:
+        return sorted(self._folder.glob(f"{_ASIDE}*"))
 
     def adopt(self, temporary: Path, digest: str, size: int) -> None:
         """Make a blob of a complete file in the folder of blobs that was hashed already, such as a download.

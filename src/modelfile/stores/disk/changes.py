@@ -18,7 +18,7 @@ from modelfile.locks import folder_lock
 from modelfile.manifest import Layer, Manifest
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
-from modelfile.stores.disk.files import remove_abandoned
+from modelfile.stores.disk.files import abandoned, remove_abandoned
 from modelfile.stores.disk.layout import BLOBS, Layout
 from modelfile.stores.disk.manifests import read_manifest, remove_manifest, replace_manifest
 from modelfile.stores.protocol import StoreLocation
@@ -56,6 +56,13 @@ class Changes:
                 remove_abandoned(folder)
             self._blobs.settle(self._named)
             yield
+
+    def tidy(self) -> None:
+        """Remove what killed processes left, if there is anything; the next change reports why it cannot be removed."""
+        folders = (self._layout.root, self._layout.root / BLOBS)
+        if self._blobs.has_unsettled() or any(any(abandoned(folder)) for folder in folders):
+            with contextlib.suppress(InputError), self.begun():
+                pass
 
     @cached_property
     def _lockable(self) -> Path:

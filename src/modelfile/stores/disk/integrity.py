@@ -23,8 +23,9 @@ from modelfile.filesystem import open_regular
 from modelfile.manifest import Layer
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.damage import Damage, FetchBlob, FetchManifest, RemoveFile, RenameFile, SetMode, WriteCopy
-from modelfile.stores.disk.inventory import DANGLING, EMPTY, FileKind, Inventory, StoredManifest, take_inventory
+from modelfile.stores.disk.inventory import DANGLING, FileKind, Inventory, StoredManifest, take_inventory
 from modelfile.stores.disk.layout import BLOBS, MANIFESTS, Layout
+from modelfile.stores.disk.manifests import EMPTY
 from modelfile.stores.disk.store import FolderStore
 
 _CHUNK: Final = 1 << 20

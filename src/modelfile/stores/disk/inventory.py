@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import stat
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,20 +18,14 @@ from pathlib import Path
 from typing import Final
 
 from modelfile.errors import InputError, reason_of
-from modelfile.filesystem import read_file, reading
-from modelfile.manifest import MAX_MANIFEST, Manifest
+from modelfile.filesystem import reading
+from modelfile.manifest import Manifest
 from modelfile.names import ModelName
 from modelfile.stores.disk.layout import BLOBS, Layout
+from modelfile.stores.disk.manifests import read_manifest
 
-EMPTY: Final = "it is empty"
-"""The problem of a manifest without a byte, as a power failure leaves it."""
 DANGLING: Final = "it is a dangling symlink"
 """The problem of a manifest because of which an Ollama server can list no model at all."""
-_NEW: Final = 1.0
-"""Age in seconds below which a manifest may be being written."""
-_PAUSE: Final = 0.005
-"""Seconds to wait before such a manifest is read again; doubled each time."""
-_LONGEST_PAUSE: Final = 0.08
 _BLOCK: Final = 512
 """Unit of `st_blocks`, in bytes."""
 _HEX: Final = "[0-9a-f]{64}"
@@ -155,7 +148,7 @@ def take_inventory(layout: Layout) -> Inventory:
     for path in _entries(layout.root):
         if (kind := _kind(path.name)) in _IN_ROOT and (found := _file(path)):
             others[kind].append(found)
-    manifests = (read_manifest(name, path) for name, path in layout.manifests())
+    manifests = (inspect_manifest(name, path) for name, path in layout.manifests())
     return Inventory(
         manifests=tuple(filter(None, manifests)),
         blobs=blobs,
@@ -164,28 +157,12 @@ def take_inventory(layout: Layout) -> Inventory:
     )
 
 
-def read_manifest(name: ModelName | None, path: Path) -> StoredManifest | None:
-    """Return a manifest, or why it cannot be read; None if the file is gone.
-
-    A server truncates the file of a manifest before it writes it (measured on 0.9.3), so one that was changed just now
-    is read again.
-    """
-    pause = _PAUSE
-    while True:
-        stored = _read_manifest(name, path)
-        is_new = stored is not None and stored.manifest is None and time.time() - stored.modified < _NEW
-        if not is_new or pause > _LONGEST_PAUSE:
-            return stored
-        time.sleep(pause)
-        pause *= 2
-
-
-def _read_manifest(name: ModelName | None, path: Path) -> StoredManifest | None:
+def inspect_manifest(name: ModelName | None, path: Path) -> StoredManifest | None:
+    """Return a manifest, or why it cannot be read; None if the file is gone."""
     modified, manifest, problem = 0.0, None, ""
     try:
         modified = path.stat().st_mtime
-        text = read_file(path, limit=MAX_MANIFEST)
-        manifest, problem = (Manifest.parse(text, "it"), "") if text else (None, EMPTY)
+        manifest = Manifest.parse(read_manifest(path)[0], "it")
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not path.is_symlink():
             return None
@@ -193,7 +170,7 @@ def _read_manifest(name: ModelName | None, path: Path) -> StoredManifest | None:
     except InputError as error:
         if not os.path.lexists(path):
             return None
-        problem = error.message.partition(": ")[2]
+        problem = error.message.partition(": ")[2] or error.message
     return StoredManifest(path=path, name=name, manifest=manifest, problem=problem, modified=modified)
 
 

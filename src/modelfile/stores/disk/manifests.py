@@ -17,10 +17,16 @@ from modelfile.manifest import MAX_MANIFEST, Manifest, digest_of
 from modelfile.stores.disk.files import sync, sync_folder, temporary_file, write_all, writing_to
 from modelfile.stores.disk.layout import MANIFESTS, Layout, give_owner, make_folders
 
+EMPTY: Final = "it is empty"
+"""The problem of a manifest without a byte, as a power failure leaves it."""
 _FIRST_READ: Final = 512
 """Bytes that Go's JSON decoder reads first, and keeps free in its buffer (encoding/json/stream.go)."""
 _RACY: Final = 2_000_000_000
 """Age in nanoseconds below which a file may change again without a change of its times (as in `weights.digests`)."""
+_NEW: Final = 1.0
+"""Age in seconds below which a manifest may be being written."""
+_PAUSES: Final = (0.005, 0.01, 0.02, 0.04, 0.08)
+"""Seconds to wait before such a manifest is read again."""
 _TRIES: Final = 10
 """Tries to write a manifest into a folder that others remove while it is empty."""
 _MODE: Final = 0o666
@@ -88,15 +94,40 @@ def _end_of_json(content: bytes) -> int:
 
 
 def read_manifest(path: Path) -> tuple[bytes, datetime]:
-    """Return content and time of change of a manifest, in whole microseconds: a float would be rounded up."""
-    content = read_file(path, limit=MAX_MANIFEST)
+    """Return content and time of change of a manifest, in whole microseconds: a float would be rounded up.
+
+    A server truncates the file of a manifest before it writes it (measured on 0.9.3), so one that is not whole, and was
+    changed just now, is read again.
+
+    Raises:
+        InputError: It cannot be read, or is empty.
+    """
+    content, modified = _read(path)
+    for pause in _PAUSES:
+        if time.time() - modified.timestamp() >= _NEW or _is_whole(content):
+            break
+        time.sleep(pause)
+        content, modified = _read(path)
     if not content:
-        raise InputError("it is empty")
+        raise InputError(EMPTY)
+    return content, modified
+
+
+def _read(path: Path) -> tuple[bytes, datetime]:
+    content = read_file(path, limit=MAX_MANIFEST)
     try:
         seconds, rest = divmod(path.stat().st_mtime_ns, 10**9)
         return content, datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
     except (OSError, ValueError, OverflowError) as error:
         raise InputError("its time of change cannot be read") from error
+
+
+def _is_whole(content: bytes) -> bool:
+    try:
+        Manifest.parse(content, "it")
+    except InputError:
+        return False
+    return True
 
 
 def replace_manifest(root: Path, path: Path, content: bytes) -> None:

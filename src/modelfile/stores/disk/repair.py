@@ -27,7 +27,7 @@ from modelfile.stores.disk.damage import (
 )
 from modelfile.stores.disk.download import download_layers
 from modelfile.stores.disk.files import sync_folder, writing_to
-from modelfile.stores.disk.inventory import read_manifest
+from modelfile.stores.disk.inventory import inspect_manifest
 from modelfile.stores.disk.layout import reject_foreign
 from modelfile.stores.disk.manifests import remove_manifest, replace_manifest
 from modelfile.stores.disk.store import FolderStore
@@ -172,7 +172,7 @@ class _Repairs:
             if not or_remove:
                 raise
         with self._store.locked(_TASK):
-            found = read_manifest(name, damage.path)
+            found = inspect_manifest(name, damage.path)
             if found is not None and found.manifest is None:
                 remove_manifest(self._store.layout.root, damage.path)
         return "removed: no registry has the model"

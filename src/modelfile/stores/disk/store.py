@@ -262,6 +262,10 @@ class FolderStore:
         """
         reject_foreign(self.layout.root)
 
+    def tidy(self) -> None:
+        """Remove what killed processes left: temporary files, and blobs that were being removed."""
+        self._changes.tidy()
+
     def copy(self, source: ModelName, destination: ModelName) -> None:
         """Copy a manifest to another name, byte for byte."""
         self.check_writable()

@@ -12,6 +12,7 @@ import pytest
 from modelfile.errors import InputError, VerificationError
 from modelfile.manifest import Layer
 from modelfile.stores.disk.blobs import Blobs
+from modelfile.stores.disk.files import remove_abandoned
 from modelfile.stores.disk.layout import open_layout
 
 CONTENT = b"content" * 1000
@@ -256,6 +257,22 @@ def test_blobs_that_a_manifest_names_by_now_are_not_removed(blobs: Blobs) -> Non
         assert blobs.size(DIGEST) == len(CONTENT)
     blobs.remove({DIGEST, WRONG}, lambda: {other})
     assert files(blobs) == [other.replace(":", "-")]
+
+
+def test_a_blob_that_is_being_removed_is_taken_for_abandoned_by_nobody(tmp_path: Path) -> None:
+    """Until it is settled under the lock of the store, which the process has that removes it."""
+    layout = open_layout(tmp_path / "store", create=True)
+    blobs = Blobs(layout)
+    blobs.put(CONTENT)
+
+    def work_beside_it() -> set[str]:
+        Blobs(layout).put(b"other")
+        remove_abandoned(layout.root / "blobs")
+        assert f"mf-removed-{DIGEST[7:]}" in files(blobs)
+        return {DIGEST}
+
+    blobs.remove({DIGEST}, work_beside_it)
+    assert blobs.read(layer()) == CONTENT
 
 
 def test_a_removal_that_was_killed_is_settled(blobs: Blobs) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from tests.support.folder import add_blob, add_manifest, add_model, digest_of, empty_store, set_age
 
-from modelfile.stores.disk.inventory import DANGLING, EMPTY, FileKind, take_inventory
+from modelfile.stores.disk.inventory import DANGLING, FileKind, take_inventory
 from modelfile.stores.disk.layout import Layout
+from modelfile.stores.disk.manifests import EMPTY
 
 HEX = "0123456789abcdef" * 4
 KINDS = {

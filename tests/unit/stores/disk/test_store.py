@@ -63,6 +63,42 @@ def test_a_model_is_listed_and_found(store: FolderStore) -> None:
     assert sorted(path.name for path in store.layout.root.iterdir()) == ["blobs", "manifests"]
 
 
+def test_a_manifest_that_a_server_is_writing_is_read_again(
+    store: FolderStore, warnings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server truncates the file first."""
+    add(store, NAME)
+    path = store.layout.manifest(NAME)
+    content = path.read_bytes()
+
+    def truncated() -> None:
+        path.write_bytes(content[:20])
+        monkeypatch.setattr("time.sleep", lambda _: path.write_bytes(content))
+
+    truncated()
+    assert [listed.name for listed in store.list()] == [NAME]
+    truncated()
+    assert len(store.named_blobs() or ()) == 3
+    truncated()
+    assert store.find(NAME)
+    assert warnings == []
+
+
+def test_a_store_that_is_opened_to_be_written_to_is_tidied(store: FolderStore) -> None:
+    add(store, NAME)
+    root, blob = store.layout.root, store.blobs.path(digest_of(b"GGUF"))
+    left = [root / f"mf-1-{'0' * 16}", blob.with_name(f"mf-1-{'1' * 16}"), blob.with_name(f"mf-removed-{'2' * 64}")]
+    for path in left:
+        path.touch()
+    blob.rename(blob.with_name(f"mf-removed-{blob.name[7:]}"))
+    with modelfile.open_folder(root, create=False) as opened:
+        assert all(path.exists() for path in left)
+        assert opened.find(NAME) is None
+    with modelfile.open_folder(root) as opened:
+        assert not any(path.exists() for path in left)
+        assert opened.find(NAME)
+
+
 def current_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
