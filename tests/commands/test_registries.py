@@ -50,6 +50,12 @@ def test_raw_manifest_is_that_of_the_registry_to_the_byte(registry: FakeRegistry
     assert json.loads(layers.out)["digest"] == digest
 
 
+def test_long_waits_are_reported(registry: FakeRegistry) -> None:
+    registry.fault("/manifests/", reply("", "429 Too Many Requests", "Retry-After: 2"))
+    ran = run("show", f"registry:{registry.host}/team/bot:v1")
+    assert (ran.code, ran.err) == (ExitCode.CLEAN, f"{registry.host} is busy or fails: the next try is in 2 s\n")
+
+
 def test_tags_are_listed(registry: FakeRegistry) -> None:
     ran = run("ls", f"registry:{registry.host}/team/bot")
     assert (ran.code, ran.out) == (ExitCode.CLEAN, f"{registry.host}/team/bot:v1\n")

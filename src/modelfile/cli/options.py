@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable, UsageError, WouldReplace
-from modelfile.report.terminal import current
+from modelfile.report.terminal import Terminal, current
 
 if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
     from modelfile.diagnostics import Diagnostic
@@ -21,6 +22,9 @@ if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
     from modelfile.stores.protocol import Registry, RegistrySettings
 
 _Result = TypeVar("_Result")
+
+_LONG_WAIT: Final = 2.0
+"""Length of waits from which on they are reported, in seconds."""
 
 OpenRegistry: TypeAlias = "Callable[[RegistrySettings], AbstractContextManager[Registry]]"
 """Function that opens the registries that settings allow."""
@@ -100,9 +104,31 @@ def registry_settings(config: Config) -> RegistrySettings:
 
 
 def _open_registries(settings: RegistrySettings) -> AbstractContextManager[Registry]:
+    from modelfile.stores.network.retry import Backoff
     from modelfile.stores.open import open_registry
 
-    return open_registry(settings, environ=current.get().environ, timeouts=timeouts())
+    terminal = current.get()
+    backoff = Backoff(on_wait=_WaitNotes(terminal).note)
+    return open_registry(settings, environ=terminal.environ, backoff=backoff, timeouts=timeouts())
+
+
+class _WaitNotes:
+    """Notes on long waits for registries: one for all threads that wait for the same host."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._lock = Lock()
+        self._until: dict[str, float] = {}
+        """When the next try is made, by host."""
+
+    def note(self, host: str, seconds: float) -> None:
+        """Print that a host is asked again after some seconds, unless that has been printed, or is soon."""
+        until = self._terminal.clock.monotonic() + seconds
+        with self._lock:
+            if seconds < _LONG_WAIT or until < self._until.get(host, 0.0) + _LONG_WAIT:
+                return
+            self._until[host] = until
+        self._terminal.print_note(f"{host} is busy or fails: the next try is in {seconds:.0f} s")
 
 
 def with_consent(act: Callable[[bool], _Result], *, replace: bool, as_json: bool) -> _Result:

@@ -22,6 +22,14 @@ OnRetry: TypeAlias = Callable[[int, int], None]
 """A callback that receives the number of the next attempt, and of all attempts."""
 
 
+OnWait: TypeAlias = Callable[[str, float], object]
+"""A callback that receives the host that is to be asked again, and the seconds until then."""
+
+
+def ignore_wait(_host: str, _seconds: float) -> None:
+    """Ignore a wait."""
+
+
 def ignore_retry(_attempt: int, _attempts: int) -> None:
     """Ignore a retry."""
 
@@ -41,6 +49,8 @@ class Backoff:
     pause: Callable[[float], object] = sleep
     chance: Callable[[], float] = random.random
     """Returns a number from 0 to 1."""
+    on_wait: OnWait = ignore_wait
+    """Called before a wait for a registry; several threads may do so."""
 
     def attempts(self, *, answered: bool) -> int:
         """Return the number of attempts, at a server that has answered before or not."""

@@ -75,7 +75,7 @@ class Download:
                 if waits is None or self._position - mark >= _PROGRESS:
                     waits, mark = self._exchange.waits(self._question), self._position
                 wait = next(waits, None)
-                if wait is None or not self._exchange.wait(max(wait, seconds), deadline):
+                if wait is None or not self._exchange.wait(max(wait, seconds), deadline, self._question.host):
                     raise failure
 
     def _receive(self, whole: Deadline) -> Answer | None:

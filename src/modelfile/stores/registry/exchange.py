@@ -220,17 +220,18 @@ class Exchange:
                 with self.open(question, deadline, refusals) as reply:
                     answer = reply.read()
             except httpx.HTTPError as error:
-                if not RETRY.after(error) or not self.wait(next(waits, None), deadline):
+                if not RETRY.after(error) or not self.wait(next(waits, None), deadline, question.host):
                     raise
                 continue
             wait = next(waits, None) if answer.status in RETRY.statuses else None
-            if wait is None or not self.wait(max(wait, answer.retry_after or 0), deadline):
+            if wait is None or not self.wait(max(wait, answer.retry_after or 0), deadline, question.host):
                 return answer
 
-    def wait(self, seconds: float | None, deadline: Deadline) -> bool:
-        """Wait, if there is time for it and a request; return whether there was."""
+    def wait(self, seconds: float | None, deadline: Deadline, host: str) -> bool:
+        """Wait for a host, if there is time for it and a request; return whether there was."""
         if seconds is None or seconds >= deadline.remaining():
             return False
+        self._backoff.on_wait(host, seconds)
         while seconds > 0:
             deadline.remaining()  # raises an error once interrupted
             self._backoff.pause(min(seconds, _NAP))

@@ -104,7 +104,7 @@ class Push:
                 return
             if len(self._parts) > most:
                 waits, most = self._exchange.waits(self._question), len(self._parts)
-            if not self._exchange.wait(next(waits, None), self._deadline):
+            if not self._exchange.wait(next(waits, None), self._deadline, self._question.host):
                 if isinstance(failure, _Lost):
                     raise self._refusals.refused(f"forgets the upload ({failure})", "run the command again")
                 raise failure
@@ -201,7 +201,7 @@ class Push:
         with self._exchange.open(question, self._deadline, self._refusals) as reply:
             answer = reply.read()
         if answer.status in RETRY.statuses:
-            if not self._exchange.wait(answer.retry_after or 0.0, self._deadline):
+            if not self._exchange.wait(answer.retry_after or 0.0, self._deadline, self._question.host):
                 raise self._rejected(answer)
             raise httpx.RemoteProtocolError(f"HTTP {answer.status}")
         return answer

@@ -94,6 +94,15 @@ def test_retry_after_is_honored(fake: FakeRegistry, registry: Registry, pauses: 
     assert sum(pauses) == pytest.approx(7)
 
 
+def test_waits_are_reported_before_they_begin(fake: FakeRegistry, pauses: list[float]) -> None:
+    waits: list[tuple[str, float, int]] = []
+    fake.fault("/manifests/", reply("", "429 Too Many Requests", "Retry-After: 7"))
+    backoff = Backoff(pause=pauses.append, on_wait=lambda host, seconds: waits.append((host, seconds, len(pauses))))
+    with open_registry(backoff=backoff) as registry:
+        resolve(registry, fake)
+    assert waits == [(fake.host, 7.0, 0)]
+
+
 def test_retry_after_beyond_the_limit_is_reported_at_once(fake: FakeRegistry, registry: Registry) -> None:
     fake.fault("/manifests/", reply('{"error":"slow down"}', "429 Too Many Requests", "Retry-After: 3600"))
     with pytest.raises(RegistryRefused) as caught:
