@@ -231,36 +231,63 @@ class Blobs:
             InputError: One cannot be removed.
         """
         for digest in sorted(digests):
-            path = self.path(digest)
-            with writing_to(path), contextlib.suppress(FileNotFoundError):
-                path.rename(self._folder / f"{_ASIDE}{digest.removeprefix('sha256:')}")
-        self.settle(named)
+            self.set_aside(self.path(digest), digest)
+        for error in self.settle(named).values():
+            raise error
 
-    def settle(self, named: Callable[[], Collection[str] | None]) -> None:
+    def set_aside(self, path: Path, digest: str) -> Path:
+        """Rename a blob that is about to be removed, unless it is gone, and return its new path; `settle` removes it.
+
+        Raises:
+            InputError: It cannot be renamed.
+        """
+        aside = self._folder / f"{_ASIDE}{digest.removeprefix('sha256:')}"
+        with writing_to(path), contextlib.suppress(FileNotFoundError):
+            path.rename(aside)
+        return aside
+
+    def settle(self, named: Callable[[], Collection[str] | None]) -> dict[Path, InputError]:
         """Remove the blobs that were renamed to be removed, but for those that a manifest names.
 
         Args:
             named: Returns the digests that manifests name; None if nobody knows.
 
+        Returns:
+            The blobs that the system does not remove, which have their names again, and why.
+
         Raises:
-            InputError: One cannot be removed.
+            InputError: One cannot be given its name back.
         """
-        if not (aside := self._aside()):
+        self.put_back(named)
+        refused: dict[Path, InputError] = {}
+        for path in self.aside():
+            blob = self._layout.blob(_digest_of(path))
+            try:
+                with writing_to(blob), contextlib.suppress(FileNotFoundError):
+                    path.unlink()
+            except InputError as error:
+                refused[blob] = error
+                with contextlib.suppress(OSError):
+                    path.rename(blob)
+        return refused
+
+    def put_back(self, named: Callable[[], Collection[str] | None]) -> None:
+        """Give the blobs that were renamed to be removed their names back if a manifest names them, or nobody knows.
+
+        Raises:
+            InputError: One cannot be renamed.
+        """
+        if not (aside := self.aside()):
             return
         found = named()
         for path in aside:
-            digest = f"sha256:{path.name.removeprefix(_ASIDE)}"
-            with writing_to(path), contextlib.suppress(FileNotFoundError):
-                if (found is None or digest in found) and self.size(digest) is None:
+            digest = _digest_of(path)
+            if (found is None or digest in found) and self.size(digest) is None:
+                with writing_to(self._layout.blob(digest)), contextlib.suppress(FileNotFoundError):
                     path.rename(self._layout.blob(digest))
-                else:
-                    path.unlink()
 
-    def has_unsettled(self) -> bool:
-        """Return whether a removal was killed, or another process is at it."""
-        return bool(self._aside())
-
-    def _aside(self) -> list[Path]:
+    def aside(self) -> list[Path]:
+        """Return the blobs that were renamed to be removed, sorted: a removal was killed, or a process is at it."""
         return sorted(self._folder.glob(f"{_ASIDE}*"))
 
     def adopt(self, temporary: Path, digest: str, size: int) -> None:
@@ -305,3 +332,7 @@ class Blobs:
     def _sync(self, file: FileIO, digest: str) -> None:
         with writing_to(self._layout.blob(digest)):
             sync(file)
+
+
+def _digest_of(aside: Path) -> str:
+    return f"sha256:{aside.name.removeprefix(_ASIDE)}"

@@ -60,7 +60,7 @@ class Changes:
     def tidy(self) -> None:
         """Remove what killed processes left, if there is anything; the next change reports why it cannot be removed."""
         folders = (self._layout.root, self._layout.root / BLOBS)
-        if self._blobs.has_unsettled() or any(any(abandoned(folder)) for folder in folders):
+        if self._blobs.aside() or any(any(abandoned(folder)) for folder in folders):
             with contextlib.suppress(InputError), self.begun():
                 pass
 

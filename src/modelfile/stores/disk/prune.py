@@ -8,9 +8,10 @@ as `ollama rm` does.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -43,8 +44,10 @@ _DAY: Final = 24 * _HOUR
 """Age in seconds below which a partial download is spared, because it will probably be resumed."""
 _MINUTE: Final = 60.0
 """Age in seconds below which a partial download is being written."""
-_REFRESH: Final = 0.05
-"""Seconds for which the manifests need not be looked at again."""
+_PAUSE: Final = 0.05
+"""Seconds between two looks at the manifests while blobs are only renamed."""
+_LOOKS: Final = 10
+"""Number of these looks: a server writes a manifest milliseconds after it has looked for the blobs."""
 
 
 class PruneReason(StrEnum):
@@ -168,7 +171,9 @@ def plan_prune(store: FolderStore, options: PruneOptions = DEFAULTS, *, now: flo
     """
     root = store.layout.root
     inventory = take_inventory(store.layout)
-    dead = frozenset(path for path, _ in (*abandoned(root), *abandoned(root / BLOBS)))
+    dead = frozenset(
+        (*store.blobs.aside(), *(path for folder in (root, root / BLOBS) for path, _ in abandoned(folder)))
+    )
     return _plan(inventory, options, time.time() if now is None else now, dead)
 
 
@@ -281,7 +286,9 @@ def _item(reason: PruneReason, file: StoredFile, digest: str = "") -> Prunable:
 def prune(plan: PrunePlan, store: FolderStore, events: Events = ignore) -> Pruned:
     """Execute a plan under the lock of the store, as far as it still holds: everything is looked at again.
 
-    Models go first, then the blobs that nobody names: if it is killed, the next plan has the rest.
+    Models go first, then the blobs that nobody names: if it is killed, the next plan has the rest. A server may be
+    about to name a blob that it has found: so all are renamed first, and one that a manifest names half a second later
+    gets its name back.
 
     >>> import tempfile
     >>> import modelfile
@@ -298,24 +305,58 @@ def prune(plan: PrunePlan, store: FolderStore, events: Events = ignore) -> Prune
         InputError: A manifest cannot be read now, or the store cannot be written to.
     """
     removed, failed, changed = list[Prunable](), list[tuple[Prunable, InputError]](), list[Prunable]()
+    aside = list[Prunable]()
     reject_foreign(store.layout.root)
     with store.locked("pruning of a store"):
-        again = plan_prune(store, plan.options)
-        wanted = {item.key for item in again.stale}
-        names = _Names(store)
-        for number, item in enumerate(plan.stale, start=1):
-            if item.key not in wanted or (item.reason is PruneReason.BLOB and not names.lack(item)):
-                changed.append(item)
-                continue
-            try:
-                _remove(item, store)
-            except InputError as error:
-                failed.append((item, error))
-            else:
+        wanted = {item.key for item in plan_prune(store, plan.options).stale}
+        left = {*store.blobs.aside()}
+        with _settling(store, aside) as refused:
+            for number, item in enumerate(plan.stale, start=1):
+                if item.key not in wanted or (item.reason is PruneReason.BLOB and _was_used(item)):
+                    changed.append(item)
+                    continue
+                try:
+                    if item.reason is PruneReason.BLOB:
+                        store.blobs.set_aside(item.path, item.digest)
+                        aside.append(item)
+                    elif item.path in left:
+                        aside.append(item)
+                    else:
+                        _remove(item, store)
+                        removed.append(item)
+                except InputError as error:
+                    failed.append((item, error))
+                events(Progress(status=f"removed {number:,} of {len(plan.stale):,}"))
+        for item in aside:
+            if not os.path.lexists(item.path):
                 removed.append(item)
-            events(Progress(status=f"removed {number:,} of {len(plan.stale):,}"))
+            elif item.path in refused:
+                failed.append((item, refused[item.path]))
+            else:
+                changed.append(item)
         sync_folder(store.layout.root / BLOBS)
     return Pruned(removed=tuple(removed), failed=tuple(failed), changed=tuple(changed))
+
+
+@contextlib.contextmanager
+def _settling(store: FolderStore, aside: Sized) -> Iterator[dict[Path, InputError]]:
+    """Remove what was set aside in the context, but for what manifests name then; yield what the system refuses."""
+    refused: dict[Path, InputError] = {}
+    try:
+        yield refused
+        for _ in range(_LOOKS if aside else 0):
+            time.sleep(_PAUSE)
+            store.blobs.put_back(store.named_blobs)
+    finally:
+        refused.update(store.blobs.settle(store.named_blobs))
+
+
+def _was_used(blob: Prunable) -> bool:
+    """Return whether somebody has used a blob since the plan, and so set its time."""
+    try:
+        return blob.path.stat().st_mtime != blob.modified
+    except OSError:  # a dangling symlink, or gone
+        return False
 
 
 def _remove(item: Prunable, store: FolderStore) -> None:
@@ -326,24 +367,3 @@ def _remove(item: Prunable, store: FolderStore) -> None:
             shutil.rmtree(item.path)
         else:
             item.path.unlink()
-
-
-class _Names:
-    """The digests that manifests name, read again at most half of the time."""
-
-    def __init__(self, store: FolderStore) -> None:
-        self._store = store
-        self._named: set[str] | None = set()
-        self._until = 0.0
-
-    def lack(self, blob: Prunable) -> bool:
-        """Return whether all manifests can be read, none names a blob, and nobody has used it since the plan."""
-        if (began := time.monotonic()) >= self._until:
-            self._named = self._store.named_blobs()
-            self._until = 2 * time.monotonic() - began
-        if self._named is None or blob.digest in self._named:
-            return False
-        try:
-            return blob.path.stat().st_mtime == blob.modified
-        except OSError:  # a dangling symlink, or gone
-            return True

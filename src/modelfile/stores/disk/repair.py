@@ -77,6 +77,8 @@ def repair(
         InputError: The store belongs to another user.
     """
     reject_foreign(store.layout.root)
+    with store.locked(_TASK):
+        store.blobs.settle(store.named_blobs)
     hand = _Repairs(store, registry, events)
     for damage in sorted(damages, key=lambda one: _ORDER.index(type(one.repair)) if one.repair else len(_ORDER)):
         try:
@@ -100,6 +102,8 @@ class _Repairs:
                 case None:
                     return None
                 case FetchBlob(layer=layer, names=names):
+                    if damage.code == "missing-blob" and self._store.has_blob(layer.digest, layer.size):
+                        return "it is there again"
                     return self._fetch_blob(layer, names)
                 case FetchManifest(name=name, or_remove=or_remove):
                     return self._fetch_manifest(damage, name, or_remove=or_remove)

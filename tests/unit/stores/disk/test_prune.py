@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -209,22 +210,54 @@ def test_what_changed_since_the_plan_stays(store: FolderStore) -> None:
     assert all(digest in take_inventory(store.layout).blobs for digest in (named, used))
 
 
-def test_blob_that_is_named_while_others_are_removed_stays(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def name_blob(store: FolderStore, digest: str) -> None:
+    """Write a manifest that names a blob, as a server does that looked at the blob before."""
+    layer = {"mediaType": "application/vnd.ollama.image.model", "digest": digest, "size": 1}
+    add_manifest(store.layout, "new:v1", config=layer, layers=[])
+
+
+@pytest.mark.parametrize("moment", ["others are renamed", "all wait"])
+def test_blob_that_is_named_while_others_are_removed_stays(
+    moment: str, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(3):
         add_blob(store.layout, b"%d" % number, age=DAY)
-    found = plan(store)
-    unlink = Path.unlink
+    found, rename = plan(store), Path.rename
+    last = found.stale[-1]
 
-    def name_the_last(path: Path, *, missing_ok: bool = False) -> None:
-        unlink(path, missing_ok=missing_ok)
-        last = found.stale[-1].digest
-        layer = {"mediaType": "application/vnd.ollama.image.model", "digest": last, "size": 1}
-        add_manifest(store.layout, "new:v1", config=layer, layers=[])
+    def rename_and_name(path: Path, target: Path) -> Path:
+        if moment == "others are renamed" and path not in (
+            last.path,
+            last.path.with_name(f"mf-removed-{last.digest[7:]}"),
+        ):
+            name_blob(store, last.digest)
+        return rename(path, target)
 
-    monkeypatch.setattr(Path, "unlink", name_the_last)
+    def name_the_last(_: float) -> None:
+        assert last.path.exists() == (store.manifest(ModelName.parse("new:v1")) is not None)
+        name_blob(store, last.digest)
+
+    monkeypatch.setattr(Path, "rename", rename_and_name)
+    if moment == "all wait":
+        monkeypatch.setattr(time, "sleep", name_the_last)
     done = prune(found, store)
-    assert done.changed == found.stale[-1:]
+    assert done.changed == (last,)
+    assert {item.digest for item in done.removed} == {item.digest for item in found.stale[:-1]}
     assert take_inventory(store.layout).unnamed == {}
+    assert last.path.read_bytes() in {b"0", b"1", b"2"}
+
+
+def test_what_a_killed_removal_has_set_aside_is_removed_or_put_back(store: FolderStore) -> None:
+    put_back, gone = (add_blob(store.layout, text, age=DAY) for text in (b"1", b"2"))
+    for digest in (put_back, gone):
+        store.blobs.set_aside(store.blobs.path(digest), digest)
+    name_blob(store, put_back)
+    found = plan(store)
+    assert [item.path.name for item in found.stale] == [
+        f"mf-removed-{digest[7:]}" for digest in sorted((put_back, gone))
+    ]
+    assert prune(found, store).failed == ()
+    assert {path.name for path in (store.layout.root / "blobs").iterdir()} == {f"sha256-{put_back[7:]}"}
 
 
 def test_what_the_system_does_not_remove_is_reported_and_the_rest_is_removed(
@@ -235,7 +268,7 @@ def test_what_the_system_does_not_remove_is_reported_and_the_rest_is_removed(
     found, unlink = plan(store), Path.unlink
 
     def refuse_one(path: Path, *, missing_ok: bool = False) -> None:
-        if path == found.stale[1].path:
+        if path.name.endswith(found.stale[1].digest[7:]):
             raise PermissionError(13, "Permission denied")
         unlink(path, missing_ok=missing_ok)
 
