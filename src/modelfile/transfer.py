@@ -1,7 +1,8 @@
-"""Models that go from one store to another, and locked bases that come by their digests.
+"""Copies of models from one store to another, and downloads of locked bases by their digests.
 
-A folder gives out blobs, and a server does not: so a model goes from a folder to a folder or to a server. A folder gets
-the same manifest; a server gets the weights, and creates the model from them, which must have the same fingerprint.
+Blobs can be read from a folder, and not from a server: so a model is copied from a folder, to a folder or to a server.
+A folder gets the same manifest; a server gets the weights, and creates the model from them, which must have the same
+fingerprint.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def as_folder(store: Store) -> FolderStore | None:
     return cast("FolderStore", store) if hasattr(store, "layout") else None
 
 
-def give(source: Store, name: ModelName, target: Store, new: ModelName, events: Events) -> None:
-    """Give a store a model of another; what the new name has there is replaced.
+def copy_model(source: Store, name: ModelName, target: Store, new: ModelName, events: Events) -> None:
+    """Copy a model to another store; what the new name has there is replaced.
 
     Args:
         source: The store that has the model: a folder.
@@ -49,7 +50,7 @@ def give(source: Store, name: ModelName, target: Store, new: ModelName, events: 
         events: Receives progress.
 
     Raises:
-        UsageError: The source is a server, which gives out no weights.
+        UsageError: The source is a server, whose weights cannot be read.
         InputError: The model is missing or damaged.
         ServerError: The target fails.
         VerificationError: The target makes another model of the same weights; it is removed.
@@ -72,7 +73,7 @@ def give(source: Store, name: ModelName, target: Store, new: ModelName, events: 
 def fetch_base(
     name: ModelName, manifest: Manifest, target: Store, alias: ModelName, registry: Registry, events: Events
 ) -> None:
-    """Give a store a base as it formerly was, whose layers a registry still has by their digests.
+    """Download a base as it was when it was locked into a store; a registry still has its layers by their digests.
 
     Args:
         name: The name of the base in its registry.

@@ -19,7 +19,7 @@ from modelfile.stores.backups import pin_alias
 from modelfile.stores.disk.store import FolderStore
 from modelfile.stores.memory import MemoryRegistry, MemoryStore
 from modelfile.stores.open import open_folder
-from modelfile.transfer import as_folder, fetch_base, give
+from modelfile.transfer import as_folder, copy_model, fetch_base
 
 NAME, NEW = ModelName.parse("team/bot:v1"), ModelName.parse("copy:v1")
 WEIGHTS, ADAPTER = b"GGUF weights", b"GGUF adapter"
@@ -57,7 +57,7 @@ def fingerprint_in(store: MemoryStore | FolderStore, name: ModelName) -> str | N
 
 def test_folder_gives_a_folder_the_same_bytes(folder: FolderStore, tmp_path: Path) -> None:
     with open_folder(tmp_path / "second") as second:
-        give(folder, NAME, second, NEW, ignore)
+        copy_model(folder, NAME, second, NEW, ignore)
         assert second.layout.manifest(NEW).read_bytes() == folder.layout.manifest(NAME).read_bytes()
         assert fingerprint_in(second, NEW) == fingerprint(MODEL)
         assert [*second.layout.blobs()] != [*folder.layout.blobs()]
@@ -66,36 +66,36 @@ def test_folder_gives_a_folder_the_same_bytes(folder: FolderStore, tmp_path: Pat
 
 def test_folder_gives_a_server_a_model_with_the_same_fingerprint(folder: FolderStore) -> None:
     server = MemoryStore()
-    give(folder, NAME, server, NEW, ignore)
+    copy_model(folder, NAME, server, NEW, ignore)
     assert fingerprint_in(server, NEW) == fingerprint(MODEL)
     assert [model.name for model in server.list()] == [NEW]
 
 
 def test_weights_that_a_store_has_are_not_sent_again(folder: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     server = MemoryStore()
-    give(folder, NAME, server, NEW, ignore)
+    copy_model(folder, NAME, server, NEW, ignore)
 
     def put_blob(*_: object) -> None:
         raise AssertionError("sent again")
 
     monkeypatch.setattr(server, "put_blob", put_blob)
-    give(folder, NAME, server, ModelName.parse("other:v1"), ignore)
+    copy_model(folder, NAME, server, ModelName.parse("other:v1"), ignore)
 
 
 def test_server_gives_out_nothing(folder: FolderStore) -> None:
     server = MemoryStore.with_models("bot:v1")
     assert (as_folder(server), as_folder(folder)) == (None, folder)
     with pytest.raises(UsageError, match="a server does not give out weights"):
-        give(server, ModelName.parse("bot:v1"), folder, NEW, ignore)
+        copy_model(server, ModelName.parse("bot:v1"), folder, NEW, ignore)
 
 
 def test_missing_and_damaged_models_are_not_copied(folder: FolderStore, tmp_path: Path) -> None:
     with open_folder(tmp_path / "second") as second:
         with pytest.raises(InputError, match="none:v1 not found"):
-            give(folder, ModelName.parse("none:v1"), second, NEW, ignore)
+            copy_model(folder, ModelName.parse("none:v1"), second, NEW, ignore)
         folder.layout.blob(DIGESTS[0]).write_bytes(b"GGUF damaged"[: len(WEIGHTS)])
         with pytest.raises(InputError, match="has changed since its digest was computed"):
-            give(folder, NAME, second, NEW, ignore)
+            copy_model(folder, NAME, second, NEW, ignore)
         assert second.list() == ()
         assert DIGESTS[0] not in {digest for digest, _ in second.layout.blobs()}
 
@@ -111,7 +111,7 @@ class Rewriter(MemoryStore):
 def test_server_that_makes_another_model_keeps_none(folder: FolderStore) -> None:
     server = Rewriter()
     with pytest.raises(VerificationError, match=r"Ollama 0\.9\.3 at memory: makes another model of the"):
-        give(folder, NAME, server, NEW, ignore)
+        copy_model(folder, NAME, server, NEW, ignore)
     assert server.list() == ()
 
 

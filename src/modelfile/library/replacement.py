@@ -135,7 +135,7 @@ def copy_between(  # noqa: PLR0913  # the two sides, and how to replace
         ServerError: The store cannot take it.
         VerificationError: A server makes another model of it.
     """
-    from modelfile.transfer import give  # most copies stay in one store
+    from modelfile.transfer import copy_model  # most copies stay in one store
 
     new = _tagged(destination)
     model, existing = find_named(source, origin.list(), origin), find_listed(new, store.list())
@@ -147,7 +147,7 @@ def copy_between(  # noqa: PLR0913  # the two sides, and how to replace
         if not replace:
             raise error
         backup = back_up(existing.name, store, keep)
-    give(origin, model.name, store, ours, events)
+    copy_model(origin, model.name, store, ours, events)
     if (now := find_listed(new, store.list())) is None:
         raise missing_after("created", new, store.location)
     return Copied(**both, destination=now.name, digest=now.digest, copied=True, backup=backup)
