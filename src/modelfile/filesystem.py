@@ -1,4 +1,4 @@
-"""Paths, bounded reads, and atomic writes."""
+"""Paths, sizes, bounded reads, and atomic writes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from modelfile.errors import InputError, cannot_read, cannot_write
 
 Stat: TypeAlias = Callable[[Path], os.stat_result]
 """Returns the state of a file, following symlinks, as Path.stat."""
+_KILO: Final = 1000
+_UNITS: Final = ("kB", "MB", "GB", "TB", "PB", "EB")
 
 
 def real_path(path: Path) -> Path:
@@ -294,3 +296,15 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def format_size(count: int) -> str:
+    """Return a number of bytes in the largest decimal unit.
+
+    >>> format_size(1), format_size(999), format_size(4_920_753_328)
+    ('1 byte', '999 bytes', '4.9 GB')
+    """
+    if count < _KILO:
+        return f"{count} byte{'s' * (count != 1)}"
+    power = min((len(str(count)) - 1) // 3, len(_UNITS))
+    return f"{count / _KILO**power:,.1f} {_UNITS[power - 1]}"

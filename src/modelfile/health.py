@@ -16,7 +16,7 @@ from modelfile.addresses import ServerAddress
 from modelfile.cache import cache_folder, cache_problem
 from modelfile.characters import escape_controls
 from modelfile.errors import InputError, ModelfileError, ServerUnreachable
-from modelfile.filesystem import home_folder
+from modelfile.filesystem import format_size, home_folder
 from modelfile.git import git_version
 from modelfile.names import ModelName, registry_host
 from modelfile.project.project import Project
@@ -30,7 +30,6 @@ REGISTRY: Final = ServerAddress(scheme="https", host="registry.ollama.ai", port=
 """The registry that names without a host mean."""
 _LOW_SPACE: Final = 5_000_000_000
 """Free space, in bytes, below which a build of a small model may fail."""
-_GIGABYTE: Final = 1_000_000_000
 _MAX_VERSION: Final = 40
 """Most characters of a server's version that are shown."""
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -246,7 +245,9 @@ def _examine_folder(folder: Path) -> Check:
         used = sum(path.stat().st_size for _, path in store.layout.blobs() if path.exists())
         writer = f", the newest by {_writer(store, models[0].name)}" if models else ""
     free = shutil.disk_usage(folder).free
-    message = f"{_shown(folder)}, {count} model{'s' * (count != 1)}{writer}, {_size(used)}, {_size(free)} free"
+    message = (
+        f"{_shown(folder)}, {count} model{'s' * (count != 1)}{writer}, {format_size(used)}, {format_size(free)} free"
+    )
     if warnings:
         hint = "run `mf store check`"
         return Check(name=name, status=Status.WARNING, message=f"{message}; {warnings[0]}", hint=hint)
@@ -259,11 +260,6 @@ def _examine_folder(folder: Path) -> Check:
         hint = "free some disk space, for example with `mf rm`"
         return Check(name=name, status=Status.WARNING, message=message, hint=hint)
     return Check(name=name, status=Status.OK, message=message)
-
-
-def _size(number: int) -> str:
-    """Return a number of bytes in a unit that shows its first digits."""
-    return f"{number / 1e9:.1f} GB" if number >= _GIGABYTE else f"{number / 1e6:.1f} MB"
 
 
 def _writer(store: FolderStore, name: ModelName) -> str:

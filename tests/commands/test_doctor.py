@@ -108,7 +108,7 @@ def test_a_folder_is_examined_instead_of_a_server(tmp_path: Path, monkeypatch: p
         add_model(layout, name, model=b"GGUF")
     for made in (checks("--store", "models"), checks(MF_STORE="models")):
         assert made["server"]["message"] == "not asked: models are in ~/models"
-        message = "~/models, 2 models, the newest by Ollama since 0.32.7, 0.0 MB, "
+        message = "~/models, 2 models, the newest by Ollama since 0.32.7, 28 bytes, "
         assert made["store"]["message"].startswith(message)
         assert made["store"]["status"] in ("ok", "warning")  # of a disk that is nearly full
         assert "OLLAMA_API_KEY" not in made

@@ -10,12 +10,13 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from modelfile.builder.constraints import UPDATE, PinConstraints
 from modelfile.builder.snapshot import Snapshot
 from modelfile.errors import ModelfileError, NotFound, ServerError, VerificationError
 from modelfile.events import Events
+from modelfile.filesystem import format_size
 from modelfile.lockfile.drift import describe_change
 from modelfile.lockfile.lock import SERVER, Base
 from modelfile.locks import name_lock
@@ -28,8 +29,6 @@ from modelfile.transfer import WEIGHTS, fetch_base
 
 if TYPE_CHECKING:
     from modelfile.builder.plan import Fetch, Plan
-
-_KILO: Final = 1000
 
 
 class RegistryTags:
@@ -256,7 +255,7 @@ def _missing(base: Base, store: Store) -> Iterator[str]:
     seen: set[str] = set()
     for layer in _layers(base):
         if layer.digest not in seen and not store.has_blob(layer.digest):
-            yield f"missing: {layer.kind} {shorten_digest(layer.digest)}, {_size(layer.size)}"
+            yield f"missing: {layer.kind} {shorten_digest(layer.digest)}, {format_size(layer.size)}"
         seen.add(layer.digest)
 
 
@@ -270,14 +269,6 @@ def _layers(base: Base) -> tuple[Layer, ...]:
 
 def _manifest_of(base: Base, text: str) -> Manifest:
     return Manifest.parse(text, f"the manifest of {base.written}")
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < _KILO:
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= _KILO
-    return f"{count:.1f} GB"
 
 
 def make_alias(base: StoredModel, alias: ModelName, store: Store) -> None:

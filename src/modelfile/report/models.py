@@ -9,6 +9,7 @@ from itertools import zip_longest
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from modelfile.filesystem import format_size
 from modelfile.names import ModelName, short_digest, shorten_digest
 from modelfile.report.terminal import Terminal, visible
 
@@ -41,7 +42,8 @@ def print_models(models: Iterable[ListedModel], terminal: Terminal) -> None:
     """Print a table of models: name, short digest, size, age."""
     now = terminal.clock.now()
     rows = [
-        (str(model.name), short_digest(model.digest), size(model.size), age(now, model.modified)) for model in models
+        (str(model.name), short_digest(model.digest), format_size(model.size), age(now, model.modified))
+        for model in models
     ]
     table = [("NAME", "DIGEST", "SIZE", "MODIFIED"), *rows]
     print_table(([pick(row) for row in table] for pick in _PICKS), terminal)
@@ -54,7 +56,7 @@ def print_backups(backups: Iterable[ModelBackup], terminal: Terminal) -> None:
         (
             "*" if backup.current else "",
             short_digest(backup.model.digest),
-            size(backup.model.size),
+            format_size(backup.model.size),
             age(now, backup.model.modified),
             backup.fingerprint or "",
         )
@@ -66,7 +68,7 @@ def print_backups(backups: Iterable[ModelBackup], terminal: Terminal) -> None:
 def describe_removal(model: ListedModel, removal: Removal) -> str:
     """Return a model with its size, and the models that keep its layers."""
     others = ", ".join(short_name(name) for name in removal.sharing(model))
-    return f"{model.name}  {size(model.size)}" + (f"; its layers stay, shared with {others}" if others else "")
+    return f"{model.name}  {format_size(model.size)}" + (f"; its layers stay, shared with {others}" if others else "")
 
 
 def print_table(tables: Iterable[Sequence[Row]], terminal: Terminal) -> None:
@@ -121,13 +123,6 @@ def short_name(name: object) -> str:
     return _DIGEST.sub(lambda found: f"{found[1]}{short_digest(found[2])}…", str(name))
 
 
-def size(count: int) -> str:
-    """Return a number of bytes with a unit."""
-    from rich.filesize import decimal  # 25 ms, paid only where sizes are printed
-
-    return decimal(count)
-
-
 def age(now: datetime, then: datetime) -> str:
     """Return the time since a moment, in its largest unit."""
     seconds = (now - then).total_seconds()
@@ -157,10 +152,10 @@ def print_model(name: object, model: Model, fingerprint: str, digest: str | None
 def print_layers(name: object, manifest: Manifest, kind: str, location: str, terminal: Terminal) -> None:
     """Print the digest of a manifest, the `registry` or `store` that has it, and a table of its config and layers."""
     terminal.write([(visible(str(name)), "bold")])
-    for title, text in (("digest", manifest.digest), (kind, location), ("size", size(manifest.size))):
+    for title, text in (("digest", manifest.digest), (kind, location), ("size", format_size(manifest.size))):
         terminal.write([(f"  {title:<{_MARGIN - 2}}", "dim"), (text, "")])
     layers = manifest.blobs
-    table = [("KIND", "SIZE", "DIGEST"), *((layer.kind, size(layer.size), layer.digest) for layer in layers)]
+    table = [("KIND", "SIZE", "DIGEST"), *((layer.kind, format_size(layer.size), layer.digest) for layer in layers)]
     print_table(shortened(table), terminal)
 
 

@@ -23,9 +23,10 @@ from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded
 from modelfile.catalog.behaviors import PREFERS_CHAT_TEMPLATES
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, ModelfileError
+from modelfile.filesystem import format_size
 from modelfile.names import short_digest, shorten_digest
 from modelfile.report.differences import print_changes
-from modelfile.report.models import print_table, short_name, shortened, size
+from modelfile.report.models import print_table, short_name, shortened
 from modelfile.report.terminal import Piece, Terminal
 
 if TYPE_CHECKING:
@@ -242,13 +243,13 @@ def _describe(step: Step, location: StoreLocation) -> tuple[str, str]:  # noqa: 
                 f", instead of {short_digest(replaced)}, for all users of the {location.noun}" if replaced else ""
             )
         case Fetch(base, alias, manifest, _):
-            length = size(manifest.size)
+            length = format_size(manifest.size)
             return "fetch", f"{base} as it was pinned, {length}, by its digests, as {short_name(alias)}"
         case PinBase(base, alias, replaced):
             note = f", which has another model ({short_digest(replaced)}) that is backed up" if replaced else ""
             return "pin base", f"{short_name(base)} as {short_name(alias)}{note}"
         case Upload(path, digest, length, is_placed):
-            what = f"{path.name}, {size(length)} ({shorten_digest(digest)})"
+            what = f"{path.name}, {format_size(length)} ({shorten_digest(digest)})"
             direct = "" if location.is_folder else ", directly in the folder of the server"
             return ("place", f"{what}{direct}") if is_placed else ("upload", what)
         case Quantize(kind):

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from modelfile.diagnostics import Severity
+from modelfile.filesystem import format_size
 from modelfile.report.json_output import error_as_json
-from modelfile.report.models import age, print_table, short_name, size
+from modelfile.report.models import age, print_table, short_name
 from modelfile.report.terminal import Terminal, visible
 from modelfile.stores.disk.prune import Prunable, Pruned, PrunePlan, PruneReason
 from modelfile.stores.disk.usage import Amount, ModelUsage, Usage
@@ -35,7 +36,7 @@ def print_usage(usage: Usage, terminal: Terminal) -> None:
     """Print the disk space of each model with a bar, then totals, and what takes space for nothing."""
     largest = max((model.size for model in usage.models), default=0)
     rows = [
-        (short_name(model.name), *map(size, (model.size, model.unique, model.shared)), _bar(model, largest))
+        (short_name(model.name), *map(format_size, (model.size, model.unique, model.shared)), _bar(model, largest))
         for model in usage.models
     ]
     if rows:
@@ -69,7 +70,7 @@ def _bar(model: ModelUsage, largest: int) -> str:
 
 
 def _amount(amount: Amount, noun: str) -> str:
-    return f"{amount.files:,} {noun}{'s' * (amount.files != 1)}, {size(amount.size)}"
+    return f"{amount.files:,} {noun}{'s' * (amount.files != 1)}, {format_size(amount.size)}"
 
 
 def usage_as_json(usage: Usage) -> dict[str, Any]:
@@ -98,13 +99,13 @@ def print_prune_plan(plan: PrunePlan, terminal: Terminal) -> None:
     rows = [_row(item, now) for item in plan.stale]
     if rows:
         print_table([[("NAME", "SIZE", "AGE", "REASON"), *rows]], terminal)
-        terminal.print(f"{size(plan.size)} would be freed")
+        terminal.print(f"{format_size(plan.size)} would be freed")
     else:
         terminal.print("nothing to prune")
     blobs = "day, because a download is under way" if plan.is_downloading else "hour"
     for reason, limit in ((PruneReason.BLOB, blobs), (PruneReason.PARTIAL, "day"), (PruneReason.TEMPORARY, "hour")):
         if spared := [item for item in plan.spared if item.reason is reason]:
-            count, total = len(spared), size(sum(item.size for item in spared))
+            count, total = len(spared), format_size(sum(item.size for item in spared))
             what = {PruneReason.BLOB: "blob"}.get(reason, _WORDS[reason])
             also = (
                 "; --all removes these, too" if reason is PruneReason.PARTIAL and not plan.options.all_partial else ""
@@ -114,7 +115,7 @@ def print_prune_plan(plan: PrunePlan, terminal: Terminal) -> None:
 
 def _row(item: Prunable, now: datetime) -> tuple[str, ...]:
     name = short_name(item.name or item.path.name)
-    shown = size(item.size) if item.size or not item.name else ""
+    shown = format_size(item.size) if item.size or not item.name else ""
     return (
         name,
         shown,
@@ -126,7 +127,7 @@ def _row(item: Prunable, now: datetime) -> tuple[str, ...]:
 def print_pruned(done: Pruned, terminal: Terminal) -> None:
     """Print the result of a prune."""
     count = len(done.removed)
-    terminal.print(f"removed {count}, freed {size(sum(item.size for item in done.removed))}")
+    terminal.print(f"removed {count}, freed {format_size(sum(item.size for item in done.removed))}")
     if done.changed:
         count = len(done.changed)
         terminal.print_note(f"{count} changed in between, and stay{'s' * (count == 1)}")

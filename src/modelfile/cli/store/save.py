@@ -10,11 +10,10 @@ import typer
 from modelfile.cli.locations import Use, open_named_folder
 from modelfile.cli.parameters import AsJson, StoreFolder
 from modelfile.errors import ExitCode, UsageError
-from modelfile.filesystem import write_atomic
+from modelfile.filesystem import format_size, write_atomic
 from modelfile.library.archives import save_models
 from modelfile.names import name_on_server
 from modelfile.report.json_output import print_json
-from modelfile.report.models import size
 from modelfile.report.progress import progress
 from modelfile.report.terminal import current
 
@@ -57,7 +56,7 @@ def save(
         print_json({"file": output, "size": count.size, "models": models}, terminal)
     elif output != "-":
         names_saved = ", ".join(str(model.name) for model in saved.models)
-        terminal.print(f"saved {names_saved} to {output} ({size(count.size)})")
+        terminal.print(f"saved {names_saved} to {output} ({format_size(count.size)})")
 
 
 def _write_stream(pieces: Iterable[bytes]) -> None:
