@@ -212,3 +212,10 @@ def test_demands_that_can_be_met_are_not_reported(lines: str) -> None:
 def test_adapter_of_another_base_is_reported(base: str, adapter: str, *, reported: bool) -> None:
     codes = [one.code for one in lint(f"FROM {base}\nADAPTER {adapter}\n")]
     assert codes.count("MF605") == reported
+
+
+@pytest.mark.parametrize(("tag", "reported"), [("7b", False), ("671b", True)])
+def test_distilled_deepseek_has_no_tools_to_lose(tag: str, *, reported: bool) -> None:
+    template = "{{ .System }}<\uff5cUser\uff5c>{{ .Prompt }}<\uff5cAssistant\uff5c>{{ .Thinking }}{{ .Response }}"
+    names = {one.name for one in lint(f'# For tests.\nFROM deepseek-r1:{tag}\nTEMPLATE """{template}"""\n')}
+    assert ("template-drops-capability" in names) == reported

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from tests.support.cli import mf
 
+from modelfile import lint
+
 
 @pytest.mark.parametrize(
     ("line", "fixed", "part"),
@@ -33,3 +35,17 @@ def test_quotes_are_named_and_removed(
     assert (only["severity"], only["help"]) == ("error", f"the typographic quotes are part of the {part}")
     mf("lint", "--fix", "--unsafe-fixes", "--select", rules)
     assert Path("Modelfile").read_text(encoding="utf-8") == f"{fixed}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reported"),
+    [
+        ('"Quoted" at the start, and 5" pipes inside.', False),
+        ('Pipes have 5"', False),
+        ('"You sell pipes.', True),
+        ('"You sell "long" pipes.', True),
+    ],
+)
+def test_unpaired_quote_is_none_of_inches(text: str, *, reported: bool) -> None:
+    names = {one.name for one in lint(f'# For tests.\nFROM x:y\nSYSTEM """{text}"""\n')}
+    assert ("text-after-quote" in names) == reported

@@ -95,6 +95,9 @@ def test_stop_that_ends_the_thinking_is_reported(base: str, stop: str, *, report
         ("somebody/gemma2:9b", 131072, False),
         ("./gemma-2-9b-it-128k.gguf", 131072, False),
         ("x:y", 10_000_000, False),
+        ("vicuna:13b-v1.5-16k-q4_0", 16384, False),
+        ("vicuna:13b-v1.5-16k-q4_0", 32768, True),
+        ("vicuna:13b", 16384, True),
     ],
 )
 def test_context_beyond_training_is_reported(base: str, size: int, *, reported: bool) -> None:

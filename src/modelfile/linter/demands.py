@@ -24,7 +24,8 @@ _JSON_ONLY: Final = (
     r"|\b(?:response|answer|output|reply)s?\W+must\W+(?:always\W+)?be\b(?:\W+\w+){0,3}?\W+json\b"
 )
 _NEVER_PROSE: Final = (
-    r",?\s*(?:and )?(?:never|not|no|without) (?:with |in |as )?(?:any )?(?:prose|explanations?|text|other text)\b"
+    r"(?:,|(?<!\s))\s*(?:and )?(?:never|not|no|without) (?:with |in |as )?(?:any )?"
+    r"(?:prose|explanations?|text|other text)\b"
 )
 _JSON: Final = (
     rf"{_JSON_ONLY}|\b(?:respond|reply|answer|output|return|write|produce|generate|emit)s?\b(?:\W+\w+){{0,6}}?\W+json\b"

@@ -13,8 +13,13 @@ _SENTENCE: Final = r"[^.!?;\r\n]+"
 _CONDITION: Final = (
     r"\b(?:if|when|whenever|unless|except|where|while|once|until|otherwise|but|instead|only for|optional\w*|rather"
     r"|sparingly|default|prefer\w*|other than|apart from|outside|beyond|within|inside|code|comments?|headings?|titles?"
-    r"|long|nested|too many|unnecessary|excessive|endless|translat\w*|example)\b"
+    r"|long|nested|too many|unnecessary|excessive|endless|translat\w*|example|in (?:case|(?:an )?emergenc\w+))\b"
+    r"|\A\W*(?!(?:\w+ )?(?:important|note|rules?|formats?|formatting|length|style|tone|language|output|answers?"
+    r"|responses?"
+    r"|guidelines?|instructions?|remember)\b)[\w'-]+(?: [\w'-]+){0,3}:\s"
 )
+"""Words, and labels such as `Version A:`, of sentences that hold for some answers only."""
+_QUOTED: Final = r'"[^"\r\n]{1,400}"|\u201c[^\u201c\u201d\r\n]{1,400}\u201d'
 _WORD: Final = r"(?!(?:no|not|never|without|avoid|don)\b)\w+"
 _NOT: Final = (
     r"(?:\bno|\bnever (?:use|write|give|make|answer (?:in|with))|\b(?:do not|don't) (?:use|write|make)|\bwithout"
@@ -27,6 +32,14 @@ _ORDER: Final = (
 _USERS: Final = (
     r"(?:user|guest|customer|visitor|client|reader|caller|patient|student|person|sender|learner|player|traveller)"
 )
+_PART: Final = (
+    r"\b(?:in|for|during|on) (?!(?:[\w'\u2019-]+ ){0,3}?(?:answers?|responses?|repl(?:y|ies)|outputs?|messages?|texts?"
+    r"|conversations?|chats?|general|cases?|times|circumstances|languages?|person|details?|words?|sentences?"
+    r"|paragraphs?"
+    rf"|lists?|bullets?|points?|tables?|degrees|inches|miles|pounds|units|{_USERS}s?)\b)"
+    r"(?:(?:the|your|its|an?|each|every|all|any|this|that|these|those) [a-z]|(?:\w+ )?[a-z-]{3,30}s\b)"
+)
+"""A part of the answers, such as `in the greeting`, or one kind of them, such as `in stories`."""
 _LANGUAGE: Final = (
     r"English|German|French|Spanish|Italian|Portuguese|Dutch|Polish|Russian|Chinese|Japanese|Korean|Arabic|Turkish"
     r"|Hindi|Swedish|Norwegian|Danish|Finnish|Czech|Greek"
@@ -140,6 +153,21 @@ _MANY_WORDS: Final = 300
 _EXACTLY: Final = rf"\bexactly {_NUMBER} ((?!words?\b|sentences?\b)[a-z]{{4,20}})\b"
 _MOST_EXACT: Final = 20
 """Exact numbers of a prompt that are compared."""
+_OF_ANSWERS: Final = (
+    r"\A\W*(?:\w+(?: \w+)?: )?(?:(?:always|please|only|you|must|should|will|shall|try|to) )*(?:answer|respond"
+    r"|reply|write|use|keep|limit|give"
+    r"|provide|produce|be|do|make|include|return|generate|explain|say|speak|aim|stay|list|offer|name|propose"
+    r"|suggest|ask"
+    r"|show|stick|never|no|not|at|exactly|in|under|fewer|less|more|maximum|minimum|(?:all|your|the|each|every|any|an) "
+    r"(?:\w+ )?(?:answers?|responses?|repl(?:y|ies)|outputs?|messages?)|(?:answers?|responses?|repl(?:y|ies)"
+    r"|outputs?))\b"
+)
+"""The start of a sentence on the answers, rather than on a document or a part of it."""
+_KINDS: Final = (
+    r"\b(?:abstract|essay|article|document|e-?mail|post|tweet|caption|report|letter|poem|note|story|stories"
+    r"|chat|comment"
+    r"|slogan|blog|newsletter|script)"
+)
 _PARTS: Final = (
     r"\b(?:summar\w+|titles?|headlines?|introduction|(?:each|every|per) (?!answer|response|reply)\w+|paragraphs?"
     r"|section|first|then|description)\b"
@@ -155,6 +183,8 @@ _SHOW: Final = frozenset(
     {"give", "mention", "state", "name", "show", "include", "add", "write", "use", "provide", "tell"}
 )
 """Verbs of which one may stand for the other before the same object."""
+
+_ARTICLES: Final = frozenset({"the", "a", "an", "any", "your", "all"})
 
 
 @record()
@@ -180,9 +210,11 @@ def find_conflicts(prompt: str) -> Iterator[Conflict]:
     for (form, pattern, signs), (opposite, other_pattern, other_signs) in _FORMS:
         if not any(map(lowered.__contains__, signs)) or not any(map(lowered.__contains__, other_signs)):
             continue
-        prose = prose or hide_code(prompt)
-        one = _find(pattern, prose, signs)
-        other = _find(other_pattern, prose, other_signs) if one else None
+        prose = prose or _hide_quoted(prompt)
+        is_ban = form.startswith("no ")
+        one = _find(pattern, prose, signs, f"{_CONDITION}|{_PART}")
+        excluded = _CONDITION if is_ban else f"{_CONDITION}|{_PART}"
+        other = _find(other_pattern, prose, other_signs, excluded) if one else None
         if not one or not other or one == other:
             continue
         if one < other:
@@ -206,9 +238,9 @@ def _of_numbers(prompt: str, lowered: str) -> Iterator[Conflict]:
         (first, second, f"at most {limit} {unit}s", f"at least {minimum} {unit}s")
         for first, limit, unit in most
         for second, minimum, other in least
-        if unit == other and minimum > limit
+        if unit == other and minimum > limit and not _differ(prompt[slice(*first)], prompt[slice(*second)])
     ]
-    if not pairs and least and (brief := _find(_BRIEF, prompt)):
+    if not pairs and least and (brief := _find(_BRIEF, _hide_quoted(prompt))):
         pairs = [
             (brief, second, "short answers", f"at least {minimum} words")
             for second, minimum, unit in least
@@ -229,7 +261,7 @@ def _of_numbers(prompt: str, lowered: str) -> Iterator[Conflict]:
 def _of_personas(prompt: str) -> Iterator[Conflict]:
     """Yield a conflict of two names for the model."""
     found: dict[str, tuple[int, int]] = {}
-    for sentence in re.finditer(_SENTENCE, hide_code(prompt)):
+    for sentence in re.finditer(_SENTENCE, _hide_quoted(prompt)):
         if (match := re.match(_PERSONA, sentence[0])) and not re.search(_CONDITION, sentence[0], re.IGNORECASE):
             found.setdefault(match[1], _trimmed(sentence))
     (one, first), (other, second) = [*found.items(), ("", (0, 0)), ("", (0, 0))][:2]
@@ -240,33 +272,54 @@ def _of_personas(prompt: str) -> Iterator[Conflict]:
 def _numbered(pattern: str, prompt: str) -> list[tuple[tuple[int, int], int, str]]:
     """Return the spans of the sentences with a number of words, sentences or other nouns, that number, and the noun."""
     compiled, found = re.compile(pattern, re.IGNORECASE), []
-    for sentence in re.finditer(_SENTENCE, hide_code(prompt)):
+    for sentence in re.finditer(_SENTENCE, _hide_quoted(prompt)):
         text = sentence[0]
         match = compiled.search(text)
-        if match and not re.search(f"{_CONDITION}|{_PARTS}", text, re.IGNORECASE):
+        is_of_answers = match and re.match(_OF_ANSWERS, text, re.IGNORECASE)
+        if match and is_of_answers and not re.search(f"{_CONDITION}|{_PARTS}|{_PART}", text, re.IGNORECASE):
             word = match[1].lower()
             number = _NUMBER_WORDS.index(word) + 1 if word in _NUMBER_WORDS else int(word)
             found.append((_trimmed(sentence), number, match[2].lower()))
     return found
 
 
+def _differ(one: str, other: str) -> bool:
+    """Return whether two sentences are about different kinds of texts."""
+    kinds, others = ({*re.findall(_KINDS, text.lower())} for text in (one, other))
+    return bool(kinds and others and kinds != others)
+
+
 def _of_orders(prompt: str, lowered: str) -> Iterator[Conflict]:
     """Yield a conflict of "never …" with "always …" of the same."""
     if "always" not in lowered:
         return
-    never: dict[tuple[str, str], re.Match[str]] = {}
-    always: dict[tuple[str, str], re.Match[str]] = {}
-    for sentence in re.finditer(_SENTENCE, hide_code(prompt)):
+    never: dict[tuple[str, str], tuple[re.Match[str], list[str]]] = {}
+    always: dict[tuple[str, str], tuple[re.Match[str], list[str]]] = {}
+    for sentence in re.finditer(_SENTENCE, _hide_quoted(prompt)):
         for pattern, found in ((_NEVER, never), (_ALWAYS, always)):
             match = re.match(pattern, sentence[0])
             if match and not re.search(_CONDITION, sentence[0], re.IGNORECASE):
                 verb = "show" if match["verb"].lower() in _SHOW else match["verb"].lower()
-                found.setdefault((verb, match["object"].lower().split()[-1].rstrip("s")), sentence)
+                words = _words(match["object"])
+                found.setdefault((verb, words[-1]), (sentence, words))
     for key in never.keys() & always.keys():
-        one, other = sorted((never[key], always[key]), key=lambda each: each.start())
+        if not {*never[key][1]} <= {*always[key][1]}:  # such as `medical questions` and `questions`
+            continue
+        one, other = sorted((never[key][0], always[key][0]), key=lambda each: each.start())
         asked, opposite = (f"`{each[0].strip(' -*#')[:_SHOWN]}`" for each in (other, one))
         yield Conflict(_trimmed(one), _trimmed(other), asked, opposite)
         return
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of the object of an order, without endings and articles."""
+    words = [word.rstrip("s") for word in text.lower().split()]
+    return [word for word in words if word not in _ARTICLES] or words
+
+
+def _hide_quoted(prompt: str) -> str:
+    """Return a prompt with spaces instead of code and quoted texts."""
+    return re.sub(_QUOTED, lambda match: " " * len(match[0]), hide_code(prompt))
 
 
 def _trimmed(sentence: re.Match[str]) -> tuple[int, int]:
@@ -274,12 +327,14 @@ def _trimmed(sentence: re.Match[str]) -> tuple[int, int]:
     return sentence.start() + len(text) - len(text.lstrip(" \t-*#>")), sentence.end()
 
 
-def _find(pattern: str, prose: str, signs: tuple[str, ...] = ("",)) -> tuple[int, int] | None:
+def _find(
+    pattern: str, prose: str, signs: tuple[str, ...] = ("",), excluded: str = _CONDITION
+) -> tuple[int, int] | None:
     """Return the span of the first sentence without a condition that has a match."""
     compiled = re.compile(pattern, re.IGNORECASE)
     for sentence in re.finditer(_SENTENCE, prose):
         if not any(map(sentence[0].lower().__contains__, signs)):
             continue
-        if compiled.search(sentence[0]) and not re.search(_CONDITION, sentence[0], re.IGNORECASE):
+        if compiled.search(sentence[0]) and not re.search(excluded, sentence[0], re.IGNORECASE):
             return _trimmed(sentence)
     return None

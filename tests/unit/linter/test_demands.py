@@ -29,6 +29,18 @@ def test_limit_of_answers(prompt: str, limit: Limit | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("prompt", "only"),
+    [
+        ("Respond only with JSON, never with prose.", True),
+        ("Respond only with JSON and   no text.", True),
+        ("Respond only with JSON, never in errors.", False),
+    ],
+)
+def test_ban_of_prose_is_no_condition(prompt: str, *, only: bool) -> None:
+    assert demands.demands_json(prompt, only=True) == only
+
+
+@pytest.mark.parametrize(
     ("prompt", "words"),
     [
         ("Write at least 1,000 words.", 1000),

@@ -21,8 +21,9 @@ _ORIGINS: Final = {
     "SOLAR": (4096, r"solar-10\.7b"),
 }
 """Models that fine-tunes are made of: their context, and how the names of the fine-tunes tell it."""
-_EXTENDED: Final = r"\d+k\b|\d+m\b(?!\.)|long|yarn|gradient|extended|rope|context|llama-?3[.-][123](?!\d*b)"
+_EXTENDED: Final = r"\dk\b|\dm\b(?!\.)|long|yarn|gradient|extended|rope|context|llama-?3[.-][123](?!\d*b)"
 """Words of fine-tunes with a longer context."""
+_SIZE_IN_TAG: Final = r":(?:[^:/\s-]+-){0,8}?(\d{1,4})k(?![^\s-])"
 
 
 @rule("MF317", "context-beyond-training", on=Modelfile, severity=Severity.WARNING)
@@ -57,13 +58,21 @@ def context_beyond_training(modelfile: Modelfile, context: Context) -> Iterator[
     if family is None:
         yield from _by_words(modelfile, *found)
         return
-    if family.context is None or found[0] <= family.context:
+    longest = _size_in_tag(modelfile) or family.context
+    if longest is None or found[0] <= longest:
         return
     if found[0] == family.parameters.get("num_ctx"):  # as the library's own model sets it
         return
-    span, longest = found[1].value.span, family.context
+    span = found[1].value.span
     message = f"`num_ctx {found[1].value.text}` is more than `{family.name}` was trained on: Ollama uses {longest}"
     yield Finding(span, message, f"write `{longest}` or less", Fix(edits=(Edit(span, str(longest)),)))
+
+
+def _size_in_tag(modelfile: Modelfile) -> int | None:
+    """Return the context in tokens that the tag of the base names, as in `vicuna:13b-v1.5-16k`; None if it does not."""
+    base = last_from(modelfile)
+    found = re.search(_SIZE_IN_TAG, base.value.text, re.IGNORECASE) if base else None
+    return int(found[1]) * 1024 if found else None
 
 
 def _by_words(modelfile: Modelfile, size: float, node: Parameter) -> Iterator[Finding]:

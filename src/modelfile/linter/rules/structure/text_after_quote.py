@@ -17,6 +17,8 @@ from modelfile.syntax.syntax_errors import find_text_after_quotes
 _TWO_PAIRS: Final = re.compile(r'[^"]*[^\s"]"(?!\w).*\s"[^\s"][^"]*', re.DOTALL)
 """The text between the first and the last quote of `"yes" or "no"`."""
 
+_INCHES: Final = re.compile(r'\d"(?!\w)')
+
 
 @rule("MF105", "text-after-quote", on=Instruction, severity=Severity.WARNING)
 def text_after_quote(instruction: Instruction, context: Context) -> Iterator[Finding]:
@@ -80,7 +82,8 @@ def _unpaired(instruction: Instruction, context: Context) -> Iterator[Finding]:
         message = f"the first and the last quote of {word} do not pair up, but Ollama removes both"
         fix = Fix(edits=(Edit(value.span, f'"""{written}"""'),)) if can_hold(Quoting.TRIPLE, written) else None
         yield Finding(value.span, message, f'put the whole text between three quotes: {word} """…"""', fix)
-    if text.count('"') % 2 == 0 or (text.endswith('"') and text[-2:-1].isdecimal()):  # inches
+    number = text.count('"')
+    if number % 2 == 0 or (number - len(_INCHES.findall(text))) % 2 == 0:
         return
     begins, ends = (text.startswith('"') and bool(value.quoting)), text.endswith('"')
     if begins is ends:
