@@ -8,7 +8,8 @@ fingerprint.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -102,7 +103,7 @@ def fetch_base(
 
     files = _files(manifest)
     missing = [layer for layer in files.values() if not target.has_blob(layer.digest, layer.size)]
-    with _downloads(events) as layout:
+    with _downloads(missing, events) as layout:
         blobs = Blobs(layout)
         download_layers(name, missing, layout, blobs, registry, events)
         _recreate(read_model(manifest, read), files, blobs.path, target, alias, events)
@@ -111,8 +112,11 @@ def fetch_base(
 
 
 @contextlib.contextmanager
-def _downloads(events: Events) -> Iterator[Layout]:
-    """Yield a folder for weights on their way to a server; it stays after a failure, so that the next try resumes."""
+def _downloads(layers: Sequence[Layer], events: Events) -> Iterator[Layout]:
+    """Yield a folder for weights on their way to a server; it stays after a failure, so that the next try resumes.
+
+    Downloads of other layers that nobody resumed for a day are removed first.
+    """
     from tempfile import TemporaryDirectory
 
     from modelfile.stores.disk.layout import open_layout
@@ -121,7 +125,20 @@ def _downloads(events: Events) -> Iterator[Layout]:
         cache = cache_folder()
         root = cache / _DOWNLOADS if cache else Path(stack.enter_context(TemporaryDirectory(prefix="mf-")))
         stack.enter_context(name_lock(_DOWNLOADS, str(root), events, "download of a base"))
-        yield open_layout(root, create=True)
+        layout = open_layout(root, create=True)
+        _discard_others(layout, layers)
+        yield layout
+
+
+def _discard_others(layout: Layout, layers: Sequence[Layer]) -> None:
+    """Remove old downloads of other layers than these."""
+    from modelfile.stores.disk.prune import plan_prune, prune
+    from modelfile.stores.disk.store import FolderStore
+
+    resumed = tuple(layout.blob(layer.digest).name for layer in layers)
+    store = FolderStore(layout)
+    plan = plan_prune(store)
+    prune(replace(plan, stale=tuple(one for one in plan.stale if not one.path.name.startswith(resumed))), store)
 
 
 def _files(manifest: Manifest) -> dict[str, Layer]:

@@ -1,6 +1,7 @@
 """Models that go from one store to another."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 import modelfile
 from modelfile.builder.scheduler import Succeeded
+from modelfile.cache import cache_folder
 from modelfile.errors import InputError, UsageError, VerificationError
 from modelfile.events import Events, ignore
 from modelfile.manifest import Layer
@@ -16,6 +18,7 @@ from modelfile.names import ModelName
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Message, Recipe
 from modelfile.stores.backups import pin_alias
+from modelfile.stores.disk.layout import open_layout
 from modelfile.stores.disk.store import FolderStore
 from modelfile.stores.memory import MemoryRegistry, MemoryStore
 from modelfile.stores.open import open_folder
@@ -128,6 +131,36 @@ def test_former_base_is_fetched_for_a_server(registry: MemoryRegistry, monkeypat
 
     monkeypatch.setattr(registry, "download", download)
     fetch_base(NAME, former, server, ModelName.parse("other:v1"), registry, ignore)
+
+
+def test_old_downloads_of_other_bases_are_removed(registry: MemoryRegistry) -> None:
+    former, folder = registry.resolve(NAME), cache_folder()
+    assert former
+    assert folder
+    blobs = open_layout(folder / "downloads", create=True).root / "blobs"
+    old, new = f"sha256-{'a' * 64}-partial", f"sha256-{'b' * 64}-partial"
+    resumed = f"{DIGESTS[0].replace(':', '-')}-partial"
+    for name in (old, f"{old}-0", new, resumed):
+        (blobs / name).write_bytes(b"")
+        os.utime(blobs / name, (0, 0) if name != new else None)
+    registry.push(NAME, MOVED)
+
+    def look(*_: object) -> None:
+        assert (blobs / resumed).exists()
+        raise Interrupted
+
+    server = MemoryStore()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "download", look)
+        with pytest.raises(Interrupted):
+            fetch_base(NAME, former, server, NEW, registry, ignore)
+    assert not list(blobs.glob(f"{old}*"))
+    fetch_base(NAME, former, server, NEW, registry, ignore)
+    assert [path.name for path in blobs.iterdir()] == [new]
+
+
+class Interrupted(Exception):
+    """The download is interrupted."""
 
 
 @pytest.mark.parametrize("kind", ["server", "folder"])
