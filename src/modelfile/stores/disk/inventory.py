@@ -29,7 +29,8 @@ DANGLING: Final = "it is a dangling symlink"
 _BLOCK: Final = 512
 """Unit of `st_blocks`, in bytes."""
 _HEX: Final = "[0-9a-f]{64}"
-_QUANTIZED: Final = r"(?:COPY|projector-metadata|split-copy|[A-Z][A-Z0-9_]{1,15}?|split-gguf-)"
+_QUANTIZED: Final = r"(?:COPY|projector-metadata|split-copy|I?Q\d_[A-Z0-9]+(?:_[A-Z]+)?|B?F16|F32|TQ\d_\d|MXFP4)"
+"""Start of the names of files that a server quantizes into: the name of a type, or of what it does."""
 
 
 class FileKind(StrEnum):
@@ -50,11 +51,11 @@ class FileKind(StrEnum):
 _KINDS: Final = (
     (FileKind.PARTIAL, re.compile(rf"sha256-{_HEX}(?:-partial(?:-\d+)?|\.tmp)")),
     (FileKind.OLD_NAME, re.compile(rf"sha256:{_HEX}")),
-    (FileKind.TEMPORARY, re.compile(rf"sha256-\d{{1,10}}|{_QUANTIZED}\d{{1,10}}|ollama-safetensors\d+")),
+    (FileKind.TEMPORARY, re.compile(rf"sha256-\d{{1,10}}|{_QUANTIZED}\d{{1,10}}")),
     (FileKind.OWN_TEMPORARY, re.compile(r"mf-(?:[0-9]{1,10}-[0-9a-f]{16}|removed-[0-9a-f]{64})")),
 )
-_IN_ROOT: Final = (FileKind.TEMPORARY, FileKind.OWN_TEMPORARY)
-"""The kinds that the root of a store may have, too."""
+_FOLDERS: Final = {BLOBS: re.compile(r"split-gguf-\d{1,10}"), "": re.compile(r"ollama-safetensors\d+")}
+"""Temporary folders of a server, among the blobs and in the root of the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +145,10 @@ def take_inventory(layout: Layout) -> Inventory:
     others: dict[FileKind, list[StoredFile]] = {kind: [] for kind in FileKind}
     for path in _entries(layout.root / BLOBS):
         if path.name not in known and (found := _file(path)):
-            others[_kind(path.name)].append(found)
+            others[_kind(path, _FOLDERS[BLOBS])].append(found)
     for path in _entries(layout.root):
-        if (kind := _kind(path.name)) in _IN_ROOT and (found := _file(path)):
+        kind = _kind(path, _FOLDERS[""])
+        if (kind is FileKind.OWN_TEMPORARY or _FOLDERS[""].fullmatch(path.name)) and (found := _file(path)):
             others[kind].append(found)
     manifests = (inspect_manifest(name, path) for name, path in layout.manifests())
     return Inventory(
@@ -198,5 +200,7 @@ def _space(path: Path, state: os.stat_result) -> int:
     return 0
 
 
-def _kind(name: str) -> FileKind:
-    return next((kind for kind, pattern in _KINDS if pattern.fullmatch(name)), FileKind.FOREIGN)
+def _kind(path: Path, folders: re.Pattern[str]) -> FileKind:
+    if path.is_dir() and not path.is_symlink():
+        return FileKind.TEMPORARY if folders.fullmatch(path.name) else FileKind.FOREIGN
+    return next((kind for kind, pattern in _KINDS if pattern.fullmatch(path.name)), FileKind.FOREIGN)

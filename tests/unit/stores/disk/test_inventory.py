@@ -23,6 +23,10 @@ KINDS = {
     "COPY17": FileKind.TEMPORARY,
     "Q4_K_M1234567890": FileKind.TEMPORARY,
     "F16123": FileKind.TEMPORARY,
+    "IQ2_XXS12": FileKind.TEMPORARY,
+    "BF161": FileKind.TEMPORARY,
+    "IMG2024": FileKind.FOREIGN,
+    "DATA_12": FileKind.FOREIGN,
     "projector-metadata4": FileKind.TEMPORARY,
     "split-copy4": FileKind.TEMPORARY,
     f"mf-4242-{HEX[:16]}": FileKind.OWN_TEMPORARY,
@@ -58,6 +62,18 @@ def test_temporary_folders_are_measured_with_their_contents(layout: Layout) -> N
     (layout.root / "notes.txt").write_text("not ours")
     found = take_inventory(layout).others[FileKind.TEMPORARY]
     assert [(file.path.name, file.size) for file in found] == [("split-gguf-12", 5000), ("ollama-safetensors34", 5000)]
+
+
+def test_files_and_folders_of_people_are_never_temporary(layout: Layout) -> None:
+    for folder in (layout.root, layout.root / "blobs"):
+        (folder / "PHOTOS2023").mkdir()
+        for name in ("COPY1", "Q4_K_M12"):
+            (folder / f"{name}3" / "inner").mkdir(parents=True)
+    for name in ("IMG2024", "COPY1", "sha256-12345", "F16123"):
+        (layout.root / name).write_text("not in blobs/: no server writes such a file here")
+    found = take_inventory(layout).others
+    assert not found[FileKind.TEMPORARY]
+    assert {file.path.parent for file in found[FileKind.FOREIGN]} == {layout.root / "blobs"}
 
 
 def test_sparse_partial_download_has_the_size_that_it_takes(layout: Layout) -> None:
