@@ -35,7 +35,7 @@ def find_blobs(folders: Iterable[Path], has_blob: Callable[[str], bool]) -> Blob
     """Return the blobs of a server, if they are in one of the folders, and it is ours to write to; else None.
 
     The proof is a blob of random bytes, which is written into the folder for a moment: only a server that uses this
-    folder can know it.
+    folder has it as long as it is there.
 
     Args:
         folders: The folders to try.
@@ -46,17 +46,27 @@ def find_blobs(folders: Iterable[Path], has_blob: Callable[[str], bool]) -> Blob
             continue
         layout, probe = Layout(folder), os.urandom(_PROBE_SIZE)
         digest = digest_of(probe)
-        try:
-            with layout.blob(digest).open("xb") as file:  # not flushed to the disk: it is there for a moment
-                file.write(probe)
-            if has_blob(digest):
-                return Blobs(layout)
-        except OSError:  # it is read-only or full
-            continue
-        finally:
-            with contextlib.suppress(OSError):
-                layout.blob(digest).unlink()
+        with _probe(layout.blob(digest), probe) as is_written:
+            is_seen = is_written and has_blob(digest)
+        if is_seen and not has_blob(digest):  # what has any blob proves nothing
+            return Blobs(layout)
     return None
+
+
+@contextlib.contextmanager
+def _probe(path: Path, content: bytes) -> Iterator[bool]:
+    """Write a file for the time of the context; False if the folder is read-only or full."""
+    try:
+        try:
+            with path.open("xb") as file:  # not flushed to the disk: it is there for a moment
+                file.write(content)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _is_owned(folder: Path) -> bool:

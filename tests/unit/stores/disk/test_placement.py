@@ -38,6 +38,22 @@ def test_a_folder_that_the_server_does_not_see(folder: Path) -> None:
     assert [*(folder / "blobs").iterdir()] == []
 
 
+def test_a_server_that_says_to_have_any_blob_proves_nothing(folder: Path) -> None:
+    assert find_blobs([folder], lambda _: True) is None
+    assert [*(folder / "blobs").iterdir()] == []
+
+
+def test_a_server_that_remembers_what_it_has_seen_proves_nothing(folder: Path) -> None:
+    seen = set[str]()
+
+    def has_blob(digest: str) -> bool:
+        if seen_in(folder, digest):
+            seen.add(digest)
+        return digest in seen
+
+    assert find_blobs([folder], has_blob) is None
+
+
 def test_folder_of_another_user_is_not_tried(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     owner = folder.stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
