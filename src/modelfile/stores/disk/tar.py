@@ -39,6 +39,7 @@ _UNWANTED: Final = {
 }
 _COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2"}
 """Programs by the start of the files that they write."""
+_SIZE: Final = re.compile(r"[0-9]{1,20}")
 _RECORD: Final = re.compile(rb"(\d{1,6}) ([^=\n]+)=")
 
 
@@ -127,7 +128,7 @@ class TarReader:
             extended = self._extended(size)
             name, size, kind = _fields(self._read_exactly(BLOCK))
             name = extended.get("path", name)
-            size = int(text) if (text := extended.get("size", "")).isdecimal() else size
+            size = _size(extended["size"]) if "size" in extended else size
         return Entry(_checked(name, size, kind), size, kind == _FOLDER, self._position)
 
     def _extended(self, size: int) -> dict[str, str]:
@@ -175,6 +176,12 @@ class TarReader:
             return InputError("it is truncated, or no tar archive" if self._position else "it is empty")
         where = f"in the middle of `{self._name}`" if self._name else "before its end"
         return InputError(f"it is truncated: it stops {where}")
+
+
+def _size(text: str) -> int:
+    if not _SIZE.fullmatch(text):
+        raise InputError("an extended header has an invalid size")
+    return int(text)
 
 
 def _checked(name: str, size: int, kind: bytes) -> str:

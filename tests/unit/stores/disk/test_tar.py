@@ -115,6 +115,8 @@ WRONG = {
     "zstd": (b"\x28\xb5\x2f\xfd" + bytes(600), "it is compressed with zstd"),
     "large extended header": (extended(bytes(1 << 17)), "an extended header has more than 65,536 bytes"),
     "damaged extended header": (extended(b"99 path=b\n"), "an extended header is damaged"),
+    "huge size": (extended(b"5008 size=" + b"9" * 4997 + b"\n"), "an extended header has an invalid size"),
+    "negative size": (extended(b"11 size=-5\n"), "an extended header has an invalid size"),
     "no record": (extended(b"path=b\n"), "an extended header is damaged"),
     "folder with contents": (made(lambda info: setattr(info, "type", b"5"), b"abc"), "folder `a` has contents"),
 }
