@@ -7,21 +7,25 @@ envconfig/config.go, alike from v0.9.3 to v0.33.0-rc2.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from errno import ELOOP
 from pathlib import Path
 from typing import Final
 
 from modelfile.errors import InputError, UsageError, cannot_read, cannot_write
-from modelfile.filesystem import absolute_path, home_folder, reading
+from modelfile.filesystem import absolute_path, home_folder, open_regular, reading
 from modelfile.names import ModelName
 
 BLOBS: Final = "blobs"
 MANIFESTS: Final = "manifests"
 _BLOB: Final = re.compile(r"sha256-([0-9a-f]{64})")
 _OLD_BLOB: Final = re.compile(r"sha256:([0-9a-f]{64})")
+_HEX: Final = 64
+"""Digits of a digest."""
 _DEPTH: Final = 4
 """Levels below `manifests`: host, namespace, model and tag. Ollama ignores files at other depths."""
 _FOLDER_MODE: Final = 0o755
@@ -96,10 +100,21 @@ def _files(folder: Path, depth: int) -> Iterator[Path]:
         except FileNotFoundError:  # removed in between, as is each folder that becomes empty
             return
     for entry in entries:
-        if depth > 1 and entry.is_dir():
+        is_folder = _is_folder(entry)
+        if depth > 1 and is_folder:
             yield from _files(Path(entry.path), depth - 1)
-        elif depth == 1 and not entry.is_dir():
+        elif depth == 1 and not is_folder:
             yield Path(entry.path)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder, or a symlink to one; a symlink that leads to itself is as a dangling one."""
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno == ELOOP:
+            return False
+        raise cannot_read(entry.path, error) from error
 
 
 def _name_of(path: Path) -> ModelName | None:
@@ -185,13 +200,34 @@ def _rename_old_blobs(folder: Path) -> None:
     """Rename blobs of old stores (`sha256:<hex>`), as the server does when it starts (server/fixblobs.go)."""
     for path in _files(folder, 1):
         if found := _OLD_BLOB.fullmatch(path.name):
-            new = path.with_name(f"sha256-{found[1]}")
             try:
-                path.unlink() if new.exists() else path.rename(new)
+                rename_old_blob(path, path.with_name(f"sha256-{found[1]}"))
             except FileNotFoundError:  # another process was faster
                 continue
             except OSError as error:
                 raise cannot_write(path, error) from error
+
+
+def rename_old_blob(path: Path, new: Path) -> bool:
+    """Give a blob of an old store its new name, and return whether it has it.
+
+    If a file has that name, too, the one stays whose bytes are those of the digest, of two such files the new one: a
+    server renames the old one in any case, and either may be incomplete.
+
+    Raises:
+        OSError: It cannot be renamed or removed.
+        InputError: It cannot be read.
+    """
+    if new.exists() and (_is_whole(new, new.name[-_HEX:]) or not _is_whole(path, new.name[-_HEX:])):
+        path.unlink()
+        return False
+    path.replace(new)
+    return True
+
+
+def _is_whole(path: Path, hexadecimal: str) -> bool:
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == hexadecimal
 
 
 def give_owner(path: Path | int, folder: Path) -> None:

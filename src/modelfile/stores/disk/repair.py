@@ -28,7 +28,7 @@ from modelfile.stores.disk.damage import (
 from modelfile.stores.disk.download import download_layers
 from modelfile.stores.disk.files import sync_folder, writing_to
 from modelfile.stores.disk.inventory import inspect_manifest
-from modelfile.stores.disk.layout import reject_foreign
+from modelfile.stores.disk.layout import reject_foreign, rename_old_blob
 from modelfile.stores.disk.manifests import remove_manifest, replace_manifest
 from modelfile.stores.disk.store import FolderStore
 from modelfile.stores.protocol import Registry
@@ -129,11 +129,8 @@ class _Repairs:
                 replace_manifest(self._store.layout.root, path, read_file(path, limit=MAX_MANIFEST))
                 return "it is a file of its own now"
             case RenameFile(path=new):
-                if is_new := not new.exists():
-                    path.rename(new)
-                    sync_folder(new.parent)
-                else:
-                    path.unlink()
+                is_new = rename_old_blob(path, new)
+                sync_folder(new.parent)
                 return f"renamed to `{new.name}`" if is_new else f"removed: there is `{new.name}`"
             case _ as unreachable:
                 assert_never(unreachable)

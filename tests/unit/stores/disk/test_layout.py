@@ -4,10 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.support.folder import digest_of
 
 from modelfile.errors import InputError
 from modelfile.names import ModelName
+from modelfile.stores.disk.integrity import find_damage
 from modelfile.stores.disk.layout import Layout, models_folder, open_layout
+from modelfile.stores.disk.store import FolderStore
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 NAME = ModelName.parse("bot:v1")
@@ -156,3 +159,41 @@ def test_old_names_of_blobs_are_replaced(layout: Layout) -> None:
     assert dict(open_layout(layout.root, create=True).blobs()).keys() == {old, both}
     assert [layout.blob(digest).read_text() for digest in (old, both)] == ["old", "new"]
     assert len([*(layout.root / "blobs").iterdir()]) == 2
+
+
+def test_of_two_files_of_a_blob_the_whole_one_stays(layout: Layout) -> None:
+    content = b"GGUF whole"
+    digest = digest_of(content)
+    old = layout.root / "blobs" / digest
+    for texts in ((content, b"GGUF"), (b"GGUF", content), (content, content)):
+        for path, text in zip((old, layout.blob(digest)), texts, strict=True):
+            path.write_bytes(text)
+        open_layout(layout.root, create=True)
+        assert layout.blob(digest).read_bytes() == content
+        assert not old.exists()
+
+
+def test_symlinks_that_lead_to_themselves_are_dangling(layout: Layout) -> None:
+    manifests = layout.root / "manifests"
+    (manifests / "h" / "n" / "m").mkdir(parents=True)
+    loops = ("loop", "h/loop", "h/n/loop", "h/n/m/loop")
+    for loop in loops:
+        (manifests / loop).symlink_to("loop")
+    layout.blob(DIGEST).symlink_to(layout.blob(DIGEST).name)
+    assert [path for _, path in layout.manifests()] == [manifests / loops[-1]]
+    assert [*layout.blobs()] == [(DIGEST, layout.blob(DIGEST))]
+    damage = {one.path: one.code for one in find_damage(FolderStore(layout))}
+    assert damage == {manifests / loops[-1]: "dangling-manifest", layout.blob(DIGEST): "dangling-blob"}
+
+
+def test_a_folder_that_cannot_be_looked_at_is_an_error(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Entry:
+        name = "host"
+        path = str(layout.root / "manifests" / "host")
+
+        def is_dir(self) -> bool:
+            raise PermissionError(13, "Permission denied", self.path)
+
+    monkeypatch.setattr(os, "scandir", lambda _: [Entry()])
+    with pytest.raises(InputError, match="permission denied"):
+        [*layout.manifests()]
