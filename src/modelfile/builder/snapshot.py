@@ -103,14 +103,14 @@ def observation_key(
 def recall_observation(
     recipe: Recipe, digests: Mapping[Path, str], base: StoredModel | None, store: Store
 ) -> Model | None:
-    """Return what the store makes of the files of a recipe; None if it was not seen or foreseen.
+    """Return what the store makes of the files of a recipe; None if it was not seen or predicted.
 
     What a server makes of them is known from an earlier build from this machine; a folder knows it ahead.
     """
     fingerprint = base.fingerprint if base else None
     if known := recall_model(observation_key(store.location, store.ollama, recipe, digests, fingerprint)):
         return known[0]
-    model = store.foresee(recipe, digests)
+    model = store.predict(recipe, digests)
     return observe(model, recipe) if model else None
 
 

@@ -85,7 +85,7 @@ def _start(part: Sequence[Target], lint: _Lint, terminal: Terminal) -> tuple[int
 
 
 def _work(part: Sequence[Target], lint: _Lint, terminal: Terminal, writer: int) -> NoReturn:
-    """Be a worker: write the results to a pipe, and exit, whatever happens."""
+    """Write the results of a worker to a pipe, and exit, whatever happens."""
     code = 1
     try:
         import pickle

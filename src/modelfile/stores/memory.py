@@ -112,7 +112,7 @@ class MemoryStore:
     def check_create(self, recipe: Recipe) -> None:
         """Accept every recipe."""
 
-    def foresee(self, recipe: Recipe, digests: Mapping[Path, str]) -> Model | None:
+    def predict(self, recipe: Recipe, digests: Mapping[Path, str]) -> Model | None:
         """Return None: a build tells."""
         del recipe, digests
         return None

@@ -191,7 +191,7 @@ class Store(Protocol):
             InputError: A file of the recipe cannot be read.
         """
 
-    def foresee(self, recipe: Recipe, digests: Mapping[Path, str]) -> Model | None:
+    def predict(self, recipe: Recipe, digests: Mapping[Path, str]) -> Model | None:
         """Return the model that a recipe of local files gives, from their headers; None if only a build can tell."""
 
     def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:

@@ -252,7 +252,7 @@ def test_a_lost_base_is_an_error_with_its_layers(scene: Scene) -> None:
     scene.registry.push(NAME, MOVED)
     manifest = MemoryRegistry({NAME: BASE}).resolve(NAME)
     assert manifest
-    sizes = {"model": "1 B", "template": "27 B", "params": "13 B", "config": "24 B"}
+    sizes = {"model": "1 byte", "template": "27 bytes", "params": "13 bytes", "config": "24 bytes"}
     for has in (False, True):
         error = scene.error()
         assert error.details[:-1] == (

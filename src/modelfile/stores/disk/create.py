@@ -184,7 +184,7 @@ def created(
     return model.finish()
 
 
-def foresee(recipe: Recipe, digests: Mapping[Path, str], blobs: BlobReader, version: Version) -> Model | None:
+def predict(recipe: Recipe, digests: Mapping[Path, str], blobs: BlobReader, version: Version) -> Model | None:
     """Return the model that `created` makes of local files, whose blobs the store need not have.
 
     Returns:

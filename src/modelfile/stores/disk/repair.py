@@ -52,7 +52,7 @@ class Repaired:
 def repair(
     damages: Iterable[Damage], store: FolderStore, registry: Registry, events: Events = ignore
 ) -> Iterator[Repaired]:
-    """Repair damages one by one; one that cannot be repaired keeps no other from it.
+    """Repair damages one by one; if one cannot be repaired, the others still are.
 
     >>> import tempfile
     >>> import modelfile
@@ -79,10 +79,10 @@ def repair(
     reject_foreign(store.layout.root)
     with store.locked(_TASK):
         store.blobs.settle(store.named_blobs)
-    hand = _Repairs(store, registry, events)
+    repairs = _Repairs(store, registry, events)
     for damage in sorted(damages, key=lambda one: _ORDER.index(type(one.repair)) if one.repair else len(_ORDER)):
         try:
-            yield Repaired(damage=damage, done=hand.apply(damage))
+            yield Repaired(damage=damage, done=repairs.apply(damage))
         except ModelfileError as error:
             yield Repaired(damage=damage, done=None, error=error)
 

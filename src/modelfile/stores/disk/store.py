@@ -178,11 +178,11 @@ class FolderStore:
         if recipe.base and (base := self.manifest(ModelName.parse(recipe.base))):
             check_base(recipe.base, base)
 
-    def foresee(self, recipe: Recipe, digests: Mapping[Path, str]) -> Model | None:
+    def predict(self, recipe: Recipe, digests: Mapping[Path, str]) -> Model | None:
         """Return the model that a recipe of local files gives; the store need not have their blobs."""
-        from modelfile.stores.disk.create import foresee, version_for
+        from modelfile.stores.disk.create import predict, version_for
 
-        return foresee(recipe, digests, self.blobs, version_for(recipe, self._asked))
+        return predict(recipe, digests, self.blobs, version_for(recipe, self._asked))
 
     def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
         """Create a model from a recipe, byte for byte as Ollama does; a base that is not there is pulled.

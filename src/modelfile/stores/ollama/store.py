@@ -171,7 +171,7 @@ class ServerStore:
     def check_create(self, recipe: Recipe) -> None:
         """Accept every recipe; what the server cannot do, it says itself."""
 
-    def foresee(self, recipe: Recipe, digests: Mapping[Path, str]) -> Model | None:
+    def predict(self, recipe: Recipe, digests: Mapping[Path, str]) -> Model | None:
         """Return None: the server makes of weights what it wants."""
         del recipe, digests
         return None

@@ -359,20 +359,20 @@ def test_overwriting_removes_the_layers_that_only_the_old_model_had(store: Folde
     assert store.blobs.read(Layer(media_type="x", digest=f"sha256:{digest_of('two')}", size=3)) == b"two"
 
 
-def test_the_model_of_files_is_foreseen(store: FolderStore, tmp_path: Path) -> None:
+def test_the_model_of_files_is_predicted(store: FolderStore, tmp_path: Path) -> None:
     path = tmp_path / "other.gguf"
     path.write_bytes(typed_gguf({"general.architecture": "gemma4"}, {"x": (1,)}, size=1024))
     digest = f"sha256:{digest_of(path.read_bytes())}"
     recipe = Recipe(files=(path,), system="s", parameters={"seed": 1}, messages=(Message("user", "hi"),))
-    foreseen = store.foresee(recipe, {path: digest})
-    assert foreseen
+    predicted = store.predict(recipe, {path: digest})
+    assert predicted
     assert not store.has_blob(digest)
     store.put_blob(digest, path, lambda _: None)
     store.create(ModelName.parse("x"), recipe, {path: digest}, ignore)
     found = store.find(ModelName.parse("x"))
     assert found
-    assert (found.model, found.fingerprint) == (foreseen, fingerprint(foreseen))
-    assert (foreseen.renderer, foreseen.parameters["stop"]) == ("gemma4", ("<turn|>",))
-    assert store.foresee(Recipe(base="x"), {}) is None
-    assert store.foresee(Recipe(files=(path,), quantize="Q8_0"), {path: digest}) is None
-    assert FolderStore(store.layout, ollama="0.33.0").foresee(recipe, {path: digest}) is None
+    assert (found.model, found.fingerprint) == (predicted, fingerprint(predicted))
+    assert (predicted.renderer, predicted.parameters["stop"]) == ("gemma4", ("<turn|>",))
+    assert store.predict(Recipe(base="x"), {}) is None
+    assert store.predict(Recipe(files=(path,), quantize="Q8_0"), {path: digest}) is None
+    assert FolderStore(store.layout, ollama="0.33.0").predict(recipe, {path: digest}) is None
