@@ -23,7 +23,7 @@ from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.files import open_own, write_all, writing_to
 from modelfile.stores.disk.layout import BLOBS, Layout
-from modelfile.stores.disk.partial import Part, PartialBlob, partial_files, remove_files, writing_part
+from modelfile.stores.disk.partial import Part, PartialBlob, locked_part, partial_files, remove_files, writing_part
 from modelfile.stores.protocol import Registry
 from modelfile.stores.uploads import Stopped, join_all
 
@@ -215,8 +215,12 @@ class _Downloads:
                 if not part.is_complete:
                     waiting.put((one, part))
                     count += 1
+        with locked_part(self._partial[-1].path):  # the last to become a blob
+            self._run(blobs, waiting, min(_THREADS, count))
+
+    def _run(self, blobs: Blobs, waiting: SimpleQueue[tuple[PartialBlob, Part]], threads: int) -> None:
         self._report()
-        workers = [Thread(target=self._work, args=(waiting,), daemon=True) for _ in range(min(_THREADS, count))]
+        workers = [Thread(target=self._work, args=(waiting,), daemon=True) for _ in range(threads)]
         for worker in workers:
             worker.start()
         adopted = 0

@@ -113,7 +113,7 @@ def _create(folder: Path, mode: int) -> tuple[FileIO, Path]:
     while True:
         path = temporary_path(folder)
         file = open_own(path, os.O_CREAT | os.O_EXCL, mode)
-        if _lock(file) is not False and os.fstat(file.fileno()).st_nlink:
+        if lock(file) is not False and os.fstat(file.fileno()).st_nlink:
             return file, path
         file.close()  # another process took it for abandoned, before it was locked
         path.unlink(missing_ok=True)
@@ -128,7 +128,7 @@ def abandoned(folder: Path, *, remove: bool = False) -> Iterator[tuple[Path, int
     for name in names:
         if _TEMPORARY.fullmatch(name):
             with contextlib.suppress(OSError), (folder / name).open("rb", buffering=0) as file:
-                locked, state = _lock(file), os.fstat(file.fileno())
+                locked, state = lock(file), os.fstat(file.fileno())
                 if locked or (locked is None and time.time() - state.st_mtime > _LOCKLESS_AGE):
                     if remove:  # while it is locked, so that it is not that of a new writer
                         (folder / name).unlink()
@@ -141,7 +141,14 @@ def remove_abandoned(folder: Path) -> None:
         pass
 
 
-def _lock(file: FileIO) -> bool | None:
+def is_locked(path: Path) -> bool:
+    """Return whether a process has the lock of a file, and so is writing it."""
+    with contextlib.suppress(OSError), path.open("rb", buffering=0) as file:
+        return lock(file) is False
+    return False
+
+
+def lock(file: FileIO) -> bool | None:
     """Lock a file; return False if another process has locked it, and None where files have no such locks."""
     try:
         from fcntl import LOCK_EX, LOCK_NB, flock

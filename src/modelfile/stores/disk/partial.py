@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from errno import EDQUOT, ENOSPC
 from io import FileIO
 from pathlib import Path
@@ -20,7 +20,7 @@ from modelfile.errors import DiskFull, InputError
 from modelfile.filesystem import read_file
 from modelfile.manifest import Layer
 from modelfile.stores.disk.blobs import Blobs
-from modelfile.stores.disk.files import open_own, writing_to
+from modelfile.stores.disk.files import lock, open_own, writing_to
 from modelfile.stores.disk.layout import give_owner
 
 _SAVED: Final = 16_000_000
@@ -46,6 +46,15 @@ def writing_part(path: Path) -> Iterator[None]:
             hint = "free some disk space, then run the command again: it goes on where it has ended"
             raise DiskFull(error.message, hint=hint) from error
         raise
+
+
+@contextmanager
+def locked_part(path: Path) -> Iterator[None]:
+    """Hold a lock (`flock`) of a partial download, which says that a download is under way; nobody is waited for."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # it vanished, which is reported when it is written
+            lock(stack.enter_context(open_own(path)))
+        yield
 
 
 class Part:

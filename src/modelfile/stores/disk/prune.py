@@ -24,7 +24,7 @@ from modelfile.events import Events, Progress, ignore
 from modelfile.names import ModelName
 from modelfile.project import DEFAULT_KEEP
 from modelfile.stores.backups import Backups
-from modelfile.stores.disk.files import abandoned, sync_folder, writing_to
+from modelfile.stores.disk.files import abandoned, is_locked, sync_folder, writing_to
 from modelfile.stores.disk.inventory import (
     FileKind,
     Inventory,
@@ -182,9 +182,10 @@ def _plan(inventory: Inventory, options: PruneOptions, now: float, dead: frozens
     models = {item.path: item for item in _stale_models(inventory, options, now)}
     stale, spared = [*models.values()], list[Prunable]()
     downloading = any(now - file.modified < _HOUR for file in inventory.others[FileKind.PARTIAL])
+    may_wait = options.all_partial and any(is_locked(file.path) for file in inventory.others[FileKind.PARTIAL])
     for item, is_stale in (
         *_blobs(inventory, models.keys(), now, _DAY if downloading else _HOUR),
-        *_partials(inventory, now, all_partial=options.all_partial),
+        *_partials(inventory, now, all_partial=options.all_partial and not may_wait),
         *_temporaries(inventory, now, dead),
     ):
         (stale if is_stale else spared).append(item)

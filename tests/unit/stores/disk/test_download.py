@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
 import shutil
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from errno import ENOSPC
 from pathlib import Path
 from threading import Event, Thread
@@ -22,6 +25,7 @@ from modelfile.events import Progress, ignore
 from modelfile.names import ModelName
 from modelfile.stores.disk import download
 from modelfile.stores.disk.partial import PartialBlob
+from modelfile.stores.disk.prune import Prunable, PruneOptions, plan_prune
 from modelfile.stores.disk.store import FolderStore
 from modelfile.stores.network.retry import Backoff
 from modelfile.stores.open import open_folder, open_registry
@@ -341,6 +345,24 @@ def test_server_that_downloads_the_same_and_is_faster(fake: FakeRegistry, store:
     assert store.find(name(fake))
     assert blobs(store)[DIGEST] == CONTENT
     assert files(store) == set()
+
+
+def test_a_download_that_waits_is_not_pruned(fake: FakeRegistry, store: FolderStore) -> None:
+    left = leave(store, PART, 5, 0)
+
+    def prune_all(progress: Progress) -> None:
+        if progress.total:
+            for path in left.parent.glob("*-partial*"):
+                with suppress(FileNotFoundError):  # it is whole now
+                    os.utime(path, (time.time() - 120,) * 2)
+            pruned.extend(plan_prune(store, PruneOptions(all_partial=True)).stale)
+            spared.append(left.exists())
+
+    pruned: list[Prunable] = []
+    spared: list[bool] = []
+    store.pull(name(fake), prune_all)
+    assert (pruned, any(spared)) == ([], True)
+    assert "bytes=0-99999" not in ranges(fake)
 
 
 def test_disk_that_becomes_full(fake: FakeRegistry, store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
