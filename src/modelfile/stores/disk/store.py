@@ -6,7 +6,6 @@ Source: server/{create,images,manifest,routes}.go, v0.9.3 to v0.33.0-rc2, and me
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -312,7 +311,7 @@ class FolderStore:
         )
 
     def _find(self, name: ModelName) -> StoredModel | None:
-        from modelfile.stores.encoding import read_model
+        from modelfile.stores.encoding import read_config, read_model
 
         if (found := self._load(name)) is None:
             return None
@@ -321,7 +320,7 @@ class FolderStore:
             return None  # also a server cannot read it
         try:
             model = read_model(manifest, self.blobs.read)
-            config = _object(self.blobs.read(manifest.config))
+            config = read_config(self.blobs.read(manifest.config))
         except InputError as error:
             message = f"cannot read {name} in {self.location}: {error.message}"
             raise InputError(message, hint=error.hint or _CHECK) from error
@@ -356,11 +355,6 @@ class FolderStore:
         if message not in self._warned:
             self._warned.add(message)
             self._on_warning(message)
-
-
-def _object(content: bytes) -> Mapping[str, Any]:
-    value = json.loads(content)
-    return value if isinstance(value, dict) else {}
 
 
 def _text(config: Mapping[str, Any], key: str) -> str:

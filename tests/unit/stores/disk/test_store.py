@@ -30,7 +30,9 @@ def store(tmp_path: Path, warnings: list[str]) -> FolderStore:
     return FolderStore(open_layout(tmp_path / "store", create=True), on_warning=warnings.append)
 
 
-def add(store: FolderStore, name: ModelName, weights: bytes = b"GGUF", system: str = "Be brief.") -> str:
+def add(
+    store: FolderStore, name: ModelName, weights: bytes = b"GGUF", system: str = "Be brief.", config: bytes = CONFIG
+) -> str:
     """Write a model, and return the text of its manifest."""
 
     def layer(media_type: str, content: bytes) -> dict[str, object]:
@@ -38,8 +40,7 @@ def add(store: FolderStore, name: ModelName, weights: bytes = b"GGUF", system: s
         return {"mediaType": media_type, "digest": digest, "size": size}
 
     layers = [layer(f"{LAYER_TYPE}model", weights), layer(f"{LAYER_TYPE}system", system.encode())]
-    config = layer(CONFIG_TYPE, CONFIG)
-    manifest = {"schemaVersion": 2, "mediaType": MEDIA_TYPE, "config": config, "layers": layers}
+    manifest = {"schemaVersion": 2, "mediaType": MEDIA_TYPE, "config": layer(CONFIG_TYPE, config), "layers": layers}
     text = json.dumps(manifest, separators=(",", ":")) + "\n"
     store.write_manifest(name, text)
     return text
@@ -47,6 +48,13 @@ def add(store: FolderStore, name: ModelName, weights: bytes = b"GGUF", system: s
 
 def digest_of(content: bytes) -> str:
     return f"sha256:{sha256(content).hexdigest()}"
+
+
+def test_what_follows_the_config_is_ignored_as_in_go(store: FolderStore) -> None:
+    add(store, NAME, config=CONFIG + b"more")
+    found = store.find(NAME)
+    assert found
+    assert found.family == "llama"
 
 
 def test_a_model_is_listed_and_found(store: FolderStore) -> None:
