@@ -201,7 +201,13 @@ _PIECE: Final = 1 << 18
 """Bytes read at a time."""
 
 
-def write_atomic(path: Path, data: bytes | Iterable[bytes], *, expected: bytes | None = None) -> None:
+def write_atomic(
+    path: Path,
+    data: bytes | Iterable[bytes],
+    *,
+    expected: bytes | None = None,
+    create: Callable[[Path], tuple[int, str]] | None = None,
+) -> None:
     """Replace a file's content in one step: readers see the old or the new content, even after a crash.
 
     Symlinks are followed. The file keeps its mode, its owner and group as far as this user may set them (root may), and
@@ -214,6 +220,7 @@ def write_atomic(path: Path, data: bytes | Iterable[bytes], *, expected: bytes |
         data: The new content, or its parts.
         expected: The content that is replaced; None for any. It is compared just before the file is replaced; a program
             that writes between these two calls of the system is not noticed.
+        create: Creates the temporary file in a folder, and returns its descriptor and path; default: `mkstemp`.
 
     Raises:
         InputError: It cannot be written, it has not the expected content, or it is a pipe without a reader; the file is
@@ -227,7 +234,7 @@ def write_atomic(path: Path, data: bytes | Iterable[bytes], *, expected: bytes |
             with os.fdopen(stream, "wb") as file:
                 file.writelines(parts)
             return
-        descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=_TEMPORARY)
+        descriptor, temporary = create(real.parent) if create else tempfile.mkstemp(dir=real.parent, prefix=_TEMPORARY)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.writelines(parts)

@@ -104,6 +104,7 @@ def test_killed_save_leaves_no_part_of_an_archive(make: Callable[..., Scene], ro
     for _ in range(3 * rounds):
         scene.kill(("store", "save", "bot:v1", "other:v1", "-o", "again.tar"), chance.choice(SIGNALS), chance)
         assert (scene.folder / "again.tar").read_bytes() == (scene.folder / "models.tar").read_bytes()
+        assert [*scene.folder.glob(".mf-*")] == []
 
 
 def test_killed_check_and_repair_lose_nothing(make: Callable[..., Scene], rounds: int) -> None:
@@ -118,3 +119,18 @@ def test_killed_check_and_repair_lose_nothing(make: Callable[..., Scene], rounds
     for _ in range(5 * rounds):
         scene.kill(("store", "check", "--repair"), chance.choice(SIGNALS), chance)
         assert mf("store", "check").out == f"{root(scene)} is sound\n"
+
+
+def test_a_save_removes_what_killed_ones_left_beside_the_archive(make: Callable[..., Scene]) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    folder = make(nothing).folder / "archives"
+    folder.mkdir()
+    dead, living = (folder / f".mf-{number}-0123456789abcdef" for number in (1, 2))
+    kept = {living, folder / "mf-notes", folder / ".mf-settings", folder / "bot.tar"}
+    for path in {dead, *kept}:
+        path.write_bytes(b"x")
+    with living.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert mf("store", "save", "bot:v1", "-o", str(folder / "bot.tar")).code == 0
+    assert {*folder.iterdir()} == kept
+    assert (folder / "bot.tar").stat().st_size > len(WEIGHTS)

@@ -42,7 +42,7 @@ finally:
     os.write(2, b"%d changes\\n" % seen)
 """
 """Runs `mf`, and sends itself a signal just before the nth time that it changes a file or speaks to a server."""
-_TEMPORARY = re.compile(r"\.mf-\w{8}")
+_TEMPORARY = re.compile(r"\.mf-(?:\w{8}|\d{1,10}-[0-9a-f]{16})")
 _RESOLVED = re.compile(rb'"resolved": "[\dTZ:-]{20}"')
 
 Models = Mapping[str, str]

@@ -16,6 +16,7 @@ from modelfile.names import name_on_server
 from modelfile.report.json_output import print_json
 from modelfile.report.progress import progress
 from modelfile.report.terminal import current
+from modelfile.stores.disk.files import create_temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,7 +51,7 @@ def save(
         if output == "-":
             _write_stream(count.of(saved.pieces))
         else:
-            write_atomic(Path(output), count.of(saved.pieces))
+            write_atomic(Path(output), count.of(saved.pieces), create=create_temporary)
     if as_json:
         models = [{"name": str(model.name), "digest": model.manifest.digest} for model in saved.models]
         print_json({"file": output, "size": count.size, "models": models}, terminal)

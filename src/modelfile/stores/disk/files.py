@@ -19,16 +19,16 @@ from typing import Final
 
 from modelfile.errors import cannot_write
 
-_TEMPORARY: Final = re.compile(r"mf-[0-9]{1,10}-[0-9a-f]{16}")
+_TEMPORARY: Final = re.compile(r"\.?mf-[0-9]{1,10}-[0-9a-f]{16}")
 _LOCKLESS_AGE: Final = 86_400
 """Age in seconds after which a temporary file counts as abandoned where files have no locks."""
 _FREE_SPACE: Final = "nothing was left behind; free some disk space, then run the command again"
 _READ_ONLY: Final = "mount it for writing, or use another folder"
 
 
-def temporary_path(folder: Path) -> Path:
+def temporary_path(folder: Path, prefix: str = "") -> Path:
     """Return a new path for a temporary file in a folder."""
-    return folder / f"mf-{os.getpid()}-{token_hex(8)}"
+    return folder / f"{prefix}mf-{os.getpid()}-{token_hex(8)}"
 
 
 def write_all(file: FileIO, data: bytes | memoryview) -> None:
@@ -109,9 +109,20 @@ def temporary_file(folder: Path, mode: int = 0o600) -> Iterator[tuple[FileIO, Pa
                 path.unlink()
 
 
-def _create(folder: Path, mode: int) -> tuple[FileIO, Path]:
+def create_temporary(folder: Path) -> tuple[int, str]:
+    """Create a hidden, locked temporary file for a large file outside of a store, and return its descriptor and path.
+
+    What killed processes left in the folder is removed before: it may be as large.
+    """
+    remove_abandoned(folder)
+    file, path = _create(folder, 0o600, ".")
+    with file:
+        return os.dup(file.fileno()), str(path)  # which keeps the lock
+
+
+def _create(folder: Path, mode: int, prefix: str = "") -> tuple[FileIO, Path]:
     while True:
-        path = temporary_path(folder)
+        path = temporary_path(folder, prefix)
         file = open_own(path, os.O_CREAT | os.O_EXCL, mode)
         if lock(file) is not False and os.fstat(file.fileno()).st_nlink:
             return file, path
