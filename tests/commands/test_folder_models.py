@@ -77,7 +77,7 @@ def test_a_chat_template_that_only_a_server_knows(project: Path) -> None:
     done = mf("build", "tiny:v1")
     assert (done.code, files_in(project / "store")) == (3, [])
     assert "error: `tiny.gguf` has a chat template that only a server can compare" in done.err
-    assert "help: write TEMPLATE and PARAMETER stop, or build it once on a server and pin it" in done.err
+    assert "help: write TEMPLATE and PARAMETER stop, or build it once on a server, push it, " in done.err
     (project / "Modelfile").write_text(f"{TEXT}TEMPLATE {{{{ .Prompt }}}}\nPARAMETER stop a\n")
     assert mf("build", "tiny:v1").code == 0
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.support.cli import Ran, mf
-from tests.support.folder import add_model, contents, empty_store
+from tests.support.folder import add_model, contents, digest_of, empty_store
 from tests.support.silent import open_silent
 
 from modelfile.addresses import ServerAddress
@@ -304,6 +304,16 @@ def test_hints_name_the_folder(here: Path) -> None:
     assert ran.err.endswith("help: run `mf store check --repair --store models`\n")
     ran = mf("store", "check", "--store", "models")
     assert "  help: run `mf store check --repair --store models`\n" in ran.out
+
+
+def test_damaged_model_can_be_restored(here: Path) -> None:
+    folder = folder_with(here / "models", "bot:v1")
+    (folder / "blobs" / digest_of(b"GGUF weights").replace(":", "-")).unlink()
+    ran = mf("show", "bot:v1", "--store", "models")
+    assert ran.err.endswith(
+        f"error: bot:v1 is listed in {folder}, but cannot be read\n"
+        "help: restore it with `mf store check --repair --store models`\n"
+    )
 
 
 def test_names_that_differ_in_case_only_are_different_models(here: Path) -> None:

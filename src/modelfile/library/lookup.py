@@ -68,9 +68,9 @@ def show(name: str, store: Store) -> StoredModel:
     model = find_named(name, store.list(), store).name
     if not (wanted and wanted.same_as(model)) and (stored := store.find(model)):
         return stored
-    raise NotFound(
-        f"{model} is listed {store.location.where}, but cannot be read", hint=f"remove it with `mf rm {model}`"
-    )
+    removal, repair = f"remove it with `mf rm {model}`", "restore it with `mf store check --repair`"
+    hint = repair if store.location.is_folder else removal
+    raise NotFound(f"{model} is listed {store.location.where}, but cannot be read", hint=hint)
 
 
 def name_in(text: str) -> ModelName | None:

@@ -21,7 +21,7 @@ from modelfile.recipe.recipe import Recipe
 from modelfile.weights.gguf import BOOL, FILE_TYPES, STRING, UINT32, GGUFHeader
 
 SERVER: Final = "build it on a server, with `--host`"
-_PINNED: Final = "or build it once on a server and pin it"
+_ON_SERVER: Final = "or build it once on a server, push it, and write FROM its name"
 
 
 @dataclass(slots=True)
@@ -139,10 +139,10 @@ def detect(
     what = f"`{path}` has a chat template"
     if not is_proved:
         message = f"{what} that only a server can compare with those that Ollama recognizes"
-        raise InputError(message, hint=f"write TEMPLATE and PARAMETER stop, {_PINNED}")
+        raise InputError(message, hint=f"write TEMPLATE and PARAMETER stop, {_ON_SERVER}")
     if known and not recipe.template and not has_blob(known.template):
         message = f"{what} that Ollama recognizes as {known.name}, and only a server has its translation"
-        raise InputError(message, hint=f"write TEMPLATE, {_PINNED}")
+        raise InputError(message, hint=f"write TEMPLATE, {_ON_SERVER}")
     return known, known is not None and not recipe.template
 
 
