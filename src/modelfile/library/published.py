@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from modelfile.errors import InputError, InvalidRegistryAnswer, NotFound, RegistryRefused, ServerError, UsageError
 from modelfile.names import DEFAULT_HOST, ModelName
@@ -59,17 +58,16 @@ def read_published(name: ModelName, manifest: Manifest, registry: Registry) -> S
         InvalidRegistryAnswer: It has no weights, as cloud models, or a layer cannot be read.
         ServerError: As of `show_published`.
     """
-    from modelfile.stores.encoding import read_model
+    from modelfile.stores.encoding import read_config, read_model
 
     def read(layer: Layer) -> bytes:
         return registry.read(name, layer)
 
     try:
-        model = read_model(manifest, read)
+        model, config = read_model(manifest, read), read_config(read(manifest.config))
     except InputError as error:
         message = f"cannot read {name} of {registry.url(name)}: {error.message}"
         raise InvalidRegistryAnswer(message, hint=error.hint) from error
-    config: dict[str, Any] = json.loads(read(manifest.config))  # which was read before
     quantization, family, size = (value if isinstance(value := config.get(key), str) else "" for key in _DETAILS)
     return StoredModel(
         name=name, digest=manifest.digest, model=model, quantization=quantization, family=family, size=size

@@ -4,7 +4,7 @@ import pytest
 
 from modelfile.errors import InvalidRegistryAnswer, NotFound, RegistryRefused, RegistryUnreachable, UsageError
 from modelfile.library.published import published_tags, read_published, resolve_published, show_published
-from modelfile.manifest import Manifest
+from modelfile.manifest import Layer, Manifest
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model
 from modelfile.stores.memory import MemoryRegistry
@@ -26,6 +26,18 @@ class Broken(MemoryRegistry):
     def tags(self, name: ModelName) -> tuple[str, ...]:
         """Raise an error."""
         raise RegistryUnreachable(f"no answer for {name}")
+
+
+class Wordy(MemoryRegistry):
+    """Registries whose configs have more than one JSON value."""
+
+    def read(self, name: ModelName, layer: Layer) -> bytes:
+        """Return the bytes of a layer, and more of a config."""
+        return super().read(name, layer) + (b"more" if layer.kind == "config" else b"")
+
+
+def test_what_follows_the_config_is_ignored_as_in_go() -> None:
+    assert show_published("bot:v1", Wordy.with_models("bot:v1")).model == show_published("bot:v1", REGISTRY).model
 
 
 def test_contents_of_a_model() -> None:
