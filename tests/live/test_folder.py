@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from hashlib import sha256
@@ -41,6 +42,39 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file.write(bytes(5 << 20))
     monkeypatch.chdir(path)
     return path
+
+
+def test_builds_of_one_name_in_a_folder_and_on_its_server_at_once(project: Path, folder: Path) -> None:
+    """Each is right, the last one has the name, and nothing of the other's is removed."""
+    other = project.with_name("other")
+    shutil.copytree(project, other)
+    with serve(models=folder) as url:
+        for number in range(4):
+            for path in (project, other):
+                (path / "Modelfile").write_text(MODELFILE.replace("hello", f"{path.name} {number}"))
+            builds = [
+                subprocess.Popen(
+                    [sys.executable, "-m", "modelfile", "build", "bot:v1", "--replace", *where],
+                    cwd=path,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+                for path, where in (
+                    (project, ("--store", str(folder), "--ollama", "0.9.3")),
+                    (other, ("--host", url)),
+                )
+            ]
+            for running in builds:
+                out, _ = running.communicate(timeout=60)
+                assert running.returncode == 0, out
+            assert damages(folder) == []
+            assert temporary_files(folder) == []
+            store = FolderStore(open_layout(folder, create=False))
+            found = store.find(ModelName.parse("bot:v1"))
+            assert found
+            assert found.model.system in {f"{path.name} {number}" for path in (project, other)}
+            assert not [str(listed.name) for listed in store.list() if "mf-building" in listed.name.tag]
 
 
 def test_two_writers_beside_a_server_lose_nothing(folder: Path, tmp_path: Path, rounds: int) -> None:

@@ -157,7 +157,7 @@ def prepare(request: BuildRequest, store: Store, snapshot: Snapshot) -> Plan:
         base_pending=request.base is not None,
         base_undecided=request.base is not None and request.base.expected_fingerprint is None,
         listed=snapshot.listed,
-        stale_staging=stale_staging(request.name, snapshot.listed),
+        stale_staging=stale_staging(request.name, snapshot.listed, in_folder=store.location.is_folder),
         blobs=frozenset(digests.values()),
         observed=observed,
     )
@@ -216,7 +216,8 @@ def build(
     if not planned.steps and planned.existing:
         approve(planned)
         return Built(plan=planned, created=planned.existing, sent=request.sent)
-    with name_lock(staging_name(request.name).full, str(store.location), events, f"build of {request.name}"):
+    staging = staging_name(request.name, in_folder=store.location.is_folder)
+    with name_lock(staging.full, str(store.location), events, f"build of {request.name}"):
         planned = prepare(request, store, Snapshot(store))  # another build may have ended since
         approve(planned)
         _check_replacement(request, planned)
@@ -227,7 +228,7 @@ def build(
         elif planned.pull:
             planned = _pull(request, planned, planned.pull.base, store, events)
             _check_replacement(request, planned)
-        with _staging(planned, store) as staging:
+        with _staging(staging, planned, store):
             return _execute(request, planned, staging, store, events)
 
 
@@ -260,9 +261,8 @@ def _check_replacement(request: BuildRequest, planned: Plan, created: str | None
 
 
 @contextlib.contextmanager
-def _staging(planned: Plan, store: Store) -> Iterator[ModelName]:
-    """Yield the staging tag, and remove it at the end; the next build removes what a killed build left."""
-    staging = staging_name(planned.name)
+def _staging(staging: ModelName, planned: Plan, store: Store) -> Iterator[None]:
+    """Remove the staging tag at the end; the next build removes what a killed build left."""
     used = any(isinstance(step, Create) for step in planned.steps)
 
     def remove() -> None:
@@ -272,7 +272,7 @@ def _staging(planned: Plan, store: Store) -> Iterator[ModelName]:
                 store.delete(staging)
 
     try:
-        yield staging
+        yield
     except BaseException as error:
         removing = Thread(target=remove, daemon=True)  # a server that hangs does not hold up Ctrl-C
         removing.start()
@@ -344,10 +344,11 @@ def _wait(name: ModelName, store: Store, events: Events) -> tuple[ModelName, ...
         The staging tags of those that never did.
     """
     deadline = monotonic() + PUBLISH_TIMEOUT
-    while earlier_builds(name, listed := store.list()):
+    in_folder = store.location.is_folder
+    while earlier_builds(name, listed := store.list(), in_folder=in_folder):
         if monotonic() > deadline:
-            return stale_staging(name, listed, STALE_AGE_AFTER_WAIT)
-        events(Progress(status=f"waiting for another machine that builds {name}"))
+            return stale_staging(name, listed, STALE_AGE_AFTER_WAIT, in_folder=in_folder)
+        events(Progress(status=f"waiting for another build of {name}"))
         sleep(_POLL)
     return ()
 

@@ -23,12 +23,17 @@ STALE_AGE_AFTER_WAIT: Final = timedelta(minutes=1)
 """Age after which a staging tag we waited for counts as abandoned."""
 
 
-def staging_name(name: ModelName) -> ModelName:
+def staging_name(name: ModelName, *, in_folder: bool = False) -> ModelName:
     """Return the staging tag of a model on this machine.
 
-    Each machine has its own, so that concurrent builds of one model do not collide before they publish it.
+    Each machine has its own, so that concurrent builds of one model do not collide before they publish it. So has a
+    build in a folder, which a server may have, too: their locks differ.
+
+    Args:
+        name: The model.
+        in_folder: Whether it is built in a folder rather than on a server.
     """
-    return _staging_name(name, _machine_id())
+    return _staging_name(name, _machine_id(in_folder=in_folder))
 
 
 def _staging_name(name: ModelName, machine: str) -> ModelName:
@@ -36,13 +41,13 @@ def _staging_name(name: ModelName, machine: str) -> ModelName:
 
 
 def stale_staging(
-    name: ModelName, listed: Collection[ListedModel], age: timedelta = _STALE_AGE
+    name: ModelName, listed: Collection[ListedModel], age: timedelta = _STALE_AGE, *, in_folder: bool = False
 ) -> tuple[ModelName, ...]:
-    """Return the stale staging tags of a name: this machine's, and those of other machines older than `age`.
+    """Return the stale staging tags of a name: that of `staging_name`, and others older than `age`.
 
     The age is measured from the newest model on the server, because other clocks than the server's may be wrong.
     """
-    own, newest = staging_name(name), max((model.modified for model in listed), default=None)
+    own, newest = staging_name(name, in_folder=in_folder), max((model.modified for model in listed), default=None)
     return tuple(
         model.name
         for model in _staging_tags(name, listed)
@@ -50,13 +55,16 @@ def stale_staging(
     )
 
 
-def earlier_builds(name: ModelName, listed: Iterable[ListedModel]) -> tuple[ListedModel, ...]:
-    """Return the staging tags that other machines made before this one, and have yet to publish.
+def earlier_builds(
+    name: ModelName, listed: Iterable[ListedModel], *, in_folder: bool = False
+) -> tuple[ListedModel, ...]:
+    """Return the staging tags that other builds made before this one, and have yet to publish.
 
     All machines see the same list, with times by the server's clock.
     """
     tags = sorted(_staging_tags(name, listed), key=lambda model: (model.modified, str(model.name)))
-    own = next((number for number, model in enumerate(tags) if model.name.same_as(staging_name(name))), 0)
+    here = staging_name(name, in_folder=in_folder)
+    own = next((number for number, model in enumerate(tags) if model.name.same_as(here)), 0)
     return tuple(model for model in tags[:own] if model.modified >= tags[own].modified - _STALE_AGE)
 
 
@@ -67,10 +75,10 @@ def _staging_tags(name: ModelName, listed: Iterable[ListedModel]) -> Iterator[Li
             yield model
 
 
-def _machine_id() -> str:
-    """Return eight hex digits that identify this user on this machine."""
+def _machine_id(*, in_folder: bool) -> str:
+    """Return eight hex digits that identify this user on this machine, in folders or on servers."""
     from socket import gethostname  # http.client imports it too
 
     folder = cache_folder()  # users who share it share its locks, too
     number = folder.stat().st_ino if folder else 0
-    return hashlib.sha256(f"{gethostname()} {folder} {number}".encode()).hexdigest()[:8]
+    return hashlib.sha256(f"{gethostname()} {folder} {number}{' in a folder' * in_folder}".encode()).hexdigest()[:8]

@@ -56,6 +56,17 @@ def test_staging_tag_is_unique_per_cache(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert re.fullmatch("mf-building-[0-9a-f]{8}-v1", staging_name(NAME).tag)
 
 
+def test_builds_in_a_folder_and_on_its_server_wait_for_each_other() -> None:
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    on_server = ListedModel(name=staging_name(NAME), digest="", size=1, modified=now)
+    in_folder = replace(on_server, name=staging_name(NAME, in_folder=True), modified=now + timedelta(seconds=1))
+    both = (on_server, in_folder)
+    assert not on_server.name.same_as(in_folder.name)
+    assert (earlier_builds(NAME, both), earlier_builds(NAME, both, in_folder=True)) == ((), (on_server,))
+    assert stale_staging(NAME, both) == (on_server.name,)
+    assert stale_staging(NAME, both, in_folder=True) == (in_folder.name,)
+
+
 def test_staging_tag_of_a_long_tag_is_a_valid_name() -> None:
     name = replace(NAME, tag="x" * 80)
     assert ModelName.parse(str(staging_name(name))).tag != name.tag
