@@ -38,6 +38,11 @@ _PLACEHOLDER: Final = re.compile(
 _HEXADECIMAL: Final = r"[0-9a-f]{32,128}|[0-9A-F]{32,128}"
 _SEQUENCE: Final = re.compile(r"1234567|abcdef", re.IGNORECASE)
 _EXAMPLE: Final = re.compile(r"example|e\.g\.|such as|test|sample|dummy|fake", re.IGNORECASE)
+_EXAMPLE_OF: Final = re.compile(r"\b(?:example|sample|dummy|fake|fictional|invented)\W{1,3}\Z", re.IGNORECASE)
+_REJECTED: Final = re.compile(
+    r"[\"'`”]{0,3} (?:is|would be) (?:a |an |too )?(?:very )?(?:bad|weak|poor|wrong|invalid|short|example)\b",
+    re.IGNORECASE,
+)
 _WORDS_FOR_NONE: Final = re.compile(
     r"pass(?:word|wd)?\d{0,4}|pwd|secret|token|user(?:name)?|[<{$%\[(].*|.*[>}%\])]|\*+|none|null|true|false|string"
     r"|str|required",
@@ -108,6 +113,10 @@ def _is_given(secret: re.Match[str]) -> bool:
 def _is_password(secret: re.Match[str]) -> bool:
     """Return whether the word after "password is" is a password, rather than the next word of the sentence."""
     text, quoted = secret[1], secret.string[secret.start(1) - 1] in "\"'`“"
+    if _EXAMPLE_OF.search(secret.string, max(secret.start() - _BEFORE, 0), secret.start()):
+        return False
+    if _REJECTED.match(secret.string, secret.end()):
+        return False
     if re.fullmatch(f"{_NAME} +", secret.string[secret.start() : secret.start(1)], re.IGNORECASE):
         return _is_given(secret) and all(kind.search(text) for kind in _CLASSES)
     has_sign = any(one in "!@#$%^&*" for one in text[1:]) and any(map(str.isalpha, text))

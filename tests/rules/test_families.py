@@ -243,7 +243,7 @@ def test_client_may_mark_turns_itself(lines: tuple[str, ...], severities: list[S
             CHATML,
             (
                 "`qwen3` supports tools and thinking, but this TEMPLATE has neither `.Tools` nor `.Thinking`:"
-                " requests with tools fail"
+                " requests with tools or thinking fail"
             ),
         ),
         (

@@ -236,3 +236,10 @@ def test_hint_names_a_stop_that_marks_a_turn() -> None:
 def test_foreign_stop_replaces_those_of_the_base() -> None:
     (one,) = lint(context_of("PARAMETER stop <|im_end|>", base="llama3.2:3b"))
     assert one.message.endswith("it stops nothing and replaces the stops of the base")
+
+
+@pytest.mark.parametrize(
+    ("text", "reported"), [("SYSTEM End each answer with </s>.", False), ("SYSTEM Be kind.", True)]
+)
+def test_stop_that_the_prompt_asks_for_is_not_foreign(text: str, *, reported: bool) -> None:
+    assert ("foreign-stop" in names(context_of("PARAMETER stop </s>", text, base="qwen3:8b"))) == reported

@@ -105,6 +105,8 @@ def test_secret_is_named_by_its_kind(text: str, kind: str) -> None:
         "550e8400-e29b-41d4-a716-446655440000",
         "hf_transfer_is_a_library_that_speeds_up_downloads and sk-learn-is-another-one-for-machine-learning",
         "The pin is in the second row.",
+        "Example password: hunter2. Use a better one.",
+        'Passwords have at least 12 characters: "password: hunter2" is a bad one.',
         "See https://example.org/a?id=9f3c1b7e5d2a8046c1e97b35fa60d824 and https://example.org/a?key=YOUR_API_KEY_GOES_IN.",
         "hf_thisIsOneWordOfManyLettersAndItIsInCamelCase"[:20],
     ],
@@ -126,6 +128,7 @@ def test_talk_of_secrets_is_none(text: str) -> None:
         ("The front desk has +49 170 9876543.", None),
         ("Call 1-800-273-8255, (888) 867-2309, +1 877 867 2309 or +49 800 9876543.", None),
         ("Use @media queries, user@host, git@github.com:a/b.git.", None),
+        ("Connect to postgres://anna:2025!x@dwh.meridian.de/sales.", None),
         ("Between 2023-01-15 and 2024-12-31, ranges 100-200-3000.", None),
     ],
 )

@@ -216,6 +216,7 @@ def test_severity_of_a_dropped_character_depends_on_its_harm(text: str, severity
 def test_messages_count_for_the_length_of_the_prompt() -> None:
     text = f"{HEAD}PARAMETER num_ctx 64\nSYSTEM {'word ' * 50}\nMESSAGE user {'word ' * 50}\nMESSAGE assistant x\n"
     (one,) = found(text, "long-system-prompt")
+    assert one.hint == "write `PARAMETER num_ctx 166` or more, or shorten the prompt"
     assert one.message.startswith("`num_ctx 64` is too small: SYSTEM and MESSAGE have at least 8")
     assert text[one.span.start : one.span.end] == "64"
 
@@ -231,3 +232,9 @@ def test_messages_count_for_the_length_of_the_prompt() -> None:
 )
 def test_escape_of_json_is_read_as_its_character(line: str, after: str) -> None:
     assert fixed(f"{HEAD}{line}\n") == f"{HEAD}{after}\n"
+
+
+def test_longest_context_of_the_base_is_no_remedy_for_a_long_prompt() -> None:
+    text = f"# For tests.\nFROM phi:2.7b\nPARAMETER num_ctx 2048\nSYSTEM {'word ' * 4200}\n"
+    (one,) = found(text, "long-system-prompt")
+    assert one.hint == "shorten the prompt: `phi` was trained on 2048 tokens"

@@ -117,6 +117,12 @@ def test_prompts_that_do_not_end_with_an_open_answer_are_reported(template: str,
     assert found(template) == [("unopened-turn", marked)]
 
 
+def test_user_turn_that_only_the_first_question_has_is_named() -> None:
+    template = "{{ if .System }}<s>[INST] {{ .System }}\n\n{{ end }}{{ .Prompt }} [/INST]"
+    (one,) = (one for one in lint(Context(modelfile=parsed(template))) if one.name == "unopened-turn")
+    assert one.message == "TEMPLATE opens only the first user's turn: before each later question `[INST]` is missing"
+
+
 def test_unknown_variable_for_the_answer_explains_that_its_turn_is_closed() -> None:
     template = USER + ANSWER.replace(".Response", ".Output")
     names = {one.name for one in lint(Context(modelfile=parsed(template)))}

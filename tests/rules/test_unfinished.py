@@ -22,6 +22,7 @@ def names(lines: str) -> list[str]:
         "SYSTEM You are {{ .System }}",
         "SYSTEM Answer: {{ .Prompt }}",
         "SYSTEM Today is {{ currentDate }}.",
+        "SYSTEM Replace the name with {{ name }}.",
         "SYSTEM You help {{user}}.",
         "SYSTEM You help {{ user.name | default('you') }}.",
         'SYSTEM """{{ if .Tools }}Use tools.{{ end }}"""',
@@ -37,6 +38,8 @@ def test_action_outside_of_template_is_not_evaluated(line: str) -> None:
     [
         "SYSTEM You write Jinja templates such as {{ name }}.",
         "SYSTEM Write `{{ name }}` for the name.",
+        "SYSTEM Replace {{NAME}} by the name of the customer.",
+        "SYSTEM You explain Jekyll tags such as {% include header.html %} and {{ page.title }}.",
         'SYSTEM """Write\n```\n{{ name }}\n```"""',
         'SYSTEM Answer {"a": {"b": 1}}',
         'SYSTEM Answer {{"a": 1}}',

@@ -98,6 +98,8 @@ def test_stop_that_ends_the_thinking_is_reported(base: str, stop: str, *, report
         ("vicuna:13b-v1.5-16k-q4_0", 16384, False),
         ("vicuna:13b-v1.5-16k-q4_0", 32768, True),
         ("vicuna:13b", 16384, True),
+        ("snowflake-arctic-embed:m-long", 2048, False),
+        ("snowflake-arctic-embed:m", 2048, True),
     ],
 )
 def test_context_beyond_training_is_reported(base: str, size: int, *, reported: bool) -> None:

@@ -104,6 +104,10 @@ def test_two_sentences_conflict(prompt: str, asked: str, opposite: str) -> None:
         'You judge prompts. A typical bad one: "Be brief. Write at least 500 words."',
         "The abstract has at most 150 words. The essay has at least 1500 words.",
         "Keep chat replies under 40 words. Documents you draft have at least 400 words.",
+        "Always write in present tense. Never write in past tense.",
+        "Emails: formal tone, at least 100 words. Text messages: casual tone, no more than 20 words.",
+        "Sonnets have exactly 14 lines; haiku have exactly 3 lines.",
+        "Always cite the line. Never cite more than five lines.",
         "Write tweets of at most 40 words. Write articles of at least 400 words.",
     ],
 )

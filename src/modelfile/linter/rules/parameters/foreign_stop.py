@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.rule import Context, base_family, rule
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Parameter, Renderer, Template
+from modelfile.syntax.nodes import Message, Parameter, Renderer, System, Template
 
 if TYPE_CHECKING:
     from modelfile.catalog.families import Family
@@ -62,6 +62,8 @@ def foreign_stop(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     if family is None or not (turns := family.turns):
         return
     own = {*turns.markers, *turns.ends, *(family.stops or ())}
+    texts = [node.value.text for node in modelfile.of_type((System, Message))]
+    stops = [node for node in stops if not any(node.value.text.strip() in text for text in texts)]  # asked for
     if any(node.value.text.strip() in own for node in stops):
         yield from stray_stops(stops, family)
         return

@@ -12,6 +12,8 @@ from modelfile.linter.rule import Context, rule
 from modelfile.syntax.nodes import Instruction, Message, System, Template
 
 _MAIL: Final = r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,12}(?![\w-]|\.\w)"
+_IN_URL: Final = r"://[^\s/]*\Z"
+"""The start of a URL before a password and a host, which look like a mail address."""
 _SHARED: Final = (
     r"(?:[^@\s]+@(?:[^@\s]+\.)?(?:example|test|domain|email|yourcompany|foo|bar|xyz|abc)\.\w+"
     r"|[^@\s]+@[^@\s]+\.(?:example|test|invalid|local|png|jpg|svg)"
@@ -82,7 +84,8 @@ def personal_data(instruction: Instruction, context: Context) -> Iterator[Findin
 def _people(text: str) -> Iterator[tuple[str, re.Match[str]]]:
     if "@" in text:
         for match in re.finditer(_MAIL, text):
-            if not re.fullmatch(_SHARED, match[0], re.IGNORECASE):
+            is_in_url = re.search(_IN_URL, text[max(0, match.start() - _LONGEST_LINE) : match.start()])
+            if not is_in_url and not re.fullmatch(_SHARED, match[0], re.IGNORECASE):
                 yield "mail address", match
     digits = count_digits(text)
     if digits >= _FEWEST_DIGITS and ("+" in text or "-" in text or "(" in text):

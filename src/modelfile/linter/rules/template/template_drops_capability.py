@@ -13,11 +13,11 @@ from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parser
 
 _FIELDS: Final = (
-    ("tools", "Tools", "requests with tools"),
-    ("thinking", "Thinking", "requests with thinking"),
-    ("insert", "Suffix", "requests with a suffix"),
+    ("tools", "Tools", "tools"),
+    ("thinking", "Thinking", "thinking"),
+    ("insert", "Suffix", "a suffix"),
 )
-"""A capability, the variable of a template that gives it, and the requests that fail without it."""
+"""A capability, the variable of a template that gives it, and what requests have that fail without it."""
 _HARMONY: Final = "harmony"
 """The format whose thinking Ollama finds without `.Thinking` (gpt-oss)."""
 
@@ -79,7 +79,8 @@ def template_drops_capability(modelfile: Modelfile, context: Context) -> Iterato
     if dropped and not (dropped[0][0] == "tools" and "toolcalls" in parsed.variables):  # template-drops-tools
         capabilities, fields, requests = zip(*dropped, strict=True)
         lacks = f"no `.{fields[0]}`" if len(fields) == 1 else f"neither {' nor '.join(f'`.{name}`' for name in fields)}"
-        message = f"`{family.name}` supports {_join(capabilities)}, but this TEMPLATE has {lacks}: {requests[0]} fail"
+        message = f"`{family.name}` supports {_join(capabilities)}, but this TEMPLATE has {lacks}"
+        message += f": requests with {' or '.join(requests)} fail"
         base = last_from(modelfile)
         written = base.value.text if base else family.name
         hint = f"delete TEMPLATE, or start from the output of `ollama show --template {written}`"

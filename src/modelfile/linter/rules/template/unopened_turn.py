@@ -84,6 +84,8 @@ def unopened_turn(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     elif not any(each in gap for each in ("[INST]", *turns.opens) for gap in (gaps[0], gaps[2])):
         opener = "[INST]" if turns.name in _INSTRUCTIONS else _head(turns.opens, ("user",))
         message = f"TEMPLATE never opens the user's turn: before each question `{opener}` is missing"
+        if opener in parsed.text:
+            message = f"TEMPLATE opens only the first user's turn: before each later question `{opener}` is missing"
         yield Finding(place, message, f"write `{opener}` before it")
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from modelfile.catalog.parameters import Kind
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, looks_like_path, rule
+from modelfile.linter.rule import Context, base_family, looks_like_path, rule
 from modelfile.recipe.values import parse_value
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import From, Message, Parameter, System
@@ -64,13 +64,16 @@ def long_system_prompt(modelfile: Modelfile, context: Context) -> Iterator[Findi
         words = dict.fromkeys(node.keyword.text.strip().upper() for node in texts)
         verb = "have" if len(words) > 1 else "has"
         counted = f"{' and '.join(words)} {verb} at least {tokens} tokens"
-        message = f"{counted}, but `num_ctx` is {context_length}: Ollama cuts most of it"
+        message = f"{counted}, but `num_ctx` is {context_length}: Ollama cuts it"
         hint = f"write `PARAMETER num_ctx {2 * tokens}` or more, or shorten the prompt"
+        family = base_family(modelfile, context)
+        if family and family.context and family.context < 2 * tokens:
+            hint = f"shorten the prompt: `{family.name}` was trained on {family.context} tokens"
         numbers = [node for node in modelfile.of_type(Parameter) if node.name.text == "num_ctx"]
         span = texts[0].keyword.span
         if numbers:
             line = modelfile.source.line_of(span.start)
-            message = f"`num_ctx {context_length}` is too small: {counted} (line {line}), and Ollama cuts most of it"
+            message = f"`num_ctx {context_length}` is too small: {counted} (line {line}), and Ollama cuts it"
             span = numbers[-1].value.span
         yield Finding(span, message, hint)
 

@@ -10,7 +10,7 @@ from modelfile.diagnostics import Finding, Severity
 from modelfile.linter.prose import hide_code
 from modelfile.linter.rule import Context, rule
 from modelfile.linter.rules.structure.swallowed_instruction import swallowed_line
-from modelfile.linter.rules.text.unexpanded_reference import reference
+from modelfile.linter.rules.text.unexpanded_reference import is_example, reference
 from modelfile.syntax.nodes import Instruction, Message, System
 
 # Compiled on use: few texts have two braces.
@@ -62,4 +62,5 @@ def find_action(instruction: Instruction) -> re.Match[str] | None:
         return None
     if reference(instruction) or re.search(_ABOUT_TEMPLATES, value.text, re.IGNORECASE):
         return None
-    return re.search(_ACTION, hide_code(value.text))
+    prose = hide_code(value.text)
+    return next((each for each in re.finditer(_ACTION, prose) if not is_example(prose, each.start())), None)

@@ -43,7 +43,8 @@ _INSERTED: Final = (
     r"\$\((?:cat|date|curl|whoami|hostname|git|head|tail|echo|pwd|type)\b[^()\n]{0,80}\)|\$\{[A-Z][A-Z0-9_]{2,40}\}"
 )
 _NAMED: Final = (
-    r"(?:\b(?:such as|for example|for instance|e\.g\.|literal(?:ly)?|replace|substitute|fill in)\b[^.!?\n]{0,80}"
+    r"(?:\b(?:such as|for example|for instance|e\.g\.|literal(?:ly)?)(?:[^.!?\n]|\.(?!\s)){0,80}"
+    r"|\b(?:replace|substitute|fill in)\b(?:(?!\b(?:by|with)\b)[^.!?\n]){0,80}"
     r"|\b(?:keep|leave|preserve)\W+)\Z"
 )
 _BEFORE: Final = 100
@@ -98,14 +99,14 @@ def _in_value(node: Instruction, modelfile: Modelfile) -> Iterator[Finding]:
         from modelfile.linter.prose import hide_code  # for few files
 
         prose = hide_code(text)
-        found = (each for each in re.finditer(_INSERTED, prose) if not _is_example(prose, each.start()))
+        found = (each for each in re.finditer(_INSERTED, prose) if not is_example(prose, each.start()))
         if match := next(found, None):
             span = modelfile.locate_span(node.value, *match.span())
             message = f"`{match[0]}` in {word} is not expanded: the model receives these characters"
             yield Finding(span, message, "write the text itself, or let a script write the Modelfile")
 
 
-def _is_example(text: str, start: int) -> bool:
+def is_example(text: str, start: int) -> bool:
     """Return whether the words before a variable name it as an example, or as a text that is to stay as it is."""
     return re.search(_NAMED, text[max(start - _BEFORE, 0) : start], re.IGNORECASE) is not None
 
