@@ -13,6 +13,10 @@ StoreFolder: TypeAlias = Annotated[
     str | None,
     typer.Option("--store", metavar="DIR", help="Folder of models to use instead of a server; default: $MF_STORE."),
 ]
+NamedFolder: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--store", metavar="DIR", help="Folder of models; default: $MF_STORE, or that of this user's server."),
+]
 OllamaOfStore: TypeAlias = Annotated[
     str,
     typer.Option("--ollama", metavar="VERSION", help="With a folder: Ollama version that it is written for."),

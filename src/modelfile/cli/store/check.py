@@ -8,7 +8,7 @@ import typer
 
 from modelfile.cli.locations import Use, open_named_folder
 from modelfile.cli.options import load_project, open_registry
-from modelfile.cli.parameters import AsJson, StoreFolder
+from modelfile.cli.parameters import AsJson, NamedFolder
 from modelfile.diagnostics import Severity
 from modelfile.errors import ExitCode
 from modelfile.report.json_output import print_json
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def check(
-    store: StoreFolder = None,
+    store: NamedFolder = None,
     *,
     sizes_only: Annotated[
         bool, typer.Option("--sizes-only", help="Do not read the blobs; compare their sizes only.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelfile.cli.locations import Use, open_named_folder
-from modelfile.cli.parameters import AsJson, StoreFolder
+from modelfile.cli.parameters import AsJson, NamedFolder
 from modelfile.report.json_output import print_json
 from modelfile.report.stores import print_usage, usage_as_json
 from modelfile.report.terminal import current
@@ -11,7 +11,7 @@ from modelfile.stores.disk.usage import disk_usage
 
 
 def du(
-    store: StoreFolder = None,
+    store: NamedFolder = None,
     *,
     as_json: AsJson = False,
 ) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from modelfile.cli.locations import Use, open_named_folder
 from modelfile.cli.options import agree, load_project
-from modelfile.cli.parameters import AsJson, Replace, StoreFolder
+from modelfile.cli.parameters import AsJson, NamedFolder, Replace
 from modelfile.filesystem import open_regular
 from modelfile.library.archives import LoadedModel, load_models
 from modelfile.report.json_output import print_json
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def load(
     file: Annotated[str, typer.Argument(metavar="FILE", help="File of `mf store save`, or - for standard input.")],
-    store: StoreFolder = None,
+    store: NamedFolder = None,
     *,
     replace: Replace = False,
     as_json: AsJson = False,

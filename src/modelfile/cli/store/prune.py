@@ -8,7 +8,7 @@ import typer
 
 from modelfile.cli.locations import Use, open_named_folder
 from modelfile.cli.options import load_project
-from modelfile.cli.parameters import AsJson, StoreFolder
+from modelfile.cli.parameters import AsJson, NamedFolder
 from modelfile.errors import ExitCode
 from modelfile.report.json_output import print_json
 from modelfile.report.progress import progress
@@ -19,7 +19,7 @@ from modelfile.stores.disk.prune import prune as execute
 
 
 def prune(
-    store: StoreFolder = None,
+    store: NamedFolder = None,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
     keep: Annotated[

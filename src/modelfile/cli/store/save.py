@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelfile.cli.locations import Use, open_named_folder
-from modelfile.cli.parameters import AsJson, StoreFolder
+from modelfile.cli.parameters import AsJson, NamedFolder
 from modelfile.errors import ExitCode, UsageError
 from modelfile.filesystem import format_size, write_atomic
 from modelfile.library.archives import save_models
@@ -26,7 +26,7 @@ def save(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME...", help="Models: names, 'bot:v*', or starts of digests.")
     ],
-    store: StoreFolder = None,
+    store: NamedFolder = None,
     *,
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="File to write, or - for a stream.")],
     as_json: AsJson = False,
