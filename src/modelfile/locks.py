@@ -39,7 +39,7 @@ def name_lock(name: str, location: str, events: Events, task: str) -> Iterator[N
     server = re.sub(r"//(localhost|127\.0\.0\.1|\[::1\]):", "//loopback:", location)
     if Path(location).is_absolute():
         server = str(real_path(Path(location)))
-    key = hashlib.sha256(f"{server} {name.lower()}".encode()).hexdigest()
+    key = hashlib.sha256(os.fsencode(f"{server} {name.lower()}")).hexdigest()
     folder = _lock_folder()
     if folder is None:
         yield

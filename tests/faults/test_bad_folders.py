@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -164,3 +165,13 @@ def test_store_of_another_user(layout: Layout, monkeypatch: pytest.MonkeyPatch) 
         assert f"cannot write to the model store `{layout.root}`: it belongs to user " in ran.err
     assert contents(layout.root) == before
     assert mf("show", "bot:v1").code == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a path is text")
+def test_a_folder_whose_path_is_no_utf_8(layout: Layout) -> None:
+    root = layout.root.with_name("caf\udce9")
+    assert mf("build", "bot:v1", "--store", str(root)).code == 0
+    text = Layout(root).manifest(NAME).read_text(encoding="utf-8")
+    assert f"caf\\ufffd/blobs/{weights(layout).name}" in text  # as Go writes a byte that is no UTF-8
+    assert mf("store", "check", "--store", str(root)).code == 0
+    assert mf("rm", "bot:v1", "--yes", "--store", str(root)).code == 0

@@ -123,7 +123,7 @@ def _encoded(value: Any) -> str:
         case float():
             return encode_float(value)
         case str():
-            return quote_json(value.encode())
+            return quote_json(value.encode(errors="surrogateescape"))  # a path may be no UTF-8
         case Mapping():
             return marshal_pairs((_encoded(key), _encoded(item)) for key, item in value.items())
         case _:
