@@ -38,6 +38,7 @@ RUNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cp": (("cp", "bot:v1", "copy:v1"), ("/api/copy",)),
     "rm": (("rm", "bot:v1", "--yes"), ("/api/delete",)),
     "pull": (("pull", "team/base:v1"), ("/api/pull",)),
+    "push": (("push", "bot:v1"), ("/api/tags", "/api/show", "/api/push")),
     "rollback": (("rollback", "bot:v1", "--replace"), ("/api/copy", "/api/show")),
     "find": (("find", "0123456789ab"), ("/api/tags",)),
     "verify": (("verify",), ("/api/tags", "/api/show")),
