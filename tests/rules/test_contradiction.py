@@ -167,3 +167,26 @@ def test_both_lines_are_named(system: str, more: str, message: str) -> None:
 )
 def test_what_agrees_is_not_reported(system: str, more: str) -> None:
     assert found(system, more) == []
+
+
+@pytest.mark.parametrize(
+    ("system", "answer"),
+    [
+        (
+            "Answer in at most one sentence.",
+            "Emma is by J. Austen, i.e. Jane Austen, in 1815 (vol. 1-3, ed. J. Murray).",
+        ),
+        (
+            "Answer in at most two sentences.",
+            "Use version 3.11.2, e.g. from python.org. Dr. Smith and Prof. Jones use it.",
+        ),
+        (
+            "Answer in at most 10 words.",
+            "See https://example.com/a/b-c/d.html?x=1&y=2#z (the well-known, state-of-the-art page).",
+        ),
+    ],
+)
+def test_abbreviations_and_addresses_are_no_sentences_and_words(system: str, answer: str) -> None:
+    text = f"# For tests.\nFROM x:y\nSYSTEM {system}\nMESSAGE user Hello\nMESSAGE assistant {answer}\n"
+    modelfile = Modelfile.parse(Source(text=text))
+    assert "contradiction" not in {one.name for one in lint(Context(modelfile=modelfile))}

@@ -278,6 +278,23 @@ def test_words_of_another_script_are_no_homoglyphs(line: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("MESSAGE assistant \xabel gato\xbb", "typographic-quotes"),
+        ("MESSAGE assistant \u201eDie Verwandlung\u201c", "typographic-quotes"),
+        (
+            'SYSTEM TODO lists are your job: read the text, and write "TODO:" before each task. XXX counts.',
+            "placeholder",
+        ),
+        ("SYSTEM Lorem ipsum is what you write for mock-ups.", "placeholder"),
+        ("SYSTEM You correct mojibake: \xc3\xbc becomes \xfc, \xe2\u20ac\u2122 becomes \u2019.", "mojibake"),
+    ],
+)
+def test_texts_about_mistakes_are_none(line: str, name: str) -> None:
+    assert name not in {each for each, _ in lines(f"{HEAD}{line}\n")}
+
+
+@pytest.mark.parametrize(
     ("line", "after"),
     [
         ("PARAMETER stop \u201cEND\u201d", 'PARAMETER stop "END"'),

@@ -87,6 +87,18 @@ def test_deepseek_bars_are_wide() -> None:
     assert by_base == ["<|User|>", "<|Assistant|>"]
 
 
+@pytest.mark.parametrize("stop", ["<|User|>", "<|end_of_sentence|>", "<|end\u2581of\u2581sentence|>"])
+def test_stop_with_plain_bars_is_misspelled_for_deepseek(stop: str) -> None:
+    texts = (f"# For tests.\nFROM {base}\nPARAMETER stop {stop}\n" for base in ("deepseek-r1:7b", "x:y"))
+    deepseek, other = (
+        [one for one in lint(Context(modelfile=Modelfile.parse(Source(text=text)))) if one.name == "misspelled-marker"]
+        for text in texts
+    )
+    right = "<\uff5cUser\uff5c>" if stop == "<|User|>" else "<\uff5cend\u2581of\u2581sentence\uff5c>"
+    assert [one.hint for one in deepseek] == [f"write `{right}`"]
+    assert not other or "\u2581" in stop
+
+
 @pytest.mark.parametrize(("stop", "reported"), [("<|im_end>", True), ('"<|eot_id>"', True), ("<|im_end|>", False)])
 def test_misspelled_stop_is_the_only_finding_about_stops(stop: str, *, reported: bool) -> None:
     modelfile = parsed(CHATML, f"PARAMETER stop {stop}")

@@ -79,6 +79,7 @@ _AT_LEAST: Final = (
     r"\b(?:at least|minimum(?: of)?|no less than|not less than|no fewer than|more than|over)\s+(\d[\d,]{1,6})\s+words\b"
     r"|\b(\d[\d,]{2,6})[- ]words?\s+(?:essays?|articles?|stor(?:y|ies)|posts?|reports?|answers?|responses?|texts?)\b"
     r"|\b(\d[\d,]{1,6})\s*(?:to|-|\u2013|and)\s*\d[\d,]{1,6}\s+words\b"
+    r"|\b(?:mindestens|wenigstens|au moins|al menos)\s+(\d{2,6})\s+(?:w\u00f6rter|mots|palabras)\b"
     r"|\b(?:of|in|with|to)\s+(?:about\s+|around\s+|roughly\s+)?(\d[\d,]{2,6})\s+words\b"
 )
 _NUMBERS: Final = {
@@ -201,7 +202,7 @@ SIGNS: Final = {
         "elaborate",
         "thorough",
     ),
-    _AT_LEAST: ("word",),
+    _AT_LEAST: ("word", "w\u00f6rter", "mots", "palabras"),
     _AT_MOST: ("word", "sentence", "character", "line"),
     _YES_OR_NO: ("yes",),
     _BRIEF: ("brief", "short", "concise", "terse", "succinct", "word"),
@@ -289,8 +290,8 @@ def demands_variety(text: str) -> bool:
 def fewest_words(text: str) -> int | None:
     """Return the number of words that a prompt asks for at least; None if it names none."""
     numbers = (
-        int(next(filter(None, match.groups())).replace(",", ""))
-        for match in _find(_AT_LEAST, text, r"\b(?:if|when|unless|most|under|maximum|fewer|less|up to)\b")
+        int(re.sub(r"\D", "", next(filter(None, match.groups()))))
+        for match in _find(_AT_LEAST, text, r"\b(?:if|when|unless|most|under|maximum|fewer|less|up to|wenn|falls|si)\b")
     )
     return max(numbers, default=None)
 

@@ -12,7 +12,8 @@ from modelfile.linter.prose import hide_code
 _SENTENCE: Final = r"[^.!?;\r\n]+"
 _CONDITION: Final = (
     r"\b(?:if|when|whenever|unless|except|where|while|once|until|otherwise|but|instead|only for|optional\w*|rather"
-    r"|sparingly|default|prefer\w*|other than|apart from|outside|beyond|within|inside|code|comments?|headings?|titles?"
+    r"|sparingly|default|prefer\w*|other than|apart from|outside|beyond|within|inside|code|comments?"
+    r"|(?<!markdown )headings?|titles?"
     r"|long|nested|too many|unnecessary|excessive|endless|translat\w*|example|in (?:case|(?:an )?emergenc\w+))\b"
     r"|\A\W*(?!(?:\w+ )?(?:important|note|rules?|formats?|formatting|length|style|tone|language|output|answers?"
     r"|responses?"
@@ -78,12 +79,21 @@ _AT_END: Final = (
 _GERMAN: Final = r"\A(?!.*\b(?:wenn|falls|bei|au\u00dfer|nur|nie|nicht|niemals|Kinder\w*|Kolleg\w*|Freund\w*)\b).*"
 _NO_TABLES: Final = rf"{_NOT} (?:any )?tables\b"
 _TABLES: Final = rf"{_ORDER}(?:\W+{_WORD}){{0,6}}?\W+(?:markdown )?tables?\b"
-_JSON_ONLY: Final = rf"{_PLAIN}(?:\b(?:only|exclusively)\b(?:\W+\w+){{0,4}}?\W+json\b|\bjson\W+only\b)"
+_JSON_ONLY: Final = (
+    r"\A(?!.*\b(?:not|never|without|avoid|neither|no(?! (?:other|extra|additional|further|prose|text"
+    r"|explanations?)\b))\b)"
+    r"(?!.*n't\b).*(?:\b(?:only|exclusively)\b(?:\W+\w+){0,4}?\W+json\b|\bjson\W+only\b)"
+)
+_NO_FIELD: Final = r"\A(?!.*\b(?:fields?|keys?|values?|strings?|propert\w+|comments?)\b)"
 _NO_JSON: Final = (
-    rf"\A(?!.*\b(?:fields?|keys?|values?|strings?|propert\w+|comments?)\b){_PLAIN}"
+    rf"{_NO_FIELD}{_PLAIN}"
     r"\b(?:answers?|responses?|output|respond|reply|format|present|return|write)\b"
     r"(?:\W+\w+){0,6}?\W+(?:in|as|be)\W+(?:an?\W+)?(?:valid\W+)?"
     r"(?:yaml|xml|html|markdown(?: table)?|prose|plain text)\b"
+)
+_BESIDE_JSON: Final = (
+    rf"{_NO_FIELD}{_PLAIN}{_ORDER[2:]}(?:\W+{_WORD}){{0,3}}?\W+(?:answers?|responses?|repl(?:y|ies)|outputs?|messages?)\W+with\W+"
+    r"(?:an?\W+)?(?:\w+\W+){0,2}?(?:markdown headings?|greetings?|bullet lists?|tables?|prose)\b"
 )
 _METRIC: Final = (
     rf"{_PLAIN}\b(?:metric units only|only (?:use )?(?:the )?metric|(?:always|only) (?:use|give) (?:the )?metric)\b"
@@ -117,7 +127,11 @@ _FORMS: Final = (
     ),
     (
         ("JSON only", _JSON_ONLY, ("json",)),
-        ("another format", _NO_JSON, ("yaml", "xml", "html", "markdown", "prose", "plain text")),
+        (
+            "another format",
+            rf"{_NO_JSON}|{_BESIDE_JSON}",
+            ("yaml", "xml", "html", "markdown", "prose", "plain text", "greeting", "bullet", "table"),
+        ),
     ),
     (
         ("metric units", _METRIC, ("metric",)),

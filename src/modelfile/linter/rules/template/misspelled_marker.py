@@ -78,7 +78,7 @@ def misspelled_marker(modelfile: Modelfile, context: Context) -> Iterator[Findin
     found = effective_template(modelfile, context)
     if template := found[0] if found else _broken_template(modelfile):
         family = base_family(modelfile, context)
-        wide = family is not None and family.turns is not None and _BAR in family.turns.markers[0]
+        wide = _has_wide_bars(family)
         yield from _entities(template, context)
         for wrong, (right, starts) in misspelled(template.value.text, wide=wide).items():
             places = [modelfile.locate_span(template.value, start, start + len(wrong)) for start in starts]
@@ -89,10 +89,14 @@ def misspelled_marker(modelfile: Modelfile, context: Context) -> Iterator[Findin
             continue
         if "&" in text and re.fullmatch(_ENTITIES, text):
             yield from _entities(node, context)
-        elif found_stop := misspelled(text).get(text):
+        elif found_stop := misspelled(text, wide=_has_wide_bars(base_family(modelfile, context))).get(text):
             start = modelfile.locate(node.value, node.value.text.index(text))
             right = _of_base(text, found_stop[0], base_family(modelfile, context))
             yield _finding(text, right, [Span(start, start + len(text))])
+
+
+def _has_wide_bars(family: Family | None) -> bool:
+    return family is not None and family.turns is not None and _BAR in family.turns.markers[0]
 
 
 def _broken_template(modelfile: Modelfile) -> Template | None:
@@ -146,11 +150,17 @@ def misspelled(text: str, *, wide: bool = False) -> Mapping[str, tuple[str, list
         wrong = match[0]
         if wrong in found:
             found[wrong][1].append(match.start())
-        elif wide and (right := wrong.replace("|", _BAR)) != wrong and right in known:
+        elif wide and (right := _widened(wrong)):
             found[wrong] = right, [match.start()]
         elif wrong not in known and wrong not in _OTHERS and (intended := _intended(wrong)):
             found[wrong] = intended, [match.start()]
     return found
+
+
+def _widened(wrong: str) -> str | None:
+    """Return the marker of DeepSeek that has the same text, but wide bars and its own underscores."""
+    right = wrong.replace("|", _BAR)
+    return next((each for each in (right, right.replace("_", "\u2581")) if each != wrong and each in _known()), None)
 
 
 @lru_cache(maxsize=1 << 10)

@@ -40,12 +40,15 @@ _LONGEST_YES: Final = 4
 _EMOJI: Final = r"[\U0001f300-\U0001faff\u2600-\u27bf]"
 _MARKDOWN: Final = r"(?m:^#{1,6} \S|^ {0,3}[*-] \S|^```)|\*\*[^\s*](?:[^*\r\n]*[^\s*])?\*\*"
 _COUNTS: Final = {
-    "word": r"[\w'\u2019-]+",
-    "sentence": r"[^.!?]*\w[^.!?]*(?:[.!?]+(?=\s|\Z)|\Z)",
+    "word": r"(?<!\S)\S*\w\S*",
+    "sentence": r"\w[^\w\s]*(?:\Z|(?<=[.!?])\s|(?<=[.!?][\"')*_])\s)",
     "line": r"[^\r\n]*\S[^\r\n]*",
     "character": r"(?s:.)",
 }
-"""The patterns of the units in which prompts limit the length of answers."""
+"""The patterns of the units in which prompts limit the length of answers; of sentences, their ends."""
+_ABBREVIATION: Final = (
+    r"\b(?:[^\W\d]|al|approx|bzw|ca|cf|dr|ed|etc|fig|jr|mr|mrs|ms|no|nr|prof|sr|st|vol|vs)\.(?!\s*\Z)"
+)
 
 
 class _Place:
@@ -160,6 +163,8 @@ def _style(prompt: str, answers: list[Message], line: _Place) -> Iterator[Findin
 
 def _excess(text: str, limit: Limit) -> int:
     """Return the length of an answer in the unit of a limit if it is clearly above it; else 0."""
+    if limit.unit == "sentence":
+        text = re.sub(_ABBREVIATION, "", text.strip(), flags=re.IGNORECASE)
     count = len(re.findall(_COUNTS[limit.unit], text))
     return count if count > max(limit.number * _TOLERANCE, limit.number + 1) else 0
 

@@ -72,7 +72,7 @@ def mojibake(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     """
     yield from parser_findings(modelfile, "mojibake")
     text = modelfile.text
-    if text.isascii():
+    if text.isascii() or "mojibake" in text.lower():  # a prompt about it shows some
         return
     found = _broken(text, characters_beyond_ascii(modelfile, context))
     if found:

@@ -56,12 +56,12 @@ _WHOLE_STARTS: Final = (
     *(".", "\u2026", "_", "-", "?", "<", "["),
 )
 """How `_AS_WHOLE` begins, in lower case, if it does not end with "here"."""
-_LOREM: Final = r"(?i:\blorem ipsum dolor\b|\A\W*lorem ipsum\b)"
+_LOREM: Final = r"(?i:\blorem ipsum dolor\b|\A\W*lorem ipsum\b(?! is\b))"
 _SLOT: Final = rf"<(?:{_WHAT})(?:[ _-]{{1,3}}(?:{_WHAT})){{1,3}}>"
 _SLOT_OF_FORMAT: Final = r"(?m:^[ \t>*\d.)-]{0,12}[\w \t*\"']{1,40}:[ \t*\"']{0,6}<[^<>\r\n]{2,60}>)"
 """A line such as `Name: <full name>`; several of them are the format of an answer."""
 _YOURS: Final = r"\b(?:YOUR|MY|INSERT|REPLACE)_[A-Z][A-Z_]+\b"
-_FIRST_LINE: Final = r"\A(?:TODO|FIXME|TBD)\b[: ]"
+_FIRST_LINE: Final = r"\A(?:TODO|FIXME|TBD)\b(?::|(?= (?!(?:lists?|items?|comments?|apps?|tags?|notes?|entries)\b)))"
 _LATER_LINE: Final = (
     r"(?m:^)[ \t]{0,8}(?:TODO|FIXME)(?:\([^()\r\n]{1,40}\))?: ?"
     rf"(?i:{_ORDER}|finish|update|complete|decide|ask|fix)\b[^\r\n]{{0,60}}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context, parser_findings, rule
@@ -11,6 +12,9 @@ from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Instruction, License, Message, Parameter, Quoting, System, Template
 from modelfile.syntax.quoting import choose_quoting, quote
 from modelfile.syntax.suggestions import TYPOGRAPHIC_QUOTES
+
+_OF_ENGLISH: Final = frozenset("\u201c\u201d\u2018\u2019\uff02\u2033")
+"""Opening quotes that word processors put in the place of straight ones; others in a message quote a title."""
 
 
 @rule("MF515", "typographic-quotes", on=Modelfile, severity=Severity.WARNING)
@@ -41,7 +45,8 @@ def typographic_quotes(modelfile: Modelfile, context: Context) -> Iterator[Findi
     yield from parser_findings(modelfile, "typographic-quotes")
     for node in modelfile.of_type((System, Template, License, Message, Parameter)):
         is_text = not isinstance(node, Parameter) or node.name.text == "stop"
-        if is_text and node.value.quoting is Quoting.NONE:
+        is_title = isinstance(node, Message) and node.value.text[:1] not in _OF_ENGLISH
+        if is_text and not is_title and node.value.quoting is Quoting.NONE:
             yield from _around(node)
 
 
