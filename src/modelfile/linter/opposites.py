@@ -312,9 +312,9 @@ def _of_orders(prompt: str, lowered: str) -> Iterator[Conflict]:
     for sentence in re.finditer(_SENTENCE, _hide_quoted(prompt)):
         for pattern, found in ((_NEVER, never), (_ALWAYS, always)):
             match = re.match(pattern, sentence[0])
-            if match and not re.search(_CONDITION, sentence[0], re.IGNORECASE):
+            words = _words(match["object"]) if match else []
+            if match and words and not re.search(_CONDITION, sentence[0], re.IGNORECASE):
                 verb = "show" if match["verb"].lower() in _SHOW else match["verb"].lower()
-                words = _words(match["object"])
                 found.setdefault((verb, words[-1]), (sentence, words))
     for key in never.keys() & always.keys():
         if not {*never[key][1]} <= {*always[key][1]}:  # such as `medical questions` and `questions`
