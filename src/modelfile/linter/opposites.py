@@ -15,9 +15,9 @@ _CONDITION: Final = (
     r"|sparingly|default|prefer\w*|other than|apart from|outside|beyond|within|inside|code|comments?"
     r"|(?<!markdown )headings?|titles?"
     r"|long|nested|too many|unnecessary|excessive|endless|translat\w*|example|in (?:case|(?:an )?emergenc\w+))\b"
-    r"|\A\W*(?!(?:\w+ )?(?:important|note|rules?|formats?|formatting|length|style|tone|language|output|answers?"
+    r"|\A\W*+(?!(?:\w+ )?(?:important|note|rules?|formats?|formatting|length|style|tone|language|output|answers?"
     r"|responses?"
-    r"|guidelines?|instructions?|remember)\b)[\w'-]+(?: [\w'-]+){0,3}:\s"
+    r"|guidelines?|instructions?|remember)\b)\w[\w'-]*(?: [\w'-]+){0,3}:\s"
 )
 """Words, and labels such as `Version A:`, of sentences that hold for some answers only."""
 _QUOTED: Final = r'"[^"\r\n]{1,400}"|\u201c[^\u201c\u201d\r\n]{1,400}\u201d'
@@ -92,8 +92,9 @@ _NO_JSON: Final = (
     r"(?:yaml|xml|html|markdown(?: table)?|prose|plain text)\b"
 )
 _BESIDE_JSON: Final = (
-    rf"{_NO_FIELD}{_PLAIN}{_ORDER[2:]}(?:\W+{_WORD}){{0,3}}?\W+(?:answers?|responses?|repl(?:y|ies)|outputs?|messages?)\W+with\W+"
-    r"(?:an?\W+)?(?:\w+\W+){0,2}?(?:markdown headings?|greetings?|bullet lists?|tables?|prose)\b"
+    rf"{_NO_FIELD}{_PLAIN}\b(?:start|begin|end|finish|open|close|add|wrap|put|give|write|return|show)\b(?: \w+){{0,3}}?"
+    r" (?:answers?|responses?|repl(?:y|ies)|outputs?|messages?) with (?:an? )?(?:\w+ ){0,2}?"
+    r"(?:markdown headings?|greetings?|bullet lists?|tables?|prose)\b"
 )
 _METRIC: Final = (
     rf"{_PLAIN}\b(?:metric units only|only (?:use )?(?:the )?metric|(?:always|only) (?:use|give) (?:the )?metric)\b"
