@@ -336,7 +336,9 @@ def prune(plan: PrunePlan, store: FolderStore, events: Events = ignore) -> Prune
             else:
                 changed.append(item)
         sync_folder(store.layout.root / BLOBS)
-    return Pruned(removed=tuple(removed), failed=tuple(failed), changed=tuple(changed))
+    gone = {item.key for item in removed}
+    in_order = tuple(item for item in plan.stale if item.key in gone)
+    return Pruned(removed=in_order, failed=tuple(failed), changed=tuple(changed))
 
 
 @contextlib.contextmanager

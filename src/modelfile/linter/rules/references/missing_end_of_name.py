@@ -23,7 +23,7 @@ _KINDS: Final = (
 _QUANTIZED: Final = r"(?:UD[-_]|i1[-_])?(?:I?Q\d[-_.]?[0-9KNSMXL]|QK).*|[BFM]X?P?(?:16|32|4).*"
 _ANOTHER: Final = r"I?Q\d(?:_(?:[01KSMLPH48]|XX?[LS]|NL|F16))+|.*\.GGUF"
 """Quantizations of a publisher's own, and the names of files, which may be right."""
-_LIBRARY_QUANTIZED: Final = r"(.*?-)(q\d[-_.0-9a-z]*)"
+_LIBRARY_QUANTIZED: Final = r"(?s)(.*?-)(q\d.*)"
 """Tags of the library that end in a quantization."""
 _CUTOFF: Final = 0.75
 _CUTOFF_LATEST: Final = 0.83
