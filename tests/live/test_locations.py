@@ -52,8 +52,8 @@ def test_a_server_and_its_folder_give_the_same_answers(
             asked, read = (mf(*command, *option) for option in (["--host", url], ["--store", "models"]))
             assert read.code == asked.code, command
             for old, new in ((asked.out, read.out), (asked.err, read.err)):
-                where = f"in {models}, as by Ollama 0.9.3", f"in {models}", str(models)
-                there = f"on {url}, Ollama 0.9.3", f"on {url}", url
+                where = f"in {models}, as by Ollama 0.9.3", f"in {models}", str(models), "--store models"
+                there = f"on {url}, Ollama 0.9.3", f"on {url}", url, f"--host {url}"
                 for one, other in zip(where, there, strict=True):
                     new = new.replace(one, other)  # noqa: PLW2901  # step by step
                 assert new == old, command
