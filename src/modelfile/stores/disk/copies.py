@@ -138,7 +138,7 @@ class BackgroundCopy:
         self._thread.start()
 
     def wait(self, on_sent: Callable[[int], None]) -> bool:
-        """Wait for the end, and return whether it is a complete copy of a file that has not changed meanwhile."""
+        """Wait for its end; return whether it is complete, and its source has not changed since it began."""
         reported = 0
         while self._thread.is_alive():
             self._thread.join(_POLL)
