@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 _PATH: Final = re.compile(r"/v2/([^/]+/[^/]+)/(manifests|blobs/uploads|blobs|tags)/([\w.:-]*)")
@@ -85,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
         if kind != "blobs/uploads":
             self._answer(HTTPStatus.NOT_FOUND)
             return
-        upload = f"{id(self)}-{len(self.contents.uploads)}"
+        upload = uuid4().hex
         self.contents.uploads[upload] = b""
         self._answer(HTTPStatus.ACCEPTED, Location=f"http://{self._host}/v2/{repository}/blobs/uploads/{upload}")
 

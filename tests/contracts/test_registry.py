@@ -206,3 +206,15 @@ def test_layer_is_mounted(subject: Subject) -> None:
         subject.name("made:v1"), layer, b"GGUF", lambda _: None, mount_from=[subject.name("base:v1")]
     )
     assert subject.registry.has(subject.name("made:v1"), layer)
+
+
+def test_no_two_uploads_share_a_location(subject: Subject) -> None:
+    if isinstance(subject.registry, MemoryRegistry):
+        pytest.skip("has no uploads of several requests")
+    base = f"http://{subject.host}/v2/team/bot/blobs/uploads/"
+    digest = {"digest": WEIGHTS}
+    with httpx.Client(headers={"Accept-Encoding": "identity"}) as client:
+        first, second = (client.post(base).raise_for_status().headers["Location"] for _ in range(2))
+        client.put(httpx.URL(base).join(first).copy_merge_params(digest), content=b"w").raise_for_status()
+        third = client.post(base).raise_for_status().headers["Location"]
+    assert len({httpx.URL(location).path for location in (first, second, third)}) == 3

@@ -19,6 +19,7 @@ from threading import Event, RLock, Thread
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, quote
+from uuid import uuid4
 
 from tests.fakes.script import Script, play
 from tests.fakes.server import Server
@@ -205,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
                 blobs[query["mount"]] = source
                 self._send(201, b"", "text/plain", {"Docker-Content-Digest": query["mount"]})
                 return
-            upload = f"u{len(fake.requests)}"
+            upload = uuid4().hex
             fake.uploads[upload] = bytearray()
         content = fake.uploads[upload]
         if len(self._body) != int(self.headers.get("Content-Length", "0")):

@@ -89,8 +89,11 @@ def main(  # noqa: PLR0913  # the whole environment of a program
         clock: The clock for printed times; default: this machine's.
     """
     terminal = Terminal(stdin, stdout, stderr, environ, clock)
-    # context variables set by a run do not outlive it
-    return copy_context().run(_run, [*argv], terminal, open_store, open_registry)
+    try:  # nothing that a run sets outlives it: neither context variables nor `--no-cache`, which all threads see
+        return copy_context().run(_run, [*argv], terminal, open_store, open_registry)
+    finally:
+        if cache := sys.modules.get("modelfile.cache"):
+            cache.enable(enabled=True)
 
 
 def _run(argv: list[str], terminal: Terminal, open_store: OpenStore | None, open_registry: OpenRegistry | None) -> int:
@@ -103,10 +106,6 @@ def _run(argv: list[str], terminal: Terminal, open_store: OpenStore | None, open
             locations.opener.set(open_store)
         if open_registry is not None:
             options.registry_opener.set(open_registry)
-    if "modelfile.cache" in sys.modules:  # an earlier run may have disabled it
-        from modelfile import cache
-
-        cache.enable(enabled=True)
     run = Run(as_json=bool({"--json", "--format=json"} & {*argv} or ("--format", "json") in pairwise(argv)))
     if argv[:1] == ["lint"] and not any(argument.startswith("-") for argument in argv):
         from modelfile.cli.lint import lint  # typer, which parses options, takes a fifth of the time of a lint
