@@ -1,0 +1,101 @@
+"""`mf show`: the command and its options; each other form of output is a module of this package."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from modelfile.cli.options import load_project
+from modelfile.cli.parameters import AsJson, Host, StoreFolder
+from modelfile.cli.show.sources import open_model
+from modelfile.errors import UsageError
+from modelfile.names import modelfile_at
+from modelfile.report.json_output import model_as_json, print_json
+from modelfile.report.models import print_model
+from modelfile.report.terminal import current
+
+
+def show(  # noqa: PLR0913  # each is an option
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Model, digest, tag of the model here, Modelfile or registry:NAME.")
+    ],
+    host: Host = None,
+    store: StoreFolder = None,
+    *,
+    modelfile: Annotated[
+        bool, typer.Option("--modelfile", help="Print a Modelfile that builds the same model from this one.")
+    ] = False,
+    prompt: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Print the prompt that Ollama makes of TEXT.")
+    ] = None,
+    messages: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Print the prompt of the messages, or /api/chat request, in FILE or -."),
+    ] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Print digest, config and layers of a model in a registry or a folder.")
+    ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Print the manifest of a model in a registry or a folder, to the byte.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the contents of a model, or the exact prompt that its template makes of a request.
+
+    NAME may be a Modelfile too: printed is what a build would create on the base that the server has, or without a
+    server on the base in mf.lock, with a warning if its TEMPLATE drops capabilities of the base, such as tools. What
+    only a build can tell is not printed: a model of local weights has to be built first.
+
+    registry:NAME is a model in its registry: no server is asked, and the weights are not read. lock:NAME is a base as
+    mf.lock has it, model:NAME a model on the server, store:NAME a model in a folder, file:PATH a Modelfile. They win
+    over a model of that name.
+
+    For a prompt, NAME may be a folder with a Modelfile too; without a server, the base is that of mf.lock, and a
+    warning says if it cannot be read, which may change the prompt. A Modelfile is rendered as the configured version of
+    Ollama does (default: the server's, or the newest if no server answers), a model as the server's version does.
+    Ollama drops the oldest messages, but for system messages and the last one, if the prompt has more tokens than
+    num_ctx; that is not shown, because `mf` has no tokenizer.
+
+    With --prompt or --messages and --json: {"prompt", "ollama", "dropped_capabilities"}; ollama is the version that it
+    is rendered for.
+
+    With --json: {"name", "fingerprint", "digest", "weights", "adapters", "drafts", "parameters", "template", "system",
+    "messages", "license", "renderer", "parser", "requires", "dropped_capabilities"}; all keys are always there. Of a
+    Modelfile, name is its path and digest is null. With --layers: {"name", "digest", "registry", "size", "config",
+    "layers"}, where config and each layer are {"kind", "media_type", "digest", "size"}; of a model in a folder, it is
+    "store" instead of "registry".
+    """
+    if modelfile and as_json:
+        raise UsageError("--modelfile cannot be used with --json")
+    if layers or raw:
+        if (modelfile, prompt, messages, raw and (layers or as_json)) != (False, None, None, False):
+            raise UsageError("--layers and --raw cannot be used together or with another form of output")
+        from modelfile.cli.show.layers import show_manifest
+
+        show_manifest(name, (host, store), raw=raw, as_json=as_json)
+        return
+    if prompt is not None or messages is not None:
+        if modelfile or (prompt is not None and messages is not None):
+            raise UsageError("--prompt, --messages and --modelfile cannot be used together")
+        from modelfile.cli.show.prompt import show_prompt
+
+        show_prompt(name, (host, store), prompt=prompt, messages=messages, as_json=as_json)
+        return
+    if path := modelfile_at(name, folder_is_model=True):
+        if modelfile:
+            raise UsageError(f"--modelfile needs a model: `{name}` is a file")
+        from modelfile.cli.show.effective import show_expected
+
+        show_expected(load_project().at(path), (host, store), as_json=as_json)
+        return
+    with open_model(name, (host, store)) as (stored, _):
+        pass
+    if as_json:
+        print_json(model_as_json(stored.name, stored.model, stored.fingerprint, stored.digest), current.get())
+    elif modelfile:
+        from modelfile.importer import export
+
+        current.get().write_content(export(stored))
+    else:
+        print_model(stored.name, stored.model, stored.fingerprint, stored.digest, current.get())

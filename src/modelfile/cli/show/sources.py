@@ -1,0 +1,87 @@
+"""The models and Modelfiles that `mf show` can print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+from modelfile.cli.locations import Use, open_prefixed, open_store
+from modelfile.cli.options import load_project, open_registry
+from modelfile.errors import InputError, NotFound
+from modelfile.library.lookup import show as find_model
+from modelfile.names import Prefix, join_alternatives, split_prefix
+from modelfile.report.terminal import current
+from modelfile.stores.protocol import Store, StoredModel
+
+if TYPE_CHECKING:  # a plain `mf show` does not need them
+    from modelfile.catalog.versions import Version
+    from modelfile.project.target import Target
+    from modelfile.recipe.recipe import Recipe
+
+Options: TypeAlias = tuple[str | None, str | None]
+"""The values of --host and --store."""
+
+
+def recipe_of(target: Target, version: Version | None) -> Recipe:
+    """Return the recipe of a Modelfile that Ollama accepts."""
+    if first := target.modelfile.first_error:
+        reason = f"line {target.source.line_of(first.span.start)}: {first.message}"
+    else:
+        try:
+            return target.recipe(version)
+        except InputError as error:
+            reason = error.message
+    message = f"cannot show `{target.path}`: Ollama would reject it ({reason})"
+    raise InputError(message, hint=f"run `mf lint {target.path}` for all errors")
+
+
+def rendered_version(store: Store | None) -> Version:
+    """Return the version of a store's Ollama, or without one the configured version; default: the newest."""
+    from modelfile.catalog.versions import NEWEST, Version, release
+
+    if store:
+        return release(store.ollama) or NEWEST
+    configured = load_project().config.ollama
+    return Version.parse(configured) if configured else NEWEST
+
+
+@contextmanager
+def open_model(name: str, options: Options) -> Iterator[tuple[StoredModel, Store | None]]:
+    """Yield a model, and the store that has it; None if it is in a registry."""
+    prefix, rest = split_prefix(name)
+    if prefix is Prefix.REGISTRY:
+        from modelfile.library.published import show_published
+
+        with open_registry(load_project().config) as registry:
+            yield show_published(rest, registry), None
+        return
+    if prefix is Prefix.LOCK:
+        from modelfile.sides import show_locked
+
+        project = load_project()
+        with open_store(*options, use=Use.READ) as store, open_registry(project.config) as registry:
+            yield show_locked(rest, project, store, registry), None
+        return
+    if prefix is Prefix.STORE:
+        with open_prefixed(options[1]) as store:
+            yield find_model(rest, store), store
+        return
+    with open_store(*options, use=Use.READ) as store:
+        yield find_model(rest, store) if prefix is Prefix.MODEL else _find(name, store), store
+
+
+def _find(name: str, store: Store) -> StoredModel:
+    """Return a model of the server, or where there is none, the tag of the model here that a word means."""
+    try:
+        return find_model(name, store)
+    except NotFound as error:
+        from modelfile.sides import find_models, tags_here
+
+        project = load_project()
+        found = find_models([name], project, store, current.get().print_note)
+        if name in found and (stored := store.find(found[name])):
+            return stored
+        if name not in found and (tried := tags_here(name, project)):
+            raise NotFound(f"{error.message}, nor {join_alternatives(tried)}", hint=error.hint) from error
+        raise
