@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from modelfile.errors import UsageError
+from modelfile.immutable import record
 
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 _HOST_AND_PORT: Final = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*):(?P<port>[^:\[\]]*)")
@@ -20,7 +20,7 @@ _URL: Final = re.compile(
 _SHAPE: Final = "write [http://|https://]host[:port][/path], as in OLLAMA_HOST=127.0.0.1:11434"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ServerAddress:
     """The address to dial for an OLLAMA_HOST; str() is its URL."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import takewhile
 from typing import Final, assert_never
 
 from modelfile.errors import InputError
+from modelfile.immutable import replace
 from modelfile.source import Span
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Comment, Incomplete, Instruction, Message, Node, Parameter, Unknown, Value

@@ -7,7 +7,6 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +17,7 @@ from modelfile.characters import escape_controls
 from modelfile.errors import InputError, ModelfileError, ServerUnreachable
 from modelfile.filesystem import format_size, home_folder
 from modelfile.git import git_version
+from modelfile.immutable import record
 from modelfile.names import ModelName, registry_host
 from modelfile.project.project import Project
 from modelfile.stores.protocol import Store
@@ -50,7 +50,7 @@ class Status(StrEnum):
     """Does not work."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Check:
     """One examined part: what was found, and what to do about it."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar, dataclass_transform
 
-__all__ = ["field", "field_names", "record", "replace"]
+__all__ = ["asdict", "field", "field_names", "record", "replace", "required_field_names"]
 
 _T = TypeVar("_T")
 _REQUIRED: Final = object()
@@ -56,6 +56,25 @@ else:
 def field_names(kind: type) -> tuple[str, ...]:
     """Return the names of the fields of a record."""
     return tuple(_fields(kind))
+
+
+def required_field_names(kind: type) -> frozenset[str]:
+    """Return the names of the fields of a record that have no default."""
+    fields = _fields(kind).items()
+    return frozenset(name for name, each in fields if each.default is _REQUIRED and not each.default_factory)
+
+
+def asdict(value: object) -> dict[str, Any]:
+    """Return the fields of a record by name, with those of the records in them; other values are not copied."""
+    return {name: _plain(getattr(value, name)) for name in _fields(value.__class__)}
+
+
+def _plain(value: Any) -> Any:
+    if _fields(value.__class__):
+        return asdict(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value.__class__(map(_plain, value)) if isinstance(value, list | tuple) else value
 
 
 def _fields(kind: type) -> dict[str, _Field]:

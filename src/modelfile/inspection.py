@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -16,6 +15,7 @@ from modelfile.errors import InputError
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import MAX_JSON, absolute_path, read_file
 from modelfile.formatter import find_change, format_modelfile
+from modelfile.immutable import field, record
 from modelfile.linter.api import LintResult, check_models, lint_target, reject_errors
 from modelfile.linter.rule import Rule, last_from
 from modelfile.linter.settings import Settings, resolve_settings, settings_by_target
@@ -27,7 +27,7 @@ from modelfile.project.target import Target
 from modelfile.source import Source, Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Condition:
     """A condition that `mf check` reports besides the findings of rules."""
 
@@ -76,7 +76,7 @@ _UNPINNABLE: Final = frozenset({"missing-file"})
 """Rules whose findings explain why a Modelfile cannot be compared with the lock."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class CheckedFile:
     """A Modelfile or a lock, and its findings."""
 
@@ -93,7 +93,7 @@ class CheckedFile:
         return any(found.severity.is_at_least(level or self.fail_level) for found in self.diagnostics)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class CheckResult:
     """The result of `check`."""
 
@@ -152,7 +152,7 @@ def check(
     return run.result()
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _File:
     source: Source
     fail_level: Severity

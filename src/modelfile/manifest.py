@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from modelfile.errors import InputError
+from modelfile.immutable import record
 
 MAX_MANIFEST: Final = 4 << 20
 """Largest size of a manifest, in bytes: that of a model with 10,000 tensor layers has 2 MB."""
@@ -41,7 +41,7 @@ _SHOWN: Final = 80
 """Characters of a bad value that an error shows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Layer:
     """A blob of a model, as its manifest names it."""
 
@@ -65,7 +65,7 @@ class Layer:
         return "config" if self.media_type.endswith(("container.image.v1+json", "image.config.v1+json")) else "unknown"
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True, slots=False)
 class Manifest:
     """A manifest of a model; two are equal if their texts are."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 
 from modelfile.builder.constraints import UPDATE, check_pin, constraints, locked_base
 from modelfile.builder.forecast import expected_model, is_opaque, predict, undecided
@@ -11,6 +10,7 @@ from modelfile.builder.snapshot import as_created, recall_observation
 from modelfile.catalog.versions import NEWEST, release
 from modelfile.differ.models import dropped_capabilities
 from modelfile.errors import InputError, NotFound, ServerError, ServerUnreachable, VerificationError
+from modelfile.immutable import record
 from modelfile.lockfile.lock import Base
 from modelfile.names import ModelName
 from modelfile.project.target import Target
@@ -19,7 +19,7 @@ from modelfile.recipe.recipe import Recipe
 from modelfile.stores.protocol import Registry, Store, StoredModel
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ExpectedModel:
     """The model that a build of a Modelfile would create."""
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from modelfile.cache import cache_folder
 from modelfile.errors import InputError, UsageError, VerificationError
 from modelfile.events import Events, Progress
+from modelfile.immutable import replace
 from modelfile.locks import name_lock
 from modelfile.manifest import Layer, Manifest
 from modelfile.names import ModelName

@@ -10,7 +10,8 @@ from functools import cached_property
 
 import pytest
 
-from modelfile.immutable import field, field_names, record, replace
+from modelfile.immutable import asdict as asdict_of_records
+from modelfile.immutable import field, field_names, record, replace, required_field_names
 
 
 @record()
@@ -109,6 +110,17 @@ def test_replace_takes_records_and_dataclasses() -> None:
     with pytest.raises(TypeError, match="fourth"):
         replace(child, fourth=1)  # type: ignore[call-arg]  # it is wrong
     assert field_names(Child) == ("value", "second", "third")
+
+
+def test_required_fields_have_no_default() -> None:
+    assert required_field_names(Child) == {"value"}
+    assert required_field_names(Empty) == required_field_names(int) == set()
+
+
+@pytest.mark.parametrize("value", [1, [One(2), "x"], {"a": One((One(3),))}, (One(None),)], ids=repr)
+def test_asdict_is_that_of_dataclasses(value: object) -> None:
+    assert asdict_of_records(Child(value)) == asdict(Child(value))
+    assert list(asdict_of_records(Child(value))) == ["value", "second", "third"]
 
 
 def test_the_arguments_are_those_of_a_dataclass() -> None:

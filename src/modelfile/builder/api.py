@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from dataclasses import replace as with_changes
 from itertools import chain
 from threading import Event
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -28,6 +26,8 @@ from modelfile.builder.snapshot import Snapshot, as_created
 from modelfile.catalog.versions import Version, release
 from modelfile.errors import InputError, ModelfileError, ServerError, VerificationError, WouldReplace
 from modelfile.events import Events, Progress, ignore
+from modelfile.immutable import record
+from modelfile.immutable import replace as with_changes
 from modelfile.names import ModelName
 from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
 from modelfile.project.graph import Graph, graph_of
@@ -45,7 +45,7 @@ Check: TypeAlias = Callable[[Target, Version | None], object]
 """Is given each target and a store's version of Ollama first, and raises an InputError if it cannot be built."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class _Prepared:
     request: BuildRequest
     plan: Plan

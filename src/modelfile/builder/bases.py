@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from modelfile.builder.snapshot import Snapshot
 from modelfile.errors import ModelfileError, NotFound, ServerError, VerificationError
 from modelfile.events import Events
 from modelfile.filesystem import format_size
+from modelfile.immutable import record, replace
 from modelfile.lockfile.drift import describe_change
 from modelfile.lockfile.lock import SERVER, Base
 from modelfile.locks import name_lock
@@ -80,7 +80,7 @@ class RegistryTags:
             return self._restorable[key]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class LocatedBase:
     """A locked base on a server, or in a registry."""
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelfile.errors import InputError, StaleLock, VerificationError
 from modelfile.events import Events, ignore
+from modelfile.immutable import field, record, replace
 from modelfile.names import ModelName
 from modelfile.project.target import Target
 from modelfile.recipe.recipe import Recipe
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class PinConstraints:
     """The requirements of the lock on a build; None where it requires nothing."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -32,6 +31,7 @@ from modelfile.builder.snapshot import Snapshot, manifest_key, observation_key, 
 from modelfile.catalog.versions import release
 from modelfile.errors import ModelfileError, NotFound, VerificationError
 from modelfile.events import Events, Progress, ignore
+from modelfile.immutable import field, record, replace
 from modelfile.library.replacement import is_immutable, would_replace
 from modelfile.locks import name_lock
 from modelfile.names import ModelName
@@ -56,7 +56,7 @@ _POLL: Final = 0.1
 """Interval, in seconds, of looks at the other builds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class BuildRequest:
     """One model to build."""
 
@@ -87,7 +87,7 @@ class BuildRequest:
         return tuple(dict.fromkeys(self.digests[path] for path in self.recipe.model_files))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Built:
     """A build that succeeded."""
 

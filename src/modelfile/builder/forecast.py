@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from modelfile.catalog.behaviors import PARAMETERS_OF_WEIGHTS, REWRITES_GGUF, SETS_RENDERERS
 from modelfile.catalog.versions import NEWEST, Version, release
+from modelfile.immutable import replace
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from modelfile.builder.constraints import NO_CONSTRAINTS, RENEW, UPDATE, PinConstraints, check_pin
 from modelfile.builder.forecast import expected_model, is_opaque, predict
 from modelfile.errors import InputError, WouldReplace
+from modelfile.immutable import field, record, replace
 from modelfile.library.replacement import describe_changes, is_immutable, would_replace
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model, fingerprint
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from modelfile.manifest import Manifest
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class PruneStaging:
     """Remove what a killed build left; the last step, because weights that are in it need not be uploaded again."""
 
     name: ModelName
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Pull:
     """Pull the base."""
 
@@ -40,7 +40,7 @@ class Pull:
     """The digest of the model that the tag has, which changes for all users of the server; it is backed up before."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Fetch:
     """Download the locked base by its digests, as its tag has another model now, and give it its pin alias."""
 
@@ -52,7 +52,7 @@ class Fetch:
     """The digest of another model that has the alias, and that is backed up."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class PinBase:
     """Copy the locked base to its pin alias, which the model is created from."""
 
@@ -62,7 +62,7 @@ class PinBase:
     """The digest of another model that has the alias, and that is backed up."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Upload:
     """Upload a local file."""
 
@@ -74,14 +74,14 @@ class Upload:
     """True if it is put into the folder of the store, without being sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Quantize:
     """Quantize the weights; a part of the create that follows."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Create:
     """Create the model under a staging tag, and verify it."""
 
@@ -89,7 +89,7 @@ class Create:
     digests: Mapping[Path, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Backup:
     """Back up the model of the name, for `mf rollback`."""
 
@@ -99,7 +99,7 @@ class Backup:
     """The oldest backups, which exceed the number to keep."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Publish:
     """Publish the created model: copy the staging tag to the name."""
 
@@ -111,7 +111,7 @@ class Publish:
 Step: TypeAlias = PruneStaging | Pull | Fetch | PinBase | Upload | Quantize | Create | Backup | Publish
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class StoreState:
     """The state of a store, as far as a plan depends on it."""
 
@@ -140,7 +140,7 @@ class StoreState:
     """The result of `forecast.observe` for an earlier build of the same files on this server."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Plan:
     """The steps of a build, and why."""
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice, takewhile, zip_longest
 from pathlib import Path
 from typing import Any, Final, assert_never
@@ -28,6 +27,7 @@ from modelfile.builder.plan import (
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError, UsageError, VerificationError
 from modelfile.filesystem import MAX_JSON, absolute_path, read_file, real_path
+from modelfile.immutable import record
 from modelfile.names import ModelName
 from modelfile.project.discovery import may_mean_stream
 from modelfile.project.project import Project
@@ -144,7 +144,7 @@ def _from(folder: Path, path: Path) -> str:
     return Path(os.path.relpath(path, start) if path.drive == start.drive else path).as_posix()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class _Model:
     name: ModelName
     path: Path

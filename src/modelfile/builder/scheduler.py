@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass
 from queue import SimpleQueue
 from time import monotonic
 from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 
 from modelfile.errors import ModelfileError
+from modelfile.immutable import record
 from modelfile.names import ModelName
 from modelfile.project.graph import Graph
 from modelfile.stores.protocol import StoreLocation
@@ -23,7 +23,7 @@ GRACE: Final = 0.08
 """Seconds after Ctrl-C that builds have to clean up: a server that works needs less, another may never answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Succeeded(Generic[_Result]):
     """A model that was built, or planned."""
 
@@ -32,7 +32,7 @@ class Succeeded(Generic[_Result]):
     result: _Result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Failed:
     """A model that could not be built."""
 
@@ -41,7 +41,7 @@ class Failed:
     error: ModelfileError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Skipped:
     """A model that was not attempted."""
 

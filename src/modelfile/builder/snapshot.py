@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from modelfile.builder.forecast import observe
 from modelfile.cache import read_entry, write_entry
 from modelfile.catalog.versions import release
 from modelfile.errors import InputError
+from modelfile.immutable import asdict
 from modelfile.names import ModelName
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model
@@ -128,7 +128,7 @@ def recall_model(key: str) -> tuple[Model, str] | None:
 
 def remember_model(key: str, model: Model, fingerprint: str) -> None:
     """Put a model and its fingerprint into the cache."""
-    write_entry(_ENTRIES, key, {"model": dataclasses.asdict(model), "fingerprint": fingerprint})
+    write_entry(_ENTRIES, key, {"model": asdict(model), "fingerprint": fingerprint})
 
 
 def _parse(content: dict[str, Any]) -> Model:

@@ -10,13 +10,13 @@ elsewhere, a comment says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from modelfile.catalog.versions import Version
+from modelfile.immutable import record
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Vulnerability:
     """A vulnerability of Ollama servers before a release."""
 

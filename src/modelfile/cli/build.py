@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -19,6 +18,7 @@ from modelfile.cli.parameters import AsJson, OllamaOfStore, Replace, StoreFolder
 from modelfile.errors import ExitCode, InputError, ModelfileError, UsageError, WouldReplace
 from modelfile.events import Events
 from modelfile.filesystem import write_atomic
+from modelfile.immutable import record
 from modelfile.project import DEFAULT_KEEP
 from modelfile.project.discovery import STDIN
 from modelfile.project.project import Project
@@ -146,12 +146,11 @@ def build(  # noqa: PLR0913  # the command's options
         raise KeyboardInterrupt(_INTERRUPTED) from None
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class _Options:
     targets: tuple[Target, ...]
     locations: tuple[Location, ...]
     keep: int
-    _: KW_ONLY
     use: Use
     ollama: str
     """The version of Ollama that a folder is written for; empty: that of the configuration."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ from modelfile.cli.locations import Use, open_store
 from modelfile.cli.options import load_project, open_registry, print_for_build
 from modelfile.cli.parameters import AsJson, ForceExclude, FromServer, Host, OllamaOfStore, StoreFolder
 from modelfile.errors import ExitCode, InputError, ModelfileError, UsageError
+from modelfile.immutable import replace
 from modelfile.project.target import Target
 from modelfile.report.json_output import check_as_json, pins_as_json, print_json
 from modelfile.report.pins import print_check, print_failures, print_pins

@@ -6,10 +6,10 @@ import hashlib
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 
 from modelfile.errors import DiskFull, ModelfileError, NotFound, WouldReplace
 from modelfile.events import Events, Progress, ignore
+from modelfile.immutable import record
 from modelfile.library.removal import find_models
 from modelfile.library.replacement import is_immutable, would_replace
 from modelfile.manifest import Layer, Manifest, portable
@@ -21,7 +21,7 @@ from modelfile.stores.disk.store import FolderStore
 from modelfile.stores.disk.tar import Readable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class SavedModels:
     """Models that are to be saved, and the archive that has them."""
 
@@ -66,7 +66,7 @@ def save_models(names: Iterable[str], store: FolderStore, events: Events = ignor
     return SavedModels(models=models, pieces=archive_of(models, store.blobs, events))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class LoadedModel:
     """A model that was loaded."""
 

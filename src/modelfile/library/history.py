@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from modelfile.errors import NotFound, UsageError
+from modelfile.immutable import record
 from modelfile.library.replacement import fingerprint_of, is_immutable, reject_other_model
 from modelfile.names import ModelName
 from modelfile.project import DEFAULT_IMMUTABLE
@@ -18,7 +18,7 @@ _ALIAS: Final = re.compile(r"(?:.*:)?(?P<digest>sha256-[0-9a-f]+)…?(?:[-.].+)?
 _FINGERPRINT: Final = "mf1:"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ModelBackup:
     """A previous model of a tag."""
 
@@ -55,7 +55,7 @@ def backups(name: str, store: Store) -> tuple[ModelBackup, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class RollbackResult:
     """The result of `rollback`."""
 

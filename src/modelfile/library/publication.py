@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelfile.errors import InvalidRegistryAnswer, ServerError, VerificationError, WouldReplace
 from modelfile.events import Events, ignore
+from modelfile.immutable import record
 from modelfile.library.lookup import find_named
 from modelfile.library.published import read_published
 from modelfile.library.replacement import describe_changes, would_replace
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelfile.manifest import Manifest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Pushed:
     """The result of `push`."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from modelfile.errors import InputError, InvalidRegistryAnswer, NotFound, RegistryRefused, ServerError, UsageError
+from modelfile.immutable import replace
 from modelfile.names import DEFAULT_HOST, ModelName
 from modelfile.stores.protocol import Registry, StoredModel
 

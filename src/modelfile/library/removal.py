@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from modelfile.errors import NotFound, ServerError
+from modelfile.immutable import record
 from modelfile.library.lookup import find_named, matches, name_in
 from modelfile.names import ModelName
 from modelfile.stores.backups import Backups, is_internal
 from modelfile.stores.protocol import ListedModel, Store
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True, slots=False)
 class Removal:
     """The models that `remove` would remove."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeAlias
 
 from modelfile.errors import UsageError, WouldReplace
 from modelfile.events import Events, ignore
+from modelfile.immutable import record, replace
 from modelfile.library.lookup import find_named
 from modelfile.names import ModelName, shorten_digest
 from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
@@ -56,7 +55,7 @@ def would_replace(
     return WouldReplace(message, hint="use a new tag, or pass --replace to replace the model", details=details)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Copied:
     """The result of `copy`."""
 
@@ -205,7 +204,7 @@ def describe_changes(changes: Iterable[Change] | None) -> list[str]:
     return [f"changes: {', '.join(change.title for change in known)} ({impact_of(known).phrase})"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Pulled:
     """The result of `pull`."""
 
@@ -262,13 +261,11 @@ def pull(
     with guarded(before, store, keep) as guard:
         pulled = _pull(model, before, store, events)
         now = ListedModel(name=pulled.name, digest=pulled.digest, size=0, modified=before.modified)
-        error = _replacement(
-            dataclasses.replace(before, name=guard.alias), now, store, immutable=True, name=before.name
-        )
+        error = _replacement(replace(before, name=guard.alias), now, store, immutable=True, name=before.name)
         if error and not approve(error):
             raise error
         guard.replaced = error is not None
-    return dataclasses.replace(pulled, backup=guard.alias if guard.replaced and keep else None)
+    return replace(pulled, backup=guard.alias if guard.replaced and keep else None)
 
 
 def _pull(model: ModelName, before: ListedModel | None, store: Store, events: Events) -> Pulled:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from string import digits
@@ -28,6 +27,7 @@ from modelfile.gotemplate.parser import parse_template
 from modelfile.gotemplate.render import render, thinking_variables
 from modelfile.gotemplate.schema import decode, messages_type, tools_type
 from modelfile.gotemplate.trees import thinking_tags
+from modelfile.immutable import record
 from modelfile.project.discovery import open_input
 from modelfile.recipe.model import Model
 
@@ -37,7 +37,7 @@ _BUILT_IN_TOOLS: Final = frozenset({"browser.open", "browser.search", "browser.f
 _OPENING, _CLOSING = "<think>", "</think>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ChatRequest:
     """The parts of a request to /api/chat that go into the prompt."""
 

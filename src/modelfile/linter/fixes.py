@@ -5,10 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Final
 
 from modelfile.diagnostics import Diagnostic, Edit, Safety, Severity
+from modelfile.immutable import replace
 from modelfile.source import Span, start_of
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Instruction, command_name, command_value

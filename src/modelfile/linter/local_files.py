@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError
 from modelfile.filesystem import expand, open_regular
+from modelfile.immutable import replace
 from modelfile.linter.rule import RejectedFile
 from modelfile.linter.rules.references.wrong_file import BasesWritten, describe_misplaced
 from modelfile.project.target import Target

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from modelfile.errors import InputError
+from modelfile.immutable import record
 from modelfile.lockfile.lock import Lock, dump_json
 from modelfile.lockfile.reader import parse_lock, validate, version_of
 
@@ -14,7 +14,7 @@ _MARKERS: Final = {b"<<<<<<<": 1, b"|||||||": 2, b"=======": 3, b">>>>>>>": 0}
 """The parts of a conflict, by the lines that they start with: 1 ours, 2 what both began with, 3 theirs, 0 none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class LockMerge:
     """A merge of two locks."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
+from modelfile.immutable import record
 from modelfile.lockfile.lock import Lock, Pin
 from modelfile.names import shorten_digest
 from modelfile.syntax.modelfile import Modelfile
@@ -48,7 +48,7 @@ class Reason(StrEnum):
     INCOMPLETE = "incomplete"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Drift:
     """A difference between the lock and the files or the store."""
 

@@ -1,19 +1,19 @@
 """The contents of a lock, as data.
 
 JSON with sorted keys and one newline at the end, so that equal contents are equal bytes. pin, check and build validate
-all of it with pydantic by these dataclasses, from which the published schema is generated.
+all of it with pydantic by these classes, from which the published schema is generated.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from modelfile.errors import InputError, UsageError
+from modelfile.immutable import asdict, field, record
 from modelfile.names import ModelName
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SERVER: Final = "server"
 """The source of a base that an Ollama server has and no registry."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class _Pattern:
     """A pydantic string pattern that does not import pydantic before validation."""
 
@@ -43,7 +43,7 @@ class _Pattern:
         return re.fullmatch(self.regex.removesuffix("$"), text) is not None
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class _Checked:
     """A pydantic validator of strings."""
 
@@ -87,7 +87,7 @@ Origin = Annotated[str, _Pattern(rf"^(?:{SERVER}|https?://[A-Za-z0-9._~:/\[\]-]+
 Time = Annotated[str, _Pattern(r"^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Base:
     """The model in FROM at the time of `mf pin`."""
 
@@ -121,7 +121,7 @@ class Base:
         return self.modelfile is not None or self.source is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Pin:
     """The lock's entry of a Modelfile."""
 
@@ -141,7 +141,7 @@ class Pin:
     """Digests of the weights that Ollama rewrote those in `files` to, if it did."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Lock:
     """The contents of a lock file."""
 

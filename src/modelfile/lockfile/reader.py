@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Union, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 from modelfile.errors import InputError, UsageError
+from modelfile.immutable import field_names, record, required_field_names
 from modelfile.lockfile.lock import SERVER, VERSION, Lock, adapter
 from modelfile.names import ModelName, shorten_digest
 
@@ -28,7 +28,7 @@ _PROVEN: Final = ("config", "params", "messages")
 _VERSION: Final = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class PinSummary:
     """The part of a pin that a lint needs; None where it is missing."""
 
@@ -154,8 +154,8 @@ def _conforms(value: Any, hint: Any) -> bool:
         )
     if origin is tuple:
         return isinstance(value, list) and all(_conforms(item, arguments[0]) for item in value)
-    if is_dataclass(hint):
-        required, hints = _hints(cast("type", hint))
+    if field_names(hint):
+        required, hints = _hints(hint)
         return (
             isinstance(value, dict)
             and required <= value.keys()
@@ -166,9 +166,8 @@ def _conforms(value: Any, hint: Any) -> bool:
 
 @cache
 def _hints(kind: type) -> tuple[frozenset[str], dict[str, Any]]:
-    """Return the names of a dataclass's required fields, and the types of all."""
-    required = {item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING}
-    return frozenset(required), get_type_hints(kind, include_extras=True)
+    """Return the names of a record's required fields, and the types of all."""
+    return required_field_names(kind), get_type_hints(kind, include_extras=True)
 
 
 def validate(content: Mapping[str, Any], path: str) -> Lock:

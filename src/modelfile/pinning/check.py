@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import TypeAlias
@@ -13,6 +12,7 @@ from typing import TypeAlias
 from modelfile.catalog.versions import Version, release
 from modelfile.errors import InputError, NotFound, ServerError, UsageError
 from modelfile.events import Events, ignore
+from modelfile.immutable import record
 from modelfile.lockfile.drift import Drift, Reason, base_drift, describe_change, file_drift
 from modelfile.lockfile.file import LockFile
 from modelfile.lockfile.lock import Base, Pin
@@ -28,7 +28,7 @@ It raises an InputError if the target cannot be pinned or checked.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class UncheckedBase:
     """A base that cannot be checked, because the store does not have it."""
 
@@ -51,7 +51,7 @@ def pull_command(name: str, host: str | None) -> str:
     return f"mf pull {name}" + (f" --host {quote(host)}" if host is not None else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class PinCheck:
     """The result of `check_pins`."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -13,6 +12,7 @@ from typing import Any, Final
 from modelfile.errors import InputError, NotFound, ServerError, UsageError
 from modelfile.events import Events, Progress, ignore
 from modelfile.git import Refusal, Revision, file_history, find_repository
+from modelfile.immutable import asdict, record
 from modelfile.lockfile.file import LockFile
 from modelfile.manifest import Manifest, digest_of
 from modelfile.pinning.outdated import kind_in_words
@@ -29,7 +29,7 @@ _IN_TAG: Final = re.compile(r"sha256-([0-9a-f]{64})", re.IGNORECASE)
 _DIGITS: Final = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Commit:
     """A commit of the lock."""
 
@@ -37,7 +37,7 @@ class Commit:
     time: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Occurrence:
     """A meaning of a digest, and where it has that."""
 
@@ -55,7 +55,7 @@ class Occurrence:
     """In the history: the commit that removed it; None if the last commit still has it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class FoundDigest:
     """A digest or a fingerprint, and all that it is."""
 
@@ -64,7 +64,7 @@ class FoundDigest:
     occurrences: tuple[Occurrence, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class FindResult:
     """The result of `find`."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Final, TypeAlias
 
 from modelfile.errors import InputError, ModelfileError, NotFound
 from modelfile.events import Events, Progress, ignore
+from modelfile.immutable import record
 from modelfile.lockfile.lock import SERVER, Base
 from modelfile.manifest import Layer, Manifest
 from modelfile.names import ModelName
@@ -38,7 +38,7 @@ class BaseStatus(StrEnum):
     """Its source could not be asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class LayerChange:
     """Layers of one kind that differ between two manifests."""
 
@@ -50,7 +50,7 @@ class LayerChange:
     """Digests that only the new manifest has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class LockedBase:
     """A base in a lock, compared with its source now."""
 
@@ -72,7 +72,7 @@ class LockedBase:
     """The reason why the source could not be asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Outdated:
     """The result of `outdated`."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from modelfile.errors import ModelfileError
 from modelfile.events import Clock, Events, ignore
+from modelfile.immutable import record
 from modelfile.lockfile.file import LockFile
 from modelfile.lockfile.lock import Lock, Pin, newest_base
 from modelfile.pinning.check import group_by_lock, is_gone
@@ -19,7 +19,7 @@ from modelfile.project.target import Target
 from modelfile.stores.protocol import Registry, Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class PinChange:
     """An entry of a lock before and after `pin`."""
 

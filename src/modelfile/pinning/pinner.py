@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
 from modelfile.catalog.versions import Version, release
 from modelfile.errors import InputError, ModelfileError, NotFound, ServerError, UsageError, VerificationError
 from modelfile.events import Events
+from modelfile.immutable import record, replace
 from modelfile.lockfile.drift import describe_change, quantized
 from modelfile.lockfile.lock import SERVER, Base, Pin, newest_base
 from modelfile.locks import name_lock
@@ -26,7 +26,7 @@ from modelfile.stores.uploads import upload_all
 from modelfile.weights.checks import check_quantization, check_weights
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class PinnedTarget:
     """A target with its pin."""
 
@@ -38,12 +38,11 @@ class PinnedTarget:
     """True if only a server tells the model, which makes it of local files."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class _ProjectBase:
     """A base that the project builds."""
 
     pinned: PinnedTarget
-    _: KW_ONLY
     quantized: bool
 
     def written_as(self, written: str) -> Base:
@@ -53,7 +52,7 @@ class _ProjectBase:
         return Base(written=written, name=name, fingerprint=known, modelfile=self.pinned.target.key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class PinOptions:
     """The options of a pin."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import partial
 from typing import Any, Final
@@ -20,6 +19,7 @@ from modelfile.errors import (
     VerificationError,
 )
 from modelfile.events import Clock, Events, Progress, ignore
+from modelfile.immutable import record, replace
 from modelfile.lockfile.drift import describe_change
 from modelfile.lockfile.lock import SERVER, Base
 from modelfile.manifest import Layer, Manifest, digest_of
@@ -35,7 +35,7 @@ _THREADS: Final = 8
 _UPDATE: Final = "to build on what the tag has now, run `mf update`"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ResolvedBase:
     """A base as a registry or a server has it now."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import partial
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 from modelfile.catalog.families import family_of
 from modelfile.errors import InputError, ModelfileError, UsageError
 from modelfile.events import Clock
+from modelfile.immutable import record, replace
 from modelfile.manifest import Manifest
 from modelfile.names import ModelName, shorten_digest
 from modelfile.project.target import Target
@@ -29,7 +29,7 @@ _VARIANTS: Final = ("", "-instruct", "-it", "-chat", "-text")
 """The parts between size and type in tags of Ollama's library."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Rewriting:
     """A tag in the place of another."""
 

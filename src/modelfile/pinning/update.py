@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,6 +10,7 @@ from modelfile.differ.comparison import Change
 from modelfile.differ.models import compare_models
 from modelfile.errors import InputError, ModelfileError
 from modelfile.events import Clock, Events, ignore
+from modelfile.immutable import record, replace
 from modelfile.lockfile.lock import Base, Pin
 from modelfile.manifest import Manifest
 from modelfile.names import ModelName
@@ -24,7 +24,7 @@ from modelfile.recipe.model import Model
 from modelfile.stores.protocol import Registry, Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class UpdatedBase:
     """A base that was pinned anew, as another model."""
 
@@ -45,7 +45,7 @@ class UpdatedBase:
         return tuple(change.title for change in self.changes) or tuple(change.layer for change in self.layers)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class UpdatedModel:
     """A model whose entry in the lock changed, because it is built on a base that was pinned anew."""
 
@@ -70,7 +70,7 @@ class UpdatedModel:
         return self.previous.text != self.pin.text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class UpdateSummary:
     """The result of `update`."""
 

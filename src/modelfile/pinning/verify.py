@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from modelfile.differ.models import compare_models
 from modelfile.errors import InputError, ModelfileError, UsageError
 from modelfile.events import Events, Progress, ignore
 from modelfile.git import Refusal, Revision
+from modelfile.immutable import record, replace
 from modelfile.lockfile.file import LockFile
 from modelfile.lockfile.lock import Base, Pin
 from modelfile.names import ModelName
@@ -44,7 +44,7 @@ class VerifyStatus(StrEnum):
     """The lock has no fingerprint, because a server decides what a build gives."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class VerifiedModel:
     """A model that the lock has a fingerprint of, compared with the one on a server."""
 
@@ -71,7 +71,7 @@ class VerifiedModel:
         return self.status is VerifyStatus.DIFFERENT or (self.status is VerifyStatus.MISSING and self.is_required)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class _Expected:
     """A model to compare."""
 

@@ -10,13 +10,13 @@ import os
 import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from modelfile.errors import InputError
 from modelfile.filesystem import read_file, real_path
 from modelfile.git import is_repository
+from modelfile.immutable import record
 
 IGNORE_FILE: Final = ".gitignore"
 _EXCLUDE_FILE: Final = ".git/info/exclude"
@@ -41,7 +41,7 @@ _Segment: TypeAlias = "str | re.Pattern[str] | None"
 """The part of a pattern between two slashes: a name, a pattern of names, or None for `**`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Pattern:
     """One pattern, with the meaning that git gives it."""
 

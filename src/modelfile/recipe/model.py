@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from modelfile.catalog.behaviors import INHERITED
 from modelfile.catalog.versions import NEWEST, Version
+from modelfile.immutable import field, record, replace
 from modelfile.recipe.recipe import Message, Recipe
 from modelfile.recipe.values import ParameterValue, canonical
 
@@ -19,7 +19,7 @@ DEFAULT_TEMPLATE: Final = "{{ .Prompt }}"
 _FINGERPRINT_VERSION: Final = "mf1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Model:
     """The contents of a model, in any store; equal contents are the same model."""
 

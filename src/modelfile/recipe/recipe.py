@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
@@ -13,13 +12,14 @@ from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, cannot_read
 from modelfile.filesystem import Stat, expand
+from modelfile.immutable import field, record
 from modelfile.recipe.values import ParameterValue, is_version, parse_value
 
 if TYPE_CHECKING:
     from modelfile.syntax.modelfile import Modelfile  # 10 ms that listing models does not need
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Message:
     """A message of the conversation that precedes the user's first one."""
 
@@ -27,7 +27,7 @@ class Message:
     content: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Recipe:
     """The content of a Modelfile as Ollama's command line reads it; an empty text is an absent instruction."""
 

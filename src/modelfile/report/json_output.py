@@ -216,7 +216,7 @@ def model_as_json(
         digest: Its digest; None if it is not built.
         dropped: The capabilities that it lacks and its base has.
     """
-    from dataclasses import asdict  # takes long to import
+    from modelfile.immutable import asdict
 
     return {
         "name": str(name),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from modelfile.differ.comparison import Change
 from modelfile.errors import InputError
+from modelfile.immutable import replace
 from modelfile.lockfile.lock import Base
 from modelfile.names import shorten_digest
 from modelfile.pinning.update import UpdatedBase, UpdatedModel, UpdateSummary

@@ -19,11 +19,11 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from time import sleep
 from typing import Final
 
 from modelfile.errors import NotFound, ServerUnreachable, UsageError, VerificationError
+from modelfile.immutable import record, replace
 from modelfile.names import ModelName, short_digest
 from modelfile.stores.protocol import ListedModel, Store, StoreLocation, find_listed
 from modelfile.stores.staging import STAGING
@@ -37,7 +37,7 @@ _MAX_WAIT: Final = 2.0
 """Longest of these waits, in seconds: the longest tick of a file system, that of FAT."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Restored:
     """The outcome of a rollback."""
 
@@ -244,7 +244,7 @@ def replace_tag(
     return copied, None if may_discard else backup
 
 
-@dataclass(slots=True, kw_only=True)
+@record(kw_only=True, frozen=False)
 class Guard:
     """The backup of a tag's model while the tag may be overwritten."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -15,6 +14,7 @@ from modelfile.catalog.versions import release
 from modelfile.errors import InputError, NotFound, ServerError
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import open_regular
+from modelfile.immutable import replace
 from modelfile.manifest import Layer, Manifest, digest_of, portable
 from modelfile.names import ModelName
 from modelfile.recipe.model import DEFAULT_TEMPLATE, Model, fingerprint

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from modelfile.addresses import is_loopback_host
 from modelfile.errors import VerificationError
 from modelfile.events import Events
+from modelfile.immutable import field, record, replace
 from modelfile.manifest import Layer, Manifest
 from modelfile.names import ModelName, registry_host
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # 20 ms that a listing does not need
     from modelfile.recipe.recipe import Recipe
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class StoreLocation:
     """The location of a store; str() gives its text for messages and keys.
 
@@ -55,7 +55,7 @@ class StoreLocation:
         return self.url
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True, slots=False)
 class StoredModel:
     """A model in a store, with its contents."""
 
@@ -80,7 +80,7 @@ class StoredModel:
         return self.known_fingerprint or fingerprint(self.model)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ListedModel:
     """A model in the listing of a store."""
 
@@ -213,7 +213,7 @@ class Store(Protocol):
         """End all requests that are under way in other threads, after Ctrl-C; new ones may follow."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class RegistrySettings:
     """The registries that may be asked, and how; from the configuration."""
 

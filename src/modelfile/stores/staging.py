@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from modelfile.cache import cache_folder
+from modelfile.immutable import replace
 from modelfile.names import ModelName
 from modelfile.stores.protocol import ListedModel
 

@@ -13,7 +13,6 @@ import re
 import struct
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from io import FileIO
 from math import prod
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Final, TypeAlias
 
 from modelfile.errors import InputError
 from modelfile.filesystem import changed_while_read, open_regular, reading
+from modelfile.immutable import field, record
 
 MAGICS: Final = (b"GGUF", b"FUGG")
 _MAX_HEADER: Final = 64 << 20
@@ -59,7 +59,7 @@ _SCALARS: Final = dict(zip((*range(8), 10, 11, 12), "BbHhIif?Qqd", strict=True))
 Scalar: TypeAlias = int | float | bool | str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class GGUFHeader:
     """The header of a GGUF file."""
 
@@ -153,7 +153,7 @@ def recall_header(path: Path) -> GGUFHeader:
     return known
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Tensors:
     """The facts of the tensors that were read so far."""
 

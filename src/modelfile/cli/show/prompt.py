@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from modelfile.cli.locations import Use, open_store
 from modelfile.cli.options import load_project, open_registry
 from modelfile.cli.show.sources import Options, open_model, recipe_of, rendered_version
 from modelfile.errors import InputError, ServerError, TemplateError, UsageError
+from modelfile.immutable import replace
 from modelfile.library.lookup import show as find_model
 from modelfile.names import modelfile_at
 from modelfile.report.json_output import print_json

@@ -13,13 +13,13 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from io import FileIO
 from typing import Any, Final, TypeAlias, TypeVar
 
 from modelfile.errors import InputError, UsageError, VerificationError, cannot_read
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import open_regular
+from modelfile.immutable import record
 from modelfile.manifest import Layer, Manifest, digest_of, is_digest
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
@@ -49,7 +49,7 @@ _STREAM_HINT: Final = "write it to a file, then load the file"
 _CHECK: Final = "run `mf store check --repair` to restore it"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ArchivedModel:
     """A model of an archive."""
 

@@ -9,7 +9,6 @@ and 0.33.0-rc2.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -18,6 +17,7 @@ from modelfile.catalog.catalog import catalog
 from modelfile.catalog.renderers import RENDERERS_OF_ARCHITECTURES, STOPS_OF_ARCHITECTURES
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.errors import InputError, ModelfileError, UsageError
+from modelfile.immutable import field, record
 from modelfile.manifest import CONFIG_TYPE, Layer, Manifest, digest_of
 from modelfile.names import ModelName, shorten_digest
 from modelfile.recipe.model import Model
@@ -62,7 +62,7 @@ class BlobReader(Protocol):
         """Return a small blob."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True, slots=False)
 class Created:
     """A new model."""
 
@@ -201,7 +201,7 @@ def predict(recipe: Recipe, digests: Mapping[Path, str], blobs: BlobReader, vers
         return None
 
 
-@dataclass
+@record(slots=False, frozen=False)
 class _Files:
     """The blobs of a store, and local files that are to become blobs."""
 
@@ -226,7 +226,7 @@ class _Files:
         return self.blobs.read(layer) if content is None else content
 
 
-@dataclass
+@record(slots=False, frozen=False)
 class _NewModel:
     """A model that is being made: its layers, and the config and parameters that come of them."""
 

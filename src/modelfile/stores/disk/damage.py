@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from modelfile.diagnostics import Severity
+from modelfile.immutable import record
 from modelfile.manifest import Layer
 from modelfile.names import ModelName
 
@@ -34,7 +34,7 @@ CODES: Final[Mapping[str, tuple[Severity, str]]] = {
 """Severity and meaning of each code; codes never change."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class FetchBlob:
     """Download a blob from a registry, and put it in the place of the damaged one."""
 
@@ -43,7 +43,7 @@ class FetchBlob:
     """The models that name it, whose registries may have it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class FetchManifest:
     """Pull a model again."""
 
@@ -52,26 +52,26 @@ class FetchManifest:
     """True if the file has nothing to lose, and is removed if no registry has the model."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class RemoveFile:
     """Remove a file that has nothing to lose."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class RenameFile:
     """Rename a file, or remove it if there is one of the new name."""
 
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class SetMode:
     """Give a file or folder its mode."""
 
     mode: int
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class WriteCopy:
     """Write the content that a symlink leads to in its place."""
 
@@ -79,7 +79,7 @@ class WriteCopy:
 Repair: TypeAlias = FetchBlob | FetchManifest | RemoveFile | RenameFile | SetMode | WriteCopy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Damage:
     """A finding of a check."""
 

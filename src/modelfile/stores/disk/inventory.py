@@ -11,7 +11,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Final
 
 from modelfile.errors import InputError, reason_of
 from modelfile.filesystem import reading
+from modelfile.immutable import record
 from modelfile.manifest import Manifest
 from modelfile.names import ModelName
 from modelfile.stores.disk.layout import BLOBS, Layout
@@ -58,7 +58,7 @@ _FOLDERS: Final = {BLOBS: re.compile(r"split-gguf-\d{1,10}"), "": re.compile(r"o
 """Temporary folders of a server, among the blobs and in the root of the store."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class StoredManifest:
     """A file at the depth of manifests."""
 
@@ -73,7 +73,7 @@ class StoredManifest:
     """Time of its last change, in seconds since 1970."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class StoredFile:
     """A file among the blobs, or a temporary one in the root of the store."""
 
@@ -84,7 +84,7 @@ class StoredFile:
     """Time of its last change, in seconds since 1970."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True, slots=False)
 class Inventory:
     """The files of a store at one moment."""
 

@@ -11,13 +11,13 @@ import hashlib
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
 from errno import ELOOP
 from pathlib import Path
 from typing import Final
 
 from modelfile.errors import InputError, UsageError, cannot_read, cannot_write
 from modelfile.filesystem import absolute_path, home_folder, open_regular, reading
+from modelfile.immutable import record, replace
 from modelfile.names import ModelName
 
 BLOBS: Final = "blobs"
@@ -33,7 +33,7 @@ _NO_STORE: Final = frozenset({"lost+found"})
 """Names that an empty folder may have: that of a new file system."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Layout:
     """The files of a model store."""
 

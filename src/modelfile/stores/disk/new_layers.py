@@ -8,7 +8,6 @@ Source: server/create.go and server/model.go, read at each release from v0.7.1 t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from modelfile.catalog import behaviors
 from modelfile.catalog.chat_templates import ChatTemplate, recognize
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
+from modelfile.immutable import record
 from modelfile.manifest import LAYER_TYPE
 from modelfile.recipe.recipe import Recipe
 from modelfile.weights.gguf import BOOL, FILE_TYPES, STRING, UINT32, GGUFHeader
@@ -24,7 +24,7 @@ SERVER: Final = "build it on a server, with `--host`"
 _ON_SERVER: Final = "or build it once on a server, push it, and write FROM its name"
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class NewLayer:
     """A layer of a new model."""
 

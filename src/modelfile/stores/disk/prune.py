@@ -12,7 +12,6 @@ import os
 import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence, Sized
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -21,6 +20,7 @@ from typing import Final
 
 from modelfile.errors import InputError
 from modelfile.events import Events, Progress, ignore
+from modelfile.immutable import record
 from modelfile.names import ModelName
 from modelfile.project import DEFAULT_KEEP
 from modelfile.stores.backups import Backups
@@ -67,7 +67,7 @@ class PruneReason(StrEnum):
     """A temporary file of a program that was killed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Prunable:
     """A model or a file that is to be removed, or that is spared."""
 
@@ -88,7 +88,7 @@ class Prunable:
         return self.path, self.digest
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True, slots=False)
 class LockedNames:
     """The names that locks give to models."""
 
@@ -106,7 +106,7 @@ class LockedNames:
         return frozenset(name.full.lower() for name in self.names)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class PruneOptions:
     """The choices of a plan."""
 
@@ -121,7 +121,7 @@ class PruneOptions:
 DEFAULTS: Final = PruneOptions()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class PrunePlan:
     """A plan of `prune`: the models and files to remove."""
 
@@ -141,7 +141,7 @@ class PrunePlan:
         return sum(item.size for item in self.stale)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Pruned:
     """The result of `prune`."""
 

@@ -6,13 +6,13 @@ A good blob takes the place of a damaged one by a rename, so that nothing is los
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, assert_never
 
 from modelfile.errors import InputError, ModelfileError, NotFound, ServerError, UsageError, VerificationError
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import read_file
+from modelfile.immutable import record
 from modelfile.manifest import MAX_MANIFEST, Layer
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.backups import aliased_digest
@@ -38,7 +38,7 @@ _ORDER: Final = (SetMode, RenameFile, WriteCopy, FetchManifest, FetchBlob, Remov
 """Order of repairs: what makes files readable, then manifests, which say which blobs are needed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Repaired:
     """The outcome of a repair."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import IOBase
 from typing import Final, Protocol
 
 from modelfile.errors import InputError
+from modelfile.immutable import record
 
 BLOCK: Final = 512
 END: Final = bytes(2 * BLOCK)
@@ -50,7 +50,7 @@ class Readable(Protocol):
         """Return at most `size` bytes; empty at the end."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Entry:
     """A file or folder of an archive."""
 

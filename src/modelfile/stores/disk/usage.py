@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from modelfile.immutable import record
 from modelfile.manifest import Manifest
 from modelfile.names import ModelName
 from modelfile.stores.disk.inventory import FileKind, Inventory, StoredFile, digests_of, take_inventory
 from modelfile.stores.disk.store import FolderStore
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ModelUsage:
     """The disk space of a model, in bytes; a blob that it names twice counts once."""
 
@@ -32,7 +32,7 @@ class ModelUsage:
         return self.unique + self.shared
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Amount:
     """A number of files, and their size in bytes."""
 
@@ -46,7 +46,7 @@ class Amount:
         return cls(files=len(sizes), size=sum(sizes))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Usage:
     """The disk space of a store."""
 

@@ -11,10 +11,11 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from modelfile.immutable import record
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -27,7 +28,7 @@ _INTERIM: Final = b"HTTP/1.1 1"
 """The start of an answer that another follows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Timeouts:
     """How long a server may take, in seconds."""
 

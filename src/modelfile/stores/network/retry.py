@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from modelfile.immutable import record
 from modelfile.stores.network.deadline import sleep
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def ignore_retry(_attempt: int, _attempts: int) -> None:
     """Ignore a retry."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Backoff:
     """The number of tries and the waits between them: each twice as long as the last, less up to half by chance.
 
@@ -69,7 +69,7 @@ class Backoff:
 BACKOFF: Final = Backoff()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Retry:
     """The failures after which a call may be made again."""
 

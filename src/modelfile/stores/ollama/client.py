@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
+from modelfile.immutable import replace
 from modelfile.stores.network.retry import NON_IDEMPOTENT, UPLOAD, OnRetry, Retry, ignore_retry
 from modelfile.stores.ollama.transport import Transport
 from modelfile.stores.ollama.wire import (

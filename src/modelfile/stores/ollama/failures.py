@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from modelfile.errors import DiskFull, NotFound, RegistryUnreachable, ServerError, ServerUnreachable
+from modelfile.immutable import field, record
 from modelfile.stores.network.credentials import Credentials
 from modelfile.stores.network.deadline import Expired, expired_in
 from modelfile.stores.network.retry import is_tls, is_unknown_host
@@ -73,7 +73,7 @@ _HOSTS: Final = (
 """Names of the other side in errors of Go: `Get "https://r.example/v2/": dial tcp: lookup r.example: no such host`."""
 
 
-@dataclass(slots=True, kw_only=True)
+@record(kw_only=True, frozen=False)
 class Failures:
     """The failures of one server, as errors with a hint."""
 

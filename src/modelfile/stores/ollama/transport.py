@@ -10,7 +10,6 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from threading import Lock, Thread
@@ -19,6 +18,7 @@ from weakref import WeakSet
 
 from modelfile.addresses import ServerAddress
 from modelfile.errors import UsageError
+from modelfile.immutable import record
 from modelfile.stores.network.deadline import TIMEOUTS, BoundedSocket, Deadline, Timeouts
 from modelfile.stores.network.retry import BACKOFF, IDEMPOTENT, Backoff, OnRetry, Retry, ignore_retry
 from modelfile.stores.ollama.failures import Failures
@@ -31,7 +31,7 @@ LARGEST_ANSWER: Final = 16 << 20
 _UNENCRYPTED: Final = "http:// does not encrypt it: use an https:// address"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Reply:
     """An answer."""
 

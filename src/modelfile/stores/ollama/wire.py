@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelfile.catalog.behaviors import SENDS_PATHS
 from modelfile.catalog.versions import Version
 from modelfile.errors import ServerError
+from modelfile.immutable import record
 
 if TYPE_CHECKING:  # 20 ms that a listing does not need
     from modelfile.recipe.model import Model
@@ -132,7 +132,7 @@ def _named(files: tuple[Path, ...], digests: Mapping[Path, str], version: Versio
     return named
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class VersionWire:
     """The answer to GET /api/version."""
 
@@ -144,7 +144,7 @@ class VersionWire:
         return cls(version=_text(_object(body), "version", required=True))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class TagWire:
     """A model in the answer to GET /api/tags."""
 
@@ -172,7 +172,7 @@ def parse_tags(body: bytes) -> tuple[TagWire, ...]:
     return tags
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class MessageWire:
     """One of a model's messages."""
 
@@ -180,7 +180,7 @@ class MessageWire:
     content: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ShowWire:
     """The answer to POST /api/show."""
 
@@ -213,7 +213,7 @@ class ShowWire:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ProgressWire:
     """A line of the streams of create and pull."""
 

@@ -14,7 +14,6 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -23,6 +22,7 @@ import httpx
 
 from modelfile.errors import InputError, RegistryRefused, UsageError
 from modelfile.filesystem import home_folder, read_file
+from modelfile.immutable import record
 from modelfile.stores.registry.quirks import Credential, Quirks
 
 _CHALLENGE: Final = re.compile(r"\s*([A-Za-z][\w-]*)\s+(?=[\w-]+\s*=)")
@@ -37,7 +37,7 @@ _EMPTY: Final = base64.b64encode(hashlib.sha256(b"").hexdigest().encode()).decod
 EXTRA: Final = "install `modelfile[private]`, which signs with Ollama's key (pip install 'modelfile[private]')"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Challenge:
     """The demand of a registry for a token (header WWW-Authenticate)."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Final
 
 import httpx
 
 from modelfile.errors import RangeIgnored
+from modelfile.immutable import replace
 from modelfile.manifest import Layer
 from modelfile.stores.network.deadline import Deadline, expired_in
 from modelfile.stores.registry.exchange import RETRY, Answer, Exchange, Question, Response, stated_length

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -15,6 +14,7 @@ from weakref import WeakSet
 
 import httpx
 
+from modelfile.immutable import field, record, replace
 from modelfile.stores.network.connections import keep_deadlines, limits
 from modelfile.stores.network.credentials import Credentials
 from modelfile.stores.network.deadline import Deadline, Timeouts
@@ -51,7 +51,7 @@ _LOCATION: Final = "location"
 """Extension of a response with the header Location."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Question:
     """A request to a registry."""
 
@@ -89,7 +89,7 @@ class Question:
         return self.host.lower(), self.repository
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Answer:
     """An answer, read as far as its limit."""
 
@@ -112,7 +112,7 @@ class Answer:
         return None
 
 
-@dataclass(slots=True, kw_only=True)
+@record(kw_only=True, frozen=False)
 class Response:
     """The head of an answer, whose body is still to be read."""
 

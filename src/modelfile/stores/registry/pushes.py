@@ -11,7 +11,6 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 from urllib.parse import urlencode
@@ -20,6 +19,7 @@ import httpx
 
 from modelfile.errors import InputError, ServerError
 from modelfile.filesystem import open_regular
+from modelfile.immutable import replace
 from modelfile.manifest import Layer
 from modelfile.stores.registry.exchange import NEXT_UPLOAD, REDIRECTS, RETRY, Answer, Exchange, Question, stated_length
 from modelfile.stores.registry.redirects import target_of

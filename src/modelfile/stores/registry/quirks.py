@@ -6,9 +6,10 @@ Debian's docker-registry 2.8.2 does (measured).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
+
+from modelfile.immutable import record
 
 
 class Credential(Enum):
@@ -21,7 +22,7 @@ class Credential(Enum):
     """The user's token for the Hub; without one, Ollama's key, which can be added to an account."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Quirks:
     """The peculiarities of one registry; the defaults are those of the specification."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
 
 from modelfile.errors import InvalidRegistryAnswer, RegistryRefused, RegistryUnreachable, ServerError
+from modelfile.immutable import field, record
 from modelfile.stores.network.credentials import Credentials
 from modelfile.stores.network.deadline import Expired, expired_in
 from modelfile.stores.network.retry import is_tls, is_unknown_host
@@ -32,7 +32,7 @@ _TOO_MANY: Final = 429
 _FIRST_OF_SERVER: Final = 500
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Refusals:
     """The failures of one question to a registry, as errors with a hint."""
 

@@ -7,7 +7,6 @@ import os
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ from urllib.parse import urljoin
 from modelfile.addresses import is_loopback_host
 from modelfile.cache import read_entry, remove_entry, write_entry
 from modelfile.errors import InputError, InvalidRegistryAnswer, UsageError
+from modelfile.immutable import record, replace
 from modelfile.manifest import MAX_MANIFEST, MEDIA_TYPE, OCI_TYPE, Layer, Manifest, digest_of, is_digest, portable
 from modelfile.names import ModelName, registry_host
 from modelfile.stores.network.deadline import TIMEOUTS, Deadline, Timeouts
@@ -42,7 +42,7 @@ _LISTS_NOTHING: Final = (400, 404, 405, 501)
 """Statuses of a registry that does not list tags, or does not have the model."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class _Endpoint:
     """The address of a model in its registry, or in the mirror of that."""
 
