@@ -48,6 +48,7 @@ cases: $(READY)  ## write the present output of the commands into tests/commands
 	$(BIN)/pytest -q tests/commands/test_cases.py --update-cases -p no:randomly
 
 docs: $(READY)  ## write the documents that are generated from the code
+	$(BIN)/python docs/tensor_types.py
 	$(BIN)/python docs/generate.py
 
 tables: $(READY)  ## write the tables of the grammars, after a change of a grammar

@@ -185,7 +185,7 @@ def read_up_to(limit: int, file: _Readable, path: Path | str, head: bytes = b"")
     return b"".join(pieces)
 
 
-def changed_while_read(path: Path) -> InputError:
+def changed_while_read(path: Path | str) -> InputError:
     """Return the error for a file that another program changes or truncates while it is read."""
     return InputError(
         f"`{path}` changed while it was read", hint="wait until it is complete, then run the command again"

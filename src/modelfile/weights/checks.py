@@ -16,7 +16,9 @@ from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
 from modelfile.weights.content_type import LFS_POINTER, read_head
-from modelfile.weights.gguf import MAGICS, GGUFHeader, recall_header
+from modelfile.weights.facts import content_of, is_projector_for
+from modelfile.weights.gguf import MAGICS, recall_header
+from modelfile.weights.header import GGUFHeader
 from modelfile.weights.safetensors import check_shards, list_names, list_shards, read_tensor_names
 
 _SHARD: Final = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})\.gguf")
@@ -56,23 +58,23 @@ def check_weights(
 
 def _check_model(files: tuple[Path, ...], version: Version) -> None:
     ggufs = _read_headers("FROM", files, version)
-    models = {path: header for path, header in ggufs.items() if _kind(header) == "model"}
+    models = {path: header for path, header in ggufs.items() if content_of(header) == "model"}
     if not ggufs:
         _require("config.json", files, "FROM")
     elif not models:
         path, header = next(iter(ggufs.items()))
         hint = "add a FROM with the model's file"
-        if _kind(header) == "adapter":
+        if content_of(header) == "adapter":
             hint = "name the model that it was trained for in FROM, and the adapter in ADAPTER"
-        raise InputError(f"FROM names no model, only the {_kind(header)} `{path}`", hint=hint)
-    projectors = {path: header for path, header in ggufs.items() if _kind(header) == "projector"}
+        raise InputError(f"FROM names no model, only the {content_of(header)} `{path}`", hint=hint)
+    projectors = {path: header for path, header in ggufs.items() if content_of(header) == "projector"}
     _check_projectors(projectors, version)
     shards = _shards(models)
     _check_splits(shards, version)
     for path, header in models.items():
         if path not in shards:
             _check_shard_name(path, header)
-    if len(adapters := [path.name for path, header in ggufs.items() if _kind(header) == "adapter"]) > 1:
+    if len(adapters := [path.name for path, header in ggufs.items() if content_of(header) == "adapter"]) > 1:
         hint = "keep the model's file in FROM, and name one adapter in ADAPTER"
         raise InputError(
             f"FROM names {len(adapters)} adapters ({_list(adapters)}), but Ollama uses only one", hint=hint
@@ -83,32 +85,13 @@ def _check_model(files: tuple[Path, ...], version: Version) -> None:
         raise InputError(f"FROM names {len(groups)} models ({_list(groups)}), but Ollama runs only one", hint=hint)
 
 
-def _kind(header: GGUFHeader) -> str:
-    """Return the content of a GGUF file: `model`, `adapter` or `projector`, even if Ollama does not detect it."""
-    if header.text("general.type") == "adapter":
-        return "adapter"
-    is_projector = header.architecture == "clip" or _is_detected(header, DETECTS_PROJECTORS)
-    return "projector" if is_projector else "model"
-
-
-def _is_detected(projector: GGUFHeader, version: Version) -> bool:
-    """Return whether Ollama detects that a file is a projector."""
-    kind = projector.text("general.type")
-    if kind == "projector" or (kind == "mmproj" and version >= DETECTS_PROJECTORS):
-        return True
-    keys = ["vision.block_count"]
-    if projector.architecture == "clip" and version >= DETECTS_PROJECTORS:
-        keys += ["has_vision_encoder", "has_audio_encoder"]
-    return projector.number("block_count") == 0 and any(projector.number(key) > 0 for key in keys)
-
-
 def _check_projectors(projectors: Mapping[Path, GGUFHeader], version: Version) -> None:
     for path, header in projectors.items():
-        if not _is_detected(header, version):
+        if not is_projector_for(header, version):
             raise InputError(
                 f"Ollama {version} would use the projector `{path}` as the model",
                 hint=f"build with Ollama {DETECTS_PROJECTORS} or later"
-                if _is_detected(header, DETECTS_PROJECTORS)
+                if is_projector_for(header, DETECTS_PROJECTORS)
                 else "its header does not mark it as a projector: convert it again with a newer llama.cpp",
             )
     if len(projectors) > 1:
@@ -136,7 +119,7 @@ def _check_adapter(files: tuple[Path, ...], version: Version) -> None:
         names = _list(path.name for path in files)
         hint = "name one of them in ADAPTER"
         raise InputError(f"ADAPTER names {len(files)} files ({names}), but Ollama takes only one", hint=hint)
-    elif (content := _kind(ggufs[files[0]])) == "model":
+    elif (content := content_of(ggufs[files[0]])) == "model":
         raise InputError(f"`{files[0]}` is a model, not an adapter", hint="name it in FROM")
     elif content == "projector":
         _check_projectors(ggufs, version)
@@ -161,7 +144,7 @@ def find_misplaced(files: Iterable[Path], adapters: Iterable[Path]) -> Mapping[P
 
 def _content(path: Path) -> str:
     try:
-        return "".join(map(_kind, _ggufs([path]).values()))
+        return "".join(map(content_of, _ggufs([path]).values()))
     except InputError:
         return ""
 
@@ -267,7 +250,9 @@ def check_quantization(
         hint = f"choose one of {', '.join(kinds)}, or quantize the GGUF file with llama-quantize"
         raise UsageError(f"Ollama {known.version} cannot quantize to `{kind}`", hint=hint)
     if base is None:
-        types = {f"`{path}`": header.file_type for path, header in _ggufs(files).items() if _kind(header) == "model"}
+        types = {
+            f"`{path}`": header.file_type for path, header in _ggufs(files).items() if content_of(header) == "model"
+        }
     else:
         types = {f"the base {base}": base_type} if base_type else {}
     for what, found in types.items():

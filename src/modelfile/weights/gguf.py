@@ -1,4 +1,4 @@
-"""GGUF headers: the metadata of a file, and the size that its tensors require.
+"""GGUF files: their headers, the list of their tensors, and single arrays.
 
 Only the header is read, never the weights, and no number in a file can make it read or loop over more than the header's
 own bytes, or keep more than a small part of them. The file is read, not mapped into memory: access to a mapped page
@@ -10,18 +10,19 @@ The layout is ggml's docs/gguf.md; sizes of tensors are Ollama's (v0.33.0-rc2 fs
 from __future__ import annotations
 
 import re
-import struct
 import time
-from collections.abc import Mapping
-from io import FileIO
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final, TypeAlias
+from struct import Struct, error
+from typing import Final, Protocol
 
 from modelfile.errors import InputError
 from modelfile.filesystem import changed_while_read, open_regular, reading
 from modelfile.immutable import field, record
+from modelfile.weights.header import ARRAY, STRING, GGUFArray, GGUFHeader, Scalar, Tensor, TypeTotal
+from modelfile.weights.types import TENSOR_TYPES
 
 MAGICS: Final = (b"GGUF", b"FUGG")
 _MAX_HEADER: Final = 64 << 20
@@ -29,6 +30,8 @@ _MAX_HEADER: Final = 64 << 20
 _MAX_STRING: Final = 10 << 20
 _MAX_TEXT: Final = 1 << 10
 """Size, in bytes, of the longest text that is kept, but for the chat template."""
+_MAX_TEXTS: Final = 8 << 20
+"""Size, in bytes, of all texts that are kept."""
 _MAX_CHAT_TEMPLATE: Final = 1 << 18
 """Size, in bytes, of the longest chat template that is kept; the longest known ones have 20 kB."""
 _RACY: Final = 2_000_000_000
@@ -39,7 +42,7 @@ _HEADERS: Final[dict[tuple[int, ...], GGUFHeader]] = {}
 """Headers that were read, by the states of their files."""
 _CHAT_TEMPLATE: Final = "tokenizer.chat_template"
 _MAX_PAIRS: Final = 1 << 16
-_MAX_TENSORS: Final = 1 << 18
+_MAX_TENSORS: Final = 1 << 16
 """Maximum number of tensors; the largest known models have some thousands."""
 _WINDOW: Final = 1 << 18
 """Bytes read at a time."""
@@ -47,94 +50,66 @@ _MAX_DIMENSIONS: Final = 8
 _MAX_DEPTH: Final = 4
 _MAX_ARRAYS: Final = 1 << 16
 """Maximum number of arrays, with those in arrays, which real files do not have."""
-UINT32: Final = 4
-BOOL: Final = 7
-STRING: Final = 8
-_ARRAY: Final = 9
+_MAX_STRINGS: Final = 1 << 22
+"""Maximum number of texts in arrays; the largest vocabularies have a quarter of a million, twice as many merges."""
+_MAX_LIST: Final = 1 << 12
+"""Elements of the longest array that is read with the header."""
+_MAX_LISTS: Final = 1 << 18
+"""Elements of all arrays that are read with the header."""
+_MAX_READ: Final = 1 << 20
+"""Elements of the longest array that is read at all."""
 _BLOCK: Final = re.compile(r"(?:^|\.)blk\.([0-9]+)\.")
 _EMBEDDED: Final = ("a.", "mm.", "mtp.", "s.", "v.")
 """How names of tensors begin that are not of the model itself (`isEmbeddedCompatibilityTensor`, server/create.go)."""
 _SCALARS: Final = dict(zip((*range(8), 10, 11, 12), "BbHhIif?Qqd", strict=True))
-
-Scalar: TypeAlias = int | float | bool | str
-
-
-@record(kw_only=True)
-class GGUFHeader:
-    """The header of a GGUF file."""
-
-    metadata: Mapping[str, Scalar]
-    """Its keys and values, without arrays and texts of more than 1,024 bytes."""
-    size: int
-    """Size of the file, in bytes."""
-    needed: int
-    """Size that its tensors require at least, in bytes."""
-    blocks: int
-    """Number of blocks (such as `blk.0`) that have tensors in the file."""
-    chat_template: str = ""
-    """Its chat template, in Jinja; empty if there is none, or only a list of several."""
-    version: int = 3
-    """The version of the format."""
-    kinds: Mapping[str, int] = field(default_factory=dict)
-    """The type of each value of the metadata, as GGUF numbers them."""
-    parameters: int = 0
-    """Number of the elements of all tensors."""
-    embedded: bool = False
-    """True if tensors of a projector, or of one that predicts several tokens, are among those of the model."""
-
-    @property
-    def architecture(self) -> str:
-        """The model's architecture, such as `llama`."""
-        return self.text("general.architecture")
-
-    @property
-    def file_type(self) -> str:
-        """The type of most weights, such as `Q4_K_M`; as in Ollama, 0 (F32) counts as unknown."""
-        number = self.number("general.file_type")
-        return FILE_TYPES.get(number, "unknown") if number else "unknown"
-
-    def text(self, key: str) -> str:
-        """Return the text of a key, or an empty string."""
-        value = self.metadata.get(key)
-        return value if isinstance(value, str) else ""
-
-    def number(self, key: str) -> int:
-        """Return the number of a key, else of that key of the architecture (as Ollama does), else 0."""
-        value = self.metadata.get(key, self.metadata.get(f"{self.architecture}.{key}"))
-        return value if isinstance(value, int) else 0
-
-    def typed(self, key: str, kind: int) -> Scalar | None:
-        """Return the value of a key as Ollama looks it up (`keyValue` in fs/ggml/ggml.go, v0.7.0 to v0.33.0-rc2).
-
-        Args:
-            key: The key, without the architecture before it unless it begins with `general.` or `tokenizer.`.
-            kind: The type that the value must have; with any other, the key counts as missing.
-        """
-        if not key.startswith(("general.", "tokenizer.")):
-            architecture = self.typed("general.architecture", STRING)
-            key = f"{'unknown' if architecture is None else architecture}.{key}"
-        return self.metadata.get(key) if self.kinds.get(key) == kind else None
+_FORMS: Final = {order: {kind: Struct(order + code) for kind, code in _SCALARS.items()} for order in "<>"}
 
 
-def read_header(path: Path) -> GGUFHeader:
+class SeekableFile(Protocol):
+    """An open file, or a blob of a registry that is read by ranges."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move to an offset, or to the end, and return the position, in bytes."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Return the next `size` bytes; fewer only at the end."""
+
+
+def read_header(source: Path | SeekableFile, name: str = "") -> GGUFHeader:
     """Read the header of a GGUF file.
 
+    Args:
+        source: The path of the file, or the open file.
+        name: The name of an open file, for messages.
+
     Raises:
-        InputError: It cannot be read, is not a GGUF file, is truncated within its header, or changes while it is read.
+        InputError: It cannot be read, is not a GGUF file, is truncated within its header, is corrupt, or changes while
+            it is read.
     """
-    with open_regular(path) as file:
-        if file.read(4) not in MAGICS:
-            raise InputError(f"`{path}` is not a GGUF file", hint="download it again; Ollama would reject it")
-        size = file.seek(0, 2)
-        try:
-            return _Cursor(path, file, min(size, _MAX_HEADER)).header(size)
-        except EOFError as error:
-            if size <= _MAX_HEADER:
-                message = f"`{path}` is truncated: it has {size:,} bytes, its header alone is longer"
-                raise InputError(message, hint="download it again") from error
-            raise InputError(f"`{path}` has a header of more than {_MAX_HEADER:,} bytes") from error
-        except ValueError as error:
-            raise InputError(f"`{path}` is a corrupt GGUF file: {error}", hint="download it again") from error
+    with _opened(source, name) as cursor:
+        return cursor.header()
+
+
+def read_tensors(source: Path | SeekableFile, header: GGUFHeader, name: str = "") -> tuple[Tensor, ...]:
+    """Read the list of the tensors of a GGUF file; arguments and errors are those of `read_header`."""
+    with _opened(source, name) as cursor:
+        return cursor.tensors(header)
+
+
+def read_array(source: Path | SeekableFile, header: GGUFHeader, key: str, name: str = "") -> tuple[Scalar, ...]:
+    """Read an array of numbers, bools or texts; texts of more than 1,024 bytes are empty, and arrays are rejected.
+
+    Args:
+        source: The path of the file, or the open file.
+        header: Its header, which has the key among its `arrays`.
+        key: The key of the array.
+        name: The name of an open file, for messages.
+
+    Raises:
+        InputError: As `read_header`, or the array has more than a million elements.
+    """
+    with _opened(source, name) as cursor:
+        return cursor.elements(header.arrays[key])
 
 
 def recall_header(path: Path) -> GGUFHeader:
@@ -153,62 +128,139 @@ def recall_header(path: Path) -> GGUFHeader:
     return known
 
 
+@contextmanager
+def _opened(source: Path | SeekableFile, name: str) -> Iterator[_Cursor]:
+    """Yield a cursor behind the version of a file; its errors become input errors."""
+    if isinstance(source, Path):
+        with open_regular(source) as file, _opened(file, str(source)) as cursor:
+            yield cursor
+        return
+    source.seek(0)
+    if source.read(4) not in MAGICS:
+        raise InputError(f"`{name}` is not a GGUF file", hint="download it again; Ollama would reject it")
+    size = source.seek(0, 2)
+    try:
+        yield _Cursor(name, source, size)
+    except EOFError as failure:
+        if size <= _MAX_HEADER:
+            message = f"`{name}` is truncated: it has {size:,} bytes, its header alone is longer"
+            raise InputError(message, hint="download it again") from failure
+        raise InputError(f"`{name}` has a header of more than {_MAX_HEADER:,} bytes") from failure
+    except ValueError as failure:
+        raise InputError(f"`{name}` is a corrupt GGUF file: {failure}", hint="download it again") from failure
+
+
 @record(frozen=False)
-class _Tensors:
+class _Totals:
     """The facts of the tensors that were read so far."""
 
     end: int = 0
     """Offset of the end of the last one from the start of all, in bytes."""
-    elements: int = 0
     blocks: set[str] = field(default_factory=set)
     embedded: bool = False
+    types: dict[int, list[int]] = field(default_factory=dict)
+    """Number, elements and bytes of the tensors of each type."""
+
+    def add(self, tensor: Tensor) -> None:
+        self.embedded |= tensor.name.startswith(_EMBEDDED)
+        if block := _BLOCK.search(tensor.name):
+            self.blocks.add(block[1])
+        self.end = max(self.end, tensor.offset + tensor.size)
+        total = self.types.setdefault(tensor.kind, [0, 0, 0])
+        total[0] += 1
+        total[1] += tensor.elements
+        total[2] += tensor.size
 
 
 class _Cursor:
     """A position in a header; raises EOFError beyond its end, and ValueError on invalid values."""
 
-    def __init__(self, path: Path, file: FileIO, end: int) -> None:
-        self._path = path
+    def __init__(self, name: str, file: SeekableFile, size: int) -> None:
+        self._name = name
         self._file = file
-        self._end = end
+        self._size = size
+        self._end = min(size, _MAX_HEADER)
         self._at = 0
         self._window = b""
         self._start = 0
-        self._arrays = 0
+        self._arrays = self._strings = self._listed = self._kept = 0
         head = self._bytes(8)
         self._at = 4
-        big = head[:4] == b"FUGG" or head[4:6] == b"\0\0"  # version, a small number, is big-endian
-        self._order = ">" if big else "<"
-        self._version = self._number("I")
-        self._size = "I" if self._version == 1 else "Q"
-        self._width = struct.calcsize(self._size)
+        self._big = head[:4] == b"FUGG" or head[4:6] == b"\0\0"  # version, a small number, is big-endian
+        order = ">" if self._big else "<"
+        self._scalars = _FORMS[order]
+        self._uint32, self._uint64 = self._scalars[4], self._scalars[10]
+        self._version = self._number(self._uint32)
+        self._word = self._uint32 if self._version == 1 else self._uint64
+        """The format of counts and lengths."""
 
-    def header(self, size: int) -> GGUFHeader:
-        tensors, pairs = self._number(self._size), self._number(self._size)
-        self._reject_count(pairs, self._width, _MAX_PAIRS, "keys")
-        pairs_read = [self._pair() for _ in range(pairs)]
-        metadata = {key: value for key, _, value in pairs_read}
-        self._reject_count(tensors, self._width + 4, _MAX_TENSORS, "tensors")
-        found = _Tensors()
+    def header(self) -> GGUFHeader:
+        tensors, pairs = self._number(self._word), self._number(self._word)
+        self._reject_count(pairs, self._word.size, _MAX_PAIRS, "keys")
+        metadata: dict[str, Scalar] = {}
+        kinds: dict[str, int] = {}
+        arrays: dict[str, GGUFArray] = {}
+        lists: dict[str, tuple[Scalar, ...]] = {}
+        for _ in range(pairs):
+            key = self._text() or ""
+            kinds[key] = kind = self._number(self._uint32)
+            for values in (metadata, arrays, lists):
+                values.pop(key, None)  # the last one counts
+            if kind == ARRAY:
+                arrays[key] = array = self._skip_array(1)
+                if array.kind in self._scalars and array.length <= _MAX_LIST:
+                    self._listed += array.length
+                    if self._listed <= _MAX_LISTS:
+                        lists[key] = self._numbers(array)
+            else:
+                value = self._scalar(kind, _MAX_CHAT_TEMPLATE if key == _CHAT_TEMPLATE else _MAX_TEXT)
+                if value is not None:
+                    metadata[key] = value
+        self._reject_count(tensors, self._word.size + 4, _MAX_TENSORS, "tensors")
+        tensors_at, totals = self._at, _Totals()
         for _ in range(tensors):
-            self._tensor(found)
+            self._kept = 0  # nothing of it is kept
+            totals.add(self._tensor(0))
         alignment = metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment < 1:
             raise ValueError("its alignment is not a positive number")
         start = -(-self._at // alignment) * alignment
-        template = metadata.pop(_CHAT_TEMPLATE, None)
-        scalars = {key: value for key, value in metadata.items() if value is not None}
+        template = metadata.pop(_CHAT_TEMPLATE, "")
         return GGUFHeader(
-            metadata=scalars,
-            size=size,
-            needed=start + found.end if tensors else self._at,
-            blocks=len(found.blocks),
+            metadata=metadata,
+            size=self._size,
+            needed=start + totals.end if tensors else self._at,
+            blocks=len(totals.blocks),
             chat_template=template if isinstance(template, str) else "",
             version=self._version,
-            kinds={key: kind for key, kind, value in pairs_read if key in scalars},
-            parameters=found.elements,
-            embedded=found.embedded,
+            kinds=kinds,
+            parameters=sum(elements for _, elements, _ in totals.types.values()),
+            embedded=totals.embedded,
+            arrays=arrays,
+            lists=lists,
+            types={
+                kind: TypeTotal(tensors=count, elements=elements, bytes=size)
+                for kind, (count, elements, size) in totals.types.items()
+            },
+            tensors=tensors,
+            tensors_at=tensors_at,
+            data_at=start,
+            big_endian=self._big,
         )
+
+    def tensors(self, header: GGUFHeader) -> tuple[Tensor, ...]:
+        self._at = header.tensors_at
+        self._reject_count(header.tensors, self._word.size + 4, _MAX_TENSORS, "tensors")
+        return tuple(self._tensor(header.data_at) for _ in range(header.tensors))
+
+    def elements(self, array: GGUFArray) -> tuple[Scalar, ...]:
+        self._at = array.offset
+        if array.kind in self._scalars:
+            return self._numbers(array)
+        if array.kind != STRING:
+            raise ValueError("an array of arrays")
+        self._reject_count(array.length, self._word.size, _MAX_READ, "elements")
+        return tuple(self._text() or "" for _ in range(array.length))
 
     def _reject_count(self, count: int, smallest: int, limit: int = 1 << 64, what: str = "") -> None:
         """Reject a number of entries that cannot fit in the rest of the header, each of at least `smallest` bytes."""
@@ -222,11 +274,11 @@ class _Cursor:
         if self._at + length > self._end:
             raise EOFError
         at = self._at - self._start
-        if at + length > len(self._window):
+        if at < 0 or at + length > len(self._window):
             self._file.seek(self._at)
-            self._window, self._start, at = self._file.read(max(length, _WINDOW)), self._at, 0
+            self._window, self._start, at = self._file.read(max(length, _WINDOW)) or b"", self._at, 0
             if len(self._window) < length:
-                raise changed_while_read(self._path)
+                raise changed_while_read(self._name)
         return at
 
     def _bytes(self, length: int) -> bytes:
@@ -234,22 +286,22 @@ class _Cursor:
         self._at += length
         return self._window[at : at + length]
 
-    def _unpack(self, code: str) -> int | float | bool:
-        (value,) = struct.unpack(self._order + code, self._bytes(struct.calcsize(self._order + code)))
-        number: int | float | bool = value
-        return number
+    def _number(self, form: Struct) -> int:
+        at = self._look(form.size)
+        self._at += form.size
+        return int(form.unpack_from(self._window, at)[0])
 
-    def _number(self, code: str) -> int:
-        return int(self._unpack(code))
-
-    def _string(self, longest: int = _MAX_TEXT) -> str | None:
+    def _text(self, longest: int = _MAX_TEXT) -> str | None:
         """Return a text; None if it is too long to be kept."""
-        length = self._number(self._size)
+        length = self._number(self._word)
         if length > _MAX_STRING:
             raise ValueError(f"a string of {length:,} bytes")
         if length > longest:
             self._skip(length)
             return None
+        self._kept += length
+        if self._kept > _MAX_TEXTS:
+            raise ValueError(f"texts of more than {_MAX_TEXTS:,} bytes")
         return str(self._bytes(length), "utf-8", "replace")
 
     def _skip(self, length: int) -> None:
@@ -257,114 +309,76 @@ class _Cursor:
         if self._at > self._end:
             raise EOFError
 
-    def _pair(self) -> tuple[str, int, Scalar | None]:
-        key, kind = self._string() or "", self._number("I")
-        if key == _CHAT_TEMPLATE and kind == STRING:
-            return key, kind, self._string(_MAX_CHAT_TEMPLATE)
-        return key, kind, self._value(kind)
-
-    def _value(self, kind: int, depth: int = 0) -> Scalar | None:
+    def _scalar(self, kind: int, longest: int) -> Scalar | None:
         if kind == STRING:
-            return self._string()
-        if kind == _ARRAY:
-            self._skip_array(depth + 1)
-            return None
-        if kind not in _SCALARS:
+            return self._text(longest)
+        if kind not in self._scalars:
             raise ValueError(f"a value of type {kind}")
-        return self._unpack(_SCALARS[kind])
+        form = self._scalars[kind]
+        at = self._look(form.size)
+        self._at += form.size
+        value: Scalar = form.unpack_from(self._window, at)[0]
+        return value
 
-    def _skip_array(self, depth: int) -> None:
-        kind, count = self._number("I"), self._number(self._size)
+    def _skip_array(self, depth: int) -> GGUFArray:
+        kind, count = self._number(self._uint32), self._number(self._word)
+        array = GGUFArray(kind=kind, length=count, offset=self._at)
         self._arrays += 1
         if self._arrays > _MAX_ARRAYS:
             raise ValueError(f"more than {_MAX_ARRAYS:,} arrays")
-        if kind in _SCALARS:
-            self._skip(count * struct.calcsize(self._order + _SCALARS[kind]))
+        if kind in self._scalars:
+            self._skip(count * self._scalars[kind].size)
         elif kind == STRING:
             self._skip_strings(count)
         elif depth >= _MAX_DEPTH:
             raise ValueError("arrays nested too deeply")
-        elif kind != _ARRAY:
+        elif kind != ARRAY:
             raise ValueError(f"a value of type {kind}")
         else:
-            self._reject_count(count, self._width + 4)
+            self._reject_count(count, self._word.size + 4)
             for _ in range(count):
-                self._value(kind, depth)
+                self._skip_array(depth + 1)
+        return array
+
+    def _numbers(self, array: GGUFArray) -> tuple[Scalar, ...]:
+        """Return the elements of an array of numbers or bools."""
+        code, size = _SCALARS[array.kind], self._scalars[array.kind].size
+        self._at = array.offset
+        self._reject_count(array.length, size, _MAX_READ, "elements")
+        form = Struct(f"{'>' if self._big else '<'}{array.length}{code}")
+        return form.unpack(self._bytes(form.size))
 
     def _skip_strings(self, count: int) -> None:
-        self._reject_count(count, self._width)
-        unpack, width = struct.Struct(self._order + self._size).unpack_from, self._width
+        self._reject_count(count, self._word.size)
+        self._strings += count
+        if self._strings > _MAX_STRINGS:
+            raise ValueError(f"more than {_MAX_STRINGS:,} texts in arrays")
+        unpack, width = self._word.unpack_from, self._word.size
         while count:
             at, window, done = self._look(width), self._window, 0
             try:
                 for done in range(count):  # noqa: B007  # a quarter of a million tokens: counting would cost a tenth
                     at += unpack(window, at)[0] + width
                 count = 0
-            except (struct.error, OverflowError):  # the next one is beyond the window
+            except (error, OverflowError):  # the next one is beyond the window
                 count -= done
             self._at = self._start + at
         self._skip(0)
 
-    def _tensor(self, found: _Tensors) -> None:
-        name = self._string() or ""
-        found.embedded |= name.startswith(_EMBEDDED)
-        if block := _BLOCK.search(name):
-            found.blocks.add(block[1])
-        dimensions = self._number("I")
+    def _tensor(self, data_at: int) -> Tensor:
+        name = self._text() or ""
+        dimensions = self._number(self._uint32)
         if dimensions > _MAX_DIMENSIONS:
             raise ValueError(f"a tensor of {dimensions:,} dimensions")
-        count = prod(self._number(self._size) for _ in range(dimensions))
-        kind, offset = self._number("I"), self._number("Q")
-        elements, size = BLOCKS.get(kind, (1, 0))  # a tensor of an unknown type counts as empty
-        found.elements += count
-        found.end = max(found.end, offset + count // elements * size)
-
-
-# Numbers of types, from ggml.h and llama.h (v0.33.0-rc2 fs/ggml/{ggml,type}.go).
-
-BLOCKS: Final[Mapping[int, tuple[int, int]]] = MappingProxyType(
-    {
-        number: block
-        for numbers, block in (
-            ((0, 26), (1, 4)),  # F32, I32
-            ((1, 25, 30), (1, 2)),  # F16, I16, BF16
-            ((24,), (1, 1)),  # I8
-            ((27, 28), (1, 8)),  # I64, F64
-            ((2, 20), (32, 18)),  # Q4_0, IQ4_NL
-            ((3,), (32, 20)),  # Q4_1
-            ((6,), (32, 22)),  # Q5_0
-            ((7,), (32, 24)),  # Q5_1
-            ((8,), (32, 34)),  # Q8_0
-            ((39,), (32, 17)),  # MXFP4
-            ((10,), (256, 84)),  # Q2_K
-            ((11, 21), (256, 110)),  # Q3_K, IQ3_S
-            ((12,), (256, 144)),  # Q4_K
-            ((13,), (256, 176)),  # Q5_K
-            ((14,), (256, 210)),  # Q6_K
-            ((15,), (256, 292)),  # Q8_K
-            ((16, 35), (256, 66)),  # IQ2_XXS, TQ2_0
-            ((17,), (256, 74)),  # IQ2_XS
-            ((18,), (256, 98)),  # IQ3_XXS
-            ((19,), (256, 50)),  # IQ1_S
-            ((22,), (256, 82)),  # IQ2_S
-            ((23,), (256, 136)),  # IQ4_XS
-            ((29,), (256, 56)),  # IQ1_M
-            ((34,), (256, 54)),  # TQ1_0
-            ((40,), (64, 36)),  # NVFP4
-            ((41,), (128, 18)),  # Q1_0
+        shape = tuple(self._number(self._word) for _ in range(dimensions))
+        kind, offset = self._number(self._uint32), self._number(self._uint64)
+        _, elements, size = TENSOR_TYPES.get(kind, ("", 1, 0))  # a tensor of an unknown type counts as empty
+        count = prod(shape)
+        return Tensor(
+            name=name,
+            shape=shape,
+            kind=kind,
+            offset=data_at + offset,
+            elements=count,
+            size=count // elements * size,
         )
-        for number in numbers
-    }
-)
-"""Elements and bytes of a block, by the number of the tensor's type."""
-
-FILE_TYPES: Final[Mapping[int, str]] = MappingProxyType(
-    {
-        **dict(enumerate(("F32", "F16", "Q4_0", "Q4_1"))),
-        **dict(enumerate(("Q8_0", "Q5_0", "Q5_1", "Q2_K", "Q3_K_S", "Q3_K_M", "Q3_K_L", "Q4_K_S", "Q4_K_M"), 7)),
-        **dict(enumerate(("Q5_K_S", "Q5_K_M", "Q6_K", "IQ2_XXS", "IQ2_XS", "Q2_K_S", "IQ3_XS", "IQ3_XXS"), 16)),
-        **dict(enumerate(("IQ1_S", "IQ4_NL", "IQ3_S", "IQ3_M", "IQ2_S", "IQ2_M", "IQ4_XS", "IQ1_M", "BF16"), 24)),
-        **dict(enumerate(("TQ1_0", "TQ2_0", "MXFP4_MOE", "NVFP4", "Q1_0"), 36)),
-    }
-)
-"""Names of the values of `general.file_type`, the type of most weights."""

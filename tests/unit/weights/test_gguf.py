@@ -6,6 +6,7 @@ from io import FileIO
 from pathlib import Path
 
 import gguf
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,21 +14,12 @@ from tests.support.operations import count_copied, count_operations
 from tests.support.tiny_gguf import write_tiny_gguf
 
 from modelfile.errors import InputError
-from modelfile.weights.gguf import BLOCKS, BOOL, FILE_TYPES, STRING, UINT32, read_header, recall_header
+from modelfile.immutable import replace
+from modelfile.weights.gguf import read_array, read_header, read_tensors, recall_header
+from modelfile.weights.header import BOOL, STRING, UINT32, GGUFArray, TypeTotal
 
 Q8_1 = 9
 """A type on which gguf-py and ggml disagree; it does not occur in files."""
-
-
-def test_blocks_are_those_of_gguf_py() -> None:
-    theirs = {int(kind): block for kind, block in gguf.GGML_QUANT_SIZES.items() if kind != Q8_1}
-    assert {kind: BLOCKS[kind] for kind in theirs} == theirs
-
-
-def test_file_types_are_those_of_gguf_py() -> None:
-    theirs = {int(kind): kind.name.removeprefix("ALL_").removeprefix("MOSTLY_") for kind in gguf.LlamaFileType}
-    theirs.pop(gguf.LlamaFileType.GUESSED)
-    assert {number: FILE_TYPES[number] for number in theirs} == theirs
 
 
 def test_header_of_a_small_model(tiny: Path) -> None:
@@ -117,7 +109,7 @@ def test_counts_that_cannot_fit_are_rejected_without_a_loop(tmp_path: Path) -> N
     for tensors, pairs, message in (
         (1 << 62, 0, "a header of more than 67,108,864 bytes"),
         (0, 1 << 62, "a header of more than 67,108,864 bytes"),
-        ((1 << 18) + 1, 0, "262,145 tensors"),
+        ((1 << 16) + 1, 0, "65,537 tensors"),
         (0, (1 << 16) + 1, "65,537 keys"),
     ):
         path.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, tensors, pairs))
@@ -228,3 +220,60 @@ def test_header_of_an_unchanged_file_is_read_once(tmp_path: Path, monkeypatch: p
     monkeypatch.undo()
     path.write_bytes(path.read_bytes())  # it may change again within a tick of the clock
     assert recall_header(path) is not recall_header(path)
+
+
+def test_arrays_and_tensors_are_located(tmp_path: Path) -> None:
+    path = tmp_path / "x.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_array("llama.attention.head_count_kv", [1, 0, 4])
+    writer.add_array("llama.attention.sliding_window_pattern", [True, False])
+    writer.add_array("tokenizer.ggml.tokens", ["a", "bc", ""])
+    writer.add_array("tokenizer.ggml.scores", [0.5] * 4097)
+    writer.add_tensor("token_embd.weight", np.zeros((3, 64), np.float16))
+    writer.add_tensor("blk.0.attn_q.weight", np.zeros((3, 34), np.uint8), raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    header = read_header(path)
+    assert header.lists == {
+        "llama.attention.head_count_kv": (1, 0, 4),
+        "llama.attention.sliding_window_pattern": (True, False),
+    }
+    assert {key: (array.kind, array.length) for key, array in header.arrays.items()} == {
+        "llama.attention.head_count_kv": (5, 3),
+        "llama.attention.sliding_window_pattern": (7, 2),
+        "tokenizer.ggml.tokens": (8, 3),
+        "tokenizer.ggml.scores": (6, 4097),
+    }
+    assert header.kinds["tokenizer.ggml.tokens"] == 9
+    assert read_array(path, header, "tokenizer.ggml.tokens") == ("a", "bc", "")
+    assert read_array(path, header, "tokenizer.ggml.scores") == (0.5,) * 4097
+    assert header.types == {
+        1: TypeTotal(tensors=1, elements=192, bytes=384),
+        8: TypeTotal(tensors=1, elements=96, bytes=102),
+    }
+    with path.open("rb") as file:
+        assert read_header(file, "x") == header
+        first, second = read_tensors(file, header)
+    assert (first.name, first.shape, first.kind, first.size) == ("token_embd.weight", (64, 3), 1, 384)
+    assert (second.name, second.shape, second.kind, second.size) == ("blk.0.attn_q.weight", (32, 3), 8, 102)
+    assert (first.offset, header.needed) == (header.data_at, second.offset + second.size)
+
+
+def test_what_is_kept_of_a_header_is_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "x.gguf"
+    text = struct.pack("<Q", 1 << 10) + b"x" * (1 << 10)
+    path.write_bytes(file(pairs=[pair(f"{number}", 8, text) for number in range(8_200)]))
+    with pytest.raises(InputError, match="texts of more than 8,388,608 bytes"):
+        read_header(path)
+    path.write_bytes(file(pairs=[pair("x", 9, struct.pack("<IQ", 8, (1 << 22) + 1) + bytes((8 << 22) + 8))]))
+    with pytest.raises(InputError, match="more than 4,194,304 texts in arrays"):
+        read_header(path)
+    path.write_bytes(
+        file(pairs=[pair(f"{number}", 9, struct.pack("<IQ", 0, 4096) + bytes(4096)) for number in range(70)])
+    )
+    header = read_header(path)
+    assert (len(header.arrays), len(header.lists)) == (70, 64)
+    with pytest.raises(InputError, match="an array of arrays"):
+        read_array(path, replace(header, arrays={"x": GGUFArray(kind=9, length=1, offset=0)}), "x")

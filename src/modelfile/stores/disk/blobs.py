@@ -33,7 +33,7 @@ from modelfile.stores.uploads import run_in_parallel
 from modelfile.weights.digests import is_same, recall_digest, unchanged
 
 if TYPE_CHECKING:
-    from modelfile.weights.gguf import GGUFHeader
+    from modelfile.weights.header import GGUFHeader
 
 _SYNCS: Final = 16
 """Files that are flushed to the disk at once."""

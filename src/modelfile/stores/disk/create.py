@@ -27,7 +27,6 @@ from modelfile.stores.disk.new_layers import (
     NewLayer,
     check_fp8,
     detect,
-    file_type,
     read_layers,
 )
 from modelfile.stores.encoding import (
@@ -39,11 +38,11 @@ from modelfile.stores.encoding import (
     read_model,
 )
 from modelfile.weights.digests import size_of
-from modelfile.weights.gguf import MAGICS, STRING, GGUFHeader, recall_header
+from modelfile.weights.facts import format_parameters, quantization
+from modelfile.weights.gguf import MAGICS, recall_header
+from modelfile.weights.header import STRING, GGUFHeader
 
 _GGUF_KINDS: Final = frozenset({"model", "projector", "adapter", "draft"})
-_SUFFIXES: Final = ((10**9, "B", 1), (10**6, "M", 2), (10**3, "K", 0))
-"""Units of numbers of parameters, and the decimals that Ollama writes unless the number is whole (format/format.go)."""
 
 
 class BlobReader(Protocol):
@@ -340,7 +339,7 @@ class _NewModel:
                         {"architecture": architecture} if architecture else {}
                     )
                 continue
-            found = ("gguf", architecture, _human(header.parameters), file_type(header, version))
+            found = ("gguf", architecture, format_parameters(header.parameters), quantization(header, version))
             for key, value in zip(("model_format", "model_family", "model_type", "file_type"), found, strict=True):
                 config[key] = config[key] or value
             families.append(architecture)
@@ -366,12 +365,3 @@ def _checked(key: str, value: object) -> object:
     if not all(isinstance(text, str) for text in texts) or (key == "capabilities") != isinstance(value, list):
         raise InputError(f"the config of the base cannot be read: {key} is not a text")
     return value
-
-
-def _human(number: int) -> str:
-    """Return a number of parameters as Ollama writes it, such as `268.10M` (`HumanNumber` in format/format.go)."""
-    for unit, suffix, decimals in _SUFFIXES:
-        if number >= unit:
-            value = float(number) / unit
-            return f"{value:.{0 if value.is_integer() else decimals}f}{suffix}"
-    return str(number)

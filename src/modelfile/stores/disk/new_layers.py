@@ -18,7 +18,8 @@ from modelfile.errors import InputError, UsageError
 from modelfile.immutable import record
 from modelfile.manifest import LAYER_TYPE
 from modelfile.recipe.recipe import Recipe
-from modelfile.weights.gguf import BOOL, FILE_TYPES, STRING, UINT32, GGUFHeader
+from modelfile.weights.facts import quantization
+from modelfile.weights.header import BOOL, STRING, UINT32, GGUFHeader
 
 SERVER: Final = "build it on a server, with `--host`"
 _ON_SERVER: Final = "or build it once on a server, push it, and write FROM its name"
@@ -99,7 +100,7 @@ def check_fp8(what: str, header: GGUFHeader, kind: str, version: Version) -> Non
         version >= behaviors.QUANTIZES_FP8
         and kind == "model"
         and header.typed("source_quantization", STRING) == "hf_fp8"
-        and file_type(header, version) in {"F16", "BF16"}
+        and quantization(header, version) in {"F16", "BF16"}
     ):
         raise UsageError(f"Ollama {version} quantizes {what}, which was converted from FP8, to Q8_0", hint=SERVER)
 
@@ -144,15 +145,3 @@ def detect(
         message = f"{what} that Ollama recognizes as {known.name}, and only a server has its translation"
         raise InputError(message, hint=f"write TEMPLATE, {_ON_SERVER}")
     return known, known is not None and not recipe.template
-
-
-def file_type(header: GGUFHeader, version: Version) -> str:
-    """Return Ollama's name of the type of most weights (`FileType.String` in fs/ggml/type.go)."""
-    number = header.typed("general.file_type", UINT32)
-    if not isinstance(number, int) or not number:
-        return "unknown"
-    since, until, mxfp4 = behaviors.NAMES_MXFP4
-    if number == mxfp4 and since <= version < until:
-        return "MXFP4"
-    is_named = version >= behaviors.NAMES_ALL_FILE_TYPES or number in behaviors.FILE_TYPES_BEFORE
-    return FILE_TYPES.get(number, "unknown") if is_named else "unknown"

@@ -11,8 +11,10 @@ from modelfile.catalog.chat_templates import ChatTemplate, chat_templates
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.errors import InputError, UsageError
 from modelfile.recipe.recipe import Recipe
-from modelfile.stores.disk.new_layers import detect, file_type, read_layers
-from modelfile.weights.gguf import GGUFHeader, read_header
+from modelfile.stores.disk.new_layers import detect, read_layers
+from modelfile.weights.facts import quantization
+from modelfile.weights.gguf import read_header
+from modelfile.weights.header import GGUFHeader
 
 V093, V024 = Version(0, 9, 3), Version(0, 24, 0)
 LLAMA: Final = {"general.architecture": "llama", "llama.block_count": 1}
@@ -109,11 +111,11 @@ def test_weights_that_newer_versions_leave_as_they_are(tmp_path: Path) -> None:
 )
 def test_type_of_weights(tmp_path: Path, value: Any, names: tuple[str, ...]) -> None:
     header = header_of(tmp_path, {"general.file_type": value})
-    assert tuple(file_type(header, version) for version in (V093, V024, NEWEST)) == names
+    assert tuple(quantization(header, version) for version in (V093, V024, NEWEST)) == names
 
 
 def test_no_type_of_weights(tmp_path: Path) -> None:
-    assert file_type(header_of(tmp_path, {}), NEWEST) == "unknown"
+    assert quantization(header_of(tmp_path, {}), NEWEST) == "unknown"
 
 
 def detected(folder: Path, recipe: Recipe, text: str, *, has_blob: bool = False) -> tuple[ChatTemplate | None, bool]:
