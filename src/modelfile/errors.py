@@ -83,16 +83,15 @@ class ModelfileError(Exception):
     """An expected error: a message with the problem and its location, and a hint with the way to fix it.
 
     Details are further lines of the message, each without a newline of its own: any other newline is escaped when the
-    error is printed.
+    error is printed. `rule` is the name of the rule that reports the same, if it is one on local weights.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
-    def __init__(self, message: str, *, hint: str | None = None, details: Iterable[str] = ()) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, details: Iterable[str] = (), rule: str = "") -> None:
         self.details = tuple(details)
         super().__init__("\n  ".join((message, *self.details)))
-        self.message = message
-        self.hint = hint
+        self.message, self.hint, self.rule = message, hint, rule
 
     @property
     def code(self) -> str:

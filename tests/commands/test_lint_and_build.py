@@ -48,7 +48,7 @@ def both(*makes: Make) -> Make:
 
 
 WEIGHTS: Mapping[str, tuple[str, Make, str]] = {
-    "empty": (LOCAL, write("m.gguf", b""), "`m.gguf` is not a GGUF file"),
+    "empty": (LOCAL, write("m.gguf", b""), "`m.gguf` is empty"),
     "junk": (LOCAL, write("m.gguf", b"junk" * 99), "`m.gguf` is not a GGUF file"),
     "cut in the header": (LOCAL, lambda folder: tiny(folder, 100), "its header alone is longer"),
     "cut in the tensors": (LOCAL, lambda folder: tiny(folder, -1), "its header requires"),
@@ -138,7 +138,7 @@ def test_finding_is_at_the_instruction_that_names_the_file(tmp_path: Path) -> No
         write_gguf(tmp_path / f"{name}.gguf", {"general.type": "adapter"})
     (tmp_path / "b.gguf").write_bytes(b"GGUF")
     ran = run("lint --format concise --select MF6", tmp_path)
-    assert ran.out == "Modelfile:4:7: error MF601 `b.gguf` is truncated: it has 4 bytes, its header alone is longer\n"
+    assert ran.out == "Modelfile:4:7: error MF609 `b.gguf` is truncated: it has 4 bytes, its header alone is longer\n"
 
 
 def test_a_draft_that_ollama_does_not_support_is_one_finding(tmp_path: Path) -> None:

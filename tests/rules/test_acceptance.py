@@ -25,6 +25,7 @@ import pytest
 from tests.support.paths import DATA
 from tests.support.real_ollama import clean_environment, install, serve
 from tests.support.server import connect
+from tests.support.tiny_gguf import typed_gguf
 
 from modelfile import parse
 from modelfile.diagnostics import Severity
@@ -115,6 +116,10 @@ def folder(tmp_path: Path, tiny: Path, adapter: Path) -> Path:
         "bad/empty.gguf": b"",
         "bad/text.gguf": text,
         "bad/text.bin": text,
+        "bad/page.gguf": b"<!DOCTYPE html><title>Log in</title>\n",
+        "bad/pointer.gguf": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+        "bad/corrupt.gguf": typed_gguf({"general.architecture": (99, b"")}, size=4096),
+        "bad/m-00001-of-00002.gguf": typed_gguf({"general.architecture": "llama", "split.no": 0, "split.count": 2}),
     }
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -247,7 +252,8 @@ def test_ollama_agrees_with_the_verdict(entry: Entry, folder: Path, stocked: Cli
             ran = ollama(url, folder, MADE, entry.data)
         if entry.verdict == "refused by server":
             assert asked[-1].startswith("POST /api/blobs/sha256:") or asked[-1] == "POST /api/create"
-            sends_file = not {"MF601", "MF218"}.isdisjoint(entry.codes) and b"./gone/" not in entry.data
+            of_files = {"MF218", *(rule.code for rule in RULES if rule.code.startswith("MF6"))}
+            sends_file = not of_files.isdisjoint(entry.codes) and b"./gone/" not in entry.data
             assert (asked[-1] == "POST /api/create") == (not sends_file)
             ran = ollama(stocked.url, folder, MADE, entry.data)
         else:

@@ -4,18 +4,22 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.support.weights_files import FILES, weights_folder
 
+from modelfile.catalog.catalog import catalog
 from modelfile.formatter import format_modelfile
 from modelfile.linter import rules as rules_package
 from modelfile.linter.engine import lint
 from modelfile.linter.fixes import apply_fixes
+from modelfile.linter.local_files import rejected_files
 from modelfile.linter.rule import Context, EscapedPath, LockStatus, RejectedFile, Rule
 from modelfile.linter.rules import RULES
-from modelfile.linter.rules.references.wrong_file import BasesWritten, describe_misplaced
 from modelfile.linter.rules.style.unformatted import unformatted
+from modelfile.project.project import Project
+from modelfile.project.target import Target
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import Adapter, From
+from modelfile.syntax.nodes import Adapter, Draft, From
 
 EXAMPLE = re.compile(r"^## (Bad|Good)\n\n```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FAMILIES = {
@@ -33,27 +37,9 @@ ESCAPES = {
     "./linked.gguf": EscapedPath(target="/home/anna/weights.gguf", by_symlink=True),
 }
 EXISTING = frozenset(
-    {
-        "./weights.gguf",
-        "./truncated.gguf",
-        "./tools.gguf",
-        "./billing-lora.gguf",
-        "./mistral-7b-billing-lora.gguf",
-        "./mmproj-f16.gguf",
-        "./whole-model.gguf",
-        "./llama-3.2-3b.gguf",
-        "/home/anna/models/weights.gguf",
-        "billing",
-        "./billing",
-        *ESCAPES,
-    }
+    {*(f"./{name}" for name in FILES), "/home/anna/models/weights.gguf", "billing", "./billing", *ESCAPES}
 )
 """The files next to the examples of a page."""
-MISPLACED = {
-    ("FROM", "./billing-lora.gguf"): "adapter",
-    ("ADAPTER", "./mmproj-f16.gguf"): "projector",
-    ("ADAPTER", "./whole-model.gguf"): "model",
-}
 LOCK_ENTRIES = {
     "Added since the last `mf pin`": LockStatus(listed=False),
     "Changed since the last `mf pin`": LockStatus(current=False),
@@ -70,34 +56,21 @@ REPLACED = re.compile(
 each_rule = pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.name) for rule in RULES])
 
 
-def misplaced(modelfile: Modelfile) -> list[RejectedFile]:
-    bases = BasesWritten.of(modelfile)
-    found = []
-    for node in modelfile.nodes:
-        if isinstance(node, From | Adapter) and (node.keyword.text, node.value.text) in MISPLACED:
-            content = MISPLACED[node.keyword.text, node.value.text]
-            message, hint = describe_misplaced(node.value.text, content, bases)
-            found.append(RejectedFile(instruction=node, message=message, hint=hint, content=content))
-    return found
+def rejected(modelfile: Modelfile) -> tuple[RejectedFile, ...]:
+    named = [node for node in modelfile.of_type((From, Adapter, Draft)) if node.value.text.removeprefix("./") in FILES]
+    target = Target(Project(weights_folder()), weights_folder() / "Modelfile", modelfile=modelfile)
+    return tuple(rejected_files(target, named, catalog().version))
 
 
 def context_of(text: str, rule: Rule) -> Context:
     data = text.encode().replace(rb"\xe9", b"\xe9")  # a page has to be UTF-8
     modelfile = Modelfile.parse(Source.decode(data))
-    named = [node for node in modelfile.nodes if isinstance(node, From)]
     return Context(
         modelfile=modelfile,
         exists=EXISTING.__contains__,
         find_escape=ESCAPES.get,
         chat_template=lambda path: "{% if tools %}" if "tools" in path else "",
-        rejected_files=lambda: (
-            [
-                RejectedFile(instruction=base, message="`truncated.gguf` is truncated", hint="download it again")
-                for base in named
-                if "truncated" in base.value.text
-            ]
-            + misplaced(modelfile)
-        ),
+        rejected_files=lambda: rejected(modelfile),
         lock_status=next((status for mark, status in LOCK_ENTRIES.items() if mark in text), None),
         registries=("registry.ollama.ai", "hf.co", "models.example.com"),
         formatter=format_modelfile if rule is unformatted else None,

@@ -25,7 +25,10 @@ from modelfile.syntax.modelfile import Modelfile, parse
 _ON_LOCK: Final = ("missing-from-lock", "stale-lock")
 _DEPENDENT_ON_LOCK: Final = (*_ON_LOCK, "unpinned-base")
 """Rules that cannot decide if the lock cannot be read."""
-_CHECKED_BY_BUILD: Final = ("unusable-weights", "projector-as-adapter", "model-as-adapter", "adapter-as-from")
+_CHECKED_BY_BUILD: Final = (
+    *("unusable-weights", "projector-as-adapter", "model-as-adapter", "adapter-as-from", "not-gguf", "git-lfs-pointer"),
+    *("html-instead-of-weights", "truncated-weights", "corrupt-gguf", "split-weights"),
+)
 """Rules that a build does not need: it checks the same by the version of its server."""
 
 _NEEDED_BY_BUILD: Final = ("missing-file",)

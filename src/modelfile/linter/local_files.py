@@ -94,4 +94,4 @@ def _path(target: Target, instruction: Instruction) -> Path:
 
 def _rejected(instruction: Instruction, error: InputError) -> RejectedFile:
     hint = error.hint or "replace it with a file that Ollama can use"
-    return RejectedFile(instruction=instruction, message=error.message, hint=hint)
+    return RejectedFile(instruction=instruction, message=error.message, hint=hint, rule=error.rule)

@@ -62,6 +62,8 @@ class RejectedFile:
     hint: str
     content: str = ""
     """`model`, `adapter` or `projector` if the file is one, and another instruction is for that."""
+    rule: str = ""
+    """The name of the rule that reports it; empty: `unusable-weights`, or one on the content."""
 
 
 @record(kw_only=True)

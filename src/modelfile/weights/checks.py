@@ -15,9 +15,9 @@ from modelfile.catalog.behaviors import CONVERTS_NO_SAFETENSORS, DETECTS_PROJECT
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
-from modelfile.weights.content_type import LFS_POINTER, read_head
+from modelfile.weights.content_type import MAGICS, read_head, reject_content
 from modelfile.weights.facts import content_of, is_projector_for
-from modelfile.weights.gguf import MAGICS, recall_header
+from modelfile.weights.gguf import recall_header
 from modelfile.weights.header import GGUFHeader
 from modelfile.weights.safetensors import check_shards, list_names, list_shards, read_tensor_names
 
@@ -108,6 +108,7 @@ def _check_shard_name(path: Path, header: GGUFHeader) -> None:
         raise InputError(
             f"`{path}` is shard {int(name[2])} of {int(name[3])} by its name, and has {has}",
             hint="its header does not mark it as a shard, so Ollama cannot merge it: download all shards again",
+            rule="split-weights",
         )
 
 
@@ -152,8 +153,7 @@ def _content(path: Path) -> str:
 def _read_headers(word: str, files: tuple[Path, ...], version: Version) -> Mapping[Path, GGUFHeader]:
     """Return the headers of the GGUF files, after checking that all files are complete and go together."""
     for path in files:
-        if read_head(path).startswith(LFS_POINTER):
-            raise InputError(f"`{path}` is a git-lfs pointer, not the weights", hint="run `git lfs pull`")
+        reject_content(path, read_head(path))
     safetensors = [path for path in files if path.suffix == ".safetensors"]
     ggufs = _ggufs(files)
     if safetensors and ggufs:
@@ -170,6 +170,7 @@ def _read_headers(word: str, files: tuple[Path, ...], version: Version) -> Mappi
         raise InputError(
             f"`{files[0]}` is neither GGUF nor safetensors, the only formats that Ollama's server accepts",
             hint="convert it; a PyTorch checkpoint can be saved as safetensors",
+            rule="not-gguf",
         )
     if safetensors and version >= CONVERTS_NO_SAFETENSORS:
         hint = "convert them with llama.cpp's convert_hf_to_gguf.py, and build from the GGUF file"
@@ -178,7 +179,7 @@ def _read_headers(word: str, files: tuple[Path, ...], version: Version) -> Mappi
     for path, header in ggufs.items():
         if header.size < header.needed:
             message = f"`{path}` is truncated: it has {header.size:,} bytes, its header requires {header.needed:,}"
-            raise InputError(message, hint="download it again")
+            raise InputError(message, hint="download it again", rule="truncated-weights")
     return ggufs
 
 
@@ -208,10 +209,12 @@ def _check_splits(shards: Mapping[Path, GGUFHeader], version: Version) -> None:
             raise InputError(
                 f"`{path}` is one of {count} shards, and Ollama {version} would take each for a model of its own",
                 hint=f"run `{merge}`, or build with Ollama {MERGES_SHARDS} or later",
+                rule="split-weights",
             )
         if not name or (int(name[2]), int(name[3])) != (number, count):
             hint = f"rename it to …-{number:05}-of-{count:05}.gguf"
-            raise InputError(f"`{path}` is shard {number} of {count} by its header, but not by its name", hint=hint)
+            message = f"`{path}` is shard {number} of {count} by its header, but not by its name"
+            raise InputError(message, hint=hint, rule="split-weights")
         series.append((path.parent, f"{name[1]}-", count, f"-of-{count:05}.gguf"))
     expected = list_shards(series)
     present = {path.name for path in shards}
@@ -220,6 +223,7 @@ def _check_splits(shards: Mapping[Path, GGUFHeader], version: Version) -> None:
         raise InputError(
             f"`{next(iter(shards))}` is named without its other shards: {list_names(missing)}",
             hint="write a FROM for each shard, or FROM with the folder" if exist else "download all shards",
+            rule="split-weights",
         )
 
 

@@ -19,13 +19,12 @@ from modelfile.cache import read_entry, remove_entry, write_entry
 from modelfile.errors import InputError, cannot_read
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import Stat, changed_while_read, open_regular
+from modelfile.weights.content_type import HEAD, MAGICS, reject_content
 
 _CHUNK: Final = 1 << 22
 """Bytes read at a time: large, because hashing competes with other threads only between two chunks."""
 _ENTRIES: Final = "digests"
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-_LFS_POINTER: Final = b"version https://git-lfs"
-_GGUF_MAGICS: Final = (b"GGUF", b"FUGG")
 
 
 def digests_of(files: Iterable[Path], events: Events = ignore, stat: Stat = Path.stat) -> Mapping[Path, str]:
@@ -159,13 +158,10 @@ def reject_other_files(path: Path, file: IO[bytes]) -> None:
     """Reject a file that is certainly not the weights that its name says, by its first bytes.
 
     Raises:
-        InputError: It is a git-lfs pointer, or is named `.gguf` and is not a GGUF file.
+        InputError: As `content_type.reject_content`.
     """
-    head = file.read(len(_LFS_POINTER))
-    if head == _LFS_POINTER:
-        raise InputError(f"`{path}` is a git-lfs pointer, not the weights", hint="run `git lfs pull`")
-    if path.suffix == ".gguf" and not head.startswith(_GGUF_MAGICS):
-        raise InputError(f"`{path}` is not a GGUF file", hint="download it again; Ollama would reject it")
+    if not (head := file.read(HEAD)).startswith(MAGICS):
+        reject_content(path, head)
 
 
 def _hash(file: FileIO, start: Progress, events: Events) -> str:

@@ -21,10 +21,10 @@ from typing import Final, Protocol
 from modelfile.errors import InputError
 from modelfile.filesystem import changed_while_read, open_regular, reading
 from modelfile.immutable import field, record
+from modelfile.weights.content_type import HEAD, MAGICS, reject_content
 from modelfile.weights.header import ARRAY, STRING, GGUFArray, GGUFHeader, Scalar, Tensor, TypeTotal
 from modelfile.weights.types import TENSOR_TYPES
 
-MAGICS: Final = (b"GGUF", b"FUGG")
 _MAX_HEADER: Final = 64 << 20
 """Maximum size of a header, in bytes; a quarter of a million tokens with their merges need 15 MB."""
 _MAX_STRING: Final = 10 << 20
@@ -137,17 +137,21 @@ def _opened(source: Path | SeekableFile, name: str) -> Iterator[_Cursor]:
         return
     source.seek(0)
     if source.read(4) not in MAGICS:
-        raise InputError(f"`{name}` is not a GGUF file", hint="download it again; Ollama would reject it")
+        source.seek(0)
+        reject_content(Path(name), source.read(HEAD) or b"")
+        raise InputError(f"`{name}` is not a GGUF file", hint="download it again", rule="not-gguf")
     size = source.seek(0, 2)
     try:
         yield _Cursor(name, source, size)
     except EOFError as failure:
         if size <= _MAX_HEADER:
             message = f"`{name}` is truncated: it has {size:,} bytes, its header alone is longer"
-            raise InputError(message, hint="download it again") from failure
-        raise InputError(f"`{name}` has a header of more than {_MAX_HEADER:,} bytes") from failure
+            raise InputError(message, hint="download it again", rule="truncated-weights") from failure
+        message = f"`{name}` has a header of more than {_MAX_HEADER:,} bytes"
+        raise InputError(message, rule="corrupt-gguf") from failure
     except ValueError as failure:
-        raise InputError(f"`{name}` is a corrupt GGUF file: {failure}", hint="download it again") from failure
+        message = f"`{name}` is a corrupt GGUF file: {failure}"
+        raise InputError(message, hint="download it again", rule="corrupt-gguf") from failure
 
 
 @record(frozen=False)

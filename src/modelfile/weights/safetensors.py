@@ -40,7 +40,7 @@ def read_tensor_names(path: Path) -> frozenset[str] | None:
     needed = 8 + length + max(ends, default=0)
     if size < needed:
         message = f"`{path}` is truncated: it has {size:,} bytes, its header requires {needed:,}"
-        raise InputError(message, hint="download it again")
+        raise InputError(message, hint="download it again", rule="truncated-weights")
     return frozenset(header) if isinstance(header, dict) and header else None
 
 
@@ -65,6 +65,7 @@ def check_shards(weights: Mapping[Path, frozenset[str] | None], files: Iterable[
         raise InputError(
             f"missing {len(missing)} of {len(expected | {*weights})} weights files: {list_names(missing)}",
             hint=f"download them into `{missing[0].parent}`; without them, Ollama would make an incomplete model",
+            rule="split-weights",
         )
     if None in weights.values():
         return
@@ -75,6 +76,7 @@ def check_shards(weights: Mapping[Path, frozenset[str] | None], files: Iterable[
                 f"missing {len(lost)} of {len(listed)} tensors of `{index.name}`, "
                 f"such as `{lost[0]}` in `{listed[lost[0]]}`",
                 hint="download the weights again, or delete the index, which Ollama ignores, if it belongs to others",
+                rule="split-weights",
             )
 
 

@@ -131,9 +131,15 @@ from modelfile.linter.rules.text.unknown_switch import unknown_switch
 from modelfile.linter.rules.text.unprintable_character import unprintable_character
 from modelfile.linter.rules.text.unusual_message_order import unusual_message_order
 from modelfile.linter.rules.weights.adapter_as_from import adapter_as_from
+from modelfile.linter.rules.weights.corrupt_gguf import corrupt_gguf
 from modelfile.linter.rules.weights.foreign_adapter import foreign_adapter
+from modelfile.linter.rules.weights.git_lfs_pointer import git_lfs_pointer
+from modelfile.linter.rules.weights.html_instead_of_weights import html_instead_of_weights
 from modelfile.linter.rules.weights.model_as_adapter import model_as_adapter
+from modelfile.linter.rules.weights.not_gguf import not_gguf
 from modelfile.linter.rules.weights.projector_as_adapter import projector_as_adapter
+from modelfile.linter.rules.weights.split_weights import split_weights
+from modelfile.linter.rules.weights.truncated_weights import truncated_weights
 from modelfile.linter.rules.weights.unusable_weights import unusable_weights
 
 RULES: tuple[Rule, ...] = (
@@ -264,6 +270,12 @@ RULES: tuple[Rule, ...] = (
     model_as_adapter,
     adapter_as_from,
     foreign_adapter,
+    not_gguf,
+    git_lfs_pointer,
+    html_instead_of_weights,
+    truncated_weights,
+    corrupt_gguf,
+    split_weights,
     secret_in_text,
     symlink_escape,
     personal_data,

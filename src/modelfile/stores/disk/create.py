@@ -39,7 +39,7 @@ from modelfile.stores.encoding import (
 )
 from modelfile.weights.digests import size_of
 from modelfile.weights.facts import format_parameters, quantization
-from modelfile.weights.gguf import MAGICS, recall_header
+from modelfile.weights.gguf import recall_header
 from modelfile.weights.header import STRING, GGUFHeader
 
 _GGUF_KINDS: Final = frozenset({"model", "projector", "adapter", "draft"})
@@ -142,7 +142,7 @@ def _check_template(template: str) -> None:
 
 
 def _check_gguf(path: Path) -> None:
-    from modelfile.weights.content_type import read_head  # a base has no files
+    from modelfile.weights.content_type import MAGICS, read_head  # a base has no files
 
     if path.suffix != ".gguf" and not read_head(path).startswith(MAGICS):
         raise InputError(f"only a server can convert `{path}`, which is not a GGUF file", hint=SERVER)

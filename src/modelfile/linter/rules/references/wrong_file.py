@@ -73,7 +73,7 @@ def wrong_file(instruction: Instruction, context: Context) -> Iterator[Finding]:
     ```
     # Answers questions on billing.
     FROM llama3.2:3b
-    ADAPTER ./weights.gguf
+    ADAPTER ./billing-lora.gguf
     ```
     """
     path, word = instruction.value.text, type(instruction).__name__.upper()

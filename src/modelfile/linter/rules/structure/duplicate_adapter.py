@@ -21,8 +21,8 @@ def duplicate_adapter(modelfile: Modelfile, context: Context) -> Iterator[Findin
     ```
     # Answers questions on billing.
     FROM llama3.2:3b
-    ADAPTER ./weights.gguf
-    ADAPTER ./weights.gguf
+    ADAPTER ./billing-lora.gguf
+    ADAPTER ./billing-lora.gguf
     ```
 
     ## Good
@@ -30,7 +30,7 @@ def duplicate_adapter(modelfile: Modelfile, context: Context) -> Iterator[Findin
     ```
     # Answers questions on billing.
     FROM llama3.2:3b
-    ADAPTER ./weights.gguf
+    ADAPTER ./billing-lora.gguf
     ```
     """
     adapters = [node for node in modelfile.of_type(Adapter) if node.value.closed]

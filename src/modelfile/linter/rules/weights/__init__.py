@@ -7,9 +7,19 @@ from collections.abc import Iterator
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
 from modelfile.linter.rule import Context
 from modelfile.linter.rules.references import missing_severity
-from modelfile.linter.rules.references.wrong_file import BasesWritten, describe_misplaced, misplaced_by_name
+from modelfile.linter.rules.references.wrong_file import BasesWritten, describe_misplaced, misplaced_by_name, wrong_part
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Adapter, From, Instruction
+
+
+def rejected(context: Context, name: str = "") -> Iterator[Finding]:
+    """Yield the local files that a build rejects, too, and that the rule of a name reports.
+
+    The judgement is that of `weights.checks`; of rules that need no file, wrong-file has precedence.
+    """
+    for found in context.rejected_files() if context.rejected_files else ():
+        if found.rule == name and not found.content and not wrong_part(found.instruction):
+            yield Finding(found.instruction.value.span, found.message, found.hint)
 
 
 def misplaced_files(modelfile: Modelfile, context: Context, content: str) -> Iterator[Finding]:

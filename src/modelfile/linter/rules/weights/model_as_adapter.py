@@ -31,7 +31,7 @@ def model_as_adapter(modelfile: Modelfile, context: Context) -> Iterator[Finding
     ```
     # Answers questions on billing.
     FROM llama3.2:3b
-    ADAPTER ./weights.gguf
+    ADAPTER ./billing-lora.gguf
     ```
     """
     yield from misplaced_files(modelfile, context, "model")
