@@ -119,7 +119,7 @@ def test_carriage_returns_in_values_are_reported_and_left(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("folder", ["modelfiles", "examples"])
 def test_modelfiles_of_this_repository_are_formatted(folder: str) -> None:
-    number = len([*ROOT.glob(f"{folder}/**/Modelfile")])
+    number = len([*ROOT.glob(f"{folder}/**/*Modelfile")])
     assert mf("fmt", "--check", folder, cwd=ROOT) == Ran(0, f"{number} files already formatted\n", "")
 
 

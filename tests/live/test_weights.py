@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.paths import ROOT
 from tests.support.server import connect
 from tests.support.tiny_safetensors import write_lora, write_model
 from tests.unit.weights.test_checks import write_gguf, write_shard
@@ -12,6 +13,8 @@ from tests.unit.weights.test_checks import write_gguf, write_shard
 from modelfile import parse
 from modelfile.builder.forecast import expected_model
 from modelfile.catalog.versions import Version
+from modelfile.differ.comparison import Aspect
+from modelfile.differ.models import compare_models
 from modelfile.errors import InputError, ServerError, UsageError
 from modelfile.events import ignore
 from modelfile.names import ModelName
@@ -203,3 +206,17 @@ def test_a_folder_without_a_required_file_is_rejected(missing: str, tmp_path: Pa
     if missing == "config.json":
         with pytest.raises(InputError):
             check_weights(recipe.model_files, recipe.adapters, recipe.drafts, version(store))
+
+
+def test_examples_of_several_files(store: ServerStore) -> None:
+    models = [
+        create(recipe_of(path.parent, path.read_text(), store), store)
+        for path in (ROOT / "modelfiles/vision/Modelfile", ROOT / "modelfiles/lora-adapter/Modelfile")
+    ]
+    assert [(len(model.weights), len(model.adapters)) for model in models] == [(2, 0), (1, 1)]
+
+
+def test_examples_of_two_types(store: ServerStore) -> None:
+    pair = sorted((ROOT / "modelfiles/quantized-pair").glob("*.Modelfile"))
+    models = [create(recipe_of(path.parent, path.read_text(), store), store) for path in pair]
+    assert [change.aspect for change in compare_models(*models)] == [Aspect.WEIGHTS]
