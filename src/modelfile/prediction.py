@@ -118,6 +118,8 @@ def _predict(
             hint = f"run `mf {command} {name}`{alternative}"
             raise NotFound(f"base {name} of `{target.path}` not found {store.location.where}", hint=hint)
     if is_opaque(recipe):
+        with contextlib.suppress(InputError):  # a damaged lock decides nothing
+            recipe = target.with_detected(recipe, target.pin, digests)
         with contextlib.suppress(ServerUnreachable):
             observed = recall_observation(recipe, digests, base, store)
     return base, predict(recipe, digests, base.model if base else None, observed, ollama), ollama

@@ -77,8 +77,30 @@ def test_a_chat_template_that_only_a_server_knows(project: Path) -> None:
     done = mf("build", "tiny:v1")
     assert (done.code, files_in(project / "store")) == (3, [])
     assert "error: `tiny.gguf` has a chat template that only a server can compare" in done.err
-    assert "help: write TEMPLATE and PARAMETER stop, or build it once on a server, push it, " in done.err
+    assert (
+        "help: write TEMPLATE and PARAMETER stop, or run `mf pin` with `--host`: mf.lock then has what a " in done.err
+    )
     (project / "Modelfile").write_text(f"{TEXT}TEMPLATE {{{{ .Prompt }}}}\nPARAMETER stop a\n")
+    assert mf("build", "tiny:v1").code == 0
+    assert mf("pin").code == 0
+    assert "template" not in json.loads((project / "mf.lock").read_text())["modelfiles"]["Modelfile"]
+
+
+def test_a_template_in_the_lock_that_is_none_of_ollamas(project: Path) -> None:
+    text = "".join(character * number for character, number in chat_templates()[0].characters.items())
+    facts = {"general.architecture": "llama", "tokenizer.chat_template": text}
+    (project / "tiny.gguf").write_bytes(typed_gguf(facts, {"blk.0.x": (0,)}, size=1024))
+    (project / "Modelfile").write_text(f"{TEXT}TEMPLATE {{{{ .Prompt }}}}\nPARAMETER stop a\n")
+    assert mf("pin").code == 0
+    lock = json.loads((project / "mf.lock").read_text())
+    lock["modelfiles"]["Modelfile"]["template"] = "{{ .Prompt }} of somebody else"
+    (project / "mf.lock").write_text(json.dumps(lock))
+    (project / "Modelfile").write_text(TEXT)
+    done = mf("build", "tiny:v1")
+    assert (done.code, files_in(project / "store")) == (3, [])
+    assert "error: the template of `tiny.gguf` in mf.lock is none that Ollama makes of a chat template" in done.err
+    lock["modelfiles"]["Modelfile"]["template"] = ""
+    (project / "mf.lock").write_text(json.dumps(lock))
     assert mf("build", "tiny:v1").code == 0
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -161,8 +162,8 @@ def test_the_server_lists_shows_and_copies_what_we_created(tmp_path: Path, folde
         assert store.find(ModelName.parse("varied:3")) is None
 
 
-@pytest.fixture(scope="module")
-def texts() -> tuple[str, ...]:
+@cache
+def executable_texts() -> tuple[str, ...]:
     """Return the chat templates that the server has in its executable."""
     (library,) = (install().parent / "venv/lib").glob("python*/site-packages/bigdl/cpp/libs/ollama/ollama-lib")
     content = library.read_bytes()
@@ -171,10 +172,10 @@ def texts() -> tuple[str, ...]:
     return tuple(each["template"] for each in found)
 
 
-def test_recognized_chat_templates(tmp_path: Path, folder: Path, texts: tuple[str, ...]) -> None:
+def test_recognized_chat_templates(tmp_path: Path, folder: Path) -> None:
     root = tmp_path / "models"
     with serve(models=root) as url, modelfile.open_folder(tmp_path / "ours", ollama="0.9.3") as store:
-        for number, (known, text) in enumerate(zip(chat_templates(), texts, strict=True)):
+        for number, (known, text) in enumerate(zip(chat_templates(), executable_texts(), strict=True)):
             (folder / "tiny.gguf").unlink()
             write_tiny_gguf(folder / "tiny.gguf", chat_template=text)
             for name, more in ((f"own:{number}", "TEMPLATE {{ .Prompt }}\n"), (f"detected:{number}", "")):
@@ -191,10 +192,8 @@ def test_recognized_chat_templates(tmp_path: Path, folder: Path, texts: tuple[st
 
 
 @pytest.mark.parametrize(("change", "is_recognized"), [(99, True), (100, False), (-99, True), (-100, False)])
-def test_chat_templates_near_a_known_one(
-    tmp_path: Path, folder: Path, texts: tuple[str, ...], change: int, *, is_recognized: bool
-) -> None:
-    text = max(texts, key=len)
+def test_chat_templates_near_a_known_one(tmp_path: Path, folder: Path, change: int, *, is_recognized: bool) -> None:
+    text = max(executable_texts(), key=len)
     text = f"{text}{'é' * change}" if change > 0 else text[:change]
     (folder / "tiny.gguf").unlink()
     write_tiny_gguf(folder / "tiny.gguf", chat_template=text)

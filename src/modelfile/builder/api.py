@@ -236,7 +236,7 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
         required = with_changes(required, model=saved, version=None)
     return BuildRequest(
         name=target.named,
-        recipe=recipe,
+        recipe=target.with_detected(recipe, target.pin, digests),
         digests=digests,
         constraints=required,
         keep=batch.keep,

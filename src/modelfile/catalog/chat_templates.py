@@ -71,5 +71,11 @@ def recognize(text: str) -> tuple[ChatTemplate | None, bool]:
     return None, distance >= _NEAR and len(text) <= _LONGEST
 
 
+def find_translation(text: str) -> ChatTemplate | None:
+    """Return the first chat template that Ollama translates to a text; None if there is none."""
+    digest = f"sha256:{hashlib.sha256(text.encode(errors='replace')).hexdigest()}"
+    return next((each for each in chat_templates() if each.template == digest), None)
+
+
 def _least_distance(text: Counter[str], other: Counter[str]) -> int:
     return max((text - other).total(), (other - text).total())

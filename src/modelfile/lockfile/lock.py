@@ -139,6 +139,9 @@ class Pin:
     """Types that the configuration quantizes its weights to, if it does; a server decides what comes of it."""
     built: tuple[Digest, ...] | None = None
     """Digests of the weights that Ollama rewrote those in `files` to, if it did."""
+    template: str | None = None
+    """Text of the template that Ollama recognized in the weights in `files`; empty if it recognized none, None if the
+    weights themselves tell. With it, they are built in a folder, too."""
 
 
 @record(kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from pathlib import Path
 
 from modelfile.catalog.versions import Version, release
 from modelfile.errors import InputError, ModelfileError, NotFound, ServerError, UsageError, VerificationError
@@ -13,16 +12,14 @@ from modelfile.events import Events
 from modelfile.immutable import record, replace
 from modelfile.lockfile.drift import describe_change, quantized
 from modelfile.lockfile.lock import SERVER, Base, Pin, newest_base
-from modelfile.locks import name_lock
 from modelfile.names import ModelName
 from modelfile.pinning.check import Check, base_name, changed_files, is_utf_8, key_of, project_base
 from modelfile.pinning.resolver import Resolver, is_same, quantization_of
 from modelfile.project.target import Target
-from modelfile.recipe.model import Model, fingerprint
+from modelfile.recipe.model import DEFAULT_TEMPLATE, Model, fingerprint
 from modelfile.recipe.recipe import Recipe
-from modelfile.stores.protocol import Store, missing_after
-from modelfile.stores.staging import staging_name
-from modelfile.stores.uploads import upload_all
+from modelfile.stores.disk.new_layers import needs_server
+from modelfile.stores.uploads import probe
 from modelfile.weights.checks import check_quantization, check_weights
 
 
@@ -101,6 +98,7 @@ class Pinner:
         self._options = options
         self._checked: dict[str, ModelfileError | None] = {}
         self._current: dict[str, bool] = {}
+        self._bare_models: dict[str, Model] = {}
         self._done: dict[str, PinnedTarget | ModelfileError | None] = {}
         self.read: dict[str, Pin | None] = {}
         """Entries of the lock that the pins depend on."""
@@ -313,23 +311,47 @@ class Pinner:
         if entry.fingerprint:
             digests = target.digests(self._version_of(target), self._events)
             built = tuple(digest for digest in model().weights if digest not in digests.values())
+            template = self._template(target, model())
             with self._resolver.server() as store:
-                entry = replace(entry, ollama=store.ollama, built=built or None)
+                entry = replace(entry, ollama=store.ollama, built=built or None, template=template)
         return PinnedTarget(target=target, pin=entry, model=model, is_made=True)
+
+    def _template(self, target: Target, made: Model) -> str | None:
+        """Return the template that the server has made of the chat template in local weights, if only it can tell."""
+        recipe = target.recipe(self._version_of(target))
+        if not needs_server(recipe):
+            return None
+        template = (self._bare(target) if recipe.template else made).template
+        return "" if template == DEFAULT_TEMPLATE else template
 
     def _made(self, target: Target) -> Model:
         """Return the model of a target that is FROM local files, of which the server makes a model first."""
         if known := self._options.known(target):
             return known
         recipe = target.recipe(self._version_of(target))
-        bare = Recipe(files=recipe.files)
-        if recipe.converts_adapters:
-            bare = replace(bare, adapters=recipe.adapters, drafts=recipe.drafts)
-        return self._apply(target, partial(self._create, target, bare))
+        return self._predict(target, recipe) or self._apply(target, partial(self._bare, target))
+
+    def _bare(self, target: Target) -> Model:
+        """Return the model that the server makes of the local files of a target alone."""
+        if target.key not in self._bare_models:
+            recipe = target.recipe(self._version_of(target))
+            bare = Recipe(files=recipe.files)
+            if recipe.converts_adapters:
+                bare = replace(bare, adapters=recipe.adapters, drafts=recipe.drafts)
+            self._bare_models[target.key] = self._create(target, bare)
+        return self._bare_models[target.key]
 
     def _create(self, target: Target, bare: Recipe) -> Model:
+        if predicted := self._predict(target, bare):
+            return predicted
         with self._resolver.server() as store:
-            return _probe(bare, target.digests(self._version_of(target), self._events), store, self._events)
+            return probe(bare, target.digests(self._version_of(target), self._events), store, self._events)
+
+    def _predict(self, target: Target, recipe: Recipe) -> Model | None:
+        """Return the model that the store makes of local files; None if it has to make it first, as a server has."""
+        digests = target.digests(self._version_of(target), self._events)
+        with self._resolver.server() as store:
+            return store.predict(target.with_detected(recipe, self._entry_of(target), digests), digests)
 
     def _apply(self, target: Target, inherited: Callable[[], Model]) -> Model:
         """Return the model of a Modelfile; of what is inherited, a probe has the adapters that the server converts."""
@@ -368,20 +390,3 @@ class Pinner:
             hint = f"use Ollama {base.pin.ollama}, or remove `{key}` from mf.lock and run `mf pin`"
             raise VerificationError(describe_change(what, str(recorded.fingerprint), made), hint=hint)
         return model
-
-
-def _probe(bare: Recipe, digests: Mapping[Path, str], store: Store, events: Events) -> Model:
-    """Create a model from local files alone: the store may add a template and parameters, rewrite or convert files."""
-    first = bare.local_files[0]
-    name = staging_name(ModelName(model="mf-probe", tag=digests[first].replace(":", "-")))
-    with name_lock(name.full, str(store.location), events, f"pin of {first.name}"):  # deleting it deletes its blobs
-        upload_all({path: digests[path] for path in bare.local_files}, store, events)
-        try:
-            store.create(name, bare, digests, events)
-            found = store.find(name)
-            if found is None:
-                raise missing_after("created", name, store.location)
-            return found.model
-        finally:
-            with contextlib.suppress(ModelfileError):  # an error in the block above matters more
-                store.delete(name)

@@ -310,6 +310,13 @@ class Target:
         """
         return self.lock.lock.modelfiles.get(self.key) if self.lock else None
 
+    def with_detected(self, recipe: Recipe, pin: Pin | None, digests: Mapping[Path, str]) -> Recipe:
+        """Return its recipe with the template that an entry of the lock records, if that has the same weights."""
+        if pin is None or pin.template is None:
+            return recipe
+        same = all(pin.files.get(self.portable(path)) == digests[path] for path in recipe.files)
+        return replace(recipe, detected=pin.template) if same else recipe
+
     def portable(self, path: Path) -> str:
         """Return a local file's path as the lock has it: from the Modelfile's folder or from `~`, where it can be."""
         root = self.project.lock_to_write(self.folder).path.parent

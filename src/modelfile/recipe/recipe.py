@@ -49,6 +49,9 @@ class Recipe:
     """Adapters in `files`, and projectors in `adapters`: Ollama goes by their content, not by their instruction."""
     quantize: str = ""
     """The type to which the server quantizes the weights."""
+    detected: str | None = None
+    """The template that a server made of the chat template in `files`, as mf.lock records it: empty if it recognized
+    none, None if that is not recorded. A server that creates the model detects it itself."""
 
     @property
     def model_files(self) -> tuple[Path, ...]:

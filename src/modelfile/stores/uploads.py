@@ -1,4 +1,4 @@
-"""Transfers into a store: pull a base from its registry, upload local files."""
+"""Transfers into a store: pull a base from its registry, upload local files, and probe what it makes of them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from modelfile.errors import InputError, RegistryUnreachable, ServerError
+from modelfile.errors import InputError, ModelfileError, RegistryUnreachable, ServerError
 from modelfile.events import Events, Progress
 from modelfile.locks import name_lock
 from modelfile.names import ModelName
-from modelfile.stores.protocol import Store, retry_status
+from modelfile.stores.protocol import Store, missing_after, retry_status
+from modelfile.stores.staging import staging_name
 from modelfile.weights import digests
 from modelfile.weights.digests import size_of
+
+if TYPE_CHECKING:
+    from modelfile.recipe.model import Model
+    from modelfile.recipe.recipe import Recipe
 
 _T = TypeVar("_T")
 
@@ -210,3 +215,24 @@ def next_of(queue: SimpleQueue[_T]) -> _T:
     while True:
         with contextlib.suppress(Empty):
             return queue.get(timeout=_POLL_INTERVAL)
+
+
+def probe(bare: Recipe, digests: Mapping[Path, str], store: Store, events: Events) -> Model:
+    """Create a model from local files alone: the store may add a template and parameters, rewrite or convert files.
+
+    Raises:
+        ServerError: The store cannot create it.
+    """
+    first = bare.local_files[0]
+    name = staging_name(ModelName(model="mf-probe", tag=digests[first].replace(":", "-")))
+    with name_lock(name.full, str(store.location), events, f"pin of {first.name}"):  # deleting it deletes its blobs
+        upload_all({path: digests[path] for path in bare.local_files}, store, events)
+        try:
+            store.create(name, bare, digests, events)
+            found = store.find(name)
+            if found is None:
+                raise missing_after("created", name, store.location)
+            return found.model
+        finally:
+            with contextlib.suppress(ModelfileError):  # an error in the block above matters more
+                store.delete(name)

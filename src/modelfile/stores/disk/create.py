@@ -260,7 +260,9 @@ class _NewModel:
         layer.source = path.name if self.version >= behaviors.REWRITES_GGUF else str(self.blobs.path(digest))
         self._add(layer)
         known, has_template = detect(path, layer, self.recipe, lambda each: self.blobs.size(each) is not None)
-        if known and has_template:
+        if known and has_template and self.blobs.size(known.template) is None:
+            self._append("template", (self.recipe.detected or "").encode())  # `detect` has compared its digest
+        elif known and has_template:
             self._add(NewLayer("template", known.template))
         if known:
             self._append("params", encode({"stop": known.stop}))

@@ -7,22 +7,24 @@ Source: server/create.go and server/model.go, read at each release from v0.7.1 t
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from modelfile.catalog import behaviors
-from modelfile.catalog.chat_templates import ChatTemplate, recognize
+from modelfile.catalog.chat_templates import ChatTemplate, find_translation, recognize
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
-from modelfile.immutable import record
-from modelfile.manifest import LAYER_TYPE
+from modelfile.immutable import record, replace
+from modelfile.manifest import LAYER_TYPE, digest_of
 from modelfile.recipe.recipe import Recipe
 from modelfile.weights.facts import quantization
+from modelfile.weights.gguf import recall_header
 from modelfile.weights.header import BOOL, STRING, UINT32, GGUFHeader
 
 SERVER: Final = "build it on a server, with `--host`"
-_ON_SERVER: Final = "or build it once on a server, push it, and write FROM its name"
+_ON_SERVER: Final = "or run `mf pin` with `--host`: mf.lock then has what a server makes of it"
 
 
 @record(frozen=False)
@@ -127,7 +129,7 @@ def detect(
     Args:
         path: The file.
         layer: Its layer.
-        recipe: The recipe, whose TEMPLATE and `stop` win.
+        recipe: The recipe, whose TEMPLATE and `stop` win, and whose `detected` says what the file does not.
         has_blob: Returns whether the store has the blob of a digest.
 
     Raises:
@@ -137,11 +139,32 @@ def detect(
     if layer.kind == "draft" or not text or (recipe.template and "stop" in recipe.parameters):
         return None, False
     known, is_proved = recognize(text)
+    recorded = recipe.detected if path in recipe.files else None
     what = f"`{path}` has a chat template"
-    if not is_proved:
+    if not is_proved and recorded:
+        known = find_translation(recorded)
+        if known is None:
+            message = f"the template of `{path}` in mf.lock is none that Ollama makes of a chat template"
+            raise InputError(message, hint="restore mf.lock from version control, or write TEMPLATE and PARAMETER stop")
+    elif not is_proved and recorded is None:
         message = f"{what} that only a server can compare with those that Ollama recognizes"
         raise InputError(message, hint=f"write TEMPLATE and PARAMETER stop, {_ON_SERVER}")
-    if known and not recipe.template and not has_blob(known.template):
+    has_template = known is not None and not recipe.template
+    is_recorded = known is not None and digest_of((recorded or "").encode()) == known.template
+    if known and has_template and not is_recorded and not has_blob(known.template):
         message = f"{what} that Ollama recognizes as {known.name}, and only a server has its translation"
         raise InputError(message, hint=f"write TEMPLATE, {_ON_SERVER}")
-    return known, known is not None and not recipe.template
+    return known, has_template
+
+
+def needs_server(recipe: Recipe) -> bool:
+    """Return whether the local weights of a recipe do not tell themselves which template Ollama makes of theirs."""
+    unrecorded = replace(recipe, detected=None)
+    for path in recipe.model_files:
+        with contextlib.suppress(InputError):  # no GGUF file
+            layer = NewLayer("model", header=recall_header(path))
+            try:
+                detect(path, layer, unrecorded, lambda _: False)
+            except InputError:
+                return True
+    return False

@@ -10,6 +10,7 @@ from tests.support.tiny_gguf import typed_gguf
 from modelfile.catalog.chat_templates import ChatTemplate, chat_templates
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.errors import InputError, UsageError
+from modelfile.immutable import replace
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.disk.new_layers import detect, read_layers
 from modelfile.weights.facts import quantization
@@ -20,6 +21,7 @@ V093, V024 = Version(0, 9, 3), Version(0, 24, 0)
 LLAMA: Final = {"general.architecture": "llama", "llama.block_count": 1}
 CLIP: Final = {"general.architecture": "clip"}
 TEXT: Final = "{{ messages }}"
+TRANSLATION: Final = "{{ .Prompt }} of TEXT"
 
 
 def header_of(folder: Path, metadata: dict[str, Any], tensors: dict[str, tuple[int, ...]] | None = None) -> GGUFHeader:
@@ -121,7 +123,7 @@ def test_no_type_of_weights(tmp_path: Path) -> None:
 def detected(folder: Path, recipe: Recipe, text: str, *, has_blob: bool = False) -> tuple[ChatTemplate | None, bool]:
     header = header_of(folder, LLAMA | {"tokenizer.chat_template": text})
     ((path, layer),) = read_layers(Recipe(files=(Path("x.gguf"),)), V024, lambda _: header)
-    return detect(path, layer, recipe, lambda _: has_blob)
+    return detect(path, layer, replace(recipe, files=(path,)), lambda _: has_blob)
 
 
 @pytest.fixture
@@ -134,7 +136,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> ChatTemplate:
         name="chatml",
         sha256=sha256(text).hexdigest(),
         characters={},
-        template=f"sha256:{'1' * 64}",
+        template=f"sha256:{sha256(TRANSLATION.encode()).hexdigest()}",
         size=3,
         stop=("<a>",),
     )
@@ -150,7 +152,7 @@ def test_a_recognized_chat_template(tmp_path: Path, known: ChatTemplate) -> None
         InputError, match="that Ollama recognizes as chatml, and only a server has its translation"
     ) as raised:
         detected(tmp_path, Recipe(), TEXT)
-    assert str(raised.value.hint).startswith("write TEMPLATE, or build it once on a server")
+    assert str(raised.value.hint).startswith("write TEMPLATE, or run `mf pin` with `--host`")
 
 
 def test_an_undecided_chat_template(tmp_path: Path, known: ChatTemplate) -> None:
@@ -162,6 +164,22 @@ def test_an_undecided_chat_template(tmp_path: Path, known: ChatTemplate) -> None
         assert "TEMPLATE and PARAMETER stop" in str(raised.value.hint)
     assert detected(tmp_path, Recipe(template="x", parameters={"stop": ("x",)}), f"{TEXT}!") == (None, False)
     assert known.name
+
+
+def test_a_template_that_the_lock_records(tmp_path: Path, known: ChatTemplate) -> None:
+    recorded = Recipe(detected=TRANSLATION)
+    assert detected(tmp_path, recorded, TEXT) == detected(tmp_path, recorded, f"{TEXT}!") == (known, True)
+    assert detected(tmp_path, replace(recorded, template="x"), f"{TEXT}!") == (known, False)
+    assert detected(tmp_path, Recipe(detected=""), f"{TEXT}!") == (None, False)
+    with pytest.raises(InputError, match=r"in mf\.lock is none that Ollama makes of a chat template"):
+        detected(tmp_path, Recipe(detected=f"{TRANSLATION}!"), f"{TEXT}!")
+
+
+def test_the_weights_themselves_win_over_what_the_lock_records(tmp_path: Path, known: ChatTemplate) -> None:
+    assert detected(tmp_path, Recipe(detected=TRANSLATION), "{{ x }}" * 1000) == (None, False)
+    for recorded in ("", f"{TRANSLATION}!"):
+        with pytest.raises(InputError, match=f"that Ollama recognizes as {known.name}"):
+            detected(tmp_path, Recipe(detected=recorded), TEXT)
 
 
 def test_another_chat_template(tmp_path: Path) -> None:
