@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
     from modelfile.addresses import ServerAddress
     from modelfile.builder.api import build, plan
+    from modelfile.comparisons import diff
     from modelfile.errors import (
         InputError,
         ModelfileError,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from modelfile.project.target import Target
     from modelfile.recipe.model import fingerprint
     from modelfile.recipe.recipe import resolve
-    from modelfile.sides import diff
     from modelfile.stores.disk.integrity import find_damage
     from modelfile.stores.disk.prune import plan_prune, prune
     from modelfile.stores.disk.repair import repair
@@ -73,7 +73,7 @@ MODULES: Final = {
     "copy": "library.replacement",
     "create_request": "stores.ollama.wire",
     "diagnose": "health",
-    "diff": "sides",
+    "diff": "comparisons",
     "disk_usage": "stores.disk.usage",
     "find": "pinning.find",
     "find_damage": "stores.disk.integrity",

@@ -2,17 +2,17 @@
 
 A foreign repository must not run programs. In git 2.39, `ls-files` runs the program in its core.fsmonitor, other
 commands run hooks, and no setting keeps `status`, `diff` and `hash-object` from running filters (measured); `log` runs
-the program in gpg.program. So git is only asked for plain `ls-files`, `rev-list`, `cat-file`, `rev-parse`, `config` and
-`--version`, with settings that a repository cannot override and without the variables GIT_* that point elsewhere, and
-its check of the owner stays in force.
+the program in gpg.program. So git is only asked for plain `ls-files`, `ls-tree`, `rev-list`, `cat-file`, `rev-parse`,
+`merge-base`, `config` and `--version`, with settings that a repository cannot override and without the variables GIT_*
+that point elsewhere, and its check of the owner stays in force.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Final, NamedTuple
 
 from modelfile.errors import InputError
@@ -36,13 +36,10 @@ _ENVIRON: Final = {
 }
 _TIMEOUT: Final = 10.0
 """Time that git may take, in seconds; it waits for ever if a file that it reads is a pipe."""
-_MOST_REVISIONS: Final = 1_000
-"""Number of commits whose version of a file is read."""
-_MOST_READ: Final = 64 << 20
-"""Bytes of versions of a file that are read."""
 _SUBMODULE: Final = b"160000 "
 """The mode of a submodule in the index."""
 _FOREIGN: Final = b"dubious ownership"
+_NO_REPOSITORY: Final = b"not a git repository"
 
 
 def walk_up(folder: Path) -> Iterator[Path]:
@@ -121,67 +118,6 @@ def _refusal(error: Exception) -> Refusal:
             return Refusal(f"git cannot be run: {error}")
 
 
-class Revision(NamedTuple):
-    """A file as a commit has it."""
-
-    commit: str
-    """The commit's full id."""
-    seconds: int
-    """The time of the commit, in seconds since 1970."""
-    content: bytes
-    """Empty if the commit removed the file."""
-
-
-def file_history(path: Path, root: Path) -> tuple[list[Revision], bool] | Refusal:
-    """Return the versions of a file in the commits that changed it, the newest first, or why git does not say.
-
-    At most 1,000 commits and 64 MiB are read; the second value is True if there are more.
-
-    Args:
-        path: The file, which need not exist now.
-        root: The root of the repository.
-    """
-    import subprocess
-
-    name = path.relative_to(root).as_posix()
-    if "\n" in name:
-        return Refusal("its path has a newline")
-    git = partial(_run, "-C", str(root), f"--work-tree={root}", "--literal-pathspecs")
-    try:
-        git("rev-parse", "--verify", "--quiet", "HEAD")
-        wanted = git("rev-list", "--timestamp", f"--max-count={_MOST_REVISIONS + 1}", "HEAD", "--", name)
-        commits = [(commit, int(time)) for time, commit in map(str.split, wanted.decode().splitlines())]
-        more = len(commits) > _MOST_REVISIONS
-        del commits[_MOST_REVISIONS:]
-        objects = [f"{commit}:{name}" for commit, _ in commits]
-        checked = git("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin="\n".join(objects))
-        blobs = [line.rpartition(" ")[::2] for line in os.fsdecode(checked).splitlines()]
-        sizes: dict[str, int] = {}
-        for count, (blob, size) in enumerate(blobs):
-            if size.isdigit() and blob not in sizes:
-                if sum(sizes.values()) + int(size) > _MOST_READ:
-                    del commits[count:]
-                    more = True
-                    break
-                sizes[blob] = int(size)
-        contents = _blobs(git("cat-file", "--batch=", stdin="\n".join(sizes)), sizes) if sizes else {}
-    except subprocess.CalledProcessError as error:
-        return _refusal(error) if error.stderr else ([], False)  # there is no commit yet
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        return _refusal(error)
-    versions = zip(commits, blobs, strict=False)
-    return [Revision(commit, time, contents.get(blob, b"")) for (commit, time), (blob, _) in versions], more
-
-
-def _blobs(printed: bytes, sizes: Mapping[str, int]) -> dict[str, bytes]:
-    """Return the contents of blobs by their ids, of which git prints each between two newlines."""
-    contents, start = {}, 1
-    for blob, size in sizes.items():
-        contents[blob] = printed[start : start + size]
-        start += size + len("\n\n")
-    return contents
-
-
 def git_version() -> str | None:
     """Return the version of git in its own notation; None if it cannot be run."""
     import subprocess
@@ -212,7 +148,7 @@ def install_driver(folder: Path, driver: Driver) -> tuple[Path, ...]:
     settings, attributes = _files_of_driver(folder)
     before = _content(settings)
     for name, value in driver.settings.items():
-        _change(folder, "config", "--local", f"{driver.section}.{name}", value)
+        ask_git(folder, "config", "--local", f"{driver.section}.{name}", value)
     lines = _content(attributes).decode(errors="surrogateescape").splitlines()
     changed = [settings] if _content(settings) != before else []
     if driver.attribute not in lines:
@@ -232,7 +168,7 @@ def uninstall_driver(folder: Path, driver: Driver) -> tuple[Path, ...]:
     changed = []
     kind, _, name = driver.section.partition(".")
     if f'[{kind} "{name}"]'.encode() in _content(settings):
-        _change(folder, "config", "--local", "--remove-section", driver.section)
+        ask_git(folder, "config", "--local", "--remove-section", driver.section)
         changed.append(settings)
     lines = _content(attributes).decode(errors="surrogateescape").splitlines()
     if driver.attribute in lines:
@@ -245,23 +181,42 @@ def _files_of_driver(folder: Path) -> tuple[Path, Path]:
     """Return the files of a repository's settings and attributes, which all its worktrees share."""
     if find_repository(folder) is None:
         raise InputError(f"`{real_path(folder)}` is in no git repository", hint="run `git init` first")
-    found = _change(folder, "rev-parse", "--git-path", "config", "--git-path", "info/attributes")
+    found = ask_git(folder, "rev-parse", "--git-path", "config", "--git-path", "info/attributes")
     settings, attributes = (folder / os.fsdecode(line) for line in found.splitlines())
     return settings, attributes
 
 
-def _change(folder: Path, *arguments: str) -> bytes:
+def ask_git(folder: Path, *arguments: str, stdin: str = "", ok: Container[int] = ()) -> bytes:
+    """Return what git prints in a folder.
+
+    Args:
+        folder: The folder, in a repository.
+        arguments: The command, one of those that run no program of the repository.
+        stdin: Its standard input.
+        ok: Exit codes besides 0 that are an answer, too.
+
+    Raises:
+        InputError: Git is not installed, or fails.
+    """
     import subprocess
 
     try:
-        return _run("-C", str(folder), *arguments)
+        return _run("-C", str(folder), *arguments, stdin=stdin)
     except FileNotFoundError:
         raise InputError("git is not installed") from None
     except subprocess.CalledProcessError as error:
+        if error.returncode in ok:
+            return b""
+        if _FOREIGN in error.stderr:
+            hint = f"to trust it, run `git config --global --add safe.directory {quote(str(real_path(folder)))}`"
+            raise InputError(f"git does not read `{folder}`: {_refusal(error)}", hint=hint) from error
+        if _NO_REPOSITORY in error.stderr:
+            raise InputError(str(_refusal(error))) from error
+        command = next(word for word in arguments if not word.startswith("-"))
         reason = error.stderr.decode(errors="replace").strip().removeprefix("fatal: ").removeprefix("error: ")
-        raise InputError(f"git {arguments[0]} failed: {reason}") from error
-    except (OSError, subprocess.SubprocessError) as error:
-        raise InputError(f"git cannot be run: {error}") from error
+        raise InputError(f"git {command} failed: {reason}") from error
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise InputError(str(_refusal(error))) from error
 
 
 def _content(path: Path) -> bytes:
@@ -273,7 +228,14 @@ def _write_lines(path: Path, lines: list[str]) -> None:
 
 
 def _run(*arguments: str, stdin: str = "") -> bytes:
-    """Run git on its own settings, and return what it prints."""
+    """Run git on safe settings, and return what it prints.
+
+    Raises:
+        FileNotFoundError: It is not installed.
+        OSError: It cannot be run.
+        ValueError: An argument has a NUL.
+        SubprocessError: It fails, or takes too long.
+    """
     import subprocess
 
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in _KEPT}

@@ -119,6 +119,8 @@ class Prefix(StrEnum):
     """A model of a registry."""
     STORE = "store"
     """A model of a folder."""
+    GIT = "git"
+    """A Modelfile at a revision of git, as in `git:v1.0:bot/Modelfile`; without a path, all of the project."""
 
 
 _PREFIXES: Final = frozenset(Prefix)
@@ -139,7 +141,8 @@ def split_prefix(text: str) -> tuple[Prefix | None, str]:
     if not colon or word not in _PREFIXES:
         return None, text
     if not rest:
-        raise UsageError(f"missing name after `{text}`", hint=f"write it behind the colon, as in `{word}:bot`")
+        example = "git:HEAD:Modelfile" if word == Prefix.GIT else f"{word}:bot"
+        raise UsageError(f"missing name after `{text}`", hint=f"write it behind the colon, as in `{example}`")
     return Prefix(word), rest
 
 

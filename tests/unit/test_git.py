@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from modelfile.git import Listing, Refusal, file_history, find_repository, git_version, is_repository, list_files
+from modelfile.git import Listing, Refusal, find_repository, git_version, is_repository, list_files
+from modelfile.revisions import file_history
 
 ANOTHER_USER = 12345
 

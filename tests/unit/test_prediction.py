@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tests.support.silent import SilentStore
 
+from modelfile.comparisons import diff
 from modelfile.errors import NotFound, ServerUnreachable
 from modelfile.names import ModelName
 from modelfile.pinning.pin import pin
@@ -12,7 +13,6 @@ from modelfile.prediction import expect, version_for
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model
-from modelfile.sides import diff
 from modelfile.stores.memory import MemoryRegistry, MemoryStore
 
 BASE = Model(weights=(f"sha256:{'1' * 64}",), template="{{ .Prompt }}", parameters={"top_k": 1})

@@ -1,122 +1,108 @@
-"""The two sides of a comparison."""
+"""Sides: each kind of what an argument can name, read in one place."""
 
 from pathlib import Path
 
 import pytest
+from tests.support.repository import git
 
-from modelfile.catalog.versions import Version
-from modelfile.differ.comparison import Aspect, Value
+from modelfile.comparisons import diff
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.events import ignore
 from modelfile.names import ModelName
 from modelfile.project.project import Project
-from modelfile.project.target import Target
-from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe
-from modelfile.sides import diff
-from modelfile.stores.memory import MemoryStore
-from modelfile.stores.protocol import ListedModel, StoredModel, find_listed
+from modelfile.sides import ModelfileSide, ModelSide, Sources, read_side
+from modelfile.stores.memory import MemoryRegistry, MemoryStore
+
+V1 = "FROM base:v1\nSYSTEM old\n"
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
-    """Return a store with `base:v1` and `bot:v1`, beside a Modelfile of `bot` FROM `base:v1`."""
-    (tmp_path / "bot").mkdir()
-    monkeypatch.chdir(tmp_path / "bot")
-    Path("Modelfile").write_text("FROM base:v1\nSYSTEM new\n")
-    Path("other.Modelfile").write_text("FROM base:v1\nSYSTEM other\n")
-    store = MemoryStore()
-    store.create(ModelName.parse("base:v1"), Recipe(parameters={"top_k": 1}), {}, ignore)
-    store.create(ModelName.parse("bot:v1"), Recipe(base="base:v1", system="old"), {}, ignore)
-    return store
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sources:
+    """Return a repository with `bot/Modelfile`, edited since the tag v1.0, a server, a folder and a registry."""
+    monkeypatch.chdir(tmp_path)
+    git(tmp_path, "init", "-q")
+    Path("bot").mkdir()
+    Path("bot/Modelfile").write_text(V1)
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "x")
+    git(tmp_path, "tag", "v1.0")
+    Path("bot/Modelfile").write_text("FROM base:v1\nSYSTEM new\n")
+    store, folder = MemoryStore(), MemoryStore()
+    for each in (store, folder):
+        each.create(ModelName.parse("base:v1"), Recipe(parameters={"top_k": 1}), {}, ignore)
+    registry = MemoryRegistry.with_models("base:v1")
+    return Sources(project=Project(), store=store, folder=folder, registry=registry)
 
 
-def changes(a: str, b: str, store: MemoryStore) -> list[tuple[Aspect, Value, Value]]:
-    return [(change.aspect, change.old, change.new) for change in diff(a, b, Project(), store).changes]
+def test_a_modelfile_now_and_at_a_revision(sources: Sources) -> None:
+    for text in ("bot", "./bot", "bot/Modelfile", "file:bot"):
+        now = read_side(text, sources)
+        assert isinstance(now, ModelfileSide)
+        assert (now.name, now.commit, now.target.recipe().system) == ("bot/Modelfile", None, "new")
+    for text in ("git:v1.0:bot/Modelfile", "git:HEAD:bot", "git:HEAD~0:./bot/../bot/"):
+        then = read_side(text, sources)
+        assert isinstance(then, ModelfileSide)
+        assert then.commit is not None
+        assert (then.name, str(then.target.path), then.target.recipe().system) == (text, "bot/Modelfile", "old")
 
 
-def test_two_modelfiles_are_compared_without_a_store(store: MemoryStore) -> None:
-    store.delete(ModelName.parse("base:v1"))
-    assert changes("Modelfile", "other.Modelfile", store) == [(Aspect.SYSTEM, "new", "other")]
-    assert changes(".", "Modelfile", store) == []
+def test_a_path_at_a_revision_is_from_the_root_or_after_a_dot_from_here(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("bot")
+    for text in ("git:HEAD:bot/Modelfile", "git:HEAD:./Modelfile", "git:HEAD:.", "git:HEAD:../bot"):
+        side = read_side(text, sources)
+        assert isinstance(side, ModelfileSide)
+        assert side.target.source.text == V1
+    with pytest.raises(InputError, match="no Modelfile `Modelfile` at `HEAD`") as error:
+        read_side("git:HEAD:Modelfile", sources)
+    assert error.value.hint == "write `git:HEAD:bot/Modelfile`"
 
 
-def test_a_modelfile_and_a_model_on_either_side(store: MemoryStore) -> None:
-    assert changes("bot:v1", "Modelfile", store) == [(Aspect.SYSTEM, "old", "new")]
-    assert changes("Modelfile", "bot:v1", store) == [(Aspect.SYSTEM, "new", "old")]
+def test_models_of_a_server_a_folder_and_a_registry(sources: Sources) -> None:
+    for text, store, name in (
+        ("base:v1", sources.store, "base:v1"),
+        ("model:base:v1", sources.store, "model:base:v1"),
+        ("store:base:v1", sources.folder, "store:base:v1"),
+        ("registry:base:v1", None, "registry:base:v1"),
+    ):
+        side = read_side(text, sources)
+        assert isinstance(side, ModelSide)
+        assert (side.name, side.store, str(side.stored.name)) == (name, store, "base:v1")
 
 
-def test_a_word_is_a_tag_of_the_model_here_before_it_is_a_model(store: MemoryStore) -> None:
-    store.create(ModelName.parse("v1"), Recipe(system="other"), {}, ignore)
-    assert changes("v1", "bot:v1", store) == []
-    assert changes("base:v1", "v1", store) == [(Aspect.SYSTEM, None, "old")]
+def test_a_modelfile_of_a_revision_is_compared_on_the_base_of_the_server(sources: Sources) -> None:
+    sources.store.create(ModelName.parse("bot:v1"), Recipe(base="base:v1", system="old"), {}, ignore)
+
+    def titles(a: str, b: str) -> list[str]:
+        return [change.title for change in diff(a, b, sources.project, sources.store).changes]
+
+    assert titles("git:v1.0:bot", "bot:v1") == titles("bot:v1", "git:v1.0:bot") == []
+    assert titles("git:v1.0:bot", "bot/Modelfile") == titles("bot", "bot:v1") == ["system"]
 
 
-def test_a_side_may_be_the_start_of_a_digest(store: MemoryStore) -> None:
-    base, bot = (store.find(ModelName.parse(name)) for name in ("base:v1", "bot:v1"))
-    assert base
-    assert bot
-    assert changes(base.digest[:13], bot.digest[:20] + "…", store) == [(Aspect.SYSTEM, None, "old")]
-    with pytest.raises(NotFound, match="no file or model `sha256:000000`"):
-        changes("sha256:000000", "bot:v1", store)
-    with pytest.raises(NotFound, match=r"no file or model `000000…` \(looked for its digest on"):
-        changes("000000…", "bot:v1", store)
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("git:v9:bot", "unknown revision `v9`", "`git branch -a` and `git tag` list revisions"),
+        ("git:--all:bot", "unknown revision `--all`", "`git branch -a` and `git tag` list revisions"),
+        ("git:HEAD:none", "no Modelfile `none` at `HEAD`", "write `git:HEAD:bot/Modelfile`"),
+        ("git:HEAD:BOT/modelfile", "no Modelfile `BOT/modelfile` at `HEAD`", "write `git:HEAD:bot/Modelfile`"),
+        ("git:HEAD", "`git:HEAD` names no Modelfile", "write `git:HEAD:bot/Modelfile`"),
+        ("git:", "missing name after `git:`", "write it behind the colon, as in `git:HEAD:Modelfile`"),
+    ],
+)
+def test_what_a_revision_does_not_have(sources: Sources, text: str, message: str, hint: str) -> None:
+    with pytest.raises((InputError, UsageError)) as error:
+        read_side(text, sources)
+    assert (error.value.message, error.value.hint) == (message, hint)
 
 
-def test_facts_on_weights_are_those_of_the_store(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    weights = {"F16": "sha256:1", "Q4_K_M": "sha256:2"}
-
-    def read(listed: ListedModel) -> StoredModel:
-        kind = "F16" if listed.name.tag == "f16" else "Q4_K_M"
-        made = Model(weights=(weights[kind],))
-        return StoredModel(name=listed.name, digest=listed.digest, model=made, family="llama", quantization=kind)
-
-    for tag in ("f16", "q4"):
-        store.create(ModelName.parse(f"base:{tag}"), Recipe(), {}, ignore)
-    monkeypatch.setattr(store, "read", read)
-    monkeypatch.setattr(store, "find", lambda name: read(find_listed(name, store.list()) or store.list()[0]))
-    Path("Modelfile").write_text("FROM base:q4\n")
-    for side in ("base:q4", "Modelfile"):
-        assert changes("base:f16", side, store) == [
-            (Aspect.WEIGHTS, ("sha256:1",), ("sha256:2",)),
-            (Aspect.QUANTIZATION, "F16", "Q4_K_M"),
-        ]
-
-
-def test_each_modelfile_is_checked(store: MemoryStore) -> None:
-    checked: list[tuple[str, str]] = []
-
-    def check(target: Target, version: Version | None) -> None:
-        checked.append((str(target.path), str(version)))
-
-    diff("Modelfile", "bot:v1", Project(), store, check)
-    diff("Modelfile", "Modelfile", Project(), store, check)
-    assert checked == [("Modelfile", store.ollama), ("Modelfile", "None"), ("Modelfile", "None")]
-
-
-def test_missing_files_models_and_bases_are_errors(store: MemoryStore) -> None:
-    with pytest.raises(InputError, match=r"`\./none`"):
-        changes("./none", "Modelfile", store)
-    with pytest.raises(NotFound, match="`none:v1`"):
-        changes("none:v1", "bot:v1", store)
-    store.delete(ModelName.parse("base:v1"))
-    with pytest.raises(NotFound, match="base:v1"):
-        changes("Modelfile", "bot:v1", store)
-
-
-def test_a_side_may_be_in_a_folder_which_then_has_the_base_of_a_modelfile(store: MemoryStore) -> None:
-    folder = MemoryStore()
-    folder.create(ModelName.parse("base:v1"), Recipe(parameters={"top_k": 2}), {}, ignore)
-    folder.create(ModelName.parse("bot:v1"), Recipe(base="base:v1", system="new"), {}, ignore)
-
-    def names(a: str, b: str) -> list[str]:
-        return [change.title for change in diff(a, b, Project(), store, folder=folder).changes]
-
-    assert names("bot:v1", "store:bot:v1") == ["parameter top_k", "system"]
-    assert names("store:bot:v1", "model:bot:v1") == ["parameter top_k", "system"]
-    assert names("store:bot:v1", "Modelfile") == []
-    assert names("model:bot:v1", "Modelfile") == ["system"]
-    with pytest.raises(NotFound, match="none:v1 not found"):
-        names("store:none:v1", "bot:v1")
-    with pytest.raises(UsageError, match="`store:bot:v1` cannot be read: no folder was given"):
-        changes("store:bot:v1", "bot:v1", store)
+def test_sides_that_are_nowhere(sources: Sources) -> None:
+    for text in ("registry:base:v1", "store:base:v1"):
+        with pytest.raises(UsageError, match=f"`{text}` cannot be read: no (registry|folder) was given"):
+            read_side(text, Sources(project=sources.project, store=sources.store))
+    for text, kind in (("none:v1", NotFound), ("model:none", NotFound), ("./none", InputError)):
+        with pytest.raises(kind):
+            read_side(text, sources)

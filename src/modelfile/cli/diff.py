@@ -69,10 +69,10 @@ def diff(  # noqa: PLR0913  # the command's options
     "undecided", "dropped_capabilities"}, as docs/schema/diff.schema.json has it; undecided lists the parts that are not
     compared, and same is null if no other part differs.
     """
+    from modelfile.comparisons import diff as compare
     from modelfile.linter.api import reject_errors
     from modelfile.linter.settings import resolve_settings, settings_by_target
     from modelfile.report.plans import print_dropped_capabilities
-    from modelfile.sides import diff as compare
 
     chosen = _format(output_format, as_json=as_json, is_short=stat or name_only)
     categories = _categories(only)

@@ -33,6 +33,13 @@ class LockFile:
         self.conflicts: tuple[str, ...] = ()
         """Keys of the entries on which the sides of a merge conflict differ, and which `merge_conflicts` left out."""
 
+    @classmethod
+    def with_content(cls, path: Path, data: bytes | None) -> LockFile:
+        """Return the lock of a path with its content at another time; None if there was no file."""
+        lock = cls(path)
+        lock.__dict__["_data"] = data
+        return lock
+
     def merge_conflicts(self) -> None:
         """Read a lock with merge conflicts as what both sides agree on, and warn; by default that is an error."""
         if not self._merges:

@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from modelfile.errors import InputError, NotFound, ServerError, UsageError
 from modelfile.events import Events, Progress, ignore
-from modelfile.git import Refusal, Revision, file_history, find_repository
+from modelfile.git import Refusal, find_repository
 from modelfile.immutable import asdict, record
 from modelfile.lockfile.file import LockFile
 from modelfile.manifest import Manifest, digest_of
 from modelfile.pinning.outdated import kind_in_words
 from modelfile.project.project import Project
+from modelfile.revisions import Revision, file_history
 from modelfile.stores.backups import is_internal, is_pin_alias
 from modelfile.stores.protocol import ListedModel, Store, StoredModel
 from modelfile.stores.staging import STAGING

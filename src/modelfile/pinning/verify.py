@@ -13,7 +13,7 @@ from modelfile.differ.comparison import Change
 from modelfile.differ.models import compare_models
 from modelfile.errors import InputError, ModelfileError, UsageError
 from modelfile.events import Events, Progress, ignore
-from modelfile.git import Refusal, Revision
+from modelfile.git import Refusal
 from modelfile.immutable import record, replace
 from modelfile.lockfile.file import LockFile
 from modelfile.lockfile.lock import Base, Pin
@@ -25,6 +25,7 @@ from modelfile.pinning.resolver import Resolver
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model, fingerprint
+from modelfile.revisions import Revision
 from modelfile.stores.backups import pin_alias
 from modelfile.stores.protocol import Registry, Store, StoredModel, find_listed
 from modelfile.stores.uploads import run_in_parallel

@@ -21,7 +21,7 @@ STDIN: Final = "-"
 """The path that means standard input."""
 _NAMES: Final = ("Modelfile", "ModelFile", "modelfile")
 _PATTERNS: Final = (*_NAMES, "Modelfile.*", "*.Modelfile", "*.modelfile")
-"""The names of Modelfiles, for messages; see `_is_modelfile`."""
+"""The names of Modelfiles, for messages; see `is_modelfile`."""
 _DESCRIPTOR: Final = re.compile(r"/dev/stdin|(?:/dev/fd|/proc/self/fd)/([0-9]{1,9})")
 _MAX_NESTED: Final = 100
 """Number of nested repositories that git is asked for; each takes 5 ms."""
@@ -108,7 +108,7 @@ def _with_modelfiles(nested: list[Path], inside: Path, is_excluded: Callable[[Pa
         if isinstance(listed, Refusal):
             answers = False
             yield repository
-        elif all(is_excluded(path) for path in listed.files if _is_modelfile(path.name)):
+        elif all(is_excluded(path) for path in listed.files if is_modelfile(path.name)):
             nested += listed.nested
         else:
             yield repository
@@ -123,14 +123,15 @@ def _walk(folder: Path, root: Path | None, warn: Callable[[str], None], nested: 
         from modelfile.project.gitignore import walk_repository  # 1 ms that most folders save
 
         warn(f"{listed}: `{folder}` is searched without it, by the .gitignore files")
-        paths = walk_repository(folder, root, _is_modelfile, nested.append)
+        paths = walk_repository(folder, root, is_modelfile, nested.append)
     else:
         paths = listed.files
         nested += listed.nested
-    yield from (path for path in paths if _is_modelfile(path.name) and _is_there(path))
+    yield from (path for path in paths if is_modelfile(path.name) and _is_there(path))
 
 
-def _is_modelfile(name: str) -> bool:
+def is_modelfile(name: str) -> bool:
+    """Return whether a file is a Modelfile by its name, without its folder."""
     return name.startswith("Modelfile.") or name.endswith((".Modelfile", ".modelfile")) or name in _NAMES
 
 

@@ -69,6 +69,7 @@ class Target:
         modelfile: Modelfile | None = None,
         table: str = "",
         is_stdin: bool = False,
+        lock: LockFile | None = None,
     ) -> None:
         """Read nothing yet.
 
@@ -80,6 +81,7 @@ class Target:
             modelfile: The content of the Modelfile, or what is to be written, if that is known.
             table: The table of the configuration that lists it, as in `models.my-bot`; empty if there is none.
             is_stdin: Whether its text is read from standard input, whatever is at its path.
+            lock: The lock that it belongs to, if that is not the one on the disk.
         """
         self.project = project
         self.path = path
@@ -91,7 +93,7 @@ class Target:
         """True if it is known where its text belongs, so that the paths in it can be looked up."""
         self.folder = path.parent if self.has_folder else Path()
         """The folder that paths in the Modelfile are relative to; that of the command for a stream without a path."""
-        self._given = modelfile
+        self._given, self._lock = modelfile, lock
         self._memo = project.memo(path) if modelfile is None else Memo()
 
     @property
@@ -294,12 +296,12 @@ class Target:
     @property
     def lock(self) -> LockFile | None:
         """The lock that it belongs to."""
-        return self.project.find_lock(self.folder)
+        return self._lock or self.project.find_lock(self.folder)
 
     @property
     def key(self) -> str:
         """Its path in the lock, with `/`; empty where it is outside of the lock's folder."""
-        return self._memo.get("key", lambda: self.project.lock_to_write(self.folder).key(self.path))
+        return self._memo.get("key", lambda: (self._lock or self.project.lock_to_write(self.folder)).key(self.path))
 
     @property
     def pin(self) -> Pin | None:

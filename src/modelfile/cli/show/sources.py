@@ -76,7 +76,7 @@ def _find(name: str, store: Store) -> StoredModel:
     try:
         return find_model(name, store)
     except NotFound as error:
-        from modelfile.sides import find_models, tags_here
+        from modelfile.library.tags import find_models, tags_here
 
         project = load_project()
         found = find_models([name], project, store, current.get().print_note)
