@@ -1,5 +1,6 @@
 """Imports of quick commands: start-up is most of their time."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from tests.fakes.ollama import FakeOllama
 from tests.support.cli import mf
 from tests.support.folder import empty_store
+from tests.support.paths import ROOT
 
 HEAVY = {"httpx", "pydantic", "gguf", "numpy", "rich", "watchfiles", "importlib.metadata"}
 
@@ -23,6 +25,23 @@ def imports(arguments: list[str], folder: Path) -> set[str]:
         [sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, text=True, check=True
     )
     return {*ran.stderr.splitlines()}
+
+
+def test_ordinary_commands_import_neither_typer_nor_what_it_needs(tmp_path: Path) -> None:
+    empty_store(tmp_path / "models")
+    shutil.copy(ROOT / "examples" / "support" / "support-base" / "tiny.gguf", tmp_path)
+    (tmp_path / "Modelfile").write_text("# A bot.\nFROM ./tiny.gguf\n", encoding="utf-8")
+    assert mf("build", "bot:v1", "-f", "Modelfile", "--store", "models", cwd=tmp_path).code == 0
+    for arguments in (
+        ["lint", "--format", "json", "Modelfile"],
+        ["fmt", "--check", "-q"],
+        ["parse", "--json", "Modelfile"],
+        ["ls", "--store", "models"],
+        ["show", "bot:v1", "--store=models"],
+        ["store", "du", "--store", "models"],
+        ["build", "bot:v1", "-f", "Modelfile", "--store", "models", "--keep", "2"],
+    ):
+        assert imports(arguments, tmp_path).isdisjoint({"typer", "inspect", "dataclasses"}), arguments
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["lint", "Modelfile"], ["lint", "--format", "json", "Modelfile"]])

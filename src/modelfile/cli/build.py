@@ -10,11 +10,9 @@ from shlex import quote
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import typer
-
 from modelfile.cli.locations import Location, Use, location_of, open_at, open_planned
 from modelfile.cli.options import agree, load_project, open_registry, print_for_build
-from modelfile.cli.parameters import AsJson, OllamaOfStore, Replace, StoreFolder
+from modelfile.cli.parameters import Argument, AsJson, OllamaOfStore, Option, Replace, StoreFolder
 from modelfile.errors import ExitCode, InputError, ModelfileError, UsageError, WouldReplace
 from modelfile.events import Events
 from modelfile.filesystem import write_atomic
@@ -42,40 +40,36 @@ _INTERRUPTED = "nothing is half-done; run it again, finished uploads are reused"
 def build(  # noqa: PLR0913  # the command's options
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME:TAG]...", help="Models to build; default: all in mf.toml, or in the plan."),
+        Argument(metavar="[NAME:TAG]...", help="Models to build; default: all in mf.toml, or in the plan."),
     ] = None,
     file: Annotated[
-        str | None, typer.Option("--file", "-f", metavar="FILE", help="Modelfile, or its folder; default: ./Modelfile.")
+        str | None, Option("--file", "-f", metavar="FILE", help="Modelfile, or its folder; default: ./Modelfile.")
     ] = None,
     host: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="Ollama server, repeatable; default: $OLLAMA_HOST or http://127.0.0.1:11434."),
+        Option(metavar="URL", help="Ollama server, repeatable; default: $OLLAMA_HOST or http://127.0.0.1:11434."),
     ] = None,
     store: StoreFolder = None,
     *,
     ollama: OllamaOfStore = "",
-    latest: Annotated[bool, typer.Option("--latest", help="Allow a NAME without a tag to mean `latest`.")] = False,
-    quantize: Annotated[str, typer.Option("--quantize", metavar="TYPE", help="Quantize the weights, as q4_K_M.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
+    latest: Annotated[bool, Option("--latest", help="Allow a NAME without a tag to mean `latest`.")] = False,
+    quantize: Annotated[str, Option("--quantize", metavar="TYPE", help="Quantize the weights, as q4_K_M.")] = "",
+    dry_run: Annotated[bool, Option("--dry-run", help="Print the plan; change nothing.")] = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="With --dry-run: exit 1 if there is something to do.")
+        bool, Option("--exit-code", help="With --dry-run: exit 1 if there is something to do.")
     ] = False,
-    plan_out: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the plan to FILE; change nothing.")
-    ] = None,
+    plan_out: Annotated[str | None, Option(metavar="FILE", help="Write the plan to FILE; change nothing.")] = None,
     plan: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Execute a plan written by --plan-out; fail if it is out of date."),
+        Option(metavar="FILE", help="Execute a plan written by --plan-out; fail if it is out of date."),
     ] = None,
     keep: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, help=f"Number of backups to keep of the tag; default: {DEFAULT_KEEP}."),
+        Option(metavar="N", min=0, help=f"Number of backups to keep of the tag; default: {DEFAULT_KEEP}."),
     ] = None,
-    locked: Annotated[
-        bool, typer.Option("--locked", help="Fail if mf.lock does not record what is to be built.")
-    ] = False,
+    locked: Annotated[bool, Option("--locked", help="Fail if mf.lock does not record what is to be built.")] = False,
     frozen: Annotated[
-        bool, typer.Option("--frozen", help="Build on the bases in mf.lock; ask no registry, write no lock.")
+        bool, Option("--frozen", help="Build on the bases in mf.lock; ask no registry, write no lock.")
     ] = False,
     replace: Replace = False,
     as_json: AsJson = False,
@@ -139,7 +133,7 @@ def build(  # noqa: PLR0913  # the command's options
     )
     if only_plan:
         complete = _plan(request, project, plan_out)
-        raise typer.Exit(ExitCode.FINDINGS if exit_code and not complete else ExitCode.CLEAN)
+        raise SystemExit(ExitCode.FINDINGS if exit_code and not complete else ExitCode.CLEAN)
     try:
         _build(request, project, plan_file)
     except KeyboardInterrupt:
@@ -301,7 +295,7 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
         if out is not None:
             hint = "fix the error, or name a single model to plan"
             terminal.print_error(f"`{out}` was not written: a model could not be planned", hint)
-        raise typer.Exit(ExitCode.FAILED)
+        raise SystemExit(ExitCode.FAILED)
     if out is not None:
         terminal.print_note(f"wrote the plan to `{out}`; execute it with `mf build --plan {quote(out)}`")
     return all(plan.nothing_to_do for plan in plans)
@@ -367,7 +361,7 @@ def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> N
     else:
         print_outcomes(outcomes, terminal)
     if not all(isinstance(outcome, Succeeded) for outcome in outcomes):
-        raise typer.Exit(ExitCode.FAILED)
+        raise SystemExit(ExitCode.FAILED)
 
 
 def _print_added(target: Target, error: ModelfileError | None) -> None:

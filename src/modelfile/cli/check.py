@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated
 
-import typer
-
 from modelfile.cli.lint import Format, print_undecided, resolve_format, write_report
 from modelfile.cli.options import load_project
-from modelfile.cli.parameters import AsJson, ConfigFile, ForceExclude, Isolated
+from modelfile.cli.parameters import Argument, AsJson, ConfigFile, ForceExclude, Isolated, Option
 from modelfile.diagnostics import Safety, Severity
 from modelfile.errors import ExitCode, UsageError
 from modelfile.inspection import CONDITIONS, CheckResult
@@ -22,11 +20,11 @@ from modelfile.report.terminal import current
 
 
 def check(  # noqa: PLR0913  # the command's options
-    paths: Annotated[list[str] | None, typer.Argument(help="Modelfiles, or folders to search.")] = None,
+    paths: Annotated[list[str] | None, Argument(help="Modelfiles, or folders to search.")] = None,
     *,
-    output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = "text",
-    fail_level: Annotated[Severity | None, typer.Option(help="Lowest severity that exits 1.")] = None,
-    output_file: Annotated[str | None, typer.Option(metavar="FILE", help="File to write findings to.")] = None,
+    output_format: Annotated[Format, Option("--format", help="Output format.")] = "text",
+    fail_level: Annotated[Severity | None, Option(help="Lowest severity that exits 1.")] = None,
+    output_file: Annotated[str | None, Option(metavar="FILE", help="File to write findings to.")] = None,
     config: ConfigFile = None,
     isolated: Isolated = False,
     force_exclude: ForceExclude = False,
@@ -64,8 +62,8 @@ def check(  # noqa: PLR0913  # the command's options
     for error in result.unread:
         terminal.print_error(error.message, error.hint)
     if result.unread:
-        raise typer.Exit(ExitCode.FAILED)
-    raise typer.Exit(ExitCode(any(file.fails(fail_level) for file in result.files)))
+        raise SystemExit(ExitCode.FAILED)
+    raise SystemExit(ExitCode(any(file.fails(fail_level) for file in result.files)))
 
 
 def _describe_fixes(result: CheckResult) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_type_hints
 
 import typer
 from typer._click.exceptions import (  # these and the next have no public name
@@ -18,9 +18,9 @@ from typer._click.exceptions import UsageError as WrongUsage
 from typer._types import TyperChoice
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from modelfile.cli import parameters
 from modelfile.cli.app import COMMANDS
 from modelfile.cli.help import GROUPS, PanelHelp, print_help
+from modelfile.cli.parameters import Argument, Option
 from modelfile.errors import ExitCode, UsageError
 from modelfile.report.terminal import Color, Terminal, current
 
@@ -97,7 +97,7 @@ class _Commands(_HelpOnTerminal, TyperGroup):
         if here := getattr(module, "COMMANDS", None):
             return _group(cmd_name, module, here, words)
         single = typer.Typer(rich_markup_mode=None, add_completion=False)
-        single.command(name=cmd_name, cls=_Command)(_with_types(getattr(module, cmd_name)))
+        single.command(name=cmd_name, cls=_Command)(_for_typer(getattr(module, cmd_name)))
         command = typer.main.get_command(single)
         for option in command.params:
             if option.name in ("host", "store") and not getattr(option, "multiple", True):
@@ -119,11 +119,29 @@ def _group(name: str, module: ModuleType, here: tuple[str, ...], words: str) -> 
     return group
 
 
-def _with_types(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Evaluate the annotations of a command, whose module need not import typer and `modelfile.cli.parameters`."""
-    names = {**vars(parameters), **function.__globals__}
-    function.__annotations__ = inspect.get_annotations(function, globals=names, eval_str=True)
-    return function
+def _for_typer(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command as typer reads it."""
+
+    def command(**arguments: Any) -> Any:
+        return function(**arguments)
+
+    types = {name: _type_for_typer(hint) for name, hint in get_type_hints(function, include_extras=True).items()}
+    parameters = inspect.signature(function).parameters.values()
+    signature = inspect.Signature([each.replace(annotation=types[each.name]) for each in parameters])
+    command.__doc__, command.__annotations__ = function.__doc__, types
+    command.__signature__ = signature  # type: ignore[attr-defined]  # as PEP 362 has it
+    return command
+
+
+def _type_for_typer(hint: Any) -> Any:
+    match getattr(hint, "__metadata__", ()):
+        case (Option() as option,):
+            settings = typer.Option(*option.names, help=option.help, metavar=option.metavar, min=option.min)
+        case (Argument() as argument,):
+            settings = typer.Argument(help=argument.help, metavar=argument.metavar)
+        case _:
+            return hint
+    return Annotated[hint.__origin__, settings]
 
 
 def _only(_: Any, option: Any, values: Any) -> str | None:

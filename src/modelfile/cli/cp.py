@@ -5,11 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from modelfile.cli.locations import Use, folder_of, location_of, open_at
 from modelfile.cli.options import load_project, with_consent
-from modelfile.cli.parameters import AsJson, Host, Replace, StoreFolder
+from modelfile.cli.parameters import Argument, AsJson, Host, Replace, StoreFolder
 from modelfile.library.replacement import Copied, copy, copy_between
 from modelfile.names import Prefix, name_on_server, split_prefix
 from modelfile.report.json_output import print_json
@@ -22,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def cp(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Model to copy, or the start of its digest.")],
-    destination: Annotated[str, typer.Argument(metavar="DESTINATION", help="New name, with a tag.")],
+    source: Annotated[str, Argument(metavar="SOURCE", help="Model to copy, or the start of its digest.")],
+    destination: Annotated[str, Argument(metavar="DESTINATION", help="New name, with a tag.")],
     host: Host = None,
     store: StoreFolder = None,
     *,

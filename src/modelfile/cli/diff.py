@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from modelfile.cli.locations import Use, open_prefixed, open_store
 from modelfile.cli.options import load_project, open_registry, print_for_build
-from modelfile.cli.parameters import AsJson, Host, StoreFolder
+from modelfile.cli.parameters import Argument, AsJson, Host, Option, StoreFolder
 from modelfile.differ.comparison import Category
 from modelfile.errors import ExitCode, UsageError
 from modelfile.immutable import replace
@@ -22,21 +20,21 @@ if TYPE_CHECKING:
 
 
 def diff(  # noqa: PLR0913  # the command's options
-    a: Annotated[str, typer.Argument(metavar="A", help="Modelfile, model, or tag of this project's model.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Modelfile, model or tag to compare with.")],
+    a: Annotated[str, Argument(metavar="A", help="Modelfile, model, or tag of this project's model.")],
+    b: Annotated[str, Argument(metavar="B", help="Modelfile, model or tag to compare with.")],
     host: Host = None,
     store: StoreFolder = None,
     *,
-    output_format: Annotated[DiffFormat, typer.Option("--format", help="Output format.")] = "text",
+    output_format: Annotated[DiffFormat, Option("--format", help="Output format.")] = "text",
     only: Annotated[
-        str | None, typer.Option("--only", metavar="CATEGORIES", help="Changes to report, as in `weights,prompt`.")
+        str | None, Option("--only", metavar="CATEGORIES", help="Changes to report, as in `weights,prompt`.")
     ] = None,
     show_all: Annotated[
-        bool, typer.Option("--all", help="Report comments, order and notation of two Modelfiles, too.")
+        bool, Option("--all", help="Report comments, order and notation of two Modelfiles, too.")
     ] = False,
-    stat: Annotated[bool, typer.Option("--stat", help="Print a line for each change, and their number.")] = False,
-    name_only: Annotated[bool, typer.Option("--name-only", help="Print only what has changed.")] = False,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 also if there are differences.")] = False,
+    stat: Annotated[bool, Option("--stat", help="Print a line for each change, and their number.")] = False,
+    name_only: Annotated[bool, Option("--name-only", help="Print only what has changed.")] = False,
+    exit_zero: Annotated[bool, Option("--exit-zero", help="Exit 0 also if there are differences.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the differences between two models: parameters, prompts and weights, not lines of text.
@@ -110,7 +108,7 @@ def diff(  # noqa: PLR0913  # the command's options
     else:
         print_comparison(shown, terminal, stat=stat)
     if shown.changes and not exit_zero:
-        raise typer.Exit(ExitCode.FINDINGS)
+        raise SystemExit(ExitCode.FINDINGS)
 
 
 def _format(chosen: DiffFormat, *, as_json: bool, is_short: bool) -> DiffFormat:

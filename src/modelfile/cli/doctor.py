@@ -6,11 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from modelfile.cli.locations import location_of, open_at
 from modelfile.cli.options import load_project
-from modelfile.cli.parameters import AsJson, ConfigFile, Host, Isolated, StoreFolder
+from modelfile.cli.parameters import AsJson, ConfigFile, Host, Isolated, Option, StoreFolder
 from modelfile.errors import ExitCode, ModelfileError
 from modelfile.health import REGISTRY, Status, diagnose
 from modelfile.project.config import Config
@@ -23,7 +21,7 @@ def doctor(
     host: Host = None,
     store: StoreFolder = None,
     *,
-    offline: Annotated[bool, typer.Option("--offline", help="Do not connect to registry.ollama.ai.")] = False,
+    offline: Annotated[bool, Option("--offline", help="Do not connect to registry.ollama.ai.")] = False,
     config: ConfigFile = None,
     isolated: Isolated = False,
     as_json: AsJson = False,
@@ -56,6 +54,6 @@ def doctor(
         made = print_checks(checks, terminal)
     statuses = {check.status for check in made}
     if Status.ERROR in statuses:
-        raise typer.Exit(ExitCode.FAILED)
+        raise SystemExit(ExitCode.FAILED)
     if Status.WARNING in statuses:
-        raise typer.Exit(ExitCode.FINDINGS)
+        raise SystemExit(ExitCode.FINDINGS)

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import typer
-
 from modelfile.catalog.parameters import PARAMETERS, Default, Kind, ParameterSpec
 from modelfile.catalog.versions import Version
+from modelfile.cli.parameters import Argument, Option
 from modelfile.errors import UsageError
 from modelfile.linter.rule import Rule, page, title
 from modelfile.linter.rules import RULES
@@ -38,10 +37,10 @@ _WIDTH: Final = 100
 def explain(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="RULE|FAMILY|PARAMETER|INSTRUCTION", help="Name or code; default: list all rules."),
+        Argument(metavar="RULE|FAMILY|PARAMETER|INSTRUCTION", help="Name or code; default: list all rules."),
     ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Explain a rule, parameter or instruction, or list rules.
 

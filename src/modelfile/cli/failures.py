@@ -72,7 +72,7 @@ def _interrupt_in(error: BaseException) -> KeyboardInterrupt | None:
 
 
 def _report(error: BaseException, terminal: Terminal, is_json: Callable[[], bool]) -> int:
-    if isinstance(error, SystemExit):  # of `--install-completion`
+    if isinstance(error, SystemExit):  # a command that exits with a code
         return error.code if isinstance(error.code, int) else ExitCode(error.code is not None)
     failure = describe(error, terminal)
     terminal.print_error(failure.message, failure.hint, failure.details)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from modelfile.cli.locations import Use, open_store
 from modelfile.cli.options import load_project
-from modelfile.cli.parameters import AsJson, Host, StoreFolder
+from modelfile.cli.parameters import Argument, AsJson, Host, StoreFolder
 from modelfile.pinning.find import find as find_digest
 from modelfile.report.discoveries import found_as_json, print_found
 from modelfile.report.json_output import print_json
@@ -17,7 +15,7 @@ from modelfile.report.terminal import current
 
 
 def find(
-    digest: Annotated[str, typer.Argument(metavar="DIGEST|FINGERPRINT", help="At least 6 of its hex digits.")],
+    digest: Annotated[str, Argument(metavar="DIGEST|FINGERPRINT", help="At least 6 of its hex digits.")],
     host: Host = None,
     store: StoreFolder = None,
     *,

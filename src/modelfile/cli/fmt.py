@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import typer
-
 from modelfile.cli.options import load_project, paths_or_stdin
-from modelfile.cli.parameters import AsJson, ForceExclude, Paths, StdinFilename
+from modelfile.cli.parameters import AsJson, ForceExclude, Option, Paths, StdinFilename
 from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.formatter import format_modelfile
 from modelfile.report.file_diffs import print_line_diff
@@ -18,11 +16,9 @@ from modelfile.report.terminal import Terminal, current
 def fmt(  # noqa: C901, PLR0913  # four modes, and the command's options
     paths: Paths = None,
     *,
-    check: Annotated[bool, typer.Option("--check", help="List files that would change; exit 1 if any.")] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Print the changes; exit 1 if there are any.")] = False,
-    unsafe_newlines: Annotated[
-        bool, typer.Option("--unsafe-newlines", help="Write LF line endings in values too.")
-    ] = False,
+    check: Annotated[bool, Option("--check", help="List files that would change; exit 1 if any.")] = False,
+    diff: Annotated[bool, Option("--diff", help="Print the changes; exit 1 if there are any.")] = False,
+    unsafe_newlines: Annotated[bool, Option("--unsafe-newlines", help="Write LF line endings in values too.")] = False,
     force_exclude: ForceExclude = False,
     stdin_filename: StdinFilename = None,
     as_json: AsJson = False,
@@ -68,9 +64,9 @@ def fmt(  # noqa: C901, PLR0913  # four modes, and the command's options
     elif not formats_stdin:
         _print_counts(answers, terminal, would="would be " if check or diff else "", err=diff)
     if any("error" in answer for answer in answers):
-        raise typer.Exit(ExitCode.FAILED)
+        raise SystemExit(ExitCode.FAILED)
     if (check or diff) and any(answer["changed"] for answer in answers):
-        raise typer.Exit(ExitCode.FINDINGS)
+        raise SystemExit(ExitCode.FINDINGS)
 
 
 def _print_counts(answers: list[dict[str, Any]], terminal: Terminal, *, would: str, err: bool) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-import typer
-
-from modelfile.cli.parameters import AsJson
+from modelfile.cli.parameters import Argument, AsJson
 from modelfile.errors import ExitCode, UsageError
 from modelfile.filesystem import MAX_JSON, read_file, write_atomic
 from modelfile.git import Driver, install_driver, uninstall_driver
@@ -26,11 +24,9 @@ _VERSIONS: Final = 4
 
 
 def git(
-    action: Annotated[
-        Literal["install", "uninstall", "merge-lock"], typer.Argument(help="What to do, as described above.")
-    ],
+    action: Annotated[Literal["install", "uninstall", "merge-lock"], Argument(help="What to do, as described above.")],
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[BASE OURS THEIRS PATH]", help="With merge-lock: files, from git.")
+        list[str] | None, Argument(metavar="[BASE OURS THEIRS PATH]", help="With merge-lock: files, from git.")
     ] = None,
     *,
     as_json: AsJson = False,
@@ -55,7 +51,7 @@ def git(
         if differing:
             message = f"{files[-1] if files else 'mf.lock'}: both sides changed {', '.join(differing)}"
             terminal.print_error(message, "run `mf pin`, then `git add mf.lock`")
-            raise typer.Exit(ExitCode.FINDINGS)
+            raise SystemExit(ExitCode.FINDINGS)
         return
     if files:
         raise UsageError(f"`mf git {action}` takes no files")

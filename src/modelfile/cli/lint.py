@@ -8,10 +8,11 @@ from contextlib import closing
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.cli.options import load_project, paths_or_stdin
+from modelfile.cli.parameters import AsJson, ConfigFile, ForceExclude, Isolated, Option, Paths, StdinFilename
 from modelfile.diagnostics import MOST_FINDINGS, Severity
 from modelfile.errors import ExitCode, InputError, UsageError
 from modelfile.filesystem import write_atomic
@@ -29,12 +30,7 @@ from modelfile.report.json_output import print_json
 from modelfile.report.progress import track
 from modelfile.report.terminal import Terminal, current
 
-if TYPE_CHECKING:  # `modelfile.cli.commands` evaluates the annotations, if there are options to parse
-    from typing import Annotated
-
-    import typer
-
-    from modelfile.cli.parameters import AsJson, ConfigFile, ForceExclude, Isolated, Paths, StdinFilename
+if TYPE_CHECKING:
     from modelfile.diagnostics import Diagnostic
     from modelfile.linter.rule import Rule
 
@@ -51,33 +47,31 @@ _MANY: Final = 200
 def lint(  # noqa: C901, PLR0913  # the command's options
     paths: Paths = None,
     *,
-    output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = "text",
-    select: Annotated[
-        list[str] | None, typer.Option(help="Rules in force: codes, families, names, DEFAULT, ALL.")
-    ] = None,
-    ignore: Annotated[list[str] | None, typer.Option(help="Rules not in force.")] = None,
-    extend_select: Annotated[list[str] | None, typer.Option(help="Rules to add to those in force.")] = None,
+    output_format: Annotated[Format, Option("--format", help="Output format.")] = "text",
+    select: Annotated[list[str] | None, Option(help="Rules in force: codes, families, names, DEFAULT, ALL.")] = None,
+    ignore: Annotated[list[str] | None, Option(help="Rules not in force.")] = None,
+    extend_select: Annotated[list[str] | None, Option(help="Rules to add to those in force.")] = None,
     ollama: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Ollama version to check for; default: the newest known.")
+        str | None, Option(metavar="VERSION", help="Ollama version to check for; default: the newest known.")
     ] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Apply safe fixes.")] = False,
+    fix: Annotated[bool, Option("--fix", help="Apply safe fixes.")] = False,
     unsafe_fixes: Annotated[
-        bool, typer.Option("--unsafe-fixes", help="With --fix or --diff: also apply unsafe fixes.")
+        bool, Option("--unsafe-fixes", help="With --fix or --diff: also apply unsafe fixes.")
     ] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Print what --fix would change; write nothing.")] = False,
-    statistics: Annotated[bool, typer.Option("--statistics", help="Print the number of findings by rule.")] = False,
-    fail_level: Annotated[Severity | None, typer.Option(help="Lowest severity that exits 1.")] = None,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 despite findings.")] = False,
-    output_file: Annotated[str | None, typer.Option(metavar="FILE", help="File to write findings to.")] = None,
+    diff: Annotated[bool, Option("--diff", help="Print what --fix would change; write nothing.")] = False,
+    statistics: Annotated[bool, Option("--statistics", help="Print the number of findings by rule.")] = False,
+    fail_level: Annotated[Severity | None, Option(help="Lowest severity that exits 1.")] = None,
+    exit_zero: Annotated[bool, Option("--exit-zero", help="Exit 0 despite findings.")] = False,
+    output_file: Annotated[str | None, Option(metavar="FILE", help="File to write findings to.")] = None,
     config: ConfigFile = None,
     isolated: Isolated = False,
     add_ignore: Annotated[
-        bool, typer.Option("--add-ignore", help="Write comments that suppress all findings but errors.")
+        bool, Option("--add-ignore", help="Write comments that suppress all findings but errors.")
     ] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Lint again after each change, until Ctrl-C.")] = False,
+    watch: Annotated[bool, Option("--watch", help="Lint again after each change, until Ctrl-C.")] = False,
     force_exclude: ForceExclude = False,
     stdin_filename: StdinFilename = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also print rules that could not decide.")] = False,
+    verbose: Annotated[bool, Option("--verbose", "-v", help="Also print rules that could not decide.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Find defects in Modelfiles, and fix them with --fix.

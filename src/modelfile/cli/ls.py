@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from modelfile.cli.locations import Use, open_prefixed, open_store
 from modelfile.cli.options import load_project, open_registry
-from modelfile.cli.parameters import AsJson, Host, StoreFolder
+from modelfile.cli.parameters import Argument, AsJson, Host, Option, StoreFolder
 from modelfile.errors import UsageError
 from modelfile.library.lookup import list_models
 from modelfile.names import Prefix, split_prefix
@@ -20,14 +18,12 @@ from modelfile.report.terminal import current
 def ls(
     pattern: Annotated[
         str | None,
-        typer.Argument(metavar="PATTERN", help="'bot', 'bot:v*', '*llama*' or registry:NAME; default: all."),
+        Argument(metavar="PATTERN", help="'bot', 'bot:v*', '*llama*' or registry:NAME; default: all."),
     ] = None,
     host: Host = None,
     store: StoreFolder = None,
     *,
-    internal: Annotated[
-        bool, typer.Option("--all", "-a", help="Also list backups and models that are being built.")
-    ] = False,
+    internal: Annotated[bool, Option("--all", "-a", help="Also list backups and models that are being built.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the models of an Ollama server or a folder, the newest first, or the tags of a model in its registry.

@@ -175,10 +175,8 @@ def transfer_models(
 
     Raises:
         ServerUnreachable: The server does not answer for the first model.
-        Exit: One failed.
+        SystemExit: One failed.
     """
-    import typer
-
     from modelfile.report.json_output import error_as_json, print_json
 
     terminal, answers = current.get(), list[dict[str, Any]]()
@@ -196,7 +194,7 @@ def transfer_models(
     if as_json:
         print_json(answers, terminal)
     if any("error" in answer for answer in answers):
-        raise typer.Exit(ExitCode.FAILED)
+        raise SystemExit(ExitCode.FAILED)
 
 
 def print_for_build(target: Target, found: tuple[Diagnostic, ...]) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from modelfile.cli.locations import Use, open_store
 from modelfile.cli.options import load_project, open_registry
-from modelfile.cli.parameters import AsJson, ForceExclude, Host, StoreFolder
+from modelfile.cli.parameters import Argument, AsJson, ForceExclude, Host, StoreFolder
 from modelfile.errors import ExitCode
 from modelfile.pinning.check import with_locked
 from modelfile.pinning.outdated import outdated as find_outdated
@@ -18,7 +16,7 @@ from modelfile.report.terminal import current
 
 
 def outdated(
-    paths: Annotated[list[str] | None, typer.Argument(help="Modelfiles, or folders to search.")] = None,
+    paths: Annotated[list[str] | None, Argument(help="Modelfiles, or folders to search.")] = None,
     host: Host = None,
     store: StoreFolder = None,
     *,
@@ -49,6 +47,6 @@ def outdated(
     outdated_as_json(result, terminal) if as_json else print_outdated(result, terminal)
     failed = print_unknown(result, terminal)
     if result.moved:
-        raise typer.Exit(ExitCode.FINDINGS)
+        raise SystemExit(ExitCode.FINDINGS)
     if failed:
-        raise typer.Exit(failed)
+        raise SystemExit(failed)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import typer
-
 from modelfile.cli.options import load_project
-from modelfile.cli.parameters import AsJson
+from modelfile.cli.parameters import Argument, AsJson, Option
 from modelfile.errors import ExitCode, InputError
 from modelfile.project.target import Target
 from modelfile.report.json_output import diagnostic_as_json, error_as_json, print_json
@@ -16,11 +14,11 @@ from modelfile.report.terminal import current
 
 def parse(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATHS...", help="Modelfiles, folders to search, or - for standard input.")
+        list[str], Argument(metavar="PATHS...", help="Modelfiles, folders to search, or - for standard input.")
     ],
     *,
     request: Annotated[
-        bool, typer.Option("--request", help="Also print the request that `ollama create` would send.")
+        bool, Option("--request", help="Also print the request that `ollama create` would send.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -45,9 +43,9 @@ def parse(
     if as_json:
         print_json(answers, terminal)
     if any(answer["ok"] is None for answer in answers):
-        raise typer.Exit(ExitCode.FAILED)
+        raise SystemExit(ExitCode.FAILED)
     if not all(answer["ok"] and "error" not in answer for answer in answers):
-        raise typer.Exit(ExitCode.FINDINGS)
+        raise SystemExit(ExitCode.FINDINGS)
 
 
 def _answer(target: Target, *, request: bool) -> dict[str, Any]:

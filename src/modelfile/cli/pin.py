@@ -7,11 +7,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from modelfile.cli.locations import Use, open_store
 from modelfile.cli.options import load_project, open_registry, print_for_build
-from modelfile.cli.parameters import AsJson, ForceExclude, FromServer, Host, OllamaOfStore, StoreFolder
+from modelfile.cli.parameters import (
+    Argument,
+    AsJson,
+    ForceExclude,
+    FromServer,
+    Host,
+    OllamaOfStore,
+    Option,
+    StoreFolder,
+)
 from modelfile.errors import ExitCode, InputError, ModelfileError, UsageError
 from modelfile.immutable import replace
 from modelfile.project.target import Target
@@ -30,30 +37,24 @@ if TYPE_CHECKING:
 
 
 def pin(  # noqa: PLR0913  # the command's options
-    paths: Annotated[list[str] | None, typer.Argument(help="Modelfiles, or folders to search.")] = None,
+    paths: Annotated[list[str] | None, Argument(help="Modelfiles, or folders to search.")] = None,
     host: Host = None,
     store: StoreFolder = None,
     *,
     ollama: OllamaOfStore = "",
-    check_only: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit 1 if mf.lock is out of date.")
-    ] = False,
+    check_only: Annotated[bool, Option("--check", help="Write nothing; exit 1 if mf.lock is out of date.")] = False,
     from_server: FromServer = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be pinned; do not write mf.lock.")
-    ] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what would be pinned; do not write mf.lock.")] = False,
     rewrite: Annotated[
-        bool, typer.Option("--rewrite", help="First write the most specific tag instead of `latest` in FROM.")
+        bool, Option("--rewrite", help="First write the most specific tag instead of `latest` in FROM.")
     ] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Remove pin aliases on the server that no mf.lock here names; pin nothing.")
+        bool, Option("--prune", help="Remove pin aliases on the server that no mf.lock here names; pin nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --prune: remove without asking.")] = False,
-    frozen: Annotated[bool, typer.Option("--frozen", help="No effect: --check asks nobody.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="With --prune: remove without asking.")] = False,
+    frozen: Annotated[bool, Option("--frozen", help="No effect: --check asks nobody.")] = False,
     force_exclude: ForceExclude = False,
-    pull: Annotated[
-        bool, typer.Option("--pull/--no-pull", help="With --from-server: pull a base it does not have.")
-    ] = True,
+    pull: Annotated[bool, Option("--pull/--no-pull", help="With --from-server: pull a base it does not have.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Record in mf.lock each Modelfile's base and the fingerprint that a build must have.
@@ -105,7 +106,7 @@ def pin(  # noqa: PLR0913  # the command's options
         opened = open_store(host, store, use=Use.CREATE, ollama=ollama)
         codes |= pin_all(project, paths, opened, options=options, pull=pull, dry_run=dry_run, as_json=as_json)
     if codes:
-        raise typer.Exit(max(codes))
+        raise SystemExit(max(codes))
 
 
 def _check(project: Project, paths: list[str] | None, host: str | None, *, as_json: bool) -> set[ExitCode]:
@@ -243,7 +244,7 @@ def _prune(project: Project, opened: AbstractContextManager[Store], *, yes: bool
                 f"remove {'it' if len(found) == 1 else f'these {len(found)}'} from {store.location}?"
             ):
                 terminal.print_note("nothing was removed")
-                raise typer.Exit(ExitCode.FINDINGS)
+                raise SystemExit(ExitCode.FINDINGS)
         removed = [str(model.name) for model in (found if dry_run else remove_aliases(found, store))]
     if as_json:
         print_json({"removed": removed}, terminal)

@@ -6,11 +6,9 @@ from contextlib import ExitStack, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from modelfile.cli.locations import Use, folder_of, names_of, open_folder, open_store
 from modelfile.cli.options import agree, load_project, transfer_models
-from modelfile.cli.parameters import AsJson, Host, Replace, StoreFolder
+from modelfile.cli.parameters import Argument, AsJson, Host, Replace, StoreFolder
 from modelfile.library.replacement import Pulled, pull_through
 from modelfile.library.replacement import pull as pull_model
 from modelfile.names import ModelName
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def pull(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Models to pull.")],
+    names: Annotated[list[str], Argument(metavar="NAME...", help="Models to pull.")],
     host: Host = None,
     store: StoreFolder = None,
     *,

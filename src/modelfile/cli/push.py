@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import typer
-
 from modelfile.cli.locations import Use, names_of, open_store
 from modelfile.cli.options import load_project, open_registry, transfer_models, with_consent
-from modelfile.cli.parameters import AsJson, Host, Replace, StoreFolder
+from modelfile.cli.parameters import Argument, AsJson, Host, Replace, StoreFolder
 from modelfile.library.publication import Pushed
 from modelfile.library.publication import push as push_model
 from modelfile.names import ModelName
@@ -18,7 +16,7 @@ from modelfile.report.terminal import current
 
 
 def push(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Models to push; names have the registry.")],
+    names: Annotated[list[str], Argument(metavar="NAME...", help="Models to push; names have the registry.")],
     host: Host = None,
     store: StoreFolder = None,
     *,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import typer
-
 from modelfile.cli.locations import names_of, open_store
-from modelfile.cli.parameters import AsJson, Host, StoreFolder
+from modelfile.cli.parameters import Argument, AsJson, Host, Option, StoreFolder
 from modelfile.errors import ExitCode, UsageError
 from modelfile.library.removal import Removal, plan_removal, remove
 from modelfile.report.json_output import error_as_json, listed_as_json, print_json
@@ -18,13 +16,13 @@ from modelfile.stores.protocol import StoreLocation
 
 def rm(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME...", help="Models to remove: names, 'bot:v*', or starts of digests.")
+        list[str], Argument(metavar="NAME...", help="Models to remove: names, 'bot:v*', or starts of digests.")
     ],
     host: Host = None,
     store: StoreFolder = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
-    backups: Annotated[bool, typer.Option("--backups", help="Also remove their backups.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Remove without asking.")] = False,
+    backups: Annotated[bool, Option("--backups", help="Also remove their backups.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove models, and the layers that no other model needs; this cannot be undone.
@@ -58,7 +56,7 @@ def rm(
             f"{left} backup{'s' * (left != 1)} remain{'s' * (left == 1)}; pass --backups to remove them"
         )
     if failed or not confirmed:
-        raise typer.Exit(ExitCode.FAILED if failed else ExitCode.FINDINGS)
+        raise SystemExit(ExitCode.FAILED if failed else ExitCode.FINDINGS)
 
 
 def _confirm(removal: Removal, location: StoreLocation) -> bool:

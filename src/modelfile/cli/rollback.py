@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from modelfile.cli.locations import Use, names_of, open_store
 from modelfile.cli.options import load_project, with_consent
-from modelfile.cli.parameters import AsJson, Host, Replace, StoreFolder
+from modelfile.cli.parameters import Argument, AsJson, Host, Option, Replace, StoreFolder
 from modelfile.errors import UsageError
 from modelfile.library.history import backups
 from modelfile.library.history import rollback as roll_back
@@ -19,16 +17,16 @@ from modelfile.report.terminal import current
 
 
 def rollback(  # noqa: PLR0913  # each is an option
-    name: Annotated[str, typer.Argument(metavar="NAME:TAG", help="Model to roll back.")],
+    name: Annotated[str, Argument(metavar="NAME:TAG", help="Model to roll back.")],
     to: Annotated[
         str | None,
-        typer.Option(metavar="DIGEST", help="Backup: start of its digest or fingerprint, or its alias."),
+        Option(metavar="DIGEST", help="Backup: start of its digest or fingerprint, or its alias."),
     ] = None,
     host: Host = None,
     store: StoreFolder = None,
     *,
     replace: Replace = False,
-    only_list: Annotated[bool, typer.Option("--list", help="List the backups; change nothing.")] = False,
+    only_list: Annotated[bool, Option("--list", help="List the backups; change nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Restore the previous model of a tag; a second rollback undoes the first.

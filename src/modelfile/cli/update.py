@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-import typer
-
 from modelfile.cli.locations import Use, open_store
 from modelfile.cli.options import load_project, open_registry
-from modelfile.cli.parameters import AsJson, ForceExclude, FromServer, Host, StoreFolder
+from modelfile.cli.parameters import Argument, AsJson, ForceExclude, FromServer, Host, Option, StoreFolder
 from modelfile.cli.pin import print_skipped, targets_to_pin
 from modelfile.errors import ModelfileError, UsageError
 from modelfile.pinning.pinner import PinOptions
@@ -25,15 +23,15 @@ UpdateFormat: TypeAlias = Literal["text", "markdown", "json"]
 
 def update(  # noqa: PLR0913  # the command's options
     bases: Annotated[
-        list[str] | None, typer.Argument(metavar="[BASE...]", help="Bases; without a tag: all tags of the model.")
+        list[str] | None, Argument(metavar="[BASE...]", help="Bases; without a tag: all tags of the model.")
     ] = None,
     host: Host = None,
     store: StoreFolder = None,
     *,
     from_server: FromServer = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; do not write mf.lock.")] = False,
-    output_format: Annotated[UpdateFormat, typer.Option("--format", help="Output format.")] = "text",
-    message: Annotated[bool, typer.Option("--message", help="Print the message of a commit instead.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what would change; do not write mf.lock.")] = False,
+    output_format: Annotated[UpdateFormat, Option("--format", help="Output format.")] = "text",
+    message: Annotated[bool, Option("--message", help="Print the message of a commit instead.")] = False,
     force_exclude: ForceExclude = False,
     as_json: AsJson = False,
 ) -> None:
@@ -95,5 +93,5 @@ def update(  # noqa: PLR0913  # the command's options
     print_failures(failures.values(), terminal)
     print_skipped(targets, failures)
     if failures:
-        raise typer.Exit(max(error.exit_code for error in failures.values()))
+        raise SystemExit(max(error.exit_code for error in failures.values()))
     terminal.print_note("mf.lock is unchanged" if dry_run else "mf.lock is up to date")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-import typer
-
 from modelfile.cli.locations import Use, open_store
 from modelfile.cli.options import load_project, open_registry
-from modelfile.cli.parameters import AsJson, ForceExclude, Host, StoreFolder
+from modelfile.cli.parameters import Argument, AsJson, ForceExclude, Host, Option, StoreFolder
 from modelfile.errors import ExitCode, UsageError
 from modelfile.git import find_repository
 from modelfile.pinning.check import with_locked
@@ -23,13 +21,13 @@ VerifyFormat: TypeAlias = Literal["text", "json", "junit"]
 
 def verify(  # noqa: PLR0913  # the command's options
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME...]", help="Bases, and models as `mf build` takes them.")
+        list[str] | None, Argument(metavar="[NAME...]", help="Bases, and models as `mf build` takes them.")
     ] = None,
     host: Host = None,
     store: StoreFolder = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="Verify what all locks of the repository have.")] = False,
-    output_format: Annotated[VerifyFormat, typer.Option("--format", help="Output format.")] = "text",
+    everything: Annotated[bool, Option("--all", help="Verify what all locks of the repository have.")] = False,
+    output_format: Annotated[VerifyFormat, Option("--format", help="Output format.")] = "text",
     force_exclude: ForceExclude = False,
     as_json: AsJson = False,
 ) -> None:
@@ -65,4 +63,4 @@ def verify(  # noqa: PLR0913  # the command's options
     else:
         print_verified(models, opened.location, terminal)
     if any(model.fails for model in models):
-        raise typer.Exit(ExitCode.FINDINGS)
+        raise SystemExit(ExitCode.FINDINGS)

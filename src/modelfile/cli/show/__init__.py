@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from modelfile.cli.options import load_project
-from modelfile.cli.parameters import AsJson, Host, StoreFolder
+from modelfile.cli.parameters import Argument, AsJson, Host, Option, StoreFolder
 from modelfile.cli.show.sources import open_model
 from modelfile.errors import UsageError
 from modelfile.names import modelfile_at
@@ -18,26 +16,24 @@ from modelfile.report.terminal import current
 
 def show(  # noqa: PLR0913  # each is an option
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Model, digest, tag of the model here, Modelfile or registry:NAME.")
+        str, Argument(metavar="NAME", help="Model, digest, tag of the model here, Modelfile or registry:NAME.")
     ],
     host: Host = None,
     store: StoreFolder = None,
     *,
     modelfile: Annotated[
-        bool, typer.Option("--modelfile", help="Print a Modelfile that builds the same model from this one.")
+        bool, Option("--modelfile", help="Print a Modelfile that builds the same model from this one.")
     ] = False,
-    prompt: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Print the prompt that Ollama makes of TEXT.")
-    ] = None,
+    prompt: Annotated[str | None, Option(metavar="TEXT", help="Print the prompt that Ollama makes of TEXT.")] = None,
     messages: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Print the prompt of the messages, or /api/chat request, in FILE or -."),
+        Option(metavar="FILE", help="Print the prompt of the messages, or /api/chat request, in FILE or -."),
     ] = None,
     layers: Annotated[
-        bool, typer.Option("--layers", help="Print digest, config and layers of a model in a registry or a folder.")
+        bool, Option("--layers", help="Print digest, config and layers of a model in a registry or a folder.")
     ] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Print the manifest of a model in a registry or a folder, to the byte.")
+        bool, Option("--raw", help="Print the manifest of a model in a registry or a folder, to the byte.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from modelfile.cli.locations import Use, open_named_folder
 from modelfile.cli.options import load_project, open_registry
-from modelfile.cli.parameters import AsJson, NamedFolder
+from modelfile.cli.parameters import AsJson, NamedFolder, Option
 from modelfile.diagnostics import Severity
 from modelfile.errors import ExitCode
 from modelfile.report.json_output import print_json
@@ -27,10 +25,10 @@ def check(
     store: NamedFolder = None,
     *,
     sizes_only: Annotated[
-        bool, typer.Option("--sizes-only", help="Do not read the blobs; compare their sizes only.")
+        bool, Option("--sizes-only", help="Do not read the blobs; compare their sizes only.")
     ] = False,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Repair what is found, with blobs from registries by digest.")
+        bool, Option("--repair", help="Repair what is found, with blobs from registries by digest.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +62,7 @@ def check(
         print_verdict(found, outcomes, terminal, str(opened.location))
     left = [outcome.damage for outcome in outcomes if outcome.done is None] if repair else found
     if any(damage.severity is not Severity.INFO for damage in left):
-        raise typer.Exit(ExitCode.FINDINGS)
+        raise SystemExit(ExitCode.FINDINGS)
 
 
 def _repair(found: list[Damage], store: FolderStore, *, as_json: bool) -> list[Repaired]:

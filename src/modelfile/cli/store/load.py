@@ -6,11 +6,9 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from modelfile.cli.locations import Use, open_named_folder
 from modelfile.cli.options import agree, load_project
-from modelfile.cli.parameters import AsJson, NamedFolder, Replace
+from modelfile.cli.parameters import Argument, AsJson, NamedFolder, Replace
 from modelfile.filesystem import open_regular
 from modelfile.library.archives import LoadedModel, load_models
 from modelfile.report.json_output import print_json
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="File of `mf store save`, or - for standard input.")],
+    file: Annotated[str, Argument(metavar="FILE", help="File of `mf store save`, or - for standard input.")],
     store: NamedFolder = None,
     *,
     replace: Replace = False,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from modelfile.cli.locations import Use, open_named_folder
 from modelfile.cli.options import load_project
-from modelfile.cli.parameters import AsJson, NamedFolder
+from modelfile.cli.parameters import AsJson, NamedFolder, Option
 from modelfile.errors import ExitCode
 from modelfile.report.json_output import print_json
 from modelfile.report.progress import progress
@@ -21,15 +19,15 @@ from modelfile.stores.disk.prune import prune as execute
 def prune(
     store: NamedFolder = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Remove without asking.")] = False,
     keep: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Backups to leave for each tag; default: `keep`, or 3.")
+        int | None, Option(min=0, metavar="N", help="Backups to leave for each tag; default: `keep`, or 3.")
     ] = None,
     unlocked: Annotated[
-        bool, typer.Option("--unlocked", help="Also remove models that no mf.lock of the project names.")
+        bool, Option("--unlocked", help="Also remove models that no mf.lock of the project names.")
     ] = False,
     all_partial: Annotated[
-        bool, typer.Option("--all", help="Also remove partial downloads of today, which could be resumed.")
+        bool, Option("--all", help="Also remove partial downloads of today, which could be resumed.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -63,7 +61,7 @@ def prune(
     elif done:
         print_pruned(done, terminal)
     if code := _code(plan, done):
-        raise typer.Exit(code)
+        raise SystemExit(code)
 
 
 def _locked_names() -> LockedNames:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from modelfile.cli.locations import Use, open_named_folder
-from modelfile.cli.parameters import AsJson, NamedFolder
+from modelfile.cli.parameters import Argument, AsJson, NamedFolder, Option
 from modelfile.errors import ExitCode, UsageError
 from modelfile.filesystem import format_size, write_atomic
 from modelfile.library.archives import save_models
@@ -23,12 +21,10 @@ if TYPE_CHECKING:
 
 
 def save(
-    names: Annotated[
-        list[str], typer.Argument(metavar="NAME...", help="Models: names, 'bot:v*', or starts of digests.")
-    ],
+    names: Annotated[list[str], Argument(metavar="NAME...", help="Models: names, 'bot:v*', or starts of digests.")],
     store: NamedFolder = None,
     *,
-    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="File to write, or - for a stream.")],
+    output: Annotated[str, Option("--output", "-o", metavar="FILE", help="File to write, or - for a stream.")],
     as_json: AsJson = False,
 ) -> None:
     """Save models in one file, for a machine without a network: `mf store load` reads it there.
@@ -65,7 +61,7 @@ def _write_stream(pieces: Iterable[bytes]) -> None:
     for piece in pieces:
         stream.write_bytes(piece)
         if stream.failure:  # which is reported at the end
-            raise typer.Exit(ExitCode.FAILED)
+            raise SystemExit(ExitCode.FAILED)
 
 
 class _Count:
