@@ -12,7 +12,7 @@ ModelfileError
 │   ├── RegistryRefused     a registry denies access, or rejects a request
 │   ├── InvalidRegistryAnswer  a registry sends something else than what it names
 │   ├── NotFound            the server has no such model
-│   └── DiskFull            the disk of the server is full
+│   └── DiskFull            the disk of the server or folder is full
 ├── WouldReplace            a tag has another model, which must stay              exit 3
 └── VerificationError       the model on the server is not the one requested      exit 3
 """
@@ -157,7 +157,7 @@ class NotFound(ServerError):
 
 
 class DiskFull(ServerError):
-    """A full disk on the server."""
+    """A full disk of the server, or of a folder."""
 
 
 class WouldReplace(ModelfileError):

@@ -6,9 +6,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from tests.support.disks import disk_with_reflinks, small_disk, used
+from tests.support.disks import disk_with_reflinks, mounted, small_disk, used
 
-from modelfile.errors import InputError
+from modelfile.errors import DiskFull, InputError
 from modelfile.stores.disk.layout import open_layout
 from modelfile.stores.disk.store import FolderStore
 
@@ -32,8 +32,15 @@ def test_full_disk(tmp_path: Path) -> None:
         with (disk / "filler").open("wb") as filler:
             filler.write(bytes(500_000))
         before = content_of(disk)
+        with pytest.raises(
+            DiskFull, match=r"cannot copy `.*/weights\.gguf`: it needs 700,004 bytes, and the disk of "
+        ) as full:
+            store.put_blob(digest, weights, lambda _: None)
+        assert (full.value.hint, content_of(disk)) == (
+            "free some space, or use another folder; nothing was written",
+            before,
+        )
         for attempt in (
-            lambda: store.put_blob(digest, weights, lambda _: None),
             lambda: store.blobs.put(bytes(size)),
             lambda: write_unknown_size(store, weights.read_bytes()),
         ):
@@ -41,11 +48,24 @@ def test_full_disk(tmp_path: Path) -> None:
                 InputError, match=r"cannot write `.*/blobs/sha256-\w{64}`: no space left on device"
             ) as caught:
                 attempt()
-            assert caught.value.hint == "nothing was left behind; free some disk space, then run the command again"
+            assert (
+                caught.value.hint
+                == "free some disk space, then run the command again; blobs that are whole are used then"
+            )
             assert content_of(disk) == before
         (disk / "filler").unlink()
         store.put_blob(digest, weights, lambda _: None)
         assert store.has_blob(digest, size + 4)
+
+
+def test_disk_without_inodes(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=1m,nr_inodes=7", "none") as disk:
+        store = FolderStore(open_layout(disk / "store", create=True))
+        with pytest.raises(InputError, match="no space left on device") as caught:
+            store.blobs.put_all(bytes([number]) for number in range(9))
+        assert caught.value.hint == (
+            "the disk has space, but no inodes left: remove files of it, then run the command again"
+        )
 
 
 def write_unknown_size(store: FolderStore, content: bytes) -> None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 
-from modelfile.errors import DiskFull, ModelfileError, NotFound, WouldReplace
+from modelfile.errors import ModelfileError, NotFound, WouldReplace
 from modelfile.events import Events, Progress, ignore
 from modelfile.immutable import record
 from modelfile.library.removal import find_models
 from modelfile.library.replacement import is_immutable, would_replace
-from modelfile.manifest import Layer, Manifest, portable
+from modelfile.manifest import Manifest, portable
 from modelfile.names import ModelName
 from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
 from modelfile.stores.backups import back_up
 from modelfile.stores.disk.archive import ArchivedModel, ArchiveReader, archive_of
+from modelfile.stores.disk.files import check_space
 from modelfile.stores.disk.store import FolderStore
 from modelfile.stores.disk.tar import Readable
 
@@ -123,7 +123,8 @@ def load_models(  # noqa: PLR0913  # each is a choice of its own
     errors = [error for model in archive.models if (error := _replacement(model, store, immutable))]
     if errors and not approve(errors):
         raise errors[0]
-    _check_space(archive.layers.values(), what, store)
+    lacking = (layer.size for layer in archive.layers.values() if not store.has_blob(layer.digest, layer.size))
+    check_space(store.layout.root, sum(lacking), f"load `{what}`")
     written: list[str] = []
     try:
         _write_blobs(archive, store, written, events)
@@ -147,16 +148,6 @@ def _replacement(model: ArchivedModel, store: FolderStore, immutable: Iterable[s
     name = store.layout.spelled(model.name)
     is_fixed = is_immutable(name, immutable)
     return would_replace(name, store.location, current.digest, model.manifest.digest, immutable=is_fixed)
-
-
-def _check_space(layers: Iterable[Layer], what: str, store: FolderStore) -> None:
-    needed = sum(layer.size for layer in layers if not store.has_blob(layer.digest, layer.size))
-    free = shutil.disk_usage(store.layout.root).free
-    if needed > free:
-        message = (
-            f"cannot load `{what}`: it needs {needed:,} bytes, and the disk of `{store.location}` has {free:,} free"
-        )
-        raise DiskFull(message, hint="free some space, or use another folder; nothing was written")
 
 
 def _write_blobs(archive: ArchiveReader, store: FolderStore, written: list[str], events: Events) -> None:

@@ -18,7 +18,7 @@ from modelfile.errors import InputError, VerificationError
 from modelfile.filesystem import changed_while_read, open_regular, read_up_to
 from modelfile.manifest import Layer, digest_of
 from modelfile.names import shorten_digest
-from modelfile.stores.disk.copies import BackgroundCopy, BlobWriter
+from modelfile.stores.disk.copies import BackgroundCopy, BlobWriter, check_copy
 from modelfile.stores.disk.files import (
     open_own,
     remove_abandoned,
@@ -156,10 +156,12 @@ class Blobs:
             with self._writing(digest) as writer:
                 if writer.clone(source):
                     writer.hash_clone(on_sent) if not is_known else on_sent(state.st_size)
-                elif not is_known or not writer.copy_unhashed(source, on_sent):
-                    is_known = False
-                    source.seek(0)
-                    writer.copy(source, on_sent)
+                else:
+                    check_copy(path, state, self._folder)
+                    if not is_known or not writer.copy_unhashed(source, on_sent):
+                        is_known = False
+                        source.seek(0)
+                        writer.copy(source, on_sent)
                 if not unchanged(state, os.fstat(source.fileno())):
                     raise changed_while_read(path)
                 if not is_known and writer.digest != digest:

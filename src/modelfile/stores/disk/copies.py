@@ -16,9 +16,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Final
 
-from modelfile.errors import InputError
+from modelfile.errors import DiskFull, InputError
 from modelfile.filesystem import open_regular
-from modelfile.stores.disk.files import sync, temporary_file, write_all, writing_to
+from modelfile.stores.disk.files import check_space, sync, temporary_file, write_all, writing_to
 from modelfile.weights.digests import unchanged
 
 _CHUNK: Final = 1 << 20
@@ -74,7 +74,6 @@ class BlobWriter:
 
     def copy(self, source: FileIO, on_sent: Callable[[int], None]) -> None:
         """Append a file, and hash it."""
-        self._reject_full_disk(source)
         buffer = memoryview(bytearray(_CHUNK))
         while length := source.readinto(buffer):
             on_sent(self.write(buffer[:length]))
@@ -83,7 +82,6 @@ class BlobWriter:
         """Append a file within the system, without its holes; return False, with nothing written, where it cannot."""
         if sys.platform != "linux":
             return False
-        self._reject_full_disk(source)
         with writing_to(self._target):
             try:
                 for start, end in _extents(source):
@@ -96,21 +94,22 @@ class BlobWriter:
                 return False
         return True
 
-    def _reject_full_disk(self, source: FileIO) -> None:
-        if not hasattr(os, "fstatvfs"):
-            return
-        state = os.fstat(source.fileno())
-        with writing_to(self._target):
-            disk = os.fstatvfs(self._file.fileno())
-            if disk.f_bavail * disk.f_frsize < min(state.st_size, state.st_blocks * _BLOCK):
-                raise OSError(ENOSPC, os.strerror(ENOSPC))
-
     def hash_clone(self, on_sent: Callable[[int], None]) -> None:
         """Hash the file that shares its blocks with another."""
         buffer = memoryview(bytearray(_CHUNK))
         while length := self._file.readinto(buffer):
             self._hash.update(buffer[:length])
             on_sent(length)
+
+
+def check_copy(path: Path, state: os.stat_result, folder: Path) -> None:
+    """Check that the disk of a folder has the space for a copy of a file, in which holes take none.
+
+    Raises:
+        DiskFull: It has less.
+    """
+    allocated = getattr(state, "st_blocks", state.st_size) * _BLOCK
+    check_space(folder, min(state.st_size, allocated), f"copy `{path}`")
 
 
 class BackgroundCopy:
@@ -126,6 +125,7 @@ class BackgroundCopy:
         Raises:
             InputError: The file cannot be read, or the copy cannot be created.
         """
+        self._path = path
         with ExitStack() as stack:
             self._source = stack.enter_context(open_regular(path))
             self.file, self.temporary = stack.enter_context(temporary_file(folder))
@@ -155,10 +155,13 @@ class BackgroundCopy:
 
     def _run(self) -> None:
         writer = BlobWriter(self.file, self.temporary)
-        with suppress(InputError, OSError, _Stopped):  # it is copied once more, which tells what is wrong
-            if writer.clone(self._source) or writer.copy_unhashed(self._source, self._count):
-                sync(self.file)
-                self._is_complete = True
+        with suppress(DiskFull, InputError, OSError, _Stopped):  # it is copied once more, which tells what is wrong
+            if not writer.clone(self._source):
+                check_copy(self._path, self.state, self.temporary.parent)
+                if not writer.copy_unhashed(self._source, self._count):
+                    return
+            sync(self.file)
+            self._is_complete = True
 
     def _count(self, length: int) -> None:
         self._copied += length

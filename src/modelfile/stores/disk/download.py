@@ -6,7 +6,6 @@ A partial download is Ollama's own, so that each can go on where the other has s
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from queue import Empty, SimpleQueue
@@ -21,13 +20,15 @@ from modelfile.locks import name_lock
 from modelfile.manifest import Layer, Manifest, reduced
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
-from modelfile.stores.disk.files import open_own, write_all, writing_to
+from modelfile.stores.disk.files import check_space, open_own, write_all, writing_to
 from modelfile.stores.disk.layout import BLOBS, Layout
 from modelfile.stores.disk.partial import Part, PartialBlob, locked_part, partial_files, remove_files, writing_part
 from modelfile.stores.protocol import Registry
 from modelfile.stores.uploads import Stopped, join_all
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from modelfile.stores.disk.store import FolderStore
 
 _THREADS: Final = 8
@@ -105,7 +106,7 @@ def download_layers(
             lacking = _lock_missing(name, wanted, layout, blobs, events, locks)
             try:
                 partial = _partial_blobs(lacking, wanted, layout, single=tries.without_ranges > 0)
-                _check_space(name, partial, layout)
+                _check_space(name, partial, layout.root)
                 if partial:
                     _Downloads(name, partial, registry, events).run(blobs)
             except (RangeIgnored, _Damaged, InputError) as error:
@@ -179,16 +180,14 @@ def _partial_blobs(
     ]
 
 
-def _check_space(name: ModelName, partial: Sequence[PartialBlob], layout: Layout) -> None:
-    needed = sum(one.layer.size - one.completed for one in partial)
-    with writing_to(layout.root):
-        free = shutil.disk_usage(layout.root).free
-    if needed > free:
+def _check_space(name: ModelName, partial: Sequence[PartialBlob], root: Path) -> None:
+    try:
+        check_space(root, sum(one.layer.size - one.completed for one in partial), f"pull {name}")
+    except DiskFull:
         for one in partial:
             if not one.completed:
                 one.discard()
-        message = f"cannot pull {name}: it needs {needed:,} bytes, and the disk of `{layout.root}` has {free:,} free"
-        raise DiskFull(message, hint="free some space, or use another folder; nothing was downloaded")
+        raise
 
 
 class _Downloads:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from errno import EDQUOT, EINVAL, ENOSPC, ENOTSUP, EROFS
@@ -17,12 +18,13 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
-from modelfile.errors import cannot_write
+from modelfile.errors import DiskFull, cannot_write
 
 _TEMPORARY: Final = re.compile(r"\.?mf-[0-9]{1,10}-[0-9a-f]{16}")
 _LOCKLESS_AGE: Final = 86_400
 """Age in seconds after which a temporary file counts as abandoned where files have no locks."""
-_FREE_SPACE: Final = "nothing was left behind; free some disk space, then run the command again"
+_FREE_SPACE: Final = "free some disk space, then run the command again; blobs that are whole are used then"
+_FREE_INODES: Final = "the disk has space, but no inodes left: remove files of it, then run the command again"
 _READ_ONLY: Final = "mount it for writing, or use another folder"
 
 
@@ -48,8 +50,34 @@ def writing_to(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = {ENOSPC: _FREE_SPACE, EDQUOT: _FREE_SPACE, EROFS: _READ_ONLY}.get(error.errno or 0)
+        full = _FREE_INODES if error.errno == ENOSPC and _lacks_inodes(path.parent) else _FREE_SPACE
+        hint = {ENOSPC: full, EDQUOT: full, EROFS: _READ_ONLY}.get(error.errno or 0)
         raise cannot_write(path, error, hint=hint) from error
+
+
+def _lacks_inodes(folder: Path) -> bool:
+    with contextlib.suppress(OSError, AttributeError):  # Windows has no such call
+        disk = os.statvfs(folder)
+        return disk.f_files > 0 == disk.f_favail  # some file systems count none
+    return False
+
+
+def check_space(folder: Path, needed: int, task: str) -> None:
+    """Check that the disk of a store has the space for what is to be written.
+
+    Args:
+        folder: A folder of the store.
+        needed: The space in bytes.
+        task: What it is needed for, as in `pull bot:v1`.
+
+    Raises:
+        DiskFull: It has less.
+    """
+    with writing_to(folder):
+        free = shutil.disk_usage(folder).free
+    if needed > free:
+        message = f"cannot {task}: it needs {needed:,} bytes, and the disk of `{folder}` has {free:,} free"
+        raise DiskFull(message, hint="free some space, or use another folder; nothing was written")
 
 
 def sync(file: FileIO) -> None:
