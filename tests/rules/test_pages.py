@@ -1,12 +1,14 @@
 """Requirements for every rule: its page, its examples, its names."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from tests.support.weights_files import FILES, weights_folder
 
 from modelfile.catalog.catalog import catalog
+from modelfile.errors import InputError
 from modelfile.formatter import format_modelfile
 from modelfile.linter import rules as rules_package
 from modelfile.linter.engine import lint
@@ -20,6 +22,8 @@ from modelfile.project.target import Target
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Adapter, Draft, From
+from modelfile.weights.gguf import recall_header
+from modelfile.weights.header import GGUFHeader
 
 EXAMPLE = re.compile(r"^## (Bad|Good)\n\n```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FAMILIES = {
@@ -62,6 +66,13 @@ def rejected(modelfile: Modelfile) -> tuple[RejectedFile, ...]:
     return tuple(rejected_files(target, named, catalog().version))
 
 
+def headers(path: str) -> Mapping[str, GGUFHeader]:
+    try:
+        return {path: recall_header(weights_folder() / path)}
+    except InputError:
+        return {}
+
+
 def context_of(text: str, rule: Rule) -> Context:
     data = text.encode().replace(rb"\xe9", b"\xe9")  # a page has to be UTF-8
     modelfile = Modelfile.parse(Source.decode(data))
@@ -69,7 +80,7 @@ def context_of(text: str, rule: Rule) -> Context:
         modelfile=modelfile,
         exists=EXISTING.__contains__,
         find_escape=ESCAPES.get,
-        chat_template=lambda path: "{% if tools %}" if "tools" in path else "",
+        headers=headers,
         rejected_files=lambda: rejected(modelfile),
         lock_status=next((status for mark, status in LOCK_ENTRIES.items() if mark in text), None),
         registries=("registry.ollama.ai", "hf.co", "models.example.com"),

@@ -12,6 +12,7 @@ from modelfile.linter.engine import lint
 from modelfile.linter.rule import Context
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
+from modelfile.weights.header import GGUFHeader
 
 PLAIN = "{{ .System }} {{ .Prompt }}"
 TOOLS = "{{ .Tools }}{{ range .Messages }}{{ .Role }}: {{ .Content }}{{ .ToolCalls }} {{ end }}"
@@ -21,13 +22,17 @@ ROUND_TRIP = "{% if tools %}{{ tool_calls }}{% if message.role == 'tool' %}"
 IGNORED = "Ollama 0.30 and later ignore this TEMPLATE: the chat template inside the weights supports {}"
 
 
+def header(chat: str) -> GGUFHeader:
+    return GGUFHeader(metadata={"general.architecture": "llama"}, size=0, needed=0, blocks=0, chat_template=chat)
+
+
 def messages(chat: str, template: str, *lines: str, base: str = "./weights.gguf", ollama: str = "0.33.0") -> list[str]:
     text = "\n".join(["# For tests.", f"FROM {base}", *lines, f'TEMPLATE """{template}"""', ""])
     context = Context(
         modelfile=Modelfile.parse(Source(text=text)),
         ollama=catalog(Version.parse(ollama)),
         exists="./weights.gguf".__eq__,
-        chat_template=lambda _: chat,
+        headers=lambda path: {path: header(chat)},
     )
     return [one.message for one in lint(context) if one.code == "MF426"]
 
@@ -67,7 +72,9 @@ def test_nothing_is_ignored_before_0_30_or_next_to_a_parser_or_for_names() -> No
 def test_an_ignored_template_has_no_other_finding() -> None:
     text = '# For tests.\nFROM ./weights.gguf\nTEMPLATE "\n{{ .Prompt }}<|im_end|>"\n'
     context = Context(
-        modelfile=Modelfile.parse(Source(text=text)), exists=lambda _: True, chat_template=lambda _: "{{ tools }}"
+        modelfile=Modelfile.parse(Source(text=text)),
+        exists=lambda _: True,
+        headers=lambda path: {path: header("{{ tools }}")},
     )
     hint = "delete TEMPLATE, or let it print tools too"
     assert [(one.name, one.hint) for one in lint(context)] == [("template-ignored", hint)]

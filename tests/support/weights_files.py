@@ -18,7 +18,7 @@ _TENSORS: Final = {"token_embd.weight": (32, 64), "blk.0.attn_q.weight": (32, 32
 
 def _model(**metadata: str | int) -> bytes:
     named = {key.replace("__", "."): value for key, value in metadata.items()}
-    return typed_gguf({**_LLAMA, **named}, _TENSORS, size=16384)
+    return typed_gguf({**_LLAMA, "tokenizer.chat_template": "{{ messages }}", **named}, _TENSORS, size=16384)
 
 
 FILES: Final[Mapping[str, bytes]] = {
@@ -32,6 +32,8 @@ FILES: Final[Mapping[str, bytes]] = {
     "mmproj-f16.gguf": typed_gguf(
         {"general.architecture": "clip", "general.type": "mmproj", "clip.has_vision_encoder": True}
     ),
+    "bare.gguf": typed_gguf(_LLAMA, _TENSORS, size=16384),
+    "attack.gguf": _model(tokenizer__chat_template="{{ ''.__class__.__mro__ }}"),
     "archive.gguf": b"PK\x03\x04" + bytes(60),
     "pointer.gguf": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
     "login.gguf": b"<!DOCTYPE html>\n<html><title>Log in</title></html>\n",

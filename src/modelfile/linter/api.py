@@ -107,6 +107,7 @@ def lint_target(target: Target, settings: Settings, *, has_folder: bool | None =
         settings.ollama,
         has_folder=target.has_folder if has_folder is None else has_folder,
         ollama_is_given=settings.ollama_is_given,
+        reads_weights=settings.reads_weights,
     )
     rules = settings.rules_for(target.path)
     if context.lock_error:
@@ -224,10 +225,13 @@ def _suppressed(
 
 
 def settings_of_build(settings: Settings) -> Settings:
-    """Return settings by which a missing file is an error, without rules that a build checks itself."""
+    """Return settings by which a missing file is an error, without rules that a build checks itself.
+
+    No header of weights is read: a build that has nothing to do opens none.
+    """
     rules = tuple(rule for rule in settings.rules if rule.name not in _CHECKED_BY_BUILD)
     severities = {**settings.severities, **dict.fromkeys(_NEEDED_BY_BUILD, Severity.ERROR)}
-    return replace(settings, rules=rules, severities=severities)
+    return replace(settings, rules=rules, severities=severities, reads_weights=False)
 
 
 def reject_errors(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from errno import ENAMETOOLONG
 from functools import partial
 from itertools import islice
@@ -22,6 +22,7 @@ from modelfile.syntax.nodes import Adapter, Draft, From
 
 if TYPE_CHECKING:
     from modelfile.project.gitignore import Ignored
+    from modelfile.weights.header import GGUFHeader
 
 _T = TypeVar("_T")
 _MOST_ASKED: Final = 20
@@ -30,7 +31,9 @@ _MOST_NEIGHBORS: Final = 1000
 """Number of names in a folder that a missing file is compared with."""
 
 
-def context_of(target: Target, ollama: Catalog, *, has_folder: bool, ollama_is_given: bool = False) -> Context:
+def context_of(
+    target: Target, ollama: Catalog, *, has_folder: bool, ollama_is_given: bool = False, reads_weights: bool = True
+) -> Context:
     """Return the context for linting a Modelfile.
 
     Args:
@@ -38,6 +41,7 @@ def context_of(target: Target, ollama: Catalog, *, has_folder: bool, ollama_is_g
         ollama: Facts about the Ollama version that it is for.
         has_folder: Whether its paths can be looked up; those of standard input cannot.
         ollama_is_given: Whether somebody named that version; otherwise it is the newest known.
+        reads_weights: Whether rules may read the headers of local weights.
 
     Raises:
         InputError: The Modelfile cannot be read.
@@ -70,7 +74,7 @@ def context_of(target: Target, ollama: Catalog, *, has_folder: bool, ollama_is_g
         is_ignored=_find_ignored(target),
         missing_weights=missing_weights,
         find_escape=partial(_find_escape, target),
-        chat_template=_remember(partial(_chat_template, target)),
+        headers=_remember(partial(_headers, target, ollama)) if reads_weights else None,
         rejected_files=partial(rejected_files, ""),
         lock_status=lock_status,
         lock_error=lock_error,
@@ -180,13 +184,15 @@ def _missing_weights(target: Target, ollama: Catalog, exists: Callable[[str], bo
     return ""
 
 
-def _chat_template(target: Target, written: str) -> str:
-    from modelfile.weights.gguf import recall_header  # most Modelfiles name no file
+def _headers(target: Target, ollama: Catalog, written: str) -> Mapping[str, GGUFHeader]:
+    from modelfile.recipe.recipe import files_at
+    from modelfile.weights.checks import read_headers  # most Modelfiles name no file
 
     try:
-        return recall_header(expand(written, target.folder)).chat_template
+        files = files_at(expand(written, target.folder), ollama.version, target.project.stat)
+        return {str(path): header for path, header in read_headers(files).items()}
     except (InputError, OSError, ValueError):
-        return ""  # unusable-weights reports it
+        return {}  # unusable-weights reports it
 
 
 def _find_escape(target: Target, written: str) -> EscapedPath | None:

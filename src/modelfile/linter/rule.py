@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -26,6 +26,7 @@ from modelfile.syntax.nodes import Adapter, Comment, Draft, From, Instruction, N
 if TYPE_CHECKING:
     from modelfile.catalog.families import Family
     from modelfile.gotemplate.parser import ParsedTemplate
+    from modelfile.weights.header import GGUFHeader
 
 _T = TypeVar("_T")
 _Subject = TypeVar("_Subject", bound=Node | Modelfile)
@@ -86,8 +87,11 @@ class Context:
     """Return the target of an existing path that leaves the project; None if there is no folder to look in."""
     rejected_files: Callable[[], Iterable[RejectedFile]] | None = None
     """Return the local files that Ollama cannot use; None if there is no folder to look in."""
-    chat_template: Callable[[str], str] | None = None
-    """Return the chat template of a GGUF file, in Jinja, or an empty text; None if there is no folder to look in."""
+    headers: Callable[[str], Mapping[str, GGUFHeader]] | None = None
+    """Return the headers of the GGUF files that a path names, by their paths, but for those that cannot be read.
+
+    None if there is no folder to look in, and for a build, which opens no file unless it has something to do.
+    """
     lock_status: LockStatus | None = None
     """None if there is no lock, or a damaged one."""
     lock_error: InputError | None = None
@@ -257,6 +261,40 @@ def existing_path(instruction: Instruction, context: Context) -> str | None:
     written = instruction.value.text
     is_path = isinstance(instruction, From | Adapter | Draft) and instruction.value.closed
     return written if is_path and context.exists and context.exists(written) else None
+
+
+@once_per_file
+def local_headers(modelfile: Modelfile, context: Context) -> Mapping[str, GGUFHeader]:
+    """Return the headers of the GGUF files of FROM, by their paths; of none if a FROM names a model, which wins."""
+    found: dict[str, GGUFHeader] = {}
+    for base in modelfile.of_type(From):
+        path = existing_path(base, context)
+        if path is None or context.headers is None:
+            return {}
+        found.update(context.headers(path))
+    return found
+
+
+def model_header(modelfile: Modelfile, context: Context) -> GGUFHeader | None:
+    """Return the header of the model in the GGUF files of FROM; None if there is none."""
+    headers = local_headers(modelfile, context)
+    if not headers:
+        return None
+    from modelfile.weights.facts import content_of  # most Modelfiles name no file
+
+    return next((header for header in headers.values() if content_of(header) == "model"), None)
+
+
+def facts_of_base(modelfile: Modelfile, context: Context) -> tuple[GGUFHeader | None, Family | None]:
+    """Return the header of the model in a local file; otherwise the family of the base; or neither.
+
+    The name of a local file decides nothing that its header would, even if that is not read.
+    """
+    if header := model_header(modelfile, context):
+        return header, None
+    if context.headers is None and any(existing_path(base, context) for base in modelfile.of_type(From)):
+        return None, None
+    return None, base_family(modelfile, context)
 
 
 def parser_findings(modelfile: Modelfile, name: str) -> Iterator[Finding]:

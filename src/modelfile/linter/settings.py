@@ -34,6 +34,8 @@ class Settings:
     ollama: Catalog
     ollama_is_given: bool = False
     """True if the configuration or the caller names the version; otherwise it is the newest known."""
+    reads_weights: bool = True
+    """False if rules must not read the headers of local weights."""
 
     def rules_for(self, path: Path) -> tuple[Rule, ...]:
         """Return the rules in force for a file."""

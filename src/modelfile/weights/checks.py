@@ -51,13 +51,13 @@ def check_weights(
     if files:
         _check_model(files, known.version)
     if drafts:
-        _check_splits(_shards(_read_headers("DRAFT", drafts, known.version)), known.version)
+        _check_splits(_shards(_check_files("DRAFT", drafts, known.version)), known.version)
     if adapters:
         _check_adapter(adapters, known.version)
 
 
 def _check_model(files: tuple[Path, ...], version: Version) -> None:
-    ggufs = _read_headers("FROM", files, version)
+    ggufs = _check_files("FROM", files, version)
     models = {path: header for path, header in ggufs.items() if content_of(header) == "model"}
     if not ggufs:
         _require("config.json", files, "FROM")
@@ -113,7 +113,7 @@ def _check_shard_name(path: Path, header: GGUFHeader) -> None:
 
 
 def _check_adapter(files: tuple[Path, ...], version: Version) -> None:
-    ggufs = _read_headers("ADAPTER", files, version)
+    ggufs = _check_files("ADAPTER", files, version)
     if not ggufs:
         _require("adapter_config.json", files, "ADAPTER")
     elif len(files) > 1:
@@ -145,17 +145,17 @@ def find_misplaced(files: Iterable[Path], adapters: Iterable[Path]) -> Mapping[P
 
 def _content(path: Path) -> str:
     try:
-        return "".join(map(content_of, _ggufs([path]).values()))
+        return "".join(map(content_of, read_headers([path]).values()))
     except InputError:
         return ""
 
 
-def _read_headers(word: str, files: tuple[Path, ...], version: Version) -> Mapping[Path, GGUFHeader]:
+def _check_files(word: str, files: tuple[Path, ...], version: Version) -> Mapping[Path, GGUFHeader]:
     """Return the headers of the GGUF files, after checking that all files are complete and go together."""
     for path in files:
         reject_content(path, read_head(path))
     safetensors = [path for path in files if path.suffix == ".safetensors"]
-    ggufs = _ggufs(files)
+    ggufs = read_headers(files)
     if safetensors and ggufs:
         raise InputError(
             f"{word} names `{safetensors[0].name}` and `{next(iter(ggufs)).name}`, but Ollama uses only one format",
@@ -183,8 +183,12 @@ def _read_headers(word: str, files: tuple[Path, ...], version: Version) -> Mappi
     return ggufs
 
 
-def _ggufs(files: Iterable[Path]) -> Mapping[Path, GGUFHeader]:
-    """Return the headers of the files that Ollama's server takes for GGUF, by their names or their first bytes."""
+def read_headers(files: Iterable[Path]) -> Mapping[Path, GGUFHeader]:
+    """Return the headers of the files that Ollama's server takes for GGUF, by their names or their first bytes.
+
+    Raises:
+        InputError: One cannot be read.
+    """
     return {path: recall_header(path) for path in files if path.suffix == ".gguf" or read_head(path).startswith(MAGICS)}
 
 
@@ -255,7 +259,9 @@ def check_quantization(
         raise UsageError(f"Ollama {known.version} cannot quantize to `{kind}`", hint=hint)
     if base is None:
         types = {
-            f"`{path}`": header.file_type for path, header in _ggufs(files).items() if content_of(header) == "model"
+            f"`{path}`": header.file_type
+            for path, header in read_headers(files).items()
+            if content_of(header) == "model"
         }
     else:
         types = {f"the base {base}": base_type} if base_type else {}

@@ -47,6 +47,7 @@ from modelfile.linter.rules.references.unknown_renderer import unknown_renderer
 from modelfile.linter.rules.references.unpinned_base import unpinned_base
 from modelfile.linter.rules.references.untuned_base import untuned_base
 from modelfile.linter.rules.references.wrong_file import wrong_file
+from modelfile.linter.rules.security.chat_template_code import chat_template_code
 from modelfile.linter.rules.security.personal_data import personal_data
 from modelfile.linter.rules.security.secret_in_text import secret_in_text
 from modelfile.linter.rules.security.symlink_escape import symlink_escape
@@ -136,6 +137,7 @@ from modelfile.linter.rules.weights.foreign_adapter import foreign_adapter
 from modelfile.linter.rules.weights.git_lfs_pointer import git_lfs_pointer
 from modelfile.linter.rules.weights.html_instead_of_weights import html_instead_of_weights
 from modelfile.linter.rules.weights.model_as_adapter import model_as_adapter
+from modelfile.linter.rules.weights.no_chat_template import no_chat_template
 from modelfile.linter.rules.weights.not_gguf import not_gguf
 from modelfile.linter.rules.weights.projector_as_adapter import projector_as_adapter
 from modelfile.linter.rules.weights.split_weights import split_weights
@@ -276,9 +278,11 @@ RULES: tuple[Rule, ...] = (
     truncated_weights,
     corrupt_gguf,
     split_weights,
+    no_chat_template,
     secret_in_text,
     symlink_escape,
     personal_data,
+    chat_template_code,
     unformatted,
     unused_suppression,
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfile.diagnostics import Edit, Finding, Fix, Severity
-from modelfile.linter.rule import Context, base_family, last_from, rule
+from modelfile.linter.rule import Context, facts_of_base, last_from, rule
 from modelfile.linter.rules.parameters import effective_numbers
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Parameter
@@ -31,9 +31,9 @@ def context_beyond_training(modelfile: Modelfile, context: Context) -> Iterator[
     r"""`num_ctx` is larger than the context that the base was trained on.
 
     Ollama does not fail: it writes a warning to its log ("requested context size too large for model") and uses the
-    context of the weights. So the model forgets earlier than the Modelfile promises. The rule knows the contexts of
-    Ollama's library, and of files that are named like a maker's own weights; a fine-tune with the name of
-    its origin, such as `gemma-2-9b-it-abliterated`, is a note.
+    context of the weights. So the model forgets earlier than the Modelfile promises. The rule reads the context in the
+    header of a local GGUF file. It knows those of Ollama's library, and of files that are named like a maker's own
+    weights; a fine-tune with the name of its origin, such as `gemma-2-9b-it-abliterated`, is a note.
 
     ## Bad
 
@@ -52,8 +52,13 @@ def context_beyond_training(modelfile: Modelfile, context: Context) -> Iterator[
     ```
     """
     found = effective_numbers(modelfile, context).get("num_ctx")
-    family = base_family(modelfile, context) if found else None
     if found is None:
+        return
+    header, family = facts_of_base(modelfile, context)
+    if header:
+        trained = header.number("context_length")
+        if 0 < trained < found[0]:
+            yield _beyond_training(found[1], "the model of this file", trained)
         return
     if family is None:
         yield from _by_words(modelfile, *found)
@@ -63,9 +68,14 @@ def context_beyond_training(modelfile: Modelfile, context: Context) -> Iterator[
         return
     if found[0] == family.parameters.get("num_ctx"):  # as the library's own model sets it
         return
-    span = found[1].value.span
-    message = f"`num_ctx {found[1].value.text}` is more than `{family.name}` was trained on: Ollama uses {longest}"
-    yield Finding(span, message, f"write `{longest}` or less", Fix(edits=(Edit(span, str(longest)),)))
+    yield _beyond_training(found[1], f"`{family.name}`", longest)
+
+
+def _beyond_training(node: Parameter, trained: str, longest: int) -> Finding:
+    message = f"`num_ctx {node.value.text}` is more than {trained} was trained on: Ollama uses {longest}"
+    return Finding(
+        node.value.span, message, f"write `{longest}` or less", Fix(edits=(Edit(node.value.span, str(longest)),))
+    )
 
 
 def _size_in_tag(modelfile: Modelfile) -> int | None:

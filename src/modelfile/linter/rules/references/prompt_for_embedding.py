@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, base_family, rule
+from modelfile.linter.rule import Context, facts_of_base, rule
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Message, Parameter, System, Template
 
@@ -27,7 +27,8 @@ def prompt_for_embedding(modelfile: Modelfile, context: Context) -> Iterator[Fin
 
     A model such as `nomic-embed-text` turns a text into numbers; Ollama does not chat with it. SYSTEM, TEMPLATE and
     MESSAGE have no effect on embeddings, nor have parameters of the answer, such as `temperature`. Build from a
-    model that answers, or delete them.
+    model that answers, or delete them. Of a local GGUF file, the header decides: a model of which it has a
+    `pooling_type` rejects chats ("does not support chat", 0.9.3).
 
     ## Bad
 
@@ -45,12 +46,12 @@ def prompt_for_embedding(modelfile: Modelfile, context: Context) -> Iterator[Fin
     ```
     """
     texts = modelfile.of_type((System, Template, Message))
-    family = base_family(modelfile, context) if texts or modelfile.of_type(Parameter) else None
-    if family is None or family.capabilities != frozenset({"embedding"}):
+    name = _embedding_model(modelfile, context) if texts or modelfile.of_type(Parameter) else ""
+    if not name:
         return
     nodes = [node for node in texts if node.value.text not in ("", _DEFAULT_TEMPLATE)]
     parameters = [node for node in modelfile.of_type(Parameter) if node.name.text in _ON_ANSWERS]
-    why = f"`{family.name}` only makes embeddings"
+    why = f"{name} only makes embeddings"
     hint = "build from a model that answers, such as `llama3.2:3b`, or delete"
     if nodes:
         first = min(nodes, key=lambda node: node.span.start)
@@ -61,3 +62,12 @@ def prompt_for_embedding(modelfile: Modelfile, context: Context) -> Iterator[Fin
         have, them = ("have", "them") if len(names) > 1 else ("has", "it")
         message = f"{', '.join(names)} {have} no effect: {why}"
         yield Finding(parameters[0].name.span, message, f"{hint} {them}")
+
+
+def _embedding_model(modelfile: Modelfile, context: Context) -> str:
+    """Return words for the base if it only makes embeddings, by its header or its name; otherwise an empty text."""
+    header, family = facts_of_base(modelfile, context)
+    if header:
+        pooled = f"{header.architecture}.pooling_type" in header.metadata
+        return f"the model of this file (`{header.architecture}`)" if pooled else ""
+    return f"`{family.name}`" if family and family.capabilities == frozenset({"embedding"}) else ""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from modelfile.catalog.behaviors import PREFERS_CHAT_TEMPLATES
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, existing_path, last_template, no_folder, once_per_file, rule
+from modelfile.linter.rule import Context, last_template, model_header, no_folder, once_per_file, rule
 from modelfile.syntax.modelfile import Modelfile
-from modelfile.syntax.nodes import From, Parser, Renderer, Template
+from modelfile.syntax.nodes import Parser, Renderer, Template
 
 if TYPE_CHECKING:
     from modelfile.gotemplate.parser import ParsedTemplate
@@ -63,16 +63,12 @@ def template_ignored(modelfile: Modelfile, context: Context) -> Iterator[Finding
 @once_per_file
 def find_preferred(modelfile: Modelfile, context: Context) -> str | None:
     """Return what the chat template inside the weights supports in addition, if Ollama prefers it; None otherwise."""
-    if context.chat_template is None or context.ollama.version < PREFERS_CHAT_TEMPLATES:
+    if context.ollama.version < PREFERS_CHAT_TEMPLATES:
         return None
     if modelfile.last(Parser) or modelfile.last(Renderer) or not (found := last_template(modelfile)):
         return None
-    for base in modelfile.of_type(From):
-        path = existing_path(base, context)
-        chat = context.chat_template(path) if path and path.lower().endswith(".gguf") else ""
-        if chat:
-            return _preferred_for(chat, found[1])
-    return None
+    header = model_header(modelfile, context)
+    return _preferred_for(header.chat_template, found[1]) if header and header.chat_template else None
 
 
 def _preferred_for(chat: str, parsed: ParsedTemplate) -> str | None:

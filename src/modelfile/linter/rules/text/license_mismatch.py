@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, base_family, rule
+from modelfile.linter.rule import Context, base_family, model_header, rule
 from modelfile.linter.rules.text.unexpanded_reference import reference
+from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import License
 
 _HEAD: Final = 600
@@ -41,6 +42,18 @@ _SIGNS: Final = {
 }
 """Texts of which each name of a license has one: a search for them is quicker than for the names."""
 
+_LICENSES_OF_HUGGING_FACE: Final = {
+    "apache-2.0": "Apache-2.0",
+    "mit": "MIT",
+    "gemma": "Gemma Terms of Use",
+    "cc-by-nc-4.0": "CC-BY-NC-4.0",
+    "gpl-3.0": "GPL-3.0",
+    "agpl-3.0": "AGPL-3.0",
+    "bsd-3-clause": "BSD-3-Clause",
+    "bsd-2-clause": "BSD-2-Clause",
+    **{f"llama{version}": f"Llama {version} Community License" for version in ("2", "3", "3.1", "3.2", "3.3", "4")},
+}
+"""Names of licenses by their identifiers on Hugging Face, which converters write into `general.license`."""
 _COMMERCIAL: Final = (
     r"\b(?:free (?:to use )?for|allows?|permits?|permitted for|including)\b[^.]{0,30}\bcommercial\b"
     r"|\bcommercial licen[cs]e\b"
@@ -60,8 +73,8 @@ def license_mismatch(node: License, context: Context) -> Iterator[Finding]:
     to be passed on; MIT or Apache-2.0 cannot replace it. Ollama adds a LICENSE to those of the base and shows both, so
     whoever pulls the model cannot know which one holds.
 
-    The rule knows the families of Ollama's library, and says nothing of a license or base that it does not recognize,
-    nor of a file that also names the license of its base.
+    The rule knows the families of Ollama's library, and reads `general.license` in the header of a local GGUF file. It
+    says nothing of a license or base that it does not recognize, nor of a file that also names the license of its base.
 
     ## Bad
 
@@ -86,21 +99,27 @@ def license_mismatch(node: License, context: Context) -> Iterator[Finding]:
     texts = [one.value.text[:_HEAD].lower() for one in modelfile.of_type(License)]
     named = frozenset[str]().union(*map(_names, texts))
     is_free = any(map(_is_free, texts))
-    family = base_family(modelfile, context) if named or is_free else None
-    if family is None or family.license is None:
+    name, license_of_base = _license_of_base(modelfile, context) if named or is_free else ("", "")
+    if not license_of_base:
         return
-    if is_free and re.search(_NONCOMMERCIAL, family.license.lower()):
-        message = f"LICENSE allows commercial use, but `{family.name}` is under {_with_article(family.license)}"
-        yield Finding(node.value.span, f"{message}, which does not", _HINT)
+    under = f"{name} is under {_with_article(license_of_base)}"
+    if is_free and re.search(_NONCOMMERCIAL, license_of_base.lower()):
+        yield Finding(node.value.span, f"LICENSE allows commercial use, but {under}, which does not", _HINT)
         return
-    of_base = _names(family.license.lower())
+    of_base = _names(license_of_base.lower())
     if of_base and not of_base & named and not of_base | named <= _FREE:
-        shown = " and ".join(sorted(named))
-        message = f"LICENSE names {shown}, but `{family.name}` is under {_with_article(family.license)}"
-        yield Finding(node.value.span, message, _HINT)
-    elif version := _other_version(texts, family.license):
-        message = f"LICENSE is that of Llama {version}, but `{family.name}` is under {_with_article(family.license)}"
-        yield Finding(node.value.span, message, _HINT)
+        yield Finding(node.value.span, f"LICENSE names {' and '.join(sorted(named))}, but {under}", _HINT)
+    elif version := _other_version(texts, license_of_base):
+        yield Finding(node.value.span, f"LICENSE is that of Llama {version}, but {under}", _HINT)
+
+
+def _license_of_base(modelfile: Modelfile, context: Context) -> tuple[str, str]:
+    """Return words for the base, and the name of its license, by its name or its header; empty if not known."""
+    if (family := base_family(modelfile, context)) and family.license:
+        return f"`{family.name}`", family.license
+    header = model_header(modelfile, context)
+    found = header.text("general.license").lower() if header else ""
+    return "the model of this file", _LICENSES_OF_HUGGING_FACE.get(found, "")
 
 
 def _other_version(texts: Iterable[str], own: str) -> str | None:
