@@ -97,6 +97,8 @@ class Config:
     """Tags under which a different model is not replaced without `--replace`: patterns as in shells, in any case."""
     store: str | None = None
     """Folder of models to use instead of a server, from the configuration's folder; `--store` and MF_STORE win."""
+    memory: str | None = None
+    """Memory of the machine that runs the models, as in `24G`: the rule `does-not-fit` reports larger ones."""
     models: tuple[ProjectModel, ...] = ()
     """Models of the project."""
     file: Path | None = None
@@ -112,6 +114,13 @@ class Config:
             InputError: It is in the home folder of an unknown user.
         """
         return expand(self.store, absolute_path(self.file.parent)) if self.store and self.file else None
+
+    @property
+    def memory_size(self) -> int | None:
+        """The number of bytes that `memory` names; None if it is not set."""
+        from modelfile.machine import parse_memory  # only what is set has to be read
+
+        return parse_memory(self.memory) if self.memory else None
 
     def allows(self, name: ModelName) -> bool:
         """Return whether a model may come from its host: it is one of `registries`, if there are any."""
@@ -257,6 +266,7 @@ SHAPES: Final = {
     "keep": f"a whole number from 0 to {_MAX_KEEP}, as in 3",
     "immutable": 'a list of patterns of tags, as in ["v[0-9]*", "[0-9]*.[0-9]*"]',
     "store": 'a path relative to this file, as in "models"',
+    "memory": 'an amount of memory in quotes, as in "24G"',
     "models": 'tables, as in [models.my-bot] with modelfile = "bot/Modelfile" and tag = "v1.1"',
 }
 """The type and an example of each field."""
@@ -292,6 +302,16 @@ def _path(value: Any) -> str:
     return str(value)
 
 
+def _memory(value: Any) -> str:
+    from modelfile.machine import parse_memory
+
+    try:
+        parse_memory(_text(value))
+    except UsageError as error:
+        raise ValueError from error
+    return str(value)
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise TypeError
@@ -324,6 +344,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "keep": _count,
     "force_exclude": _flag,
     "store": _path,
+    "memory": _memory,
     "ollama": _text,
 }
 """The functions that read the fields; each raises an error if the value is not of its type."""

@@ -64,6 +64,9 @@ def test_invalid_models_are_rejected(tmp_path: Path, text: str, message: str, hi
         '[models]\nbot = "Modelfile"',
         "keep = -1",
         "keep = true",
+        "memory = 24",
+        'memory = "24X"',
+        'memory = ""',
         "store = 3",
         'store = ""',
         'store = "a\\u0000"',
@@ -97,3 +100,11 @@ def test_the_folder_of_the_store_is_relative_to_the_file(
 def test_without_a_store_there_is_no_folder_of_it(tmp_path: Path) -> None:
     (tmp_path / "mf.toml").write_text("")
     assert load_config(tmp_path / "mf.toml").store_folder is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", None), ('memory = "24G"', 24 << 30), ('memory = "512 MiB"', 512 << 20)]
+)
+def test_memory_of_the_machine_that_runs_the_models(tmp_path: Path, text: str, expected: int | None) -> None:
+    (tmp_path / "mf.toml").write_text(text)
+    assert load_config(tmp_path / "mf.toml").memory_size == expected
