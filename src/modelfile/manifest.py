@@ -132,6 +132,13 @@ def _encoded(value: object) -> str:
     return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def parent_of(manifest: Manifest) -> str:
+    """Return the origin of the weights, as a server noted it in `from`: a model's name or a file; empty if none."""
+    layers = json.loads(manifest.text).get("layers") or ()
+    noted = [layer.get(_FROM) for layer in layers if layer.get("mediaType") == f"{LAYER_TYPE}model"]
+    return noted[-1] if noted and isinstance(noted[-1], str) else ""  # as a server reads it: of several, the last
+
+
 def portable(text: str) -> str:
     """Return a manifest without `from`, in which a server notes the layers' origin: a path of its own machine.
 

@@ -40,7 +40,7 @@ class MemoryStore:
         self.ollama = ollama
         self._registry = {_key(name): model for name, model in (registry or {}).items()}
         self._clock = clock
-        self._models: dict[str, tuple[ListedModel, Model]] = {}
+        self._models: dict[str, tuple[ListedModel, Model, str]] = {}  # with what FROM named
         self._blobs: dict[str, int] = {}  # sizes by digest, also of texts
         self._lock = RLock()
 
@@ -60,15 +60,15 @@ class MemoryStore:
     def list(self) -> tuple[ListedModel, ...]:
         """Return the models that are here, the newest first."""
         with self._lock:
-            return newest_first(listed for listed, _ in self._models.values())
+            return newest_first(listed for listed, *_ in self._models.values())
 
     def find(self, name: ModelName) -> StoredModel | None:
         """Return the model of a name; one whose weights are gone counts as none."""
         with self._lock:
-            listed, model = self._models.get(_key(name), (None, None))
+            listed, model, parent = self._models.get(_key(name), (None, None, ""))
             if listed is None or model is None or not {*model.weights} <= self._blobs.keys():
                 return None
-            return StoredModel(name=listed.name, digest=listed.digest, model=model)
+            return StoredModel(name=listed.name, digest=listed.digest, model=model, parent=parent)
 
     def read(self, listed: ListedModel) -> StoredModel | None:
         """Return a listed model with its contents."""
@@ -131,7 +131,8 @@ class MemoryStore:
             made = base.with_recipe(recipe, digests, release(self.ollama))
             numbers = {parameter: canonical(value) for parameter, value in made.parameters.items()}
             messages = tuple(Message(message.role.lower(), message.content) for message in made.messages)
-            self._write(name, replace(made, parameters=numbers, messages=messages), events)
+            parent = str(ModelName.parse(recipe.base)) if recipe.base else str(recipe.files[0].name)
+            self._write(name, replace(made, parameters=numbers, messages=messages), events, parent)
 
     def pull(self, name: ModelName, events: Events) -> None:
         """Fetch a model from the registry."""
@@ -151,7 +152,7 @@ class MemoryStore:
         with self._lock:
             model = self._get(source)
             if not source.same_as(destination):
-                self._give(destination, model)
+                self._give(destination, model, self._models[_key(source)][2])
 
     def interrupt(self) -> None:
         """End nothing: nothing waits for memory."""
@@ -168,15 +169,15 @@ class MemoryStore:
             raise NotFound(f"{self.location} refused: model {name} not found")
         return self._models[_key(name)][1]
 
-    def _write(self, name: ModelName, model: Model, events: Events) -> None:
+    def _write(self, name: ModelName, model: Model, events: Events, parent: str = "") -> None:
         self._blobs = _layers(model) | self._blobs
-        if former := self._give(name, model):
+        if former := self._give(name, model, parent):
             self._prune(former)
         events(Progress(status="success"))
 
-    def _give(self, name: ModelName, model: Model) -> Model | None:
+    def _give(self, name: ModelName, model: Model, parent: str) -> Model | None:
         """Give a name contents, and return what it had."""
-        listed, before = self._models.get(_key(name), (None, None))
+        listed, before, _ = self._models.get(_key(name), (None, None, ""))
         now = ListedModel(
             name=listed.name if listed else name,
             digest=digest_of(
@@ -185,11 +186,11 @@ class MemoryStore:
             size=sum(self._blobs.get(digest, 0) for digest in _layers(model)),
             modified=self._clock(),
         )
-        self._models[_key(name)] = now, model
+        self._models[_key(name)] = now, model, parent
         return before
 
     def _prune(self, model: Model) -> None:
-        used = {digest for _, other in self._models.values() for digest in _layers(other)}
+        used = {digest for _, other, _ in self._models.values() for digest in _layers(other)}
         for digest in _layers(model).keys() - used:
             self._blobs.pop(digest, None)
 

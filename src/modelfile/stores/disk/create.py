@@ -183,19 +183,22 @@ def created(
     return model.finish()
 
 
-def predict(recipe: Recipe, digests: Mapping[Path, str], blobs: BlobReader, version: Version) -> Model | None:
+def model_of_files(recipe: Recipe, digests: Mapping[Path, str], blobs: BlobReader, version: Version) -> Model:
     """Return the model that `created` makes of local files, whose blobs the store need not have.
 
-    Returns:
-        The model; None if it is FROM a name, or cannot be created without a server.
+    Raises:
+        ModelfileError: As of `created`.
     """
-    if recipe.base:
-        return None
     files = _Files(blobs, {digest: path for path, digest in digests.items()})
+    made = created(recipe, digests, None, files, version)
+    files.contents = made.blobs
+    return read_model(Manifest.parse(made.manifest, "the manifest"), files.read)
+
+
+def predict(recipe: Recipe, digests: Mapping[Path, str], blobs: BlobReader, version: Version) -> Model | None:
+    """Return the model that a recipe of local files gives; None if it has a base, or only a server can create it."""
     try:
-        made = created(recipe, digests, None, files, version)
-        files.contents = made.blobs
-        return read_model(Manifest.parse(made.manifest, "the manifest"), files.read)
+        return None if recipe.base else model_of_files(recipe, digests, blobs, version)
     except ModelfileError:
         return None
 

@@ -15,11 +15,11 @@ from modelfile.catalog.behaviors import KEEPS_WEIGHTS
 from modelfile.catalog.versions import NEWEST, release
 from modelfile.errors import InputError, ModelfileError, NotFound, UsageError, VerificationError
 from modelfile.events import Events, Progress
-from modelfile.manifest import Manifest
+from modelfile.manifest import Manifest, parent_of
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.changes import Changes
-from modelfile.stores.disk.layout import Layout, reject_foreign
+from modelfile.stores.disk.layout import BLOBS, Layout, reject_foreign
 from modelfile.stores.disk.manifests import References, listed_digest, read_manifest
 from modelfile.stores.protocol import ListedModel, Registry, StoredModel, StoreLocation, newest_first
 
@@ -331,6 +331,8 @@ class FolderStore:
             family=_text(config, "model_family"),
             size=_text(config, "model_type"),
             quantization=_text(config, "file_type"),
+            parent=parent_of(manifest),
+            blobs=self.layout.root / BLOBS,
         )
 
     def _load(self, name: ModelName) -> tuple[bytes, Manifest] | None:

@@ -14,7 +14,7 @@ from modelfile.events import Events, Progress
 from modelfile.names import ModelName
 from modelfile.stores.network.retry import ignore_retry
 from modelfile.stores.ollama.client import Client
-from modelfile.stores.ollama.wire import ProgressWire, create_request, read_show
+from modelfile.stores.ollama.wire import ProgressWire, blobs_folder, create_request, read_show
 from modelfile.stores.protocol import (
     ListedModel,
     RegistrySettings,
@@ -117,6 +117,8 @@ class ServerStore:
             family=show.family,
             quantization=show.quantization_level,
             size=show.parameter_size,
+            parent=show.parent,
+            blobs=blobs_folder(show),
         )
 
     def has_blob(self, digest: str, size: int | None = None) -> bool:

@@ -191,6 +191,7 @@ class ShowWire:
     license: str = ""
     messages: tuple[MessageWire, ...] = ()
     requires: str = ""
+    parent: str = ""
     family: str = ""
     parameter_size: str = ""
     quantization_level: str = ""
@@ -207,6 +208,7 @@ class ShowWire:
                 MessageWire(role=_text(message, "role", required=True), content=_text(message, "content"))
                 for message in _objects(show, "messages")
             ),
+            parent=_text(details, "parent_model"),
             family=_text(details, "family"),
             parameter_size=_text(details, "parameter_size"),
             quantization_level=_text(details, "quantization_level"),
@@ -265,6 +267,12 @@ def read_show(show: ShowWire) -> Model:
         requires=show.requires,
         family=show.family,
     )
+
+
+def blobs_folder(show: ShowWire) -> Path | None:
+    """Return the folder of blobs that FROM names in the shown Modelfile; None if it names none."""
+    found = re.search(r"^FROM (.*[/\\]blobs)[/\\]sha256[-:][0-9a-f]{64}$", show.modelfile, re.MULTILINE)
+    return Path(found[1]) if found else None
 
 
 def _renderer_and_parser(show: ShowWire, text: str) -> tuple[str, str]:
