@@ -252,6 +252,54 @@ def write_atomic(
         raise cannot_write(path, error, hint=hint) from error
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Create a file in one step: it is there with its whole content, or not at all, even after a crash.
+
+    Raises:
+        InputError: There is something at the path, which is unchanged; or it cannot be written.
+    """
+    import tempfile
+
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            Path(temporary).chmod(0o666 & ~_umask())
+            place_new(Path(temporary), path)
+        finally:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+    except OSError as error:
+        hint = (
+            "nothing was written; free some disk space, then run the command again" if error.errno == ENOSPC else None
+        )
+        raise cannot_write(path, error, hint=hint) from error
+
+
+def place_new(temporary: Path, path: Path) -> None:
+    """Give a complete file its name, unless something else has it; its temporary name may remain.
+
+    Raises:
+        InputError: There is something at the path, or the file cannot be named so.
+    """
+    try:
+        try:
+            path.hardlink_to(temporary)  # which fails if there is something, unlike a rename
+        except FileExistsError:
+            raise
+        except OSError:
+            if os.path.lexists(path):
+                raise
+            temporary.rename(path)  # on a file system without hard links
+    except FileExistsError as error:
+        raise InputError(f"`{path}` exists already", hint="remove it, or name another file") from error
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 def _reject_change(path: Path, expected: bytes | None) -> None:
     if expected is not None and read_file(path, limit=max(MAX_TEXT, len(expected))) != expected:
         raise changed_since_read(path)

@@ -76,7 +76,7 @@ def test_the_readme_shows_what_commands_print() -> None:
     case = (ROOT / "tests" / "commands" / "cases" / "readme.md").read_text(encoding="utf-8")
     printed = commands(re.sub(r"^\[exit \d\]\n", "", case, flags=re.MULTILINE))
     shown = commands((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(shown) == 9
+    assert len(shown) == 10
     assert [command for command in shown if command not in printed] == []
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _LONGEST_WAIT: Final = 7 * 86_400
 """Longest time limit that can be set, in seconds."""
 _ASKS_REGISTRIES: Final = frozenset(
-    {"build", "diff", "ls", "outdated", "pin", "pull", "push", "show", "store check", "update", "verify"}
+    {"build", "diff", "init", "ls", "outdated", "pin", "pull", "push", "show", "store check", "update", "verify"}
 )
 """Commands that ask registries, or have a server pull from one."""
 _HELP_OPTIONS: Final = {"help_option_names": ["-h", "--help"]}

@@ -8,7 +8,7 @@ from typing import Any, Final
 from modelfile.report.terminal import Terminal
 
 GROUPS: Final = {
-    "Modelfiles": ("check", "lint", "fmt", "parse", "explain"),
+    "Modelfiles": ("init", "check", "lint", "fmt", "parse", "explain"),
     "Builds": ("build", "pin", "outdated", "update", "verify", "find", "diff"),
     "Models in a store": ("show", "ls", "cp", "rm", "pull", "push", "rollback", "store"),
     "Set-up": ("config", "git", "doctor"),

@@ -19,7 +19,7 @@ _CHECK: Final = "`mf check` finds defects in Modelfiles, and reports unformatted
 _STATUS: Final = "`mf pin --check` reports what differs from mf.lock, and `mf build --dry-run` what a build would do"
 _BACKUPS: Final = "`mf rollback NAME:TAG --list` lists the previous models of a tag"
 _RESTORE: Final = "`mf rollback NAME:TAG` restores the previous model of a tag"
-_EXPORT: Final = "`mf show NAME --modelfile` prints a Modelfile that builds the same model"
+_EXPORT: Final = "`mf init NAME -o -` prints a Modelfile that builds the same model"
 _TEST: Final = "mf cannot run prompts yet: run `ollama run NAME PROMPT`"
 _SERVER: Final = "mf leaves that to Ollama: run `ollama {}`"
 
@@ -50,7 +50,6 @@ POINTERS: Final = {
     "save": "`mf store save NAME -o FILE` saves a model to a file",
     "load": "`mf store load FILE` loads the models of a file",
     "export": _EXPORT,
-    "init": f"mf cannot write a first Modelfile yet; {_EXPORT}",
     "search": "mf cannot search yet: see https://ollama.com/search",
     "apply": "`mf build --plan FILE` executes a plan",
     "plan": "`mf build --dry-run` prints the plan of a build",

@@ -39,6 +39,11 @@ class Model:
     family: str = field(default="", compare=False)
     """Architecture of the weights, such as `qwen3`, which is a fact about them and no content; empty if unknown."""
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The digests of all its files: weights, adapters and drafts."""
+        return (*self.weights, *self.adapters, *self.drafts)
+
     def with_recipe(self, recipe: Recipe, digests: Mapping[Path, str], version: Version | None = None) -> Model:
         """Return the model that Ollama creates FROM this one with a recipe (measured on 0.9.3 and 0.33).
 

@@ -70,7 +70,7 @@ class StoredModel:
     size: str = ""
     """Number of parameters in the weights in the store's words, such as `3.2B`; empty if unknown."""
     parent: str = field(default="", compare=False)
-    """What its FROM named, as the store recorded it: a model, or a file; empty for models as pulled or converted."""
+    """The base that its FROM named, as the store recorded it: a model or a file; empty for models as pulled."""
     blobs: Path | None = field(default=None, compare=False)
     """The folder of its blobs, as the store calls it: that of a server may be on another machine; None if unknown."""
     known_fingerprint: str | None = field(default=None, compare=False, repr=False)

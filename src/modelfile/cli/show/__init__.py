@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from modelfile.cli.options import load_project
@@ -22,7 +23,7 @@ def show(  # noqa: PLR0913  # each is an option
     store: StoreFolder = None,
     *,
     modelfile: Annotated[
-        bool, Option("--modelfile", help="Print a Modelfile that builds the same model from this one.")
+        bool, Option("--modelfile", help="Print a Modelfile that builds the same model, as `mf init`.")
     ] = False,
     prompt: Annotated[str | None, Option(metavar="TEXT", help="Print the prompt that Ollama makes of TEXT.")] = None,
     messages: Annotated[
@@ -85,13 +86,13 @@ def show(  # noqa: PLR0913  # each is an option
 
         show_expected(load_project().at(path), (host, store), as_json=as_json)
         return
-    with open_model(name, (host, store)) as (stored, _):
-        pass
+    with open_model(name, (host, store)) as (stored, opened):
+        if modelfile:
+            from modelfile.cli.init import modelfile_of
+
+            current.get().write_content(modelfile_of(stored, opened, Path()))
+            return
     if as_json:
         print_json(model_as_json(stored.name, stored.model, stored.fingerprint, stored.digest), current.get())
-    elif modelfile:
-        from modelfile.importer import export
-
-        current.get().write_content(export(stored))
     else:
         print_model(stored.name, stored.model, stored.fingerprint, stored.digest, current.get())

@@ -1,6 +1,5 @@
 """Modelfiles of stored models, which build the same models."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,8 @@ from modelfile.catalog.chat_templates import ChatTemplate
 from modelfile.errors import InputError
 from modelfile.events import ignore
 from modelfile.formatter import format_modelfile
-from modelfile.importer import export
+from modelfile.immutable import replace
+from modelfile.importer.stored import export
 from modelfile.manifest import digest_of
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model
@@ -212,7 +212,7 @@ def test_what_no_modelfile_can_express(model: dict[str, object], reason: str) ->
         adapters=(OTHER,),
     )
     with pytest.raises(InputError) as raised:
-        exported(replace(base, **model), base)  # type: ignore[arg-type]
+        exported(replace(base, **model), base)  # type: ignore[arg-type]  # fields of a model
     assert raised.value.message == f"cannot write a Modelfile of bot:v1: {reason}"
 
 
@@ -291,8 +291,8 @@ def test_file_that_has_the_name_of_the_base(tmp_path: Path) -> None:
 
 
 def test_files_beside_the_weights(tmp_path: Path) -> None:
-    llama = {"general.architecture": "llama", "llama.block_count": 1}
-    files = {
+    llama: dict[str, str | int] = {"general.architecture": "llama", "llama.block_count": 1}
+    files: dict[str, dict[str, str | int]] = {
         "model": llama,
         "vision": {"general.architecture": "clip", "clip.vision.block_count": 2},
         "lora": llama | {"general.type": "adapter"},
@@ -324,7 +324,11 @@ def test_detected_template_is_not_written(tmp_path: Path, monkeypatch: pytest.Mo
         stop=("<e>",),
     )
     monkeypatch.setattr(new_layers, "recognize", lambda _: (known, True))
-    metadata = {"general.architecture": "llama", "llama.block_count": 1, "tokenizer.chat_template": "x"}
+    metadata: dict[str, str | int] = {
+        "general.architecture": "llama",
+        "llama.block_count": 1,
+        "tokenizer.chat_template": "x",
+    }
     (tmp_path / "a.gguf").write_bytes(typed_gguf(metadata, {}))
     with modelfile.open_folder(tmp_path / "models", ollama="0.24.0") as store:
         store.blobs.put(translation.encode())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -17,8 +16,10 @@ from modelfile.differ.comparison import DERIVED, Aspect, Change
 from modelfile.differ.models import compare_models
 from modelfile.errors import InputError, ModelfileError, UsageError
 from modelfile.filesystem import expand
+from modelfile.immutable import record, replace
+from modelfile.importer.first import modelfile_on
 from modelfile.manifest import digest_of
-from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE, ModelName, shorten_digest
+from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE, ModelName, join_words, shorten_digest
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe, resolve
 from modelfile.recipe.values import canonical
@@ -31,7 +32,7 @@ from modelfile.syntax.quoting import quote
 if TYPE_CHECKING:
     from modelfile.manifest import Layer
     from modelfile.recipe.values import ParameterValue
-    from modelfile.weights.gguf import GGUFHeader
+    from modelfile.weights.header import GGUFHeader
 
 FindBase: TypeAlias = Callable[[ModelName], StoredModel | None]
 """Returns the model of a name, as a build would have it as a base; None if there is none."""
@@ -40,7 +41,7 @@ _Line: TypeAlias = tuple[str, str]
 _FILES: Final = (".gguf", ".safetensors", ".bin", ".pth")
 """Endings of the file names that newer servers note as the origin of weights."""
 _BLOB_NOTE: Final = (
-    "# The weights have no name, and this path is on this machine only: `--weights DIR` takes a copy along"
+    "# The weights have no name, and this path is on this machine only: `--weights DIR` takes a copy along."
 )
 _TOO_LARGE: Final = 2**63
 """The smallest whole number that does not fit in 64 bits."""
@@ -48,9 +49,9 @@ _TEXTS: Final = ("template", "system")
 _WORDS: Final = ("renderer", "parser", "requires")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class _Base:
-    """What FROM may name."""
+    """A base that FROM may name."""
 
     written: tuple[str, ...]
     """The values of FROM."""
@@ -78,8 +79,8 @@ def export(  # noqa: PLR0913  # each is a fact of its own
     r"""Return a Modelfile that builds the same model; only what its base does not have is written.
 
     The base is the first of these that is proved to give the model: the one that it was created from; one in mf.lock,
-    or a model of Ollama's library in the store, with the same weights; the model itself, if a registry has it; and the
-    weights.
+    or a model of Ollama's library in the store, with the same weights; the model itself, if it was pulled; the weights;
+    and the model itself, if the library has one of its name.
 
     >>> import modelfile
     >>> from modelfile.stores.memory import MemoryStore
@@ -104,24 +105,27 @@ def export(  # noqa: PLR0913  # each is a fact of its own
         ServerError: The store cannot answer.
     """
     version = version or (release(store.ollama) if store else None)
-    known = _blobs(stored) if files is None else files
+    search = find or (store.find if store else lambda _: None)
+    known = blobs_of(stored) if files is None else files
     errors: list[InputError] = []
-    try:
-        if files is None:
-            for name in dict.fromkeys(_names(stored, store, locked)):
-                if base := _named(stored, name, find or (store.find if store else lambda _: None), known):
-                    try:
-                        return _write(stored, base, folder, version)
-                    except InputError as error:
-                        errors.append(error)
-        if {*stored.model.weights} <= known.keys():
-            note = _BLOB_NOTE if files is None else ""
-            return _write(stored, _weights(stored, known, folder, version, note), folder, version)
-    except InputError as error:
-        errors.append(error)
-    if errors:
-        raise InputError(f"cannot write a Modelfile of {stored.name}: {errors[0].message}", hint=errors[0].hint)
-    raise _without_base(stored, store)
+    for name in dict.fromkeys(_names(stored, store, locked)) if files is None else ():
+        try:
+            if base := _named(stored, name, search, known):
+                return _write(stored, base, folder, version)
+        except InputError as error:
+            if name in (_parent(stored), stored.name):  # what only has the same weights may be no base of it
+                errors.append(error)
+    if {*stored.model.weights} <= known.keys():
+        try:
+            weights = _weights(stored, known, folder, version, _BLOB_NOTE if files is None else "")
+            return _write(stored, weights, folder, version)
+        except InputError as error:
+            errors.append(error)
+    if not errors and _is_library(stored.name):
+        return modelfile_on(stored.name, stored)
+    if not errors:
+        raise _without_base(stored, store)
+    raise InputError(f"cannot write a Modelfile of {stored.name}: {errors[0].message}", hint=errors[0].hint)
 
 
 def _without_base(stored: StoredModel, store: Store | None) -> InputError:
@@ -141,20 +145,22 @@ def _named(stored: StoredModel, name: ModelName, find: FindBase, files: Mapping[
     return _Base(written=(str(name),), model=base.model, name=name, files=files)
 
 
-def _blobs(stored: StoredModel) -> Mapping[str, str]:
+def blobs_of(stored: StoredModel) -> Mapping[str, str]:
     """Return the paths of the blobs of a model's files by digest, as far as they are on this machine."""
     if stored.blobs is None or not stored.blobs.is_absolute():
         return {}
-    model = stored.model
-    paths = {each: stored.blobs / each.replace(":", "-") for each in (*model.weights, *model.adapters, *model.drafts)}
+    paths = {digest: stored.blobs / digest.replace(":", "-") for digest in stored.model.files}
     return {digest: str(path) for digest, path in paths.items() if path.is_file()}
 
 
 def _names(stored: StoredModel, store: Store | None, locked: Iterable[ModelName]) -> Iterator[ModelName]:
     """Yield the names that a base may have; that of the model itself only if a registry has it."""
-    is_published = _is_published(stored)
-    if not (is_published and _is_library(stored.name)):
-        listed = store.list() if store else ()
+    is_published, listed = _is_published(stored), store.list() if store else ()
+    if is_published and _is_library(stored.name):
+        same = (each for each in listed if each.digest == stored.digest and stored.name.same_model_as(each.name))
+        if stored.name.has_moving_tag:
+            yield from (each.name for each in same if not (is_internal(each.name) or each.name.has_moving_tag))
+    else:
         parent = _parent(stored)
         others = [*(_named_as(parent, listed) if parent else ()), *locked]
         others += [model.name for model in listed if _is_library(model.name)]
@@ -233,7 +239,7 @@ def _weights(stored: StoredModel, files: Mapping[str, str], folder: Path, versio
     raise InputError(problem.message, hint=problem.hint)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class _Translation:
     """The blobs of a store, of which only the model's template counts: it may be what Ollama makes of the weights'."""
 
@@ -264,6 +270,8 @@ def _write(stored: StoredModel, base: _Base, folder: Path, version: Version | No
     Raises:
         InputError: It would build another model.
     """
+    if base.name and stored.name.same_as(base.name):
+        return modelfile_on(base.name, stored)
     inherited = base.model.with_recipe(Recipe(base=str(base.name) if base.name else None), {}, version)
     groups = [
         "\n".join(_instruction(words, value, version) for words, value in group)
@@ -275,7 +283,7 @@ def _write(stored: StoredModel, base: _Base, folder: Path, version: Version | No
     made = _built(text, base, folder, version)
     changes = [change for change in compare_models(made, stored.model) if change.aspect not in DERIVED]
     if changes:
-        raise InputError("; ".join(dict.fromkeys(_reason(change, base) for change in changes)))
+        raise InputError(_reason(changes, base))
     return text
 
 
@@ -357,12 +365,18 @@ def _built(text: str, base: _Base, folder: Path, version: Version | None) -> Mod
     return base.model.with_recipe(recipe, digests, version)
 
 
-def _reason(change: Change, base: _Base) -> str:
-    """Return why a Modelfile cannot make a change to a base."""
-    word = f"PARAMETER {change.name}" if change.aspect is Aspect.PARAMETER else str(change.aspect).upper()
+def _reason(changes: Iterable[Change], base: _Base) -> str:
+    """Return why a Modelfile cannot make changes to a base."""
     where = f"its base {base.name}" if base.name else "the model that Ollama makes of its weights"
-    if change.new is None:
-        return f"{where} has {word}, which no instruction removes"
-    if change.old is None or change.aspect is Aspect.PARAMETER:
-        return f"no instruction gives it its {word}"
-    return f"{where} has another {word}, which no instruction replaces"
+    words: dict[str, dict[str, None]] = {}
+    for change in changes:
+        is_parameter = change.aspect is Aspect.PARAMETER
+        if change.new is None:
+            reason = f"{where} has {{}}, which no instruction removes"
+        elif change.old is None or is_parameter:
+            reason = "no instruction gives it its {}"
+        else:
+            reason = f"{where} has another {{}}, which no instruction replaces"
+        word = f"PARAMETER {change.name}" if is_parameter else change.aspect.upper()
+        words.setdefault(reason, {})[word] = None
+    return "; ".join(reason.format(join_words([*each])) for reason, each in words.items())
