@@ -56,7 +56,7 @@ def test_a_dry_run_changes_nothing(project: Path, fake: FakeOllama) -> None:
     [
         (("bot:v1", "--exit-code"), "--exit-code needs --dry-run"),
         (("bot:v1", "--plan", "x", "--dry-run"), "--plan cannot be used with --dry-run or --plan-out"),
-        (("bot:v1", "--plan", "x", "--keep", "1"), "--plan cannot be used with --file, --quantize, --lat"),
+        (("bot:v1", "--plan", "x", "--keep", "1"), "--plan cannot be used with --file, --quantize, --with"),
         (("-f", "Modelfile"), "--file and --latest need a NAME"),
         ((), "no model to build"),
     ],

@@ -231,7 +231,7 @@ def test_options_of_the_build_cannot_be_given_with_a_plan(project: Path, fake: F
     for options in ("-f Modelfile", "--quantize q4_K_M", "--keep 3", "--keep 0", "--latest", "--replace"):
         for named in ((), ("bot:v1",)):
             ran = mf("build", *named, "--plan", "plan.json", *options.split())
-            what = "--file, --quantize, --latest, --keep or --replace, which are part of the plan"
+            what = "--file, --quantize, --with, --latest, --keep or --replace: a plan has its own"
             assert (ran.code, ran.err.splitlines()[0]) == (2, f"error: --plan cannot be used with {what}")
     elsewhere = mf("build", "--plan", "plan.json", "--host", "127.0.0.1:9")
     message = f"error: the plan is for {fake.url}, not for http://127.0.0.1:9"

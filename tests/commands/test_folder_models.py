@@ -62,7 +62,7 @@ def test_what_only_a_server_can_do_is_rejected_before_anything_is_written(projec
             ("--ollama", "0.33.0"),
             "error: Ollama 0.33.0 rewrites the weights in `tiny.gguf`, which only its server can do",
         ),
-        (("--quantize", "q8_0"), "error: only a server can quantize weights"),
+        (("--quantize", "q8_0"), "error: a folder does not quantize weights"),
     ):
         done = mf("build", "tiny:v1", *arguments, *(["--dry-run"] if dry else []))
         assert (done.code, message in done.err) == (2, True)

@@ -15,13 +15,22 @@ from modelfile.builder.constraints import (
     check_pin,
     check_registry,
     constraints,
-    locked_base,
+    needed_fingerprint,
 )
 from modelfile.builder.execute import BuildRequest, Built, prepare
 from modelfile.builder.execute import build as build_one
 from modelfile.builder.forecast import is_opaque
 from modelfile.builder.plan import Plan
-from modelfile.builder.scheduler import Failed, Outcome, Skipped, Succeeded, build_all, refused
+from modelfile.builder.quantization import check_type, quantized, record_quantized
+from modelfile.builder.scheduler import (
+    Failed,
+    Outcome,
+    Skipped,
+    Succeeded,
+    build_all,
+    refused,
+    reject_replacements,
+)
 from modelfile.builder.snapshot import Snapshot, as_created
 from modelfile.catalog.versions import Version, release
 from modelfile.errors import InputError, ModelfileError, ServerError, VerificationError, WouldReplace
@@ -33,7 +42,7 @@ from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
 from modelfile.project.graph import Graph, graph_of
 from modelfile.project.target import Target
 from modelfile.stores.protocol import Registry, Store
-from modelfile.weights.checks import check_quantization, check_weights
+from modelfile.weights.checks import check_weights
 
 if TYPE_CHECKING:
     from modelfile.builder.bases import RegistryTags
@@ -61,6 +70,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
     locked: bool = False,
     frozen: bool = False,
     immutable: Collection[str] = DEFAULT_IMMUTABLE,
+    quantizer: str = "",
     check: Check = lambda *_: None,
     events: Events = ignore,
 ) -> tuple[Outcome[Plan], ...]:
@@ -83,6 +93,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
         locked: Whether the lock has to record all that the builds depend on.
         frozen: Whether to trust the lock, which has to have each base; no registry is asked.
         immutable: The patterns of immutable tags.
+        quantizer: The llama-quantize that quantizes local weights, now; empty: the servers do that.
         check: Called with each target and the version of each store's Ollama, None if it is not known, before anything
             is sent; raises an InputError if it cannot be built.
         events: Receives progress.
@@ -102,6 +113,7 @@ def plan(  # noqa: PLR0913  # each is a choice of its own
         locked=locked,
         frozen=frozen,
         immutable=immutable,
+        quantizer=quantizer,
         check=check,
         events=events,
     )
@@ -131,6 +143,7 @@ class _Batch:
         replace: bool = False,
         plan_file: PlanFile | None = None,
         registry: Registry | None = None,
+        quantizer: str = "",
     ) -> None:
         self.targets = {target.named: target for target in targets}
         self._check = check
@@ -152,6 +165,7 @@ class _Batch:
         self.events = events
         self.plan_file = plan_file
         self.builds = False
+        self.quantizer = quantizer
         self.tags = _tags_of(registry) if registry and not frozen else None
 
     def errors(self, store: Store | None) -> dict[ModelName, InputError]:
@@ -219,18 +233,17 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
     version, events = release(store.ollama), batch.events
     recipe = target.recipe(version)
     check_registry(target, recipe, store, pending=base is not None)
-    if target.quantize:
-        named = store.find(ModelName.parse(recipe.base)) if recipe.base else None
-        locked = locked_base(target, recipe)  # the tag may have moved
-        moved = named and locked and locked.fingerprint not in (None, named.fingerprint)
-        known = named.quantization if named and not moved else ""
-        check_quantization(recipe.files, target.quantize, version, base=recipe.base, base_type=known)
+    if target.quantize and not batch.quantizer:
+        check_type(target, recipe, store, version)
     if checked := not target.is_hashed(version):
         check_weights(recipe.model_files, recipe.adapters, recipe.drafts, version)
-        if batch.builds:
+        if batch.builds and not batch.quantizer:
             store.begin_placing(recipe)
     digests = target.digests(version, events)
     required = constraints(target, recipe, events, locked=batch.locked)
+    if target.quantize and batch.quantizer:
+        recipe, digests = quantized(target, recipe, digests, batch.quantizer, events, locked=batch.locked)
+        required = with_changes(required, files={})
     if batch.plan_file and required.model is None and is_opaque(recipe):  # all else is predicted again
         saved = batch.plan_file.expected(target.named, store.location)
         required = with_changes(required, model=saved, version=None)
@@ -243,20 +256,10 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
         immutable=batch.immutable,
         replace=batch.replace,
         base=base,
-        needed=_needed(batch, target.named),
+        needed=needed_fingerprint(target.named, batch.targets, batch.graph),
         tags=batch.tags,
         checked=checked,
     )
-
-
-def _needed(batch: _Batch, name: ModelName) -> str | None:
-    """Return the fingerprint that the lock requires of the base of other models to build."""
-    for child in (child for child, base in batch.graph.base.items() if base == name):
-        with contextlib.suppress(InputError):  # reported of the model that it belongs to
-            pin = batch.targets[child].pin
-            if pin and pin.base and ModelName.parse(pin.base.name).same_as(name):
-                return pin.base.fingerprint
-    return None
 
 
 def build(  # noqa: PLR0913  # each is a choice of its own
@@ -269,6 +272,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
     frozen: bool = False,
     immutable: Collection[str] = DEFAULT_IMMUTABLE,
     replace: bool = False,
+    quantizer: str = "",
     check: Check = lambda *_: None,
     plan_file: PlanFile | None = None,
     on_plan: OnPlan = lambda _: None,
@@ -300,6 +304,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         frozen: Whether to trust the lock, which has to have each base; no registry is asked.
         immutable: The patterns of immutable tags.
         replace: Whether to replace a different model under an immutable tag; it is backed up unless `keep` is 0.
+        quantizer: The llama-quantize that quantizes local weights; empty: the servers do that.
         check: Called with each target and the version of each store's Ollama, None if it is not known, before anything
             is sent; raises an InputError if it cannot be built.
         plan_file: The plan that the builds have to follow.
@@ -328,6 +333,7 @@ def build(  # noqa: PLR0913  # each is a choice of its own
         events=events,
         replace=replace,
         plan_file=plan_file,
+        quantizer=quantizer,
     )
     batch.builds = True
     prepared = [(store, _prepare_all(batch, store)) for store in stores]
@@ -348,6 +354,8 @@ def build(  # noqa: PLR0913  # each is a choice of its own
             if isinstance(outcome, Succeeded)
         )
         add_missing(made, registry, on_added, events)
+    if quantizer and not (locked or frozen):
+        record_quantized(batch.targets.values(), quantizer, events)
     return tuple(chain.from_iterable(outcomes for _, outcomes in built))
 
 
@@ -358,16 +366,6 @@ def _reject_replacements(
     plans = ([_plan_of(outcome) for outcome in outcomes.values()] for _, outcomes in prepared)
     checked = (of if refused(of, VerificationError) else reject_replacements(of) for of in plans)
     return tuple(chain.from_iterable(checked))
-
-
-def reject_replacements(outcomes: Iterable[Outcome[Plan]]) -> tuple[Outcome[Plan], ...]:
-    """Return outcomes where a plan that would replace a different model under an immutable tag is a failure."""
-    return tuple(
-        Failed(name=outcome.name, store=outcome.store, error=error)
-        if isinstance(outcome, Succeeded) and (error := outcome.result.replacement())
-        else outcome
-        for outcome in outcomes
-    )
 
 
 def _build_all(

@@ -50,6 +50,7 @@ class PinConstraints:
 if TYPE_CHECKING:
     from modelfile.lockfile.drift import Drift
     from modelfile.lockfile.lock import Base
+    from modelfile.project.graph import Graph
     from modelfile.stores.protocol import Store
 
 RENEW: Final = "run `mf pin` if that is intended"
@@ -125,6 +126,16 @@ def locked_base(target: Target, recipe: Recipe) -> Base | None:
 
         return inherited_base(target, name)
     return entry.base if entry.base and ModelName.parse(entry.base.name).same_as(name) else None
+
+
+def needed_fingerprint(name: ModelName, targets: Mapping[ModelName, Target], graph: Graph) -> str | None:
+    """Return the fingerprint that the lock requires of a model as the base of other models to build."""
+    for child in (child for child, base in graph.base.items() if base == name):
+        with contextlib.suppress(InputError):  # reported of the model that it belongs to
+            pin = targets[child].pin
+            if pin and pin.base and ModelName.parse(pin.base.name).same_as(name):
+                return pin.base.fingerprint
+    return None
 
 
 def check_locked(targets: Iterable[Target], events: Events = ignore) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextvars import copy_context
 from queue import SimpleQueue
 from time import monotonic
-from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeAlias, TypeVar
 
 from modelfile.errors import ModelfileError
 from modelfile.immutable import record
@@ -15,6 +15,9 @@ from modelfile.names import ModelName
 from modelfile.project.graph import Graph
 from modelfile.stores.protocol import StoreLocation
 from modelfile.stores.uploads import next_of
+
+if TYPE_CHECKING:
+    from modelfile.builder.plan import Plan
 
 _Result = TypeVar("_Result")
 
@@ -112,6 +115,16 @@ def refused(planned: Collection[Outcome[Any]], kind: type[ModelfileError]) -> tu
                 for outcome in planned
             )
     return ()
+
+
+def reject_replacements(outcomes: Iterable[Outcome[Plan]]) -> tuple[Outcome[Plan], ...]:
+    """Return outcomes where a plan that would replace a different model under an immutable tag is a failure."""
+    return tuple(
+        Failed(name=outcome.name, store=outcome.store, error=error)
+        if isinstance(outcome, Succeeded) and (error := outcome.result.replacement())
+        else outcome
+        for outcome in outcomes
+    )
 
 
 def _outcome(name: ModelName, store: StoreLocation, build: Callable[[], _Result]) -> Outcome[_Result]:

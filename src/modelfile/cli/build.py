@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from modelfile.cli.locations import Location, Use, location_of, open_at, open_planned
-from modelfile.cli.options import agree, load_project, open_registry, print_for_build
+from modelfile.cli.options import agree, build_checker, load_project, open_registry
 from modelfile.cli.parameters import Argument, AsJson, OllamaOfStore, Option, Replace, StoreFolder
 from modelfile.errors import ExitCode, InputError, ModelfileError, UsageError, WouldReplace
 from modelfile.events import Events
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from modelfile.builder.planfile import PlanFile
     from modelfile.builder.scheduler import Outcome
     from modelfile.catalog.versions import Version
-    from modelfile.diagnostics import Diagnostic
     from modelfile.stores.protocol import Registry, Store
 
 _Result = TypeVar("_Result")
@@ -54,6 +53,9 @@ def build(  # noqa: PLR0913  # the command's options
     ollama: OllamaOfStore = "",
     latest: Annotated[bool, Option("--latest", help="Allow a NAME without a tag to mean `latest`.")] = False,
     quantize: Annotated[str, Option("--quantize", metavar="TYPE", help="Quantize the weights, as q4_K_M.")] = "",
+    quantizer: Annotated[
+        str, Option("--with", metavar="PROGRAM", help="Quantize local weights here, by llama-quantize.")
+    ] = "",
     dry_run: Annotated[bool, Option("--dry-run", help="Print the plan; change nothing.")] = False,
     exit_code: Annotated[
         bool, Option("--exit-code", help="With --dry-run: exit 1 if there is something to do.")
@@ -78,7 +80,11 @@ def build(  # noqa: PLR0913  # the command's options
 
     Each Modelfile is judged by the version of the server, before anything is sent to it. With --store no server is
     needed: the folder has the files that Ollama would write, in the version of --ollama, of `ollama` in mf.toml, or
-    0.24.0. What only a server can do, such as to quantize, is rejected beforehand.
+    0.24.0. What only a server can do, such as to convert safetensors, is rejected beforehand.
+
+    With --quantize TYPE --with llama-quantize, that program of llama.cpp quantizes local weights on this machine: for a
+    folder, and for Ollama 0.34.1 and later, whose server does not. The result is checked, kept in the cache for a week,
+    and recorded in mf.lock if mf.toml lists the type. A dry run quantizes, too.
 
     Does nothing if the model is already up to date. Without NAME, builds all models that mf.toml lists; without TAG,
     the tag that mf.toml lists. Each model is built after its base. If one fails, the others are still built, except
@@ -105,9 +111,11 @@ def build(  # noqa: PLR0913  # the command's options
     if exit_code and not dry_run:
         raise UsageError("--exit-code needs --dry-run")
     if plan is not None:
-        _check_plan_options(only_plan=only_plan, others=bool(file or quantize or latest or replace or keep is not None))
+        _check_plan_options(
+            only_plan=only_plan, others=bool(file or quantize or quantizer or latest or replace or keep is not None)
+        )
     if plan_out is not None:
-        _check_plan_out(plan_out, file)
+        _check_plan_out(plan_out, file, quantizer)
     project = load_project()
     plan_file = _load_plan(plan) if plan is not None else None
     if plan_file:
@@ -115,6 +123,8 @@ def build(  # noqa: PLR0913  # the command's options
     else:
         targets = _targets(project, names or [], file, latest=latest, quantize=quantize)
         keep = project.config.keep if keep is None else keep
+    if quantizer and not any(target.quantize for target in targets):
+        raise UsageError("--with needs a type", hint='pass --quantize TYPE, or set `quantize = "…"` in mf.toml')
     locations, named = _locations(host, store, project, plan_file), bool(host) or store is not None
     several, confirmed = len(names or ()) != 1 or len(locations) > 1, named or plan_file is None
     request = _Options(
@@ -123,10 +133,11 @@ def build(  # noqa: PLR0913  # the command's options
         keep,
         use=Use.PLAN if only_plan else Use.CREATE,
         ollama=ollama,
-        check=_checker(),
+        check=build_checker(),
         locked=locked,
         frozen=frozen,
         replace=replace,
+        quantizer=quantizer,
         as_json=as_json,
         several=several,
         confirmed=confirmed,
@@ -149,6 +160,8 @@ class _Options:
     ollama: str
     """The version of Ollama that a folder is written for; empty: that of the configuration."""
     replace: bool
+    quantizer: str
+    """The program that quantizes local weights; empty: the server does."""
     as_json: bool
     several: bool
     """True to print a list of results."""
@@ -167,12 +180,14 @@ def _check_plan_options(*, only_plan: bool, others: bool) -> None:
         raise UsageError("--plan cannot be used with --dry-run or --plan-out")
     if others:
         raise UsageError(
-            "--plan cannot be used with --file, --quantize, --latest, --keep or --replace, which are part of the plan",
+            "--plan cannot be used with --file, --quantize, --with, --latest, --keep or --replace: a plan has its own",
             hint="write another plan with --plan-out",
         )
 
 
-def _check_plan_out(path: str, file: str | None) -> None:
+def _check_plan_out(path: str, file: str | None, quantizer: str) -> None:
+    if quantizer:
+        raise UsageError("--plan-out cannot be used with --with: a plan has no weights of its own")
     if path == STDIN:
         hint = "pass a file, or print the plan with `--dry-run --json`"
         raise UsageError(
@@ -238,27 +253,11 @@ def _stores(request: _Options, project: Project, title: str) -> Iterator[tuple[l
         yield stores, registry, events
 
 
-def _checker() -> Callable[[Target, Version | None], None]:
-    from modelfile.linter.api import reject_errors
-    from modelfile.linter.settings import settings_by_target
-
-    settings_of, printed = settings_by_target(), set[tuple[Path, str, int, str]]()
-
-    def print_new(target: Target, found: tuple[Diagnostic, ...]) -> None:
-        """Print findings once, also if several servers have them."""
-        keys = {(target.path, item.code, item.span.start, item.message): item for item in found}
-        new = tuple(item for key, item in keys.items() if key not in printed)
-        printed.update(keys)
-        print_for_build(target, new)
-
-    return lambda target, version: reject_errors(target, settings_of(target), print_new, version)
-
-
 def _plan(request: _Options, project: Project, out: str | None) -> bool:
     """Make plans, print them and write them; return whether there is nothing to do."""
-    from modelfile.builder.api import plan, reject_replacements
+    from modelfile.builder.api import plan
     from modelfile.builder.planfile import check_replaceable, dumps, plan_as_json
-    from modelfile.builder.scheduler import Succeeded
+    from modelfile.builder.scheduler import Succeeded, reject_replacements
     from modelfile.report.plans import print_dropped_capabilities, print_plans, print_stale
 
     terminal = current.get()
@@ -273,6 +272,7 @@ def _plan(request: _Options, project: Project, out: str | None) -> bool:
             locked=request.locked,
             frozen=request.frozen,
             immutable=project.config.immutable,
+            quantizer=request.quantizer,
             check=request.check,
             events=events,
         )
@@ -338,6 +338,7 @@ def _build(request: _Options, project: Project, plan_file: PlanFile | None) -> N
                 frozen=request.frozen,
                 immutable=project.config.immutable,
                 replace=replace,
+                quantizer=request.quantizer,
                 check=request.check,
                 plan_file=plan_file,
                 on_plan=partial(on_plan, replace=replace),

@@ -13,6 +13,7 @@ from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable, UsageE
 from modelfile.report.terminal import Terminal, current
 
 if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
+    from modelfile.catalog.versions import Version
     from modelfile.diagnostics import Diagnostic
     from modelfile.names import ModelName
     from modelfile.project.config import Config
@@ -205,3 +206,20 @@ def print_for_build(target: Target, found: tuple[Diagnostic, ...]) -> None:
     terminal = current.get()
     printed = tuple(item for item in found if item.severity is Severity.ERROR or not terminal.quiet)
     print_findings([(target.source, printed)], terminal, err=True, summary=False)
+
+
+def build_checker() -> Callable[[Target, Version | None], None]:
+    """Return what rejects a Modelfile that a version of Ollama would reject, and prints each finding once."""
+    from modelfile.linter.api import reject_errors
+    from modelfile.linter.settings import settings_by_target
+
+    settings_of, printed = settings_by_target(), set[tuple[Path, str, int, str]]()
+
+    def print_new(target: Target, found: tuple[Diagnostic, ...]) -> None:
+        """Print findings once, also if several servers have them."""
+        keys = {(target.path, item.code, item.span.start, item.message): item for item in found}
+        new = tuple(item for key, item in keys.items() if key not in printed)
+        printed.update(keys)
+        print_for_build(target, new)
+
+    return lambda target, version: reject_errors(target, settings_of(target), print_new, version)

@@ -139,6 +139,8 @@ class Pin:
     """Types that the configuration quantizes its weights to, if it does; a server decides what comes of it."""
     built: tuple[Digest, ...] | None = None
     """Digests of the weights that Ollama rewrote those in `files` to, if it did."""
+    quantized: Mapping[str, Digest] | None = None
+    """Digests of the weights in `files` quantized by `mf build --with`, by their type, as in `Q4_K_M`."""
     template: str | None = None
     """Text of the template that Ollama recognized in the weights in `files`; empty if it recognized none, None if the
     weights themselves tell. With it, they are built in a folder, too."""

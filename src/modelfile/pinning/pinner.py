@@ -364,10 +364,12 @@ class Pinner:
     def _entry(self, target: Target, base: Base | None, model: Callable[[], Model]) -> Pin:
         quantizations = target.project.quantizations(target)
         predictable = "" in quantizations and not (base and base.fingerprint is None)
+        files, previous = target.portable_digests(self._version_of(target), self._events), self._entry_of(target)
         return Pin(
             text=target.text_digest,
             base=base,
-            files=target.portable_digests(self._version_of(target), self._events),
+            files=files,
+            quantized=previous.quantized if previous and previous.files == files else None,
             fingerprint=fingerprint(model()) if predictable else None,
             quantize=quantized(quantizations) or None,
         )

@@ -253,9 +253,11 @@ def check_quantization(
     known = catalog(version)
     kinds = sorted(name for name, quantization in known.quantizations.items() if not quantization.experimental)
     if not kinds:
-        raise UsageError(f"Ollama {known.version} cannot quantize", hint="quantize the GGUF file with llama-quantize")
+        raise UsageError(
+            f"Ollama {known.version} cannot quantize", hint="pass `--with llama-quantize` to quantize here"
+        )
     if kind.upper() not in kinds:
-        hint = f"choose one of {', '.join(kinds)}, or quantize the GGUF file with llama-quantize"
+        hint = f"choose one of {', '.join(kinds)}, or quantize here: `--with llama-quantize`"
         raise UsageError(f"Ollama {known.version} cannot quantize to `{kind}`", hint=hint)
     if base is None:
         types = {

@@ -352,15 +352,15 @@ def test_supported_quantizations_are_accepted(kind: str, tmp_path: Path, tiny: P
             "q5_0",
             Version(0, 9, 3),
             "Ollama 0.9.3 cannot quantize to `q5_0`",
-            "choose one of BF16, F16, F32, Q4_K, Q4_K_M, Q4_K_S, Q8_0, or quantize the GGUF file with llama-quantize",
+            "choose one of BF16, F16, F32, Q4_K, Q4_K_M, Q4_K_S, Q8_0, or quantize here: `--with llama-quantize`",
         ),
         (
             "nvfp4",
             Version(0, 30, 0),
             "Ollama 0.30.0 cannot quantize to `nvfp4`",
-            "choose one of BF16, F16, F32, Q4_K, Q4_K_M, Q4_K_S, Q8_0, or quantize the GGUF file with llama-quantize",
+            "choose one of BF16, F16, F32, Q4_K, Q4_K_M, Q4_K_S, Q8_0, or quantize here: `--with llama-quantize`",
         ),
-        ("q8_0", Version(0, 34, 1), "Ollama 0.34.1 cannot quantize", "quantize the GGUF file with llama-quantize"),
+        ("q8_0", Version(0, 34, 1), "Ollama 0.34.1 cannot quantize", "pass `--with llama-quantize` to quantize here"),
     ],
 )
 def test_unsupported_quantization_is_rejected(kind: str, version: Version, message: str, hint: str, tiny: Path) -> None:

@@ -105,7 +105,10 @@ def _check_recipe(recipe: Recipe, version: Version) -> None:
         if word not in catalog(version).instructions:
             raise UsageError(f"Ollama {version} does not support {word}", hint="pass a newer version to `--ollama`")
     if recipe.quantize:
-        raise UsageError("only a server can quantize weights", hint=SERVER)
+        raise UsageError(
+            "a folder does not quantize weights",
+            hint="pass `--with llama-quantize` to quantize here, or build with --host",
+        )
     if recipe.base and version >= behaviors.CLOUD_NAMES:
         _check_base_name(recipe.base, version)
     if recipe.adapters and version >= behaviors.CONVERTS_NO_SAFETENSORS:

@@ -287,7 +287,7 @@ def test_default_versions(store: FolderStore) -> None:
 @pytest.mark.parametrize(
     ("recipe", "version", "message"),
     [
-        (Recipe(files=(FILE,), quantize="Q4_K_M"), V024, "only a server can quantize weights"),
+        (Recipe(files=(FILE,), quantize="Q4_K_M"), V024, "a folder does not quantize weights"),
         (Recipe(files=(FILE,)), Version(0, 7, 0), "only 0.7.1 and later are known"),
         (Recipe(files=(FILE,), renderer="x"), V093, "Ollama 0.9.3 does not support RENDERER"),
         (Recipe(files=(FILE,), requires="0.14.0"), Version(0, 13, 0), "Ollama 0.13.0 does not support REQUIRES"),

@@ -1,0 +1,117 @@
+"""Quantized weights of a build: by the server, or beforehand by a program on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from modelfile.builder.constraints import check_pin, locked_base
+from modelfile.catalog.versions import Version
+from modelfile.errors import StaleLock, UsageError
+from modelfile.events import Events, ignore
+from modelfile.immutable import replace
+from modelfile.lockfile.lock import Lock
+from modelfile.names import ModelName
+from modelfile.project.target import Target
+from modelfile.recipe.recipe import Recipe
+from modelfile.stores.protocol import Store
+from modelfile.weights.checks import check_quantization
+from modelfile.weights.digests import digests_of
+
+
+def check_type(target: Target, recipe: Recipe, store: Store, version: Version | None) -> None:
+    """Reject a type that a server would reject after the upload.
+
+    Raises:
+        UsageError: It would.
+        ServerError: The store cannot answer.
+    """
+    named = store.find(ModelName.parse(recipe.base)) if recipe.base else None
+    locked = locked_base(target, recipe)  # the tag may have moved
+    moved = named and locked and locked.fingerprint not in (None, named.fingerprint)
+    known = named.quantization if named and not moved else ""
+    check_quantization(recipe.files, target.quantize, version, base=recipe.base, base_type=known)
+
+
+def quantized(
+    target: Target,
+    recipe: Recipe,
+    digests: Mapping[Path, str],
+    program: str,
+    events: Events = ignore,
+    *,
+    locked: bool = False,
+) -> tuple[Recipe, Mapping[Path, str]]:
+    """Return a recipe FROM the quantized weights in the place of its own, and the digests of its files.
+
+    Args:
+        target: The target, with the type.
+        recipe: Its recipe.
+        digests: `sha256:…` of every local file.
+        program: The llama-quantize.
+        events: Receives progress.
+        locked: Whether the lock has to have the digest of the result.
+
+    Raises:
+        UsageError: It has no local weights in a single GGUF file.
+        StaleLock: `locked` is given, and the lock does not have the result.
+        VerificationError: The weights, or the result, differ from those in the lock.
+    """
+    from modelfile.weights.quantizer import quantize
+
+    source, pin, kind = _source(target, recipe), target.pin, target.quantize.upper()
+    if pin and (known := pin.files.get(target.portable(source))):
+        check_pin(f"`{source}`", known, digests[source])
+    result = quantize(source, digests[source], kind, program, events)
+    digest = digests_of([result], events)[result]
+    recorded = (pin.quantized or {}).get(kind) if pin else None
+    if recorded:
+        hint = f"use the {program} that made them, or delete `quantized` of `{target.key}` in mf.lock and build again"
+        check_pin(f"`{source}` quantized to {kind} by {program}", recorded, digest, hint)
+    elif locked:
+        hint = "build it once without --locked, and commit mf.lock"
+        raise StaleLock(f"mf.lock does not record `{source}` quantized to {kind}", hint=hint)
+    files = tuple(result if path == source else path for path in recipe.files)
+    made = {result if path == source else path: digest if path == source else of for path, of in digests.items()}
+    return replace(recipe, files=files, quantize=""), made
+
+
+def _source(target: Target, recipe: Recipe) -> Path:
+    """Return the file to quantize: the language model of a recipe."""
+    from modelfile.weights.facts import content_of
+    from modelfile.weights.gguf import recall_header
+
+    if recipe.base:
+        hint = "leave out --with: the server quantizes it" if recipe.quantize else None
+        raise UsageError(f"--with needs local weights: `{target.path}` is FROM {recipe.base}", hint=hint)
+    if any(path.suffix == ".safetensors" for path in recipe.files):
+        folder = target.portable(recipe.files[0].parent)
+        hint = f"convert them first: `python convert_hf_to_gguf.py {folder} --outtype f16 --outfile model-f16.gguf`"
+        raise UsageError(f"--with needs a GGUF file: `{folder}` has safetensors", hint=hint)
+    found = [path for path in recipe.files if content_of(recall_header(path)) == "model"]
+    if len(found) != 1:
+        hint = "merge them: `llama-gguf-split --merge FIRST.gguf MERGED.gguf`"
+        raise UsageError(f"--with needs one GGUF file: `{target.path}` names {len(found)}", hint=hint)
+    return found[0]
+
+
+def record_quantized(targets: Iterable[Target], program: str, events: Events = ignore) -> None:
+    """Record the digests of quantized weights in the locks that list their types.
+
+    Raises:
+        InputError: A lock cannot be written.
+    """
+    for target in targets:
+        kind, lock, pin = target.quantize.upper(), target.lock, target.pin
+        if not (lock and pin and target.quantize in (pin.quantize or ())) or kind in (pin.quantized or {}):
+            continue
+        recipe = target.recipe()
+        _, digests = quantized(target, recipe, target.digests(), program, events)
+        made = next(digest for digest in digests.values() if digest not in target.digests().values())
+
+        def change(current: Lock, key: str = target.key, entry: tuple[str, str] = (kind, made)) -> Lock:
+            pins = dict(current.modelfiles)
+            pins[key] = replace(pins[key], quantized={**(pins[key].quantized or {}), entry[0]: entry[1]})
+            return replace(current, modelfiles=pins)
+
+        lock.update(change, events)
