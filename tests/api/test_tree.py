@@ -62,6 +62,7 @@ EXEMPT = {
     "project/target": "tests/unit/project/test_project.py",
     "recipe/model": "tests/laws/test_laws.py",
     "recipe/values": "tests/laws/test_laws.py",
+    "report/weights": "tests/commands/test_show_weights.py",
     "report/discoveries": "tests/commands/test_find.py",
     "report/findings": "tests/unit/report/test_formats.py",
     "report/health": "tests/commands/test_doctor.py",

@@ -22,6 +22,7 @@ from modelfile.recipe.recipe import Message, Recipe
 from modelfile.recipe.values import canonical
 from modelfile.stores.encoding import write_model
 from modelfile.stores.protocol import ListedModel, StoredModel, StoreLocation, newest_first
+from modelfile.weights.reading import Weights
 
 
 class MemoryStore:
@@ -73,6 +74,11 @@ class MemoryStore:
     def read(self, listed: ListedModel) -> StoredModel | None:
         """Return a listed model with its contents."""
         return self.find(listed.name)
+
+    def weights(self, stored: StoredModel) -> tuple[Weights, ...]:
+        """Return nothing: of weights only their size is here."""
+        del stored
+        return ()
 
     def has_blob(self, digest: str, size: int | None = None) -> bool:
         """Return whether the bytes of a digest are here."""

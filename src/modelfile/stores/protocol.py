@@ -18,6 +18,7 @@ from modelfile.names import ModelName, registry_host
 if TYPE_CHECKING:  # 20 ms that a listing does not need
     from modelfile.recipe.model import Model
     from modelfile.recipe.recipe import Recipe
+    from modelfile.weights.reading import Weights
 
 
 @record(kw_only=True)
@@ -142,6 +143,9 @@ class Store(Protocol):
 
     def read(self, listed: ListedModel) -> StoredModel | None:
         """Return a listed model with its contents; None if the store no longer has it, or cannot read it."""
+
+    def weights(self, stored: StoredModel) -> tuple[Weights, ...]:
+        """Return the weights of a model with their headers, as far as the store tells; empty if it does not."""
 
     def has_blob(self, digest: str, size: int | None = None) -> bool:
         """Return whether the store has the blob of a digest.

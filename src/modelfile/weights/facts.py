@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Any, Final, TypeAlias
 
 from modelfile.catalog import behaviors
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.immutable import field, record
-from modelfile.weights.header import BOOL, FLOAT32, STRING, UINT32, GGUFHeader, Scalar, TypeTotal
+from modelfile.weights.header import BOOL, FLOAT32, STRING, UINT32, GGUFHeader, Scalar, Tensor, TypeTotal, type_name
 from modelfile.weights.types import FILE_TYPES, TENSOR_TYPES
 
 PerLayer: TypeAlias = int | tuple[int, ...] | None
@@ -17,6 +18,9 @@ _SUFFIXES: Final = ((10**9, "B", 1), (10**6, "M", 2), (10**3, "K", 0))
 """Units of numbers of parameters, and the decimals that Ollama writes unless the number is whole (format/format.go)."""
 _MAX_BASES: Final = 16
 """Base models that are listed."""
+_MAX_DIMENSIONS: Final = 8
+_MAX_LENGTH: Final = 1 << 63
+_EMBEDDING: Final = "token_embd.weight"
 _NUMBERS: Final = {name: number for number, (name, _, _) in TENSOR_TYPES.items()}
 
 
@@ -48,8 +52,8 @@ class WeightsFacts:
     """Number of tokens."""
     tokenizer: str = ""
     """The kind of tokenizer, with how it splits text, if the file says so: `gpt2 (llama-bpe)`."""
-    chat_template: str = ""
-    """In Jinja."""
+    chat_template: str | None = ""
+    """In Jinja; None if it is not known whether there is one."""
     license: str = ""
     author: str = ""
     base_models: tuple[str, ...] = ()
@@ -103,12 +107,12 @@ def facts_of(header: GGUFHeader, version: Version = NEWEST) -> WeightsFacts:
     )
 
 
-def header_from_info(info: Mapping[str, Any], tensors: Sequence[Mapping[str, Any]] = (), size: int = 0) -> GGUFHeader:
+def header_from_info(info: Mapping[str, Any], tensors: Sequence[Tensor] = (), size: int = 0) -> GGUFHeader:
     """Return the header of weights on a server, as far as it tells.
 
     Args:
         info: `model_info` of /api/show: metadata, where arrays are lists, or null unless they were asked for.
-        tensors: `tensors` of its verbose form: name, type and shape of each.
+        tensors: The tensors, from `tensors_of_info`.
         size: Size of the weights, in bytes, if known.
     """
     metadata: dict[str, Scalar] = {}
@@ -120,11 +124,16 @@ def header_from_info(info: Mapping[str, Any], tensors: Sequence[Mapping[str, Any
         elif isinstance(value, Scalar):
             metadata[key] = value
     template, parameters = metadata.pop("tokenizer.chat_template", ""), metadata.get("general.parameter_count", 0)
-    totals: dict[int, TypeTotal] = {}
+    types: dict[int, TypeTotal] = {}
     for tensor in tensors:
-        name, shape = tensor.get("type"), tensor.get("shape")
-        if isinstance(name, str) and isinstance(shape, list) and all(isinstance(each, int) for each in shape):
-            _add(totals, _NUMBERS.get(name.upper(), -1), shape)
+        before = types.get(tensor.kind, TypeTotal(tensors=0, elements=0, bytes=0))
+        types[tensor.kind] = TypeTotal(
+            tensors=before.tensors + 1,
+            elements=before.elements + tensor.elements,
+            bytes=before.bytes + tensor.size,
+        )
+        if tensor.name == _EMBEDDING and tensor.shape:
+            metadata.setdefault(f"{metadata.get('general.architecture', '')}.vocab_size", tensor.shape[-1])
     return GGUFHeader(
         metadata=metadata,
         size=size,
@@ -134,22 +143,38 @@ def header_from_info(info: Mapping[str, Any], tensors: Sequence[Mapping[str, Any
         kinds={key: _kind_of(value) for key, value in metadata.items()},
         parameters=parameters if isinstance(parameters, int) else 0,
         lists=lists,
-        types=totals,
+        types=types,
         tensors=len(tensors),
     )
 
 
-def _add(totals: dict[int, TypeTotal], kind: int, shape: Sequence[int]) -> None:
-    elements = 1
-    for each in shape:
-        elements *= each
-    _, block, size = TENSOR_TYPES.get(kind, ("", 1, 0))
-    before = totals.get(kind, TypeTotal(tensors=0, elements=0, bytes=0))
-    totals[kind] = TypeTotal(
-        tensors=before.tensors + 1,
-        elements=before.elements + elements,
-        bytes=before.bytes + elements // block * size,
-    )
+def tensors_of_info(tensors: Iterable[Mapping[str, Any]]) -> tuple[Tensor, ...]:
+    """Return the tensors that a server tells, without those that are not valid.
+
+    Args:
+        tensors: `tensors` of /api/show: name, type and shape of each.
+    """
+    found = []
+    for tensor in tensors:
+        match tensor:
+            case {"name": str(name), "type": str(kind_name), "shape": [*shape]} if _is_shape(shape):
+                kind, elements = _NUMBERS.get(kind_name.upper(), -1), prod(shape)
+                _, block, size = TENSOR_TYPES.get(kind, ("", 1, 0))
+                found.append(
+                    Tensor(
+                        name=name,
+                        shape=tuple(shape),
+                        kind=kind,
+                        offset=0,
+                        elements=elements,
+                        size=elements // block * size,
+                    )
+                )
+    return tuple(found)
+
+
+def _is_shape(shape: Sequence[Any]) -> bool:
+    return len(shape) <= _MAX_DIMENSIONS and all(isinstance(each, int) and 0 <= each < _MAX_LENGTH for each in shape)
 
 
 def _kind_of(value: Scalar) -> int:
@@ -193,11 +218,6 @@ def quantization(header: GGUFHeader, version: Version) -> str:
         return "MXFP4"
     is_named = version >= behaviors.NAMES_ALL_FILE_TYPES or number in behaviors.FILE_TYPES_BEFORE
     return FILE_TYPES.get(number, "unknown") if is_named else "unknown"
-
-
-def type_name(kind: int) -> str:
-    """Return the name of a type of tensors, such as `Q4_K`; of one that is not known, its number."""
-    return TENSOR_TYPES[kind][0] if kind in TENSOR_TYPES else f"type {kind}"
 
 
 def bits_per_weight(totals: Iterable[TypeTotal]) -> float | None:

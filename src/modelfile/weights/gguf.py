@@ -30,6 +30,8 @@ _MAX_HEADER: Final = 64 << 20
 _MAX_STRING: Final = 10 << 20
 _MAX_TEXT: Final = 1 << 10
 """Size, in bytes, of the longest text that is kept, but for the chat template."""
+_MAX_NAME: Final = (1 << 16) - 1
+"""Size, in bytes, of the longest key (ggml's docs/gguf.md) and name of a tensor; longer ones count as empty."""
 _MAX_TEXTS: Final = 8 << 20
 """Size, in bytes, of all texts that are kept."""
 _MAX_CHAT_TEMPLATE: Final = 1 << 18
@@ -206,7 +208,7 @@ class _Cursor:
         arrays: dict[str, GGUFArray] = {}
         lists: dict[str, tuple[Scalar, ...]] = {}
         for _ in range(pairs):
-            key = self._text() or ""
+            key = self._text(_MAX_NAME) or ""
             kinds[key] = kind = self._number(self._uint32)
             for values in (metadata, arrays, lists):
                 values.pop(key, None)  # the last one counts
@@ -370,7 +372,7 @@ class _Cursor:
         self._skip(0)
 
     def _tensor(self, data_at: int) -> Tensor:
-        name = self._text() or ""
+        name = self._text(_MAX_NAME) or ""
         dimensions = self._number(self._uint32)
         if dimensions > _MAX_DIMENSIONS:
             raise ValueError(f"a tensor of {dimensions:,} dimensions")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from modelfile.immutable import field, record
-from modelfile.weights.types import FILE_TYPES
+from modelfile.weights.types import FILE_TYPES, TENSOR_TYPES
 
 UINT32: Final = 4
 FLOAT32: Final = 6
@@ -53,6 +53,16 @@ class Tensor:
     elements: int
     size: int
     """In bytes; 0 for a type that is not known."""
+
+    @property
+    def type(self) -> str:
+        """The name of its type, such as `Q4_K`."""
+        return type_name(self.kind)
+
+
+def type_name(kind: int) -> str:
+    """Return the name of a type of tensors, such as `Q4_K`; of one that is not known, its number."""
+    return TENSOR_TYPES[kind][0] if kind in TENSOR_TYPES else f"type {kind}"
 
 
 @record(kw_only=True)

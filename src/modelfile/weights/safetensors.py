@@ -1,4 +1,4 @@
-"""Safetensors files: truncated files, missing shards and missing tensors."""
+"""Safetensors files: truncated files, missing shards and missing tensors; the facts of a folder of them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,37 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
 from modelfile.errors import InputError
 from modelfile.filesystem import MAX_JSON, changed_while_read, open_regular, read_file, real_path
+from modelfile.immutable import record
+from modelfile.weights.facts import WeightsFacts, bits_per_weight
+from modelfile.weights.header import TypeTotal
 
 _MAX_HEADER: Final = 8 << 20
 """Size, in bytes, above which a header is not read; real ones have a few hundred kB."""
 _MAX_OFFSET: Final = 1 << 63
+_MAX_DIMENSIONS: Final = 8
 _MAX_SHARDS: Final = 10_000
 _SHOWN: Final = 5
 """Number of missing files that a message lists."""
 _SHARD: Final = re.compile(r"(.+-)([0-9]{5})(-of-([0-9]{5})\.safetensors)")
+
+
+@record(kw_only=True)
+class SafeTensor:
+    """A tensor of a safetensors file."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: str
+    """Such as `BF16`."""
+    size: int
+    """In bytes."""
 
 
 def read_tensor_names(path: Path) -> frozenset[str] | None:
@@ -27,6 +45,112 @@ def read_tensor_names(path: Path) -> frozenset[str] | None:
     Raises:
         InputError: It cannot be read, changes while it is read, or is shorter than its header says.
     """
+    header = _read_header(path)
+    return frozenset(header) if header else None
+
+
+def read_safetensors(path: Path) -> tuple[SafeTensor, ...]:
+    """Return the tensors of a file, without those whose entry in the header is not valid.
+
+    Raises:
+        InputError: As `read_tensor_names`.
+    """
+    found = []
+    for name, tensor in _read_header(path).items():
+        match tensor:
+            case {"dtype": str(kind), "shape": [*shape]} if (offsets := _offsets(tensor)) and _is_shape(shape):
+                size = max(offsets[1] - offsets[0], 0)
+                found.append(SafeTensor(name=name, shape=tuple(shape), type=kind, size=size))
+    return tuple(found)
+
+
+def read_folder(folder: Path, files: Iterable[Path]) -> WeightsFacts:
+    """Return the facts of safetensors files, and of config.json in their folder if there is one.
+
+    Raises:
+        InputError: As `read_tensor_names`.
+    """
+    totals: dict[str, TypeTotal] = {}
+    size = 0
+    for path in files:
+        size += path.stat().st_size
+        for tensor in read_safetensors(path):
+            before = totals.get(tensor.type, TypeTotal(tensors=0, elements=0, bytes=0))
+            totals[tensor.type] = TypeTotal(
+                tensors=before.tensors + 1,
+                elements=before.elements + prod(tensor.shape),
+                bytes=before.bytes + tensor.size,
+            )
+    types = dict(sorted(totals.items(), key=lambda each: (-each[1].bytes, each[0])))
+    config = _config(folder)
+    is_adapter = not config and (folder / "adapter_config.json").is_file()
+    adapter = _read_object(folder / "adapter_config.json") if is_adapter else {}
+    base = adapter.get("base_model_name_or_path")
+    return WeightsFacts(
+        format="safetensors",
+        kind="adapter" if is_adapter else "model",
+        architecture=_architecture(config),
+        name=folder.resolve().name,
+        parameters=sum(total.elements for total in types.values()),
+        file_type=next(iter(types), "unknown"),
+        bits_per_weight=bits_per_weight(types.values()),
+        context_length=_number(config, "max_position_embeddings"),
+        embedding_length=_number(config, "hidden_size"),
+        layers=_number(config, "num_hidden_layers"),
+        heads=_number(config, "num_attention_heads"),
+        kv_heads=_number(config, "num_key_value_heads"),
+        experts=_number(config, "num_local_experts", "num_experts", "n_routed_experts"),
+        experts_used=_number(config, "num_experts_per_tok"),
+        vocabulary=_number(config, "vocab_size"),
+        chat_template=_chat_template(folder),
+        base_models=(base,) if isinstance(base, str) and base else (),
+        size=size,
+        types=types,
+    )
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """Return the content of config.json; the part of a model with several that is about text comes first."""
+    config = _read_object(folder / "config.json")
+    text = config.get("text_config")
+    return {**config, **text} if isinstance(text, dict) else config
+
+
+def _architecture(config: Mapping[str, Any]) -> str:
+    """Return the class of the model, such as `LlamaForCausalLM`, or else its type."""
+    match config:
+        case {"architectures": [str(name), *_]} | {"model_type": str(name)}:
+            return name
+        case _:
+            return ""
+
+
+def _number(config: Mapping[str, Any], *keys: str) -> int | None:
+    values = (config.get(key) for key in keys)
+    return next((value for value in values if isinstance(value, int) and not isinstance(value, bool)), None)
+
+
+def _chat_template(folder: Path) -> str:
+    with suppress(InputError):
+        return str(read_file(folder / "chat_template.jinja"), "utf-8", "replace")
+    template = _read_object(folder / "tokenizer_config.json").get("chat_template")
+    return template if isinstance(template, str) else ""
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    with suppress(InputError):
+        value = _json(read_file(path, limit=MAX_JSON))
+        if isinstance(value, dict):
+            return value
+    return {}
+
+
+def _is_shape(shape: Sequence[Any]) -> bool:
+    return len(shape) <= _MAX_DIMENSIONS and all(isinstance(size, int) and 0 <= size < _MAX_OFFSET for size in shape)
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    """Return the entries of the tensors in a file's header; none if it is too long, or is no JSON object."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(8), "little")
@@ -34,14 +158,14 @@ def read_tensor_names(path: Path) -> frozenset[str] | None:
         text = file.read(length) if is_read else b""
     if is_read and len(text) < length:
         raise changed_while_read(path)
-    header = _json(text)
-    tensors = header.values() if isinstance(header, dict) else ()
-    ends = [offsets[1] for tensor in tensors if (offsets := _offsets(tensor))]
+    value = _json(text)
+    header = value if isinstance(value, dict) else {}
+    ends = [offsets[1] for tensor in header.values() if (offsets := _offsets(tensor))]
     needed = 8 + length + max(ends, default=0)
     if size < needed:
         message = f"`{path}` is truncated: it has {size:,} bytes, its header requires {needed:,}"
         raise InputError(message, hint="download it again", rule="truncated-weights")
-    return frozenset(header) if isinstance(header, dict) and header else None
+    return header
 
 
 def check_shards(weights: Mapping[Path, frozenset[str] | None], files: Iterable[Path]) -> None:

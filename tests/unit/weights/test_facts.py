@@ -11,9 +11,9 @@ from modelfile.weights.facts import (
     format_parameters,
     header_from_info,
     quantization,
-    type_name,
+    tensors_of_info,
 )
-from modelfile.weights.header import ARRAY, STRING, UINT32, GGUFArray, GGUFHeader, TypeTotal
+from modelfile.weights.header import ARRAY, STRING, UINT32, GGUFArray, GGUFHeader, TypeTotal, type_name
 
 METADATA: dict[str, Any] = {
     "general.architecture": "qwen3moe",
@@ -89,7 +89,7 @@ def test_facts_of_a_server_are_those_of_the_file() -> None:
         {"name": "c", "type": "Q4_K", "shape": [256]},
         {"name": "d", "type": 3},
     ]
-    header = header_from_info(info, tensors, size=1000)
+    header = header_from_info(info, tensors_of_info(tensors), size=1000)
     facts, expected = facts_of(header), facts_of(HEADER)
     assert facts.types == {name: total for name, total in expected.types.items() if name != "type 77"}
     for name in (

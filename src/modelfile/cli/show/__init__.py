@@ -7,7 +7,7 @@ from typing import Annotated
 
 from modelfile.cli.options import load_project
 from modelfile.cli.parameters import Argument, AsJson, Host, Option, StoreFolder
-from modelfile.cli.show.sources import open_model
+from modelfile.cli.show.sources import Options, WeightsOptions, names_weights, open_model
 from modelfile.errors import UsageError
 from modelfile.names import modelfile_at
 from modelfile.report.json_output import model_as_json, print_json
@@ -17,7 +17,7 @@ from modelfile.report.terminal import current
 
 def show(  # noqa: PLR0913  # each is an option
     name: Annotated[
-        str, Argument(metavar="NAME", help="Model, digest, tag of the model here, Modelfile or registry:NAME.")
+        str, Argument(metavar="NAME", help="Model, digest, tag of the model here, Modelfile, weights or registry:NAME.")
     ],
     host: Host = None,
     store: StoreFolder = None,
@@ -36,6 +36,12 @@ def show(  # noqa: PLR0913  # each is an option
     raw: Annotated[
         bool, Option("--raw", help="Print the manifest of a model in a registry or a folder, to the byte.")
     ] = False,
+    tensors: Annotated[bool, Option("--tensors", help="List the tensors of weights: name, shape, type, size.")] = False,
+    values: Annotated[
+        bool, Option("--values", help="With --tensors: count NaN, infinities and blocks of zeros.")
+    ] = False,
+    template: Annotated[bool, Option("--template", help="Print the chat template in weights, in Jinja.")] = False,
+    sha256: Annotated[bool, Option("--sha256", help="Print the digests of weights.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the contents of a model, or the exact prompt that its template makes of a request.
@@ -53,6 +59,18 @@ def show(  # noqa: PLR0913  # each is an option
     Ollama does (default: the server's, or the newest if no server answers), a model as the server's version does.
     Ollama drops the oldest messages, but for system messages and the last one, if the prompt has more tokens than
     num_ctx; that is not shown, because `mf` has no tokenizer.
+
+    NAME may be weights too: a GGUF or safetensors file, a folder of them, or a repository as hf.co/USER/NAME, of which
+    only the header is downloaded (model:hf.co/USER/NAME is the model on the server). Printed are architecture,
+    parameters, quantization with the true bits per weight, context length and more, as far as they tell. --tensors,
+    --template and --sha256 take any NAME, and look at the weights of the model. --values reads all weights of a local
+    file, and exits 1 if some are no finite numbers.
+
+    With --json, weights are {"weights": [{"name", "format", "kind", "architecture", "model", "parameters",
+    "parameter_size", "quantization", "bits_per_weight", "context_length", "embedding_length", "layers", "heads",
+    "kv_heads", "experts", "experts_used", "vocabulary", "tokenizer", "chat_template", "recognized", "undecided",
+    "license", "author", "base_models", "size", "types", "missing", "sha256", "tensors"}, ...]}; the schema is in
+    docs/schema. With --template: {"chat_template", "recognized", "undecided"}.
 
     With --prompt or --messages and --json: {"prompt", "ollama", "dropped_capabilities"}; ollama is the version that it
     is rendered for.
@@ -79,6 +97,12 @@ def show(  # noqa: PLR0913  # each is an option
 
         show_prompt(name, (host, store), prompt=prompt, messages=messages, as_json=as_json)
         return
+    wanted = WeightsOptions(tensors=tensors, values=values, template=template, sha256=sha256, as_json=as_json)
+    if wanted.asked or (not modelfile and names_weights(name, (host, store))):
+        from modelfile.cli.show.weights import show_weights
+
+        show_weights(name, (host, store), wanted)
+        return
     if path := modelfile_at(name, folder_is_model=True):
         if modelfile:
             raise UsageError(f"--modelfile needs a model: `{name}` is a file")
@@ -86,7 +110,11 @@ def show(  # noqa: PLR0913  # each is an option
 
         show_expected(load_project().at(path), (host, store), as_json=as_json)
         return
-    with open_model(name, (host, store)) as (stored, opened):
+    _show_model(name, (host, store), modelfile=modelfile, as_json=as_json)
+
+
+def _show_model(name: str, options: Options, *, modelfile: bool, as_json: bool) -> None:
+    with open_model(name, options) as (stored, opened):
         if modelfile:
             from modelfile.cli.init import modelfile_of
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from modelfile.cli.locations import Use, open_prefixed, open_store
 from modelfile.cli.options import load_project, open_registry
 from modelfile.errors import InputError, NotFound
+from modelfile.immutable import record
 from modelfile.library.lookup import show as find_model
 from modelfile.names import Prefix, join_alternatives, split_prefix
 from modelfile.report.terminal import current
@@ -21,6 +24,45 @@ if TYPE_CHECKING:  # a plain `mf show` does not need them
 
 Options: TypeAlias = tuple[str | None, str | None]
 """The values of --host and --store."""
+
+
+_REPOSITORIES: Final = ("hf.co/", "huggingface.co/")
+
+
+@record(kw_only=True)
+class WeightsOptions:
+    """The options of `mf show` that are about weights."""
+
+    tensors: bool = False
+    values: bool = False
+    template: bool = False
+    sha256: bool = False
+    as_json: bool = False
+
+    @property
+    def asked(self) -> bool:
+        """True if an option asks for weights, whatever the argument names."""
+        return self.tensors or self.values or self.template or self.sha256
+
+
+def names_weights(name: str, options: Options) -> bool:
+    """Return whether an argument names weights, and not a model or a Modelfile."""
+    return names_local_weights(name) or names_repository(name, options)
+
+
+def names_local_weights(name: str) -> bool:
+    """Return whether an argument is the path of weights: a GGUF or safetensors file, or a folder of them."""
+    prefix, rest = split_prefix(name)
+    if prefix not in (None, Prefix.FILE) or not os.path.exists(rest):  # noqa: PTH110  # quicker than a Path
+        return False
+    from modelfile.weights.reading import is_weights
+
+    return is_weights(Path(rest))
+
+
+def names_repository(name: str, options: Options) -> bool:
+    """Return whether an argument names weights that are read from their repository, because no store is named."""
+    return name.lower().startswith(_REPOSITORIES) and options == (None, None)
 
 
 def recipe_of(target: Target, version: Version | None) -> Recipe:

@@ -26,6 +26,7 @@ from modelfile.stores.protocol import ListedModel, Registry, StoredModel, StoreL
 if TYPE_CHECKING:
     from modelfile.recipe.model import Model
     from modelfile.recipe.recipe import Recipe
+    from modelfile.weights.reading import Weights
 
 DEFAULT_OLLAMA: Final = str(KEEPS_WEIGHTS)
 """The version whose bytes are written by default: the newest that takes weights from files as they are."""
@@ -123,6 +124,25 @@ class FolderStore:
         self.check_writable()
         with self._changes.begun():
             self._changes.put(self.layout.spelled(name), manifest, former_goes=True)
+
+    def weights(self, stored: StoredModel) -> tuple[Weights, ...]:
+        """Return the weights of a model by the headers of their blobs; blobs of other formats are left out.
+
+        Raises:
+            InputError: A blob cannot be read, or is truncated or corrupt.
+        """
+        from modelfile.weights.content_type import MAGICS, read_head
+        from modelfile.weights.facts import facts_of
+        from modelfile.weights.reading import Weights
+
+        found = []
+        for digest in stored.model.weights:
+            path = self.blobs.path(digest)
+            if read_head(path).startswith(MAGICS):
+                header = self.blobs.header(digest)
+                name, facts = str(stored.name), facts_of(header, self._asked or NEWEST)
+                found.append(Weights(name=name, facts=facts, header=header, files={path: header}, digests=(digest,)))
+        return tuple(found)
 
     def has_blob(self, digest: str, size: int | None = None) -> bool:
         """Return whether the folder has the blob of a digest, in its size if that is given."""

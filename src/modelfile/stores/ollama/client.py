@@ -10,6 +10,7 @@ from modelfile.immutable import replace
 from modelfile.stores.network.retry import NON_IDEMPOTENT, UPLOAD, OnRetry, Retry, ignore_retry
 from modelfile.stores.ollama.transport import Transport
 from modelfile.stores.ollama.wire import (
+    InfoWire,
     ProgressWire,
     ShowWire,
     TagWire,
@@ -71,6 +72,15 @@ class Client:
             NotFound: The server has no such model.
         """
         return self._parse(ShowWire.parse, self._transport.ask("POST", "/api/show", model_request(name)).body)
+
+    def info(self, name: str, *, verbose: bool = False) -> InfoWire:
+        """Return what the server says of the weights of a model; with `verbose` also their arrays, which are large.
+
+        Raises:
+            NotFound: The server has no such model.
+        """
+        request = model_request(name) | ({"verbose": True} if verbose else {})
+        return self._parse(InfoWire.parse, self._transport.ask("POST", "/api/show", request).body)
 
     def has_blob(self, digest: str) -> bool:
         """Return whether the server has the bytes of a digest (`sha256:…`)."""

@@ -8,9 +8,10 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
 
-from modelfile.catalog.versions import release
+from modelfile.catalog.versions import NEWEST, release
 from modelfile.errors import NotFound, ServerError, UsageError
 from modelfile.events import Events, Progress
+from modelfile.immutable import replace
 from modelfile.names import ModelName
 from modelfile.stores.network.retry import ignore_retry
 from modelfile.stores.ollama.client import Client
@@ -29,9 +30,12 @@ from modelfile.weights.digests import size_of
 if TYPE_CHECKING:
     from modelfile.recipe.model import Model
     from modelfile.recipe.recipe import Recipe
+    from modelfile.weights.reading import Weights
 
 _WORTH_PLACING: Final = 4 << 20
 """Size in bytes from which on it pays to look for the folder of the server, which takes some milliseconds."""
+_TEXTS: Final = ("general.", "tokenizer.")
+"""Starts of keys whose arrays are texts, or have an element for each token."""
 _NAMED: Final = 3
 """Number of invalid names that a warning shows."""
 _SHOWN: Final = 80
@@ -120,6 +124,27 @@ class ServerStore:
             parent=show.parent,
             blobs=blobs_folder(show),
         )
+
+    def weights(self, stored: StoredModel) -> tuple[Weights, ...]:
+        """Return the weights of a model as the server describes them; numbers of single layers are a second request."""
+        from modelfile.weights.facts import facts_of, header_from_info, tensors_of_info
+        from modelfile.weights.reading import Weights
+
+        name = str(stored.name)
+        info = self._client.info(name)
+        if any(value is None and not key.startswith(_TEXTS) for key, value in info.model_info.items()):
+            info = self._client.info(name, verbose=True)
+        tensors = tensors_of_info(info.tensors)
+        header = header_from_info(info.model_info, tensors)
+        facts = replace(facts_of(header, release(self.ollama) or NEWEST), chat_template=None)
+        found = Weights(
+            name=name,
+            facts=facts,
+            header=header,
+            digests=stored.model.weights,
+            list_tensors=lambda: tensors,
+        )
+        return (found,)
 
     def has_blob(self, digest: str, size: int | None = None) -> bool:
         """Return whether the server has the bytes of a digest."""

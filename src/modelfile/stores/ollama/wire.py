@@ -216,6 +216,25 @@ class ShowWire:
 
 
 @record(kw_only=True)
+class InfoWire:
+    """The same answer, as far as it is about weights."""
+
+    model_info: Mapping[str, Any]
+    """Their metadata; arrays are null unless the request was verbose."""
+    tensors: tuple[Mapping[str, Any], ...] = ()
+    """Name, type and shape of each; empty from a server that does not tell."""
+
+    @classmethod
+    def parse(cls, body: bytes) -> InfoWire:
+        """Parse the answer."""
+        show = _object(body)
+        return cls(
+            model_info=_as_object({} if show.get("model_info") is None else show["model_info"]),
+            tensors=tuple(_objects(show, "tensors")),
+        )
+
+
+@record(kw_only=True)
 class ProgressWire:
     """A line of the streams of create and pull."""
 
