@@ -1,4 +1,4 @@
-"""`mf explain`: rules, families, parameters and instructions."""
+"""`mf explain`: rules, families, parameters, instructions and quantizations."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 from tests.support.cli import mf
 
 from modelfile import lint
+from modelfile.catalog.file_types import FILE_TYPES_BY_NAME
 from modelfile.catalog.instructions import INSTRUCTIONS
 from modelfile.catalog.parameters import PARAMETERS
 from modelfile.diagnostics import Severity
@@ -84,7 +85,7 @@ def test_code_of_no_family_is_like_no_other(code: str) -> None:
     assert mf("explain", code).err == (
         f"error: unknown rule or family: `{code}`\nhelp: run `mf explain` to list all rules\n"
     )
-    assert "did you mean `MF703`?" in mf("explain", "MF704").err
+    assert "did you mean `MF704`?" in mf("explain", "MF705").err
 
 
 def test_example_of_a_template_is_clean() -> None:
@@ -98,3 +99,28 @@ def test_unknown_version_of_ollama_is_reported(version: str, *, warns: bool, tmp
     ran = mf("lint", "--ollama", version, cwd=tmp_path)
     assert ("is not known: its facts are those of" in ran.err) == warns
     assert ran.code == 0
+
+
+@pytest.mark.parametrize("name", FILE_TYPES_BY_NAME)
+def test_quantization_is_explained(name: str) -> None:
+    text, content = mf("explain", name.lower()).out, json.loads(mf("explain", name, "--json").out)
+
+    assert text.startswith(f"# {name}\n\n")
+    assert [*content] == ["name", "summary", "bits_per_weight", "since", "made_since", "made_until"]
+    assert content["bits_per_weight"] == FILE_TYPES_BY_NAME[name].bits
+    assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(("name", "expected"), [("Q4_K", "Q4_K_M"), ("mxfp4", "MXFP4_MOE")])
+def test_alias_of_a_quantization(name: str, expected: str) -> None:
+    assert mf("explain", name).out.startswith(f"# {expected}\n")
+
+
+def test_unknown_quantization_has_a_suggestion() -> None:
+    found = mf("explain", "q4_k_x")
+
+    assert found.code == 2
+    assert found.err.splitlines() == [
+        "error: unknown rule, parameter, instruction or quantization: `q4_k_x`",
+        "help: did you mean `Q4_K_S`?",
+    ]

@@ -159,7 +159,7 @@ _OWN_ENGINE: Final[Mapping[str, Version]] = MappingProxyType(
         "gptoss": Version(0, 11, 0),
         "gpt-oss": Version(0, 11, 5),
         "qwen3moe": Version(0, 12, 2),
-        "qwen3": Version(0, 12, 5),
+        "qwen3": Version(0, 12, 6),
         **dict.fromkeys(("qwen3vl", "qwen3vlmoe"), Version(0, 12, 7)),
         **dict.fromkeys(("deepseek2", "deepseekocr"), Version(0, 13, 0)),
         "nomic-bert": Version(0, 13, 1),

@@ -18,7 +18,9 @@ from modelfile.report.json_output import print_json
 from modelfile.report.terminal import current
 
 if TYPE_CHECKING:
+    from modelfile.catalog.file_types import FileType
     from modelfile.catalog.instructions import InstructionSpec
+    from modelfile.catalog.quantizations import Quantization
 
 _CODE: Final = r"(?:MF)?[0-9]{1,3}(?:XX)?"
 _TYPES: Final = {
@@ -31,18 +33,21 @@ _ON_NUMBERS: Final = ("invalid-parameter-value", "duplicate-instruction")
 _FIRST: Final = Version(0, 0, 6)
 """The first release in the catalog."""
 _LABEL: Final = 10
+_TYPES_MEANT: Final = {"MXFP4": "MXFP4_MOE"}
+_EXAMPLES: Final = (1, 8, 32, 70)
+"""Billions of parameters of which the size of the weights is shown."""
 _WIDTH: Final = 100
 
 
 def explain(
     name: Annotated[
         str | None,
-        Argument(metavar="RULE|FAMILY|PARAMETER|INSTRUCTION", help="Name or code; default: list all rules."),
+        Argument(metavar="NAME", help="Rule, family, parameter, instruction or quantization; default: list all rules."),
     ] = None,
     *,
     as_json: Annotated[bool, Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Explain a rule, parameter or instruction, or list rules.
+    """Explain a rule, parameter, instruction or quantization, or list rules.
 
     Lists the rules of a family such as MF2; without a name, lists all.
 
@@ -50,7 +55,7 @@ def explain(
     object. For a finding of `mf check` that is no rule's {"code", "name", "title", "help"}. For a parameter {"name",
     "summary", "example", "type", "default", "minimum", "maximum", "special", "since", "until", "deprecated", "rules",
     "source"}, for an instruction {"name", "summary", "syntax", "example", "repeated", "since", "until", "rules",
-    "source"}.
+    "source"}, for a quantization {"name", "summary", "bits_per_weight", "since", "made_since", "made_until"}.
     """
     content, text = _list(RULES) if name is None else _explain(name)
     if as_json:
@@ -71,6 +76,8 @@ def _explain(name: str) -> tuple[Any, str]:
         return _parameter(parameter), _parameter_page(parameter)
     if instruction := INSTRUCTIONS.get(name.upper()):
         return _instruction(instruction), _instruction_page(instruction)
+    if quantization := _quantization(name):
+        return quantization
     if condition := _condition(name):
         return condition
     if name.upper() == "FORMAT":
@@ -78,10 +85,53 @@ def _explain(name: str) -> tuple[Any, str]:
         raise UsageError("there is no FORMAT in Modelfiles, whatever tutorials say", hint=hint)
     from difflib import get_close_matches
 
+    from modelfile.catalog.file_types import FILE_TYPES_BY_NAME
+
     known = [*(rule.name for rule in RULES), *(rule.code for rule in RULES), *PARAMETERS, *INSTRUCTIONS]
-    close = get_close_matches(name, known, n=1)
+    close = get_close_matches(name, known, n=1) or get_close_matches(name.upper(), FILE_TYPES_BY_NAME, n=1)
     hint = f"did you mean `{close[0]}`?" if close else "run `mf explain` to list all rules"
-    raise UsageError(f"unknown rule, parameter or instruction: `{name}`", hint=hint)
+    raise UsageError(f"unknown rule, parameter, instruction or quantization: `{name}`", hint=hint)
+
+
+def _quantization(name: str) -> tuple[dict[str, Any], str] | None:
+    """Return what is known of a type of weights: its size and use, and which releases make and run it."""
+    from modelfile.catalog.file_types import FILE_TYPES_BY_NAME
+    from modelfile.catalog.quantizations import QUANTIZATIONS
+
+    made = QUANTIZATIONS.get(name.upper())
+    named = _TYPES_MEANT.get(name.upper(), made.means if made else name.upper())
+    if (spec := FILE_TYPES_BY_NAME.get(named)) is None:
+        return None
+    made = made if made and not made.experimental else None
+    content = {
+        "name": spec.name,
+        "summary": spec.use,
+        "bits_per_weight": spec.bits,
+        "since": spec.since and str(spec.since),
+        "made_since": made and str(made.since),
+        "made_until": made and made.until and str(made.until),
+    }
+    return content, _quantization_page(spec, made)
+
+
+def _quantization_page(spec: FileType, made: Quantization | None) -> str:
+    from textwrap import fill
+
+    from modelfile.machine import format_memory
+
+    making = ["by llama.cpp's `llama-quantize`"]
+    if made and made.until:
+        making.insert(0, f"by `mf build --quantize {spec.name}` with Ollama {made.since} to before {made.until}")
+    sizes = (f"{billions}B {format_memory(int(billions * spec.bits / 8 * 10**9))}" for billions in _EXAMPLES)
+    return _page(
+        spec.name,
+        fill(spec.use, _WIDTH),
+        Bits=[f"{spec.bits:g} per weight"],
+        Weights=[", ".join(sizes)],
+        Made=making,
+        Runs=[f"in Ollama {spec.since} and later" if spec.since else "in every release"],
+        Fits=["`mf show NAME --memory` prints the memory that a model needs"],
+    )
 
 
 def _condition(name: str) -> tuple[dict[str, str], str] | None:
