@@ -120,12 +120,17 @@ def test_progress_is_the_size_so_far(tmp_path: Path) -> None:
 
 def test_an_interrupt_ends_the_program(tmp_path: Path) -> None:
     made = program(tmp_path, f'echo $$ > {tmp_path}/pid; echo x > "$2"; exec sleep 600')
-    code = "import sys; from pathlib import Path; from modelfile.weights.quantizer import quantize\n"
-    code += f"quantize(Path({str(WHOLE)!r}), {DIGEST!r}, 'q8_0', {made!r})"
-    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as process:
-        while not (tmp_path / "pid").exists() or not left():
+    code = "from pathlib import Path; from modelfile.weights.quantizer import quantize\n"
+    code += f"quantize(Path({str(WHOLE)!r}), {DIGEST!r}, 'q8_0', {made!r}, lambda _: print('waits', flush=True))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "waits\n"
+        while not (tmp_path / "pid").exists():
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
+        process.stdout.read()
     assert process.returncode != 0
     assert left() == []
     with pytest.raises(ProcessLookupError):
