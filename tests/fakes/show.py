@@ -22,7 +22,7 @@ def shown(name: str, model: Model, blobs: Mapping[str, bytes], models_path: str,
         "details": {"parent_model": model.of_kind("model")[-1].source} | _details(config),
         "messages": _messages(model, blobs),
         "model_info": {"general.architecture": config["model_family"], "general.parameter_count": 14432},
-        "capabilities": _capabilities(model),
+        "capabilities": _capabilities(model, blobs),
         "modified_at": model.modified,
         "requires": config.get("requires"),
     }
@@ -43,7 +43,7 @@ def listed(name: str, model: Model, blobs: Mapping[str, bytes], behavior: Behavi
         "digest": model.digest,
         "details": {"parent_model": parent} | details,
     }
-    return entry | ({"capabilities": _capabilities(model)} if behavior.lists_capabilities else {})
+    return entry | ({"capabilities": _capabilities(model, blobs)} if behavior.lists_capabilities else {})
 
 
 def _modelfile(name: str, model: Model, blobs: Mapping[str, bytes], models_path: str, turn: int) -> str:
@@ -103,5 +103,7 @@ def _details(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _capabilities(model: Model) -> list[str]:
-    return ["completion", *(["vision"] if model.of_kind("projector") else [])]
+def _capabilities(model: Model, blobs: Mapping[str, bytes]) -> list[str]:
+    template = _template(model, blobs)
+    found = {"tools": ".Tools" in template, "insert": ".Suffix" in template, "vision": bool(model.of_kind("projector"))}
+    return ["completion", *(name for name, has in found.items() if has)]

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 FIELDS_OF_CAPABILITIES: Final = {"tools": "Tools", "thinking": "Thinking", "insert": "Suffix"}
 """The capabilities that depend on the template, and the variable that each needs."""
 
+_CALLS: Final = ("tool_calls", "assistant_tool_call")
+_RESULTS: Final = (
+    *("tool_response", "tool_results", "ipython", "message.role == 'tool'", 'message.role == "tool"'),
+    *("role'] == 'tool'", 'role\'] == "tool"', "role\"] == 'tool'", 'role"] == "tool"'),
+)
+"""Texts by which Ollama sees that a chat template prints tool calls and their results (server/images.go, 0.33)."""
+
 
 def template_capabilities(parsed: ParsedTemplate) -> frozenset[str]:
     """Return the capabilities that a template gives: `tools`, `insert` and `thinking`.
@@ -54,3 +61,34 @@ def _members(nodes: Iterable[Node], *, in_messages: bool) -> list[tuple[Node, tu
     """Return nodes with all their siblings, the last first, and without comments, which are no nodes to Go."""
     siblings: tuple[Node, ...] = tuple(node for node in nodes if not isinstance(node, TemplateComment))
     return [(node, siblings, in_messages) for node in siblings][::-1]
+
+
+def preferred_over(chat: str, parsed: ParsedTemplate) -> str | None:
+    """Return what makes Ollama prefer a chat template; None if it does not.
+
+    Source: `shouldPreferChatTemplate` in server/images.go, 0.33.
+
+    Args:
+        chat: The chat template of the weights, in Jinja.
+        parsed: The template of the model.
+    """
+    theirs = {name for name, has in (("tools", _has_tools(chat)), ("thinking", _has_thinking(chat))) if has}
+    ours = template_capabilities(parsed)
+    returns = _has_tools(chat) and any(each in chat for each in _CALLS) and any(each in chat for each in _RESULTS)
+    we_return = {"tools", "toolcalls"} <= {*parsed.variables} and any(
+        each in parsed.text for each in ('eq .Role "tool"', "tool_response", "TOOL_RESULTS")
+    )
+    if len(theirs) > len(ours):
+        return " and ".join(sorted(theirs - ours, reverse=True)) if returns or not we_return else None
+    return "results of tools" if theirs == ours and "tools" in ours and returns and not we_return else None
+
+
+def _has_tools(chat: str) -> bool:
+    return "tools" in chat or "tool_call" in chat
+
+
+def _has_thinking(chat: str) -> bool:
+    if "<think>" in chat and "</think>" in chat:
+        return True
+    splits = "content.split('</think>')" in chat or 'content.split("</think>")' in chat
+    return splits and "reasoning_content" not in chat and "<SPECIAL_12>" not in chat

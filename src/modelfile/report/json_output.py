@@ -205,14 +205,14 @@ def listed_as_json(model: ListedModel) -> dict[str, Any]:
 
 
 def model_as_json(
-    name: object, model: Model, fingerprint: str, digest: str | None = None, dropped: Iterable[str] = ()
+    name: object, model: Model, fingerprint: str | None, digest: str | None = None, dropped: Iterable[str] = ()
 ) -> dict[str, Any]:
     """Return the contents of a model, or of the one that a Modelfile gives.
 
     Args:
         name: Its name, or the path of the Modelfile.
         model: Its contents.
-        fingerprint: Its fingerprint.
+        fingerprint: Its fingerprint; None if only a build can tell.
         digest: Its digest; None if it is not built.
         dropped: The capabilities that it lacks and its base has.
     """
@@ -223,7 +223,7 @@ def model_as_json(
         "fingerprint": fingerprint,
         "digest": digest,
         **{key: value for key, value in asdict(model).items() if key != "family"},
-        "parameters": {parameter: _plain(value) for parameter, value in sorted(model.parameters.items())},
+        "parameters": {parameter: plain_number(value) for parameter, value in sorted(model.parameters.items())},
         "dropped_capabilities": [*dropped],
     }
 
@@ -238,7 +238,7 @@ def manifest_as_json(name: object, manifest: Manifest, kind: str, location: str)
     return answer | {"config": config, "layers": layers}
 
 
-def _plain(value: Any) -> Any:
+def plain_number(value: Any) -> Any:
     """Return a whole number without its `.0`."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import zip_longest
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from modelfile.library.history import ModelBackup
     from modelfile.library.removal import Removal
     from modelfile.manifest import Manifest
-    from modelfile.recipe.model import Model
     from modelfile.stores.protocol import ListedModel
 
 _UNITS: Final = (
@@ -132,23 +130,6 @@ def age(now: datetime, then: datetime) -> str:
     return "just now"
 
 
-def print_model(name: object, model: Model, fingerprint: str, digest: str | None, terminal: Terminal) -> None:
-    """Print the contents of a model, or of the one that a Modelfile gives; of its license only the first line.
-
-    Args:
-        name: Its name, or the path of the Modelfile.
-        model: Its contents.
-        fingerprint: Its fingerprint.
-        digest: Its digest; None if it is not built.
-        terminal: The output.
-    """
-    terminal.write([(visible(str(name)), "bold")])
-    rows = [("fingerprint", fingerprint), *([("digest", digest)] if digest else []), *_rows(model)]
-    for title, text in rows:
-        for head, line in zip_longest((f"  {title}",), text.split("\n"), fillvalue=""):
-            terminal.write([(f"{head:<{_MARGIN}}", "dim"), (visible(line.rstrip("\r")), "")])
-
-
 def print_layers(name: object, manifest: Manifest, kind: str, location: str, terminal: Terminal) -> None:
     """Print the digest of a manifest, the `registry` or `store` that has it, and a table of its config and layers."""
     terminal.write([(visible(str(name)), "bold")])
@@ -157,30 +138,3 @@ def print_layers(name: object, manifest: Manifest, kind: str, location: str, ter
     layers = manifest.blobs
     table = [("KIND", "SIZE", "DIGEST"), *((layer.kind, format_size(layer.size), layer.digest) for layer in layers)]
     print_table(shortened(table), terminal)
-
-
-def _rows(model: Model) -> Iterator[tuple[str, str]]:
-    from modelfile.differ.comparison import show_value
-
-    for title, digests in (("weights", model.weights), ("adapter", model.adapters), ("draft", model.drafts)):
-        if digests:
-            yield title, "\n".join(digests)
-    if parameters := [f"{name} {show_value(value)}" for name, value in sorted(model.parameters.items())]:
-        yield "parameters", "\n".join(parameters)
-    yield "template", model.template
-    if model.system:
-        yield "system", model.system
-    if model.messages:
-        turns = (f"{turn.role}: {turn.content.replace(chr(10), chr(10) + '  ')}" for turn in model.messages)
-        yield "messages", "\n".join(turns)
-    if model.license:
-        yield "license", _first_line(model.license)
-    for title, text in (("renderer", model.renderer), ("parser", model.parser), ("requires", model.requires)):
-        if text:
-            yield title, text
-
-
-def _first_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    more = len(lines) - 1
-    return lines[0] + (f" (and {more} more line{'s' * (more != 1)})" if more else "") if lines else ""

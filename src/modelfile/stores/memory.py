@@ -137,7 +137,11 @@ class MemoryStore:
             made = base.with_recipe(recipe, digests, release(self.ollama))
             numbers = {parameter: canonical(value) for parameter, value in made.parameters.items()}
             messages = tuple(Message(message.role.lower(), message.content) for message in made.messages)
-            parent = str(ModelName.parse(recipe.base)) if recipe.base else str(recipe.files[0].name)
+            parent = (
+                str(ModelName.parse(recipe.base))
+                if recipe.base
+                else "".join(f"/{path.name}" for path in recipe.files[:1])
+            )
             self._write(name, replace(made, parameters=numbers, messages=messages), events, parent)
 
     def pull(self, name: ModelName, events: Events) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from modelfile.addresses import is_loopback_host
-from modelfile.errors import VerificationError
+from modelfile.errors import UsageError, VerificationError
 from modelfile.events import Events
 from modelfile.immutable import field, record, replace
 from modelfile.manifest import Layer, Manifest
@@ -74,8 +74,20 @@ class StoredModel:
     """The base that its FROM named, as the store recorded it: a model or a file; empty for models as pulled."""
     blobs: Path | None = field(default=None, compare=False)
     """The folder of its blobs, as the store calls it: that of a server may be on another machine; None if unknown."""
+    capabilities: tuple[str, ...] | None = field(default=None, compare=False)
+    """The capabilities that a server reports; None if nothing reports them."""
+    context_length: int = field(default=0, compare=False)
+    """The number of tokens that the weights were trained for; 0 if unknown."""
     known_fingerprint: str | None = field(default=None, compare=False, repr=False)
     """The fingerprint, if it was computed before."""
+
+    @property
+    def base_name(self) -> ModelName | None:
+        """The name of the base that its FROM named; None if that was a file, or is not known."""
+        try:
+            return ModelName.parse(self.parent)
+        except UsageError:
+            return None
 
     @cached_property
     def fingerprint(self) -> str:

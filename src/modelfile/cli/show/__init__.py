@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from modelfile.cli.options import load_project
 from modelfile.cli.parameters import Argument, AsJson, Host, Option, StoreFolder
 from modelfile.cli.show.sources import Options, WeightsOptions, names_weights, open_model
 from modelfile.errors import UsageError
 from modelfile.names import modelfile_at
-from modelfile.report.json_output import model_as_json, print_json
-from modelfile.report.models import print_model
 from modelfile.report.terminal import current
 
 
@@ -42,13 +39,19 @@ def show(  # noqa: PLR0913  # each is an option
     ] = False,
     template: Annotated[bool, Option("--template", help="Print the chat template in weights, in Jinja.")] = False,
     sha256: Annotated[bool, Option("--sha256", help="Print the digests of weights.")] = False,
+    everything: Annotated[bool, Option("--all", help="Print all defaults, and long texts whole.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print the contents of a model, or the exact prompt that its template makes of a request.
+    """Print what a model is, with the source of every value, or the exact prompt that it makes of a request.
+
+    A value comes from a line of a Modelfile, from the base, the base of the base, and so on, from the weights, or is a
+    default of the version of Ollama. The bases are those of the project, and those that the store recorded. Printed,
+    too, is what is inherited and cannot be cleared, what makes the prompts (a template, a renderer, or the chat
+    template inside the weights), and why the model has its capabilities.
 
     NAME may be a Modelfile too: printed is what a build would create on the base that the server has, or without a
-    server on the base in mf.lock, with a warning if its TEMPLATE drops capabilities of the base, such as tools. What
-    only a build can tell is not printed: a model of local weights has to be built first.
+    server on the base in mf.lock, with a warning if its TEMPLATE drops capabilities of the base, such as tools. Of
+    local weights, some parts are known after a build only, which is said.
 
     registry:NAME is a model in its registry: no server is asked, and the weights are not read. lock:NAME is a base as
     mf.lock has it, model:NAME a model on the server, store:NAME a model in a folder, file:PATH a Modelfile. They win
@@ -76,11 +79,21 @@ def show(  # noqa: PLR0913  # each is an option
     is rendered for.
 
     With --json: {"name", "fingerprint", "digest", "weights", "adapters", "drafts", "parameters", "template", "system",
-    "messages", "license", "renderer", "parser", "requires", "dropped_capabilities"}; all keys are always there. Of a
-    Modelfile, name is its path and digest is null. With --layers: {"name", "digest", "registry", "size", "config",
-    "layers"}, where config and each layer are {"kind", "media_type", "digest", "size"}; of a model in a folder, it is
-    "store" instead of "registry".
+    "messages", "license", "renderer", "parser", "requires", "dropped_capabilities", "ollama", "bases", "unknown_base",
+    "facts", "origins", "defaults", "prompt", "capabilities", "inherited", "undecided"}; all keys are always there. Of a
+    Modelfile, name is its path and digest is null; fingerprint is null if only a build can tell. ollama is the version
+    that counts, bases the names below the model, and unknown_base says why they end, or is null. facts are
+    {"architecture", "parameters", "quantization", "context_length"} of the weights. origins has an object {"kind",
+    "name", "line"} for each text, and for each of its licenses, files (by digest) and parameters; kind is modelfile,
+    model or weights. defaults are the parameters that are not set; null if the server decides. prompt is {"kind",
+    "name", "reason"}, where kind is template, renderer, chat-template, none or unknown; capabilities are {"name",
+    "reason"}; inherited is {"replaceable", "added"}; undecided are the parts that only a build can tell.
+
+    With --layers: {"name", "digest", "registry", "size", "config", "layers"}, where config and each layer are {"kind",
+    "media_type", "digest", "size"}; of a model in a folder, it is "store" instead of "registry".
     """
+    if everything and (modelfile, prompt, messages, layers, raw) != (False, None, None, False, False):
+        raise UsageError("--all cannot be used with another form of output")
     if modelfile and as_json:
         raise UsageError("--modelfile cannot be used with --json")
     if layers or raw:
@@ -103,24 +116,19 @@ def show(  # noqa: PLR0913  # each is an option
 
         show_weights(name, (host, store), wanted)
         return
-    if path := modelfile_at(name, folder_is_model=True):
-        if modelfile:
-            raise UsageError(f"--modelfile needs a model: `{name}` is a file")
-        from modelfile.cli.show.effective import show_expected
-
-        show_expected(load_project().at(path), (host, store), as_json=as_json)
+    if modelfile:
+        _export(name, (host, store))
         return
-    _show_model(name, (host, store), modelfile=modelfile, as_json=as_json)
+    from modelfile.cli.show.effective import show_effective
+
+    show_effective(name, (host, store), as_json=as_json, everything=everything)
 
 
-def _show_model(name: str, options: Options, *, modelfile: bool, as_json: bool) -> None:
+def _export(name: str, options: Options) -> None:
+    """Print a Modelfile of a model."""
+    from modelfile.cli.init import modelfile_of
+
+    if modelfile_at(name, folder_is_model=True):
+        raise UsageError(f"--modelfile needs a model: `{name}` is a file")
     with open_model(name, options) as (stored, opened):
-        if modelfile:
-            from modelfile.cli.init import modelfile_of
-
-            current.get().write_content(modelfile_of(stored, opened, Path()))
-            return
-    if as_json:
-        print_json(model_as_json(stored.name, stored.model, stored.fingerprint, stored.digest), current.get())
-    else:
-        print_model(stored.name, stored.model, stored.fingerprint, stored.digest, current.get())
+        current.get().write_content(modelfile_of(stored, opened, Path()))

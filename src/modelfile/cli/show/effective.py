@@ -1,42 +1,63 @@
-"""`mf show` of a Modelfile: the model that a build would create."""
+"""`mf show`: a model, or what a build of a Modelfile would create, with the origin of every value."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from modelfile.cli.locations import Use, open_store
-from modelfile.cli.options import open_registry
-from modelfile.cli.show.sources import Options, recipe_of
-from modelfile.errors import UsageError
+from modelfile.cli.options import load_project, open_registry
+from modelfile.cli.show.sources import Options, open_model, recipe_of, rendered_version
+from modelfile.lineage import trace_model, trace_target
+from modelfile.names import modelfile_at
+from modelfile.recipe.model import fingerprint
+from modelfile.report.effective import effective_as_json, print_effective
 from modelfile.report.json_output import model_as_json, print_json
-from modelfile.report.models import print_model
 from modelfile.report.terminal import current
 
-if TYPE_CHECKING:  # only a type
+if TYPE_CHECKING:  # only types
+    from modelfile.effective import Effective
     from modelfile.project.target import Target
 
 
-def show_expected(target: Target, options: Options, *, as_json: bool) -> None:
-    """Print the model that a build of a Modelfile would create."""
+def show_effective(name: str, options: Options, *, as_json: bool, everything: bool) -> None:
+    """Print a model, or what a build of a Modelfile would create, with the source of every value."""
+    if path := modelfile_at(name, folder_is_model=True):
+        _show_expected(load_project().at(path), options, as_json=as_json, everything=everything)
+        return
+    with open_model(name, options) as (stored, store):
+        found = trace_model(stored, load_project(), store, rendered_version(store))
+    _print(found, stored.name, stored.fingerprint, stored.digest, [], as_json=as_json, everything=everything)
+
+
+def _show_expected(target: Target, options: Options, *, as_json: bool, everything: bool) -> None:
     from modelfile.catalog.versions import release
-    from modelfile.prediction import expect, version_for
-    from modelfile.recipe.model import fingerprint
+    from modelfile.prediction import version_for
     from modelfile.report.plans import print_dropped_capabilities
 
-    terminal = current.get()
     project = target.project
     with open_store(*options, use=Use.READ) as store, open_registry(project.config) as registry:
         recipe_of(target, release(version_for(target, store)))
-        expected = expect(target, store, registry)
-    if expected is None:
-        raise UsageError(
-            f"cannot show `{target.path}`: only a build can tell what Ollama makes of the local files",
-            hint="build it, and pass the name of the model",
-        )
-    print_dropped_capabilities(f"`{target.path}`", expected, terminal)
-    made = fingerprint(expected.model)
-    if as_json:
+        found, expected = trace_target(target, store, registry)
+    dropped = []
+    if expected:
+        print_dropped_capabilities(f"`{target.path}`", expected, current.get())
         dropped = [name for name, _ in expected.dropped_capabilities]
-        print_json(model_as_json(target.path, expected.model, made, dropped=dropped), terminal)
+    made = None if found.undecided else fingerprint(found.model)
+    _print(found, target.path, made, None, dropped, as_json=as_json, everything=everything)
+
+
+def _print(  # noqa: PLR0913  # each is a fact of its own
+    found: Effective,
+    name: object,
+    made: str | None,
+    digest: str | None,
+    dropped: list[str],
+    *,
+    as_json: bool,
+    everything: bool,
+) -> None:
+    terminal = current.get()
+    if as_json:
+        print_json(model_as_json(name, found.model, made, digest, dropped) | effective_as_json(found), terminal)
     else:
-        print_model(target.path, expected.model, made, None, terminal)
+        print_effective(found, name=name, fingerprint=made, digest=digest, terminal=terminal, everything=everything)

@@ -123,6 +123,8 @@ class ServerStore:
             size=show.parameter_size,
             parent=show.parent,
             blobs=blobs_folder(show),
+            capabilities=show.capabilities,
+            context_length=show.context_length,
         )
 
     def weights(self, stored: StoredModel) -> tuple[Weights, ...]:

@@ -6,9 +6,7 @@ should be is a ValueError.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,11 +17,11 @@ from modelfile.catalog.behaviors import SENDS_PATHS
 from modelfile.catalog.versions import Version
 from modelfile.errors import ServerError
 from modelfile.immutable import record
+from modelfile.stores.ollama.go_syntax import read_parameters
 
 if TYPE_CHECKING:  # 20 ms that a listing does not need
     from modelfile.recipe.model import Model
     from modelfile.recipe.recipe import Recipe
-    from modelfile.recipe.values import ParameterValue
     from modelfile.syntax.modelfile import Modelfile
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -31,14 +29,7 @@ _HIGHEST: Final = 2**63 - 1
 _SHOWN: Final = 200
 """The number of characters of a bad value that an error shows."""
 _BLOB: Final = re.compile(r"(FROM|ADAPTER|DRAFT) .*[/\\]blobs[/\\]sha256[-:]([0-9a-f]{64})(?:\n|\Z)")
-_NAME_WIDTH: Final = 30
-_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?", re.IGNORECASE)
-"""A number as Go's `%v` prints it."""
-_LONGEST_NUMBER: Final = 32
-"""In characters; Go prints the shortest form of 64 bits."""
 _RENDERER_AND_PARSER: Final = r"(?:RENDERER (.*)\n)?(?:PARSER (.*)\n)?"
-_ESCAPE: Final = r'\\(?:([abfnrtv\\"])|x([0-9a-f]{2})|u([0-9a-f]{4})|U(00[01][0-9a-f]{5}))'
-_ESCAPED: Final = dict(zip('abfnrtv\\"', '\a\b\f\n\r\t\v\\"', strict=True))
 
 
 def model_request(name: str) -> dict[str, str]:
@@ -195,6 +186,10 @@ class ShowWire:
     family: str = ""
     parameter_size: str = ""
     quantization_level: str = ""
+    capabilities: tuple[str, ...] | None = None
+    """None from servers before 0.6.4, which do not report them."""
+    context_length: int = 0
+    """Of the weights, in tokens; 0 if the server does not report it."""
 
     @classmethod
     def parse(cls, body: bytes) -> ShowWire:
@@ -212,6 +207,8 @@ class ShowWire:
             family=_text(details, "family"),
             parameter_size=_text(details, "parameter_size"),
             quantization_level=_text(details, "quantization_level"),
+            capabilities=_capabilities(show.get("capabilities")),
+            context_length=_context_length(show.get("model_info")),
         )
 
 
@@ -279,7 +276,7 @@ def read_show(show: ShowWire) -> Model:
         template=show.template,
         system=show.system,
         license=show.license,
-        parameters=_read_parameters(show.parameters),
+        parameters=read_parameters(show.parameters),
         messages=tuple(Message(message.role, message.content) for message in show.messages),
         renderer=renderer,
         parser=parser,
@@ -306,62 +303,6 @@ def _renderer_and_parser(show: ShowWire, text: str) -> tuple[str, str]:
     return (match[1] or "", match[2] or "") if match else ("", "")
 
 
-def _read_parameters(text: str) -> dict[str, ParameterValue]:
-    """Read parameters as the server prints them: the name, padded to 30 columns, a space, and the value in Go's syntax.
-
-    There is one to a line, in no order; of a list, every item has a line.
-    """
-    found: dict[str, list[ParameterValue]] = {}
-    for line in (match[0] for match in re.finditer("[^\n]+", text)):
-        padded = line[_NAME_WIDTH : _NAME_WIDTH + 1] == " "
-        name = line[:_NAME_WIDTH].rstrip() if padded else line.partition(" ")[0]
-        value = _read_value(line[_NAME_WIDTH + 1 :] if padded else line.partition(" ")[2])
-        found.setdefault(name, []).append(value)
-    return {
-        name: values[0] if len(values) == 1 else tuple(item for value in values for item in _texts(value))
-        for name, values in found.items()
-    }
-
-
-def _texts(value: ParameterValue) -> tuple[str, ...]:
-    return value if isinstance(value, tuple) else (str(value),)
-
-
-def _read_value(text: str) -> ParameterValue:
-    """Read a value in Go's syntax: true, false, a number, or a quoted string; anything else is a text."""
-    if text in ("true", "false"):
-        return text == "true"
-    if _NUMBER.fullmatch(text):
-        number = float(text) if len(text) <= _LONGEST_NUMBER else math.inf
-        if math.isfinite(number):
-            return number
-    elif not text.startswith('"'):
-        return (text,)
-    else:
-        with contextlib.suppress(ValueError):
-            return (unquote(text),)
-    raise ServerError(f"the server shows a parameter that cannot be read: {text[:_SHOWN]}")
-
-
-def unquote(text: str) -> str:
-    """Return the string that Go's strconv.Quote (`%q`) wrote.
-
-    Raises:
-        ValueError: It wrote something else.
-    """
-    quoted = text[1:-1]
-    if f'"{quoted}"' != text or {"\\", '"', "\n"} & {*re.sub(_ESCAPE, "", quoted)}:
-        raise ValueError(f"not a quoted string: {text[:_SHOWN]}")
-    unquoted = re.sub(_ESCAPE, _unescape, quoted)
-    unquoted.encode()  # half a character is none
-    return unquoted
-
-
-def _unescape(match: re.Match[str]) -> str:
-    letter, *digits = match.groups()
-    return _ESCAPED[letter] if letter else chr(int(next(filter(None, digits)), 16))
-
-
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
         text = body.decode()
@@ -384,6 +325,18 @@ def _objects(of: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     if not isinstance(value, list | None):
         raise ValueError(f"{key} is not a list")  # noqa: TRY004  # a ValueError, like all that is wrong with an answer
     return [_as_object(item) for item in value or ()]
+
+
+def _capabilities(value: Any) -> tuple[str, ...] | None:
+    """Return what a server reports beside the model, and None for anything else: nothing depends on it."""
+    return tuple(name for name in value if isinstance(name, str)) if isinstance(value, list) else None
+
+
+def _context_length(info: Any) -> int:
+    """Return the context length in the metadata of weights, and 0 for anything else: nothing depends on it."""
+    known = info if isinstance(info, dict) else {}
+    value = known.get(f"{known.get('general.architecture')}.context_length")
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _HIGHEST else 0
 
 
 def _text(of: Mapping[str, Any], key: str, *, required: bool = False) -> str:

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.fakes.values import go_quote
 from tests.support.operations import GROWTH, Count, count_copied, count_operations, growth
 
@@ -20,7 +18,6 @@ from modelfile.stores.ollama.wire import (
     VersionWire,
     parse_tags,
     read_show,
-    unquote,
 )
 
 DIGEST = "0" * 64
@@ -69,6 +66,19 @@ def test_what_is_no_listing(body: bytes) -> None:
         parse_tags(body)
 
 
+def test_facts_that_nothing_depends_on() -> None:
+    def parsed(**fields: object) -> tuple[object, int]:
+        show = ShowWire.parse(json.dumps(fields).encode())
+        return show.capabilities, show.context_length
+
+    info = {"general.architecture": "llama", "llama.context_length": 128}
+    assert parsed(capabilities=["completion", 1, "tools"], model_info=info) == (("completion", "tools"), 128)
+    assert parsed() == (None, 0)
+    assert parsed(capabilities={}, model_info=[]) == (None, 0)
+    assert parsed(capabilities=[], model_info={**info, "llama.context_length": True}) == ((), 0)
+    assert parsed(model_info={**info, "llama.context_length": 2**64}) == (None, 0)
+
+
 def test_show() -> None:
     body = {"system": "s", "messages": [{"role": "user"}], "model_info": {}}
     details = {"family": "qwen3", "quantization_level": "F16"}
@@ -93,19 +103,6 @@ def test_lines() -> None:
     assert ProgressWire.parse(b'{"error": "e", "status": 404}') == ProgressWire(error="e")
     with pytest.raises(ValueError, match="version is not a text"):
         VersionWire.parse(b"{}")
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_what_go_quotes_is_read_back(text: str) -> None:
-    assert unquote(go_quote(text)) == text
-
-
-@pytest.mark.parametrize(
-    "text", ["", '"', "x", '"a"b"', '"\\q"', '"\\x0"', '"\\ud800"', '"\\U00110000"', '"\\Uffffffff"', '"a\nb"', "'a'"]
-)
-def test_what_go_does_not_quote_so(text: str) -> None:
-    with pytest.raises(ValueError, match=ANY):
-        unquote(text)
 
 
 @pytest.mark.parametrize(
