@@ -256,7 +256,7 @@ def diff_schema() -> str:
     ]
     side = {
         "name": {
-            "description": "The path of a Modelfile, the name of a model, or the side as given.",
+            "description": "The path of a Modelfile, the name of a model, or the side as given; empty for no file.",
             "type": "string",
         },
         "fingerprint": {"description": "Null if only a server can tell.", "anyOf": [fingerprint, {"type": "null"}]},
@@ -269,7 +269,7 @@ def diff_schema() -> str:
             "enum": [*map(str, Impact)],
         },
         "aspect": {"description": "The part of the model.", "enum": [*map(str, Aspect)]},
-        "name": {"description": "The name of a parameter, or an empty text.", "type": "string"},
+        "name": {"description": "Of a parameter, or the key of an entry of mf.lock; else empty.", "type": "string"},
         "old": {"description": "Null if it is absent.", "$ref": "#/$defs/value"},
         "new": {"description": "Null if it is absent.", "$ref": "#/$defs/value"},
         "old_position": {"description": "Of a message, from 1.", **position},
@@ -289,7 +289,6 @@ def diff_schema() -> str:
     }
     names = {"type": "array", "items": text}
     comparison = {
-        "version": {"const": VERSION},
         "a": _object(side),
         "b": _object(side),
         "same": {
@@ -300,11 +299,21 @@ def diff_schema() -> str:
         "undecided": {"description": "Parts that are not compared, as only a server knows them.", **names},
         "dropped_capabilities": {"description": "Capabilities that a TEMPLATE takes from its base.", **names},
     }
+    file = {
+        "path": {"description": "From the current folder; the old one if the file was deleted.", **text},
+        **comparison,
+        "note": {"description": "The reason for a comparison by line; empty for one by meaning.", **text},
+    }
+    project = {
+        "version": {"const": VERSION},
+        "same": {"description": "True if no file differs by meaning.", "type": "boolean"},
+        "files": {"description": "Those whose text differs.", "type": "array", "items": _object(file)},
+    }
     schema = {
         "$schema": _SCHEMA,
         "title": f"Output of `mf diff --json`, version {VERSION}",
         "description": f"Version {VERSION} may gain fields; the existing ones stay and keep their meaning.",
-        **_object(comparison),
+        "oneOf": [_object({"version": {"const": VERSION}, **comparison}), _object(project)],
         "$defs": {"value": {"anyOf": value}},
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

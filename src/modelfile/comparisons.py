@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 from modelfile.catalog.versions import Version, release
@@ -10,16 +12,17 @@ from modelfile.differ.comparison import Aspect, Change, ComparedSide, Comparison
 from modelfile.differ.cosmetics import compare_cosmetics
 from modelfile.differ.models import compare_models, compare_recipes
 from modelfile.errors import InputError
-from modelfile.immutable import replace
 from modelfile.pinning.check import version_of
 from modelfile.prediction import ExpectedModel, expect_beside
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import fingerprint
-from modelfile.sides import ModelfileSide, ModelSide, Sources, read_side, read_sides
+from modelfile.recipe.recipe import Recipe
+from modelfile.sides import ModelfileSide, ModelSide, Side, Sources, only_one, read_sides
 from modelfile.stores.protocol import Registry, Store, StoredModel
 
 Check: TypeAlias = Callable[[Target, Version | None], object]
+OnExpected: TypeAlias = Callable[[Target, ExpectedModel], object]
 
 
 def diff(  # noqa: PLR0913  # each is a choice of its own
@@ -32,9 +35,8 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     *,
     folder: Store | None = None,
     registry: Registry | None = None,
-    other_store: Store | None = None,
     cosmetic: bool = False,
-    on_expected: Callable[[Target, ExpectedModel], object] = lambda *_: None,
+    on_expected: OnExpected = lambda *_: None,
 ) -> Comparison:
     r"""Compare two models, by meaning.
 
@@ -62,7 +64,6 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
         on_note: Receives a note if a tag belongs to a model that the project does not know.
         folder: The store of sides with `store:`, and of the base of a Modelfile on the other side.
         registry: The registries of sides with `registry:`.
-        other_store: The store of the models of `b`, if it is another.
         cosmetic: Whether to compare comments, order and notation of two Modelfiles, too.
         on_expected: Receives a Modelfile, and the model that a build of it would create.
 
@@ -72,13 +73,35 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
         ServerError: The store or a registry cannot answer.
     """
     sources = Sources(project=project, store=store, folder=folder, registry=registry, on_note=on_note)
-    if other_store:
-        old, new = read_side(a, sources), read_side(b, replace(sources, store=other_store))
-    else:
-        old, new = read_sides((a, b), sources)
+    old, new = (only_one(side) for side in read_sides((a, b), sources))
+    return compare_sides(old, new, sources, check, on_expected, cosmetic=cosmetic)
+
+
+def compare_sides(
+    old: Side,
+    new: Side,
+    sources: Sources,
+    check: Check = lambda *_: None,
+    on_expected: OnExpected = lambda *_: None,
+    *,
+    cosmetic: bool = False,
+) -> Comparison:
+    """Return the differences of two sides.
+
+    Args:
+        old: The old side.
+        new: The new side.
+        sources: The store and the registries of the base of a Modelfile.
+        check: As of `diff`.
+        on_expected: As of `diff`.
+        cosmetic: Whether to compare comments, order and notation of two Modelfiles, too.
+
+    Raises:
+        ModelfileError: As of `diff`.
+    """
     if isinstance(old, ModelSide):
         if isinstance(new, ModelSide):
-            return _compare_stored(old, new, project)
+            return _compare_stored(old, new, sources.project)
         return _compare_with_model(new, old, sources, check, on_expected).mirrored()
     if isinstance(new, ModelSide):
         return _compare_with_model(old, new, sources, check, on_expected)
@@ -89,31 +112,64 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
 
 def _check(side: ModelfileSide, check: Check, version: Version | None) -> None:
     """Reject a Modelfile that Ollama would; findings on an earlier version of one help nobody."""
-    if side.commit is None:
+    if side.commit:
+        recipe_of(side)
+    else:
         check(side.target, version)
-    elif error := side.target.modelfile.first_error:
-        line = side.target.source.line_of(error.span.start)
-        raise InputError(f"cannot compare `{side.name}`: Ollama would reject it (line {line}: {error.message})")
 
 
-def compare_modelfiles(old: ModelfileSide, new: ModelfileSide, *, cosmetic: bool = False) -> Comparison:
-    """Return the differences of two Modelfiles as written.
+def recipe_of(side: ModelfileSide | None) -> Recipe:
+    """Return the recipe of a Modelfile; that of none is empty.
+
+    Raises:
+        InputError: Ollama would reject it.
+    """
+    if side is None:
+        return Recipe()
+    if error := side.target.modelfile.first_error:
+        reason = f"line {side.target.source.line_of(error.span.start)}: {error.message}"
+        raise InputError(f"Ollama would reject `{side.name}`: {reason}", hint="`git diff` compares it by line")
+    return side.target.recipe()
+
+
+def compare_modelfiles(
+    old: ModelfileSide | None, new: ModelfileSide | None, *, cosmetic: bool = False, hashes: bool = True
+) -> Comparison:
+    """Return the differences of two Modelfiles as written; None stands for one that does not exist.
 
     Args:
         old: The old one.
         new: The new one.
         cosmetic: Whether to compare comments, order and notation, too.
+        hashes: Whether to hash local files whose digests neither the cache nor a lock has.
 
     Raises:
         InputError: One cannot be read, or Ollama would reject it.
     """
-    one, other = old.target, new.target
-    digests = {**one.digests(), **other.digests()}
-    ollama = release(other.project.config.ollama or "")
-    changes = compare_recipes(one.recipe(), other.recipe(), digests, ollama=ollama)
-    more = compare_cosmetics(one.modelfile, other.modelfile) if cosmetic else ()
-    sides = ComparedSide(name=old.name), ComparedSide(name=new.name)
-    return Comparison(old=sides[0], new=sides[1], changes=(*changes, *more), same=not changes)
+    one, other = recipe_of(old), recipe_of(new)
+    digests = _digests(new, {}, hashes=hashes)
+    before = _digests(old, digests, hashes=hashes)
+    configured = next(side.target.project.config.ollama for side in (new, old) if side)
+    changes = compare_recipes(one, other, digests, old_digests=before, ollama=release(configured or ""))
+    more = compare_cosmetics(old.target.modelfile, new.target.modelfile) if cosmetic and old and new else ()
+    sides = [ComparedSide(name=side.name if side else "") for side in (old, new)]
+    same = not changes and None not in (old, new)
+    return Comparison(old=sides[0], new=sides[1], changes=(*changes, *more), same=same)
+
+
+def _digests(side: ModelfileSide | None, newer: Mapping[Path, str], *, hashes: bool) -> dict[Path, str]:
+    """Return the digests of a Modelfile's local files: at a revision, those of its lock."""
+    if side is None:
+        return {}
+    target, locked = side.target, dict[str, str]()
+    files = target.recipe().local_files
+    if files and (side.commit or not hashes):
+        with contextlib.suppress(InputError):  # a damaged lock decides nothing
+            locked = dict(target.pin.files) if target.pin else {}
+    known = {path: digest for path in files if (digest := locked.get(target.portable(path)) or newer.get(path))}
+    if hashes or (not side.commit and target.is_hashed()):
+        return {**target.digests(), **(known if side.commit else {})}
+    return {path: known.get(path) or f"file {target.portable(path)}" for path in files}
 
 
 def _compare_stored(old: ModelSide, new: ModelSide, project: Project) -> Comparison:
@@ -130,7 +186,7 @@ def _compare_with_model(
     model: ModelSide,
     sources: Sources,
     check: Check,
-    on_expected: Callable[[Target, ExpectedModel], object],
+    on_expected: OnExpected,
 ) -> Comparison:
     """Return the differences of the model that a build of a Modelfile would create from another."""
     target, other, store = modelfile.target, model.stored, model.store or sources.store

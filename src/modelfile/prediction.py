@@ -9,10 +9,11 @@ from modelfile.builder.forecast import expected_model, is_opaque, predict, undec
 from modelfile.builder.snapshot import as_created, recall_observation
 from modelfile.catalog.versions import NEWEST, release
 from modelfile.differ.models import dropped_capabilities
-from modelfile.errors import InputError, NotFound, ServerError, ServerUnreachable, VerificationError
+from modelfile.errors import InputError, NotFound, ServerError, ServerUnreachable, UsageError, VerificationError
 from modelfile.immutable import record
 from modelfile.lockfile.lock import Base
 from modelfile.names import ModelName
+from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe
@@ -175,6 +176,37 @@ def restore_base(name: ModelName, base: Base, store: Store, registry: Registry |
         family=resolver.architecture(base),
         known_fingerprint=base.fingerprint,
     )
+
+
+def show_locked(name: str, project: Project, store: Store, registry: Registry | None) -> StoredModel:
+    """Return a base as the locks of a project have it, from them and small layers.
+
+    Args:
+        name: The name of the base, where no tag means `latest`.
+        project: The project.
+        store: The store of bases that no registry has.
+        registry: The registries of layers that are not in the cache.
+
+    Raises:
+        UsageError: The name is invalid, or several versions of the base are locked.
+        NotFound: None is.
+        InputError: A lock is damaged.
+        ServerError: Its layers cannot be read.
+    """
+    from modelfile.pinning.pin_aliases import locks_of
+
+    wanted, found = ModelName.parse(name), dict[str, tuple[str, Base]]()
+    for lock in locks_of(project):
+        for key, pin in lock.modelfiles.items():
+            if pin.base and pin.base.fingerprint and wanted.same_as(ModelName.parse(pin.base.name)):
+                found.setdefault(pin.base.fingerprint, (key, pin.base))
+    if not found:
+        raise NotFound(f"no base {wanted} in mf.lock", hint="run `mf pin`, or name a base as FROM does")
+    if len(found) > 1:
+        keys = " and ".join(f"`{key}`" for key, _ in found.values())
+        raise UsageError(f"several versions of {wanted} in mf.lock: those of {keys}", hint="run `mf update`")
+    ((_, base),) = found.values()
+    return restore_base(wanted, base, store, registry)
 
 
 def _locked_base(target: Target, recipe: Recipe) -> Base | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from modelfile.errors import InputError
-from modelfile.filesystem import MAX_TEXT, format_size
+from modelfile.filesystem import MAX_JSON, MAX_TEXT, format_size
 from modelfile.git import Refusal, ask_git
 
 _MOST_REVISIONS: Final = 1_000
@@ -18,6 +19,9 @@ _MOST_READ: Final = 64 << 20
 """Bytes of versions of a file that are read."""
 _FILES: Final = ("100644", "100755")
 """The modes of files in trees, not of symlinks and submodules."""
+_RANGE: Final = re.compile(r"([^:]*?)(\.{2,3})([^./:][^:]*|)")
+_ID_DIGITS: Final = 12
+"""Digits of a commit's id that name it."""
 _SHALLOW: Final = "this clone is shallow: run `git fetch --unshallow`, or in CI set its fetch depth to 0"
 
 
@@ -33,6 +37,7 @@ class GitCommit:
             written: The revision that names it, for messages.
         """
         self.root, self.id, self.written = root, commit, written
+        self._contents: dict[str, bytes] = {}
 
     @cached_property
     def files(self) -> Mapping[str, str]:
@@ -52,18 +57,23 @@ class GitCommit:
             InputError: One is too large, or this clone does not have it.
         """
         blobs = {name: self.files[name] for name in names}
-        sizes: dict[str, int] = {}
-        wanted = "\n".join(dict.fromkeys(blobs.values()))
-        checked = ask_git(self.root, "cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=wanted)
-        for blob, size in (line.split() for line in checked.decode().splitlines()):
-            name = next(name for name in blobs if blobs[name] == blob)
+        known = self._contents
+        if unread := {blob: name for name, blob in blobs.items() if blob not in known}:
+            wanted = "\n".join(unread)
+            checked = ask_git(self.root, "cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=wanted)
+            sizes = dict(self._sizes(checked.decode().splitlines(), unread))
+            known |= _blobs(ask_git(self.root, "cat-file", "--batch=", stdin=wanted), sizes)
+        return {name: known[blob] for name, blob in blobs.items()}
+
+    def _sizes(self, lines: Iterable[str], names: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+        for blob, size in map(str.split, lines):
+            name = names[blob]
             if not size.isdigit():
                 raise InputError(f"`{self.written}:{name}` is not in this clone", hint="run `git fetch --refetch`")
-            if int(size) > MAX_TEXT:
-                raise InputError(f"`{self.written}:{name}` is larger than {format_size(MAX_TEXT)}")
-            sizes[blob] = int(size)
-        contents = _blobs(ask_git(self.root, "cat-file", "--batch=", stdin="\n".join(sizes)), sizes) if sizes else {}
-        return {name: contents[blob] for name, blob in blobs.items()}
+            limit = MAX_JSON if PurePosixPath(name).name == "mf.lock" else MAX_TEXT
+            if int(size) > limit:
+                raise InputError(f"`{self.written}:{name}` is larger than {format_size(limit)}")
+            yield blob, int(size)
 
     def find_file(self, path: str) -> str | None:
         """Return the path of a Modelfile: as it is written, or that in the folder of this path; None if it is neither.
@@ -127,9 +137,19 @@ def common_ancestor(one: GitCommit, other: GitCommit) -> GitCommit:
         InputError: There is none here.
     """
     if found := ask_git(one.root, "merge-base", one.id, other.id, ok=(1,)).decode().split():
-        return GitCommit(one.root, found[0], f"{one.written}...{other.written}")
+        return GitCommit(one.root, found[0], found[0][:_ID_DIGITS])
     hint = _SHALLOW if _is_shallow(one.root) else f"write `{one.written}..{other.written}` to compare the two"
     raise InputError(f"`{one.written}` and `{other.written}` have no common commit", hint=hint)
+
+
+def find_range(text: str) -> tuple[str, str, bool] | None:
+    """Return the revisions of a range, and whether to compare from where they part; None if a text is no range.
+
+    >>> find_range("main...topic"), find_range("v1.0.."), find_range("v1.0")
+    (('main', 'topic', True), ('v1.0', 'HEAD', False), None)
+    """
+    found = _RANGE.fullmatch(text)
+    return (found[1] or "HEAD", found[3] or "HEAD", found[2] == "...") if found else None
 
 
 def _is_shallow(root: Path) -> bool:

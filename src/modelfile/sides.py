@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
-from modelfile.errors import InputError, NotFound, UsageError
+from modelfile.errors import InputError, NotFound, ServerUnreachable, UsageError
 from modelfile.git import find_repository
 from modelfile.immutable import record
-from modelfile.library.lookup import show
+from modelfile.library.lookup import find_named, name_in, show
 from modelfile.library.published import show_published
-from modelfile.library.tags import find_models, tags_here, visible_models
+from modelfile.library.tags import find_models, is_word, tags_here, visible_models
 from modelfile.lockfile.file import LockFile
-from modelfile.lockfile.lock import Base
-from modelfile.names import ModelName, Prefix, digest_start, join_alternatives, modelfile_at, split_prefix
-from modelfile.prediction import restore_base
+from modelfile.names import (
+    ModelName,
+    Prefix,
+    digest_start,
+    is_path,
+    join_alternatives,
+    join_words,
+    modelfile_at,
+    split_prefix,
+)
+from modelfile.prediction import show_locked
 from modelfile.project.discovery import LOCK_FILE, is_modelfile, is_stream
 from modelfile.project.project import Project
 from modelfile.project.target import Target
-from modelfile.revisions import GitCommit, commit_of
+from modelfile.revisions import GitCommit, commit_of, find_commit
 from modelfile.source import Source
 from modelfile.stores.protocol import Registry, Store, StoredModel
 from modelfile.syntax.modelfile import Modelfile
@@ -66,15 +75,24 @@ class ModelSide:
     """The server or the folder that has it; None for a model of a registry or a lock."""
 
 
+@record(kw_only=True)
+class RevisionSide:
+    """All Modelfiles and locks of a commit."""
+
+    name: str
+    """The revision as it was named."""
+    commit: GitCommit
+
+
 Side: TypeAlias = "ModelfileSide | ModelSide"
 
 
 def read_side(text: str, sources: Sources) -> Side:
     """Return what an argument names.
 
-    After a prefix (`file:`, `model:`, `store:`, `lock:`, `registry:`, `git:`), it is that. Otherwise it is the first of
-    these that exists: a Modelfile or its folder, standard input for `-`, a tag of a model of the project, a model of
-    the store, a model by the start of its digest.
+    After a prefix (`file:`, `model:`, `store:`, `lock:`, `registry:`, `git:`), it is that. Without one it is a
+    Modelfile or its folder, standard input for `-`, or a model of the store: by a tag of a model of the project, by its
+    name, or by the start of its digest, in this order.
 
     Raises:
         UsageError: A name is invalid, or means several.
@@ -82,24 +100,71 @@ def read_side(text: str, sources: Sources) -> Side:
         NotFound: There is no such file or model.
         ServerError: The store or a registry cannot answer.
     """
-    return read_sides((text,), sources)[0]
+    if side := _read_certain(text, sources):
+        return only_one(side)
+    return _read_model(text, find_models([text], sources.project, sources.store, sources.on_note), sources)
 
 
-def read_sides(texts: Sequence[str], sources: Sources) -> tuple[Side, ...]:
-    """Return what arguments name: tags alone are those of one model, if one has all of them.
+def read_sides(texts: Sequence[str], sources: Sources) -> tuple[Side | RevisionSide, ...]:
+    """Return what arguments name, each as `read_side`, or a revision of git.
+
+    Tags alone are those of one model, if one has all of them.
 
     Raises:
+        UsageError: An argument without a prefix is a Modelfile, a model or a revision, and more than one of them.
         ModelfileError: As `read_side`.
     """
     known = {text: side for text in texts if (side := _read_certain(text, sources))}
-    words = [text for text in texts if text not in known]
-    found = find_models(words, sources.project, sources.store, sources.on_note)
-    known |= {text: _read_model(text, found, sources) for text in words}
+    commits = {text: commit for text in texts if (commit := _find_commit(text, sources.project))}
+    bare = [text for text in dict.fromkeys(texts) if split_prefix(text)[0] is None]
+    words = [text for text in bare if text not in known]
+    found: dict[str, ModelName] = {}
+    if asked := [text for text in words if text not in commits or _can_be_model(text)]:
+        try:
+            found = find_models(asked, sources.project, sources.store, sources.on_note)
+            others = [text for text in bare if text not in found and (text in known or text in commits)]
+            found |= _find_exactly(others, sources.store)
+        except ServerUnreachable as error:
+            unknown = [text for text in words if text not in commits]
+            if unknown and is_word(unknown[0]):
+                message = f"`{unknown[0]}` is no Modelfile and no revision of git, and {error.message}"
+                raise ServerUnreachable(message, hint=error.hint) from error
+            if unknown:
+                raise
+    for text in bare:
+        readings = {
+            "a Modelfile": f"file:{text}" if text in known else None,
+            "a model": f"model:{found[text]}" if text in found else None,
+            "a revision of git": f"git:{text}" if text in commits else None,
+        }
+        if len(several := {kind: reading for kind, reading in readings.items() if reading}) > 1:
+            hint = f"write {join_alternatives([f'`{reading}`' for reading in several.values()])}"
+            raise UsageError(f"`{text}` is ambiguous: {join_words([*several])}", hint=hint)
+        if text in commits:
+            known[text] = RevisionSide(name=text, commit=commits[text])
+    known |= {text: _read_model(text, found, sources) for text in words if text not in known}
     return tuple(known[text] for text in texts)
 
 
-def _read_certain(text: str, sources: Sources) -> Side | None:
-    """Return a Modelfile, or a side with a prefix; None for what can only be a model of the store."""
+def _can_be_model(text: str) -> bool:
+    """Return whether a revision of git can be a model, too, so that the store has to be asked."""
+    try:
+        return name_in(text) is None or not text.endswith("HEAD")
+    except UsageError:
+        return False
+
+
+def _find_exactly(texts: Sequence[str], store: Store) -> dict[str, ModelName]:
+    """Return the models that texts are the names, or the starts of the digests of."""
+    listed, found = visible_models(store) if texts else (), dict[str, ModelName]()
+    for text in texts:
+        with contextlib.suppress(NotFound, UsageError):
+            found[text] = find_named(text, listed, store).name
+    return found
+
+
+def _read_certain(text: str, sources: Sources) -> Side | RevisionSide | None:
+    """Return a Modelfile, or a side with a prefix; None for what can only be a model or a revision."""
     prefix, name = split_prefix(text)
     if prefix is Prefix.GIT:
         return _read_revision(text, name, sources.project)
@@ -111,6 +176,28 @@ def _read_certain(text: str, sources: Sources) -> Side | None:
         return ModelfileSide(name=str(target.path), target=target)
     stored, store = _read_prefixed(text, prefix, name, sources)
     return ModelSide(name=text, stored=stored, store=store)
+
+
+def only_one(side: Side | RevisionSide) -> Side:
+    """Return a side that is no revision with all its Modelfiles.
+
+    Raises:
+        InputError: It is.
+    """
+    if isinstance(side, RevisionSide):
+        raise _not_in(side.commit, side.name, "")
+    return side
+
+
+def _find_commit(text: str, project: Project) -> GitCommit | None:
+    """Return the commit that a text without a prefix means; None if it is none, or can only be a path."""
+    root = find_repository(project.start)
+    if root is None or split_prefix(text)[0] or is_stream(text) or is_path(text):
+        return None
+    try:
+        return find_commit(root, text)
+    except InputError:  # reported where a revision is asked for
+        return None
 
 
 def _read_prefixed(text: str, prefix: Prefix, name: str, sources: Sources) -> tuple[StoredModel, Store | None]:
@@ -129,17 +216,33 @@ def _read_prefixed(text: str, prefix: Prefix, name: str, sources: Sources) -> tu
             raise UsageError(f"`{text}` cannot be read: no {missing} was given")
 
 
-def _read_revision(text: str, name: str, project: Project) -> ModelfileSide:
-    """Return a Modelfile at a revision of git, from `REV:PATH`."""
+def _read_revision(text: str, name: str, project: Project) -> ModelfileSide | RevisionSide:
+    """Return a revision of git, or a Modelfile at one, from `REV` or `REV:PATH`."""
     revision, colon, path = name.partition(":")
     root = find_repository(project.start)
     if root is None:
         raise InputError(f"`{text}` cannot be read: `{project.start.absolute()}` is in no git repository")
     commit = commit_of(root, revision)
-    found = commit.find_file(path) if colon else None
+    return modelfile_in(commit, path, project, text) if colon else RevisionSide(name=text, commit=commit)
+
+
+def modelfile_in(commit: GitCommit, path: str, project: Project, text: str = "") -> ModelfileSide:
+    """Return a Modelfile of a commit.
+
+    Args:
+        commit: The commit.
+        path: Its path, or that of its folder, as `GitCommit.find_file` reads it.
+        project: The project.
+        text: The argument that names it (default: `git:REV:PATH`).
+
+    Raises:
+        InputError: The commit does not have it, or it cannot be read.
+    """
+    found = commit.find_file(path)
     if found is None:
         raise _not_in(commit, text, path)
-    return ModelfileSide(name=text, target=target_at(commit, found, project), commit=commit)
+    name = text or f"git:{commit.written}:{found}"
+    return ModelfileSide(name=name, target=target_at(commit, found, project), commit=commit)
 
 
 def _not_in(commit: GitCommit, text: str, path: str) -> InputError:
@@ -171,37 +274,6 @@ def target_at(commit: GitCommit, name: str, project: Project) -> Target:
         modelfile=Modelfile.parse(source),
         lock=LockFile.with_content(commit.root / (lock or LOCK_FILE), read[lock] if lock else None),
     )
-
-
-def show_locked(name: str, project: Project, store: Store, registry: Registry | None) -> StoredModel:
-    """Return a base as the locks of a project have it, from them and small layers.
-
-    Args:
-        name: The name of the base, where no tag means `latest`.
-        project: The project.
-        store: The store of bases that no registry has.
-        registry: The registries of layers that are not in the cache.
-
-    Raises:
-        UsageError: The name is invalid, or several versions of the base are locked.
-        NotFound: None is.
-        InputError: A lock is damaged.
-        ServerError: Its layers cannot be read.
-    """
-    from modelfile.pinning.pin_aliases import locks_of
-
-    wanted, found = ModelName.parse(name), dict[str, tuple[str, Base]]()
-    for lock in locks_of(project):
-        for key, pin in lock.modelfiles.items():
-            if pin.base and pin.base.fingerprint and wanted.same_as(ModelName.parse(pin.base.name)):
-                found.setdefault(pin.base.fingerprint, (key, pin.base))
-    if not found:
-        raise NotFound(f"no base {wanted} in mf.lock", hint="run `mf pin`, or name a base as FROM does")
-    if len(found) > 1:
-        keys = " and ".join(f"`{key}`" for key, _ in found.values())
-        raise UsageError(f"several versions of {wanted} in mf.lock: those of {keys}", hint="run `mf update`")
-    ((_, base),) = found.values()
-    return restore_base(wanted, base, store, registry)
 
 
 def _read_model(text: str, found: Mapping[str, ModelName], sources: Sources) -> ModelSide:

@@ -23,6 +23,7 @@ EXEMPT = {
     "catalog/templates": "tests/unit/catalog/test_catalog.py",
     "catalog/versions": "tests/unit/catalog/test_catalog.py",
     "diagnostics": "tests/rules/test_pages.py",
+    "diff_arguments": "tests/commands/test_diff_revisions.py",
     "errors": "tests/unit/cli/test_app.py",
     "events": "tests/unit/report/test_progress.py",
     "formatter": "tests/laws/test_formatter.py",

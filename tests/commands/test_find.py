@@ -9,7 +9,7 @@ from tests.support.cli import Ran
 from tests.support.repository import commit, git
 from tests.support.scene import BASE, MOVED, NAME, Scene
 
-from modelfile import git as git_module
+from modelfile import revisions
 from modelfile.errors import ServerError
 from modelfile.names import ModelName
 from modelfile.recipe.model import fingerprint
@@ -90,12 +90,12 @@ def test_the_history_is_bounded_and_says_so(tracked: Scene, monkeypatch: pytest.
         tracked.registry.push(NAME, MOVED if day % 2 else BASE)
         assert tracked.mf("pin" if day == 1 else "update", "-q").code == 0
         commit(tracked.folder, day)
-    monkeypatch.setattr(git_module, "_MOST_REVISIONS", 2)
+    monkeypatch.setattr(revisions, "_MOST_REVISIONS", 2)
     ran = tracked.mf("find", MOVED.weights[0])
     assert "from 2026-11-03" in ran.out
     assert ran.err == f"not searched: the older versions of mf.lock in git, of which there are too many\n{OFFLINE}"
     size = len((tracked.folder / "mf.lock").read_bytes())
-    monkeypatch.setattr(git_module, "_MOST_READ", size + 1)
+    monkeypatch.setattr(revisions, "_MOST_READ", size + 1)
     assert tracked.mf("find", MOVED.weights[0]).code == 3
 
 

@@ -47,8 +47,12 @@ class Category(StrEnum):
     CAPABILITIES = "capabilities"
     """Those that the template gives, and the version of Ollama that the model requires."""
     LICENSE = "license"
+    LOCK = "lock"
+    """The pins of mf.lock."""
+    FILE = "file"
+    """The text of a Modelfile or a lock that cannot be compared by meaning."""
     COSMETIC = "cosmetic"
-    """Comments, order and quoting of a Modelfile: no part of the model."""
+    """Comments, order and quoting of a Modelfile, and what a lock records besides: no part of the model."""
 
     @property
     def impact(self) -> Impact:
@@ -92,6 +96,18 @@ class Aspect(StrEnum):
     """The order of instructions."""
     NOTATION = "notation"
     """The letters, quotes and spaces in which instructions of the same value are written."""
+    PIN = "pin"
+    """An entry of mf.lock, with its fingerprint."""
+    PINNED_BASE = "pinned-base"
+    PINNED_FILE = "pinned-file"
+    PINNED_WEIGHTS = "pinned-weights"
+    """Digests of the weights that Ollama made of local ones."""
+    PINNED_QUANTIZATION = "pinned-quantization"
+    PINNED_FINGERPRINT = "pinned-fingerprint"
+    PIN_RECORD = "pin-record"
+    """Facts on an entry that decide on no model: the time, the source, and the digest of a text."""
+    TEXT = "text"
+    """The whole text of a file."""
 
 
 _CATEGORIES: Final = {
@@ -107,6 +123,14 @@ _CATEGORIES: Final = {
     Aspect.COMMENTS: Category.COSMETIC,
     Aspect.ORDER: Category.COSMETIC,
     Aspect.NOTATION: Category.COSMETIC,
+    Aspect.PIN: Category.LOCK,
+    Aspect.PINNED_BASE: Category.LOCK,
+    Aspect.PINNED_FILE: Category.LOCK,
+    Aspect.PINNED_WEIGHTS: Category.LOCK,
+    Aspect.PINNED_QUANTIZATION: Category.LOCK,
+    Aspect.PINNED_FINGERPRINT: Category.LOCK,
+    Aspect.PIN_RECORD: Category.COSMETIC,
+    Aspect.TEXT: Category.FILE,
 }
 """The categories of the aspects that are not of the weights."""
 DERIVED: Final = frozenset(
@@ -114,7 +138,7 @@ DERIVED: Final = frozenset(
 )
 """Aspects that follow from others, and never differ alone."""
 TEXTS: Final = frozenset(
-    {Aspect.TEMPLATE, Aspect.SYSTEM, Aspect.MESSAGE, Aspect.LICENSE, Aspect.COMMENTS, Aspect.NOTATION}
+    {Aspect.TEMPLATE, Aspect.SYSTEM, Aspect.MESSAGE, Aspect.LICENSE, Aspect.COMMENTS, Aspect.NOTATION, Aspect.TEXT}
 )
 """Aspects that are texts, to be compared line by line and word by word."""
 
@@ -136,7 +160,7 @@ class Change:
 
     aspect: Aspect
     name: str = ""
-    """The name of a parameter; empty for other aspects."""
+    """The name of a parameter, or the key of an entry of mf.lock; empty for other aspects."""
     old: Value
     new: Value
     positions: tuple[int | None, int | None] = (None, None)
@@ -248,6 +272,10 @@ class Comparison:
     """Parts that are not compared, because only the server knows them, as titles of changes."""
     dropped_capabilities: tuple[str, ...] = ()
     """Capabilities that the TEMPLATE of a Modelfile takes from its base."""
+    path: str = ""
+    """The path of a file of a project from the current folder, the old one if it was deleted; otherwise empty."""
+    note: str = ""
+    """The reason for which two files are compared by line; empty if they are compared by meaning."""
 
     def mirrored(self) -> Comparison:
         """Return the comparison in the other direction."""

@@ -52,7 +52,12 @@ def compare_models(
 
 
 def compare_recipes(
-    old: Recipe, new: Recipe, digests: Mapping[Path, str], *, ollama: Version | None = None
+    old: Recipe,
+    new: Recipe,
+    digests: Mapping[Path, str],
+    *,
+    old_digests: Mapping[Path, str] | None = None,
+    ollama: Version | None = None,
 ) -> tuple[Change, ...]:
     """Return the differences between two Modelfiles as written; local files are compared by their digests.
 
@@ -60,12 +65,14 @@ def compare_recipes(
         old: The old recipe.
         new: The new recipe.
         digests: `sha256:…` of every local file.
+        old_digests: Those of the files of the old one, if they were others.
         ollama: The version of Ollama whose defaults count (default: the newest known).
     """
+    before = digests if old_digests is None else old_digests
     return _ordered(
-        *_compare(Aspect.BASE, _base(old, digests), _base(new, digests)),
-        *_compare(Aspect.ADAPTER, _adapters(old, digests), _adapters(new, digests)),
-        *_compare(Aspect.DRAFT, _digests(old.drafts, digests), _digests(new.drafts, digests)),
+        *_compare(Aspect.BASE, _base(old, before), _base(new, digests)),
+        *_compare(Aspect.ADAPTER, _adapters(old, before), _adapters(new, digests)),
+        *_compare(Aspect.DRAFT, _digests(old.drafts, before), _digests(new.drafts, digests)),
         *_compare_common(old, new, ollama, knows_base=old.base is new.base is None),
         *_compare(Aspect.LICENSE, "\n".join(old.licenses), "\n".join(new.licenses)),
     )

@@ -13,10 +13,11 @@ from modelfile.stores.protocol import ListedModel, Store, find_listed
 
 def tags_here(text: str, project: Project) -> tuple[str, ...]:
     """Return the names that a text means as a tag of the models here; none if it cannot be a tag alone."""
-    return tuple(f"{model}:{text}" for model in project.models_here()) if _is_word(text) else ()
+    return tuple(f"{model}:{text}" for model in project.models_here()) if is_word(text) else ()
 
 
-def _is_word(text: str) -> bool:
+def is_word(text: str) -> bool:
+    """Return whether a text can be a tag alone: it has no `/` and no `:`."""
     return not {"/", ":"} & set(text)
 
 
@@ -50,7 +51,7 @@ def find_models(
     texts = tuple(dict.fromkeys(texts))
     if not texts:
         return {}
-    listed, words = visible_models(store), [*filter(_is_word, texts)]
+    listed, words = visible_models(store), [*filter(is_word, texts)]
     here = project.models_here() if words else ()
     if words and (complete := _having_all(here, words, listed)):
         configured = {target.named.untagged for target in project.targets} & {*here}

@@ -17,7 +17,15 @@ from modelfile.git import find_repository
 from modelfile.immutable import replace
 from modelfile.names import ModelName, model_for
 from modelfile.project.config import Config, ProjectModel, find_config, load_config, matches, read_toml
-from modelfile.project.discovery import LOCK_FILE, STDIN, find_modelfiles, is_stream, possible_locks, read_source
+from modelfile.project.discovery import (
+    LOCK_FILE,
+    STDIN,
+    find_modelfiles,
+    is_modelfile,
+    is_stream,
+    possible_locks,
+    read_source,
+)
 from modelfile.project.target import Memo, Target
 from modelfile.source import Source
 
@@ -259,6 +267,12 @@ class Project:
         if targets and not left:
             self._warn("no Modelfile left: `exclude` in the configuration matches all that are named")
         return left
+
+    def is_modelfile(self, path: Path) -> bool:
+        """Return whether a path is that of a Modelfile, by its name or the configuration; it need not exist now."""
+        real = self.real_path(path)
+        is_listed = any(self.real_path(target.path) == real for target in self.targets)
+        return (is_listed or is_modelfile(path.name)) and not self._is_excluded(path)
 
     def _found(self, path: Path, table: str) -> Target:
         if self._stdin_filename is not None and str(path) == STDIN:

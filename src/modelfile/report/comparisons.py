@@ -1,14 +1,15 @@
-"""The result of `mf diff`: as text, as a summary, as JSON; other formats are in modules of their names."""
+"""The results of `mf diff`: as text, as a summary, as JSON; other formats are in modules of their names."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 from modelfile.differ.comparison import TEXTS, Change, Comparison, Impact
 from modelfile.differ.texts import compare_texts
 from modelfile.names import join_words, shorten_digest
+from modelfile.redaction import redact
 from modelfile.report.differences import Line, lines_of
 from modelfile.report.json_output import VERSION, changes_as_json
 from modelfile.report.terminal import Terminal, visible
@@ -18,21 +19,32 @@ DiffFormat: TypeAlias = Literal["text", "json", "markdown", "html", "github"]
 _REWRITTEN: Final = "Ollama's digests differ, as each version and store of Ollama writes other manifests"
 
 
-def print_comparison(comparison: Comparison, terminal: Terminal, *, stat: bool = False) -> None:
-    """Print both sides and their changes; with `stat`, a line for each change instead."""
-    if comparison.undecided:
-        modelfile = comparison.new if comparison.old.digest else comparison.old
-        terminal.print_note(
-            f"not compared: {join_words(comparison.undecided)}, which a build decides for the files of "
-            f"`{modelfile.name}`; they are known once it is built from here"
-        )
-    lines = _stat(comparison) if stat else lines_of(comparison.changes)
-    terminal.write_lines([*_heading(comparison), *lines])
+def print_comparisons(comparisons: Sequence[Comparison], terminal: Terminal, *, stat: bool = False) -> None:
+    """Print the sides of comparisons and their changes; with `stat`, a line for each change instead."""
+    printed = False
+    for comparison in comparisons:
+        if comparison.undecided:
+            modelfile = comparison.new if comparison.old.digest else comparison.old
+            terminal.print_note(
+                f"not compared: {join_words(comparison.undecided)}, which a build decides for the files of "
+                f"`{modelfile.name}`; they are known once it is built from here"
+            )
+        if comparison.path and not comparison.changes:
+            terminal.print_note(
+                f"`{comparison.path}` differs only in its path, or in comments, order or notation: see `--all`"
+            )
+            continue
+        lines = [*_heading(comparison), *(_stat(comparison) if stat else lines_of(comparison.changes))]
+        terminal.write_lines([*([[("", "")]] if printed and lines else []), *lines])
+        printed = printed or bool(lines)
 
 
-def print_names(comparison: Comparison, terminal: Terminal) -> None:
-    """Print the titles of the changes, a line each."""
-    terminal.write_lines([(change.title, "")] for change in comparison.changes)
+def print_names(comparisons: Sequence[Comparison], terminal: Terminal, *, of_files: bool) -> None:
+    """Print the titles of the changes, a line each, or the paths of the files that have changed."""
+    if of_files:
+        terminal.write_lines([(visible(each.path), "")] for each in comparisons if each.changes)
+    else:
+        terminal.write_lines([(change.title, "")] for each in comparisons for change in each.changes)
 
 
 def summary(comparison: Comparison) -> tuple[str, ...]:
@@ -59,9 +71,17 @@ def _heading(comparison: Comparison) -> Iterator[Line]:
     if comparison.same:
         yield from ([(line, style)] for line, style in zip(summary(comparison), ("bold", "dim"), strict=False))
     elif comparison.changes:
-        for mark, side, style in (("-", comparison.old, "red"), ("+", comparison.new, "green")):
+        for mark, side, other, style in (
+            ("-", comparison.old, comparison.new, "red"),
+            ("+", comparison.new, comparison.old, "green"),
+        ):
             known = f"  {shorten_digest(side.fingerprint)}" if side.fingerprint else ""
-            yield [(f"{mark} {visible(side.name)}", style), (known, "")]
+            if not other.name:
+                known = "  (deleted)" if mark == "-" else "  (new)"
+            if side.name:
+                yield [(f"{mark} {visible(side.name)}", style), (known, "")]
+        if comparison.note:
+            yield [(f"compared by line: {visible(redact(comparison.note))}", "dim")]
 
 
 def _stat(comparison: Comparison) -> Iterator[Line]:
@@ -86,12 +106,21 @@ def _size(change: Change) -> Line:
 
 def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as JSON, as docs/schema/diff.schema.json has it; secrets are redacted."""
+    return {"version": VERSION, **_as_json(comparison)}
+
+
+def comparisons_as_json(comparisons: Iterable[Comparison]) -> dict[str, Any]:
+    """Return the comparisons of files as JSON, as docs/schema/diff.schema.json has it; secrets are redacted."""
+    files = [{"path": each.path, **_as_json(each), "note": redact(each.note)} for each in comparisons]
+    return {"version": VERSION, "same": all(each["same"] for each in files), "files": files}
+
+
+def _as_json(comparison: Comparison) -> dict[str, Any]:
     old, new = (
         {"name": side.name, "fingerprint": side.fingerprint, "digest": side.digest}
         for side in (comparison.old, comparison.new)
     )
     return {
-        "version": VERSION,
         "a": old,
         "b": new,
         "same": comparison.same,
@@ -101,16 +130,16 @@ def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def render(comparison: Comparison, chosen: DiffFormat) -> str:
-    """Return a comparison in a format for other programs than a terminal."""
+def render(comparisons: Sequence[Comparison], chosen: DiffFormat) -> str:
+    """Return comparisons in a format for other programs than a terminal."""
     if chosen == "markdown":
-        from modelfile.report.markdown import comparison_as_markdown
+        from modelfile.report.markdown import comparisons_as_markdown
 
-        return comparison_as_markdown(comparison)
+        return comparisons_as_markdown(comparisons)
     if chosen == "github":
-        from modelfile.report.github import comparison_as_github
+        from modelfile.report.github import comparisons_as_github
 
-        return comparison_as_github(comparison)
-    from modelfile.report.html import comparison_as_html
+        return comparisons_as_github(comparisons)
+    from modelfile.report.html import comparisons_as_html
 
-    return comparison_as_html(comparison)
+    return comparisons_as_html(comparisons)

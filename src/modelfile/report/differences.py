@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
 from modelfile.catalog.licenses import license_names
-from modelfile.differ.comparison import TEXTS, Aspect, Change, NoEffect, impact_of, show_value
+from modelfile.differ.comparison import TEXTS, Aspect, Category, Change, NoEffect, impact_of, show_value
 from modelfile.names import shorten_digest
 from modelfile.recipe.recipe import Message
 from modelfile.redaction import redact
@@ -71,7 +71,10 @@ def _arrow(row: Cells) -> str:
 def cells_of(change: Change) -> Cells:
     """Return a change of a value as cells of a table; escaped, secrets redacted."""
     old, new = (_NONE if side is None else visible(redact(_DIGEST.sub(_shorten, side))) for side in change.shown)
-    return Cells(visible(change.name or str(change.aspect)), old, new, note_on(change))
+    name = change.name or str(change.aspect)
+    if change.category is Category.LOCK and change.aspect not in (Aspect.PIN, Aspect.PINNED_FILE):
+        name = f"{change.name}: {change.aspect.removeprefix('pinned-')}"
+    return Cells(visible(name), old, new, note_on(change))
 
 
 def _shorten(digest: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ Commands: GitHub Docs, "Workflow commands for GitHub Actions", "Setting an error
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
@@ -46,11 +46,14 @@ def _command(source: Source, found: Diagnostic) -> str:
     return f"::{command}::{_message(found.message, found.hint)}"
 
 
-def comparison_as_github(comparison: Comparison) -> str:
+def comparisons_as_github(comparisons: Iterable[Comparison]) -> str:
     """Return one notice for each change, at the Modelfile of the new side if it is one."""
-    file = "" if comparison.new.digest else f"file={_file(comparison.new.name)},"
-    lines = (_notice(change, file) for change in comparison.changes)
-    return "".join(f"{escape_inner_commands(line)}\n" for line in lines)
+    notices = (
+        _notice(change, "" if each.new.digest or not each.new.name else f"file={_file(each.path or each.new.name)},")
+        for each in comparisons
+        for change in each.changes
+    )
+    return "".join(f"{escape_inner_commands(line)}\n" for line in notices)
 
 
 def _notice(change: Change, file: str) -> str:

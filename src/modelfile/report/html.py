@@ -1,4 +1,4 @@
-"""A comparison as one HTML file: side by side, without scripts, readable in any charset, light and dark."""
+"""Comparisons as one HTML file: side by side, without scripts, readable in any charset, light and dark."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _STYLE: Final = """
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1rem; max-width: 100rem; color: var(--text); background: var(--page);
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.5rem; } h1 code { font-size: 1em; } h3 { font-size: 1rem; }
+h1 { font-size: 1.5rem; } h1 code, h2 code { font-size: 1em; } h3 { font-size: 1.1rem; } h4 { font-size: 1rem; }
+article { border-top: 1px solid var(--line); margin-top: 2rem; }
 h2 { font-size: 1.25rem; margin: 2rem 0 .5rem; }
 a { color: var(--link); } :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
 code, .lines { font-family: ui-monospace, monospace; font-size: .875rem; }
@@ -37,7 +38,8 @@ nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: 0; padding: 0
 table { width: 100%; border-collapse: collapse; margin: .5rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border: 1px solid var(--line); }
 thead th { background: var(--head); }
-summary { cursor: pointer; padding: .4rem 0; font-weight: 600; } summary h3 { display: inline; }
+summary { cursor: pointer; padding: .4rem 0; font-weight: 600; }
+summary :is(h3, h4) { display: inline; font-size: 1rem; }
 .lines { table-layout: fixed; border-bottom: 1px solid var(--line); }
 .lines td { border-width: 0 1px; padding: 0 .5rem; white-space: pre-wrap; tab-size: 4; }
 .lines .number { width: 4.5rem; text-align: right; color: var(--soft); white-space: nowrap; }
@@ -70,27 +72,64 @@ _Cell: TypeAlias = "tuple[int | None, str, tuple[Piece, ...]] | None"
 """The number of a line if it begins there, the class of the cell, and its words."""
 
 
-def comparison_as_html(comparison: Comparison) -> str:
-    """Return a comparison as an HTML file in ASCII, which needs no other file, no script and no network."""
-    names = " and ".join(f"<code>{_text(side.name)}</code>" for side in (comparison.old, comparison.new))
-    groups = [(category, [*group]) for category, group in groupby(comparison.changes, key=lambda each: each.category)]
+def comparisons_as_html(comparisons: Sequence[Comparison]) -> str:
+    """Return comparisons as an HTML file in ASCII, which needs no other file, no script and no network."""
+    title, heading, header, main = _one(comparisons[0]) if len(comparisons) == 1 else _several(comparisons)
     parts = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{_text(comparison.old.name)} and {_text(comparison.new.name)}: mf diff</title>",
+        f"<title>{title}: mf diff</title>",
         f"<style>{_STYLE}</style>\n</head>\n<body>",
         '<a class="skip" href="#changes">Skip to the changes</a>',
-        f"<header>\n<h1>Differences of {names}</h1>",
-        *_sides(comparison),
-        *(f"<p>{_text(line[:1].upper() + line[1:])}.</p>" for line in (*summary(comparison), *_notes(comparison))),
-        "</header>",
-        *_contents(groups),
+        f"<header>\n<h1>Differences of {heading}</h1>",
+        *header,
         '<main id="changes" tabindex="-1">',
-        *(line for category, changes in groups for line in _section(category, changes)),
+        *main,
         "</main>\n</body>\n</html>\n",
     )
     return "\n".join(parts).encode("ascii", "xmlcharrefreplace").decode()
+
+
+_Parts: TypeAlias = tuple[str, str, Iterable[str], Iterable[str]]
+"""The title of a page, its heading, the lines up to its main part, and those of that."""
+
+
+def _one(comparison: Comparison) -> _Parts:
+    names = [_text(side.name) for side in (comparison.old, comparison.new) if side.name]
+    groups = _groups(comparison)
+    header = (*_about(comparison), "</header>", *_contents(groups))
+    main = (line for category, changes in groups for line in _section(category, changes))
+    return " and ".join(names), " and ".join(f"<code>{name}</code>" for name in names), header, main
+
+
+def _several(comparisons: Sequence[Comparison]) -> _Parts:
+    links = (
+        f'<li><a href="#file-{number}"><code>{_text(each.path)}</code> ({len(each.changes)})</a></li>'
+        for number, each in enumerate(comparisons, 1)
+    )
+    header = ("</header>", f'<nav aria-label="Files">\n<ul>{"".join(links)}</ul>\n</nav>')
+    main = (line for number, each in enumerate(comparisons, 1) for line in _article(each, f"file-{number}"))
+    title = f"{len(comparisons)} files"
+    return title, title, header, main
+
+
+def _article(comparison: Comparison, name: str) -> Iterator[str]:
+    """Yield one of several files."""
+    yield f'<article aria-label="{_text(comparison.path)}">\n<h2 id="{name}"><code>{_text(comparison.path)}</code></h2>'
+    yield from _about(comparison)
+    for category, changes in _groups(comparison):
+        yield from _section(category, changes, f"{name}-", level=3)
+    yield "</article>"
+
+
+def _groups(comparison: Comparison) -> list[tuple[Category, list[Change]]]:
+    return [(category, [*group]) for category, group in groupby(comparison.changes, key=lambda each: each.category)]
+
+
+def _about(comparison: Comparison) -> Iterator[str]:
+    yield from _sides(comparison)
+    yield from (f"<p>{_text(line[:1].upper() + line[1:])}.</p>" for line in (*summary(comparison), *_notes(comparison)))
 
 
 def _text(text: str) -> str:
@@ -98,6 +137,8 @@ def _text(text: str) -> str:
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:
+    if comparison.note:
+        yield f"compared by line: {comparison.note}"
     if comparison.undecided:
         yield f"not compared: {join_words(comparison.undecided)}, which a build decides"
     if comparison.dropped_capabilities:
@@ -108,6 +149,8 @@ def _sides(comparison: Comparison) -> Iterator[str]:
     yield '<table class="sides" role="table">\n<caption class="hidden">The two sides</caption>'
     yield _head("side", "name", "fingerprint", "digest")
     for word, side in (("old", comparison.old), ("new", comparison.new)):
+        if not side.name:
+            continue
         cells = (("name", side.name), ("fingerprint", side.fingerprint or ""), ("digest", side.digest or ""))
         yield _row(word, cells)
     yield "</tbody>\n</table>"
@@ -132,10 +175,11 @@ def _contents(groups: Sequence[tuple[Category, list[Change]]]) -> Iterator[str]:
         yield f'<nav aria-label="Categories">\n<ul>{"".join(links)}</ul>\n</nav>'
 
 
-def _section(category: Category, changes: Sequence[Change]) -> Iterator[str]:
+def _section(category: Category, changes: Sequence[Change], prefix: str = "", level: int = 2) -> Iterator[str]:
     impact = impact_of(changes)
     shown = f'<span class="impact {impact}">{impact.phrase}</span>'
-    yield f'<section aria-label="{category}">\n<h2 id="{category}">{category.capitalize()} {shown}</h2>'
+    heading = f'<h{level} id="{prefix}{category}">{category.capitalize()} {shown}</h{level}>'
+    yield f'<section aria-label="{category}">\n{heading}'
     if values := [cells_of(change) for change in changes if change.aspect not in TEXTS]:
         yield f'<table class="values" role="table">\n<caption class="hidden">Values of {category}</caption>'
         yield _head("part", "old", "new", "note")
@@ -143,18 +187,18 @@ def _section(category: Category, changes: Sequence[Change]) -> Iterator[str]:
         yield "</tbody>\n</table>"
     for change in changes:
         if change.aspect in TEXTS:
-            yield from _folded(change)
+            yield from _folded(change, level + 1)
     yield "</section>"
 
 
-def _folded(change: Change) -> Iterator[str]:
+def _folded(change: Change, level: int) -> Iterator[str]:
     heading = escape(heading_of(change))
     if not shows_text(change):
-        yield f"<h3>{heading}</h3>"
+        yield f"<h{level}>{heading}</h{level}>"
         return
     diff = show_text_diff(*change.texts, is_template=change.aspect is Aspect.TEMPLATE, keep="\t")
     is_open = " open" if sum(len(hunk.rows) for hunk in diff.hunks) < _MOST_OPEN else ""
-    yield f"<details{is_open}>\n<summary><h3>{heading}</h3></summary>"
+    yield f"<details{is_open}>\n<summary><h{level}>{heading}</h{level}></summary>"
     yield f'<table class="lines" role="table">\n<caption class="hidden">{heading}, by line</caption>'
     yield '<colgroup><col style="width: 4.5rem"><col><col style="width: 4.5rem"><col></colgroup>'
     yield _head("line", "old", "line", "new")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
 from typing import Final
 
-from modelfile.differ.comparison import TEXTS, Change, Comparison, impact_of
+from modelfile.differ.comparison import TEXTS, Change, ComparedSide, Comparison, impact_of
 from modelfile.names import shorten_digest
 from modelfile.report.differences import cells_of, heading_of, shows_text, text_lines
 from modelfile.report.terminal import visible
@@ -20,16 +20,33 @@ _LARGEST: Final = 60_000
 """Length of a comment in characters; that of a pull request may have 65,536 on GitHub."""
 
 
-def comparison_as_markdown(comparison: Comparison) -> str:
-    """Return a comparison as a comment on a pull request."""
-    rows = [
-        f"| {word} | {code(side.name)} | {code(shorten_digest(side.fingerprint)) if side.fingerprint else 'unknown'} |"
-        for word, side in (("old", comparison.old), ("new", comparison.new))
-    ]
-    parts = ["\n".join(("| | model | fingerprint |", "| --- | --- | --- |", *rows))]
-    parts += ["Same model."] if comparison.same else []
-    parts += [f"Not compared: {', '.join(map(plain, comparison.undecided))}."] if comparison.undecided else []
-    return "\n\n".join(fitting((*parts, *changes_as_markdown(comparison.changes)), "mf diff")) + "\n"
+def comparisons_as_markdown(comparisons: Sequence[Comparison]) -> str:
+    """Return comparisons as a comment on a pull request."""
+    parts = (part for each in comparisons for part in _parts(each, is_one=len(comparisons) == 1))
+    return "\n\n".join(fitting(parts, "mf diff")) + "\n"
+
+
+def _parts(comparison: Comparison, *, is_one: bool) -> Iterator[str]:
+    """Yield the paragraphs of a comparison."""
+    old, new = comparison.old, comparison.new
+    if not is_one:
+        state = " (new)" if not old.name else " (deleted)" if not new.name else ""
+        yield f"### {code(comparison.path)}{state}"
+    elif comparison.changes or comparison.same or comparison.undecided:
+        known = ((word, side) for word, side in (("old", old), ("new", new)) if side.name)
+        rows = (f"| {word} | {code(side.name)} | {_fingerprint(side)} |" for word, side in known)
+        yield "\n".join(("| | model | fingerprint |", "| --- | --- | --- |", *rows))
+    if comparison.same:
+        yield "Same model."
+    if comparison.undecided:
+        yield f"Not compared: {', '.join(map(plain, comparison.undecided))}."
+    if comparison.note:
+        yield f"Compared by line: {code(comparison.note)}"
+    yield from changes_as_markdown(comparison.changes)
+
+
+def _fingerprint(side: ComparedSide) -> str:
+    return code(shorten_digest(side.fingerprint)) if side.fingerprint else "unknown"
 
 
 def changes_as_markdown(changes: Iterable[Change]) -> Iterator[str]:

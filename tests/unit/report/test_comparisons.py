@@ -14,7 +14,7 @@ from modelfile.differ.comparison import ComparedSide, Comparison
 from modelfile.differ.models import compare_models
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Message
-from modelfile.report.comparisons import comparison_as_json, print_comparison, print_names, render
+from modelfile.report.comparisons import comparison_as_json, print_comparisons, print_names, render
 from modelfile.report.json_output import dumps
 from modelfile.report.terminal import Terminal
 
@@ -34,7 +34,7 @@ def compare(old: Model, new: Model, digests: tuple[str | None, str | None] = (No
 
 def printed(comparison: Comparison, environ: Mapping[str, str] | None = None, **options: bool) -> str:
     out = io.StringIO()
-    print_comparison(comparison, Terminal(io.StringIO(), out, io.StringIO(), environ or {}), **options)
+    print_comparisons([comparison], Terminal(io.StringIO(), out, io.StringIO(), environ or {}), **options)
     return out.getvalue()
 
 
@@ -66,7 +66,7 @@ def test_a_summary_has_a_line_for_each_change() -> None:
 
 def test_names_are_those_of_the_parts() -> None:
     out = io.StringIO()
-    print_names(compare(OLD, NEW), Terminal(io.StringIO(), out, io.StringIO(), {}))
+    print_names([compare(OLD, NEW)], Terminal(io.StringIO(), out, io.StringIO(), {}), of_files=False)
     assert out.getvalue() == "parameter top_k\nsystem\nmessage 1\nlicense\n"
 
 
@@ -86,7 +86,7 @@ def test_json_is_as_its_schema(old: Model, new: Model) -> None:
 
 
 def test_a_notice_is_one_line_that_begins_no_other_command() -> None:
-    lines = render(compare(OLD, NEW), "github").splitlines()
+    lines = render([compare(OLD, NEW)], "github").splitlines()
     assert lines[0] == (
         "::notice file=b,title=parameter top_k%3A text only::"
         "top_k  40 -> (none)  default 40: no effect on Ollama 0.32.15"
@@ -94,10 +94,10 @@ def test_a_notice_is_one_line_that_begins_no_other_command() -> None:
     assert len(lines) == 4
     assert all(line.startswith("::notice file=b,title=") for line in lines)
     assert lines[2].endswith("::message 1 (user), added%0A  @@ -0,0 +1 @@%0A  +::error::<b>`a`|b")
-    assert render(compare(OLD, NEW, ("1", "2")), "github").startswith("::notice title=")
+    assert render([compare(OLD, NEW, ("1", "2"))], "github").startswith("::notice title=")
 
 
 def test_a_long_change_is_cut_in_a_notice() -> None:
-    (line,) = render(compare(Model(), Model(system="a\n" * 100)), "github").splitlines()
+    (line,) = render([compare(Model(), Model(system="a\n" * 100))], "github").splitlines()
     assert line.count("%0A") == 40
     assert line.endswith("%0Aand 63 more lines")

@@ -10,7 +10,7 @@ from modelfile.differ.comparison import ComparedSide, Comparison
 from modelfile.differ.models import compare_models
 from modelfile.recipe.model import Model, fingerprint
 from modelfile.recipe.recipe import Message
-from modelfile.report.html import comparison_as_html
+from modelfile.report.html import comparisons_as_html
 
 VOID = {"meta", "col"}
 OLD = Model(system="You answer.\nBe nice to everybody here.\nBye.", license="MIT", parameters={"top_k": 1})
@@ -54,7 +54,7 @@ class Page(HTMLParser):
 def html(old: Model, new: Model) -> str:
     changes = compare_models(old, new)
     sides = [ComparedSide(name=name, fingerprint=fingerprint(model)) for name, model in (("a<b", old), ("c", new))]
-    return comparison_as_html(Comparison(old=sides[0], new=sides[1], changes=changes, same=not changes))
+    return comparisons_as_html([Comparison(old=sides[0], new=sides[1], changes=changes, same=not changes)])
 
 
 @given(MODELS, MODELS)

@@ -1,20 +1,21 @@
 """Markdown: values are code, texts are folded, and all of it fits into a comment."""
 
 import re
+from typing import Any
 
 import pytest
 
 from modelfile.differ.comparison import ComparedSide, Comparison
 from modelfile.differ.models import compare_models
 from modelfile.recipe.model import Model
-from modelfile.report.markdown import code, comparison_as_markdown, plain
+from modelfile.report.markdown import code, comparisons_as_markdown, plain
 
 
-def markdown(old: Model, new: Model, **options: tuple[str, ...]) -> str:
+def markdown(old: Model, new: Model, **options: Any) -> str:
     changes = compare_models(old, new)
     sides = [ComparedSide(name=name) for name in ("a|b.Modelfile", "b`c")]
     same = None if options and not changes else not changes
-    return comparison_as_markdown(Comparison(old=sides[0], new=sides[1], changes=changes, same=same, **options))
+    return comparisons_as_markdown([Comparison(old=sides[0], new=sides[1], changes=changes, same=same, **options)])
 
 
 def test_a_comment_names_both_sides_and_folds_texts() -> None:

@@ -99,7 +99,7 @@ def open_model(name: str, options: Options) -> Iterator[tuple[StoredModel, Store
             yield show_published(rest, registry), None
         return
     if prefix is Prefix.LOCK:
-        from modelfile.sides import show_locked
+        from modelfile.prediction import show_locked
 
         project = load_project()
         with open_store(*options, use=Use.READ) as store, open_registry(project.config) as registry:
