@@ -26,7 +26,7 @@ SIGNAL_AT = """
 import os, sys
 at, number, seen = int(sys.argv.pop(1)), int(sys.argv.pop(1)), 0
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.chmod", "os.mkdir", "os.utime", "os.truncate"}
-CHANGES |= {"fcntl.ioctl", "fcntl.flock", "socket.connect", "http.client.send"}
+CHANGES |= {"fcntl.ioctl", "fcntl.flock", "socket.connect"}
 def count(event, arguments):
     global seen
     if event in CHANGES or event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
@@ -34,6 +34,12 @@ def count(event, arguments):
         if seen == at:
             os.kill(os.getpid(), number)
 import modelfile.__main__
+from modelfile.stores.network.sockets import BoundedSocket
+send = BoundedSocket.sendall
+def count_request(self, data):
+    sys.audit("socket.connect")
+    send(self, data)
+BoundedSocket.sendall = count_request
 os.write(1, b"!")
 sys.addaudithook(count)
 try:

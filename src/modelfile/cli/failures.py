@@ -10,6 +10,7 @@ from modelfile.immutable import record
 from modelfile.report.terminal import ReaderGone, Terminal
 
 ISSUES: Final = "https://github.com/modelfile/modelfile/issues"
+_BROKEN: Final = "is modelfile installed whole? MF_DEBUG=1 prints the traceback"
 
 
 @record(kw_only=True)
@@ -97,7 +98,8 @@ def describe(error: BaseException, terminal: Terminal) -> Failure:
             message = f"cannot read or write{what}: {reason_of(error)}"
             return Failure(message=message, hint=None, kind="system-error", code=ExitCode.FAILED)
         case _:
-            hint = _save_traceback(error, terminal)
+            is_broken = isinstance(error, ModuleNotFoundError) and terminal.environ.get("MF_DEBUG") != "1"
+            hint = _BROKEN if is_broken else _save_traceback(error, terminal)
             message = _without_secrets(f"internal error: {type(error).__name__}: {error}", terminal)
             return Failure(message=message, hint=hint, kind="internal-error", code=ExitCode.INTERNAL)
 

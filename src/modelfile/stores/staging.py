@@ -77,7 +77,7 @@ def _staging_tags(name: ModelName, listed: Iterable[ListedModel]) -> Iterator[Li
 
 def _machine_id(*, in_folder: bool) -> str:
     """Return eight hex digits that identify this user on this machine, in folders or on servers."""
-    from socket import gethostname  # http.client imports it too
+    from socket import gethostname  # 2 ms that a folder saves
 
     folder = cache_folder()  # users who share it share its locks, too
     number = folder.stat().st_ino if folder else 0

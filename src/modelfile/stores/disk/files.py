@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from errno import EDQUOT, EINVAL, ENOSPC, ENOTSUP, EROFS
 from io import FileIO
 from pathlib import Path
-from secrets import token_hex
 from typing import Final
 
 from modelfile.errors import DiskFull, cannot_write
@@ -30,7 +29,7 @@ _READ_ONLY: Final = "mount it for writing, or use another folder"
 
 def temporary_path(folder: Path, prefix: str = "") -> Path:
     """Return a new path for a temporary file in a folder."""
-    return folder / f"{prefix}mf-{os.getpid()}-{token_hex(8)}"
+    return folder / f"{prefix}mf-{os.getpid()}-{os.urandom(8).hex()}"
 
 
 def write_all(file: FileIO, data: bytes | memoryview) -> None:

@@ -14,7 +14,8 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-from modelfile.stores.network.deadline import Deadline, Expired, send_all
+from modelfile.stores.network.deadline import Deadline, Expired
+from modelfile.stores.network.sockets import send_all
 
 _DIALOG: Final = 10.0
 """Limit for each step of a dialog without a deadline, in seconds."""

@@ -7,7 +7,6 @@ be made twice, which are retried only if they have not reached the server. A tim
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -34,6 +33,13 @@ def ignore_retry(_attempt: int, _attempts: int) -> None:
     """Ignore a retry."""
 
 
+def _random() -> float:
+    """Return a number from 0 to 1."""
+    from random import random  # 1 ms that a run without retries saves
+
+    return random()  # noqa: S311  # only so that clients do not retry at the same moment
+
+
 @record(kw_only=True)
 class Backoff:
     """The number of tries and the waits between them: each twice as long as the last, less up to half by chance.
@@ -47,7 +53,7 @@ class Backoff:
     first: float = 0.25
     """In seconds."""
     pause: Callable[[float], object] = sleep
-    chance: Callable[[], float] = random.random
+    chance: Callable[[], float] = _random
     """Returns a number from 0 to 1."""
     on_wait: OnWait = ignore_wait
     """Called before a wait for a registry; several threads may do so."""

@@ -16,8 +16,9 @@ from modelfile.filesystem import open_regular
 from modelfile.stores.network.connections import keep_deadlines, limits
 from modelfile.stores.network.deadline import Deadline, Timeouts
 from modelfile.stores.network.retry import UPLOAD, Backoff, OnRetry, Retry, ignore_retry
+from modelfile.stores.ollama.connection import LARGEST_ANSWER
 from modelfile.stores.ollama.failures import Failures
-from modelfile.stores.ollama.transport import LARGEST_ANSWER, Reply
+from modelfile.stores.ollama.transport import Reply
 
 _CHUNK: Final = 1 << 20
 _MISMATCH: Final = "digest mismatch"

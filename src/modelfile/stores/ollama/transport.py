@@ -1,13 +1,12 @@
-"""HTTP to one server: http.client for small requests to this machine, httpx once more is needed.
+"""HTTP to one server: a `Connection` for small requests to this machine, httpx once more is needed.
 
 Importing httpx takes 70 ms, which a listing or a build with nothing to do need not pay. So a request that may be made
-twice goes to a loopback server over http.client first. Only a good answer counts; after anything else, httpx makes the
-request again, and all that follow, as it can retry and report what is wrong.
+twice goes to a loopback server over a `Connection` first. Only a good answer counts; after anything else, httpx makes
+the request again, and all that follow, as it can retry and report what is wrong.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -19,15 +18,16 @@ from weakref import WeakSet
 from modelfile.addresses import ServerAddress
 from modelfile.errors import UsageError
 from modelfile.immutable import record
-from modelfile.stores.network.deadline import TIMEOUTS, BoundedSocket, Deadline, Timeouts
+from modelfile.stores.network.deadline import TIMEOUTS, Deadline, Timeouts
 from modelfile.stores.network.retry import BACKOFF, IDEMPOTENT, Backoff, OnRetry, Retry, ignore_retry
+from modelfile.stores.ollama.connection import Connection
 from modelfile.stores.ollama.failures import Failures
 
 if TYPE_CHECKING:
     from modelfile.stores.ollama.session import Session
 
-LARGEST_ANSWER: Final = 16 << 20
-"""In bytes; whatever answers more is not Ollama."""
+_OK: Final = 200
+_NOT_FOUND: Final = 404
 _UNENCRYPTED: Final = "http:// does not encrypt it: use an https:// address"
 
 
@@ -37,24 +37,6 @@ class Reply:
 
     status: int
     body: bytes
-
-
-class _Connection(http.client.HTTPConnection):
-    """A connection that keeps the deadline of its request."""
-
-    sock: Any
-    _deadline: Deadline
-
-    def keep(self, deadline: Deadline) -> None:
-        """Keep the deadline of the next request."""
-        self._deadline = deadline
-        if self.sock is not None:
-            self.sock.deadline = deadline
-
-    def connect(self) -> None:
-        """Connect before the deadline."""
-        self._deadline.run(super().connect, lambda _: self.close())
-        self.sock = BoundedSocket.over(self.sock, self._deadline)
 
 
 class Transport:
@@ -96,8 +78,8 @@ class Transport:
         self._lock = Lock()
         """Held to change what follows."""
         self._light = local and not self.failures.sends_key
-        """True while http.client is enough."""
-        self._idle: list[_Connection] = []
+        """True while a `Connection` is enough."""
+        self._idle: list[Connection] = []
         self._session: Session | None = None
         self._closed = False
         self._deadlines = WeakSet[Deadline]()
@@ -131,7 +113,7 @@ class Transport:
             slow: Whether the server may work for minutes before it answers.
             missing_ok: Whether 404 is an answer, not an error.
         """
-        fine = (http.client.OK, http.client.NOT_FOUND) if missing_ok else (http.client.OK,)
+        fine = (_OK, _NOT_FOUND) if missing_ok else (_OK,)
         deadline = self._deadline(self._timeouts.work, idle=True) if slow else self._deadline(self._timeouts.answer)
         if self._light and retry is IDEMPOTENT:
             reply = self._ask_lightly(method, path, body, deadline.within(self._timeouts.first))
@@ -146,7 +128,7 @@ class Transport:
 
     def exists(self, path: str) -> bool:
         """Return whether there is something at a path."""
-        return self.ask("HEAD", path, missing_ok=True).status != http.client.NOT_FOUND
+        return self.ask("HEAD", path, missing_ok=True).status != _NOT_FOUND
 
     def stream(
         self, path: str, body: Mapping[str, Any], deadline: Deadline, *, retry: Retry, on_retry: OnRetry = ignore_retry
@@ -197,28 +179,23 @@ class Transport:
         reply = None
         try:
             content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-            headers = {} if body is None else {"Content-Type": "application/json"}
-            connection.keep(deadline)
-            connection.request(method, self._address.quoted_path + path, content, headers)
-            with connection.getresponse() as response:
-                self.failures.answered = True
-                received = response.read(LARGEST_ANSWER)
-                if response.isclosed() and response.getheader("Content-Encoding", "identity") == "identity":
-                    reply = Reply(status=response.status, body=received)
-        except (OSError, http.client.HTTPException, ValueError):
+            status, received = connection.ask(method, self._address.quoted_path + path, content, deadline)
+            reply = Reply(status=status, body=received)
+            self.failures.answered = True
+        except (OSError, ValueError):  # httpx asks again, and reports what is wrong
             pass
         finally:
             self._give_back(connection, reusable=reply is not None)
         return reply
 
-    def _take(self) -> _Connection:
+    def _take(self) -> Connection:
         """Return a connection that nobody else uses."""
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        return _Connection(self._address.host, self._address.port, timeout=self._timeouts.first)
+        return Connection(self._address.host, self._address.port)
 
-    def _give_back(self, connection: _Connection, *, reusable: bool) -> None:
+    def _give_back(self, connection: Connection, *, reusable: bool) -> None:
         with self._lock:
             if reusable and self._light:
                 self._idle.append(connection)

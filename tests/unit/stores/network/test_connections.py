@@ -1,4 +1,4 @@
-"""Connections that keep deadlines: over httpx, which a key makes come first, and over http.client."""
+"""Connections that keep deadlines: over httpx, which a key makes come first, and over our own."""
 
 import hashlib
 import os

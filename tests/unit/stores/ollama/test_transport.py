@@ -1,4 +1,4 @@
-"""The ways to a server: http.client until it is not enough, and then httpx."""
+"""The ways to a server: a connection of our own until it is not enough, and then httpx."""
 
 import hashlib
 import subprocess
@@ -14,8 +14,10 @@ from tests.support.server import connect
 from modelfile.errors import ServerError
 from modelfile.events import ignore
 from modelfile.stores.network import connections
-from modelfile.stores.network.deadline import BoundedSocket, Timeouts
+from modelfile.stores.network.deadline import Timeouts
 from modelfile.stores.network.retry import Backoff
+from modelfile.stores.network.sockets import BoundedSocket
+from modelfile.stores.ollama.connection import Connection
 from modelfile.stores.ollama.store import ServerStore
 from modelfile.stores.uploads import upload_all
 
@@ -39,7 +41,8 @@ def test_small_requests_to_this_machine_need_no_httpx_unless_there_is_a_key(fake
         list(client.create("bot:v1", {"files": {"w.gguf": digest}}))
     program = [sys.executable, "-c", ASK, fake.url, key, digest]
     ran = subprocess.run(program, capture_output=True, text=True, check=True)
-    assert {*ran.stdout.split()} & {"httpx", "pydantic"} == ({"httpx"} if key else set())
+    clients = {"httpx", "http", "email", "ssl"}
+    assert {*ran.stdout.split()} & {"pydantic", *clients} == (clients if key else set())
     assert fake.models.keys() == {"bot:v1", "bot:v2"}
 
 
@@ -58,7 +61,7 @@ def test_eight_uploads_at_once_never_share_a_connection(fake: FakeOllama, tmp_pa
 
 
 def owned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let every connection, over http.client and httpx, note whether two threads use it at once."""
+    """Let every connection, over our own and httpx, note whether two threads use it at once."""
     users: dict[int, int] = {}
     shared: list[str] = []
 
@@ -127,7 +130,7 @@ def test_garbage_is_no_answer_of_ollama(fake: FakeOllama) -> None:
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1:11434", "https://127.0.0.1:1", "http://ollama.example:80"])
 def test_only_this_machine_is_asked_without_httpx(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("http.client.HTTPConnection.connect", lambda _: pytest.fail("it connects"))
+    monkeypatch.setattr(Connection, "ask", lambda *_: pytest.fail("it connects"))
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     with connect(url, backoff=Backoff(tries=1)) as client, pytest.raises(ServerError):
         client.version()
