@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from math import prod
 from pathlib import Path
 from struct import Struct, error
@@ -156,6 +157,12 @@ def _opened(source: Path | SeekableFile, name: str) -> Iterator[_Cursor]:
         raise InputError(message, hint="download it again", rule="corrupt-gguf") from failure
 
 
+@cache
+def _form_of_tensor(order: str, word: str, dimensions: int) -> Struct:
+    """Return the format of what follows the number of dimensions of a tensor: these, its type and its offset."""
+    return Struct(f"{order}{dimensions}{word}IQ")
+
+
 @record(frozen=False)
 class _Totals:
     """The facts of the tensors that were read so far."""
@@ -192,9 +199,9 @@ class _Cursor:
         self._arrays = self._strings = self._listed = self._kept = 0
         head = self._bytes(8)
         self._at = 4
-        self._big = head[:4] == b"FUGG" or head[4:6] == b"\0\0"  # version, a small number, is big-endian
-        order = ">" if self._big else "<"
-        self._scalars = _FORMS[order]
+        is_big = head[:4] == b"FUGG" or head[4:6] == b"\0\0"  # version, a small number, is big-endian
+        self._order = ">" if is_big else "<"
+        self._scalars = _FORMS[self._order]
         self._uint32, self._uint64 = self._scalars[4], self._scalars[10]
         self._version = self._number(self._uint32)
         self._word = self._uint32 if self._version == 1 else self._uint64
@@ -251,7 +258,7 @@ class _Cursor:
             tensors=tensors,
             tensors_at=tensors_at,
             data_at=start,
-            big_endian=self._big,
+            big_endian=self._order == ">",
         )
 
     def tensors(self, header: GGUFHeader) -> tuple[Tensor, ...]:
@@ -351,7 +358,7 @@ class _Cursor:
         code, size = _SCALARS[array.kind], self._scalars[array.kind].size
         self._at = array.offset
         self._reject_count(array.length, size, _MAX_READ, "elements")
-        form = Struct(f"{'>' if self._big else '<'}{array.length}{code}")
+        form = Struct(f"{self._order}{array.length}{code}")
         return form.unpack(self._bytes(form.size))
 
     def _skip_strings(self, count: int) -> None:
@@ -376,13 +383,13 @@ class _Cursor:
         dimensions = self._number(self._uint32)
         if dimensions > _MAX_DIMENSIONS:
             raise ValueError(f"a tensor of {dimensions:,} dimensions")
-        shape = tuple(self._number(self._word) for _ in range(dimensions))
-        kind, offset = self._number(self._uint32), self._number(self._uint64)
+        form = _form_of_tensor(self._order, self._word.format[-1], dimensions)
+        *shape, kind, offset = form.unpack(self._bytes(form.size))
         _, elements, size = TENSOR_TYPES.get(kind, ("", 1, 0))  # a tensor of an unknown type counts as empty
         count = prod(shape)
         return Tensor(
             name=name,
-            shape=shape,
+            shape=tuple(shape),
             kind=kind,
             offset=data_at + offset,
             elements=count,
