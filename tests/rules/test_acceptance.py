@@ -13,6 +13,7 @@ Then, as `- field: value` in JSON, the whole content of some field of the model;
 import ast
 import json
 import re
+import struct
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -105,6 +106,7 @@ PARAMETERS = [
 def folder(tmp_path: Path, tiny: Path, adapter: Path) -> Path:
     """Return a folder for the Modelfile, with the files next to it."""
     data, text = tiny.read_bytes(), b"Not weights.\n"
+    embedding = b"token_embd.weight" + struct.pack("<IQQ", 2, 32, 64)  # followed by the number of its type
     files = {
         "weights/tiny.gguf": data,
         "weights/a b.gguf": data,
@@ -119,6 +121,8 @@ def folder(tmp_path: Path, tiny: Path, adapter: Path) -> Path:
         "bad/page.gguf": b"<!DOCTYPE html><title>Log in</title>\n",
         "bad/pointer.gguf": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
         "bad/corrupt.gguf": typed_gguf({"general.architecture": (99, b"")}, size=4096),
+        "bad/novel.gguf": data.replace(b"llama", b"fooma"),
+        "bad/repacked.gguf": data.replace(embedding + b"\1", embedding + b"\x1f"),
         "bad/m-00001-of-00002.gguf": typed_gguf({"general.architecture": "llama", "split.no": 0, "split.count": 2}),
     }
     for name, content in files.items():

@@ -1,6 +1,7 @@
 """Local weights that Ollama cannot use, each under the name of its defect."""
 
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,74 @@ def test_settings_beside_weights_may_look_like_an_answer(name: str, folder: Path
     write_model(folder / "st")
     (folder / "st" / name).write_text('{"error": 1, "architectures": ["LlamaForCausalLM"]}')
     assert found("FROM ./st") == []
+
+
+@pytest.mark.parametrize(
+    ("architecture", "version", "expected"),
+    [
+        ("llama", "0.9.3", []),
+        ("llama", "0.1.0", []),
+        ("gemma3n", "0.9.3", []),
+        ("gemma3n", "0.9.2", ["error unsupported-architecture: {} = use Ollama 0.9.3 or later"]),
+        ("qwen3", "0.6.5", ["error unsupported-architecture: {} = use Ollama 0.6.6 or later"]),
+        ("mistral4", "0.24.0", ["error unsupported-architecture: {} = use Ollama 0.30.0 or later"]),
+        ("mistral4", "0.32.0", []),
+        ("novel", "0.24.0", ["error unsupported-architecture: {} = no release before 0.30.0 can: use a newer one"]),
+    ],
+)
+def test_architecture_is_judged_by_the_version(architecture: str, version: str, expected: list[str]) -> None:
+    Path("m.gguf").write_bytes(typed_gguf({"general.architecture": architecture}, {"x": (32,)}, size=999))
+    message = f"Ollama {version} cannot load the architecture `{architecture}` of `m.gguf`"
+    assert found("FROM ./m.gguf", "--ollama", version) == [line.format(message) for line in expected]
+
+
+def test_unknown_architecture_is_a_warning_where_the_list_is_not_certain() -> None:
+    Path("m.gguf").write_bytes(typed_gguf({"general.architecture": "novel"}, {"x": (32,)}, size=999))
+    (finding,) = found("FROM ./m.gguf")
+    assert finding.startswith("warning unsupported-architecture: no release of Ollama up to 0.32.15 is known to")
+    Path("m.gguf").write_bytes(typed_gguf({}, {"x": (32,)}, size=999))
+    (finding,) = found("FROM ./m.gguf")
+    assert finding.startswith("error unsupported-architecture: `m.gguf` has no `general.architecture`, so")
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "expected"),
+    [
+        *((kind, "0.9.3", []) for kind in (0, 1, 2, 8, 12, 14, 16, 19, 20, 23, 29, 30, 34, 35)),
+        (39, "0.11.5", []),
+        (
+            39,
+            "0.11.4",
+            ["error unsupported-quantization: {} MXFP4 = use Ollama 0.11.5 or later,"],
+        ),
+        (40, "0.32.0", []),
+        (
+            40,
+            "0.24.0",
+            ["error unsupported-quantization: {} NVFP4 = use Ollama 0.30.0 or later,"],
+        ),
+        (
+            31,
+            "0.32.0",
+            ["error unsupported-quantization: {} 31, which ended with Ollama 0.5.3 = use"],
+        ),
+        (
+            99,
+            "0.24.0",
+            ["error unsupported-quantization: {} type 99 = use Ollama 0.30.0 or later,"],
+        ),
+        (
+            99,
+            "0.32.0",
+            ["warning unsupported-quantization: no release of Ollama up to 0.32.15 is known to"],
+        ),
+    ],
+)
+def test_type_of_tensors_is_judged_by_the_version(kind: int, version: str, expected: list[str]) -> None:
+    tensor = struct.pack("<Q1sIQIQ", 1, b"x", 1, 256, kind, 0)
+    header = typed_gguf({"general.architecture": "llama"})
+    Path("m.gguf").write_bytes((header[:8] + struct.pack("<Q", 1) + header[16:] + tensor).ljust(9999, b"\0"))
+    message = f"Ollama {version} cannot load tensors of `m.gguf`: their type is"
+    findings = found("FROM ./m.gguf", "--ollama", version)
+    assert len(findings) == len(expected)
+    assert all(one.startswith(line.format(message)) for one, line in zip(findings, expected, strict=True))

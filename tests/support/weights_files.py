@@ -16,6 +16,10 @@ _LLAMA: Final[Mapping[str, str | int]] = {
 _TENSORS: Final = {"token_embd.weight": (32, 64), "blk.0.attn_q.weight": (32, 32)}
 
 
+_INFO: Final = b"attn_q.weight" + (2).to_bytes(4, "little") + (32).to_bytes(8, "little") * 2 + bytes(12)
+"""The end of the entry of a tensor: its name, dimensions, type and offset."""
+
+
 def _model(**metadata: str | int) -> bytes:
     named = {key.replace("__", "."): value for key, value in metadata.items()}
     return typed_gguf({**_LLAMA, "tokenizer.chat_template": "{{ messages }}", **named}, _TENSORS, size=16384)
@@ -34,6 +38,8 @@ FILES: Final[Mapping[str, bytes]] = {
     ),
     "bare.gguf": typed_gguf(_LLAMA, _TENSORS, size=16384),
     "attack.gguf": _model(tokenizer__chat_template="{{ ''.__class__.__mro__ }}"),
+    "novel.gguf": _model(general__architecture="novel"),
+    "repacked.gguf": _model().replace(_INFO, _INFO[:-12] + (31).to_bytes(4, "little") + _INFO[-8:]),
     "archive.gguf": b"PK\x03\x04" + bytes(60),
     "pointer.gguf": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
     "login.gguf": b"<!DOCTYPE html>\n<html><title>Log in</title></html>\n",

@@ -11,6 +11,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from modelfile.catalog.architectures import (
+    ARCHITECTURES,
+    LISTS_END,
+    OLDEST,
+    TENSOR_TYPES_REMOVED,
+    TENSOR_TYPES_SINCE,
+)
 from modelfile.catalog.behaviors import CONVERTS_NO_SAFETENSORS, DETECTS_PROJECTORS, MERGES_SHARDS
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
@@ -18,8 +25,9 @@ from modelfile.errors import InputError, UsageError
 from modelfile.weights.content_type import MAGICS, read_head, reject_content
 from modelfile.weights.facts import content_of, is_projector_for
 from modelfile.weights.gguf import recall_header
-from modelfile.weights.header import GGUFHeader
+from modelfile.weights.header import GGUFHeader, type_name
 from modelfile.weights.safetensors import check_shards, list_names, list_shards, read_tensor_names
+from modelfile.weights.types import TENSOR_TYPES
 
 _SHARD: Final = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})\.gguf")
 
@@ -79,10 +87,40 @@ def _check_model(files: tuple[Path, ...], version: Version) -> None:
         raise InputError(
             f"FROM names {len(adapters)} adapters ({_list(adapters)}), but Ollama uses only one", hint=hint
         )
+    _check_loadable(ggufs, version)
     groups = {_SHARD.sub(r"\1", path.name) if path in shards else path.name for path in models}
     if len(groups) > 1:
         hint = "name the file of one model in FROM"
         raise InputError(f"FROM names {len(groups)} models ({_list(groups)}), but Ollama runs only one", hint=hint)
+
+
+def _check_loadable(ggufs: Mapping[Path, GGUFHeader], version: Version) -> None:
+    """Reject weights of which a release of Ollama makes a model that it cannot load."""
+    for path, header in ggufs.items():
+        architecture = header.architecture
+        since = ARCHITECTURES.get(architecture, LISTS_END)
+        if architecture and OLDEST < since > version:
+            problem = f"Ollama {version} cannot load the architecture `{architecture}` of `{path}`"
+            is_known = architecture in ARCHITECTURES
+            hint = f"use Ollama {since} or later" if is_known else f"no release before {since} can: use a newer one"
+            raise InputError(problem, hint=hint, rule="unsupported-architecture")
+        if header.tensors and not architecture and header.number("split.no") == 0:
+            hint = "convert it again with llama.cpp's convert_hf_to_gguf.py"
+            problem = f"`{path}` has no `general.architecture`, so Ollama cannot load it"
+            raise InputError(problem, hint=hint, rule="unsupported-architecture")
+        for kind in header.types:
+            _check_type(path, kind, version)
+
+
+def _check_type(path: Path, kind: int, version: Version) -> None:
+    since = TENSOR_TYPES_SINCE.get(kind) or (OLDEST if kind in TENSOR_TYPES else LISTS_END)
+    problem, rule = f"Ollama {version} cannot load tensors of `{path}`: their type is", "unsupported-quantization"
+    if other := TENSOR_TYPES_REMOVED.get(kind):
+        hint = f"use weights of type {other} instead, which have the same effect"
+        raise InputError(f"{problem} {kind}, which ended with Ollama 0.5.3", hint=hint, rule=rule)
+    if OLDEST < since > version:
+        hint = f"use Ollama {since} or later, or weights of another type, such as Q4_K_M"
+        raise InputError(f"{problem} {type_name(kind)}", hint=hint, rule=rule)
 
 
 def _check_projectors(projectors: Mapping[Path, GGUFHeader], version: Version) -> None:

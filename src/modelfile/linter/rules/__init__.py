@@ -142,6 +142,8 @@ from modelfile.linter.rules.weights.not_gguf import not_gguf
 from modelfile.linter.rules.weights.projector_as_adapter import projector_as_adapter
 from modelfile.linter.rules.weights.split_weights import split_weights
 from modelfile.linter.rules.weights.truncated_weights import truncated_weights
+from modelfile.linter.rules.weights.unsupported_architecture import unsupported_architecture
+from modelfile.linter.rules.weights.unsupported_quantization import unsupported_quantization
 from modelfile.linter.rules.weights.unusable_weights import unusable_weights
 
 RULES: tuple[Rule, ...] = (
@@ -278,6 +280,8 @@ RULES: tuple[Rule, ...] = (
     truncated_weights,
     corrupt_gguf,
     split_weights,
+    unsupported_architecture,
+    unsupported_quantization,
     no_chat_template,
     secret_in_text,
     symlink_escape,
