@@ -1,19 +1,22 @@
 """Weights of which a real server makes a model that it cannot load, and that `check_weights` rejects before."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.error import HTTPError
 
+import gguf
+import numpy as np
 import pytest
 from tests.live.test_created_models import generate
 from tests.support.real_ollama import Unavailable
 from tests.support.running_ollama import RunningOllama, run, write_talking_gguf
 from tests.support.server import connect
+from tests.support.tiny_safetensors import write_lora
 
 from modelfile import parse
 from modelfile.catalog.versions import Version
-from modelfile.errors import InputError
+from modelfile.errors import InputError, ServerError
 from modelfile.events import ignore
 from modelfile.names import ModelName
 from modelfile.recipe.recipe import Recipe, resolve
@@ -94,4 +97,62 @@ def test_model_that_cannot_be_loaded_is_rejected(
         check(recipe)
     assert raised.value.rule == rule
     with pytest.raises(HTTPError, match="500"):
+        answer(recipe, running)
+
+
+WIDTH = 288
+ADAPTERS = {
+    "architecture": ("gemma", {}),
+    "shape": ("llama", {"blk.0.attn_q.weight": (64, 64)}),
+    "block": ("llama", {"blk.5.attn_q.weight": (WIDTH, WIDTH)}),
+}
+
+
+def write_adapter(path: Path, architecture: str, changes: Mapping[str, tuple[int, int]]) -> Path:
+    """Write an adapter of rank 4, for tensors with these numbers of inputs and outputs."""
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", 8.0)
+    for name, (inputs, outputs) in changes.items():
+        writer.add_tensor(f"{name}.lora_a", np.zeros((4, inputs), np.float32))
+        writer.add_tensor(f"{name}.lora_b", np.zeros((outputs, 4), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def test_adapter_that_fits_is_applied(tmp_path: Path, talking: Path, running: RunningOllama) -> None:
+    adapter = write_adapter(
+        tmp_path / "a.gguf", "llama", {"blk.0.attn_q.weight": (WIDTH, WIDTH), "blk.0.ffn_up.weight": (WIDTH, 32)}
+    )
+    recipe = resolve(parse(f"FROM {talking}\nADAPTER {adapter}"), tmp_path)
+    check(recipe)
+    assert answer(recipe, running) == "Paris"
+
+
+@pytest.mark.parametrize(("architecture", "changes"), [pytest.param(*each, id=name) for name, each in ADAPTERS.items()])
+def test_adapter_that_does_not_fit_is_rejected(
+    architecture: str, changes: dict[str, tuple[int, int]], tmp_path: Path, talking: Path, running: RunningOllama
+) -> None:
+    adapter = write_adapter(tmp_path / "a.gguf", architecture, changes or {"blk.0.attn_q.weight": (WIDTH, WIDTH)})
+    recipe = resolve(parse(f"FROM {talking}\nADAPTER {adapter}"), tmp_path)
+    with pytest.raises(InputError) as raised:
+        check(recipe)
+    assert raised.value.rule == "adapter-mismatch"
+    with pytest.raises(HTTPError, match="500"):
+        answer(recipe, running)
+
+
+def test_adapter_in_safetensors_needs_a_base_that_is_converted(
+    tmp_path: Path, talking: Path, running: RunningOllama
+) -> None:
+    base = make(tmp_path, talking, b"llama", b"qwen2")
+    recipe = resolve(parse(f"FROM {base}\nADAPTER {write_lora(tmp_path / 'lora')}"), tmp_path)
+    with pytest.raises(InputError) as raised:
+        check(recipe)
+    assert raised.value.rule == "adapter-format"
+    with pytest.raises(ServerError, match="unsupported architecture"):
         answer(recipe, running)

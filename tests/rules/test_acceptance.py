@@ -123,6 +123,8 @@ def folder(tmp_path: Path, tiny: Path, adapter: Path) -> Path:
         "bad/corrupt.gguf": typed_gguf({"general.architecture": (99, b"")}, size=4096),
         "bad/novel.gguf": data.replace(b"llama", b"fooma"),
         "bad/repacked.gguf": data.replace(embedding + b"\1", embedding + b"\x1f"),
+        "bad/gemma-lora.gguf": adapter.read_bytes().replace(b"llama", b"gemma"),
+        "bad/adapter_model.bin": b"PK\3\4" + bytes(60),
         "bad/m-00001-of-00002.gguf": typed_gguf({"general.architecture": "llama", "split.no": 0, "split.count": 2}),
     }
     for name, content in files.items():

@@ -40,6 +40,8 @@ FILES: Final[Mapping[str, bytes]] = {
     "attack.gguf": _model(tokenizer__chat_template="{{ ''.__class__.__mro__ }}"),
     "novel.gguf": _model(general__architecture="novel"),
     "repacked.gguf": _model().replace(_INFO, _INFO[:-12] + (31).to_bytes(4, "little") + _INFO[-8:]),
+    "gemma-lora.gguf": typed_gguf({"general.architecture": "gemma2", "general.type": "adapter"}),
+    "adapter_model.bin": b"PK\x03\x04" + bytes(60),
     "archive.gguf": b"PK\x03\x04" + bytes(60),
     "pointer.gguf": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
     "login.gguf": b"<!DOCTYPE html>\n<html><title>Log in</title></html>\n",

@@ -28,7 +28,7 @@ _DEPENDENT_ON_LOCK: Final = (*_ON_LOCK, "unpinned-base")
 _CHECKED_BY_BUILD: Final = (
     *("unusable-weights", "projector-as-adapter", "model-as-adapter", "adapter-as-from", "not-gguf", "git-lfs-pointer"),
     *("html-instead-of-weights", "truncated-weights", "corrupt-gguf", "split-weights"),
-    *("unsupported-architecture", "unsupported-quantization"),
+    *("unsupported-architecture", "unsupported-quantization", "adapter-mismatch", "adapter-format"),
 )
 """Rules that a build does not need: it checks the same by the version of its server."""
 

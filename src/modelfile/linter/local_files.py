@@ -14,7 +14,7 @@ from modelfile.linter.rules.references.wrong_file import BasesWritten, describe_
 from modelfile.project.target import Target
 from modelfile.recipe.recipe import files_at, reject_shared
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
-from modelfile.weights.checks import check_weights, find_misplaced
+from modelfile.weights.checks import check_pair, check_weights, find_misplaced
 from modelfile.weights.digests import reject_other_files
 
 
@@ -60,16 +60,23 @@ def _rejected_together(
         (drafts, lambda: reject_shared({_path(target, one) for one in bases}, {_path(target, one) for one in drafts})),
     )
     misplaced = find_misplaced(together(bases), together(adapters[-1:]))
+    fit = bool(bases and adapters)
     for instructions, check in checks:
         try:
             check()
         except InputError as error:
+            fit = False
             quoted = (one for one in instructions if any(f"`{file}`" in error.message for file in files[one]))
             instruction = next(quoted, instructions[-1])
             is_model = isinstance(instruction, Adapter) and "model" in map(misplaced.get, files[instruction])
             yield replace(_rejected(instruction, error), content="model" if is_model else "")
         else:
             yield from _misplaced_files(target, {one: files[one] for one in instructions}, misplaced)
+    if fit:
+        try:
+            check_pair(together(bases), together(adapters[-1:]), version)
+        except InputError as error:
+            yield _rejected(adapters[-1], error)
 
 
 def _misplaced_files(

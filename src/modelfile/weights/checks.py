@@ -22,6 +22,7 @@ from modelfile.catalog.behaviors import CONVERTS_NO_SAFETENSORS, DETECTS_PROJECT
 from modelfile.catalog.catalog import catalog
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, UsageError
+from modelfile.weights.adapters import check_adapter_fits, check_conversion
 from modelfile.weights.content_type import MAGICS, read_head, reject_content
 from modelfile.weights.facts import content_of, is_projector_for
 from modelfile.weights.gguf import recall_header
@@ -62,6 +63,8 @@ def check_weights(
         _check_splits(_shards(_check_files("DRAFT", drafts, known.version)), known.version)
     if adapters:
         _check_adapter(adapters, known.version)
+    if files and adapters:
+        check_pair(files, adapters, known.version)
 
 
 def _check_model(files: tuple[Path, ...], version: Version) -> None:
@@ -157,11 +160,33 @@ def _check_adapter(files: tuple[Path, ...], version: Version) -> None:
     elif len(files) > 1:
         names = _list(path.name for path in files)
         hint = "name one of them in ADAPTER"
-        raise InputError(f"ADAPTER names {len(files)} files ({names}), but Ollama takes only one", hint=hint)
+        message = f"ADAPTER names {len(files)} files ({names}), but Ollama takes only one"
+        raise InputError(message, hint=hint, rule="adapter-format")
     elif (content := content_of(ggufs[files[0]])) == "model":
         raise InputError(f"`{files[0]}` is a model, not an adapter", hint="name it in FROM")
     elif content == "projector":
         _check_projectors(ggufs, version)
+
+
+def check_pair(files: tuple[Path, ...], adapters: tuple[Path, ...], version: Version) -> None:
+    """Reject an adapter that a release of Ollama cannot apply to the base.
+
+    Args:
+        files: The files of FROM.
+        adapters: The files of ADAPTER.
+        version: The release.
+
+    Raises:
+        InputError: It is rejected.
+    """
+    bases = {path: header for path, header in read_headers(files).items() if content_of(header) == "model"}
+    if not bases:
+        return
+    for path, adapter in read_headers(adapters).items():
+        if content_of(adapter) == "adapter":
+            check_adapter_fits(bases, path, adapter)
+    if weights := next((path for path in adapters if path.suffix == ".safetensors"), None):
+        check_conversion(next(iter(bases.values())).architecture, weights, version)
 
 
 def find_misplaced(files: Iterable[Path], adapters: Iterable[Path]) -> Mapping[Path, str]:
@@ -190,6 +215,7 @@ def _content(path: Path) -> str:
 
 def _check_files(word: str, files: tuple[Path, ...], version: Version) -> Mapping[Path, GGUFHeader]:
     """Return the headers of the GGUF files, after checking that all files are complete and go together."""
+    adapter_format = "adapter-format" if word == "ADAPTER" else ""
     for path in files:
         reject_content(path, read_head(path))
     safetensors = [path for path in files if path.suffix == ".safetensors"]
@@ -198,17 +224,19 @@ def _check_files(word: str, files: tuple[Path, ...], version: Version) -> Mappin
         raise InputError(
             f"{word} names `{safetensors[0].name}` and `{next(iter(ggufs)).name}`, but Ollama uses only one format",
             hint="convert one of them: safetensors and GGUF cannot be combined",
+            rule=adapter_format,
         )
     if ggufs and (others := [path for path in files if path not in ggufs]):
         raise InputError(
             f"{word} names `{others[0].name}` beside `{next(iter(ggufs)).name}`, and Ollama rejects what is not GGUF",
             hint=f"name the GGUF file in {word}, not its folder",
+            rule=adapter_format,
         )
     if not safetensors and not ggufs:
         raise InputError(
             f"`{files[0]}` is neither GGUF nor safetensors, the only formats that Ollama's server accepts",
             hint="convert it; a PyTorch checkpoint can be saved as safetensors",
-            rule="not-gguf",
+            rule=adapter_format or "not-gguf",
         )
     if safetensors and version >= CONVERTS_NO_SAFETENSORS:
         hint = "convert them with llama.cpp's convert_hf_to_gguf.py, and build from the GGUF file"
@@ -233,7 +261,8 @@ def read_headers(files: Iterable[Path]) -> Mapping[Path, GGUFHeader]:
 def _require(name: str, files: tuple[Path, ...], word: str) -> None:
     if all(path.name != name for path in files):
         hint = f"name a folder in {word} that has both"
-        raise InputError(f"Ollama cannot convert `{files[0]}` without {name}", hint=hint)
+        rule = "adapter-format" if word == "ADAPTER" else ""
+        raise InputError(f"Ollama cannot convert `{files[0]}` without {name}", hint=hint, rule=rule)
 
 
 def _shards(ggufs: Mapping[Path, GGUFHeader]) -> dict[Path, GGUFHeader]:

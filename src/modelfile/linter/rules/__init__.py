@@ -132,6 +132,8 @@ from modelfile.linter.rules.text.unknown_switch import unknown_switch
 from modelfile.linter.rules.text.unprintable_character import unprintable_character
 from modelfile.linter.rules.text.unusual_message_order import unusual_message_order
 from modelfile.linter.rules.weights.adapter_as_from import adapter_as_from
+from modelfile.linter.rules.weights.adapter_format import adapter_format
+from modelfile.linter.rules.weights.adapter_mismatch import adapter_mismatch
 from modelfile.linter.rules.weights.corrupt_gguf import corrupt_gguf
 from modelfile.linter.rules.weights.foreign_adapter import foreign_adapter
 from modelfile.linter.rules.weights.git_lfs_pointer import git_lfs_pointer
@@ -282,6 +284,8 @@ RULES: tuple[Rule, ...] = (
     split_weights,
     unsupported_architecture,
     unsupported_quantization,
+    adapter_mismatch,
+    adapter_format,
     no_chat_template,
     secret_in_text,
     symlink_escape,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfile.diagnostics import Finding, Severity
-from modelfile.linter.rule import Context, base_family, last_from, rule
+from modelfile.linter.rule import Context, base_family, existing_path, last_from, model_header, rule
+from modelfile.linter.rules.weights import rejected
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.nodes import Adapter
 
@@ -30,12 +31,13 @@ _ROUNDED: Final = 1.25
 
 @rule("MF605", "foreign-adapter", on=Modelfile, severity=Severity.WARNING)
 def foreign_adapter(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
-    r"""By its name, the ADAPTER was trained on another model than the base.
+    r"""By its name or its header, the ADAPTER was trained on another model than the base.
 
     An adapter is a set of changes to the weights that it was trained on. On weights of another architecture, Ollama
     fails when it loads the model, or the answers are garbage. So it is with another size, or another generation, whose
     tensors have other shapes. The rule compares the names of makers, their numbers and the sizes in the path of the
-    adapter and in FROM, and is silent if either has none or several.
+    adapter and in FROM, and is silent if either has none or several. A converter writes the name of the base into the
+    header of a GGUF file (`general.base_model.0.name`): where the file is there, that name decides.
 
     ## Bad
 
@@ -56,18 +58,32 @@ def foreign_adapter(modelfile: Modelfile, context: Context) -> Iterator[Finding]
     adapter, base = modelfile.last(Adapter), last_from(modelfile)
     if adapter is None or base is None or not adapter.value.closed:
         return
-    name = re.split(r"[/\\]", adapter.value.text.rstrip("/\\"))[-1]
-    if not re.search(r"lora|adapter|peft|finetune", name, re.IGNORECASE):  # otherwise model-as-adapter
-        return
-    family = base_family(modelfile, context)
+    trained_on, how = _base_in_header(adapter, context), "header"
+    if not trained_on:
+        trained_on, how = re.split(r"[/\\]", adapter.value.text.rstrip("/\\"))[-1], "name"
+        if not re.search(r"lora|adapter|peft|finetune", trained_on, re.IGNORECASE):  # otherwise model-as-adapter
+            return
+    family, header = base_family(modelfile, context), model_header(modelfile, context)
     written = f"{base.value.text} {family.name if family else ''}"
+    if header and (named := f"{header.text('general.name')} {header.text('general.size_label')}").strip():
+        written = named
     for read in (makers, _generations, _sizes):
-        of_adapter, of_base = read(name), read(written)
+        of_adapter, of_base = read(trained_on), read(written)
         if len(of_adapter) == len(of_base) == 1 and not _agree(*of_adapter, *of_base):
+            if header and any(rejected(context, "adapter-mismatch")):
+                return  # the architecture or the tensors say so, too
             trained, other = of_adapter.pop(), of_base.pop()
-            message = f"by its name, `{adapter.value.text}` was trained on {trained}, but the base is {other}"
+            message = f"by its {how}, `{adapter.value.text}` was trained on {trained}, but the base is {other}"
             yield Finding(adapter.value.span, message, "write the base that it was trained on in FROM")
             return
+
+
+def _base_in_header(adapter: Adapter, context: Context) -> str:
+    """Return the name of the base in the header of an adapter; an empty text if there is none."""
+    path = existing_path(adapter, context)
+    headers = context.headers(path) if path and context.headers else {}
+    keys = ("general.base_model.0.name", "general.base_model.0.repo_url")
+    return " ".join(header.text(key).rpartition("/")[2] for header in headers.values() for key in keys).strip()
 
 
 def _agree(one: str, other: str) -> bool:
