@@ -1,7 +1,7 @@
 """The contents of a lock, as data.
 
-JSON with sorted keys and one newline at the end, so that equal contents are equal bytes. pin, check and build validate
-all of it with pydantic by these classes, from which the published schema is generated.
+JSON with sorted keys and one newline at the end, so that equal contents are equal bytes. It is validated by these
+classes, from which pydantic generates the published schema.
 """
 
 from __future__ import annotations
