@@ -130,17 +130,17 @@ def git_version() -> str | None:
 
 
 class Driver(NamedTuple):
-    """A driver of git for some files, set up in the settings and attributes of one repository, which no one shares."""
+    """A driver of git for some files."""
 
     section: str
-    """The section of git's settings, as in `merge.mf-lock`."""
+    """The section of git's settings, as in `merge.mf-lock`, which only this repository and its worktrees have."""
     settings: Mapping[str, str]
-    attribute: str
-    """The line of the attributes that names it."""
+    attributes: tuple[str, ...]
+    """The lines of .gitattributes that name it."""
 
 
 def install_driver(folder: Path, driver: Driver) -> tuple[Path, ...]:
-    """Set up a driver in the repository of a folder; return the files of git that changed.
+    """Set up a driver in the repository of a folder; return the files that changed.
 
     Raises:
         InputError: There is no repository, or git cannot change its settings.
@@ -149,17 +149,19 @@ def install_driver(folder: Path, driver: Driver) -> tuple[Path, ...]:
     before = _content(settings)
     for name, value in driver.settings.items():
         ask_git(folder, "config", "--local", f"{driver.section}.{name}", value)
-    lines = _content(attributes).decode(errors="surrogateescape").splitlines()
     changed = [settings] if _content(settings) != before else []
-    if driver.attribute not in lines:
-        attributes.parent.mkdir(exist_ok=True)
-        _write_lines(attributes, [*lines, driver.attribute])
+    current = _content(attributes)
+    known = {line.strip() for line in current.splitlines()}
+    if missing := [line for line in driver.attributes if line.encode() not in known]:
+        newline = b"\r\n" if b"\r\n" in current else b"\n"
+        ended = current if not current or current.endswith(b"\n") else current + newline
+        write_atomic(attributes, ended + b"".join(line.encode() + newline for line in missing))
         changed.append(attributes)
     return tuple(changed)
 
 
 def uninstall_driver(folder: Path, driver: Driver) -> tuple[Path, ...]:
-    """Remove a driver from the repository of a folder; return the files of git that changed.
+    """Remove a driver from the repository of a folder; return the files that changed.
 
     Raises:
         InputError: There is no repository, or git cannot change its settings.
@@ -170,20 +172,27 @@ def uninstall_driver(folder: Path, driver: Driver) -> tuple[Path, ...]:
     if f'[{kind} "{name}"]'.encode() in _content(settings):
         ask_git(folder, "config", "--local", "--remove-section", driver.section)
         changed.append(settings)
-    lines = _content(attributes).decode(errors="surrogateescape").splitlines()
-    if driver.attribute in lines:
-        _write_lines(attributes, [line for line in lines if line != driver.attribute])
+    current, ours = _content(attributes), {line.encode() for line in driver.attributes}
+    left = b"".join(line for line in current.splitlines(keepends=True) if line.strip() not in ours)
+    if left != current:
+        if left:
+            write_atomic(attributes, left)
+        else:
+            attributes.unlink()
         changed.append(attributes)
     return tuple(changed)
 
 
 def _files_of_driver(folder: Path) -> tuple[Path, Path]:
-    """Return the files of a repository's settings and attributes, which all its worktrees share."""
-    if find_repository(folder) is None:
+    """Return the file of a repository's settings, which all its worktrees share, and that of its attributes."""
+    root = find_repository(folder)
+    if root is None:
         raise InputError(f"`{real_path(folder)}` is in no git repository", hint="run `git init` first")
-    found = ask_git(folder, "rev-parse", "--git-path", "config", "--git-path", "info/attributes")
-    settings, attributes = (folder / os.fsdecode(line) for line in found.splitlines())
-    return settings, attributes
+    settings = folder / os.fsdecode(ask_git(folder, "rev-parse", "--git-path", "config").splitlines()[0])
+    attributes = Path(os.path.relpath(root / ".gitattributes", folder))
+    if attributes.is_symlink():
+        raise InputError(f"`{attributes}` is a symlink, which git does not read", hint="replace it by the file")
+    return settings, folder / attributes
 
 
 def ask_git(folder: Path, *arguments: str, stdin: str = "", ok: Container[int] = ()) -> bytes:
@@ -221,10 +230,6 @@ def ask_git(folder: Path, *arguments: str, stdin: str = "", ok: Container[int] =
 
 def _content(path: Path) -> bytes:
     return read_file(path) if path.exists() else b""
-
-
-def _write_lines(path: Path, lines: list[str]) -> None:
-    write_atomic(path, "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
 
 
 def _run(*arguments: str, stdin: str = "") -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from operator import itemgetter
@@ -12,16 +13,18 @@ from typing import Final, TypeAlias
 from modelfile.comparisons import compare_modelfiles
 from modelfile.differ.comparison import Aspect, Change, ComparedSide, Comparison
 from modelfile.differ.sequences import find_matches
-from modelfile.errors import InputError
+from modelfile.errors import InputError, ModelfileError
 from modelfile.filesystem import MAX_JSON, read_file
 from modelfile.immutable import replace
 from modelfile.lockfile.file import LockFile
 from modelfile.lockfile.pin_changes import compare_locks
 from modelfile.project.discovery import LOCK_FILE
 from modelfile.project.project import Project
+from modelfile.project.target import Target
 from modelfile.revisions import GitCommit
 from modelfile.sides import ModelfileSide, target_at
 from modelfile.source import Source
+from modelfile.syntax.modelfile import Modelfile
 
 _LEAST_SIMILAR: Final = 0.5
 """Share of the lines of the longer file that two versions of a renamed one have in common."""
@@ -109,6 +112,41 @@ def diff_project(
     return tuple(replace(each, path=path) for each, path in zip(compared, paths, strict=True))
 
 
+class _Version(_Tree):
+    """One version of a single file, whose content git has written to a file."""
+
+    def __init__(self, project: Project, letter: str, content: bytes | None) -> None:
+        super().__init__(Path(), project, None)
+        self._letter, self._content = letter, content
+
+    def content(self, name: str) -> bytes:  # noqa: ARG002  # there is one
+        return self._content or b""
+
+    def label(self, name: str) -> str:
+        return f"{self._letter}/{name}"
+
+    def side(self, name: str) -> ModelfileSide:
+        modelfile = Modelfile.parse(Source.decode(self._content or b"", self.label(name)))
+        return ModelfileSide(name=self.label(name), target=Target(self.project, Path(name), modelfile=modelfile))
+
+
+def diff_versions(project: Project, paths: tuple[str, str], files: tuple[str, str]) -> Comparison:
+    """Return the differences of two versions of a Modelfile or a lock, as git gives them to a diff driver.
+
+    Args:
+        project: The project.
+        paths: The old and the new path, from the root of the repository, with `/`.
+        files: The files that have the old and the new version; /dev/null for none.
+
+    Raises:
+        InputError: A version cannot be read.
+    """
+    contents = [None if file == os.devnull else read_file(file, limit=MAX_JSON) for file in files]
+    trees = [_Version(project, letter, content) for letter, content in zip("ab", contents, strict=True)]
+    old, new = (path if content is not None else None for path, content in zip(paths, contents, strict=True))
+    return replace(_compare((trees[0], trees[1]), (old, new), cosmetic=True), path=paths[1])
+
+
 def _changed(trees: tuple[_Tree, _Tree], only: frozenset[str]) -> list[_Pair]:
     """Return the old and the new path of each file that is not the same to the byte."""
     length = len(trees[0].commit.id) if trees[0].commit else _SHA1_DIGITS
@@ -167,7 +205,7 @@ def _compare(trees: tuple[_Tree, _Tree], pair: _Pair, *, cosmetic: bool) -> Comp
             return Comparison(old=sides[0], new=sides[1], changes=changes, same=not changes)
         one, other = (tree.side(name) if name else None for tree, name in zip(trees, pair, strict=True))
         return compare_modelfiles(one, other, cosmetic=cosmetic, hashes=False)
-    except InputError as error:
+    except ModelfileError as error:
         data = (tree.content(name) if name else None for tree, name in zip(trees, pair, strict=True))
         texts = [None if each is None else Source.decode(each).text.removesuffix("\n") for each in data]
         change = Change(aspect=Aspect.TEXT, old=texts[0], new=texts[1])

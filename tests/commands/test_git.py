@@ -45,7 +45,9 @@ def test_git_merges_a_lock_entry_by_entry(branches: Path) -> None:
     assert "<<<<<<< " in (branches / "mf.lock").read_text()
     git(branches, "merge", "--abort")
     ran = mf("git", "install")
-    assert (ran.code, ran.out) == (0, "changed .git/config\nchanged .git/info/attributes\n")
+    assert (ran.code, ran.out) == (0, "changed .git/config\nchanged .gitattributes\n")
+    git(branches, "add", ".gitattributes")
+    git(branches, "commit", "-q", "-m", "drivers")
     git(branches, "merge", "-q", "theirs")
     assert keys(branches) == ["Modelfile", "main.Modelfile", "ours.Modelfile", "theirs.Modelfile"]
     assert mf("pin", "--check").code == 0
@@ -87,14 +89,24 @@ def test_a_path_is_no_option_and_no_command(project: Path, folder: str) -> None:
 
 
 def test_it_is_set_up_once_and_taken_away_whole(branches: Path) -> None:
-    attributes, settings = branches / ".git" / "info" / "attributes", branches / ".git" / "config"
+    attributes, settings = branches / ".gitattributes", branches / ".git" / "config"
     before = settings.read_text()
-    attributes.parent.mkdir(exist_ok=True)
     attributes.write_text("*.md text\n")
-    assert json.loads(mf("git", "install", "--json").out) == {"changed": [".git/config", ".git/info/attributes"]}
-    assert attributes.read_text() == "*.md text\nmf.lock merge=mf-lock\n"
-    assert git(branches, "check-attr", "merge", "sub/mf.lock") == "sub/mf.lock: merge: mf-lock\n"
+    assert json.loads(mf("git", "install", "--json").out) == {"changed": [".git/config", ".gitattributes"]}
+    lines = attributes.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("*.md text", "mf.lock merge=mf-lock")
+    assert {line.split()[1] for line in lines[1:-1]} == {"diff=modelfile"}
+    checked = git(branches, "check-attr", "merge", "diff", "--", "sub/mf.lock", "x/Modelfile", "Modelfile.md")
+    assert checked.splitlines() == [
+        "sub/mf.lock: merge: mf-lock",
+        "sub/mf.lock: diff: modelfile",
+        "x/Modelfile: merge: unspecified",
+        "x/Modelfile: diff: modelfile",
+        "Modelfile.md: merge: unspecified",
+        "Modelfile.md: diff: modelfile",
+    ]
     assert git(branches, "config", "merge.mf-lock.driver") == "mf git merge-lock -- %O %A %B %P\n"
+    assert git(branches, "config", "diff.modelfile.command") == "mf git diff-file --\n"
     again = mf("git", "install")
     assert (again.out, again.err) == ("", "nothing to change\n")
     (branches / "sub").mkdir()
@@ -104,11 +116,13 @@ def test_it_is_set_up_once_and_taken_away_whole(branches: Path) -> None:
 
 
 def test_a_worktree_shares_it(branches: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert mf("git", "install").code == 0
+    git(branches, "add", ".gitattributes")
+    git(branches, "commit", "-q", "-m", "drivers")
     worktree = tmp_path_factory.mktemp("elsewhere") / "tree"
-    git(branches, "worktree", "add", "-q", str(worktree), "theirs")
-    assert mf("git", "install", cwd=worktree).code == 0
-    assert "mf-lock" in (branches / ".git" / "info" / "attributes").read_text()
-    git(worktree, "merge", "-q", "ours")
+    git(branches, "worktree", "add", "-q", "-b", "other", str(worktree), "ours")
+    assert mf("git", "install", cwd=worktree).err == "nothing to change\n"
+    git(worktree, "merge", "-q", "theirs")
     assert keys(worktree) == ["Modelfile", "main.Modelfile", "ours.Modelfile", "theirs.Modelfile"]
 
 

@@ -39,6 +39,14 @@ def print_comparisons(comparisons: Sequence[Comparison], terminal: Terminal, *, 
         printed = printed or bool(lines)
 
 
+def print_versions(comparison: Comparison, terminal: Terminal) -> None:
+    """Print the changes of two versions of a file, also if none has a meaning, as `git diff` prints each file."""
+    if comparison.changes:
+        print_comparisons([comparison], terminal)
+    else:
+        terminal.write([(visible(comparison.path), "bold"), ("  only whitespace differs", "")])
+
+
 def print_names(comparisons: Sequence[Comparison], terminal: Terminal, *, of_files: bool) -> None:
     """Print the titles of the changes, a line each, or the paths of the files that have changed."""
     if of_files:

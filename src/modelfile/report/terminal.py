@@ -49,14 +49,15 @@ class SafeStream:
 
     def __init__(self, stream: TextIO, *, stop_without_reader: bool = False) -> None:
         self._stream = stream
-        self._stop = stop_without_reader
+        self.stops_without_reader = stop_without_reader
+        """False if a reader that closes the stream is no reason to stop."""
         self.failure: OSError | None = None
 
     def write(self, text: str) -> int:
         """Write a text.
 
         Raises:
-            ReaderGone: The reader of the stream closed it, and `stop_without_reader` is set.
+            ReaderGone: The reader of the stream closed it, and `stops_without_reader` is set.
         """
         try:  # without a context manager, which takes longer than the rest
             self._stream.write(text)
@@ -85,7 +86,7 @@ class SafeStream:
 
     def _handle(self, error: OSError | ValueError) -> None:
         if isinstance(error, BrokenPipeError):
-            if self._stop:
+            if self.stops_without_reader:
                 raise ReaderGone(*error.args) from None
         elif isinstance(error, OSError):  # a closed stream raises ValueError
             self.failure = self.failure or error
