@@ -150,7 +150,14 @@ def compare_modelfiles(
     digests = _digests(new, {}, hashes=hashes)
     before = _digests(old, digests, hashes=hashes)
     configured = next(side.target.project.config.ollama for side in (new, old) if side)
-    changes = compare_recipes(one, other, digests, old_digests=before, ollama=release(configured or ""))
+    changes = compare_recipes(
+        one,
+        other,
+        digests,
+        old_digests=before,
+        ollama=release(configured or ""),
+        facts=[*map(_local_facts, (old, new))],
+    )
     more = compare_cosmetics(old.target.modelfile, new.target.modelfile) if cosmetic and old and new else ()
     sides = [ComparedSide(name=side.name if side else "") for side in (old, new)]
     same = not changes and None not in (old, new)
@@ -194,7 +201,7 @@ def _compare_with_model(
     _check(modelfile, check, version)
     expected = expect_beside(target, other, store, sources.registry)
     on_expected(target, expected)
-    facts = _facts(expected.base) if expected.base else {}
+    facts = _facts(expected.base) if expected.base else _local_facts(modelfile)
     changes = compare_models(expected.model, other.model, ollama=version, facts=(facts, _facts(other)))
     if not changes and expected.fingerprint:
         changes = (Change(aspect=Aspect.FINGERPRINT, old=expected.fingerprint, new=other.fingerprint),)
@@ -213,7 +220,28 @@ def _compared(side: ModelSide) -> ComparedSide:
     return ComparedSide(name=side.name, fingerprint=side.stored.fingerprint, digest=side.stored.digest)
 
 
+def _local_facts(side: ModelfileSide | None) -> dict[Aspect, str]:
+    """Return what the header of local weights says; nothing of those at a revision, which are not at hand."""
+    if side is None or side.commit:
+        return {}
+    from modelfile.weights.facts import facts_of
+    from modelfile.weights.gguf import recall_header
+
+    recipe = side.target.recipe()
+    for path in recipe.model_files:
+        with contextlib.suppress(InputError):  # safetensors, or not GGUF
+            found = facts_of(recall_header(path))
+            if found.kind == "model":
+                quantization = "" if recipe.quantize else found.file_type
+                return _known(found.architecture, found.parameter_size, quantization)
+    return {}
+
+
 def _facts(stored: StoredModel) -> dict[Aspect, str]:
     """Return what is known of the weights of a model."""
-    facts = {Aspect.ARCHITECTURE: stored.family, Aspect.SIZE: stored.size, Aspect.QUANTIZATION: stored.quantization}
+    return _known(stored.family, stored.size, stored.quantization)
+
+
+def _known(architecture: str, size: str, quantization: str) -> dict[Aspect, str]:
+    facts = {Aspect.ARCHITECTURE: architecture, Aspect.SIZE: size, Aspect.QUANTIZATION: quantization}
     return {aspect: text for aspect, text in facts.items() if text}

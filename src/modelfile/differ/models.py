@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from modelfile.catalog.catalog import catalog
 from modelfile.differ.comparison import Aspect, Category, Change, NoEffect
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 
 _ORDER: Final = (*Category,)
+Facts: TypeAlias = Sequence[Mapping[Aspect, str]]
+"""The facts of the weights on two sides."""
 
 
 def compare_models(
-    old: Model, new: Model, *, ollama: Version | None = None, facts: Sequence[Mapping[Aspect, str]] = ({}, {})
+    old: Model, new: Model, *, ollama: Version | None = None, facts: Facts = ({}, {})
 ) -> tuple[Change, ...]:
     """Return the differences between two models: none exactly if their fingerprints are equal.
 
@@ -38,17 +40,22 @@ def compare_models(
         ollama: The version of Ollama whose defaults count (default: the newest known).
         facts: The architecture, size and quantization of the weights of both, as far as they are known.
     """
-    weights = [*_compare(Aspect.WEIGHTS, old.weights, new.weights)]
-    known = facts[0].keys() & facts[1].keys() if weights else ()
     return _ordered(
-        *weights,
-        *(change for aspect in sorted(known) for change in _compare(aspect, facts[0][aspect], facts[1][aspect])),
+        *_with_facts(_compare(Aspect.WEIGHTS, old.weights, new.weights), facts),
         *_compare(Aspect.ADAPTER, old.adapters, new.adapters),
         *_compare(Aspect.DRAFT, old.drafts, new.drafts),
         *_compare_common(old, new, ollama, knows_base=True),
         *_compare(Aspect.CAPABILITIES, *(tuple(side) for side in _capabilities(old, new) or ((), ()))),
         *_compare(Aspect.LICENSE, old.license, new.license),
     )
+
+
+def _with_facts(weights: Iterable[Change], facts: Facts) -> Iterator[Change]:
+    """Yield changes of weights and, if there are any, those of the facts that are known of both sides."""
+    changes = [*weights]
+    yield from changes
+    for aspect in sorted(facts[0].keys() & facts[1].keys()) if changes else ():
+        yield from _compare(aspect, facts[0][aspect], facts[1][aspect])
 
 
 def compare_recipes(
@@ -58,6 +65,7 @@ def compare_recipes(
     *,
     old_digests: Mapping[Path, str] | None = None,
     ollama: Version | None = None,
+    facts: Facts = ({}, {}),
 ) -> tuple[Change, ...]:
     """Return the differences between two Modelfiles as written; local files are compared by their digests.
 
@@ -67,10 +75,11 @@ def compare_recipes(
         digests: `sha256:…` of every local file.
         old_digests: Those of the files of the old one, if they were others.
         ollama: The version of Ollama whose defaults count (default: the newest known).
+        facts: The architecture, size and quantization of the local weights of both, as far as they are known.
     """
     before = digests if old_digests is None else old_digests
     return _ordered(
-        *_compare(Aspect.BASE, _base(old, before), _base(new, digests)),
+        *_with_facts(_compare(Aspect.BASE, _base(old, before), _base(new, digests)), facts),
         *_compare(Aspect.ADAPTER, _adapters(old, before), _adapters(new, digests)),
         *_compare(Aspect.DRAFT, _digests(old.drafts, before), _digests(new.drafts, digests)),
         *_compare_common(old, new, ollama, knows_base=old.base is new.base is None),
