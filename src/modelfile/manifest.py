@@ -37,6 +37,10 @@ _PARTS: Final = 16
 _LARGEST: Final = 2**63 - 1
 """Largest size of a layer that Ollama can read, in bytes."""
 _FROM: Final = "from"
+_EXACT: Final = "io.github.modelfile.manifest"
+"""Annotation of an OCI manifest with the manifest of the store; skopeo finds no image in an archive whose manifest has
+Docker's media type (1.9)."""
+_OCI_CONFIG_TYPE: Final = "application/vnd.oci.image.config.v1+json"
 _SHOWN: Final = 80
 """Characters of a bad value that an error shows."""
 
@@ -153,6 +157,36 @@ def portable(text: str) -> str:
     if not [layer.pop(_FROM) for layer in layers if isinstance(layer, dict) and _FROM in layer]:
         return text
     return _encoded(value)
+
+
+def as_oci(manifest: Manifest) -> bytes:
+    """Return a manifest as OCI has it, with the exact one of the store in an annotation."""
+    config, *layers = (
+        {"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size} for layer in manifest.blobs
+    )
+    config["mediaType"] = _OCI_CONFIG_TYPE
+    head = {"schemaVersion": 2, "mediaType": OCI_TYPE, "config": config, "layers": layers}
+    described = head | {"annotations": {_EXACT: manifest.text}}
+    return json.dumps(described, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def as_stored(manifest: Manifest, what: str) -> Manifest:
+    """Return the manifest that a store gets: that of the annotation of `as_oci`, or the same if there is none.
+
+    Raises:
+        InputError: It is that of a container image, or its annotation is of another model.
+    """
+    types = [layer.media_type for layer in manifest.layers]
+    if types and not any(one.startswith(LAYER_TYPE) for one in types):
+        raise InputError(f"{what} is not that of a model, but of a container image: its layers are `{types[0]}`")
+    annotations = json.loads(manifest.text).get("annotations")
+    text = annotations.get(_EXACT) if isinstance(annotations, dict) else None
+    if not isinstance(text, str):
+        return manifest
+    exact = Manifest.parse(text, what)
+    if [(each.digest, each.size) for each in exact.blobs] != [(each.digest, each.size) for each in manifest.blobs]:
+        raise InputError(f"{what} has other layers than its annotation {_EXACT}")
+    return exact
 
 
 def digest_of(content: bytes) -> str:

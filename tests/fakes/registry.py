@@ -251,13 +251,16 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, json.dumps({"name": repository, "tags": sorted(tags)}).encode(), "application/json")
             return
         content = blobs.get((tags or {}).get(reference, reference))
-        if kind == "manifests" and self.headers.get("Accept") != MANIFEST:
+        accepted = self.headers.get("Accept", "").split(", ")
+        if kind == "manifests" and MANIFEST not in accepted:
             self._error(400, "MANIFEST_INVALID", "manifest invalid")
         elif content is None:
             self._error(404, "MANIFEST_UNKNOWN" if kind == "manifests" else "BLOB_UNKNOWN", "unknown to registry")
+        elif kind == "manifests" and (media_type := json.loads(content)["mediaType"]) not in accepted:
+            self._error(404, "MANIFEST_UNKNOWN", f"manifest of {media_type} found, but it is not accepted")
         elif kind == "manifests":
             digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-            self._send(200, content, MANIFEST, {"Docker-Content-Digest": digest})
+            self._send(200, content, media_type, {"Docker-Content-Digest": digest})
         elif self._fake.blobs_at:
             self._send(307, b"", "text/html", {"Location": f"{self._fake.blobs_at}{path}"})
         else:

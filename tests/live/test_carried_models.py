@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -20,6 +21,7 @@ from tests.support.running_ollama import run, write_talking_gguf
 from tests.support.server import connect
 from tests.support.tiny_gguf import write_tiny_gguf
 
+from modelfile.cli.options import _open_registries
 from modelfile.errors import ServerError
 from modelfile.stores.backups import is_internal
 from modelfile.stores.disk.layout import Layout
@@ -152,7 +154,11 @@ def test_archive_goes_through_a_registry_with_skopeo(tmp_path: Path) -> None:
         image = f"docker://{host}/team/bot:v1"
         skopeo("copy", "--dest-tls-verify=false", f"oci-archive:{archive}:{name}", image)
         skopeo("copy", "--src-tls-verify=false", image, f"oci-archive:{again}:{name}")
+        pulled = mf("pull", f"{host}/team/bot:v1", "--store", str(tmp_path / "third"), open_registry=_open_registries)
+        assert pulled.code == 0, pulled.err
     assert loaded(again, tmp_path / "first") == loaded(archive, tmp_path / "second")
+    text = (tmp_path / "third/manifests" / host / "team/bot/v1").read_bytes()
+    assert f"sha256:{sha256(text).hexdigest()}" == loaded(archive, tmp_path / "second")
 
 
 def skopeo(*arguments: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modelfile.errors import InputError
-from modelfile.manifest import CONFIG_TYPE, LAYER_TYPE, MAX_MANIFEST, MEDIA_TYPE, Layer, Manifest
+from modelfile.manifest import CONFIG_TYPE, LAYER_TYPE, MAX_MANIFEST, MEDIA_TYPE, Layer, Manifest, as_oci, as_stored
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 CONFIG = {"mediaType": CONFIG_TYPE, "digest": DIGEST, "size": 5}
@@ -88,3 +88,34 @@ def test_two_values_of_a_key_among_many() -> None:
     keys = ",".join(f'"{number}":1' for number in range(300_000))  # in quadratic time, it would not end
     with pytest.raises(InputError, match='two values of "7"'):
         Manifest.parse(f'{{{keys},"7":2}}', "x")
+
+
+def test_manifest_of_oci_has_the_exact_one() -> None:
+    manifest = Manifest.parse(f"{text()}\n", "x")
+    oci = Manifest.parse(as_oci(manifest), "y")
+    assert [layer.media_type for layer in oci.blobs] == [
+        "application/vnd.oci.image.config.v1+json",
+        f"{LAYER_TYPE}model",
+    ]
+    assert (as_stored(oci, "y"), as_stored(manifest, "x")) == (manifest, manifest)
+    for other in (text(annotations=None), text(annotations={"a": "b"}), text(layers=None)):
+        assert as_stored(Manifest.parse(other, "x"), "x").text == other
+
+
+def test_container_image_is_no_model() -> None:
+    layer = WEIGHTS | {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"}
+    image = Manifest.parse(text(layers=[layer]), "x")
+    with pytest.raises(InputError) as caught:
+        as_stored(image, "the manifest of x")
+    assert caught.value.message == (
+        "the manifest of x is not that of a model, but of a container image:"
+        " its layers are `application/vnd.oci.image.layer.v1.tar+gzip`"
+    )
+    assert as_stored(Manifest.parse(text(layers=[layer, WEIGHTS]), "x"), "x").layers
+
+
+def test_annotation_of_another_model_is_rejected() -> None:
+    value = json.loads(as_oci(Manifest.parse(text(), "x")))
+    value["layers"][0]["size"] += 1
+    with pytest.raises(InputError, match="x has other layers than its annotation"):
+        as_stored(Manifest.parse(json.dumps(value), "x"), "x")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from typing import Final, TypeVar
 
@@ -21,6 +22,10 @@ _INTERVAL: Final = 5.0
 """Time between lines, in seconds."""
 _REFRESH: Final = 0.1
 """Time between updates of a bar or a counter, in seconds."""
+_WINDOW: Final = 10.0
+"""Time over which a rate is measured, in seconds."""
+_SAMPLE: Final = 0.5
+"""Time between two samples of a rate, in seconds."""
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 
@@ -71,7 +76,9 @@ class Meter:
         self._lock = threading.Lock()
         self._now = Progress(status=title)
         began = clock.monotonic()
-        self._first = (began, 0)
+        self._began = began
+        self._samples = deque([(began, 0)])
+        """Bytes done at moments of this phase: the last ones, and one that is at least as old as the window."""
         self._last_line = began + _DELAY - interval
         self._grace = interval
 
@@ -79,15 +86,24 @@ class Meter:
         """Record the latest progress event."""
         with self._lock:
             if (now.status, now.total) != (self._now.status, self._now.total):
-                self._first = (self._clock.monotonic(), now.completed)
+                self._began = self._clock.monotonic()
+                self._samples = deque([(self._began, now.completed)])
             self._now = now
+            self._sample()
+
+    def _sample(self) -> None:
+        at = self._clock.monotonic()
+        if at - self._samples[-1][0] >= _SAMPLE:
+            self._samples.append((at, self._now.completed))
+        while len(self._samples) > 1 and at - self._samples[1][0] >= _WINDOW:
+            self._samples.popleft()
 
     def is_due(self) -> bool:
         """Return whether it is time for the next line."""
         with self._lock:
             now = self._clock.monotonic()
             waited = now - self._last_line
-            if waited < self._interval or (waited < self._interval + self._grace and now - self._first[0] < _DELAY):
+            if waited < self._interval or (waited < self._interval + self._grace and now - self._began < _DELAY):
                 return False  # the second condition: a phase that has just begun may end at once
             self._last_line, self._grace = now, _DELAY
         return True
@@ -100,15 +116,16 @@ class Meter:
     def describe(self) -> str:
         """Return the status with bytes done, rate and remaining time."""
         with self._lock:
-            now, (since, before) = self._now, self._first
-            seconds = self._clock.monotonic() - since
+            self._sample()
+            now, at, (since, before) = self._now, self._clock.monotonic(), self._samples[0]
+            seconds, measured = at - self._began, at - since
         status = visible(now.status)
         waited = f", {_time(seconds)}" if seconds >= _INTERVAL else ""
         if not now.total or not now.completed:
             return f"{status}{waited}"
         unit, factor = _unit(now.total)
         text = f"{status} {_number(now.completed / factor)} of {_number(now.total / factor)} {unit}"
-        rate = (now.completed - before) / seconds if seconds >= _DELAY else 0
+        rate = (now.completed - before) / measured if measured >= _DELAY else 0
         if rate <= 0 or now.completed >= now.total:
             return f"{text}{waited}"
         unit, factor = _unit(rate)

@@ -217,3 +217,13 @@ def test_index_of_the_archive_is_the_same_from_each_machine(store: FolderStore, 
         "registry.ollama.ai/library/base:v1",
         "registry.ollama.ai/library/bot:v1",
     ]
+
+
+def test_config_that_is_no_object_is_rejected(store: FolderStore, other: FolderStore) -> None:
+    config = {"mediaType": CONFIG_TYPE, "digest": add_blob(store.layout, b"[]"), "size": 2}
+    weights = {"mediaType": f"{LAYER_TYPE}model", "digest": add_blob(store.layout, WEIGHTS), "size": len(WEIGHTS)}
+    add_manifest(store.layout, "bad:v1", config=config, layers=[weights])
+    before = contents(other.layout.root)
+    with pytest.raises(InputError, match="bad:v1 is not a model of Ollama: the config cannot be read: not an object"):
+        load(save(store, "bad:v1"), other)
+    assert contents(other.layout.root) == before

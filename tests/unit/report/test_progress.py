@@ -111,6 +111,25 @@ def test_rate_counts_from_the_start_of_each_phase(meter: Meter, clock: ManualClo
     assert meter.describe() == "pulling 60 of 100 MB, 10 MB/s, 4 s left"
 
 
+def test_rate_is_that_of_the_last_seconds(meter: Meter, clock: ManualClock) -> None:
+    done = 0
+    for second in range(60):  # 100 MB/s, then 1 MB/s
+        clock.seconds += 1
+        done += 100_000_000 if second < 40 else 1_000_000
+        meter.record(Progress(status="uploading", total=10_000_000_000, completed=done))
+    assert meter.describe() == "uploading 4.0 of 10 GB, 1 MB/s, 1 h 40 min left"
+
+
+def test_transfer_that_waits_has_no_rate(meter: Meter, clock: ManualClock) -> None:
+    for completed in (1_000_000, 2_000_000, 2_000_100):
+        meter.record(Progress(status="uploading", total=10_000_000, completed=completed))
+        clock.seconds += 0.4
+    for _ in range(6):
+        clock.seconds += 5
+        text = meter.describe()
+    assert text == "uploading 2.0 of 10 MB, 31 s"
+
+
 def test_control_codes_of_a_server_are_spelled_out(meter: Meter) -> None:
     meter.record(Progress(status="a\x1b[2Jb"))
     assert meter.describe() == "a<U+001B>[2Jb"

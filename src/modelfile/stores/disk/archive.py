@@ -20,7 +20,7 @@ from modelfile.errors import InputError, UsageError, VerificationError, cannot_r
 from modelfile.events import Events, Progress, ignore
 from modelfile.filesystem import open_regular
 from modelfile.immutable import record
-from modelfile.manifest import Layer, Manifest, digest_of, is_digest
+from modelfile.manifest import OCI_TYPE, Layer, Manifest, as_oci, as_stored, digest_of, is_digest
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.tar import CHUNK, END, Entry, Readable, TarReader, header, padding
@@ -31,10 +31,6 @@ _LAYOUT, _INDEX, _BLOBS = "oci-layout", "index.json", "blobs/sha256/"
 _FOLDERS: Final = ("", "blobs", "blobs/sha256")
 _LAYOUT_TEXT: Final = b'{"imageLayoutVersion":"1.0.0"}'
 _INDEX_TYPE: Final = "application/vnd.oci.image.index.v1+json"
-_MANIFEST_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
-_CONFIG_TYPE: Final = "application/vnd.oci.image.config.v1+json"
-_EXACT: Final = "io.github.modelfile.manifest"
-"""Annotation with the manifest of the store; skopeo finds no image whose manifest has Docker's media type (1.9)."""
 _OCI_NAME: Final = "org.opencontainers.image.ref.name"
 """Annotation by which skopeo and crane find an image."""
 _FULL_NAME: Final = "io.containerd.image.name"
@@ -73,7 +69,7 @@ def archive_of(models: Iterable[ArchivedModel], blobs: Blobs, events: Events = i
     layers = layers_of(chosen)
     for layer in layers.values():
         _check_size(layer, blobs)
-    texts = {model.name: _oci_manifest(model.manifest) for model in chosen}
+    texts = {model.name: as_oci(model.manifest) for model in chosen}
     manifests = dict(sorted((_entry_name(digest_of(text)), text) for text in texts.values()))
     for name, text in {_LAYOUT: _LAYOUT_TEXT, _INDEX: _index(texts), **manifests}.items():
         yield header(name, len(text)) + text + padding(len(text))
@@ -115,7 +111,7 @@ def _entry_name(digest: str) -> str:
 def _index(manifests: Mapping[ModelName, bytes]) -> bytes:
     described = [
         {
-            "mediaType": _MANIFEST_TYPE,
+            "mediaType": OCI_TYPE,
             "digest": digest_of(text),
             "size": len(text),
             "annotations": {_FULL_NAME: name.full}
@@ -124,16 +120,6 @@ def _index(manifests: Mapping[ModelName, bytes]) -> bytes:
         for name, text in manifests.items()
     ]
     return _dumped({"schemaVersion": 2, "mediaType": _INDEX_TYPE, "manifests": described})
-
-
-def _oci_manifest(manifest: Manifest) -> bytes:
-    """Return a manifest as OCI has it, with the exact one of the store in an annotation."""
-    config, *layers = (
-        {"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size} for layer in manifest.blobs
-    )
-    config["mediaType"] = _CONFIG_TYPE
-    head = {"schemaVersion": 2, "mediaType": _MANIFEST_TYPE, "config": config, "layers": layers}
-    return _dumped(head | {"annotations": {_EXACT: manifest.text}})
 
 
 def _dumped(value: object) -> bytes:
@@ -272,15 +258,7 @@ class ArchiveReader:
         text, what = _whole(entry, pieces, _MAX_JSON), f"manifest {shorten_digest(digest)}"
         if digest_of(text) != digest:
             raise InputError(f"{what} has another digest")
-        exact = None
-        with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError):
-            exact = json.loads(text)["annotations"][_EXACT]
-        if exact is None:
-            return Manifest.parse(text, what)
-        manifest = Manifest.parse(exact, what)
-        if _oci_manifest(manifest) != text and _contents_of(Manifest.parse(text, what)) != _contents_of(manifest):
-            raise InputError(f"{what} has other layers than its annotation {_EXACT}")
-        return manifest
+        return as_stored(Manifest.parse(text, what), what)
 
     def _read_index(self, text: bytes) -> None:
         try:
@@ -333,10 +311,6 @@ def naming(what: str) -> Iterator[None]:
         raise InputError(f"cannot load `{what}`: {error.message}", hint=error.hint) from error
     except OSError as error:
         raise cannot_read(what, error) from error
-
-
-def _contents_of(manifest: Manifest) -> list[tuple[str, int]]:
-    return [(layer.digest, layer.size) for layer in manifest.blobs]
 
 
 def _scan(file: FileIO) -> dict[str, Entry]:

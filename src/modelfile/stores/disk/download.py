@@ -17,7 +17,7 @@ from modelfile.catalog.versions import release
 from modelfile.errors import DiskFull, InputError, NotFound, RangeIgnored, VerificationError
 from modelfile.events import Events, Progress
 from modelfile.locks import name_lock
-from modelfile.manifest import Layer, Manifest, reduced
+from modelfile.manifest import Layer, Manifest, as_stored, reduced
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.files import check_space, open_own, write_all, writing_to
@@ -80,6 +80,7 @@ def fetch_model(
         VerificationError: The registry sends other bytes than the manifest says.
     """
     store.check_writable()
+    manifest = as_stored(manifest, f"the manifest of {source}")
     download_layers(source, manifest.blobs, store.layout, store.blobs, registry, events)
     events(Progress(status="writing manifest"))
     version = release(store.ollama)

@@ -15,7 +15,7 @@ from modelfile.catalog.behaviors import KEEPS_WEIGHTS
 from modelfile.catalog.versions import NEWEST, release
 from modelfile.errors import InputError, ModelfileError, NotFound, UsageError, VerificationError
 from modelfile.events import Events, Progress
-from modelfile.manifest import Manifest, parent_of
+from modelfile.manifest import Layer, Manifest, parent_of
 from modelfile.names import ModelName, shorten_digest
 from modelfile.stores.disk.blobs import Blobs
 from modelfile.stores.disk.changes import Changes
@@ -117,11 +117,12 @@ class FolderStore:
             text: The text of the manifest.
 
         Raises:
-            InputError: It cannot be written.
+            InputError: It cannot be written, or the config is no JSON object.
             VerificationError: A blob is missing or has another size than the manifest says.
         """
         manifest = Manifest.parse(text, f"the manifest of {name}")
         self.check_writable()
+        self._check_config(name, manifest.config)
         with self._changes.begun():
             self._changes.put(self.layout.spelled(name), manifest, former_goes=True)
 
@@ -143,6 +144,16 @@ class FolderStore:
                 name, facts = str(stored.name), facts_of(header, self._asked or NEWEST)
                 found.append(Weights(name=name, facts=facts, header=header, files={path: header}, digests=(digest,)))
         return tuple(found)
+
+    def _check_config(self, name: ModelName, config: Layer) -> None:
+        """Check that a config is one that Ollama can read."""
+        from modelfile.stores.encoding import read_config
+
+        try:
+            if self.has_blob(config.digest, config.size):
+                read_config(self.blobs.read(config))
+        except InputError as error:
+            raise InputError(f"{name} is not a model of Ollama: {error.message}", hint=error.hint) from error
 
     def has_blob(self, digest: str, size: int | None = None) -> bool:
         """Return whether the folder has the blob of a digest, in its size if that is given."""

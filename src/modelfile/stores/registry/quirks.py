@@ -10,6 +10,7 @@ from enum import Enum, auto
 from typing import Final
 
 from modelfile.immutable import record
+from modelfile.manifest import MEDIA_TYPE, OCI_TYPE
 
 
 class Credential(Enum):
@@ -30,6 +31,8 @@ class Quirks:
     """The source of these facts."""
     lists_tags: bool = True
     """True if it answers `tags/list`."""
+    accept: str = f"{MEDIA_TYPE}, {OCI_TYPE}"
+    """The media types of manifests that it is asked for: Ollama's, and that which other programs give a saved model."""
     by_digest: str = "manifests"
     """The collection in which a manifest is looked up by its digest."""
     absent: tuple[tuple[int, str], ...] = ((404, ""),)
@@ -48,6 +51,7 @@ class Quirks:
 STANDARD: Final = Quirks(source="distribution-spec 1.1; docker-registry 2.8.2 (measured)")
 _HUGGING_FACE: Final = Quirks(
     source="Hub documentation; ollama/ollama#15661, #10195, #7240; huggingface/hub-docs#2702 (issue trackers)",
+    accept=MEDIA_TYPE,
     lists_tags=False,  # a tag is a quantization or a file name, in any case, and is not listed
     absent=((404, ""), (400, "tag is not available")),
     credential=Credential.HUGGING_FACE,
@@ -57,6 +61,7 @@ _HUGGING_FACE: Final = Quirks(
 QUIRKS: Final = {
     "registry.ollama.ai": Quirks(
         source="ollama/ollama#5021, #5298, #6396, #6510; server/internal/client/ollama/registry.go, v0.9.3",
+        accept=MEDIA_TYPE,
         lists_tags=False,
         by_digest="blobs",  # `manifests/sha256:…` is not served; Ollama 0.9.3 looks manifests up among the blobs
         ollama_agent=True,

@@ -16,7 +16,7 @@ from modelfile.addresses import is_loopback_host
 from modelfile.cache import read_entry, remove_entry, write_entry
 from modelfile.errors import InputError, InvalidRegistryAnswer, UsageError
 from modelfile.immutable import record, replace
-from modelfile.manifest import MAX_MANIFEST, MEDIA_TYPE, OCI_TYPE, Layer, Manifest, digest_of, is_digest, portable
+from modelfile.manifest import MAX_MANIFEST, OCI_TYPE, Layer, Manifest, digest_of, is_digest, portable
 from modelfile.names import ModelName, registry_host
 from modelfile.stores.network.deadline import TIMEOUTS, Deadline, Timeouts
 from modelfile.stores.network.retry import BACKOFF, Backoff
@@ -157,7 +157,8 @@ class RegistryClient:
         return tuple(sorted(found))
 
     def _manifest(self, name: ModelName, path: str, what: str) -> Manifest | None:
-        answer, endpoint = self._ask(name, path, what, limit=MAX_MANIFEST, accept=MEDIA_TYPE)
+        accept = self._endpoint(name, what).quirks.accept
+        answer, endpoint = self._ask(name, path, what, limit=MAX_MANIFEST, accept=accept)
         if answer.status != _OK:
             from modelfile.stores.registry.refusals import message_of
 
