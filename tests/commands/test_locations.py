@@ -67,7 +67,8 @@ def test_options_win_over_the_environment_and_this_over_the_configuration(here: 
     assert ls(OLLAMA_HOST="gpu-1", MF_STORE="../named") == ["named:v1"]
     assert ls("--store", "../given", MF_STORE="../named") == ["given:v1"]
     assert ls("--host", "gpu-2", MF_STORE="../named") == ["gpu-2:v1"]
-    assert ls(MF_STORE="") == ["configured:v1"]
+    assert ls(MF_STORE="") == ls(MF_STORE=" \t") == ["configured:v1"]
+    assert ls(MF_STORE=" ../named\n") == ["named:v1"]
 
 
 def test_one_of_both_options(here: Path) -> None:
@@ -80,7 +81,18 @@ def test_one_of_both_options(here: Path) -> None:
     assert ran.err.startswith("error: --store given more than once\n")
     ran = mf("ls", "--store", "")
     assert ran.err == "error: --store needs the path of a folder\nhelp: write `--store models`\n"
+    assert mf("ls", "--store", " ").err == ran.err
+    for arguments, environ, source in (((), {"MF_STORE": "a\tb"}, "MF_STORE"), (("--store", "a\x1bb"), {}, "--store")):
+        ran = mf("ls", *arguments, environ=environ)
+        assert (ran.code, ran.err) == (2, f"error: {source} has a control character\nhelp: write `--store models`\n")
     (here / "Modelfile").write_text("FROM base:v1\n")
+    for store in ("Modelfile", "Modelfile/models"):
+        ran = mf("ls", "--store", store, cwd=here)
+        assert ran.code == 3
+        assert ran.err == (
+            f"error: no model store at `{here / store}`: a file is in its place\n"
+            "help: name a folder, as in `--store models`\n"
+        )
     ran = mf("build", "bot:v1", "--ollama", "0.24.0", open_store=open_silent)
     assert ran.err.startswith("error: --ollama can be used with a folder only\n")
     ran = mf("build", "bot:v1", "--ollama", "newest", "--store", "models")
@@ -173,7 +185,10 @@ def test_a_folder_that_is_not_needed_may_be_missing(here: Path) -> None:
     assert not (here / "none").exists()
     for command in (["ls"], ["show", "bot:v1"], ["rm", "bot:v1", "-y"], ["diff", "Modelfile", "bot:v1"]):
         ran = mf(*command, "--store", "none", cwd=here)
-        assert ran.err == f"error: no model store at `{here / 'none'}`: there is no such folder\n"
+        assert ran.err == (
+            f"error: no model store at `{here / 'none'}`: there is no such folder\n"
+            "help: check its path; a build or a pull makes a store there\n"
+        )
         assert ran.code == 3
         assert not (here / "none").exists()
 

@@ -143,7 +143,7 @@ def test_blobs_of_an_old_ollama_are_renamed(layout: Layout) -> None:
     ("store", "message"),
     [
         ("project", "`{}` is no model store: it has no folders `blobs` and `manifests`"),
-        ("project/Modelfile", "cannot read `{}`: not a directory"),
+        ("project/Modelfile", "no model store at `{}`: a file is in its place"),
     ],
 )
 def test_what_is_no_store(layout: Layout, store: str, message: str) -> None:

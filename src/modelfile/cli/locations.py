@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from contextvars import ContextVar
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
 
 OpenStore: TypeAlias = "Callable[[ServerAddress], AbstractContextManager[Store]]"
 """Function that opens the store of a server."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 Location: TypeAlias = "ServerAddress | Path"
 """The server, or the absolute path of the folder, that a command works on."""
@@ -118,11 +121,16 @@ def _folder_named(store: str | None) -> Path | None:
     """Return the folder of --store, or else of MF_STORE."""
     from modelfile.filesystem import expand
 
-    if store == "":
-        raise UsageError("--store needs the path of a folder", hint="write `--store models`")
+    text, hint = (
+        (current.get().environ.get("MF_STORE", "") if store is None else store).strip(),
+        "write `--store models`",
+    )
+    if store is not None and not text:
+        raise UsageError("--store needs the path of a folder", hint=hint)
+    if _CONTROL.search(text):
+        raise UsageError(f"{'MF_STORE' if store is None else '--store'} has a control character", hint=hint)
     if store is not None:
-        current.get().location = f"--store {quote(store)}"
-    text = store or current.get().environ.get("MF_STORE")
+        current.get().location = f"--store {quote(text)}"
     return expand(text, Path.cwd()) if text else None
 
 

@@ -41,6 +41,7 @@ _MAX_JSON: Final = 12 << 20
 """Largest size of the index and of a manifest with an annotation, in bytes."""
 _MAX_MANIFESTS: Final = 32 << 20
 """Largest size of all manifests, in bytes."""
+_DAMAGED: Final = "load an archive as it was saved, whole; decompress a compressed one first, as with `zstd -d`"
 _STREAM_HINT: Final = "write it to a file, then load the file"
 _CHECK: Final = "run `mf store check --repair` to restore it"
 
@@ -308,7 +309,7 @@ def naming(what: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"cannot load `{what}`: {error.message}", hint=error.hint) from error
+        raise InputError(f"cannot load `{what}`: {error.message}", hint=error.hint or _DAMAGED) from error
     except OSError as error:
         raise cannot_read(what, error) from error
 

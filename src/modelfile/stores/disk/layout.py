@@ -155,8 +155,12 @@ def open_layout(root: Path, *, create: bool, missing_ok: bool = False) -> Layout
         names = {entry.name for entry in os.scandir(root)}
     except FileNotFoundError as error:
         if not (create or missing_ok):
-            raise InputError(f"no model store at `{root}`: there is no such folder") from error
+            hint = "check its path; a build or a pull makes a store there"
+            raise InputError(f"no model store at `{root}`: there is no such folder", hint=hint) from error
         names = set()
+    except NotADirectoryError as error:
+        hint = "name a folder, as in `--store models`"
+        raise InputError(f"no model store at `{root}`: a file is in its place", hint=hint) from error
     except OSError as error:
         raise cannot_read(root, error) from error
     if not names & {BLOBS, MANIFESTS} and (names - _NO_STORE or not (create or missing_ok)):

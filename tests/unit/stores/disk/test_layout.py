@@ -119,7 +119,7 @@ def test_other_folders_are_no_stores(tmp_path: Path, *, create: bool) -> None:
     (tmp_path / "documents" / "letter").write_text("")
     with pytest.raises(InputError, match="documents` is no model store: it has no folders `blobs` and `manifests`"):
         open_layout(tmp_path / "documents", create=create)
-    with pytest.raises(InputError, match=r"cannot read `.*letter`: not a directory"):
+    with pytest.raises(InputError, match=r"no model store at `.*letter`: a file is in its place"):
         open_layout(tmp_path / "documents" / "letter", create=create)
     open_layout(tmp_path / ".ollama" / "models", create=True)
     with pytest.raises(InputError) as caught:
