@@ -37,7 +37,7 @@ WEIGHTS: Final = frozenset({"model", "projector", "adapter", "draft"})
 
 def as_folder(store: Store) -> FolderStore | None:
     """Return a store as the folder that it is; None if it is a server."""
-    return cast("FolderStore", store) if hasattr(store, "layout") else None
+    return cast("FolderStore", store) if store.location.is_folder else None
 
 
 def copy_model(source: Store, name: ModelName, target: Store, new: ModelName, events: Events) -> None:

@@ -215,8 +215,10 @@ def test_stream_is_loaded_from_standard_input(layout: Layout, tmp_path: Path) ->
     ran = mf("store", "load", "-", "--store", str(tmp_path / "other"), stdin=stream[:-1024])
     assert (ran.code, ran.err) == (
         3,
-        ("error: cannot load `standard input`: it is truncated: it stops before its end\n"
-        "help: load an archive as it was saved, whole; decompress a compressed one first, as with `zstd -d`\n"),
+        (
+            "error: cannot load `standard input`: it is truncated: it stops before its end\n"
+            "help: load an archive as it was saved, whole; decompress a compressed one first, as with `zstd -d`\n"
+        ),
     )
     assert models(Layout(tmp_path / "other")) == []
     assert [*(tmp_path / "other" / "blobs").iterdir()] == []

@@ -12,8 +12,6 @@ from modelfile.stores.protocol import Registry, StoredModel
 if TYPE_CHECKING:
     from modelfile.manifest import Layer, Manifest
 
-_DETAILS: Final = ("file_type", "model_family", "model_type")
-"""Keys of a config that a server shows."""
 _MOST_TAGS: Final = 5
 """Similar tags that an error suggests."""
 
@@ -58,20 +56,17 @@ def read_published(name: ModelName, manifest: Manifest, registry: Registry) -> S
         InvalidRegistryAnswer: It has no weights, as cloud models, or a layer cannot be read.
         ServerError: As of `show_published`.
     """
-    from modelfile.stores.encoding import read_config, read_model
+    from modelfile.stores.encoding import read_details, read_model
 
     def read(layer: Layer) -> bytes:
         return registry.read(name, layer)
 
     try:
-        model, config = read_model(manifest, read), read_config(read(manifest.config))
+        model, details = read_model(manifest, read), read_details(read(manifest.config))
     except InputError as error:
         message = f"cannot read {name} of {registry.url(name)}: {error.message}"
         raise InvalidRegistryAnswer(message, hint=error.hint) from error
-    quantization, family, size = (value if isinstance(value := config.get(key), str) else "" for key in _DETAILS)
-    return StoredModel(
-        name=name, digest=manifest.digest, model=model, quantization=quantization, family=family, size=size
-    )
+    return StoredModel(name=name, digest=manifest.digest, model=model, **details)
 
 
 def published_tags(name: str, registry: Registry) -> tuple[ModelName, ...]:

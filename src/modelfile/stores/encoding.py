@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from modelfile.errors import InputError
 from modelfile.manifest import CONFIG_TYPE, LAYER_TYPE, MEDIA_TYPE, Layer, Manifest, digest_of
@@ -23,6 +23,14 @@ _MOST_SMALL: Final = 100
 """Most small layers of a model that are read, each by a request."""
 _LARGEST_SMALL: Final = 32 << 20
 """Largest size of all of them, in bytes."""
+
+
+class Details(TypedDict):
+    """Facts about the weights in a config, by the names that `StoredModel` has for them; empty if it has none."""
+
+    family: str
+    size: str
+    quantization: str
 
 
 def read_model(manifest: Manifest, read: Callable[[Layer], bytes]) -> Model:
@@ -179,6 +187,17 @@ def read_config(content: bytes) -> Mapping[str, Any]:
         InputError: It is not a JSON object.
     """
     return _object(content, "the config")
+
+
+def read_details(content: bytes) -> Details:
+    """Return what a config says of the weights.
+
+    Raises:
+        InputError: It is not a JSON object.
+    """
+    keys, config = ("model_family", "model_type", "file_type"), read_config(content)
+    family, size, quantization = (value if isinstance(value := config.get(key), str) else "" for key in keys)
+    return Details(family=family, size=size, quantization=quantization)
 
 
 def _kind(kind: str, number: int) -> str:

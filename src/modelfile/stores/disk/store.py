@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from modelfile.catalog.behaviors import KEEPS_WEIGHTS
 from modelfile.catalog.versions import NEWEST, release
@@ -342,7 +342,7 @@ class FolderStore:
         )
 
     def _find(self, name: ModelName) -> StoredModel | None:
-        from modelfile.stores.encoding import read_config, read_model
+        from modelfile.stores.encoding import read_details, read_model
 
         if (found := self._load(name)) is None:
             return None
@@ -351,7 +351,7 @@ class FolderStore:
             return None  # also a server cannot read it
         try:
             model = read_model(manifest, self.blobs.read)
-            config = read_config(self.blobs.read(manifest.config))
+            details = read_details(self.blobs.read(manifest.config))
         except InputError as error:
             message = f"cannot read {name} in {self.location}: {error.message}"
             raise InputError(message, hint=error.hint or _CHECK) from error
@@ -359,11 +359,9 @@ class FolderStore:
             name=name,
             digest=listed_digest(content),
             model=model,
-            family=_text(config, "model_family"),
-            size=_text(config, "model_type"),
-            quantization=_text(config, "file_type"),
             parent=parent_of(manifest),
             blobs=self.layout.root / BLOBS,
+            **details,
         )
 
     def _load(self, name: ModelName) -> tuple[bytes, Manifest] | None:
@@ -388,8 +386,3 @@ class FolderStore:
         if message not in self._warned:
             self._warned.add(message)
             self._on_warning(message)
-
-
-def _text(config: Mapping[str, Any], key: str) -> str:
-    value = config.get(key)
-    return value if isinstance(value, str) else ""
