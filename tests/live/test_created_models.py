@@ -25,6 +25,7 @@ from modelfile.catalog.chat_templates import chat_templates
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, ModelfileError
 from modelfile.events import ignore
+from modelfile.importer.stored import export
 from modelfile.names import ModelName
 from modelfile.recipe.recipe import Recipe, resolve
 from modelfile.stores.disk.store import FolderStore
@@ -174,7 +175,12 @@ def executable_texts() -> tuple[str, ...]:
 
 def test_recognized_chat_templates(tmp_path: Path, folder: Path) -> None:
     root = tmp_path / "models"
-    with serve(models=root) as url, modelfile.open_folder(tmp_path / "ours", ollama="0.9.3") as store:
+    with (
+        serve(models=root) as url,
+        connect(url) as client,
+        modelfile.open_folder(tmp_path / "ours", ollama="0.9.3") as store,
+    ):
+        server = ServerStore(client)
         for number, (known, text) in enumerate(zip(chat_templates(), executable_texts(), strict=True)):
             (folder / "tiny.gguf").unlink()
             write_tiny_gguf(folder / "tiny.gguf", chat_template=text)
@@ -189,6 +195,11 @@ def test_recognized_chat_templates(tmp_path: Path, folder: Path) -> None:
                 create_in(store, name, modelfile_text, folder)
                 theirs, ours = (manifest_of(each, name) for each in (root, store.layout.root))
                 assert ours.replace(str(store.layout.root), str(root)) == theirs
+                stored = modelfile.show(name, server)
+                written = export(stored, server)
+                assert ("TEMPLATE" in written) == bool(more)
+                assert create(url, "again", written, folder) == ""
+                assert modelfile.show("again", server).fingerprint == stored.fingerprint
 
 
 @pytest.mark.parametrize(("change", "is_recognized"), [(99, True), (100, False), (-99, True), (-100, False)])
