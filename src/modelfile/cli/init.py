@@ -162,19 +162,22 @@ def modelfile_of(stored: StoredModel, store: Store | None, folder: Path, weights
         UsageError: The weights are not on this machine.
         ServerError: The store cannot answer.
     """
+    if weights is not None:
+        return _with_weights(stored, store, folder, Path(weights))
+    if store is None:  # as a registry or mf.lock has it, a model is a base
+        return modelfile_on(stored.name, stored)
     project = load_project()
     lock = project.find_lock(folder)
     bases = [pin.base for pin in lock.lock.modelfiles.values() if pin.base] if lock else []
     locked = {ModelName.parse(base.name).full.lower(): base for base in bases}
-
     with open_registry(project.config) as registry:
 
         def find(name: ModelName) -> StoredModel | None:
             with suppress(InputError):  # a damaged base is no base
-                if found := store.find(name) if store else None:
+                if found := store.find(name):
                     return found
             with suppress(InputError, ServerError, UsageError):  # what cannot be had is no base
-                if store and (base := locked.get(name.full.lower())):
+                if base := locked.get(name.full.lower()):
                     from modelfile.prediction import restore_base
 
                     return restore_base(name, base, store, registry)
@@ -185,10 +188,13 @@ def modelfile_of(stored: StoredModel, store: Store | None, folder: Path, weights
             return None
 
         names = [ModelName.parse(base.name) for base in bases]
-        if weights is None:
-            return export(stored, store, find=find, locked=names, folder=folder)
+        return export(stored, store, find=find, locked=names, folder=folder)
+
+
+def _with_weights(stored: StoredModel, store: Store | None, folder: Path, target: Path) -> str:
+    """Return a Modelfile on copies of the weights."""
     blobs = blobs_of(stored)
-    if not blobs.keys() >= {*stored.model.files}:
+    if store is None or not blobs.keys() >= {*stored.model.files}:
         where = store.location if store else "a registry"
         hint = f"on the machine of the server, name its folder: `mf init {stored.name} --store DIR --weights DIR`"
         raise UsageError(f"cannot copy the weights of {stored.name}: {where} does not give out weights", hint=hint)
@@ -197,6 +203,6 @@ def modelfile_of(stored: StoredModel, store: Store | None, folder: Path, weights
     from modelfile.report.progress import progress
 
     with progress("copying", current.get()) as events:
-        copied = copy_files(stored, blobs, Path(weights), events)
+        copied = copy_files(stored, blobs, target, events)
     files = {digest: path_from(folder, path) for digest, path in copied.items()}
     return export(stored, store, files=files, folder=folder)

@@ -9,23 +9,22 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from modelfile.catalog.behaviors import KEEPS_WEIGHTS
 from modelfile.catalog.catalog import catalog
-from modelfile.catalog.families import library_models
 from modelfile.catalog.versions import NEWEST, Version, release
 from modelfile.characters import escape_controls
 from modelfile.differ.comparison import DERIVED, Aspect, Change
 from modelfile.differ.models import compare_models
-from modelfile.errors import InputError, ModelfileError, UsageError
+from modelfile.errors import InputError, ModelfileError
 from modelfile.filesystem import expand
 from modelfile.immutable import record, replace
 from modelfile.importer.first import modelfile_on
+from modelfile.importer.origins import is_library, parent_of, possible_bases
 from modelfile.manifest import digest_of
-from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE, ModelName, join_words, shorten_digest
+from modelfile.names import ModelName, join_words, shorten_digest
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe, resolve
 from modelfile.recipe.values import canonical
 from modelfile.source import Source
-from modelfile.stores.backups import is_internal
-from modelfile.stores.protocol import ListedModel, Store, StoredModel
+from modelfile.stores.protocol import Store, StoredModel
 from modelfile.syntax.modelfile import Modelfile
 from modelfile.syntax.quoting import quote
 
@@ -38,8 +37,6 @@ FindBase: TypeAlias = Callable[[ModelName], StoredModel | None]
 """Returns the model of a name, as a build would have it as a base; None if there is none."""
 _Line: TypeAlias = tuple[str, str]
 """The words of an instruction before its value, and the value."""
-_FILES: Final = (".gguf", ".safetensors", ".bin", ".pth")
-"""Endings of the file names that newer servers note as the origin of weights."""
 _BLOB_NOTE: Final = (
     "# The weights have no name, and this path is on this machine only: `--weights DIR` takes a copy along."
 )
@@ -66,21 +63,20 @@ class _Base:
     """The names of what is to be written in any case."""
 
 
-def export(  # noqa: PLR0913  # each is a fact of its own
+def export(
     stored: StoredModel,
-    store: Store | None = None,
+    store: Store,
     *,
     find: FindBase | None = None,
     locked: Iterable[ModelName] = (),
     files: Mapping[str, str] | None = None,
     folder: Path = Path(),
-    version: Version | None = None,
 ) -> str:
     r"""Return a Modelfile that builds the same model; only what its base does not have is written.
 
     The base is the first of these that is proved to give the model: the one that it was created from; one in mf.lock,
     or a model of Ollama's library in the store, with the same weights; the model itself, if it was pulled; the weights;
-    and the model itself, if the library has one of its name.
+    and the model itself, if it may have been pulled.
 
     >>> import modelfile
     >>> from modelfile.stores.memory import MemoryStore
@@ -92,45 +88,42 @@ def export(  # noqa: PLR0913  # each is a fact of its own
 
     Args:
         stored: The model.
-        store: The store that has it, and that is to build it; None for one in a registry.
+        store: The store that has it, and that is to build it.
         find: Returns a base by its name (default: from the store).
         locked: The names of bases in mf.lock.
         files: Paths of its weights, adapters and drafts by digest, as they are to be written in the place of a base
             (default: a base or, if none will do, the blobs of the store).
         folder: The folder that the Modelfile is for.
-        version: The version of Ollama that is to build it (default: the store's, or the newest known).
 
     Raises:
         InputError: No Modelfile builds the model; the message names what it cannot express.
         ServerError: The store cannot answer.
     """
-    version = version or (release(store.ollama) if store else None)
-    search = find or (store.find if store else lambda _: None)
-    known = blobs_of(stored) if files is None else files
+    search, known = find or store.find, blobs_of(stored) if files is None else files
     errors: list[InputError] = []
-    for name in dict.fromkeys(_names(stored, store, locked)) if files is None else ():
+    for name in dict.fromkeys(possible_bases(stored, store.list(), locked)) if files is None else ():
         try:
             if base := _named(stored, name, search, known):
-                return _write(stored, base, folder, version)
+                return _write(stored, base, folder, release(store.for_base(is_named=True).ollama))
         except InputError as error:
-            if name in (_parent(stored), stored.name):  # what only has the same weights may be no base of it
+            if name in (parent_of(stored), stored.name):  # what only has the same weights may be no base of it
                 errors.append(error)
     if {*stored.model.weights} <= known.keys():
         try:
-            weights = _weights(stored, known, folder, version, _BLOB_NOTE if files is None else "")
-            return _write(stored, weights, folder, version)
+            version = release(store.for_base(is_named=False).ollama)
+            base = _weights(stored, known, folder, version, _BLOB_NOTE if files is None else "")
+            return _write(stored, base, folder, version)
         except InputError as error:
             errors.append(error)
-    if not errors and _is_library(stored.name):
+    if errors:
+        raise InputError(f"cannot write a Modelfile of {stored.name}: {errors[0].message}", hint=errors[0].hint)
+    if not stored.parent or is_library(stored.name):
         return modelfile_on(stored.name, stored)
-    if not errors:
-        raise _without_base(stored, store)
-    raise InputError(f"cannot write a Modelfile of {stored.name}: {errors[0].message}", hint=errors[0].hint)
+    raise _without_base(stored, store)
 
 
-def _without_base(stored: StoredModel, store: Store | None) -> InputError:
-    parent, name = _parent(stored), stored.name
-    where = store.location.where if store else "in its registry"
+def _without_base(stored: StoredModel, store: Store) -> InputError:
+    parent, name, where = parent_of(stored), stored.name, store.location.where
     reason = f"its base {parent} not found {where}" if parent else f"its weights have no name {where}"
     hint = f"on the machine of the server, take them along: `mf init {name} --store DIR --weights DIR`"
     hint = f"pull the base: `mf pull {parent}`" if parent else hint
@@ -151,54 +144,6 @@ def blobs_of(stored: StoredModel) -> Mapping[str, str]:
         return {}
     paths = {digest: stored.blobs / digest.replace(":", "-") for digest in stored.model.files}
     return {digest: str(path) for digest, path in paths.items() if path.is_file()}
-
-
-def _names(stored: StoredModel, store: Store | None, locked: Iterable[ModelName]) -> Iterator[ModelName]:
-    """Yield the names that a base may have; that of the model itself only if a registry has it."""
-    is_published, listed = _is_published(stored), store.list() if store else ()
-    if is_published and _is_library(stored.name):
-        same = (each for each in listed if each.digest == stored.digest and stored.name.same_model_as(each.name))
-        if stored.name.has_moving_tag:
-            yield from (each.name for each in same if not (is_internal(each.name) or each.name.has_moving_tag))
-    else:
-        parent = _parent(stored)
-        others = [*(_named_as(parent, listed) if parent else ()), *locked]
-        others += [model.name for model in listed if _is_library(model.name)]
-        yield from (name for name in others if not name.same_as(stored.name))
-    if is_published:
-        yield stored.name
-
-
-def _parent(stored: StoredModel) -> ModelName | None:
-    """Return the name of the model that a model was created from; None if there is none, or it was a file."""
-    text = stored.parent
-    if not text or text.startswith("/") or "\\" in text or text.lower().endswith(_FILES):
-        return None
-    try:
-        return ModelName.parse(text)
-    except UsageError:
-        return None
-
-
-def _named_as(parent: ModelName, listed: Iterable[ListedModel]) -> Iterator[ModelName]:
-    """Yield a name; before an alias that `mf` made of a base, the names that have the same model."""
-    if is_internal(parent):
-        listed = [*listed]
-        aliased = {model.digest for model in listed if model.name.same_as(parent)}
-        yield from (model.name for model in listed if model.digest in aliased and not is_internal(model.name))
-    yield parent
-
-
-def _is_published(stored: StoredModel) -> bool:
-    """Return whether a model is as a registry has it: it notes no origin, and its name is none that people give."""
-    is_local = (stored.name.host.lower(), stored.name.namespace.lower()) == (DEFAULT_HOST, DEFAULT_NAMESPACE)
-    return not stored.parent and (not is_local or _is_library(stored.name))
-
-
-def _is_library(name: ModelName) -> bool:
-    """Return whether a name is that of a model in Ollama's library, and no alias of one."""
-    is_local = (name.host.lower(), name.namespace.lower()) == (DEFAULT_HOST, DEFAULT_NAMESPACE)
-    return is_local and name.model.lower() in library_models() and not is_internal(name)
 
 
 def _weights(stored: StoredModel, files: Mapping[str, str], folder: Path, version: Version | None, note: str) -> _Base:
@@ -354,7 +299,8 @@ def _built(text: str, base: _Base, folder: Path, version: Version | None) -> Mod
     """
     modelfile = Modelfile.parse(Source(text=text))
     if first := modelfile.first_error:
-        raise InputError(first.message)
+        word = text[: first.span.end].rpartition("\n")[2].partition(" ")[0]
+        raise InputError(f"{word}: {first.message}")
     recipe = resolve(modelfile, folder, version)
     digests = {expand(path, folder): digest for digest, path in base.files.items()}
     if recipe.base != (str(base.name) if base.name else None):
@@ -377,6 +323,6 @@ def _reason(changes: Iterable[Change], base: _Base) -> str:
             reason = "no instruction gives it its {}"
         else:
             reason = f"{where} has another {{}}, which no instruction replaces"
-        word = f"PARAMETER {change.name}" if is_parameter else change.aspect.upper()
+        word = f"PARAMETER {escape_controls(change.name)}" if is_parameter else change.aspect.upper()
         words.setdefault(reason, {})[word] = None
     return "; ".join(reason.format(join_words([*each])) for reason, each in words.items())

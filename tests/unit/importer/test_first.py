@@ -62,7 +62,7 @@ def test_base_on_a_server_tells_its_own_license_and_stops() -> None:
     assert modelfile_on(name, StoredModel(name=name, digest="", model=model)).splitlines() == [
         HEAD.format("llama3.2:3b"),
         "# License: MIT. Context: up to 131,072 tokens. Capabilities: tools.",
-        "# Inherited: its template, and the stops <e>, a b.",
+        "# Inherited: its template and the stops <e>, a b.",
         "FROM llama3.2:3b",
     ]
 
