@@ -68,6 +68,7 @@ EXEMPT = {
     "report/findings": "tests/unit/report/test_formats.py",
     "report/health": "tests/commands/test_doctor.py",
     "report/json_output": "tests/unit/report/test_schemas.py",
+    "report/memory": "tests/commands/test_show_memory.py",
     "report/models": "tests/commands/test_models.py",
     "report/outdated": "tests/commands/test_outdated.py",
     "report/pins": "tests/commands/test_pin.py",

@@ -6,12 +6,15 @@ only the size of the file; of types that are in neither, those of a block. Uses 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from modelfile.catalog.versions import Version
 from modelfile.immutable import record
+
+_SIZE: Final = r"([0-9]{1,4}(?:\.[0-9]{1,3})?)([bm])"
 
 
 @record(kw_only=True)
@@ -90,3 +93,17 @@ FILE_TYPES_BY_NAME: Final[Mapping[str, FileType]] = MappingProxyType(
     }
 )
 """All types that the files of models have, by name."""
+
+
+def read_tag(tag: str) -> tuple[int, FileType] | None:
+    """Return the number of parameters and the type of the weights that a tag names; None if it does not name both.
+
+    >>> read_tag("8b-instruct-q4_K_M")[0]
+    8000000000
+    """
+    size = kind = None
+    for part in tag.split("-"):
+        kind = FILE_TYPES_BY_NAME.get(part.upper().replace("FP16", "F16"), kind)
+        if found := re.fullmatch(_SIZE, part, re.IGNORECASE):
+            size = int(float(found[1]) * 10 ** (9 if found[2] in "bB" else 6))
+    return (size, kind) if size and kind else None

@@ -67,6 +67,15 @@ def _color_in(argv: Sequence[str]) -> Color:
     return color
 
 
+def _with_memory(argv: Sequence[str]) -> list[str]:
+    """Return arguments in which `--memory` without an amount has the value for this machine: no parser knows those."""
+    following = (*argv[1:], "")
+    return [
+        "--memory=here" if word == "--memory" and not after[:1].isdecimal() else word
+        for word, after in zip(argv, following, strict=True)
+    ]
+
+
 def main(  # noqa: PLR0913  # the whole environment of a program
     argv: Sequence[str],
     stdin: TextIO,
@@ -100,6 +109,7 @@ def main(  # noqa: PLR0913  # the whole environment of a program
 
 def _run(argv: list[str], terminal: Terminal, open_store: OpenStore | None, open_registry: OpenRegistry | None) -> int:
     current.set(terminal)
+    argv = _with_memory(argv) if "--memory" in argv else argv
     terminal.color = _color_in(argv)
     if open_store is not None or open_registry is not None:
         from modelfile.cli import locations, options

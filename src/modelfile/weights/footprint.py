@@ -6,13 +6,15 @@ of the cache and, for llama without flash attention, of the buffers were compare
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from modelfile.catalog import engines
+from modelfile.catalog.file_types import FILE_TYPES_BY_NAME
 from modelfile.catalog.versions import NEWEST, Version
-from modelfile.immutable import record
+from modelfile.immutable import record, replace
 from modelfile.weights.layers import Layers, head_count, key_length, read_layers
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ _STEP: Final = 256
 _ATTENTION: Final = "llama.cpp src/llama-kv-cache.cpp"
 _STATE: Final = "llama.cpp src/llama-memory-recurrent.cpp"
 _OWN: Final = "kvcache/causal.go"
+_NO_WORDS: Final = "the size of its vocabulary is not known"
 _GRAPH: Final = "`GraphSize` in fs/ggml/ggml.go"
 
 
@@ -44,7 +47,7 @@ class Term:
     """A part of the memory that a model needs."""
 
     name: str
-    """`weights`, `KV cache`, `state`, `compute`, `output` or `overhead`."""
+    """`weights`, `projector`, `adapter`, `KV cache`, `state`, `compute`, `output` or `overhead`."""
     bytes: int | None
     """Its size; None if it is not known."""
     exactness: Exactness
@@ -108,19 +111,23 @@ DEFAULT_RUNNER: Final = Runner()
 """The newest version of Ollama with its defaults, on a GPU."""
 
 
-def footprint(header: GGUFHeader, context: int, runner: Runner = DEFAULT_RUNNER) -> Footprint:
+def footprint(
+    header: GGUFHeader, context: int, runner: Runner = DEFAULT_RUNNER, beside: Sequence[GGUFHeader] = ()
+) -> Footprint:
     """Return the memory that a model needs.
 
     Args:
         header: The header of its weights.
         context: Tokens of the context; Ollama lowers more than the model was trained on to that.
         runner: The server's version and settings.
+        beside: The headers of projectors and adapters that are loaded with it.
     """
     trained = header.number("context_length")
     context = min(context, trained) if trained else context
     layers = read_layers(header, runner.version, pads_values=not runner.attends_fast(header.architecture))
     terms = (
         _weights(header),
+        *(replace(_weights(each), name=_kind(each)) for each in beside),
         *_cache_terms(header, context, runner, layers),
         _compute(header, context, runner),
         _output(header, runner),
@@ -135,27 +142,35 @@ def footprint(header: GGUFHeader, context: int, runner: Runner = DEFAULT_RUNNER)
     return Footprint(context=context, terms=terms)
 
 
-def largest_context(header: GGUFHeader, memory: int, runner: Runner = DEFAULT_RUNNER) -> int | None:
+def largest_context(
+    header: GGUFHeader, memory: int, runner: Runner = DEFAULT_RUNNER, beside: Sequence[GGUFHeader] = ()
+) -> int | None:
     """Return the longest context with which a model fits into `memory` bytes.
 
     It is a multiple of 256 tokens, or the length that the model was trained on; 0 if it does not fit with 256 tokens.
     None if the memory that it needs, or the length that it was trained on, is not known.
     """
     trained = header.number("context_length")
-    if not trained or footprint(header, trained, runner).total is None:
+    if not trained or footprint(header, trained, runner, beside).total is None:
         return None
-    if fits(header, trained, memory, runner):
+    if fits(header, trained, memory, runner, beside):
         return trained
     low, high = 0, ceil(trained / _STEP)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if fits(header, middle * _STEP, memory, runner) else (low, middle)
+        low, high = (middle, high) if fits(header, middle * _STEP, memory, runner, beside) else (low, middle)
     return low * _STEP
 
 
-def fits(header: GGUFHeader, context: int, memory: int, runner: Runner = DEFAULT_RUNNER) -> bool | None:
+def fits(
+    header: GGUFHeader,
+    context: int,
+    memory: int,
+    runner: Runner = DEFAULT_RUNNER,
+    beside: Sequence[GGUFHeader] = (),
+) -> bool | None:
     """Return whether a model fits into `memory` bytes; None if that is not known."""
-    needed = footprint(header, context, runner)
+    needed = footprint(header, context, runner, beside)
     if needed.total is None:
         return False if needed.least > memory else None
     return needed.total <= memory
@@ -178,13 +193,27 @@ def _weights(header: GGUFHeader) -> Term:
             formula=f"sum of {sum(total.tensors for total in totals):,} tensors",
             source="the file's header",
         )
+    if header.size:
+        return Term(
+            name="weights",
+            bytes=header.size,
+            exactness=Exactness.ESTIMATED,
+            formula="size of the file",
+            source="the file",
+        )
+    kind = FILE_TYPES_BY_NAME.get(header.file_type)
+    known = kind and header.parameters
     return Term(
         name="weights",
-        bytes=header.size or None,
-        exactness=Exactness.ESTIMATED if header.size else Exactness.UNKNOWN,
-        formula="size of the file" if header.size else "the sizes of the tensors are not known",
-        source="the file",
+        bytes=int(header.parameters * kind.bits / 8) if kind and header.parameters else None,
+        exactness=Exactness.ESTIMATED if known else Exactness.UNKNOWN,
+        formula=f"{header.parameters:,} parameters x {kind.bits:g} bits" if kind and known else "not known",
+        source="llama.cpp tools/quantize/README.md" if known else "",
     )
+
+
+def _kind(header: GGUFHeader) -> str:
+    return "adapter" if header.text("general.type") == "adapter" else "projector"
 
 
 def _cache_terms(header: GGUFHeader, context: int, runner: Runner, layers: Layers | None) -> tuple[Term, ...]:
@@ -194,7 +223,7 @@ def _cache_terms(header: GGUFHeader, context: int, runner: Runner, layers: Layer
                 name="KV cache",
                 bytes=None,
                 exactness=Exactness.UNKNOWN,
-                formula=f"not known for the architecture `{header.architecture}` in Ollama {runner.version}",
+                formula=_not_known(header, runner),
                 source="",
             ),
         )
@@ -223,6 +252,14 @@ def _cache_terms(header: GGUFHeader, context: int, runner: Runner, layers: Layer
         source=_STATE,
     )
     return (cache, state) if parts else (state,)
+
+
+def _not_known(header: GGUFHeader, runner: Runner) -> str:
+    if not header.architecture:
+        return "the architecture is not known"
+    if engines.cache_layout(header.architecture, runner.version) is None:
+        return f"not known for the architecture `{header.architecture}` in Ollama {runner.version}"
+    return "the sizes of its layers are not known"
 
 
 def _cells(header: GGUFHeader, context: int, runner: Runner, window: int) -> tuple[int, int]:
@@ -259,7 +296,7 @@ def _compute(header: GGUFHeader, context: int, runner: Runner) -> Term:
     batch, fast = engines.batch_size(context, runner.version), runner.attends_fast(header.architecture)
     results, formula = _results(header, _pad(context * runner.slots_or_default(), _STEP), fast=fast)
     if engines.cache_layout(header.architecture, runner.version) is None or not results:
-        formula, size, exactness = "not known for this architecture", None, Exactness.UNKNOWN
+        formula, size, exactness = _not_known(header, runner), None, Exactness.UNKNOWN
     else:
         formula, size = f"{_FLOAT} bytes x {batch} tokens x ({formula})", _FLOAT * batch * results
         was_measured = header.architecture == "llama" and runner.version < engines.SLIDES_WINDOWS and not fast
@@ -292,6 +329,6 @@ def _output(header: GGUFHeader, runner: Runner) -> Term:
         name="output",
         bytes=_FLOAT * words * slots if words else None,
         exactness=Exactness.EXACT if words else Exactness.UNKNOWN,
-        formula=f"{_FLOAT} bytes x {words:,} tokens x {slots} slot{'s' * (slots > 1)}" if words else "no vocabulary",
-        source="llama.cpp src/llama-context.cpp",
+        formula=f"{_FLOAT} bytes x {words:,} tokens x {slots} slot{'s' * (slots > 1)}" if words else _NO_WORDS,
+        source="llama.cpp src/llama-context.cpp" if words else "",
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from modelfile.cli.parameters import Argument, AsJson, Host, Option, StoreFolder
-from modelfile.cli.show.sources import Options, WeightsOptions, names_weights, open_model
-from modelfile.errors import UsageError
+from modelfile.cli.show.sources import Options, WeightsOptions, names_weights, open_model, read_name
+from modelfile.errors import ServerUnreachable, UsageError
 from modelfile.names import modelfile_at
 from modelfile.report.terminal import current
 
@@ -40,6 +40,10 @@ def show(  # noqa: PLR0913  # each is an option
     template: Annotated[bool, Option("--template", help="Print the chat template in weights, in Jinja.")] = False,
     sha256: Annotated[bool, Option("--sha256", help="Print the digests of weights.")] = False,
     everything: Annotated[bool, Option("--all", help="Print all defaults, and long texts whole.")] = False,
+    memory: Annotated[
+        str | None,
+        Option("--memory", metavar="[SIZE]", help="Print the memory it needs, and what fits into SIZE, as in 24G."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print what a model is, with the source of every value, or the exact prompt that it makes of a request.
@@ -75,6 +79,16 @@ def show(  # noqa: PLR0913  # each is an option
     "license", "author", "base_models", "size", "types", "missing", "sha256", "tensors"}, ...]}; the schema is in
     docs/schema. With --template: {"chat_template", "recognized", "undecided"}.
 
+    --memory prints the memory that the model needs, with each part and its formula at its num_ctx (default: that of
+    Ollama's version), then the totals at other contexts, and whether it fits into SIZE (24G, 24GB and 24GiB are 24 x
+    2^30 bytes; default: the GPUs of this machine, or its RAM): exact is computed as the engine does, estimated is near
+    it, and unknown is never guessed. The version of Ollama is the server's, else the configured one, else the newest.
+    Of a model on no server, only a tag with size and quantization is read, as in llama3:8b-q4_K_M.
+
+    With --memory and --json: {"models": [{"name", "architecture", "parameters", "quantization", "context_length",
+    "ollama", "slots", "flash_attention", "num_ctx", "origin", "terms", "total", "exactness", "contexts", "memory",
+    "place", "fits", "largest_context", "best_quantization"}, ...]}, in bytes; the schema is in docs/schema.
+
     With --prompt or --messages and --json: {"prompt", "ollama", "dropped_capabilities"}; ollama is the version that it
     is rendered for.
 
@@ -92,10 +106,15 @@ def show(  # noqa: PLR0913  # each is an option
     With --layers: {"name", "digest", "registry", "size", "config", "layers"}, where config and each layer are {"kind",
     "media_type", "digest", "size"}; of a model in a folder, it is "store" instead of "registry".
     """
-    if everything and (modelfile, prompt, messages, layers, raw) != (False, None, None, False, False):
+    if everything and (modelfile, prompt, messages, layers, raw, memory) != (False, None, None, False, False, None):
         raise UsageError("--all cannot be used with another form of output")
-    if modelfile and as_json:
-        raise UsageError("--modelfile cannot be used with --json")
+    if memory is not None:
+        if any((modelfile, prompt, messages, layers, raw, tensors, values, template, sha256)):
+            raise UsageError("--memory cannot be used with another form of output")
+        from modelfile.cli.show.memory import show_memory
+
+        show_memory(name, (host, store), memory, as_json=as_json)
+        return
     if layers or raw:
         if (modelfile, prompt, messages, raw and (layers or as_json)) != (False, None, None, False):
             raise UsageError("--layers and --raw cannot be used together or with another form of output")
@@ -117,17 +136,33 @@ def show(  # noqa: PLR0913  # each is an option
         show_weights(name, (host, store), wanted)
         return
     if modelfile:
-        _export(name, (host, store))
+        _export(name, (host, store), as_json=as_json)
         return
+    _show_effective(name, (host, store), as_json=as_json, everything=everything)
+
+
+def _show_effective(name: str, options: Options, *, as_json: bool, everything: bool) -> None:
+    """Print a model, or what its name says of it if there is no server to ask."""
     from modelfile.cli.show.effective import show_effective
 
-    show_effective(name, (host, store), as_json=as_json, everything=everything)
+    try:
+        show_effective(name, options, as_json=as_json, everything=everything)
+    except ServerUnreachable as error:
+        if as_json or modelfile_at(name, folder_is_model=True) or (named := read_name(name)) is None:
+            raise
+        from modelfile.report.weights import print_weights
+
+        current.get().print_warning(f"only the name is read: {error.message}", error.hint)
+        print_weights(named.name, named.facts, current.get())
+        current.get().print(f"  {'memory':<15}`mf show {name} --memory` estimates it")
 
 
-def _export(name: str, options: Options) -> None:
+def _export(name: str, options: Options, *, as_json: bool) -> None:
     """Print a Modelfile of a model."""
     from modelfile.cli.init import modelfile_of
 
+    if as_json:
+        raise UsageError("--modelfile cannot be used with --json")
     if modelfile_at(name, folder_is_model=True):
         raise UsageError(f"--modelfile needs a model: `{name}` is a file")
     with open_model(name, options) as (stored, opened):

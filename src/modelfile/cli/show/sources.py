@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from modelfile.cli.locations import Use, open_prefixed, open_store
 from modelfile.cli.options import load_project, open_registry
-from modelfile.errors import InputError, NotFound
-from modelfile.immutable import record
+from modelfile.errors import InputError, NotFound, UsageError
+from modelfile.immutable import record, replace
 from modelfile.library.lookup import show as find_model
 from modelfile.names import Prefix, join_alternatives, split_prefix
 from modelfile.report.terminal import current
@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # a plain `mf show` does not need them
     from modelfile.catalog.versions import Version
     from modelfile.project.target import Target
     from modelfile.recipe.recipe import Recipe
+    from modelfile.weights.reading import Weights
 
 Options: TypeAlias = tuple[str | None, str | None]
 """The values of --host and --store."""
@@ -63,6 +64,31 @@ def names_local_weights(name: str) -> bool:
 def names_repository(name: str, options: Options) -> bool:
     """Return whether an argument names weights that are read from their repository, because no store is named."""
     return name.lower().startswith(_REPOSITORIES) and options == (None, None)
+
+
+def read_name(name: str) -> Weights | None:
+    """Return the weights of a model as its tag names their size and quantization; None if it does not name both."""
+    from modelfile.catalog.families import family_of
+    from modelfile.catalog.file_types import read_tag
+    from modelfile.names import ModelName
+    from modelfile.weights.facts import facts_of, header_from_info
+    from modelfile.weights.reading import Weights
+    from modelfile.weights.types import FILE_TYPES
+
+    try:
+        parsed = ModelName.parse(split_prefix(name)[1])
+    except UsageError:
+        return None
+    if (found := read_tag(parsed.tag)) is None:
+        return None
+    parameters, kind = found
+    number = next(number for number, each in FILE_TYPES.items() if each == kind.name)
+    info: dict[str, Any] = {"general.parameter_count": parameters, "general.file_type": number}
+    if (family := family_of(parsed)) and family.architecture:
+        info["general.architecture"] = family.architecture
+        info[f"{family.architecture}.context_length"] = family.context
+    header = header_from_info(info)
+    return Weights(name=str(parsed), facts=replace(facts_of(header), chat_template=None), header=header)
 
 
 def recipe_of(target: Target, version: Version | None) -> Recipe:

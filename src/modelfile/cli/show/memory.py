@@ -1,0 +1,112 @@
+"""`mf show --memory`: the memory that a model needs, and whether it fits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from modelfile.catalog import engines
+from modelfile.catalog.versions import NEWEST, Version, release
+from modelfile.cli.options import load_project
+from modelfile.cli.show.sources import Options, names_weights, open_model, read_name, recipe_of
+from modelfile.cli.show.weights import open_weights
+from modelfile.errors import InputError, NotFound, ServerUnreachable, UsageError
+from modelfile.machine import Machine, find_machine, format_memory, parse_memory
+from modelfile.names import Prefix, modelfile_at, split_prefix
+from modelfile.report.json_output import print_json
+from modelfile.report.memory import ShownMemory, memory_as_json, print_memory
+from modelfile.report.terminal import current
+from modelfile.weights.estimate import estimate
+from modelfile.weights.footprint import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from modelfile.weights.reading import Weights
+
+THIS_MACHINE: Final = "here"
+"""The value of --memory without an amount."""
+
+
+def show_memory(name: str, options: Options, size: str, *, as_json: bool) -> None:
+    """Print the memory that a model needs, and whether it fits into an amount of memory, or into this machine.
+
+    Raises:
+        UsageError: The amount is not valid.
+        InputError: The weights are of another format, of which the memory is not known.
+    """
+    machine = Machine(memory=None) if size != THIS_MACHINE else find_machine(current.get().environ)
+    asked = parse_memory(size) if size != THIS_MACHINE else None
+    memory, place, note, reserve = _memory(machine, asked, size)
+    found, parameters, version = _model(name, options)
+    context, origin = _context(parameters, version, asked or machine.gpu_memory)
+    runner = Runner(version=version, reserve=reserve)
+    models = [each for each in found if each.facts.kind == "model"]
+    beside = [each.header for each in found if each.facts.kind != "model" and each.header]
+    documents = []
+    for number, each in enumerate(models or found):
+        if each.header is None:
+            message = f"cannot tell the memory of `{each.name}`: Ollama converts {each.facts.format} first"
+            raise InputError(message, hint="build a model of it, and pass the name of the model")
+        needed = estimate(each.header, context, memory, runner, beside)
+        shown = ShownMemory(name=each.name, facts=each.facts, estimate=needed, origin=origin, place=place, note=note)
+        if as_json:
+            documents.append(memory_as_json(shown))
+            continue
+        if number:
+            current.get().print()
+        print_memory(shown, current.get())
+    if as_json:
+        print_json({"models": documents}, current.get())
+
+
+def _memory(machine: Machine, asked: int | None, size: str) -> tuple[int, str, str, int]:
+    """Return an amount of memory, its name, a remark about it, and what Ollama leaves free of it."""
+    if asked:
+        return asked, f"--memory {size}", "", engines.GPU
+    if machine.memory is None:
+        raise UsageError("cannot tell the memory of this machine", hint="pass an amount, as in `--memory 24G`")
+    if machine.is_unified:
+        return machine.memory, "RAM of this machine, which its GPU shares", "", engines.METAL
+    if not machine.gpus:
+        return machine.memory, "RAM of this machine; no GPU found", "", engines.CPU
+    note = f"layers that do not fit into the GPU run on the CPU, slowly: {format_memory(machine.memory)} of RAM"
+    return machine.gpu_memory, ", ".join(gpu.name for gpu in machine.gpus), note, engines.GPU
+
+
+def _model(name: str, options: Options) -> tuple[tuple[Weights, ...], Mapping[str, Any], Version]:
+    """Return the weights that an argument names, with the model's parameters and the version that runs it."""
+    configured = load_project().config.ollama
+    version = Version.parse(configured) if configured else None
+    if names_weights(name, options) or split_prefix(name)[0] is Prefix.REGISTRY:
+        with open_weights(name, options) as found:
+            return found, {}, version or NEWEST
+    if path := modelfile_at(name, folder_is_model=True):
+        recipe = recipe_of(load_project().at(path), version)
+        if recipe.base is None:
+            with open_weights(name, options) as found:
+                return found, recipe.parameters, version or NEWEST
+        found, inherited, base_version = _model(recipe.base, options)
+        return found, {**inherited, **recipe.parameters}, version or base_version
+    try:
+        with open_model(name, options) as (stored, store):
+            if not (weights := store.weights(stored) if store else ()):
+                raise UsageError(f"cannot read the weights of {stored.name}", hint="pass the path of a GGUF file")
+            served = release(store.ollama) if store else None
+            return weights, stored.model.parameters, served or version or NEWEST
+    except (ServerUnreachable, NotFound) as error:
+        if (named := read_name(name)) is None:
+            raise
+        current.get().print_warning(
+            f"only the name is read: {error.message}", f"`mf show registry:{name} --memory` reads more"
+        )
+        return (named,), {}, version or NEWEST
+
+
+def _context(parameters: Mapping[str, Any], version: Version, gpu_memory: int) -> tuple[int, str]:
+    """Return the tokens of the context, and their origin."""
+    stated = parameters.get("num_ctx")
+    if isinstance(stated, int) and not isinstance(stated, bool) and stated > 0:
+        return stated, "PARAMETER num_ctx of the model"
+    found = f" with {format_memory(gpu_memory)} of GPU memory" if gpu_memory else " without a GPU"
+    return engines.default_context(version, gpu_memory), f"default of Ollama {version}{found}"

@@ -1,0 +1,178 @@
+"""The memory that models need as text and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from modelfile.immutable import record
+from modelfile.machine import format_memory
+from modelfile.report.models import print_table
+from modelfile.report.terminal import Terminal, visible
+from modelfile.weights.footprint import CACHE_TYPES, Footprint, Term
+
+if TYPE_CHECKING:
+    from modelfile.weights.estimate import Estimate
+    from modelfile.weights.facts import WeightsFacts
+
+_MARGIN: Final = 13
+_BAR: Final = 20
+"""Width of the bar of the largest term, in columns."""
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+_UNKNOWN: Final = "unknown"
+
+
+@record(kw_only=True)
+class ShownMemory:
+    """The memory of a model, with what it was compared with."""
+
+    name: str
+    """The path or name of its weights."""
+    facts: WeightsFacts
+    estimate: Estimate
+    origin: str
+    """The origin of the context."""
+    place: str
+    """The name of the memory that it is compared with."""
+    note: str = ""
+    """A remark about that memory."""
+
+
+def print_memory(shown: ShownMemory, terminal: Terminal) -> None:
+    """Print the memory that a model needs: its terms at one context, totals at several, and what fits."""
+    runner, needed, facts = shown.estimate.runner, shown.estimate.needed, shown.facts
+    terminal.write([(visible(shown.name), "bold")])
+    kind = ", ".join(
+        filter(None, (facts.architecture or "unknown architecture", facts.parameter_size, facts.file_type))
+    )
+    slots = _count(runner.slots_or_default(), "request")
+    attention = f", {'with' if runner.attends_fast(facts.architecture) else 'without'} flash attention"
+    for title, text in (
+        ("model", kind),
+        ("server", f"Ollama {runner.version}, {slots} at a time{attention * bool(facts.architecture)}"),
+        ("num_ctx", f"{needed.context:,} tokens: {shown.origin}"),
+    ):
+        terminal.write([(f"  {title:<{_MARGIN - 2}}", "dim"), (visible(text), "")])
+    terminal.print()
+    _print_terms(needed, terminal)
+    terminal.print()
+    if needed.total is not None:
+        _print_contexts(shown.estimate, terminal)
+        terminal.print()
+    for line in _verdict(shown):
+        terminal.print(line)
+    if shown.note:
+        terminal.print(shown.note)
+
+
+def _print_terms(needed: Footprint, terminal: Terminal) -> None:
+    largest = max((term.bytes or 0 for term in needed.terms), default=0)
+    rows = [("NEEDED FOR", "SIZE", "", "", "FORMULA", "SOURCE")]
+    rows += [
+        (term.name, _size(term.bytes), str(term.exactness), _bar(term, largest), term.formula, term.source)
+        for term in needed.terms
+    ]
+    least = "" if needed.total is not None else "at least "
+    rows.append(("total", f"{least}{format_memory(needed.least)}", str(needed.exactness), "", "", ""))
+    tables = (rows, [row[:5] for row in rows], [(*row[:3], row[4]) for row in rows], [row[:4] for row in rows])
+    print_table((*tables, [row[:3] for row in rows]), terminal)
+
+
+def _print_contexts(found: Estimate, terminal: Terminal) -> None:
+    cells = [[_cell(each, found.memory) for each in row] for row in found.table]
+    width = max(len(cell) for row in cells for cell in row)
+    heads = [f"{kind.upper():>{width - 2}}" for kind in CACHE_TYPES]
+    rows = [("CONTEXT", *heads)]
+    for footprints, row in zip(found.table, cells, strict=True):
+        context = footprints[0].context
+        mark = "*" if context == found.needed.context else " "
+        rows.append((f"{mark}{context:>9,}", *(f"{cell:>{width}}" for cell in row)))
+    print_table([rows], terminal)
+    legend = "*: num_ctx" + ("; !: does not fit" if any("!" in cell for row in cells for cell in row) else "")
+    terminal.print(f"{legend}; Q8_0 and Q4_0 are set by OLLAMA_KV_CACHE_TYPE of the server, with flash attention")
+
+
+def _cell(needed: Footprint, memory: int) -> str:
+    return f"{format_memory(needed.least)} {'!' if needed.least > memory else ' '}"
+
+
+def _verdict(shown: ShownMemory) -> Iterator[str]:
+    """Yield whether a model fits, the longest context that does, and the best quantization that does."""
+    found, facts, needed = shown.estimate, shown.facts, shown.estimate.needed
+    memory = f"{format_memory(found.memory)} ({shown.place})"
+    if found.fits is None:
+        yield f"unknown whether it fits into {memory}: it needs more than {format_memory(needed.least)}"
+        return
+    least = "" if needed.total is not None else "more than "
+    amount = f"it needs {least}{format_memory(needed.least)} at {needed.context:,} tokens"
+    yield f"{'fits' if found.fits else 'does not fit'} into {memory}: {amount}"
+    if found.largest_context is not None:
+        trained = ", the longest that it was trained on" if found.largest_context == facts.context_length else ""
+        longest = f"{found.largest_context:,} tokens{trained}" if found.largest_context else "none"
+        yield f"longest context that fits: {longest}"
+    if needed.total is None or not facts.parameters:
+        return
+    if found.best_type is None:
+        yield f"best quantization that fits at {needed.context:,} tokens: none; use a smaller model"
+        return
+    own = found.best_type.name == facts.file_type
+    detail = (
+        "this one" if own else f"{found.best_type.bits:g} bits per weight, about {format_memory(found.best_size or 0)}"
+    )
+    yield f"best quantization that fits at {needed.context:,} tokens: {found.best_type.name} ({detail})"
+
+
+def _bar(term: Term, largest: int) -> str:
+    eighths = round((term.bytes or 0) / largest * _BAR * 8) if largest else 0
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()) or (_EIGHTHS[1] if term.bytes else "")
+
+
+def _size(count: int | None) -> str:
+    return _UNKNOWN if count is None else format_memory(count)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def memory_as_json(shown: ShownMemory) -> dict[str, Any]:
+    """Return the memory that a model needs; the schema is docs/schema/memory.schema.json."""
+    found, facts, runner = shown.estimate, shown.facts, shown.estimate.runner
+    best = found.best_type
+    return {
+        "name": shown.name,
+        "architecture": facts.architecture,
+        "parameters": facts.parameters,
+        "quantization": facts.file_type,
+        "context_length": facts.context_length,
+        "ollama": str(runner.version),
+        "slots": runner.slots_or_default(),
+        "flash_attention": runner.attends_fast(facts.architecture),
+        "num_ctx": found.needed.context,
+        "origin": shown.origin,
+        "terms": [_term(term) for term in found.needed.terms],
+        "total": found.needed.total,
+        "exactness": str(found.needed.exactness),
+        "contexts": [*_contexts(found.table)],
+        "memory": found.memory,
+        "place": shown.place,
+        "fits": found.fits,
+        "largest_context": found.largest_context,
+        "best_quantization": best and {"name": best.name, "bits_per_weight": best.bits, "size": found.best_size},
+    }
+
+
+def _term(term: Term) -> dict[str, Any]:
+    return {
+        "name": term.name,
+        "bytes": term.bytes,
+        "exactness": str(term.exactness),
+        "formula": term.formula,
+        "source": term.source,
+    }
+
+
+def _contexts(table: Iterable[tuple[Footprint, ...]]) -> Iterator[dict[str, Any]]:
+    for row in table:
+        totals = {kind: each.total for kind, each in zip(CACHE_TYPES, row, strict=True)}
+        yield {"num_ctx": row[0].context, **totals}

@@ -1,0 +1,101 @@
+"""The memory of a model at several lengths of its context, and what fits into an amount of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from modelfile.catalog.file_types import FILE_TYPES_BY_NAME, FileType
+from modelfile.immutable import record, replace
+from modelfile.weights.footprint import (
+    CACHE_TYPES,
+    DEFAULT_RUNNER,
+    Footprint,
+    Runner,
+    fits,
+    footprint,
+    largest_context,
+)
+
+if TYPE_CHECKING:
+    from modelfile.weights.header import GGUFHeader
+
+_SHORTEST: Final = 2048
+_LONGEST: Final = 131072
+"""The longest context of the table, in tokens, if the header does not say what the model was trained on."""
+
+
+@record(kw_only=True)
+class Estimate:
+    """The memory that a model needs, and whether it fits."""
+
+    runner: Runner
+    needed: Footprint
+    """The memory at the context that was asked for."""
+    table: tuple[tuple[Footprint, ...], ...]
+    """The memory at growing contexts, by the types in CACHE_TYPES."""
+    memory: int
+    """The memory that it was compared with, in bytes."""
+    fits: bool | None
+    """None if it is not known."""
+    largest_context: int | None
+    """The longest context that fits, in tokens; 0 if none does, None if it is not known."""
+    best_type: FileType | None
+    """The largest of the usual quantizations in which the model would fit; None if none does, or it is not known."""
+    best_size: int | None
+    """About the size of the weights in that type, in bytes."""
+
+
+def estimate(
+    header: GGUFHeader,
+    context: int,
+    memory: int,
+    runner: Runner = DEFAULT_RUNNER,
+    beside: Sequence[GGUFHeader] = (),
+) -> Estimate:
+    """Return the memory that a model needs, and whether it fits.
+
+    Args:
+        header: The header of its weights.
+        context: Tokens of the context.
+        memory: The memory that there is, in bytes.
+        runner: The server's version and settings.
+        beside: The headers of projectors and adapters that are loaded with it.
+    """
+    needed = footprint(header, context, runner, beside)
+    best = _best_type(header, needed, memory)
+    return Estimate(
+        runner=runner,
+        needed=needed,
+        table=tuple(
+            tuple(footprint(header, length, replace(runner, cache_type=kind), beside) for kind in CACHE_TYPES)
+            for length in _contexts(header, needed.context)
+        ),
+        memory=memory,
+        fits=fits(header, context, memory, runner, beside),
+        largest_context=largest_context(header, memory, runner, beside),
+        best_type=best,
+        best_size=_size(header, best) if best else None,
+    )
+
+
+def _contexts(header: GGUFHeader, asked: int) -> list[int]:
+    """Return lengths of the context: powers of two, the one that was asked for, and the one it was trained on."""
+    longest = header.number("context_length") or max(_LONGEST, asked)
+    powers = [_SHORTEST << power for power in range(max(longest // _SHORTEST, 1).bit_length())]
+    return sorted({*(each for each in powers if each < longest), asked, longest})
+
+
+def _best_type(header: GGUFHeader, needed: Footprint, memory: int) -> FileType | None:
+    weights = next(term.bytes for term in needed.terms if term.name == "weights")
+    if needed.total is None or weights is None or not header.parameters:
+        return None
+    room = memory - (needed.total - weights)
+    usual = sorted((each for each in FILE_TYPES_BY_NAME.values() if each.is_usual), key=lambda each: -each.bits)
+    return next((each for each in usual if _size(header, each) <= room), None)
+
+
+def _size(header: GGUFHeader, kind: FileType) -> int:
+    """Return about the size of a model's weights in a type, in bytes: exactly that of the one that it has."""
+    known = sum(total.bytes for total in header.types.values())
+    return known if known and kind.name == header.file_type else int(header.parameters * kind.bits / 8)
