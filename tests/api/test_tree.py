@@ -21,6 +21,7 @@ EXEMPT = {
     "catalog/parameters/spec": "tests/unit/catalog/test_catalog.py",
     "catalog/quantizations": "tests/unit/catalog/test_catalog.py",
     "catalog/templates": "tests/unit/catalog/test_catalog.py",
+    "catalog/weights_formats": "tests/commands/test_explain.py",
     "catalog/versions": "tests/unit/catalog/test_catalog.py",
     "diagnostics": "tests/rules/test_pages.py",
     "diff_arguments": "tests/commands/test_diff_revisions.py",

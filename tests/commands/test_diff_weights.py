@@ -46,7 +46,7 @@ def test_projector_and_unreadable_weights_have_no_facts(folder: Path) -> None:
 
 def test_headers_are_compared_with_a_model(folder: Path) -> None:
     with (folder / "a.Modelfile").open("a") as file:
-        file.write("TEMPLATE {{ .Prompt }}\nPARAMETER stop x\n")
+        file.write("TEMPLATE {{ .Prompt }}\nPARAMETER stop User:\n")
     assert mf("build", "bot:v1", "-f", "a.Modelfile", "--store", "models").code == 0
     (folder / "a.gguf").write_bytes((folder / "b.gguf").read_bytes())
     ran = mf("diff", "store:bot:v1", "a.Modelfile", "--store", "models")

@@ -124,3 +124,12 @@ def test_unknown_quantization_has_a_suggestion() -> None:
         "error: unknown rule, parameter, instruction or quantization: `q4_k_x`",
         "help: did you mean `Q4_K_S`?",
     ]
+
+
+def test_formats_of_weights() -> None:
+    found = mf("explain", "GGUF")
+    assert found.out.startswith("# GGUF\n\nThe format of weights that Ollama runs: ")
+    assert "\nRules     MF6" in found.out
+    assert max(map(len, found.out.splitlines())) <= 100
+    answer = json.loads(mf("explain", "safetensors", "--json").out)
+    assert [*answer] == ["name", "summary", "facts", "rules", "source"]

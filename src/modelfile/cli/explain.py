@@ -42,12 +42,12 @@ _WIDTH: Final = 100
 def explain(
     name: Annotated[
         str | None,
-        Argument(metavar="NAME", help="Rule, family, parameter, instruction or quantization; default: list all rules."),
+        Argument(metavar="NAME", help="Rule, family, parameter, instruction, quantization, gguf; default: all rules."),
     ] = None,
     *,
     as_json: Annotated[bool, Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Explain a rule, parameter, instruction or quantization, or list rules.
+    """Explain a rule, parameter, instruction, quantization or format of weights, or list rules.
 
     Lists the rules of a family such as MF2; without a name, lists all.
 
@@ -55,7 +55,8 @@ def explain(
     object. For a finding of `mf check` that is no rule's {"code", "name", "title", "help"}. For a parameter {"name",
     "summary", "example", "type", "default", "minimum", "maximum", "special", "since", "until", "deprecated", "rules",
     "source"}, for an instruction {"name", "summary", "syntax", "example", "repeated", "since", "until", "rules",
-    "source"}, for a quantization {"name", "summary", "bits_per_weight", "since", "made_since", "made_until"}.
+    "source"}, for a quantization {"name", "summary", "bits_per_weight", "since", "made_since", "made_until"}, for
+    `gguf` and `safetensors` {"name", "summary", "facts", "rules", "source"}.
     """
     content, text = _list(RULES) if name is None else _explain(name)
     if as_json:
@@ -78,8 +79,8 @@ def _explain(name: str) -> tuple[Any, str]:
         return _instruction(instruction), _instruction_page(instruction)
     if quantization := _quantization(name):
         return quantization
-    if condition := _condition(name):
-        return condition
+    if other := _weights_format(name) or _condition(name):
+        return other
     if name.upper() == "FORMAT":
         hint = 'ask for JSON in the request: `"format": "json"`, or a JSON schema instead of "json"'
         raise UsageError("there is no FORMAT in Modelfiles, whatever tutorials say", hint=hint)
@@ -132,6 +133,21 @@ def _quantization_page(spec: FileType, made: Quantization | None) -> str:
         Runs=[f"in Ollama {spec.since} and later" if spec.since else "in every release"],
         Fits=["`mf show NAME --memory` prints the memory that a model needs"],
     )
+
+
+def _weights_format(name: str) -> tuple[dict[str, Any], str] | None:
+    """Return what is known of a format of weights."""
+    from modelfile.catalog.weights_formats import WEIGHTS_FORMATS
+
+    if (found := WEIGHTS_FORMATS.get(name.lower())) is None:
+        return None
+    mention = re.compile(rf"\b{found.name}\b")
+    rules = [
+        f"{rule.code} {rule.name}" for rule in RULES if rule.code.startswith("MF6") and mention.search(_prose(rule))
+    ]
+    facts = {heading: [*lines] for heading, lines in found.facts.items()}
+    content = {"name": found.name, "summary": found.summary, "facts": facts, "rules": rules, "source": found.source}
+    return content, _page(found.name, found.summary, **facts, Rules=rules)
 
 
 def _condition(name: str) -> tuple[dict[str, str], str] | None:
