@@ -1,6 +1,7 @@
 """`mf show` of weights: files, folders, models of stores and registries, and Modelfiles."""
 
 import json
+import os
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -13,10 +14,12 @@ from tests.fakes.registry import FakeRegistry
 from tests.fakes.store import published
 from tests.support.cli import Ran, mf
 from tests.support.made_gguf import write_gguf
+from tests.support.operations import count_operations
 from tests.support.paths import ROOT
 
 from modelfile.cli.options import _open_registries
 from modelfile.errors import ExitCode
+from modelfile.weights.reading import read_weights
 
 METADATA = {
     "general.name": "Tiny",
@@ -191,6 +194,7 @@ def test_weights_of_a_registry_by_a_range(registry: FakeRegistry) -> None:
     name = f"registry:{registry.host}/team/bot:v1"
     ran = run("show", name, "--sha256")
     size = "1.1 MB"
+    size = f"{size}, of which the tensors need 5.1 kB"
     expected = SHOWN.replace("tiny.gguf", name.partition(":")[2], 1).replace("5.1 kB", size)
     assert (ran.code, ran.err) == (ExitCode.CLEAN, "")
     assert ran.out.startswith(f"{expected}  sha256         sha256:")
@@ -216,3 +220,45 @@ def test_layer_of_a_registry_that_is_no_gguf(registry: FakeRegistry) -> None:
     ran = run("show", f"registry:{registry.host}/team/bot:v1", "--tensors")
     assert ran.code == ExitCode.FAILED
     assert ran.err.startswith(f"error: http://{registry.host}: `the model of {registry.host}/team/bot:v1` is ")
+
+
+def test_files_that_are_not_whole_say_so(weights: Path) -> None:
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:4000])
+    assert "  size           4.0 kB: truncated, its header requires 5.1 kB\n" in shown("tiny.gguf")
+    weights.write_bytes(whole[:100])
+    assert mf("show", "tiny.gguf").err.startswith("error: `tiny.gguf` is truncated: it has 100 bytes, ")
+
+
+def test_sparse_file_is_shown_as_fast_as_a_small_one(weights: Path) -> None:
+    os.truncate(weights, 100 << 30)
+    assert "  size           107.4 GB, of which the tensors need 5.1 kB\n" in shown("tiny.gguf")
+    assert count_operations(lambda: read_weights(weights)) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing.gguf", "file not found: `missing.gguf`"),
+        ("file:missing.safetensors", "file not found: `missing.safetensors`"),
+        ("pipe.gguf", "cannot read `pipe.gguf`: it is a pipe, not a file"),
+        ("./pipe", "cannot read `pipe`: it is a pipe, not a file"),
+        ("/dev/zero", "cannot read `/dev/zero`: it is a device, not a file"),
+        ("./empty", "no weights in the folder `empty`"),
+    ],
+)
+@pytest.mark.usefixtures("weights")
+def test_what_is_no_file_of_weights(name: str, message: str) -> None:
+    os.mkfifo("pipe")
+    os.mkfifo("pipe.gguf")
+    Path("empty").mkdir()
+    ran = mf("show", name)
+    assert (ran.code, ran.err.splitlines()[0]) == (ExitCode.FAILED, f"error: {message}")
+
+
+@pytest.mark.usefixtures("weights")
+def test_bars_are_shorter_on_a_narrow_terminal() -> None:
+    for columns in ("20", "60", "80", "200"):
+        ran = mf("show", "tiny.gguf", environ={"COLUMNS": columns})
+        bars = [line for line in ran.out.splitlines() if "%" in line]
+        assert len(bars[0]) == 38 + min(24, max(int(columns) - 46, 1))

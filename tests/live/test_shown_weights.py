@@ -97,7 +97,15 @@ def compare(path: Path, url: str) -> None:
         theirs["family"],
     )
     ours, shown = weights(str(path)), weights("model:bot:v1")
-    untold = {"name", "model", "size", "chat_template", "recognized", "quantization"}  # the server does not tell these
+    untold = {
+        "name",
+        "model",
+        "size",
+        "needed",
+        "chat_template",
+        "recognized",
+        "quantization",
+    }  # the server does not tell these
     assert {key: value for key, value in shown.items() if key not in untold} == {
         key: value for key, value in ours.items() if key not in untold
     }

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from modelfile.errors import InputError, InvalidRegistryAnswer
-from modelfile.immutable import replace
 from modelfile.library.published import resolve_published
 from modelfile.names import ModelName
 from modelfile.weights.facts import facts_of
@@ -51,9 +50,8 @@ def _read(name: ModelName, layer: Layer, registry: Registry) -> Weights:
         header = read_header(file, what)
     except InputError as error:
         raise InvalidRegistryAnswer(f"{registry.url(name)}: {error.message}", hint=error.hint) from error
-    facts = replace(facts_of(header), size=layer.size)
     tensors = partial(read_tensors, file, header, what)
-    return Weights(name=str(name), facts=facts, header=header, digests=(layer.digest,), list_tensors=tensors)
+    return Weights(name=str(name), facts=facts_of(header), header=header, digests=(layer.digest,), list_tensors=tensors)
 
 
 class LayerFile:

@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 _MARGIN: Final = 17
 _BAR: Final = 24
 """Width of the longest bar, in columns."""
+_WIDE: Final = 80
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _NOTHING: Final = "-"
+_MOST_EXCESS: Final = 1.1
+"""Factor by which a file may be larger than its tensors require before that is printed."""
+_BESIDE: Final = 46
+"""Columns that a bar leaves to what stands beside it."""
 
 
 def print_weights(
@@ -36,20 +41,29 @@ def print_weights(
         digests: The digests of the files, if they were asked for.
     """
     terminal.write([(visible(name), "bold")])
-    for title, lines in [*weights_rows(facts), ("missing", [missing] if missing else []), ("sha256", [*digests])]:
+    for title, lines in [
+        *weights_rows(facts, terminal.table_width),
+        ("missing", [missing] if missing else []),
+        ("sha256", [*digests]),
+    ]:
         for head, line in zip_longest((f"  {title}",) if lines else (), lines, fillvalue=""):
             terminal.write([(f"{head:<{_MARGIN}}", "dim"), (visible(line), "")])
 
 
-def weights_rows(facts: WeightsFacts) -> Iterator[tuple[str, list[str]]]:
-    """Yield the facts with their titles, each as lines; what the weights do not tell is left out."""
+def weights_rows(facts: WeightsFacts, width: int | None = None) -> Iterator[tuple[str, list[str]]]:
+    """Yield the facts with their titles, each as lines; what the weights do not tell is left out.
+
+    Args:
+        facts: The facts.
+        width: Width of the output in columns, if it is limited.
+    """
     parts = [facts.format if facts.kind == "model" else f"{facts.kind}, {facts.format}"]
     yield "format", parts
     yield "architecture", [facts.architecture or "unknown"]
     for title, text in (("name", facts.name), ("parameters", facts.parameter_size)):
         yield title, [text] if text else []
     bits = f", {facts.bits_per_weight:.2f} bits per weight" if facts.bits_per_weight else ""
-    yield "quantization", [f"{facts.file_type}{bits}", *_bars(facts)]
+    yield "quantization", [f"{facts.file_type}{bits}", *_bars(facts, min(_BAR, max((width or _WIDE) - _BESIDE, 1)))]
     yield "context", [f"{facts.context_length:,} tokens"] if facts.context_length else []
     yield "layers", _joined(_count(facts.layers), _count(facts.embedding_length, "wide"))
     kv_heads = facts.kv_heads if facts.kv_heads != facts.heads else None
@@ -62,7 +76,7 @@ def weights_rows(facts: WeightsFacts) -> Iterator[tuple[str, list[str]]]:
     for title, text in (("license", facts.license), ("author", facts.author)):
         yield title, [text] if text else []
     yield "base model", [*facts.base_models]
-    yield "size", [format_size(facts.size)] if facts.size else []
+    yield "size", [_size(facts)] if facts.size else []
 
 
 def describe_template(text: str) -> str:
@@ -78,17 +92,25 @@ def describe_template(text: str) -> str:
     return f"{length}; only a server can tell whether Ollama has a TEMPLATE for it"
 
 
-def _bars(facts: WeightsFacts) -> Iterator[str]:
+def _size(facts: WeightsFacts) -> str:
+    size, needed = facts.size or 0, facts.needed or 0
+    if size < needed:
+        return f"{format_size(size)}: truncated, its header requires {format_size(needed)}"
+    more = f", of which the tensors need {format_size(needed)}" if needed and size > needed * _MOST_EXCESS else ""
+    return f"{format_size(size)}{more}"
+
+
+def _bars(facts: WeightsFacts, longest: int) -> Iterator[str]:
     """Yield a line for each type of tensors: its bytes as a bar, its share, and the number of its tensors."""
     total = sum(each.bytes for each in facts.types.values())
     if not total:
         return
     width = max(map(len, facts.types))
     for name, each in facts.types.items():
-        eighths = round(each.bytes / total * _BAR * 8)
+        eighths = round(each.bytes / total * longest * 8)
         bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
         tensors = f"{each.tensors:,} tensor{'s' * (each.tensors != 1)}"
-        yield f"{name:{width}} {bar or _EIGHTHS[1]:{_BAR}} {each.bytes / total:6.1%}  {tensors}"
+        yield f"{name:{width}} {bar or _EIGHTHS[1]:{longest}} {each.bytes / total:6.1%}  {tensors}"
 
 
 def _count(number: int | None, what: str = "") -> str:
@@ -164,6 +186,7 @@ def weights_as_json(
         "author": facts.author,
         "base_models": [*facts.base_models],
         "size": facts.size,
+        "needed": facts.needed,
         "types": [
             {"type": kind, "tensors": each.tensors, "elements": each.elements, "bytes": each.bytes}
             for kind, each in facts.types.items()

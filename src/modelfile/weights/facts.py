@@ -59,6 +59,8 @@ class WeightsFacts:
     base_models: tuple[str, ...] = ()
     size: int | None = None
     """Size of the file or files, in bytes."""
+    needed: int | None = None
+    """Size that the tensors require, in bytes; a smaller file is truncated."""
     types: Mapping[str, TypeTotal] = field(default_factory=dict)
     """The tensors by the name of their type, those that take most bytes first."""
 
@@ -98,6 +100,7 @@ def facts_of(header: GGUFHeader, version: Version = NEWEST) -> WeightsFacts:
         author=header.text("general.author") or header.text("general.organization"),
         base_models=_base_models(header),
         size=header.size,
+        needed=header.needed,
         types=dict(
             sorted(
                 ((type_name(kind), total) for kind, total in header.types.items()),

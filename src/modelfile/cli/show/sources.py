@@ -13,7 +13,7 @@ from modelfile.cli.options import load_project, open_registry
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.immutable import record, replace
 from modelfile.library.lookup import show as find_model
-from modelfile.names import Prefix, join_alternatives, split_prefix
+from modelfile.names import Prefix, is_path, join_alternatives, split_prefix
 from modelfile.report.terminal import current
 from modelfile.stores.protocol import Store, StoredModel
 
@@ -28,6 +28,7 @@ Options: TypeAlias = tuple[str | None, str | None]
 
 
 _REPOSITORIES: Final = ("hf.co/", "huggingface.co/")
+_SUFFIXES: Final = (".gguf", ".safetensors")
 
 
 @record(kw_only=True)
@@ -52,13 +53,22 @@ def names_weights(name: str, options: Options) -> bool:
 
 
 def names_local_weights(name: str) -> bool:
-    """Return whether an argument is the path of weights: a GGUF or safetensors file, or a folder of them."""
+    """Return whether an argument is the path of weights: a GGUF or safetensors file, or a folder of them.
+
+    What can only be the path of weights is, if there is nothing or no file, so that an error says that.
+    """
     prefix, rest = split_prefix(name)
-    if prefix not in (None, Prefix.FILE) or not os.path.exists(rest):  # noqa: PTH110  # quicker than a Path
+    if prefix not in (None, Prefix.FILE) or rest.lower().startswith(_REPOSITORIES):
+        return False
+    if rest.lower().endswith(_SUFFIXES):
+        return True
+    if not os.path.exists(rest):  # noqa: PTH110  # quicker than a Path
         return False
     from modelfile.weights.reading import is_weights
 
-    return is_weights(Path(rest))
+    path = Path(rest)
+    is_other = not path.is_file() and is_path(rest) and not (path / "Modelfile").is_file()
+    return is_other or is_weights(path)
 
 
 def names_repository(name: str, options: Options) -> bool:

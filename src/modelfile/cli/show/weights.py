@@ -46,14 +46,16 @@ def open_weights(name: str, options: Options) -> Iterator[tuple[Weights, ...]]:
     """
     prefix, rest = split_prefix(name)
     if names_local_weights(name):
-        yield read_weights(Path(rest))
+        if not (path := Path(rest)).exists():
+            raise InputError(f"file not found: `{rest}`")
+        yield read_weights(path)
     elif prefix is Prefix.REGISTRY or names_repository(name, options):
         from modelfile.library.published_weights import published_weights
 
         with open_registry(load_project().config) as registry:
             yield published_weights(rest, registry)
-    elif path := modelfile_at(name, folder_is_model=True):
-        recipe = recipe_of(load_project().at(path), None)
+    elif found_at := modelfile_at(name, folder_is_model=True):
+        recipe = recipe_of(load_project().at(found_at), None)
         if recipe.base:
             with open_weights(recipe.base, options) as found:
                 yield found

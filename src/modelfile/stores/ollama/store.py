@@ -138,7 +138,7 @@ class ServerStore:
             info = self._client.info(name, verbose=True)
         tensors = tensors_of_info(info.tensors)
         header = header_from_info(info.model_info, tensors)
-        facts = replace(facts_of(header, release(self.ollama) or NEWEST), chat_template=None)
+        facts = replace(facts_of(header, release(self.ollama) or NEWEST), chat_template=None, size=None, needed=None)
         found = Weights(
             name=name,
             facts=facts,
