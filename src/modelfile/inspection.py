@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 from modelfile.catalog.versions import Version
 from modelfile.diagnostics import Diagnostic, Severity
@@ -114,8 +115,21 @@ class _Reported(InputError):
     """Skips a Modelfile whose findings explain why it cannot be checked further."""
 
 
+Lint: TypeAlias = Callable[[Target], LintResult | InputError]
+"""Lints a Modelfile, or returns why it cannot be read."""
+
+
+def _lint_each(lint: Lint, targets: Sequence[Target]) -> Generator[LintResult | InputError]:
+    """Yield the results of Modelfiles in order."""
+    yield from map(lint, targets)
+
+
 def check(
-    paths: Iterable[str] | None = None, project: Project | None = None, *, events: Events = ignore
+    paths: Iterable[str] | None = None,
+    project: Project | None = None,
+    *,
+    events: Events = ignore,
+    lint_all: Callable[[Lint, Sequence[Target]], Generator[LintResult | InputError]] = _lint_each,
 ) -> CheckResult:
     r"""Lint Modelfiles, and check their formatting and their lock, as `mf check` does; no server is asked.
 
@@ -135,6 +149,7 @@ def check(
         paths: Modelfiles, and folders in which to find them (default: this folder, and all entries of its lock).
         project: The project (default: that of this folder).
         events: Receives progress.
+        lint_all: Yields what a function returns for each Modelfile, in order; other processes may do a part of it.
 
     Raises:
         InputError: A folder has no Modelfile.
@@ -143,9 +158,10 @@ def check(
     project = project or Project()
     run, given = _Run(project, events), tuple(paths) if paths is not None else None
     targets = project.modelfiles(given or (".",))
-    for number, target in enumerate(targets, 1):
-        run.lint_and_format(target)
-        events(Progress(status=f"checked {number} of {len(targets)}"))
+    with closing(lint_all(run.lint, targets)) as linted:
+        for number, (target, result) in enumerate(zip(targets, linted, strict=True), 1):
+            run.add_and_format(target, result)
+            events(Progress(status=f"checked {number} of {len(targets)}"))
     for problem in check_models(given or (".",), project, resolve_settings(project)):
         run.unread.setdefault(problem.message, problem)
     run.compare_with_locks(targets, whole=given is None)
@@ -179,13 +195,18 @@ class _Run:
         self._locks: dict[Path, _File] = {}
         self._failed: set[Path] = set()
 
-    def lint_and_format(self, target: Target) -> None:
-        """Add the findings of rules, and whether `mf fmt` would change the Modelfile."""
+    def lint(self, target: Target) -> LintResult | InputError:
+        """Lint a Modelfile, or return why it cannot be read."""
         try:
-            result = lint_target(target, self._settings_of(target))
+            return lint_target(target, self._settings_of(target))
         except InputError as error:
+            return error
+
+    def add_and_format(self, target: Target, result: LintResult | InputError) -> None:
+        """Add the findings of rules, and whether `mf fmt` would change the Modelfile."""
+        if isinstance(result, InputError):
             self._failed.add(self._project.real_path(target.path))
-            self.unread.setdefault(error.message, error)
+            self.unread.setdefault(result.message, result)
             return
         if result.lock_error:
             self.unread.setdefault(result.lock_error.message, result.lock_error)

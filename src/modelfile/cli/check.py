@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from typing import Annotated
 
-from modelfile.cli.lint import Format, print_undecided, resolve_format, write_report
+from modelfile.cli.lint import Format, lint_all, print_undecided, resolve_format, write_report
 from modelfile.cli.options import load_project
 from modelfile.cli.parameters import Argument, AsJson, ConfigFile, ForceExclude, Isolated, Option
 from modelfile.diagnostics import Safety, Severity
 from modelfile.errors import ExitCode, UsageError
+from modelfile.events import Events, Progress
 from modelfile.inspection import CONDITIONS, CheckResult
 from modelfile.inspection import check as check_all
 from modelfile.project.discovery import is_stream
@@ -43,8 +45,15 @@ def check(  # noqa: PLR0913  # the command's options
         raise UsageError("standard input cannot be checked", hint="name a file, or run `mf lint -`")
     terminal = current.get()
     project = load_project(config, isolated=isolated, force_exclude=force_exclude)
-    with progress("checking", terminal) as events:
-        result = check_all(paths or None, project, events=events)
+    with ExitStack() as closing:
+        shown: list[Events] = []
+
+        def show(now: Progress) -> None:
+            if not shown:  # it starts a thread, before which other processes have to be started
+                shown.append(closing.enter_context(progress("checking", terminal)))
+            shown[0](now)
+
+        result = check_all(paths or None, project, events=show, lint_all=lint_all)
     findings = [(file.source, file.diagnostics) for file in result.files]
     if output_format == "text" and output_file is None:
         print_findings(findings, terminal, modelfiles=result.modelfiles, fixes=_describe_fixes(result))

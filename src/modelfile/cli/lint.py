@@ -190,12 +190,8 @@ def _lint(
     results: list[LintResult] = []
     unread: dict[str, InputError] = {}
     targets, terminal = project.modelfiles(paths), current.get()
-    linted: Generator[LintResult | InputError] = (attempt(target) for target in targets)
-    if shared and len(targets) >= _MANY and not any(map(is_stream, paths)):
-        from modelfile.cli.workers import lint_in_order
-
-        linted = lint_in_order(targets, attempt, terminal)
-    with closing(linted):
+    may_share = shared and not any(map(is_stream, paths))
+    with closing(lint_all(attempt, targets) if may_share else (attempt(target) for target in targets)) as linted:
         for _, result in zip(track(targets, "checked", terminal), linted, strict=True):
             error = result if isinstance(result, InputError) else result.lock_error
             if error:
@@ -205,6 +201,17 @@ def _lint(
     for problem in check_models(paths, project, settings):
         unread.setdefault(problem.message, problem)
     return results, list(unread.values())
+
+
+def lint_all(
+    lint: Callable[[Target], LintResult | InputError], targets: Sequence[Target]
+) -> Generator[LintResult | InputError]:
+    """Return what `lint` returns for each Modelfile, none a stream, in order; of many, other processes lint a part."""
+    if len(targets) < _MANY:
+        return (lint(target) for target in targets)
+    from modelfile.cli.workers import lint_in_order
+
+    return lint_in_order(targets, lint, current.get())
 
 
 def resolve_format(output_format: Format, *, as_json: bool) -> Format:

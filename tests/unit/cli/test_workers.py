@@ -19,18 +19,18 @@ BAD = "# A bot.\nFROM llama3.2:3b\nPARAMETER temperture 1\n"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers run on Linux only")
 
 
-def command(setting: str, *arguments: str) -> list[str]:
+def command(setting: str, *arguments: str, word: str = "lint") -> list[str]:
     """Return a command line that lints with a change to `workers`; a process is worth while for two Modelfiles."""
     code = (
         "import os, signal, sys, time\nfrom modelfile.cli import lint, workers\n"
         f"lint._MANY, workers._FEWEST = 4, 2\n{setting}\nfrom modelfile.__main__ import main\nmain()"
     )
-    return [sys.executable, "-c", code, "lint", *arguments]
+    return [sys.executable, "-c", code, word, *arguments]
 
 
-def run(folder: Path, setting: str, *arguments: str) -> tuple[int, bytes, bytes]:
+def run(folder: Path, setting: str, *arguments: str, word: str = "lint") -> tuple[int, bytes, bytes]:
     """Return the exit code and the output of a lint."""
-    ran = subprocess.run(command(setting, *arguments), cwd=folder, capture_output=True, check=False)
+    ran = subprocess.run(command(setting, *arguments, word=word), cwd=folder, capture_output=True, check=False)
     return ran.returncode, ran.stdout, ran.stderr
 
 
@@ -66,6 +66,16 @@ def test_the_output_is_that_of_one_process(folder: Path, arguments: list[str]) -
     alone = run(folder, SERIAL, *arguments, *paths)
     assert run(folder, SHARED, *arguments, *paths) == alone
     assert alone[1] or alone[2]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"], ["--fail-level", "info"]], ids=" ".join)
+def test_a_check_is_shared_too(folder: Path, arguments: list[str]) -> None:
+    paths = [f"{number}.Modelfile" for number in range(10)]
+    alone = run(folder, SERIAL, *arguments, *paths, word="check")
+    count = "start = workers._start\nworkers._start = lambda *given: (os.write(2, b'+'), start(*given))[1]"
+    code, out, err = run(folder, f"{SHARED}\n{count}", *arguments, *paths, word="check")
+    assert (code, out, err.lstrip(b"+")) == alone
+    assert err.startswith(b"++")
 
 
 def test_a_folder_is_shared_too(folder: Path) -> None:
