@@ -1,6 +1,7 @@
 """Weights whose chat template only a server can judge: pinned on the real 0.9.3 server, and built in a folder."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,16 @@ from tests.support.real_ollama import serve
 from tests.support.tiny_gguf import write_tiny_gguf
 
 pytestmark = pytest.mark.live
+
+
+QUANTIZER = f"""#!{sys.executable}
+import sys
+from pathlib import Path
+key = b"general.file_type" + (4).to_bytes(4, "little")
+old, new = (key + number.to_bytes(4, "little") for number in (1, 7))
+Path(sys.argv[2]).write_bytes(Path(sys.argv[1]).read_bytes().replace(old, new))
+"""
+"""A program that writes weights which say that they are Q8_0."""
 
 
 class Project:
@@ -113,3 +124,23 @@ def test_other_weights_than_those_of_the_lock_are_not_judged_by_it(project: Proj
     done = mf("pin", "--store", str(project.store), cwd=project.folder)
     assert (done.code, "that only a server can compare" in done.err) == (3, True)
     assert project.build().code != 0
+
+
+def test_weights_that_are_always_quantized(project: Project) -> None:
+    known = next(text for text in executable_texts() if len(text) > 400)
+    project.write(f"{known}!", "")
+    (project.folder / "mf.toml").write_text('[models.x]\nmodelfile = "Modelfile"\ntag = "v1"\nquantize = "q8_0"\n')
+    pinned = mf("pin", "--store", str(project.store), cwd=project.folder)
+    assert (pinned.code, project.recorded(), [*project.store.glob("blobs/*")]) == (0, None, [])
+    assert mf("pin", "--host", project.url, cwd=project.folder).code == 0
+    template = project.recorded()
+    assert template
+    project.edit("SYSTEM Be brief.\n")
+    assert mf("pin", "--store", str(project.store), cwd=project.folder).code == 0
+    assert project.recorded() == template
+    program = project.folder / "llama-quantize"
+    program.write_text(QUANTIZER)
+    program.chmod(0o755)
+    for more in ((), ("--locked",)):
+        built = project.build("--with", str(program), *more)
+        assert built.code == 0, built.err

@@ -240,6 +240,7 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
         if batch.builds and not batch.quantizer:
             store.begin_placing(recipe)
     digests = target.digests(version, events)
+    recipe = target.with_detected(recipe, target.pin, digests)
     required = constraints(target, recipe, events, locked=batch.locked)
     if target.quantize and batch.quantizer:
         recipe, digests = quantized(target, recipe, digests, batch.quantizer, events, locked=batch.locked)
@@ -249,7 +250,7 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
         required = with_changes(required, model=saved, version=None)
     return BuildRequest(
         name=target.named,
-        recipe=target.with_detected(recipe, target.pin, digests),
+        recipe=recipe,
         digests=digests,
         constraints=required,
         keep=batch.keep,

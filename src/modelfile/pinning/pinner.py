@@ -98,7 +98,6 @@ class Pinner:
         self._options = options
         self._checked: dict[str, ModelfileError | None] = {}
         self._current: dict[str, bool] = {}
-        self._bare_models: dict[str, Model] = {}
         self._done: dict[str, PinnedTarget | ModelfileError | None] = {}
         self.read: dict[str, Pin | None] = {}
         """Entries of the lock that the pins depend on."""
@@ -204,7 +203,7 @@ class Pinner:
         version = self._version_of(target)
         recipe, previous = target.recipe(version), self._entry_of(target)
         kept = previous if self._is_current(target) else None
-        if not recipe.base and kept and kept.base is None:
+        if not recipe.base and kept and not kept.base and (kept.template is not None or not needs_server(recipe)):
             return PinnedTarget(target=target, pin=kept, model=partial(self._made, target), is_made=True)
         for path in recipe.local_files:
             if not is_utf_8(str(path)):
@@ -306,40 +305,42 @@ class Pinner:
     def _upon_files(self, target: Target, recipe: Recipe) -> PinnedTarget:
         if not recipe.files:
             raise InputError(f"`{target.key}`: FROM is empty", hint="name a model, or weights in a file or folder")
-        model = cache(partial(self._made, target))
+        bare = cache(partial(self._bare, target))
+        model = cache(partial(self._made, target, bare))
         entry = self._entry(target, None, model)
         if entry.fingerprint:
             digests = target.digests(self._version_of(target), self._events)
             built = tuple(digest for digest in model().weights if digest not in digests.values())
-            template = self._template(target, model())
             with self._resolver.server() as store:
-                entry = replace(entry, ollama=store.ollama, built=built or None, template=template)
-        return PinnedTarget(target=target, pin=entry, model=model, is_made=True)
+                entry = replace(entry, ollama=store.ollama, built=built or None)
+        made = bare if recipe.template or not entry.fingerprint else model
+        template = self._template(target, made, required=entry.fingerprint is not None)
+        return PinnedTarget(target=target, pin=replace(entry, template=template), model=model, is_made=True)
 
-    def _template(self, target: Target, made: Model) -> str | None:
-        """Return the template that the server has made of the chat template in local weights, if only it can tell."""
-        recipe = target.recipe(self._version_of(target))
-        if not needs_server(recipe):
-            return None
-        template = (self._bare(target) if recipe.template else made).template
-        return "" if template == DEFAULT_TEMPLATE else template
+    def _template(self, target: Target, made: Callable[[], Model], *, required: bool) -> str | None:
+        """Return the template that a server makes of the chat template in local weights; None if they tell themselves.
 
-    def _made(self, target: Target) -> Model:
+        Weights that are always quantized are pinned without a server, too: then it is not `required`.
+        """
+        recipe = self._with_detected(target, target.recipe(self._version_of(target)))
+        if (found := recipe.detected) is not None or not needs_server(recipe):
+            return found
+        with contextlib.suppress(*([] if required else [ModelfileError])):
+            found = made().template
+        return "" if found == DEFAULT_TEMPLATE else found
+
+    def _made(self, target: Target, bare: Callable[[], Model] | None = None) -> Model:
         """Return the model of a target that is FROM local files, of which the server makes a model first."""
         if known := self._options.known(target):
             return known
         recipe = target.recipe(self._version_of(target))
-        return self._predict(target, recipe) or self._apply(target, partial(self._bare, target))
+        return self._predict(target, recipe) or self._apply(target, bare or partial(self._bare, target))
 
     def _bare(self, target: Target) -> Model:
         """Return the model that the server makes of the local files of a target alone."""
-        if target.key not in self._bare_models:
-            recipe = target.recipe(self._version_of(target))
-            bare = Recipe(files=recipe.files)
-            if recipe.converts_adapters:
-                bare = replace(bare, adapters=recipe.adapters, drafts=recipe.drafts)
-            self._bare_models[target.key] = self._create(target, bare)
-        return self._bare_models[target.key]
+        recipe = target.recipe(self._version_of(target))
+        adapters, drafts = (recipe.adapters, recipe.drafts) if recipe.converts_adapters else ((), ())
+        return self._create(target, Recipe(files=recipe.files, adapters=adapters, drafts=drafts))
 
     def _create(self, target: Target, bare: Recipe) -> Model:
         if predicted := self._predict(target, bare):
@@ -349,9 +350,13 @@ class Pinner:
 
     def _predict(self, target: Target, recipe: Recipe) -> Model | None:
         """Return the model that the store makes of local files; None if it has to make it first, as a server has."""
-        digests = target.digests(self._version_of(target), self._events)
         with self._resolver.server() as store:
-            return store.predict(target.with_detected(recipe, self._entry_of(target), digests), digests)
+            digests = target.digests(self._version_of(target), self._events)
+            return store.predict(self._with_detected(target, recipe), digests)
+
+    def _with_detected(self, target: Target, recipe: Recipe) -> Recipe:
+        digests = target.digests(self._version_of(target), self._events)
+        return target.with_detected(recipe, self._entry_of(target), digests)
 
     def _apply(self, target: Target, inherited: Callable[[], Model]) -> Model:
         """Return the model of a Modelfile; of what is inherited, a probe has the adapters that the server converts."""

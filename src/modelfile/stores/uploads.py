@@ -221,8 +221,9 @@ def probe(bare: Recipe, digests: Mapping[Path, str], store: Store, events: Event
     """Create a model from local files alone: the store may add a template and parameters, rewrite or convert files.
 
     Raises:
-        ServerError: The store cannot create it.
+        UsageError, InputError, ServerError: The store cannot create it.
     """
+    store.check_create(bare)
     first = bare.local_files[0]
     name = staging_name(ModelName(model="mf-probe", tag=digests[first].replace(":", "-")))
     with name_lock(name.full, str(store.location), events, f"pin of {first.name}"):  # deleting it deletes its blobs
