@@ -227,3 +227,19 @@ def test_config_that_is_no_object_is_rejected(store: FolderStore, other: FolderS
     with pytest.raises(InputError, match="bad:v1 is not a model of Ollama: the config cannot be read: not an object"):
         load(save(store, "bad:v1"), other)
     assert contents(other.layout.root) == before
+
+
+def test_container_image_is_rejected(store: FolderStore, other: FolderStore) -> None:
+    config = {"mediaType": CONFIG_TYPE, "digest": add_blob(store.layout, CONFIG), "size": len(CONFIG)}
+    layer = {
+        "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+        "digest": add_blob(store.layout, WEIGHTS),
+        "size": len(WEIGHTS),
+    }
+    add_manifest(store.layout, "image:v1", config=config, layers=[layer])
+    message = (
+        r"cannot load `x\.tar`: manifest sha256:\w+… is not that of a model, but of a container image: its layers "
+    )
+    with pytest.raises(InputError, match=message):
+        load(save(store, "image:v1"), other)
+    assert contents(other.layout.root) == {}
