@@ -14,6 +14,7 @@ from tests.support.building import BASE, LOCAL, MUTABLE, UPON
 from tests.support.real_ollama import serve
 from tests.support.tiny_gguf import write_tiny_gguf
 
+from modelfile import cache
 from modelfile.stores.network.retry import Backoff
 
 settings.register_profile("unhurried", deadline=None)  # how long an example takes is the machine's affair
@@ -45,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     for name in UNWANTED:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")  # the discard port: no answer
@@ -62,6 +63,8 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: py
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", offline)
+    yield
+    assert cache._Switch.enabled, "the test leaves the cache disabled for those after it"  # noqa: SLF001  # tests only
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import typer
 
+from modelfile import cache
 from modelfile.cli.app import COMMANDS, Run
 from modelfile.cli.arguments import Call, parse
 from modelfile.cli.commands import app
@@ -57,8 +58,11 @@ def by_typer(command: Any, arguments: list[str]) -> tuple[dict[str, Any], bool]:
     stream = io.StringIO()
     terminal = Terminal(stream, stream, stream, {})
     current.set(terminal)
-    with command.make_context("mf", arguments, obj=Run(as_json=False)) as context:
-        return {name: _plain(value) for name, value in context.params.items()}, terminal.quiet
+    try:
+        with command.make_context("mf", arguments, obj=Run(as_json=False)) as context:
+            return {name: _plain(value) for name, value in context.params.items()}, terminal.quiet
+    finally:
+        cache.enable(enabled=True)  # as a run does at its end
 
 
 def _plain(value: Any) -> Any:
