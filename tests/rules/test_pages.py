@@ -81,6 +81,7 @@ def context_of(text: str, rule: Rule) -> Context:
         exists=EXISTING.__contains__,
         find_escape=ESCAPES.get,
         headers=headers,
+        memory=8 << 30,
         rejected_files=lambda: rejected(modelfile),
         lock_status=next((status for mark, status in LOCK_ENTRIES.items() if mark in text), None),
         registries=("registry.ollama.ai", "hf.co", "models.example.com"),

@@ -68,6 +68,7 @@ def context_of(
         ollama=ollama,
         ollama_is_given=ollama_is_given,
         registries=registries,
+        memory=target.config.memory_size,
         formatter=_formatted,
         exists=exists,
         neighbors=_find_neighbors(target),

@@ -98,6 +98,8 @@ class Context:
     """Why the lock cannot be read; rules that depend on it do not run then."""
     registries: tuple[str, ...] | None = None
     """Hosts that bases may come from; None allows all."""
+    memory: int | None = None
+    """Memory of the machine that runs the model, in bytes; None if it is not configured."""
     formatter: Callable[[Modelfile], str] | None = None
     """The formatter behind `mf fmt`."""
     ollama: Catalog = field(default_factory=catalog)

@@ -135,6 +135,7 @@ from modelfile.linter.rules.weights.adapter_as_from import adapter_as_from
 from modelfile.linter.rules.weights.adapter_format import adapter_format
 from modelfile.linter.rules.weights.adapter_mismatch import adapter_mismatch
 from modelfile.linter.rules.weights.corrupt_gguf import corrupt_gguf
+from modelfile.linter.rules.weights.does_not_fit import does_not_fit
 from modelfile.linter.rules.weights.foreign_adapter import foreign_adapter
 from modelfile.linter.rules.weights.git_lfs_pointer import git_lfs_pointer
 from modelfile.linter.rules.weights.html_instead_of_weights import html_instead_of_weights
@@ -142,6 +143,7 @@ from modelfile.linter.rules.weights.model_as_adapter import model_as_adapter
 from modelfile.linter.rules.weights.no_chat_template import no_chat_template
 from modelfile.linter.rules.weights.not_gguf import not_gguf
 from modelfile.linter.rules.weights.projector_as_adapter import projector_as_adapter
+from modelfile.linter.rules.weights.projector_missing import projector_missing
 from modelfile.linter.rules.weights.split_weights import split_weights
 from modelfile.linter.rules.weights.truncated_weights import truncated_weights
 from modelfile.linter.rules.weights.unsupported_architecture import unsupported_architecture
@@ -286,7 +288,9 @@ RULES: tuple[Rule, ...] = (
     unsupported_quantization,
     adapter_mismatch,
     adapter_format,
+    projector_missing,
     no_chat_template,
+    does_not_fit,
     secret_in_text,
     symlink_escape,
     personal_data,
