@@ -197,6 +197,9 @@ LINT = Case(
     before=1,
     exits=frozenset({0, 1}),
 )
+LINT_WEIGHTS = replace(
+    LINT, name="lint-weights", sandbox=lambda: _folder(MODELFILE.replace("llama3:8b", str(real_ollama.gemma())))
+)
 BUILD_FIRST = Case(
     name="build-first",
     ours=("mf", "build", "gemma:bench", "-f", "Modelfile"),
@@ -268,6 +271,7 @@ DIFF_1MB = Case(
 
 _ALL = (
     LINT,
+    LINT_WEIGHTS,
     LINT_1000,
     CHECK_1000,
     PIN_CHECK_200,

@@ -53,6 +53,9 @@ def test_projector_beside_the_model_is_named() -> None:
     hint = "write `FROM ./mmproj-F16.gguf` below, if it belongs to this model"
     assert found("FROM ./m.gguf") == [f"warning projector-missing: {message} = {hint}"]
     assert found("FROM ./m.gguf\nFROM ./mmproj-F16.gguf") == []
+    write("m.gguf", {"general.architecture": "llama"})
+    assert found("FROM ./m.gguf") == []
+    write("m.gguf", {"general.architecture": "gemma3"})
     write("other.gguf", {})  # the projector may be that of the other model
     assert found("FROM ./m.gguf") == []
 

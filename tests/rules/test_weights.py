@@ -135,6 +135,24 @@ def test_missing_shard_is_reported(folder: Path) -> None:
     assert finding.startswith("error split-weights: missing 1 of 3 weights files")
 
 
+@pytest.mark.parametrize(
+    ("counts", "told"), [((2, 2), ""), ((0, 0), ""), ((2, 3), "2 and 3"), ((5, 5), "5"), ((0, 2), "0 and 2")]
+)
+def test_shards_of_different_models_are_reported(counts: tuple[int, int], told: str) -> None:
+    for number, count in enumerate(counts):
+        metadata: dict[str, str | int] = {
+            "general.architecture": "llama",
+            "split.no": number,
+            "split.count": 2,
+            "split.tensors.count": count,
+        }
+        Path(f"m-{number + 1:05}-of-00002.gguf").write_bytes(typed_gguf(metadata, {f"x{number}": (32,)}, size=999))
+    text = "FROM ./m-00001-of-00002.gguf\nFROM ./m-00002-of-00002.gguf"
+    message = "`m-00001-of-00002.gguf` and its other shards are of different models: they have 2 tensors, and by their"
+    expected = f"error split-weights: {message} headers {told} = download all shards of one model again"
+    assert found(text) == ([expected] if told else [])
+
+
 def test_each_instruction_has_a_finding_of_its_own() -> None:
     Path("m.gguf").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     Path("lora.gguf").write_bytes(b"<html><body>")

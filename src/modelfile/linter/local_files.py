@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modelfile.catalog.versions import Version
 from modelfile.errors import InputError
-from modelfile.filesystem import expand, open_regular
+from modelfile.filesystem import expand
 from modelfile.immutable import replace
 from modelfile.linter.rule import RejectedFile
 from modelfile.linter.rules.references.wrong_file import BasesWritten, describe_misplaced
@@ -15,7 +15,7 @@ from modelfile.project.target import Target
 from modelfile.recipe.recipe import files_at, reject_shared
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction
 from modelfile.weights.checks import check_pair, check_weights, find_misplaced
-from modelfile.weights.digests import reject_other_files
+from modelfile.weights.content_type import read_head, reject_content
 
 
 def rejected_files(target: Target, named: Iterable[Instruction], version: Version) -> Iterator[RejectedFile]:
@@ -31,8 +31,7 @@ def rejected_files(target: Target, named: Iterable[Instruction], version: Versio
         try:
             files[instruction] = files_at(_path(target, instruction), version, target.project.stat)
             for file in files[instruction]:
-                with open_regular(file) as opened:
-                    reject_other_files(file, opened)
+                reject_content(file, read_head(file))
         except InputError as error:
             files.pop(instruction, None)
             yield _rejected(instruction, error)

@@ -296,6 +296,17 @@ def _check_splits(shards: Mapping[Path, GGUFHeader], version: Version) -> None:
             hint="write a FROM for each shard, or FROM with the folder" if exist else "download all shards",
             rule="split-weights",
         )
+    for one in {*series}:
+        own = {path: header for (path, header), each in zip(shards.items(), series, strict=True) if each == one}
+        expected_tensors = {header.number("split.tensors.count") for header in own.values()}
+        if expected_tensors not in ({0}, {found := sum(header.tensors for header in own.values())}):
+            counts = " and ".join(f"{count:,}" for count in sorted(expected_tensors))
+            raise InputError(
+                f"`{next(iter(own))}` and its other shards are of different models: they have {found:,} tensors,"
+                f" and by their headers {counts}",
+                hint="download all shards of one model again",
+                rule="split-weights",
+            )
 
 
 def _list(names: Iterable[str]) -> str:

@@ -20,7 +20,9 @@ _SEES: Final = frozenset(
         *("paddleocr", "hunyuan_vl"),
     }
 )
-"""Architectures of which all models see images; others, such as gemma3, have models that only read."""
+"""Architectures of which all models see images."""
+_MAY_SEE: Final = frozenset({"gemma3", "gemma3n", "gemma4", "llama4", "mistral3", "qwen35", "qwen35moe"})
+"""Architectures of which some models see images, and others only read."""
 _OUTPUTS: Final[Mapping[str, tuple[str, int]]] = {
     "gemma3": ("mm.input_projection.weight", 0),
     "idefics3": ("mm.model.fc.weight", 1),
@@ -45,8 +47,8 @@ def projector_missing(modelfile: Modelfile, context: Context) -> Iterator[Findin
     of the size that the model reads. Each needs a FROM. Without it, Ollama makes a model that only reads text; with the
     projector of another model, the sizes differ, and the model cannot be loaded.
 
-    The rule reads the headers of local GGUF files. It knows the architectures of which all models see images, and looks
-    for a projector beside the file of the model, if that is the only model there.
+    The rule reads the headers of local GGUF files. It knows the architectures of which all models see images. Where
+    only some do, as of gemma3, it looks for a projector beside the file of the model, if that is the only model there.
 
     ## Bad
 
@@ -74,7 +76,8 @@ def projector_missing(modelfile: Modelfile, context: Context) -> Iterator[Findin
     if model is None:
         return
     if not projectors and not model.embedded and f"{model.architecture}.vision.block_count" not in model.metadata:
-        forgotten = _beside(base, context) if len(modelfile.of_type(From)) == 1 else None
+        may_see = model.architecture in _SEES | _MAY_SEE and len(modelfile.of_type(From)) == 1
+        forgotten = _beside(base, context) if may_see else None
         if forgotten:
             message = f"no FROM names the projector `{forgotten}` beside the model, which sees no images without it"
             yield Finding(base.value.span, message, f"write `FROM {forgotten}` below, if it belongs to this model")
