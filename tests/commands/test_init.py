@@ -71,6 +71,12 @@ def umask() -> int:
     return mask
 
 
+def test_output_without_a_name(store: MemoryStore) -> None:
+    ran = run(store, "init", "bot:v1", "-o", "")
+    assert (ran.code, ran.err.splitlines()[0]) == (2, "error: --output needs the path of a file")
+    assert [*Path().iterdir()] == []
+
+
 def test_symlink_is_not_followed(store: MemoryStore, tmp_path: Path) -> None:
     Path("Modelfile").symlink_to(tmp_path / "elsewhere")
     assert run(store, "init", "bot:v1").code == 3
@@ -189,6 +195,8 @@ def test_folders_as_names(store: MemoryStore) -> None:
     assert run(store, "init", "./bot", "-o", "-").err.startswith("error: ")
     Path("bot/tiny.gguf").write_bytes(typed_gguf(LLAMA, {}))
     assert run(store, "init", "bot", "-o", "-").out.endswith("\nFROM ./bot\n")
+    assert mf("init", ".", "-o", "-", cwd=Path("bot")).out.endswith("\nFROM .\n")
+    assert run(store, "init", "", "-o", "-").err.startswith("error: invalid model name ``")
     Path("bot/Modelfile").write_text("FROM ./tiny.gguf\n")
     assert run(store, "init", "bot/", "-o", "-").err.startswith("error: `bot/Modelfile` is a Modelfile already")
 

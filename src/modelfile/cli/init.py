@@ -64,6 +64,8 @@ def init(
     """
     if output == _STDOUT and as_json:
         raise UsageError("--json cannot be used with `-o -`: both print on standard output", hint="pass a file")
+    if output == "":
+        raise UsageError("--output needs the path of a file", hint="pass `-o FILE`, or `-o -` to print it")
     path = Path(output or (_MODELFILE if name is not None else _MF_TOML))
     if output != _STDOUT:
         _reject_target(path)
@@ -111,7 +113,7 @@ def _listing(folder: Path) -> str:
 def _text(name: str, options: Options, folder: Path, weights: str | None) -> tuple[str, StoredModel | None]:
     """Return the Modelfile of a model, a base or weights, and the model if it builds that again."""
     prefix, rest = split_prefix(name)
-    if prefix in (None, Prefix.FILE) and _is_file(Path(rest), only=prefix is Prefix.FILE or is_path(rest)):
+    if rest and prefix in (None, Prefix.FILE) and _is_file(Path(rest), only=prefix is Prefix.FILE or is_path(rest)):
         if weights is not None:
             raise UsageError(f"--weights needs a model: `{rest}` is a file", hint="leave out --weights")
         return modelfile_of_weights(Path(rest), folder), None

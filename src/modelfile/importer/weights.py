@@ -21,7 +21,7 @@ def path_from(folder: Path, path: Path) -> str:
     ('./tiny.gguf', '../tiny.gguf')
     """
     relative = relative_to(path, folder)
-    return relative if relative.startswith("../") else f"./{relative}"
+    return relative if relative.split("/")[0] in (".", "..") else f"./{relative}"
 
 
 def copy_files(stored: StoredModel, blobs: Mapping[str, str], folder: Path, events: Events) -> dict[str, Path]:
