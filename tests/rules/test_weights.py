@@ -186,6 +186,13 @@ def test_architecture_is_judged_by_the_version(architecture: str, version: str, 
     assert found("FROM ./m.gguf", "--ollama", version) == [line.format(message) for line in expected]
 
 
+def test_projectors_are_of_an_architecture_that_every_version_loads() -> None:
+    Path("m.gguf").write_bytes(typed_gguf({"general.architecture": "llama"}, {"x": (32,)}, size=999))
+    vision: dict[str, str | int] = {"general.architecture": "clip", "clip.vision.block_count": 2}
+    Path("v.gguf").write_bytes(typed_gguf(vision, {"x": (32,)}, size=999))
+    assert found("FROM ./m.gguf\nFROM ./v.gguf", "--ollama", "0.9.3") == []
+
+
 def test_unknown_architecture_is_a_warning_where_the_list_is_not_certain() -> None:
     Path("m.gguf").write_bytes(typed_gguf({"general.architecture": "novel"}, {"x": (32,)}, size=999))
     (finding,) = found("FROM ./m.gguf")
