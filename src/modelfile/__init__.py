@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from modelfile.gotemplate.parser import ParsedTemplate, parse_template
     from modelfile.gotemplate.render import render
     from modelfile.health import diagnose
+    from modelfile.importer.stored import export
     from modelfile.inspection import check
     from modelfile.library.archives import load_models, save_models
     from modelfile.library.history import backups, rollback
@@ -75,6 +76,7 @@ MODULES: Final = {
     "diagnose": "health",
     "diff": "comparisons",
     "disk_usage": "stores.disk.usage",
+    "export": "importer.stored",
     "find": "pinning.find",
     "find_damage": "stores.disk.integrity",
     "fingerprint": "recipe.model",
@@ -136,6 +138,7 @@ __all__ = [
     "diagnose",
     "diff",
     "disk_usage",
+    "export",
     "find",
     "find_damage",
     "fingerprint",

@@ -16,8 +16,10 @@ from modelfile.filesystem import write_new
 from modelfile.importer.first import is_first, is_known_base, modelfile_of_weights, modelfile_on, similar_bases
 from modelfile.importer.stored import blobs_of, export
 from modelfile.names import ModelName, Prefix, is_path, join_alternatives, split_prefix
+from modelfile.project.discovery import is_modelfile
 from modelfile.report.json_output import print_json
 from modelfile.report.terminal import current
+from modelfile.weights.reading import is_weights
 
 if TYPE_CHECKING:
     from modelfile.cli.show.sources import Options
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 _STDOUT: Final = "-"
 _MODELFILE: Final = "Modelfile"
 _MF_TOML: Final = "mf.toml"
-_WEIGHTS: Final = (".gguf", ".safetensors", ".bin", ".pth")
 
 
 def init(
@@ -138,12 +139,11 @@ def _is_file(path: Path, *, only: bool) -> bool:
     if only and not path.exists():
         raise InputError(f"file not found: `{path}`")
     found = path / _MODELFILE if path.is_dir() else path
-    is_modelfile = found.name.lower().startswith("modelfile") or found.name.lower().endswith(".modelfile")
-    if is_modelfile and found.is_file() and (only or found is path):
+    if is_modelfile(found.name) and found.is_file() and (only or found is path):
         raise InputError(f"`{found}` is a Modelfile already", hint="name a model, a base, or a GGUF file")
     if only or path.is_file():
         return True
-    return path.is_dir() and any(entry.name.endswith(_WEIGHTS) for entry in path.iterdir())
+    return is_weights(path)
 
 
 def _on_base(text: str, error: ModelfileError) -> str:

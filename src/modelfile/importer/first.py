@@ -13,7 +13,8 @@ from modelfile.importer.weights import path_from
 from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE, ModelName, join_words, registry_host
 from modelfile.syntax.quoting import quote
 from modelfile.weights.content_type import MAGICS, read_head
-from modelfile.weights.gguf import recall_header
+from modelfile.weights.folder import resolve_folder
+from modelfile.weights.reading import read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,25 +116,22 @@ def modelfile_of_weights(path: Path, folder: Path) -> str:
     Raises:
         InputError: It is neither, it cannot be read, or it holds an adapter or a projector.
     """
-    family, facts = find_family(path.name), None
     if path.is_dir():
-        from modelfile.weights.folder import resolve_folder
-
         resolve_folder(path)
-    else:
-        if not read_head(path).startswith(MAGICS):
-            raise InputError(f"`{path}` is not a GGUF file", hint="name a GGUF file, a folder of weights, or a model")
-        from modelfile.weights.facts import facts_of
-
-        facts = facts_of(recall_header(path))
-        if facts.kind != "model":
-            word = "ADAPTER" if facts.kind == "adapter" else "a second FROM"
-            hint = f"name it in the Modelfile of its model, with {word}"
-            raise InputError(f"`{path}` is no model, but its {facts.kind}", hint=hint)
-        if family and family.architecture and facts.architecture not in ("", family.architecture):
-            family = None  # a name proves less than a header
-    licenses = _known(family.license if family else facts.license if facts else None)
-    described = [*(_weights(facts) if facts else ()), *_facts(family, licenses, facts)]
+    elif not read_head(path).startswith(MAGICS):
+        hint = "name its folder" if path.suffix == ".safetensors" else "name one, a folder of weights, or a model"
+        raise InputError(f"`{path}` is not a GGUF file", hint=hint)
+    read = [weights.facts for weights in read_weights(path)]
+    facts = next((each for each in read if each.kind == "model"), read[0])
+    if facts.kind != "model":
+        word = "ADAPTER" if facts.kind == "adapter" else "a second FROM"
+        hint = f"name it in the Modelfile of its model, with {word}"
+        raise InputError(f"`{path}` is no model, but its {facts.kind}", hint=hint)
+    family = find_family(path.name)
+    if family and family.architecture and facts.architecture not in ("", family.architecture):
+        family = None  # a name proves less than a header
+    licenses = _known(family.license if family else facts.license)
+    described = [*_weights(facts), *_facts(family, licenses, facts)]
     stops = [f"PARAMETER stop {quote(stop)}" for stop in (family.stops if family else None) or ()]
     return _text(path_from(folder, path), described, [stops, [f"LICENSE {quote(text)}" for text in licenses]])
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.tiny_gguf import bare_gguf, typed_gguf
+from tests.support.tiny_safetensors import write_model
 
 import modelfile
 from modelfile.catalog.families import library_models
@@ -112,8 +113,20 @@ def test_files_that_are_no_model(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"is no model, but its adapter$") as raised:
         modelfile_of_weights(path, tmp_path)
     assert raised.value.hint == "name it in the Modelfile of its model, with ADAPTER"
+    shards = tmp_path / "model.safetensors"
+    shards.write_bytes(b"x")
+    with pytest.raises(InputError, match=r"is not a GGUF file$") as raised:
+        modelfile_of_weights(shards, tmp_path)
+    assert raised.value.hint == "name its folder"
+    shards.unlink()
     path.write_text("FROM x")
     with pytest.raises(InputError, match=r"is not a GGUF file$"):
         modelfile_of_weights(path, tmp_path)
     with pytest.raises(InputError, match="weights"):
         modelfile_of_weights(tmp_path, tmp_path)
+
+
+def test_folder_of_safetensors(tmp_path: Path) -> None:
+    write_model(tmp_path / "st")
+    assert modelfile_of_weights(tmp_path / "st", tmp_path).splitlines()[-1] == "FROM ./st"
+    assert modelfile_of_weights(tmp_path / "st", tmp_path).splitlines()[1].startswith("# Weights: ")
