@@ -8,6 +8,7 @@ from tests.support.headers import GEMMA_2_9B, GPT_OSS_20B, LLAMA_3_8B, MAMBA_2_8
 
 from modelfile.catalog import engines
 from modelfile.catalog.versions import NEWEST, Version
+from modelfile.weights.estimate import estimate
 from modelfile.weights.footprint import CACHE_TYPES, Runner, footprint, largest_context
 
 versions = st.sampled_from([Version(0, 9, 3), Version(0, 10, 0), Version(0, 12, 6), Version(0, 24, 0), NEWEST])
@@ -82,4 +83,4 @@ def test_any_header_has_a_footprint(architecture: str, version: Version, found: 
 
     assert all(term.bytes is None or term.bytes >= 0 for term in needed.terms)
     assert needed.least >= 1024
-    largest_context(header, 1 << 34, Runner(version=version))
+    estimate(header, context, 1 << 34, Runner(version=version))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from modelfile.catalog.architectures import TENSOR_TYPES_SINCE
 from modelfile.catalog.versions import Version
 from modelfile.immutable import record
 
@@ -38,7 +39,6 @@ _SMALL: Final = "Visibly worse than Q4_K_M; for a model that does not fit otherw
 _SMALLEST: Final = "Much worse than Q4_K_M: a smaller model in Q4_K_M is usually better."
 _OLD: Final = "An older type: Q4_K_M or Q5_K_M is better at the same size."
 _MATRIX: Final = "Better than a Q type of its size if it was made with an importance matrix; slower on CPUs. "
-_FRESH: Final = Version(0, 30, 0)
 
 FILE_TYPES_BY_NAME: Final[Mapping[str, FileType]] = MappingProxyType(
     {
@@ -85,10 +85,20 @@ FILE_TYPES_BY_NAME: Final[Mapping[str, FileType]] = MappingProxyType(
                 name="MXFP4_MOE",
                 bits=4.25,
                 use="For the experts of gpt-oss, which were trained in it; other types only make it larger.",
-                since=Version(0, 11, 5),
+                since=TENSOR_TYPES_SINCE[39],
             ),
-            FileType(name="NVFP4", bits=4.5, use="For models published in it; fast on Blackwell GPUs.", since=_FRESH),
-            FileType(name="Q1_0", bits=1.13, use="For models that were trained with weights of one bit.", since=_FRESH),
+            FileType(
+                name="NVFP4",
+                bits=4.5,
+                use="For models published in it; fast on Blackwell GPUs.",
+                since=TENSOR_TYPES_SINCE[40],
+            ),
+            FileType(
+                name="Q1_0",
+                bits=1.13,
+                use="For models that were trained with weights of one bit.",
+                since=TENSOR_TYPES_SINCE[41],
+            ),
         )
     }
 )

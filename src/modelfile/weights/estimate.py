@@ -16,6 +16,7 @@ from modelfile.weights.footprint import (
     footprint,
     largest_context,
 )
+from modelfile.weights.layers import count_of
 
 if TYPE_CHECKING:
     from modelfile.weights.header import GGUFHeader
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _SHORTEST: Final = 2048
 _LONGEST: Final = 131072
 """The longest context of the table, in tokens, if the header does not say what the model was trained on."""
+_MAX_POWER: Final = 1 << 20
+"""The longest context of the table but those that were asked for and trained on."""
 
 
 @record(kw_only=True)
@@ -81,14 +84,14 @@ def estimate(
 
 def _contexts(header: GGUFHeader, asked: int) -> list[int]:
     """Return lengths of the context: powers of two, the one that was asked for, and the one it was trained on."""
-    longest = header.number("context_length") or max(_LONGEST, asked)
-    powers = [_SHORTEST << power for power in range(max(longest // _SHORTEST, 1).bit_length())]
+    longest = count_of(header, "context_length") or max(_LONGEST, asked)
+    powers = [_SHORTEST << power for power in range((_MAX_POWER // _SHORTEST).bit_length())]
     return sorted({*(each for each in powers if each < longest), asked, longest})
 
 
 def _best_type(header: GGUFHeader, needed: Footprint, memory: int) -> FileType | None:
     weights = next(term.bytes for term in needed.terms if term.name == "weights")
-    if needed.total is None or weights is None or not header.parameters:
+    if needed.total is None or weights is None or header.parameters < 1:
         return None
     room = memory - (needed.total - weights)
     usual = sorted((each for each in FILE_TYPES_BY_NAME.values() if each.is_usual), key=lambda each: -each.bits)

@@ -15,7 +15,7 @@ from modelfile.catalog import engines
 from modelfile.catalog.file_types import FILE_TYPES_BY_NAME
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.immutable import record, replace
-from modelfile.weights.layers import Layers, head_count, key_length, read_layers
+from modelfile.weights.layers import Layers, count_of, head_count, key_length, read_layers
 
 if TYPE_CHECKING:
     from modelfile.weights.header import GGUFHeader
@@ -27,6 +27,8 @@ _BITS: Final = {"f16": 16.0, "q8_0": 8.5, "q4_0": 4.5}
 _FLOAT: Final = 4
 _STEP: Final = 256
 """Tokens by which `largest_context` counts."""
+_MAX_SIZES: Final = 4
+"""Sizes of layers that a formula names one by one."""
 _ATTENTION: Final = "llama.cpp src/llama-kv-cache.cpp"
 _STATE: Final = "llama.cpp src/llama-memory-recurrent.cpp"
 _OWN: Final = "kvcache/causal.go"
@@ -122,7 +124,7 @@ def footprint(
         runner: The server's version and settings.
         beside: The headers of projectors and adapters that are loaded with it.
     """
-    trained = header.number("context_length")
+    trained = count_of(header, "context_length")
     context = min(context, trained) if trained else context
     layers = read_layers(header, runner.version, pads_values=not runner.attends_fast(header.architecture))
     terms = (
@@ -150,7 +152,7 @@ def largest_context(
     It is a multiple of 256 tokens, or the length that the model was trained on; 0 if it does not fit with 256 tokens.
     None if the memory that it needs, or the length that it was trained on, is not known.
     """
-    trained = header.number("context_length")
+    trained = count_of(header, "context_length")
     if not trained or footprint(header, trained, runner, beside).total is None:
         return None
     if fits(header, trained, memory, runner, beside):
@@ -179,7 +181,7 @@ def fits(
 def vocabulary(header: GGUFHeader) -> int:
     """Return the number of tokens that a model knows; 0 if its header does not say it."""
     tokens = header.arrays.get("tokenizer.ggml.tokens")
-    return tokens.length if tokens else header.number("vocab_size")
+    return tokens.length if tokens else count_of(header, "vocab_size")
 
 
 def _weights(header: GGUFHeader) -> Term:
@@ -201,15 +203,15 @@ def _weights(header: GGUFHeader) -> Term:
             formula="size of the file",
             source="the file",
         )
-    kind = FILE_TYPES_BY_NAME.get(header.file_type)
-    known = kind and header.parameters
-    return Term(
-        name="weights",
-        bytes=int(header.parameters * kind.bits / 8) if kind and header.parameters else None,
-        exactness=Exactness.ESTIMATED if known else Exactness.UNKNOWN,
-        formula=f"{header.parameters:,} parameters x {kind.bits:g} bits" if kind and known else "not known",
-        source="llama.cpp tools/quantize/README.md" if known else "",
-    )
+    if (kind := FILE_TYPES_BY_NAME.get(header.file_type)) and header.parameters > 0:
+        return Term(
+            name="weights",
+            bytes=int(header.parameters * kind.bits / 8),
+            exactness=Exactness.ESTIMATED,
+            formula=f"{header.parameters:,} parameters x {kind.bits:g} bits",
+            source="llama.cpp tools/quantize/README.md",
+        )
+    return Term(name="weights", bytes=None, exactness=Exactness.UNKNOWN, formula="not known", source="")
 
 
 def _kind(header: GGUFHeader) -> str:
@@ -283,7 +285,11 @@ def _pad(cells: int, step: int) -> int:
 
 def _describe(sizes: list[int]) -> str:
     """Return how many layers there are of each size, as in `13 layers x 1,024`."""
-    counts = {size: sizes.count(size) for size in dict.fromkeys(sizes)}
+    counts: dict[int, int] = {}
+    for size in sizes:
+        counts[size] = counts.get(size, 0) + 1
+    if len(counts) > _MAX_SIZES:
+        return f"{sum(sizes):,} elements of {len(sizes):,} layers"
     return _sum([f"{count:,} layer{'s' * (count > 1)} x {size:,}" for size, count in counts.items()])
 
 
@@ -309,7 +315,7 @@ def _results(header: GGUFHeader, cells: int, *, fast: bool) -> tuple[int, str]:
 
     They are the larger of those of attention (or of a state) and of those of the output.
     """
-    width, inner, words = header.number("embedding_length"), header.number("ssm.inner_size"), vocabulary(header)
+    width, inner, words = count_of(header, "embedding_length"), count_of(header, "ssm.inner_size"), vocabulary(header)
     heads = head_count(header)
     if queries := heads * key_length(header):
         masks = 2 if engines.has_windows(header.architecture) else 1
@@ -318,7 +324,7 @@ def _results(header: GGUFHeader, cells: int, *, fast: bool) -> tuple[int, str]:
         formula = f"1 + 2 x ({width:,} + {queries:,}) + {cells:,} cells x {count:g}"
     else:
         results, formula = 6 * inner, f"6 x {inner:,}"  # measured on mamba
-    if width < 1 or results < 1:
+    if not width or not results:
         return 0, ""
     return (results, formula) if results >= width + words else (width + words, f"{width:,} + {words:,} tokens")
 

@@ -36,8 +36,7 @@ def head_count(header: GGUFHeader) -> int:
 
 def key_length(header: GGUFHeader) -> int:
     """Return the length of a key; 0 if the header does not say it."""
-    heads = head_count(header)
-    return _positive(header, "attention.key_length") or (_positive(header, "embedding_length") // heads if heads else 0)
+    return count_of(header, "attention.key_length") or _usual_length(header)
 
 
 def read_layers(header: GGUFHeader, version: Version, *, pads_values: bool) -> Layers | None:
@@ -49,7 +48,7 @@ def read_layers(header: GGUFHeader, version: Version, *, pads_values: bool) -> L
         pads_values: True without flash attention, when newer releases give the values of all layers the same room.
     """
     layout = engines.cache_layout(header.architecture, version)
-    count = header.number("block_count") - _positive(header, "nextn_predict_layers")
+    count = header.number("block_count") - count_of(header, "nextn_predict_layers")
     if layout is None or not 0 < count <= _MAX_LAYERS:
         return None
     if layout.cacheless:
@@ -67,7 +66,7 @@ def read_layers(header: GGUFHeader, version: Version, *, pads_values: bool) -> L
     if heads is None or slides is None or lengths is None:
         return None
     whole, sliding = list[int](), list[int]()
-    cached = layout.cached or count - (_positive(header, "attention.shared_kv_layers") if layout.shared else 0)
+    cached = layout.cached or count - (count_of(header, "attention.shared_kv_layers") if layout.shared else 0)
     values = [each * lengths[slide][1] for each, slide in zip(heads, slides, strict=True)]
     # Without flash attention, values are transposed, and all layers get the room of the largest (llama-kv-cache.cpp).
     padded = max(values) if pads_values and version >= engines.SLIDES_WINDOWS and not _own(header, version) else 0
@@ -88,10 +87,11 @@ def _own(header: GGUFHeader, version: Version) -> bool:
 
 def _is_latent(header: GGUFHeader, version: Version) -> bool:
     """Return whether values are made of the keys (multi-head latent attention), and have no room of their own."""
-    return version >= engines.LLAMA_SERVER and _positive(header, "attention.key_length_mla") > 0
+    return version >= engines.LLAMA_SERVER and count_of(header, "attention.key_length_mla") > 0
 
 
-def _positive(header: GGUFHeader, key: str) -> int:
+def count_of(header: GGUFHeader, key: str) -> int:
+    """Return the number of a key; 0 if there is none, or a negative one."""
     return max(header.number(key), 0)
 
 
@@ -100,7 +100,7 @@ def _by_layer(header: GGUFHeader, key: str, count: int) -> list[int] | None:
     name = f"{header.architecture}.{key}"
     if (values := header.lists.get(name)) is not None:
         return [max(int(value), 0) for value in values if isinstance(value, int)]
-    return [_positive(header, key)] * count if name in header.metadata else None
+    return [count_of(header, key)] * count if name in header.metadata else None
 
 
 def _kv_heads(header: GGUFHeader, count: int) -> list[int] | None:
@@ -113,20 +113,24 @@ def _kv_heads(header: GGUFHeader, count: int) -> list[int] | None:
 
 def _lengths(header: GGUFHeader) -> tuple[tuple[int, int], tuple[int, int]] | None:
     """Return the lengths of a key and a value in layers that see the whole context, and in those with a window."""
-    key, heads = key_length(header), head_count(header)
-    usual = _positive(header, "embedding_length") // heads if heads else 0
-    value = _positive(header, "attention.value_length") or usual
+    key, value = key_length(header), count_of(header, "attention.value_length") or _usual_length(header)
     if not key or not value:
         return None
     return (key, value), (
-        _positive(header, "attention.key_length_swa") or key,
-        _positive(header, "attention.value_length_swa") or value,
+        count_of(header, "attention.key_length_swa") or key,
+        count_of(header, "attention.value_length_swa") or value,
     )
+
+
+def _usual_length(header: GGUFHeader) -> int:
+    """Return the length of keys and values of which the header says none: that of the first layer (llama-model.cpp)."""
+    heads = (_by_layer(header, "attention.head_count", 1) or [0])[0]
+    return count_of(header, "embedding_length") // heads if heads else 0
 
 
 def _windows(header: GGUFHeader, layout: CacheLayout, count: int) -> tuple[int, list[bool] | None]:
     """Return the tokens of the sliding window, and the layers that have one; None if that is not known."""
-    stated = 0 if layout.fixed_window else _positive(header, "attention.sliding_window")
+    stated = 0 if layout.fixed_window else count_of(header, "attention.sliding_window")
     window = stated or layout.window
     if not layout.every or not window:
         return 0, None if layout.pattern else [False] * count
@@ -135,7 +139,7 @@ def _windows(header: GGUFHeader, layout: CacheLayout, count: int) -> tuple[int, 
         return window, [bool(value) for value in listed[:count]] if len(listed) >= count else None
     if layout.pattern:
         return window, None
-    every = _positive(header, "attention.sliding_window_pattern") or layout.every
+    every = count_of(header, "attention.sliding_window_pattern") or layout.every
     seen = 0 if layout.full_first else every - 1
     return window, [layer % every != seen for layer in range(count)]
 
@@ -150,7 +154,7 @@ def _recurrent(header: GGUFHeader, layout: CacheLayout, count: int, heads: list[
         case "interval":
             if (listed := header.lists.get(f"{header.architecture}.attention.recurrent_layers")) is not None:
                 return [bool(value) for value in listed[:count]] if len(listed) >= count else None
-            every = _positive(header, "full_attention_interval") or _INTERVAL
+            every = count_of(header, "full_attention_interval") or _INTERVAL
             return [layer % every != every - 1 for layer in range(count)]
         case _:
             idle = [0] * count if layout.recurrent == "headless" else _by_layer(header, "feed_forward_length", count)
@@ -161,10 +165,10 @@ def _recurrent(header: GGUFHeader, layout: CacheLayout, count: int, heads: list[
 
 def _state(header: GGUFHeader) -> int | None:
     """Return the numbers in the state of one layer (`n_embd_r`, `n_embd_s` in llama-hparams.cpp); None if not known."""
-    if short := _positive(header, "shortconv.l_cache"):
-        return _positive(header, "embedding_length") * (short - 1) or None
-    inner, size = _positive(header, "ssm.inner_size"), _positive(header, "ssm.state_size")
-    kernel = _positive(header, "ssm.conv_kernel")
+    if short := count_of(header, "shortconv.l_cache"):
+        return count_of(header, "embedding_length") * (short - 1) or None
+    inner, size = count_of(header, "ssm.inner_size"), count_of(header, "ssm.state_size")
+    kernel = count_of(header, "ssm.conv_kernel")
     if not inner or not size or not kernel:
         return None
-    return (kernel - 1) * (inner + 2 * _positive(header, "ssm.group_count") * size) + size * inner
+    return (kernel - 1) * (inner + 2 * count_of(header, "ssm.group_count") * size) + size * inner

@@ -186,3 +186,30 @@ def test_largest_context() -> None:
     assert largest_context(LLAMA_3_8B, GIB, runner) == 0
     assert fits(LLAMA_3_8B, 4096, at_4096, runner) is True
     assert fits(LLAMA_3_8B, 4352, at_4096, runner) is False
+
+
+def test_layers_of_many_sizes_are_counted_together() -> None:
+    header = header_of("openelm", block_count=6, embedding_length=64, attention__head_count=[1, 2, 3, 4, 5, 6])
+
+    found = term(footprint(header, 256), "KV cache")
+
+    assert found.formula == "2,688 elements of 6 layers x 256 cells x 2 bytes (f16)"
+    assert found.bytes == 2688 * 256 * 2
+
+
+def test_absurd_header_costs_no_time() -> None:
+    huge = (1 << 64) - 1
+    header = header_of(
+        "openelm",
+        weights=1,
+        tokens=huge,
+        block_count=4096,
+        context_length=huge,
+        embedding_length=huge,
+        attention__head_count=[*range(1, 4097)],
+        attention__key_length=huge,
+        attention__value_length=huge,
+    )
+
+    assert footprint(header, huge).total is not None
+    assert largest_context(header, GIB) == 0

@@ -19,7 +19,7 @@ def layers_of(architecture: str, version: Version = NEWEST, **keys: Any) -> Laye
 def test_heads_by_layer() -> None:
     assert layers_of("openelm", attention__head_count_kv=[1, 2, 0, 4]) == Layers([32, 64, 128], [], 0, [])
     assert head_count(header_of("openelm", attention__head_count=[12, 16])) == 16
-    assert key_length(header_of("openelm", embedding_length=160, attention__head_count=[8, 10])) == 16
+    assert key_length(header_of("openelm", embedding_length=160, attention__head_count=[8, 10])) == 20
 
 
 def test_values_of_all_layers_have_the_room_of_the_largest_without_flash_attention() -> None:
