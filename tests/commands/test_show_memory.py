@@ -7,10 +7,13 @@ from typing import Any
 
 import jsonschema
 import pytest
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.store import published
 from tests.support.cli import mf
 from tests.support.made_gguf import write_gguf
 from tests.support.paths import ROOT
 
+from modelfile.cli.options import _open_registries
 from modelfile.errors import ExitCode
 
 METADATA = {
@@ -187,6 +190,36 @@ def test_unknown_architecture(tmp_path: Path) -> None:
     ]
     assert "KV cache unknown unknown" in " ".join(shown("new.gguf", "--memory", "1G").split())
     assert "not known for the architecture `brand-new` in Ollama 0.10.0" in shown("new.gguf", "--memory", "1G")
+
+
+def test_model_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "Modelfile").write_text("FROM ./tiny.gguf\nTEMPLATE {{ .Prompt }}\nPARAMETER num_ctx 3072\n")
+    assert mf("build", "bot:v1", "--store", "models", "--ollama", "0.10.0").code == ExitCode.CLEAN
+    found = document("bot:v1", "--store", "models", "--memory", "1G")
+    (tmp_path / "Model").write_text("FROM bot:v1\nSYSTEM Be brief.\n")
+
+    assert (found["num_ctx"], found["origin"]) == (3072, "PARAMETER num_ctx of the model")
+    assert found["total"] == document("Modelfile", "--memory", "1G")["total"]
+    assert found == document("Model", "--store", "models", "--memory", "1G")
+
+
+def test_model_of_a_registry(weights: Path) -> None:
+    with FakeRegistry() as registry:
+        registry.push("team/bot", "v1", published(weights.read_bytes(), parameters={"num_ctx": 2048}))
+        ran = mf(
+            *("show", f"registry:{registry.host}/team/bot:v1", "--memory", "1G", "--json"),
+            open_registry=_open_registries,
+        )
+    (found,) = json.loads(ran.out)["models"]
+
+    assert (ran.code, found["num_ctx"]) == (ExitCode.CLEAN, 2048)
+    assert found["terms"] == at_2048(weights)
+
+
+def at_2048(weights: Path) -> Any:
+    modelfile = weights.parent / "At2048"
+    modelfile.write_text(f"FROM {weights}\nPARAMETER num_ctx 2048\n")
+    return document(str(modelfile), "--memory", "1G")["terms"]
 
 
 def machine(folder: Path, monkeypatch: pytest.MonkeyPatch, memory: int | None, gpus: str = "") -> dict[str, str]:

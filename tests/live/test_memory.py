@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -66,3 +68,20 @@ def test_memory_is_that_of_the_log(ollama: RunningOllama, name: str) -> None:
         assert cache.bytes == pytest.approx(logged["KV"] * MIB, abs=ROUNDING)
         assert terms["compute"].bytes == pytest.approx(logged["compute"] * MIB, rel=LARGEST_ERROR.get(name, 0.02))
         assert (terms["compute"].exactness is Exactness.EXACT) == (MODELS[name].architecture == "llama")
+
+
+def test_model_on_the_server_needs_what_its_file_does(ollama: RunningOllama, tmp_path: Path) -> None:
+    path = write_made_model(tmp_path / "made.gguf", MODELS["llama, key_length 64"])
+    (tmp_path / "mf.toml").write_text('ollama = "0.9.3"\n')
+    (tmp_path / "Modelfile").write_text(f"FROM {path}\nTEMPLATE {{{{ .Prompt }}}}\nPARAMETER num_ctx 3072\n")
+    assert mf("build", "made-shown:v1", "--host", ollama.url, cwd=tmp_path).code == 0
+
+    def shown(*arguments: str) -> Any:
+        ran = mf("show", *arguments, "--memory", "1G", "--json", cwd=tmp_path)
+        assert (ran.code, ran.err) == (0, "")
+        (found,) = json.loads(ran.out)["models"]
+        return {key: value for key, value in found.items() if key not in ("name", "quantization")}
+
+    on_server = shown("made-shown:v1", "--host", ollama.url)
+    assert on_server == shown("Modelfile")
+    assert (on_server["ollama"], on_server["slots"], on_server["num_ctx"]) == ("0.9.3", 2, 3072)

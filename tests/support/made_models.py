@@ -45,6 +45,7 @@ _HEADS: Mapping[str, Any] = {
     "rope.dimension_count": 32,
 }
 _LONG: Mapping[str, Any] = {"attention.key_length": 64, "attention.value_length": 64}
+_SCALES: Mapping[str, Any] = dict.fromkeys(("logit_scale", "residual_scale", "embedding_scale", "attention.scale"), 0.5)
 _LORA, _ROPE, _NOPE, _VALUE = 64, 16, 32, 32
 _LATENT: Mapping[str, Any] = {
     "attention.head_count": HEADS,
@@ -111,6 +112,35 @@ MODELS: Mapping[str, MadeModel] = {
             "attn_k.bias": (KV_HEADS * 32,),
             "attn_v.bias": (KV_HEADS * 32,),
         },
+    ),
+    "qwen3": MadeModel(
+        "qwen3",
+        {**_HEADS, **_LONG, "rope.dimension_count": 64},
+        {**_attention(64, 64), **_FEED, "attn_q_norm": (64,), "attn_k_norm": (64,)},
+    ),
+    "gemma": MadeModel("gemma", {**_HEADS, **_LONG}, {**_attention(64, 64), **_FEED}, tied=True),
+    "granite": MadeModel("granite", {**_HEADS, **_SCALES}, {**_attention(), **_FEED}),
+    "olmo2": MadeModel(
+        "olmo2",
+        {**_HEADS, "attention.head_count_kv": HEADS},
+        {
+            **{name: shape for name, shape in {**_attention(), **_FEED}.items() if not name.endswith("_norm")},
+            "attn_k": (WIDTH, WIDTH),
+            "attn_v": (WIDTH, WIDTH),
+            "attn_q_norm": (WIDTH,),
+            "attn_k_norm": (WIDTH,),
+            "post_attention_norm": (WIDTH,),
+            "post_ffw_norm": (WIDTH,),
+        },
+    ),
+    "cohere2": MadeModel(
+        "cohere2",
+        {**_HEADS, "attention.sliding_window": 1024, "logit_scale": 0.25, "attention.layer_norm_epsilon": 1e-5},
+        {name: shape for name, shape in {**_attention(), **_FEED}.items() if name != "ffn_norm"},
+        tied=True,
+    ),
+    "heads by layer": MadeModel(
+        "llama", {**_HEADS, "attention.head_count_kv": [KV_HEADS] * LAYERS}, {**_attention(), **_FEED}
     ),
     "phi3": MadeModel(
         "phi3",
@@ -187,8 +217,8 @@ def write_made_model(path: Path, model: MadeModel) -> Path:
         "vocab_size": TOKENS,
     }
     for key, value in {**usual, **model.keys}.items():
-        add = writer.add_float32 if isinstance(value, float) else writer.add_uint32
-        add(f"{model.architecture}.{key}", value)
+        kinds: Mapping[type, Any] = {float: writer.add_float32, int: writer.add_uint32, list: writer.add_array}
+        kinds[type(value)](f"{model.architecture}.{key}", value)
     writer.add_file_type(0)
     writer.add_tokenizer_model("llama")
     writer.add_token_list(tokens)

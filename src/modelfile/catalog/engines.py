@@ -205,9 +205,15 @@ def cache_layout(architecture: str, version: Version) -> CacheLayout | None:
     return None if layout.recurrent else _PLAIN if layout.every else layout
 
 
-def has_windows(architecture: str) -> bool:
-    """Return whether some layers of an architecture see a sliding window, whatever room a release gives them."""
-    return bool(architecture in _LAYOUTS and _LAYOUTS[architecture].every)
+def has_windows(architecture: str, stated: int) -> bool:
+    """Return whether some layers of an architecture see a sliding window, whatever room a release gives them.
+
+    Args:
+        architecture: The architecture.
+        stated: The window in the header, in tokens; 0: none.
+    """
+    layout = _LAYOUTS.get(architecture, _PLAIN)
+    return bool(layout.every and (stated or layout.window))
 
 
 def attends_fast(architecture: str, version: Version) -> bool:

@@ -318,7 +318,7 @@ def _results(header: GGUFHeader, cells: int, *, fast: bool) -> tuple[int, str]:
     width, inner, words = count_of(header, "embedding_length"), count_of(header, "ssm.inner_size"), vocabulary(header)
     heads = head_count(header)
     if queries := heads * key_length(header):
-        masks = 2 if engines.has_windows(header.architecture) else 1
+        masks = 2 if engines.has_windows(header.architecture, count_of(header, "attention.sliding_window")) else 1
         count = masks * 1.5 if fast else masks + heads
         results = 1 + 2 * (width + queries) + int(cells * count)
         formula = f"1 + 2 x ({width:,} + {queries:,}) + {cells:,} cells x {count:g}"

@@ -78,9 +78,12 @@ def _model(name: str, options: Options) -> tuple[tuple[Weights, ...], Mapping[st
     """Return the weights that an argument names, with the model's parameters and the version that runs it."""
     configured = load_project().config.ollama
     version = Version.parse(configured) if configured else None
-    if names_weights(name, options) or split_prefix(name)[0] is Prefix.REGISTRY:
+    if names_weights(name, options):
         with open_weights(name, options) as found:
             return found, {}, version or NEWEST
+    if split_prefix(name)[0] is Prefix.REGISTRY:
+        with open_model(name, options) as (stored, _), open_weights(name, options) as found:
+            return found, stored.model.parameters, version or NEWEST
     if path := modelfile_at(name, folder_is_model=True):
         recipe = recipe_of(load_project().at(path), version)
         if recipe.base is None:
@@ -106,7 +109,7 @@ def _model(name: str, options: Options) -> tuple[tuple[Weights, ...], Mapping[st
 def _context(parameters: Mapping[str, Any], version: Version, gpu_memory: int) -> tuple[int, str]:
     """Return the tokens of the context, and their origin."""
     stated = parameters.get("num_ctx")
-    if isinstance(stated, int) and not isinstance(stated, bool) and stated > 0:
-        return stated, "PARAMETER num_ctx of the model"
+    if isinstance(stated, int | float) and float(stated).is_integer() and stated > 0:  # servers return floats
+        return int(stated), "PARAMETER num_ctx of the model"
     found = f" with {format_memory(gpu_memory)} of GPU memory" if gpu_memory else " without a GPU"
     return engines.default_context(version, gpu_memory), f"default of Ollama {version}{found}"
