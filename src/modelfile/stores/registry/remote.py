@@ -157,7 +157,7 @@ class RegistryClient:
         return tuple(sorted(found))
 
     def _manifest(self, name: ModelName, path: str, what: str) -> Manifest | None:
-        accept = self._endpoint(name, what).quirks.accept
+        accept = quirks_of(registry_host(name.host)).accept  # also of a mirror, which may pass it on
         answer, endpoint = self._ask(name, path, what, limit=MAX_MANIFEST, accept=accept)
         if answer.status != _OK:
             from modelfile.stores.registry.refusals import message_of

@@ -13,7 +13,7 @@ from tests.fakes.store import published
 
 from modelfile import cache
 from modelfile.errors import InvalidRegistryAnswer, RegistryRefused, RegistryUnreachable, UsageError
-from modelfile.manifest import Manifest
+from modelfile.manifest import MEDIA_TYPE, OCI_TYPE, Manifest
 from modelfile.names import ModelName
 from modelfile.stores.network.retry import Backoff
 from modelfile.stores.open import open_registry
@@ -82,6 +82,17 @@ def test_mirror_is_asked_instead(fake: FakeRegistry) -> None:
         assert registry.resolve(PUBLIC)
         assert registry.tags(PUBLIC) == ("v1",)
         assert registry.url(PUBLIC) == f"http://{fake.host}"
+
+
+def test_only_registries_of_images_are_asked_for_those(fake: FakeRegistry) -> None:
+    """A mirror may pass the header on to the registry that it mirrors."""
+    asked = {}
+    for host in ("registry.example", "registry.ollama.ai", "hf.co"):
+        with open_registry(RegistrySettings(mirrors={host: f"http://{fake.host}/"})) as registry:
+            assert registry.resolve(replace(PUBLIC, host=host))
+        asked[host] = fake.requests[-1].headers["Accept"]
+    both = f"{MEDIA_TYPE}, {OCI_TYPE}"
+    assert asked == {"registry.example": both, "registry.ollama.ai": MEDIA_TYPE, "hf.co": MEDIA_TYPE}
 
 
 def test_mirror_below_a_path(fake: FakeRegistry) -> None:
