@@ -89,6 +89,7 @@ MODULES: Final = {
     "open_folder": "stores.open",
     "open_registry": "stores.open",
     "open_store": "stores.open",
+    "model_tree": "tree",
     "outdated": "pinning.outdated",
     "parse": "syntax.modelfile",
     "parse_template": "gotemplate.parser",
@@ -108,6 +109,8 @@ MODULES: Final = {
     "save_models": "library.archives",
     "show": "library.lookup",
     "show_published": "library.published",
+    "trace_model": "lineage",
+    "trace_target": "lineage",
     "update": "pinning.update",
     "verify": "pinning.verify",
 }
@@ -148,6 +151,7 @@ __all__ = [
     "lint_paths",
     "list_models",
     "load_models",
+    "model_tree",
     "open_folder",
     "open_registry",
     "open_store",
@@ -170,6 +174,8 @@ __all__ = [
     "save_models",
     "show",
     "show_published",
+    "trace_model",
+    "trace_target",
     "update",
     "verify",
 ]

@@ -36,9 +36,19 @@ _FIELDS: Final = {
 def trace_target(
     target: Target, store: Store, registry: Registry | None = None
 ) -> tuple[Effective, ExpectedModel | None]:
-    """Return what a build of a Modelfile would give, with the origin of every value.
+    r"""Return what a build of a Modelfile would give, with the origin of every value.
 
     Of local weights, the parts that only a build can tell are undecided, and no large file is read.
+
+    >>> from pathlib import Path
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> _ = Path("Modelfile").write_text("FROM llama3.2:3b\nSYSTEM Be brief.\n")
+    >>> store = MemoryStore.with_models("llama3.2:3b")
+    >>> found, _ = modelfile.trace_target(modelfile.Project().target("bot:v1"), store)
+    >>> origin = found.origins["system"]
+    >>> f"{origin.name}:{origin.line}"
+    'Modelfile:2'
 
     Args:
         target: The Modelfile.
@@ -71,8 +81,17 @@ def _base_of(recipe: Recipe, store: Store) -> StoredModel | None:
     return store.find(ModelName.parse(recipe.base)) if recipe.base else None
 
 
-def trace_model(stored: StoredModel, project: Project, store: Store | None, version: Version | None) -> Effective:
+def trace_model(
+    stored: StoredModel, project: Project, store: Store | None, version: Version | None = None
+) -> Effective:
     """Return a model with the origin of every value, as far as its bases are known.
+
+    >>> import modelfile
+    >>> from modelfile.stores.memory import MemoryStore
+    >>> store = MemoryStore.with_models("llama3.2:3b")
+    >>> found = modelfile.trace_model(modelfile.show("llama3.2:3b", store), modelfile.Project(isolated=True), store)
+    >>> found.prompt.reason
+    'the model has no template'
 
     Args:
         stored: The model.

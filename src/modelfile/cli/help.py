@@ -10,7 +10,7 @@ from modelfile.report.terminal import Terminal
 GROUPS: Final = {
     "Modelfiles": ("init", "check", "lint", "fmt", "parse", "explain"),
     "Builds": ("build", "pin", "outdated", "update", "verify", "find", "diff"),
-    "Models in a store": ("show", "ls", "cp", "rm", "pull", "push", "rollback", "store"),
+    "Models in a store": ("show", "tree", "ls", "cp", "rm", "pull", "push", "rollback", "store"),
     "Set-up": ("config", "git", "doctor"),
 }
 """The commands by the heading that they stand under."""

@@ -7,13 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from modelfile.catalog.families import library_models
-from modelfile.errors import UsageError
 from modelfile.names import DEFAULT_HOST, DEFAULT_NAMESPACE, ModelName
 from modelfile.stores.backups import is_internal
 from modelfile.stores.protocol import ListedModel, StoredModel
 
-_FILES: Final = (".gguf", ".safetensors", ".bin", ".pth")
-"""Endings of the file names that newer servers note as the origin of weights."""
 _SIZE: Final = re.compile(r"(?<![a-z0-9.])\d+(?:\.\d+)?[bm](?![a-z0-9])", re.IGNORECASE)
 """A number of parameters in a tag, as the tags of Ollama's library have it, and those that people give do not."""
 
@@ -35,7 +32,7 @@ def possible_bases(
             yield from (name for name in same if not (is_internal(name) or name.has_moving_tag))
     else:
         library = (model.name for model in listed if is_library(model.name))
-        parents = [parent] if (parent := parent_of(stored)) else []
+        parents = [parent] if (parent := stored.base_name) else []
         aliases = [name for name in parents if is_internal(name)]  # that `mf` made of a base: they are its last names
         digests = {model.digest for model in listed if any(map(model.name.same_as, aliases))}
         same = (model.name for model in listed if model.digest in digests)
@@ -45,17 +42,6 @@ def possible_bases(
         yield from aliases
     if was_pulled:
         yield stored.name
-
-
-def parent_of(stored: StoredModel) -> ModelName | None:
-    """Return the name of the model that a model was created from; None if there is none, or it was a file."""
-    text = stored.parent
-    if not text or text.startswith("/") or "\\" in text or text.lower().endswith(_FILES):
-        return None
-    try:
-        return ModelName.parse(text)
-    except UsageError:
-        return None
 
 
 def is_library(name: ModelName) -> bool:

@@ -17,7 +17,7 @@ from modelfile.errors import InputError, ModelfileError
 from modelfile.filesystem import expand
 from modelfile.immutable import record, replace
 from modelfile.importer.first import modelfile_on
-from modelfile.importer.origins import is_library, parent_of, possible_bases
+from modelfile.importer.origins import is_library, possible_bases
 from modelfile.manifest import digest_of
 from modelfile.names import ModelName, join_words, shorten_digest
 from modelfile.recipe.model import Model
@@ -106,7 +106,7 @@ def export(
             if base := _named(stored, name, search, known):
                 return _write(stored, base, folder, release(store.for_base(is_named=True).ollama))
         except InputError as error:
-            if name in (parent_of(stored), stored.name):  # what only has the same weights may be no base of it
+            if name in (stored.base_name, stored.name):  # what only has the same weights may be no base of it
                 errors.append(error)
     if {*stored.model.weights} <= known.keys():
         try:
@@ -123,7 +123,7 @@ def export(
 
 
 def _without_base(stored: StoredModel, store: Store) -> InputError:
-    parent, name, where = parent_of(stored), stored.name, store.location.where
+    parent, name, where = stored.base_name, stored.name, store.location.where
     reason = f"its base {parent} not found {where}" if parent else f"its weights have no name {where}"
     hint = f"on the machine of the server, take them along: `mf init {name} --store DIR --weights DIR`"
     hint = f"pull the base: `mf pull {parent}`" if parent else hint

@@ -30,7 +30,7 @@ _UNITS: Final = (
 Row: TypeAlias = tuple[str, ...]
 _PICKS: Final = (itemgetter(0, 1, 2, 3), itemgetter(0, 2, 3), itemgetter(0, 2), itemgetter(slice(0, 1)))
 """Columns of a list of models, for a narrower terminal each; a name is never cut."""
-_SIZES: Final = ("SIZE", "UNIQUE", "SHARED")
+_SIZES: Final = ("SIZE", "UNIQUE", "OWN", "SHARED")
 """Headings of the columns of sizes."""
 _MARGIN: Final = 15
 _DIGEST: Final = re.compile(r"(sha256[-:])([0-9a-f]{64})", re.IGNORECASE)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from modelfile.addresses import is_loopback_host
 from modelfile.errors import UsageError, VerificationError
@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # 20 ms that a listing does not need
     from modelfile.recipe.model import Model
     from modelfile.recipe.recipe import Recipe
     from modelfile.weights.reading import Weights
+
+_FILES: Final = (".gguf", ".safetensors", ".bin", ".pth")
+"""Endings of the names of weights."""
 
 
 @record(kw_only=True)
@@ -84,10 +87,7 @@ class StoredModel:
     @property
     def base_name(self) -> ModelName | None:
         """The name of the base that its FROM named; None if that was a file, or is not known."""
-        try:
-            return ModelName.parse(self.parent)
-        except UsageError:
-            return None
+        return parsed_name(self.parent)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -95,6 +95,18 @@ class StoredModel:
         from modelfile.recipe.model import fingerprint
 
         return self.known_fingerprint or fingerprint(self.model)
+
+
+def parsed_name(parent: str) -> ModelName | None:
+    """Return the name of a model in what a server noted of the origin of another; None if that is a file, or nothing.
+
+    >>> str(parsed_name("llama3.2:3b")), parsed_name("/root/.ollama/models/blobs/sha256-0123")
+    ('llama3.2:3b', None)
+    """
+    try:
+        return None if parent.lower().endswith(_FILES) else ModelName.parse(parent)
+    except UsageError:
+        return None
 
 
 @record(kw_only=True)

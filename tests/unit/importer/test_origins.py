@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from modelfile.importer.origins import parent_of, possible_bases
+from modelfile.importer.origins import possible_bases
 from modelfile.names import ModelName
 from modelfile.recipe.model import Model
 from modelfile.stores.protocol import ListedModel, StoredModel
@@ -40,7 +40,7 @@ def bases(of: StoredModel, listed: dict[str, str], *locked: str) -> list[str]:
     ],
 )
 def test_origins(parent: str, name: str | None) -> None:
-    found = parent_of(stored("bot:v1", parent))
+    found = stored("bot:v1", parent).base_name
     assert (str(found) if found else None) == name
 
 
