@@ -115,7 +115,11 @@ CHANGES = "\n  changes: system (may change answers)"
         (
             ("explain", "temprature"),
             2,
-            ("unknown rule, parameter or instruction: `temprature`", "did you mean `temperature`?", "usage-error"),
+            (
+                "unknown rule, parameter, instruction or quantization: `temprature`",
+                "did you mean `temperature`?",
+                "usage-error",
+            ),
         ),
         (("config", "--config", "none.toml"), 2, ("file not found: `none.toml`", None, "usage-error")),
         (("show",), 2, ("missing argument `NAME`", "run `mf show --help`", "usage-error")),

@@ -27,7 +27,7 @@ def options(command: str) -> set[str]:
 
 def test_no_pointer_hides_a_command() -> None:
     assert POINTERS.keys() & {*COMMANDS} == set()
-    assert POINTERS.keys() >= {*OLLAMA, *OTHERS, "init", "upgrade", "lock"}
+    assert POINTERS.keys() >= {*OLLAMA, *OTHERS, "upgrade", "lock"}
 
 
 def test_pointers_of_options_name_options_that_exist() -> None:
@@ -43,7 +43,7 @@ def test_pointers_name_commands_and_options_that_exist(command: str) -> None:
         name = words[0] if not words[0].startswith("-") else ""
         assert not name or name in COMMANDS
         name = " ".join(words[:2]) if name == "store" else name
-        assert {word for word in words if word.startswith("-")} <= options(name) | {"--help"}
+        assert {word for word in words if word.startswith("-")} <= options(name) | {"--help", "-"}
     assert named or re.search("`ollama |https:", POINTERS[command])
 
 
