@@ -25,7 +25,8 @@ _STYLE: Final = """
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1rem; max-width: 100rem; color: var(--text); background: var(--page);
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.5rem; } h1 code, h2 code { font-size: 1em; } h3 { font-size: 1.1rem; } h4 { font-size: 1rem; }
+h1 { font-size: 1.5rem; } h1 code, h2 code { font-size: 1em; } h3, h4 { font-size: 1rem; }
+article > section > h3 { font-size: 1.1rem; }
 article { border-top: 1px solid var(--line); margin-top: 2rem; }
 h2 { font-size: 1.25rem; margin: 2rem 0 .5rem; }
 a { color: var(--link); } :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
@@ -37,9 +38,9 @@ nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: 0; padding: 0
 .impact.answers, .impact.interface { color: var(--mark); border-color: var(--mark); }
 table { width: 100%; border-collapse: collapse; margin: .5rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border: 1px solid var(--line); }
-thead th { background: var(--head); }
+thead th { background: var(--head); } .values { table-layout: fixed; }
 summary { cursor: pointer; padding: .4rem 0; font-weight: 600; }
-summary :is(h3, h4) { display: inline; font-size: 1rem; }
+summary :is(h3, h4) { display: inline; }
 .lines { table-layout: fixed; border-bottom: 1px solid var(--line); }
 .lines td { border-width: 0 1px; padding: 0 .5rem; white-space: pre-wrap; tab-size: 4; }
 .lines .number { width: 4.5rem; text-align: right; color: var(--soft); white-space: nowrap; }
@@ -116,11 +117,20 @@ def _several(comparisons: Sequence[Comparison]) -> _Parts:
 
 def _article(comparison: Comparison, name: str) -> Iterator[str]:
     """Yield one of several files."""
-    yield f'<article aria-label="{_text(comparison.path)}">\n<h2 id="{name}"><code>{_text(comparison.path)}</code></h2>'
+    heading = f"<code>{_text(comparison.path)}</code>{_state(comparison)}"
+    yield f'<article aria-label="{_text(comparison.path)}">\n<h2 id="{name}">{heading}</h2>'
     yield from _about(comparison)
     for category, changes in _groups(comparison):
         yield from _section(category, changes, f"{name}-", level=3)
     yield "</article>"
+
+
+def _state(comparison: Comparison) -> str:
+    """Return the words after a path: that the file is new or deleted, or what it is compared with."""
+    old, new = comparison.old.name, comparison.new.name
+    if old and new:
+        return f' <small class="impact">against <code>{_text(old)}</code></small>'
+    return f' <small class="impact">{"deleted" if old else "new"}</small>'
 
 
 def _groups(comparison: Comparison) -> list[tuple[Category, list[Change]]]:
@@ -146,14 +156,15 @@ def _notes(comparison: Comparison) -> Iterator[str]:
 
 
 def _sides(comparison: Comparison) -> Iterator[str]:
-    yield '<table class="sides" role="table">\n<caption class="hidden">The two sides</caption>'
-    yield _head("side", "name", "fingerprint", "digest")
-    for word, side in (("old", comparison.old), ("new", comparison.new)):
-        if not side.name:
-            continue
-        cells = (("name", side.name), ("fingerprint", side.fingerprint or ""), ("digest", side.digest or ""))
-        yield _row(word, cells)
-    yield "</tbody>\n</table>"
+    """Yield a table of both sides, without the columns that neither has, or none if there are only names."""
+    sides = (("old", comparison.old), ("new", comparison.new))
+    columns = [name for name in ("fingerprint", "digest") if any(getattr(side, name) for _, side in sides)]
+    if columns:
+        yield '<table class="sides" role="table">\n<caption class="hidden">The two sides</caption>'
+        yield _head("side", "name", *columns)
+        for word, side in sides:
+            yield _row(word, ((name, getattr(side, name) or "unknown") for name in ("name", *columns)))
+        yield "</tbody>\n</table>"
 
 
 def _head(*names: str) -> str:
