@@ -296,7 +296,7 @@ def _missing(text: str, project: Project, store: Store) -> NotFound:
     else:
         tried = list(dict.fromkeys((*tags_here(text, project), str(ModelName.parse(text)))))
     tagged = [f"`{model.name}`" for model in visible_models(store) if model.name.tag == text]
-    hint = "name a Modelfile, a model, or a tag of the model here"
+    hint = "name a Modelfile, a model, a tag of the model here, or a revision of git"
     hint = f"name the model: {join_alternatives(tagged)}" if tagged else hint
     return NotFound(
         f"no file or model `{text}` (looked for {join_alternatives(tried)} {store.location.where})", hint=hint

@@ -1,16 +1,19 @@
 """The cases in tests/commands/cases: files and commands, and exactly what the commands print.
 
-A case is a `##` heading and fenced blocks, taken in order: `modelfile NAME` (or `text NAME`) writes a file, `gguf NAME`
-the file of `bare_gguf` that its JSON describes, `folder NAME` what `add_described` makes of its JSON, `push NAME` moves
-a tag in a registry to team/bot:v1 with the fields of its JSON, or removes it for `null`, and `console` runs each line
-that begins with `$ mf`. Beside the files stands weights.gguf; at OLLAMA_HOST answers a fake server that has llama3.2:3b
-and can pull what has weights.gguf, and the registries have team/bot, which the server does not have; the date is 2
-January 2026. `make cases` writes what the commands print now; look at the difference before you commit it.
+A case is a `##` heading and fenced blocks, taken in order: `modelfile NAME` (or `text NAME`) writes a file, `gguf
+NAME` the file of `bare_gguf` that its JSON describes, `folder NAME` what `add_described` makes of its JSON, `push
+NAME` moves a tag in a registry to team/bot:v1 with the fields of its JSON, or removes it for `null`, `git` runs each
+line with git on 2 January, `remove NAME` removes a file, and `console` runs each line that begins with `$ mf`. Beside
+the files stands weights.gguf; at OLLAMA_HOST answers a fake server that has llama3.2:3b and can pull what has
+weights.gguf, and the registries have team/bot, which the server does not have; the date is 2 January 2026. `make
+cases` writes what the commands print now; look at the difference before you commit it.
 """
 
 import json
+import os
 import re
 import shlex
+import subprocess
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,6 +38,7 @@ CASE = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^(~~~|```)(\w+)(?: (\S+))?\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 WEIGHTS = b"GGUF" + bytes(60)
 WEIGHTS_DIGEST = f"sha256:{sha256(WEIGHTS).hexdigest()}"
+WHO = {"NAME": "A", "EMAIL": "a@example.org", "DATE": "2026-01-02T12:00:00Z"}
 BOT = Model(
     weights=(f"sha256:{'1' * 64}",),
     template="{{ .System }} {{ .Prompt }}",
@@ -81,6 +85,11 @@ def cases() -> list[object]:
     ]
 
 
+def git(folder: Path, *arguments: str) -> None:
+    who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in WHO.items()}
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, env={**os.environ, **who})
+
+
 def play(body: str, folder: Path, fake: FakeOllama) -> str:
     """Return the text of a case with the current output of its commands."""
     registry = registries()
@@ -92,6 +101,13 @@ def play(body: str, folder: Path, fake: FakeOllama) -> str:
             return match[0]
         if kind == "folder":
             add_described(empty_store(folder / name), json.loads(text))
+            return match[0]
+        if kind == "git":
+            for line in text.splitlines():
+                git(folder, *shlex.split(line))
+            return match[0]
+        if kind == "remove":
+            (folder / name).unlink()
             return match[0]
         if kind != "console":
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

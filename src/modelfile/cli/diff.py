@@ -131,7 +131,8 @@ def diff(  # noqa: PLR0913  # the command's options
             cosmetic=show_all or (only is not None and Category.COSMETIC in categories),
         )
     of_files = isinstance(found, tuple)
-    shown = [_only(each, categories) for each in (found if isinstance(found, tuple) else (found,))]
+    every = found if isinstance(found, tuple) else (found,)
+    shown = [each for each in (_only(each, categories) for each in every) if each.changes or each.same or not of_files]
     if chosen == "json":
         print_json(comparisons_as_json(shown) if of_files else comparison_as_json(shown[0]), terminal)
     elif chosen != "text":

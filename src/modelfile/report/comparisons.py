@@ -29,7 +29,7 @@ def print_comparisons(comparisons: Sequence[Comparison], terminal: Terminal, *, 
                 f"not compared: {join_words(comparison.undecided)}, which a build decides for the files of "
                 f"`{modelfile.name}`; they are known once it is built from here"
             )
-        if comparison.path and not comparison.changes:
+        if comparison.path and comparison.same and not comparison.changes:
             terminal.print_note(
                 f"`{comparison.path}` differs only in its path, or in comments, order or notation: see `--all`"
             )

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from modelfile.differ.comparison import TEXTS, Aspect, Category, Change, Comparison, impact_of
 from modelfile.differ.texts import Piece
 from modelfile.names import join_words
+from modelfile.redaction import redact
 from modelfile.report.comparisons import summary
 from modelfile.report.differences import cells_of, heading_of, shows_text
 from modelfile.report.terminal import visible
@@ -75,7 +76,9 @@ _Cell: TypeAlias = "tuple[int | None, str, tuple[Piece, ...]] | None"
 
 def comparisons_as_html(comparisons: Sequence[Comparison]) -> str:
     """Return comparisons as an HTML file in ASCII, which needs no other file, no script and no network."""
-    title, heading, header, main = _one(comparisons[0]) if len(comparisons) == 1 else _several(comparisons)
+    title, heading, header, main = (
+        _several(comparisons) if len(comparisons) != 1 or comparisons[0].path else _one(comparisons[0])
+    )
     parts = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
@@ -111,7 +114,7 @@ def _several(comparisons: Sequence[Comparison]) -> _Parts:
     )
     header = ("</header>", f'<nav aria-label="Files">\n<ul>{"".join(links)}</ul>\n</nav>')
     main = (line for number, each in enumerate(comparisons, 1) for line in _article(each, f"file-{number}"))
-    title = f"{len(comparisons)} files"
+    title = f"{len(comparisons)} file{'s' * (len(comparisons) != 1)}"
     return title, title, header, main
 
 
@@ -148,7 +151,7 @@ def _text(text: str) -> str:
 
 def _notes(comparison: Comparison) -> Iterator[str]:
     if comparison.note:
-        yield f"compared by line: {comparison.note}"
+        yield f"compared by line: {redact(comparison.note)}"
     if comparison.undecided:
         yield f"not compared: {join_words(comparison.undecided)}, which a build decides"
     if comparison.dropped_capabilities:

@@ -9,6 +9,7 @@ from typing import Final
 
 from modelfile.differ.comparison import TEXTS, Change, ComparedSide, Comparison, impact_of
 from modelfile.names import shorten_digest
+from modelfile.redaction import redact
 from modelfile.report.differences import cells_of, heading_of, shows_text, text_lines
 from modelfile.report.terminal import visible
 
@@ -22,26 +23,24 @@ _LARGEST: Final = 60_000
 
 def comparisons_as_markdown(comparisons: Sequence[Comparison]) -> str:
     """Return comparisons as a comment on a pull request."""
-    parts = (part for each in comparisons for part in _parts(each, is_one=len(comparisons) == 1))
+    parts = (part for each in comparisons for part in _parts(each))
     return "\n\n".join(fitting(parts, "mf diff")) + "\n"
 
 
-def _parts(comparison: Comparison, *, is_one: bool) -> Iterator[str]:
-    """Yield the paragraphs of a comparison."""
+def _parts(comparison: Comparison) -> Iterator[str]:
+    """Yield the paragraphs of a comparison; none of a file without changes."""
     old, new = comparison.old, comparison.new
-    if not is_one:
+    if comparison.path and comparison.changes:
         state = " (new)" if not old.name else " (deleted)" if not new.name else ""
         yield f"### {code(comparison.path)}{state}"
-    elif comparison.changes or comparison.same or comparison.undecided:
-        known = ((word, side) for word, side in (("old", old), ("new", new)) if side.name)
-        rows = (f"| {word} | {code(side.name)} | {_fingerprint(side)} |" for word, side in known)
+    elif not comparison.path:
+        rows = (f"| {word} | {code(side.name)} | {_fingerprint(side)} |" for word, side in (("old", old), ("new", new)))
         yield "\n".join(("| | model | fingerprint |", "| --- | --- | --- |", *rows))
-    if comparison.same:
-        yield "Same model."
+        yield from ["Same model."] if comparison.same else []
     if comparison.undecided:
         yield f"Not compared: {', '.join(map(plain, comparison.undecided))}."
     if comparison.note:
-        yield f"Compared by line: {code(comparison.note)}"
+        yield f"Compared by line: {code(redact(comparison.note))}"
     yield from changes_as_markdown(comparison.changes)
 
 
