@@ -80,7 +80,7 @@ def test_the_working_tree_against_the_last_commit(repository: Path) -> None:
     assert files() == files("HEAD") == expected
     assert [each[1] for each in files("v1.0")] == [each[1].replace("HEAD", "v1.0") for each in expected]
     assert mf("diff", "--name-only").out == "bot/Modelfile\nfresh/Modelfile\nmoved.Modelfile\n"
-    assert files("--only", "weights") == [(*each[:3], [w for w in each[3] if w == "base"]) for each in expected]
+    assert files("--only", "weights") == expected[1:2]
     assert files("bot/Modelfile") == files("./bot") == files("file:bot") == expected[:1]
     text = mf("diff")
     assert (text.code, text.err) == (1, "")
@@ -325,7 +325,7 @@ def test_every_format_has_all_files(repository: Path) -> None:
         "### `other.Modelfile` (deleted)",
     ]
     html = mf("diff", "--format", "html").out
-    assert '<h2 id="file-2"><code>other.Modelfile</code></h2>' in html
+    assert '<h2 id="file-2"><code>other.Modelfile</code> <small class="impact">deleted</small></h2>' in html
     assert "<b>" not in html
     notices = mf("diff", "--format", "github").out.splitlines()
     assert notices[0].startswith("::notice file=bot/Modelfile,title=system%3A may change answers::")
