@@ -29,9 +29,9 @@ def write_projector(path: str, kind: str = "gemma3", tensors: Mapping[str, tuple
     write(path, {**metadata, "clip.has_vision_encoder": 1, "clip.vision.block_count": 1}, tensors)
 
 
-def found(text: str, rules: str = "MF6") -> list[str]:
+def found(text: str, rules: str = "MF6", *options: str) -> list[str]:
     Path("Modelfile").write_text(f"# Answers questions.\n{text}\n")
-    ran = mf("lint", "--format", "json", "--select", rules)
+    ran = mf("lint", "--format", "json", "--select", rules, *options)
     findings = json.loads(ran.out)["findings"]
     return [f"{one['severity']} {one['name']}: {one['message']} = {one['help']}" for one in findings]
 
@@ -53,6 +53,7 @@ def test_projector_beside_the_model_is_named() -> None:
     hint = "write `FROM ./mmproj-F16.gguf` below, if it belongs to this model"
     assert found("FROM ./m.gguf") == [f"warning projector-missing: {message} = {hint}"]
     assert found("FROM ./m.gguf\nFROM ./mmproj-F16.gguf") == []
+    assert found("FROM ./m.gguf\nFROM ./mmproj-F16.gguf", "MF6", "--ollama", "0.9.3") == []
     write("m.gguf", {"general.architecture": "llama"})
     assert found("FROM ./m.gguf") == []
     write("m.gguf", {"general.architecture": "gemma3"})

@@ -221,7 +221,7 @@ def test_unknown_architecture_is_a_warning_where_the_list_is_not_certain() -> No
         (
             31,
             "0.32.0",
-            ["error unsupported-quantization: {} 31, which ended with Ollama 0.5.3 = use"],
+            ["error unsupported-quantization: {} Q4_0_4_4, which ended with Ollama 0.5.3 = use"],
         ),
         (
             99,

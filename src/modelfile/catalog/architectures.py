@@ -45,7 +45,7 @@ _NAMES: Final = {
     Version(0, 12, 4): "gemma-embedding grovemoe jina-bert-v3 llada-moe nemotron_h seed_oss",
     Version(0, 12, 6): "apertus lfm2moe",
     Version(0, 12, 7): "qwen3vl qwen3vlmoe",
-    Version(0, 12, 11): "bailingmoe2 clip",
+    Version(0, 12, 11): "bailingmoe2",
     Version(0, 13, 0): "deepseekocr",
     Version(0, 13, 2): "afmoe cogvlm minimax-m2 pangu-embedded qwen3next rnd1",
     Version(0, 13, 4): "nemotron_h_moe olmo3",
@@ -79,10 +79,14 @@ TENSOR_TYPES_SINCE: Final[Mapping[int, Version]] = MappingProxyType(
     }
 )
 """The first release that can load a type of tensors, by its number, if it is not as old as `OLDEST`."""
-TENSOR_TYPES_REMOVED: Final[Mapping[int, str]] = MappingProxyType(
+TENSOR_TYPES_REMOVED: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
     {
-        **dict.fromkeys((31, 32, 33), "Q4_0"),
-        **dict.fromkeys((36, 37, 38), "IQ4_NL"),
+        31: ("Q4_0_4_4", "Q4_0"),
+        32: ("Q4_0_4_8", "Q4_0"),
+        33: ("Q4_0_8_8", "Q4_0"),
+        36: ("IQ4_NL_4_4", "IQ4_NL"),
+        37: ("IQ4_NL_4_8", "IQ4_NL"),
+        38: ("IQ4_NL_8_8", "IQ4_NL"),
     }
 )
-"""Types of tensors that no release since 0.5.3 loads, with the type that replaces them."""
+"""Types of tensors that no release since 0.5.3 loads, each with the type that replaces it."""

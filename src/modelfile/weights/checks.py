@@ -100,6 +100,10 @@ def _check_model(files: tuple[Path, ...], version: Version) -> None:
 def _check_loadable(ggufs: Mapping[Path, GGUFHeader], version: Version) -> None:
     """Reject weights of which a release of Ollama makes a model that it cannot load."""
     for path, header in ggufs.items():
+        for kind in header.types:
+            _check_type(path, kind, version)
+        if content_of(header) != "model":  # a projector is loaded by other code, which asks for no architecture
+            continue
         architecture = header.architecture
         since = ARCHITECTURES.get(architecture, LISTS_END)
         is_projector = content_of(header) == "projector"  # loaded beside the model, since before the oldest release
@@ -112,16 +116,15 @@ def _check_loadable(ggufs: Mapping[Path, GGUFHeader], version: Version) -> None:
             hint = "convert it again with llama.cpp's convert_hf_to_gguf.py"
             problem = f"`{path}` has no `general.architecture`, so Ollama cannot load it"
             raise InputError(problem, hint=hint, rule="unsupported-architecture")
-        for kind in header.types:
-            _check_type(path, kind, version)
 
 
 def _check_type(path: Path, kind: int, version: Version) -> None:
     since = TENSOR_TYPES_SINCE.get(kind) or (OLDEST if kind in TENSOR_TYPES else LISTS_END)
     problem, rule = f"Ollama {version} cannot load tensors of `{path}`: their type is", "unsupported-quantization"
-    if other := TENSOR_TYPES_REMOVED.get(kind):
-        hint = f"use weights of type {other} instead, which have the same effect"
-        raise InputError(f"{problem} {kind}, which ended with Ollama 0.5.3", hint=hint, rule=rule)
+    if kind in TENSOR_TYPES_REMOVED:
+        name, other = TENSOR_TYPES_REMOVED[kind]
+        hint = f"use weights of type {other}, which Ollama arranges for the processor when it loads them"
+        raise InputError(f"{problem} {name}, which ended with Ollama 0.5.3", hint=hint, rule=rule)
     if OLDEST < since > version:
         hint = f"use Ollama {since} or later, or weights of another type, such as Q4_K_M"
         raise InputError(f"{problem} {type_name(kind)}", hint=hint, rule=rule)
