@@ -23,10 +23,12 @@ import re
 from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 if TYPE_CHECKING:
     from modelfile.source import Span
+
+_E = TypeVar("_E", bound="ModelfileError")
 
 _MOST_SUGGESTIONS: Final = 500
 """Number of distinct misspelled words of a text for which a suggestion is looked for."""
@@ -166,6 +168,18 @@ class WouldReplace(ModelfileError):
 
 class VerificationError(ModelfileError):
     """A model that was built but is not the one requested."""
+
+
+def not_allowed(what: str, host: str, kind: type[_E]) -> _E:
+    """Return the error for a model from a registry that `registries` in the configuration does not allow.
+
+    Args:
+        what: The task or the base that needs it, to be put before a colon.
+        host: The registry, as written in the name.
+        kind: The class of the error.
+    """
+    hint = "add the host to `registries` in the configuration, or use a model from another"
+    return kind(f"{what}: registry not allowed: `{host}`", hint=hint)
 
 
 def cannot_read(path: Path | str, error: OSError | ValueError) -> InputError:

@@ -278,7 +278,7 @@ def _registry(address: ServerAddress | None, project: Project) -> Check:
     with suppress(ModelfileError):  # which the check of the configuration reports
         config = project.config
         if config.registries is not None and address.host not in map(registry_host, config.registries):
-            message = f"`registries` does not allow {address.host}"
+            message = f"registry not allowed: `{address.host}`"
             return Check(name="registry", status=Status.SKIPPED, message=message)
         if mirror := {registry_host(host): url for host, url in config.mirrors.items()}.get(address.host):
             address = ServerAddress.parse(mirror)

@@ -9,8 +9,8 @@ from tests.support.cli import mf
 
 ALLOWED = 'ignore = ["MF211"]\nregistries = ["hf.co"]\n'
 REFUSED = (
-    "base team/base:v1 comes from `registry.ollama.ai`, which `registries` does not allow\n"
-    "help: add the host to `registries` in the configuration, or use another base\n"
+    "base team/base:v1: registry not allowed: `registry.ollama.ai`\n"
+    "help: add the host to `registries` in the configuration, or use a model from another\n"
 )
 OWN = """
 [models."team/base"]

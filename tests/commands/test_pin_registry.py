@@ -188,8 +188,8 @@ def test_a_registry_that_is_not_allowed_is_not_asked(scene: Scene) -> None:
     ran = scene.mf("pin", "-q")
     assert (ran.code, scene.registry.asked) == (3, ["huggingface.co/team/model:q4"])
     assert ran.err == (
-        "error: `Modelfile`: base llama3.2:3b comes from `registry.ollama.ai`, which `registries` does not allow\n"
-        "help: add the host to `registries` in the configuration, or use another base\n"
+        "error: `Modelfile`: base llama3.2:3b: registry not allowed: `registry.ollama.ai`\n"
+        "help: add the host to `registries` in the configuration, or use a model from another\n"
     )
     assert [*scene.pins] == ["hub.Modelfile"]
 

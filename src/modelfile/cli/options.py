@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable, UsageError, WouldReplace
+from modelfile.errors import ExitCode, ModelfileError, ServerUnreachable, UsageError, WouldReplace, not_allowed
 from modelfile.report.terminal import Terminal, current
 
 if TYPE_CHECKING:  # 20 ms that commands on stored models do not need
@@ -184,8 +184,7 @@ def transfer_models(
     for name in dict.fromkeys(names):
         try:
             if not config.allows(name):
-                hint = "add the host to `registries` in the configuration, or use a model from another"
-                raise UsageError(f"cannot {task} {name}: registry not allowed: `{name.host}`", hint=hint)
+                raise not_allowed(f"cannot {task} {name}", name.host, UsageError)
             answers.append(act(name))
         except ModelfileError as error:
             if isinstance(error, ServerUnreachable) and not answers:

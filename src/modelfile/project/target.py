@@ -11,7 +11,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelfile.catalog.versions import Version
-from modelfile.errors import InputError, UsageError
+from modelfile.errors import InputError, UsageError, not_allowed
 from modelfile.events import Events, ignore
 from modelfile.filesystem import changed_since_read, expand, home_folder, read_file, write_atomic
 from modelfile.immutable import replace
@@ -285,8 +285,7 @@ class Target:
             InputError: It is not in `registries`.
         """
         if not self.config.allows(name):
-            message = f"`{self.path}`: base {name} comes from `{name.host}`, which `registries` does not allow"
-            raise InputError(message, hint="add the host to `registries` in the configuration, or use another base")
+            raise not_allowed(f"`{self.path}`: base {name}", name.host, InputError)
 
     def _written_base(self) -> str | None:
         """Return the model that FROM names; folders are not searched, in which not every version finds weights."""

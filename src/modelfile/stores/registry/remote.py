@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from modelfile.addresses import is_loopback_host
 from modelfile.cache import read_entry, remove_entry, write_entry
-from modelfile.errors import InputError, InvalidRegistryAnswer, UsageError
+from modelfile.errors import InputError, InvalidRegistryAnswer, UsageError, not_allowed
 from modelfile.immutable import record, replace
 from modelfile.manifest import MAX_MANIFEST, OCI_TYPE, Layer, Manifest, digest_of, is_digest, portable
 from modelfile.names import ModelName, registry_host
@@ -270,10 +270,7 @@ class RegistryClient:
         """
         host = registry_host(name.host)
         if self._allowed is not None and host not in self._allowed:
-            raise UsageError(
-                f"cannot {task} {what}: registry not allowed: `{name.host}`",
-                hint="add the host to `registries` in the configuration, or use a model from another",
-            )
+            raise not_allowed(f"cannot {task} {what}", name.host, UsageError)
         repository = f"{name.namespace}/{name.model}"
         mirror = "" if task == "push" else self._mirrors.get(host, "")
         if mirror:
