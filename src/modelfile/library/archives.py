@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 
@@ -16,6 +15,7 @@ from modelfile.names import ModelName
 from modelfile.project import DEFAULT_IMMUTABLE, DEFAULT_KEEP
 from modelfile.stores.backups import back_up
 from modelfile.stores.disk.archive import ArchivedModel, ArchiveReader, archive_of
+from modelfile.stores.disk.copies import Hasher
 from modelfile.stores.disk.files import check_space
 from modelfile.stores.disk.store import FolderStore
 from modelfile.stores.disk.tar import Readable
@@ -154,7 +154,7 @@ def _write_blobs(archive: ArchiveReader, store: FolderStore, written: list[str],
     total, done = sum(layer.size for layer in archive.layers.values()), 0
     for layer, pieces in archive.blobs():
         is_new = not store.has_blob(layer.digest, layer.size)
-        with store.blobs.writing(layer.digest, layer.size) if is_new else nullcontext(_Hash()) as writer:
+        with store.blobs.writing(layer.digest, layer.size) if is_new else nullcontext(Hasher()) as writer:
             for piece in pieces:
                 writer.write(piece)
                 done += len(piece)
@@ -162,23 +162,6 @@ def _write_blobs(archive: ArchiveReader, store: FolderStore, written: list[str],
             archive.check(layer, writer.digest)
         if is_new:
             written.append(layer.digest)
-
-
-class _Hash:
-    """The digest of a blob that the store has."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-
-    @property
-    def digest(self) -> str:
-        """The digest of the bytes so far."""
-        return f"sha256:{self._hash.hexdigest()}"
-
-    def write(self, data: bytes) -> int:
-        """Add bytes."""
-        self._hash.update(data)
-        return len(data)
 
 
 def _publish(

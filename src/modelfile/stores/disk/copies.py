@@ -33,14 +33,12 @@ _POLL: Final = 0.1
 """Interval, in seconds, of reports while waiting for a copy."""
 
 
-class BlobWriter:
-    """A blob that is being written."""
+class Hasher:
+    """The digest and the size of bytes that are written to it."""
 
-    def __init__(self, file: FileIO, target: Path) -> None:
+    def __init__(self) -> None:
         self.size = 0
         """Bytes written so far."""
-        self._file = file
-        self._target = target
         self._hash = hashlib.sha256()
 
     @property
@@ -49,16 +47,29 @@ class BlobWriter:
         return f"sha256:{self._hash.hexdigest()}"
 
     def write(self, data: bytes | memoryview) -> int:
+        """Add bytes, and return their number."""
+        self._hash.update(data)
+        self.size += len(data)
+        return len(data)
+
+
+class BlobWriter(Hasher):
+    """A blob that is being written."""
+
+    def __init__(self, file: FileIO, target: Path) -> None:
+        super().__init__()
+        self._file = file
+        self._target = target
+
+    def write(self, data: bytes | memoryview) -> int:
         """Append bytes, and return their number.
 
         Raises:
             InputError: They cannot be written, as on a full disk.
         """
-        self._hash.update(data)
         with writing_to(self._target):
             write_all(self._file, data)
-        self.size += len(data)
-        return len(data)
+        return super().write(data)
 
     def clone(self, source: FileIO) -> bool:
         """Share the blocks of another file; return False, with nothing written, where the file system cannot."""
