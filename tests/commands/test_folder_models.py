@@ -7,7 +7,12 @@ import pytest
 from tests.support.cli import mf
 from tests.support.tiny_gguf import typed_gguf
 
+import modelfile
 from modelfile.catalog.chat_templates import chat_templates
+from modelfile.events import ignore
+from modelfile.names import ModelName
+from modelfile.recipe.recipe import Recipe
+from modelfile.weights.digests import digests_of
 
 TEXT = "# For tests.\nFROM ./tiny.gguf\nPARAMETER temperature 0.5\n"
 CHILD = "# For tests.\nFROM tiny:v1\nSYSTEM Be brief.\nLICENSE MIT\n"
@@ -130,7 +135,11 @@ def test_a_build_that_fails_leaves_the_tag_as_it_was(project: Path) -> None:
 def test_weights_of_some_architectures_bring_a_renderer(project: Path) -> None:
     weights = typed_gguf({"general.architecture": "gemma4", "gemma4.block_count": 1}, {"blk.0.x": (0,)}, size=1024)
     (project / "tiny.gguf").write_bytes(weights)
-    assert mf("build", "tiny:v1", "--ollama", "0.19.0").code == 0
+    recipe = Recipe(files=(project / "tiny.gguf",))
+    digests = digests_of(recipe.files)
+    with modelfile.open_folder(project / "store", ollama="0.19.0") as store:  # mf builds none that 0.19 cannot load
+        store.put_blob(digests[recipe.files[0]], recipe.files[0], lambda _: None)
+        store.create(ModelName.parse("tiny:v1"), recipe, digests, ignore)
     for name, version, renderer in (("bot:old", "0.19.0", ""), ("bot:new", "0.20.0", "gemma4")):
         assert mf("build", name, "-f", "Child", "--ollama", version).code == 0
         shown = json.loads(mf("show", name, "--json").out)
