@@ -155,7 +155,11 @@ def test_num_ctx_of_a_modelfile(tmp_path: Path) -> None:
 
     assert (found["num_ctx"], found["origin"]) == (2048, "PARAMETER num_ctx of the model")
     (tmp_path / "Modelfile").write_text("FROM ./tiny.gguf\nPARAMETER num_ctx 65536\n")
-    assert document("Modelfile", "--memory", "1G")["num_ctx"] == 8192  # as Ollama lowers it
+    lowered = document("Modelfile", "--memory", "1G")
+    assert (lowered["num_ctx"], lowered["origin"]) == (
+        8192,
+        "PARAMETER num_ctx of the model, lowered from 65,536 to what it was trained on",
+    )
 
 
 @pytest.mark.parametrize(("size", "expected"), [("8G", 4096), ("24G", 8192)])

@@ -49,7 +49,10 @@ def show_memory(name: str, options: Options, size: str, *, as_json: bool) -> Non
             message = f"cannot tell the memory of `{each.name}`: Ollama converts {each.facts.format} first"
             raise InputError(message, hint="build a model of it, and pass the name of the model")
         needed = estimate(each.header, context, memory, runner, beside)
-        shown = ShownMemory(name=each.name, facts=each.facts, estimate=needed, origin=origin, place=place, note=note)
+        lowered = f", lowered from {context:,} to what it was trained on" if needed.needed.context < context else ""
+        shown = ShownMemory(
+            name=each.name, facts=each.facts, estimate=needed, origin=origin + lowered, place=place, note=note
+        )
         if as_json:
             documents.append(memory_as_json(shown))
             continue
