@@ -48,7 +48,7 @@ class CacheLayout:
     window: int = 0
     """Tokens of the window if the header has none; 0: without one in the header, all layers see all."""
     fixed_window: bool = False
-    """True if the header cannot change it."""
+    """True if the header cannot change it, but switch it off by a 0."""
     pattern: bool = False
     """True if the header must say which layers have a window."""
     shared: bool = False

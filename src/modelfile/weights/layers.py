@@ -130,8 +130,12 @@ def _usual_length(header: GGUFHeader) -> int:
 
 def _windows(header: GGUFHeader, layout: CacheLayout, count: int) -> tuple[int, list[bool] | None]:
     """Return the tokens of the sliding window, and the layers that have one; None if that is not known."""
-    stated = 0 if layout.fixed_window else count_of(header, "attention.sliding_window")
+    stated = count_of(header, "attention.sliding_window")
     window = stated or layout.window
+    if layout.fixed_window:  # the header can only switch it off
+        window = (
+            layout.window if stated or f"{header.architecture}.attention.sliding_window" not in header.metadata else 0
+        )
     if not layout.every or not window:
         return 0, None if layout.pattern else [False] * count
     name = f"{header.architecture}.attention.sliding_window_pattern"

@@ -79,7 +79,9 @@ def test_layers_that_predict_several_tokens_have_no_cache() -> None:
         ("cohere2", {"attention__sliding_window": 512}, 1, 3),
         ("laguna", {"attention__sliding_window": 512, "block_count": 5}, 2, 3),
         ("gemma3n", {"attention__sliding_window": 512, "block_count": 30}, 4, 16),
-        ("llama4", {"attention__sliding_window": 0}, 1, 3),
+        ("llama4", {}, 1, 3),
+        ("llama4", {"attention__sliding_window": 512}, 1, 3),
+        ("llama4", {"attention__sliding_window": 0}, 4, 0),
         ("phi3", {"attention__sliding_window": 512}, 4, 0),
     ],
 )
