@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _HUGGING_FACE: Final = "hf.co"
 _QUANTIZATION: Final = "Q4_K_M"
 """The quantization that Ollama takes of a Hugging Face repository if none is named, and the repository has it."""
+_NO_LICENSES: Final = frozenset({"", "other", "unknown"})
+"""Values of `general.license` that name no license, in lower case."""
 _FIRST: Final = "# A first Modelfile on "
 _LONGEST: Final = 100
 """Most characters of a text of a GGUF file that a comment or LICENSE shows."""
@@ -131,7 +133,10 @@ def modelfile_of_weights(path: Path, folder: Path) -> str:
     if family and family.architecture and facts.architecture not in ("", family.architecture):
         family = None  # a name proves less than a header
     licenses = _known(family.license if family else facts.license)
-    described = [*_weights(facts), *_facts(family, licenses, facts)]
+    described = _weights(facts)
+    if facts.format == "gguf" and not facts.chat_template:
+        described.append("They have no chat template: write the TEMPLATE that they were trained on.")
+    described += _facts(family, licenses, facts)
     stops = [f"PARAMETER stop {quote(stop)}" for stop in (family.stops if family else None) or ()]
     return _text(path_from(folder, path), described, [stops, [f"LICENSE {quote(text)}" for text in licenses]])
 
@@ -152,7 +157,8 @@ def _weights(facts: WeightsFacts) -> list[str]:
 
 
 def _known(license_name: str | None) -> tuple[str, ...]:
-    return (_line(license_name),) if license_name and _line(license_name).strip() else ()
+    text = _line(license_name or "")
+    return (license_names(text) or (text,)) if text.lower() not in _NO_LICENSES else ()
 
 
 def _line(text: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from modelfile.errors import InputError, cannot_write
 from modelfile.events import Events, Progress
-from modelfile.filesystem import open_regular, place_new, relative_to
+from modelfile.filesystem import absolute_path, open_regular, place_new
 from modelfile.stores.disk.copies import BlobWriter
 from modelfile.stores.disk.files import sync, temporary_file
 from modelfile.stores.protocol import StoredModel
@@ -20,7 +21,7 @@ def path_from(folder: Path, path: Path) -> str:
     >>> path_from(Path("bot"), Path("bot/tiny.gguf")), path_from(Path("bot"), Path("tiny.gguf"))
     ('./tiny.gguf', '../tiny.gguf')
     """
-    relative = relative_to(path, folder)
+    relative = Path(os.path.relpath(absolute_path(path), absolute_path(folder))).as_posix()  # as Ollama: by the text
     return relative if relative.split("/")[0] in (".", "..") else f"./{relative}"
 
 

@@ -19,6 +19,7 @@ from modelfile.syntax.modelfile import Modelfile
 
 HEAD = "# A first Modelfile on {}: add PARAMETER, SYSTEM and MESSAGE as you need them."
 LLAMA = "Llama-3.2-3B-Instruct"
+NO_TEMPLATE = "# They have no chat template: write the TEMPLATE that they were trained on."
 STOPS = ["PARAMETER stop <|start_header_id|>", "PARAMETER stop <|end_header_id|>", "PARAMETER stop <|eot_id|>"]
 NAMES = [
     *library_models(),
@@ -74,6 +75,7 @@ def test_file_of_a_known_family(tmp_path: Path) -> None:
     assert modelfile_of_weights(path, tmp_path).splitlines() == [
         HEAD.format(f"./{path.name}"),
         "# Weights: llama, Q4_K_M.",
+        NO_TEMPLATE,
         "# License: Llama 3.2 Community License. Context: up to 131,072 tokens. Capabilities: tools.",
         f"FROM ./{path.name}",
         "",
@@ -99,6 +101,7 @@ def test_file_that_describes_itself(tmp_path: Path) -> None:
     assert text.splitlines() == [
         HEAD.format("./my model.gguf"),
         "# Weights: llama.",
+        NO_TEMPLATE,
         "# License: apache-2.0 FROM evil [31m. Context: up to 4,096 tokens.",
         "FROM ./my model.gguf",
         "",
@@ -130,3 +133,14 @@ def test_folder_of_safetensors(tmp_path: Path) -> None:
     write_model(tmp_path / "st")
     assert modelfile_of_weights(tmp_path / "st", tmp_path).splitlines()[-1] == "FROM ./st"
     assert modelfile_of_weights(tmp_path / "st", tmp_path).splitlines()[1].startswith("# Weights: ")
+
+
+@pytest.mark.parametrize(
+    ("written", "lines"),
+    [("apache-2.0", ["LICENSE Apache-2.0"]), ("other", []), ("", []), ("llama3.2", ["LICENSE llama3.2"])],
+)
+def test_license_in_a_header(tmp_path: Path, written: str, lines: list[str]) -> None:
+    described: dict[str, str | int] = {"general.architecture": "llama", "general.license": written}
+    (tmp_path / "a.gguf").write_bytes(typed_gguf(described, {}))
+    text = modelfile_of_weights(tmp_path / "a.gguf", tmp_path)
+    assert [line for line in text.splitlines() if line.startswith("LICENSE")] == lines

@@ -34,6 +34,14 @@ def stored(tmp_path: Path) -> StoredModel:
         return modelfile.show("bot:v1", store)
 
 
+def test_path_is_as_it_was_named(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link.gguf").symlink_to(tmp_path / "far/tiny.gguf")
+    assert path_from(tmp_path, tmp_path / "link.gguf") == "./link.gguf"
+    assert path_from(tmp_path / "far", tmp_path / "link.gguf") == "../link.gguf"
+    assert path_from(tmp_path, tmp_path) == "."
+
+
 def test_copies_build_the_same_model(stored: StoredModel, tmp_path: Path) -> None:
     events: list[Progress] = []
     copied = copy_files(stored, blobs_of(stored), tmp_path / "out/weights", events.append)
