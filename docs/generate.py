@@ -302,7 +302,7 @@ def diff_schema() -> str:
     file = {
         "path": {"description": "From the current folder; the old one if the file was deleted.", **text},
         **comparison,
-        "note": {"description": "The reason for a comparison by line; empty for one by meaning.", **text},
+        "note": {"description": "Why it is compared by line; empty if it is compared by meaning.", **text},
     }
     project = {
         "version": {"const": VERSION},

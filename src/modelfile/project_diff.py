@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +15,7 @@ from modelfile.comparisons import compare_modelfiles
 from modelfile.differ.comparison import Aspect, Change, ComparedSide, Comparison
 from modelfile.differ.sequences import find_matches
 from modelfile.errors import InputError, ModelfileError
-from modelfile.filesystem import MAX_JSON, read_file
+from modelfile.filesystem import MAX_JSON, MAX_TEXT, read_file
 from modelfile.immutable import replace
 from modelfile.lockfile.file import LockFile
 from modelfile.lockfile.pin_changes import compare_locks
@@ -63,13 +64,23 @@ class _Tree:
         """Return the content of a file."""
         if self.commit:
             return self.commit.read([name])[name]
-        return read_file(self.root / name, limit=MAX_JSON)
+        return read_file(self.root / name, limit=MAX_JSON if PurePosixPath(name).name == LOCK_FILE else MAX_TEXT)
+
+    def text(self, name: str | None) -> str | None:
+        """Return the text of a file; None if there is none, or it cannot be read."""
+        try:
+            return Source.decode(self.content(name)).text.removesuffix("\n") if name else None
+        except InputError:
+            return None
 
     def blob(self, name: str, length: int) -> str:
         """Return the id of a file's content as git has it, with this number of digits."""
         if self.commit:
             return self.commit.files[name]
-        data = self.content(name)
+        try:
+            data = self.content(name)
+        except InputError:  # reported where it is compared
+            return ""
         new = hashlib.sha1 if length == _SHA1_DIGITS else hashlib.sha256
         return new(b"blob %d\0%s" % (len(data), data), usedforsecurity=False).hexdigest()
 
@@ -105,7 +116,8 @@ def diff_project(
     pairs = _changed(trees, frozenset(only))
     for tree, names in zip(trees, zip(*pairs, strict=True), strict=True) if pairs else ():
         if tree.commit:
-            tree.commit.read(filter(None, names))  # all at once
+            with contextlib.suppress(InputError):  # reported where it is compared
+                tree.commit.read(filter(None, names))  # all at once
     ordered = sorted(((pair[1] or pair[0] or "", pair) for pair in pairs), key=itemgetter(0))
     paths = (str(project.at(old.root / name).path) for name, _ in ordered)
     compared = (_compare(trees, pair, cosmetic=cosmetic) for _, pair in ordered)
@@ -170,7 +182,7 @@ def _renamed(
     if not removed or not added or len(removed) * len(added) > _MOST_PAIRS:
         return
     texts, new_texts = (
-        {name: Source.decode(tree.content(name)).text.splitlines() for name in names}
+        {name: (tree.text(name) or "").splitlines() for name in names}
         for tree, names in zip(trees, (removed, added), strict=True)
     )
     scored = sorted(
@@ -206,10 +218,11 @@ def _compare(trees: tuple[_Tree, _Tree], pair: _Pair, *, cosmetic: bool) -> Comp
         one, other = (tree.side(name) if name else None for tree, name in zip(trees, pair, strict=True))
         return compare_modelfiles(one, other, cosmetic=cosmetic, hashes=False)
     except ModelfileError as error:
-        data = (tree.content(name) if name else None for tree, name in zip(trees, pair, strict=True))
-        texts = [None if each is None else Source.decode(each).text.removesuffix("\n") for each in data]
-        change = Change(aspect=Aspect.TEXT, old=texts[0], new=texts[1])
-        return Comparison(old=sides[0], new=sides[1], changes=(change,), same=False, note=error.message)
+        old_text, new_text = (tree.text(name) for tree, name in zip(trees, pair, strict=True))
+        is_read = (old_text is None, new_text is None) == tuple(name is None for name in pair)
+        note = f"compared by line: {error.message}" if is_read else error.message
+        change = Change(aspect=Aspect.TEXT, old=old_text, new=new_text)
+        return Comparison(old=sides[0], new=sides[1], changes=(change,), same=False, note=note)
 
 
 def _lock(tree: _Tree, name: str | None) -> LockFile:

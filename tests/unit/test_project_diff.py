@@ -106,3 +106,16 @@ def test_a_file_that_is_too_large_is_reported(root: Path) -> None:
     save(root, {"Modelfile": "FROM a\nSYSTEM " + "x" * 11_000_000})
     (found,) = diff_project(Project(), commit_of(root, "v1"))
     assert found.note.startswith("cannot read `")
+    assert found.changes[0].new is None
+
+
+def test_what_cannot_be_read_stops_nothing_else(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(root, {"a.Modelfile": "FROM a\n" + "# x\n" * 40, "b.Modelfile": "FROM b\n", "c.Modelfile": "FROM c\n"}, "v1")
+    save(root, {"a.Modelfile": "FROM z\n", "b.Modelfile": "FROM z\n", "c.Modelfile": None})
+    monkeypatch.setattr("modelfile.revisions.MAX_TEXT", 99)
+    found = diff_project(Project(), commit_of(root, "v1"))
+    assert [(each.path, each.note) for each in found] == [
+        ("a.Modelfile", "`v1:a.Modelfile` is larger than 99 bytes"),
+        ("b.Modelfile", ""),
+        ("c.Modelfile", ""),
+    ]

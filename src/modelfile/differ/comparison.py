@@ -275,7 +275,7 @@ class Comparison:
     path: str = ""
     """The path of a file of a project from the current folder, the old one if it was deleted; otherwise empty."""
     note: str = ""
-    """The reason for which two files are compared by line; empty if they are compared by meaning."""
+    """A note that two files are compared by line, and why; empty if they are compared by meaning."""
 
     def mirrored(self) -> Comparison:
         """Return the comparison in the other direction."""

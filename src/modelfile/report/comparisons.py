@@ -89,7 +89,7 @@ def _heading(comparison: Comparison) -> Iterator[Line]:
             if side.name:
                 yield [(f"{mark} {visible(side.name)}", style), (known, "")]
         if comparison.note:
-            yield [(f"compared by line: {visible(redact(comparison.note))}", "dim")]
+            yield [(visible(redact(comparison.note)), "dim")]
 
 
 def _stat(comparison: Comparison) -> Iterator[Line]:

@@ -151,7 +151,7 @@ def _text(text: str) -> str:
 
 def _notes(comparison: Comparison) -> Iterator[str]:
     if comparison.note:
-        yield f"compared by line: {redact(comparison.note)}"
+        yield redact(comparison.note)
     if comparison.undecided:
         yield f"not compared: {join_words(comparison.undecided)}, which a build decides"
     if comparison.dropped_capabilities:

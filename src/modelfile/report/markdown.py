@@ -40,7 +40,7 @@ def _parts(comparison: Comparison) -> Iterator[str]:
     if comparison.undecided:
         yield f"Not compared: {', '.join(map(plain, comparison.undecided))}."
     if comparison.note:
-        yield f"Compared by line: {code(redact(comparison.note))}"
+        yield code(redact(comparison.note))
     yield from changes_as_markdown(comparison.changes)
 
 
