@@ -116,6 +116,8 @@ def read_sides(texts: Sequence[str], sources: Sources) -> tuple[Side | RevisionS
     """
     known = {text: side for text in texts if (side := _read_certain(text, sources))}
     commits = {text: commit for text in texts if (commit := _find_commit(text, sources.project))}
+    for text in texts:
+        _reject_revision(text, sources.project)
     bare = [text for text in dict.fromkeys(texts) if split_prefix(text)[0] is None]
     words = [text for text in bare if text not in known]
     found: dict[str, ModelName] = {}
@@ -126,7 +128,7 @@ def read_sides(texts: Sequence[str], sources: Sources) -> tuple[Side | RevisionS
             found |= _find_exactly(others, sources.store)
         except ServerUnreachable as error:
             unknown = [text for text in words if text not in commits]
-            if unknown and is_word(unknown[0]):
+            if unknown and is_word(unknown[0]) and modelfile_at(unknown[0]) is None:
                 message = f"`{unknown[0]}` is no Modelfile and no revision of git, and {error.message}"
                 raise ServerUnreachable(message, hint=error.hint) from error
             if unknown:
@@ -146,10 +148,22 @@ def read_sides(texts: Sequence[str], sources: Sources) -> tuple[Side | RevisionS
     return tuple(known[text] for text in texts)
 
 
+def _reject_revision(text: str, project: Project) -> None:
+    """Reject what can only be a revision that does not exist, or git's own name of a file at a revision."""
+    root = find_repository(project.start)
+    if root is None or split_prefix(text)[0] or is_stream(text) or is_path(text) or modelfile_at(text):
+        return
+    revision, colon, path = text.partition(":")
+    if colon and path and _find_commit(revision, project) and commit_of(root, revision).find_file(path):
+        raise UsageError(f"`{text}` is written as for git", hint=f"write `git:{text}`")
+    if not colon and not _can_be_model(text):
+        commit_of(root, text)
+
+
 def _can_be_model(text: str) -> bool:
     """Return whether a revision of git can be a model, too, so that the store has to be asked."""
     try:
-        return name_in(text) is None or not text.endswith("HEAD")
+        return name_in(text) is None or (text != "HEAD" and not text.endswith("_HEAD"))
     except UsageError:
         return False
 
