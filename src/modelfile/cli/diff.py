@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Final
 
 from modelfile.cli.locations import Use, open_prefixed, open_store
@@ -116,7 +117,7 @@ def diff(  # noqa: PLR0913  # the command's options
     settings_of = settings_by_target()
     with (
         open_store(hosts[0], None if host else store, use=Use.READ) as opened,
-        open_store(hosts[-1], None if host else store, use=Use.READ) as other,
+        open_store(hosts[-1], use=Use.READ) if len(hosts) > 1 else nullcontext() as other,
         open_prefixed(store) as folder,
         open_registry(project.config) as registry,
     ):
@@ -127,7 +128,7 @@ def diff(  # noqa: PLR0913  # the command's options
             lambda target, version: reject_errors(target, settings_of(target), print_for_build, version),
             note_dropped,
             model=model,
-            other=other if len(hosts) > 1 else None,
+            other=other,
             cosmetic=show_all or (only is not None and Category.COSMETIC in categories),
         )
     of_files = isinstance(found, tuple)
