@@ -1,6 +1,7 @@
 """Benchmark cases: a job done by `mf`, compared with another tool or with a smaller job."""
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -176,6 +177,23 @@ def _sparse_weights() -> Iterator[Sandbox]:
         yield replace(sandbox, environment={**sandbox.environment, "OLLAMA_HOST": url})
 
 
+_READ_100 = (
+    "from pathlib import Path; from modelfile.weights.gguf import read_header; "
+    "[read_header(Path('gemma.gguf')) for _ in range(100)]"
+)
+
+
+@contextmanager
+def _weights() -> Iterator[Sandbox]:
+    """Make weights of 60 kB, the same with a sparse end of 100 GB, and a link to Gemma."""
+    with _folder(MODELFILE) as sandbox:
+        for name in ("tiny", "big"):
+            shutil.copy(ROOT / "examples" / "support" / "support-base" / "tiny.gguf", sandbox.folder / f"{name}.gguf")
+        os.truncate(sandbox.folder / "big.gguf", 100 << 30)
+        (sandbox.folder / "gemma.gguf").symlink_to(real_ollama.gemma())
+        yield sandbox
+
+
 @contextmanager
 def _project() -> Iterator[Sandbox]:
     """Start a server with no model, beside a project of two models, one based on the other."""
@@ -231,6 +249,19 @@ HASH = Case(
     rounds=5,
 )
 
+HEADER = Case(
+    name="header",
+    ours=("python", "-c", _READ_100),
+    theirs=("python", "-c", "import gguf; gguf.GGUFReader('gemma.gguf')"),
+    sandbox=_weights,
+    rounds=5,
+)
+"""A hundred headers with our reader, against one with the other."""
+SHOW_WEIGHTS = Case(
+    name="show-weights", ours=("mf", "show", "gemma.gguf"), theirs=("mf", "--version"), sandbox=_weights, rounds=10
+)
+SHOW_FLAT = replace(SHOW_WEIGHTS, name="show-flat", ours=("mf", "show", "big.gguf"), theirs=("mf", "show", "tiny.gguf"))
+
 LINT_1000 = Case(
     name="lint-1000", ours=("mf", "lint", "many"), theirs=("mf", "lint", "one"), sandbox=_many_files, rounds=5
 )
@@ -281,6 +312,9 @@ _ALL = (
     PARSE_10MB,
     DIFF_1MB,
     HASH,
+    HEADER,
+    SHOW_WEIGHTS,
+    SHOW_FLAT,
     BUILD_FIRST,
     BUILD_AGAIN,
     FOLDER_FIRST,
