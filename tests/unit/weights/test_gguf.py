@@ -278,3 +278,37 @@ def test_what_is_kept_of_a_header_is_bounded(tmp_path: Path) -> None:
     assert (len(header.arrays), len(header.lists)) == (70, 64)
     with pytest.raises(InputError, match="an array of arrays"):
         read_array(path, replace(header, arrays={"x": GGUFArray(kind=9, length=1, offset=0)}), "x")
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_every_version_is_read(version: int, order: str, tmp_path: Path) -> None:
+    """The lengths of version 1 have 4 bytes; 2 and 3 differ only in that 3 may be big-endian."""
+    word = "I" if version == 1 else "Q"
+
+    def text(value: bytes) -> bytes:
+        return struct.pack(f"{order}{word}", len(value)) + value
+
+    def number(value: int) -> bytes:
+        return struct.pack(f"{order}I", value)
+
+    def count(value: int) -> bytes:
+        return struct.pack(f"{order}{word}", value)
+
+    pairs = [
+        text(b"general.architecture") + number(8) + text(b"llama"),
+        text(b"llama.block_count") + number(4) + number(7),
+        text(b"llama.x") + number(9) + number(3) + count(3) + struct.pack(f"{order}3h", 1, -2, 3),
+        text(b"tokens") + number(9) + number(8) + count(2) + text(b"a") + text(b"bc"),
+    ]
+    tensor = text(b"blk.0.w") + number(2) + count(32) + count(2) + number(8) + struct.pack(f"{order}Q", 64)
+    path = tmp_path / "x.gguf"
+    path.write_bytes(b"GGUF" + number(version) + count(1) + count(len(pairs)) + b"".join(pairs) + tensor)
+    header = read_header(path)
+    assert (header.version, header.big_endian, header.architecture) == (version, order == ">", "llama")
+    assert (header.number("block_count"), header.lists) == (7, {"llama.x": (1, -2, 3)})
+    assert read_array(path, header, "tokens") == ("a", "bc")
+    (found,) = read_tensors(path, header)
+    assert (found.name, found.shape, found.type, found.size) == ("blk.0.w", (32, 2), "Q8_0", 68)
+    assert found.offset == header.data_at + 64
+    assert header.needed == header.data_at + 132
