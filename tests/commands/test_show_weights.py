@@ -130,7 +130,12 @@ def test_chat_template(weights: Path) -> None:
     assert (ran.code, ran.out) == (ExitCode.CLEAN, METADATA["tokenizer.chat_template"])
     assert ran.err == "Jinja, 63 characters; Ollama has no TEMPLATE for it: write one\n"
     answer = json.loads(shown("tiny.gguf", "--template", "--json"))
-    assert answer == {"chat_template": ran.out, "recognized": None, "undecided": False}
+    assert answer == {"chat_template": ran.out, "turns": None, "recognized": None, "undecided": False}
+    chatml = "<|im_start|>{{ messages }}<|im_end|>" + "x" * 200
+    write_gguf(weights, "llama", {"tokenizer.chat_template": chatml}, SHAPES)
+    assert "  chat template  Jinja for ChatML, 236 characters; Ollama has no TEMPLATE for it: write one\n" in shown(
+        str(weights)
+    )
     write_gguf(weights.with_name("other.gguf"), "llama", {}, SHAPES)
     ran = mf("show", "other.gguf", "--template")
     assert (ran.code, ran.err.splitlines()[0]) == (

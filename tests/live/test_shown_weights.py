@@ -103,6 +103,7 @@ def compare(path: Path, url: str) -> None:
         "size",
         "needed",
         "chat_template",
+        "turns",
         "recognized",
         "quantization",
     }  # the server does not tell these

@@ -116,6 +116,18 @@ def turn_formats() -> Mapping[str, TurnFormat]:
     return _facts().formats
 
 
+def turns_in(text: str) -> TurnFormat | None:
+    """Return the format of turns that a chat template writes: that with most markers, all of which are in the text.
+
+    Markers that are ordinary words prove nothing.
+
+    >>> turns_in("<|im_start|>{{ role }} {{ content }}<|im_end|>").title
+    'ChatML'
+    """
+    found = [each for each in turn_formats().values() if not each.plain and all(map(text.__contains__, each.markers))]
+    return max(found, key=lambda each: len(each.markers), default=None)
+
+
 def library_models() -> Iterable[str]:
     """Return the names of the known models of Ollama's library."""
     return _facts().models.keys()

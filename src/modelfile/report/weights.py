@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from modelfile.catalog.chat_templates import recognize
+from modelfile.catalog.families import turns_in
 from modelfile.filesystem import format_size
 from modelfile.report.models import Row, print_table
 from modelfile.report.terminal import Terminal, visible
@@ -83,7 +84,8 @@ def describe_template(text: str) -> str:
     """Return what Ollama makes of the chat template of weights without a TEMPLATE."""
     if not text:
         return "none: write a TEMPLATE"
-    length = f"Jinja, {len(text):,} characters"
+    turns = turns_in(text)
+    length = f"Jinja{f' for {turns.title}' if turns else ''}, {len(text):,} characters"
     known, is_proved = recognize(text)
     if known:
         return f"{length}; Ollama recognizes {known.name}, and uses its own TEMPLATE for it"
@@ -200,7 +202,13 @@ def weights_as_json(
 def template_as_json(text: str | None) -> dict[str, Any]:
     """Return a chat template with the name of the one that Ollama recognizes in it: null if none, or if undecided."""
     known, is_proved = recognize(text) if text else (None, True)
-    return {"chat_template": text, "recognized": known.name if known else None, "undecided": not is_proved}
+    turns = turns_in(text) if text else None
+    return {
+        "chat_template": text,
+        "turns": turns.name if turns else None,
+        "recognized": known.name if known else None,
+        "undecided": not is_proved,
+    }
 
 
 def _listed(number: PerLayer) -> Any:

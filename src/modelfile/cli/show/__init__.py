@@ -75,9 +75,9 @@ def show(  # noqa: PLR0913  # each is an option
 
     With --json, weights are {"weights": [{"name", "format", "kind", "architecture", "model", "parameters",
     "parameter_size", "quantization", "bits_per_weight", "context_length", "embedding_length", "layers", "heads",
-    "kv_heads", "experts", "experts_used", "vocabulary", "tokenizer", "chat_template", "recognized", "undecided",
-    "license", "author", "base_models", "size", "needed", "types", "missing", "sha256", "tensors"}, ...]}; the schema
-    is in docs/schema. With --template: {"chat_template", "recognized", "undecided"}.
+    "kv_heads", "experts", "experts_used", "vocabulary", "tokenizer", "chat_template", "turns", "recognized",
+    "undecided", "license", "author", "base_models", "size", "needed", "types", "missing", "sha256", "tensors"}, ...]};
+    the schema is in docs/schema. With --template: {"chat_template", "turns", "recognized", "undecided"}.
 
     --memory prints the memory that the model needs, with each part and its formula at its num_ctx (default: that of
     Ollama's version), then the totals at other contexts, and whether it fits into SIZE (24G, 24GB and 24GiB are 24 x
