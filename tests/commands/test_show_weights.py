@@ -235,6 +235,11 @@ def test_files_that_are_not_whole_say_so(weights: Path) -> None:
     assert mf("show", "tiny.gguf").err.startswith("error: `tiny.gguf` is truncated: it has 100 bytes, ")
 
 
+def test_type_that_ollama_does_not_name(weights: Path) -> None:
+    write_gguf(weights, "llama", {}, {"token_embd.weight": (64,)})
+    assert "  quantization   F32 (Ollama shows unknown), 32.00 bits per weight\n" in shown("tiny.gguf")
+
+
 def test_sparse_file_is_shown_as_fast_as_a_small_one(weights: Path) -> None:
     os.truncate(weights, 100 << 30)
     assert "  size           107.4 GB, of which the tensors need 5.1 kB\n" in shown("tiny.gguf")

@@ -64,7 +64,10 @@ def weights_rows(facts: WeightsFacts, width: int | None = None) -> Iterator[tupl
     for title, text in (("name", facts.name), ("parameters", facts.parameter_size)):
         yield title, [text] if text else []
     bits = f", {facts.bits_per_weight:.2f} bits per weight" if facts.bits_per_weight else ""
-    yield "quantization", [f"{facts.file_type}{bits}", *_bars(facts, min(_BAR, max((width or _WIDE) - _BESIDE, 1)))]
+    kind = facts.file_type
+    if kind == "unknown" and facts.types:
+        kind = f"{next(iter(facts.types))} (Ollama shows unknown)"
+    yield "quantization", [f"{kind}{bits}", *_bars(facts, min(_BAR, max((width or _WIDE) - _BESIDE, 1)))]
     yield "context", [f"{facts.context_length:,} tokens"] if facts.context_length else []
     yield "layers", _joined(_count(facts.layers), _count(facts.embedding_length, "wide"))
     kv_heads = facts.kv_heads if facts.kv_heads != facts.heads else None
