@@ -12,7 +12,7 @@ from tests.live.test_created_models import generate
 from tests.support.real_ollama import Unavailable
 from tests.support.running_ollama import RunningOllama, run, write_talking_gguf
 from tests.support.server import connect
-from tests.support.tiny_safetensors import write_lora
+from tests.support.tiny_safetensors import write_lora, write_model
 
 from modelfile import parse
 from modelfile.catalog.versions import Version
@@ -154,5 +154,16 @@ def test_adapter_in_safetensors_needs_a_base_that_is_converted(
     with pytest.raises(InputError) as raised:
         check(recipe)
     assert raised.value.rule == "adapter-format"
+    with pytest.raises(ServerError, match="unsupported architecture"):
+        answer(recipe, running)
+
+
+def test_safetensors_that_are_not_converted_are_rejected(tmp_path: Path, running: RunningOllama) -> None:
+    config = write_model(tmp_path / "m") / "config.json"
+    config.write_text(config.read_text().replace("LlamaForCausalLM", "MistralForCausalLM"))
+    recipe = resolve(parse("FROM ./m"), tmp_path)
+    with pytest.raises(InputError) as raised:
+        check(recipe)
+    assert raised.value.rule == "unsupported-architecture"
     with pytest.raises(ServerError, match="unsupported architecture"):
         answer(recipe, running)

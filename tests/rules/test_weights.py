@@ -243,3 +243,25 @@ def test_type_of_tensors_is_judged_by_the_version(kind: int, version: str, expec
     findings = found("FROM ./m.gguf", "--ollama", version)
     assert len(findings) == len(expected)
     assert all(one.startswith(line.format(message)) for one, line in zip(findings, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "hint"),
+    [
+        ("LlamaForCausalLM", "0.9.3", None),
+        ("MistralForCausalLM", "0.6.4", None),
+        ("MistralForCausalLM", "0.9.3", ""),
+        ("Qwen3NextForCausalLM", "0.15.5", None),
+        ("Qwen3NextForCausalLM", "0.9.3", "use Ollama 0.15.5 or later, or "),
+        ("NovelForCausalLM", "0.32.15", ""),
+    ],
+)
+def test_safetensors_are_judged_by_the_version_that_converts_them(
+    name: str, version: str, hint: str | None, folder: Path
+) -> None:
+    config = write_model(folder / "st") / "config.json"
+    config.write_text(config.read_text().replace("LlamaForCausalLM", name))
+    message = f"Ollama {version} cannot convert safetensors of `{name}`, the architecture in `{config}`"
+    way = "convert it with llama.cpp's convert_hf_to_gguf.py, and build from the GGUF file"
+    expected = [] if hint is None else [f"error unsupported-architecture: {message} = {hint}{way}"]
+    assert found("FROM ./st", "--ollama", version) == expected

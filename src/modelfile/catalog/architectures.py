@@ -65,6 +65,46 @@ ARCHITECTURES: Final[Mapping[str, Version]] = MappingProxyType(
 )
 """The first release that can load an architecture, by the value of `general.architecture`."""
 
+CONVERTED: Final[Mapping[str, Version]] = MappingProxyType(
+    {
+        name: since
+        for since, names in {
+            OLDEST: (
+                "GemmaForCausalLM LlamaForCausalLM MistralForCausalLM MixtralForCausalLM Phi3ForCausalLM "
+                "BertModel Gemma2ForCausalLM"
+            ),
+            Version(0, 5, 6): "Qwen2ForCausalLM",
+            Version(0, 5, 7): "CohereForCausalLM",
+            Version(0, 6, 0): "Gemma3ForCausalLM Gemma3ForConditionalGeneration",
+            Version(0, 6, 5): "Mistral3ForConditionalGeneration",
+            Version(0, 6, 7): "Llama4ForConditionalGeneration",
+            Version(0, 7, 0): "MllamaForConditionalGeneration Qwen2_5_VLForConditionalGeneration",
+            Version(0, 9, 3): "Gemma3nForConditionalGeneration",
+            Version(0, 11, 0): "GptOssForCausalLM",
+            Version(0, 12, 7): "Qwen3VLForConditionalGeneration Qwen3VLMoeForConditionalGeneration",
+            Version(0, 13, 0): "DeepseekOCRForCausalLM",
+            Version(0, 13, 2): "DeepseekV3ForCausalLM",
+            Version(0, 13, 3): "Ministral3ForCausalLM NomicBertMoEModel NomicBertModel",
+            Version(0, 13, 4): "Olmo3ForCausalLM",
+            Version(0, 14, 3): "Glm4MoeLiteForCausalLM Lfm2ForCausalLM",
+            Version(0, 15, 5): "GlmOcrForConditionalGeneration Qwen3NextForCausalLM",
+            Version(0, 17, 1): (
+                "Lfm2MoeForCausalLM Lfm2VlForConditionalGeneration NemotronHForCausalLM "
+                "Qwen3_5ForConditionalGeneration Qwen3_5MoeForConditionalGeneration"
+            ),
+            Version(0, 20, 0): "Gemma4ForCausalLM Gemma4ForConditionalGeneration",
+            Version(0, 22, 0): "LagunaForCausalLM NemotronH_Nano_Omni_Reasoning_V3 NemotronH_Nano_VL_V2",
+            Version(0, 30, 0): "Gemma3TextModel",
+        }.items()
+        for name in names.split()
+    }
+)
+"""The first release that converts safetensors of an architecture, by its name in config.json.
+
+Source: `LoadModelMetadata` in convert/convert.go, v0.5.5 to v0.32.15.
+"""
+CONVERTED_UNTIL: Final[Mapping[str, Version]] = MappingProxyType({"MistralForCausalLM": Version(0, 6, 5)})
+"""The first release that no longer converts an architecture."""
 ADAPTED: Final = frozenset({"llama", "gemma2"})
 """Architectures of bases for which Ollama converts an adapter in safetensors.
 

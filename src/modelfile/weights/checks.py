@@ -13,6 +13,8 @@ from typing import Final
 
 from modelfile.catalog.architectures import (
     ARCHITECTURES,
+    CONVERTED,
+    CONVERTED_UNTIL,
     LISTS_END,
     OLDEST,
     TENSOR_TYPES_REMOVED,
@@ -20,14 +22,14 @@ from modelfile.catalog.architectures import (
 )
 from modelfile.catalog.behaviors import CONVERTS_NO_SAFETENSORS, DETECTS_PROJECTORS, MERGES_SHARDS
 from modelfile.catalog.catalog import catalog
-from modelfile.catalog.versions import Version
+from modelfile.catalog.versions import NEWEST, Version
 from modelfile.errors import InputError, UsageError
 from modelfile.weights.adapters import check_adapter_fits, check_conversion
 from modelfile.weights.content_type import MAGICS, read_head, reject_content
 from modelfile.weights.facts import content_of, is_projector_for
 from modelfile.weights.gguf import recall_header
 from modelfile.weights.header import GGUFHeader, type_name
-from modelfile.weights.safetensors import check_shards, list_names, list_shards, read_tensor_names
+from modelfile.weights.safetensors import check_shards, list_names, list_shards, read_object, read_tensor_names
 from modelfile.weights.types import TENSOR_TYPES
 
 _SHARD: Final = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})\.gguf")
@@ -72,6 +74,7 @@ def _check_model(files: tuple[Path, ...], version: Version) -> None:
     models = {path: header for path, header in ggufs.items() if content_of(header) == "model"}
     if not ggufs:
         _require("config.json", files, "FROM")
+        _check_conversion(next(path for path in files if path.name == "config.json"), version)
     elif not models:
         path, header = next(iter(ggufs.items()))
         hint = "add a FROM with the model's file"
@@ -95,6 +98,23 @@ def _check_model(files: tuple[Path, ...], version: Version) -> None:
     if len(groups) > 1:
         hint = "name the file of one model in FROM"
         raise InputError(f"FROM names {len(groups)} models ({_list(groups)}), but Ollama runs only one", hint=hint)
+
+
+def _check_conversion(config: Path, version: Version) -> None:
+    """Reject safetensors of an architecture that a release of Ollama cannot convert, of those that are known."""
+    match read_object(config):
+        case {"architectures": [str(name), *_]}:
+            pass
+        case _:
+            return
+    since, until = CONVERTED.get(name), CONVERTED_UNTIL.get(name)
+    is_over = until is not None and until <= version
+    if name and OLDEST <= version <= NEWEST and (since is None or since > version or is_over):
+        hint = "convert it with llama.cpp's convert_hf_to_gguf.py, and build from the GGUF file"
+        if since and not is_over:
+            hint = f"use Ollama {since} or later, or {hint}"
+        message = f"Ollama {version} cannot convert safetensors of `{name}`, the architecture in `{config}`"
+        raise InputError(message, hint=hint, rule="unsupported-architecture")
 
 
 def _check_loadable(ggufs: Mapping[Path, GGUFHeader], version: Version) -> None:

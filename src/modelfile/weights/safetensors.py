@@ -84,7 +84,7 @@ def read_folder(folder: Path, files: Iterable[Path]) -> WeightsFacts:
     types = dict(sorted(totals.items(), key=lambda each: (-each[1].bytes, each[0])))
     config = _config(folder)
     is_adapter = not config and (folder / "adapter_config.json").is_file()
-    adapter = _read_object(folder / "adapter_config.json") if is_adapter else {}
+    adapter = read_object(folder / "adapter_config.json") if is_adapter else {}
     base = adapter.get("base_model_name_or_path")
     return WeightsFacts(
         format="safetensors",
@@ -111,7 +111,7 @@ def read_folder(folder: Path, files: Iterable[Path]) -> WeightsFacts:
 
 def _config(folder: Path) -> dict[str, Any]:
     """Return the content of config.json; the part of a model with several that is about text comes first."""
-    config = _read_object(folder / "config.json")
+    config = read_object(folder / "config.json")
     text = config.get("text_config")
     return {**config, **text} if isinstance(text, dict) else config
 
@@ -133,11 +133,12 @@ def _number(config: Mapping[str, Any], *keys: str) -> int | None:
 def _chat_template(folder: Path) -> str:
     with suppress(InputError):
         return str(read_file(folder / "chat_template.jinja"), "utf-8", "replace")
-    template = _read_object(folder / "tokenizer_config.json").get("chat_template")
+    template = read_object(folder / "tokenizer_config.json").get("chat_template")
     return template if isinstance(template, str) else ""
 
 
-def _read_object(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; an empty one if it is missing, too long, or something else."""
     with suppress(InputError):
         value = _json(read_file(path, limit=MAX_JSON))
         if isinstance(value, dict):

@@ -3,6 +3,8 @@
 from modelfile.catalog.architectures import (
     ADAPTED,
     ARCHITECTURES,
+    CONVERTED,
+    CONVERTED_UNTIL,
     LISTS_END,
     OLDEST,
     TENSOR_TYPES_REMOVED,
@@ -18,6 +20,8 @@ def test_tables_agree_with_each_other() -> None:
     assert all(OLDEST <= since <= LISTS_END for since in ARCHITECTURES.values())
     assert ARCHITECTURES.keys() >= ADAPTED
     assert all(ARCHITECTURES[name] <= since for name, (_, since) in RENDERERS_OF_ARCHITECTURES.items())
+    assert all(CONVERTED[name] < until for name, until in CONVERTED_UNTIL.items())
+    assert all(OLDEST <= since <= LISTS_END for since in CONVERTED.values())
     assert not TENSOR_TYPES_REMOVED.keys() & (TENSOR_TYPES.keys() | TENSOR_TYPES_SINCE.keys())
 
 

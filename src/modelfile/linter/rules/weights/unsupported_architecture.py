@@ -19,7 +19,8 @@ def unsupported_architecture(modelfile: Modelfile, context: Context) -> Iterator
     measured on 0.9.3). Each release knows more of them: name yours as `ollama` in mf.toml or with `--ollama`. It is a
     warning for an architecture of which no release is known: it may be newer than this rule.
 
-    The rule reads `general.architecture` in the header of local GGUF files.
+    Safetensors have to be converted first, for which Ollama knows fewer architectures; it rejects others after the
+    upload. The rule reads `general.architecture` in the header of local GGUF files, and `architectures` in config.json.
 
     ## Bad
 
