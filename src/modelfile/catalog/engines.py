@@ -25,6 +25,11 @@ ALWAYS_ATTENDS_FAST: Final = Version(0, 13, 4)
 """The first release that uses flash attention in llama.cpp wherever it can (`FlashAttentionAuto` in llm/server.go)."""
 LLAMA_SERVER: Final = Version(0, 30, 0)
 """The first release that runs all GGUF files in llama-server (llm/llama_server.go)."""
+LIMITS_OUTPUTS: Final = Version(0, 30, 9)
+"""The first release whose llama-server surely keeps one output for each slot, not one for each token of a batch.
+
+Source: llama.cpp #23861 of June 2026; builds by LLAMA_CPP_VERSION of ollama/ollama.
+"""
 CPU, METAL, GPU = 0, 512 << 20, 457 << 20
 """Memory that Ollama leaves to a GPU's driver, in bytes (`MinimumMemory` in discover/gpu.go and gpu_darwin.go)."""
 MAX_WINDOW_MEMORY: Final = 4096

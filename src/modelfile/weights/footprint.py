@@ -15,7 +15,7 @@ from modelfile.catalog import engines
 from modelfile.catalog.file_types import FILE_TYPES_BY_NAME
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.immutable import record, replace
-from modelfile.weights.layers import Layers, count_of, head_count, key_length, read_layers
+from modelfile.weights.layers import Layers, count_of, head_count, hidden_size, key_length, read_layers
 
 if TYPE_CHECKING:
     from modelfile.weights.header import GGUFHeader
@@ -300,7 +300,8 @@ def _sum(parts: list[str]) -> str:
 def _compute(header: GGUFHeader, context: int, runner: Runner) -> Term:
     """Return the buffer for intermediate results of a batch."""
     batch, fast = engines.batch_size(context, runner.version), runner.attends_fast(header.architecture)
-    results, formula = _results(header, _pad(context * runner.slots_or_default(), _STEP), fast=fast)
+    cells = _pad(context * runner.slots_or_default(), _STEP)
+    results, formula = _results(header, cells, fast=fast, has_outputs=runner.version < engines.LIMITS_OUTPUTS)
     if engines.cache_layout(header.architecture, runner.version) is None or not results:
         formula, size, exactness = _not_known(header, runner), None, Exactness.UNKNOWN
     else:
@@ -310,23 +311,26 @@ def _compute(header: GGUFHeader, context: int, runner: Runner) -> Term:
     return Term(name="compute", bytes=size, exactness=exactness, formula=formula, source=_GRAPH if size else "")
 
 
-def _results(header: GGUFHeader, cells: int, *, fast: bool) -> tuple[int, str]:
+def _results(header: GGUFHeader, cells: int, *, fast: bool, has_outputs: bool) -> tuple[int, str]:
     """Return the numbers that must be kept for one token, and their formula; 0 if they are not known.
 
-    They are the larger of those of attention (or of a state) and of those of the output.
+    They are the largest of those of attention (or of a state), of the feed-forward network, and of the output.
     """
-    width, inner, words = count_of(header, "embedding_length"), count_of(header, "ssm.inner_size"), vocabulary(header)
-    heads = head_count(header)
+    width, inner, hidden = count_of(header, "embedding_length"), count_of(header, "ssm.inner_size"), hidden_size(header)
+    heads, words = head_count(header), vocabulary(header)
+    found = [(6 * inner, f"6 x {inner:,}")]  # measured on mamba
     if queries := heads * key_length(header):
         masks = 2 if engines.has_windows(header.architecture, count_of(header, "attention.sliding_window")) else 1
         count = masks * 1.5 if fast else masks + heads
-        results = 1 + 2 * (width + queries) + int(cells * count)
         formula = f"1 + 2 x ({width:,} + {queries:,}) + {cells:,} cells x {count:g}"
-    else:
-        results, formula = 6 * inner, f"6 x {inner:,}"  # measured on mamba
-    if not width or not results:
+        found = [(1 + 2 * (width + queries) + int(cells * count), formula)]
+    if not width or not found[0][0]:
         return 0, ""
-    return (results, formula) if results >= width + words else (width + words, f"{width:,} + {words:,} tokens")
+    if fast:  # without it, attention needs more; logged as 132 and 568 MiB for Qwen3.8 27B by llama.cpp of August 2026
+        found.append((4 * width + 3 * hidden, f"4 x {width:,} + 3 x {hidden:,}"))
+    if has_outputs:
+        found.append((width + words, f"{width:,} + {words:,} tokens"))
+    return max(found, key=lambda each: each[0])
 
 
 def _output(header: GGUFHeader, runner: Runner) -> Term:

@@ -39,6 +39,12 @@ def key_length(header: GGUFHeader) -> int:
     return count_of(header, "attention.key_length") or _usual_length(header)
 
 
+def hidden_size(header: GGUFHeader) -> int:
+    """Return the width of the feed-forward network, or of all experts that are used for a token, if that is larger."""
+    experts = count_of(header, "expert_used_count") * count_of(header, "expert_feed_forward_length")
+    return max(*(_by_layer(header, "feed_forward_length", 1) or [0]), experts)
+
+
 def read_layers(header: GGUFHeader, version: Version, *, pads_values: bool) -> Layers | None:
     """Return what the layers of a model remember; None if that is not known.
 

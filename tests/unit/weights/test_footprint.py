@@ -17,6 +17,7 @@ from tests.support.headers import (
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.weights.footprint import Exactness, Footprint, Runner, Term, fits, footprint, largest_context
 from modelfile.weights.header import GGUFHeader
+from modelfile.weights.layers import hidden_size
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -90,7 +91,8 @@ def test_states_do_not_grow_with_the_context() -> None:
         (SINGLE, None, 4 * 512 * (1 + 4 * 4096 + 8192 * 33), Exactness.EXACT),
         (OLD, None, 4 * 512 * (1 + 4 * 4096 + 16384 * 33), Exactness.EXACT),
         (SINGLE, True, 4 * 512 * (4096 + 128256), Exactness.ESTIMATED),  # the output needs more than attention
-        (NEWEST, None, 4 * 1024 * (4096 + 128256), Exactness.ESTIMATED),
+        (Version(0, 30, 8), None, 4 * 1024 * (4096 + 128256), Exactness.ESTIMATED),
+        (NEWEST, None, 4 * 1024 * (4 * 4096 + 3 * 14336), Exactness.ESTIMATED),  # one output for each slot
         (NEWEST, False, 4 * 1024 * (1 + 4 * 4096 + 8192 * 33), Exactness.ESTIMATED),
     ],
 )
@@ -213,3 +215,28 @@ def test_absurd_header_costs_no_time() -> None:
 
     assert footprint(header, huge).total is not None
     assert largest_context(header, GIB) == 0
+
+
+@pytest.mark.parametrize(("context", "batch", "logged"), [(4096, 512, 132), (32769, 2048, 568)])
+def test_compute_is_near_that_of_llama_server(context: int, batch: int, logged: int) -> None:
+    header = header_of(
+        "qwen3",
+        tokens=248320,
+        block_count=64,
+        context_length=262144,
+        embedding_length=5120,
+        feed_forward_length=17408,
+        attention__head_count=24,
+        attention__key_length=256,
+    )
+    found = term(footprint(header, context), "compute")
+
+    assert found.formula.startswith(f"4 bytes x {batch} tokens")
+    assert found.bytes == pytest.approx(logged * MIB, rel=0.1)
+
+
+def test_experts_that_are_used_count_together() -> None:
+    header = header_of("qwen3moe", feed_forward_length=[64, 128], expert_used_count=8, expert_feed_forward_length=32)
+
+    assert hidden_size(header) == 256
+    assert hidden_size(header_of("llama", feed_forward_length=[64, 128])) == 128
