@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from modelfile.catalog.versions import NEWEST, Version, release
 from modelfile.effective import Effective, KnownWeights, Level, Written, effective_model
@@ -19,6 +19,9 @@ from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.protocol import ListedModel, Registry, Store, StoredModel, find_listed
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction, License, Message, Parameter, command_name
+
+if TYPE_CHECKING:
+    from modelfile.weights.facts import WeightsFacts
 
 _MOST_LEVELS: Final = 20
 """Number of bases below a model that are looked at."""
@@ -65,13 +68,13 @@ def trace_target(
     recipe = target.recipe(version)
     expected = expect(target, store, registry) if _is_quick(target, recipe, version) else None
     base = expected.base if expected else _base_of(recipe, store)
-    weights = _weights_of(base) if base else _local_weights(recipe)
+    weights = _weights_of(base, store) if base else _local_weights(recipe)
     if expected:
         model, undecided = expected.model, tuple[str, ...]()
     else:
         digests, on = _digests(target, recipe, version), base.model if base else None
         model, undecided = _undecided_model(recipe, digests, on, weights, version)
-    first = Level(name=str(target.path), model=model, modelfile=_written(target, version), is_built=False)
+    first = Level(name=target.source.path, model=model, modelfile=_written(target, version), is_built=False)
     bases, end = _bases(ModelName.parse(recipe.base) if recipe.base else None, base, target.project, store)
     levels = [first, *bases]
     return effective_model(levels, ollama=version, weights=weights, undecided=undecided, end=end), expected
@@ -101,7 +104,7 @@ def trace_model(
     """
     first = _level(stored, project, version)
     bases, end = _bases(stored.base_name, None, project, store, child=stored)
-    return effective_model([first, *bases], ollama=version, weights=_weights_of(stored), end=end)
+    return effective_model([first, *bases], ollama=version, weights=_weights_of(stored, store), end=end)
 
 
 def _is_quick(target: Target, recipe: Recipe, version: Version) -> bool:
@@ -199,7 +202,7 @@ def _written(target: Target, version: Version | None) -> Written | None:
         line = target.source.line_of(node.span.start)
         if node.value.text and (key not in lines or not _adds_up(node)):
             lines[key] = line
-    return Written(path=str(target.path), model=model, lines=lines)
+    return Written(path=target.source.path, model=model, lines=lines)
 
 
 def _adds_up(node: Instruction) -> bool:
@@ -208,33 +211,48 @@ def _adds_up(node: Instruction) -> bool:
     return stops or isinstance(node, License | Message | Adapter | Draft | From)
 
 
-def _weights_of(stored: StoredModel) -> KnownWeights:
-    return KnownWeights(
+def _weights_of(stored: StoredModel, store: Store | None = None) -> KnownWeights:
+    """Return what a model's store says of its weights; a folder, what their header says."""
+    found = KnownWeights(
         family=stored.family,
         size=stored.size,
         quantization=stored.quantization,
         context_length=stored.context_length,
     )
+    if store is None or not store.location.is_folder:  # a server has said it
+        return found
+    with contextlib.suppress(InputError):  # `mf store check` reports damaged weights
+        for each in store.weights(stored):
+            if each.facts.kind == "model":
+                return _known(each.facts, found)
+    return found
+
+
+def _known(facts: WeightsFacts, said: KnownWeights) -> KnownWeights:
+    """Return facts in a header as far as something else has not said them."""
+    from modelfile.catalog.chat_templates import recognize
+
+    known, is_proved = recognize(facts.chat_template) if facts.chat_template else (None, True)
+    return KnownWeights(
+        family=said.family or facts.architecture,
+        size=said.size or (facts.parameter_size if facts.parameters else ""),
+        quantization=said.quantization or facts.file_type,
+        context_length=said.context_length or facts.context_length or 0,
+        chat_template=facts.chat_template,
+        recognized=known.name if known else "" if is_proved else None,
+    )
 
 
 def _local_weights(recipe: Recipe) -> KnownWeights:
     """Return the facts in the header of the first model among local files."""
-    from modelfile.catalog.chat_templates import recognize
+    from modelfile.weights.facts import facts_of
     from modelfile.weights.gguf import recall_header
 
     for path in recipe.weight_files:
         with contextlib.suppress(InputError):
-            header = recall_header(path)
-            if header.architecture == "clip":
-                continue
-            known, is_proved = recognize(header.chat_template) if header.chat_template else (None, True)
-            return KnownWeights(
-                family=header.architecture,
-                quantization=recipe.quantize.upper() or header.file_type,
-                context_length=header.number("context_length"),
-                chat_template=header.chat_template,
-                recognized=known.name if known else "" if is_proved else None,
-            )
+            facts = facts_of(recall_header(path))
+            if facts.kind == "model":
+                return _known(facts, KnownWeights(quantization=recipe.quantize.upper()))
     return KnownWeights()
 
 

@@ -58,8 +58,8 @@ def show(  # noqa: PLR0913  # each is an option
     local weights, some parts are known after a build only, which is said.
 
     registry:NAME is a model in its registry: no server is asked, and the weights are not read. lock:NAME is a base as
-    mf.lock has it, model:NAME a model on the server, store:NAME a model in a folder, file:PATH a Modelfile. They win
-    over a model of that name.
+    mf.lock has it, model:NAME a model on the server, store:NAME a model in a folder, file:PATH a Modelfile, and
+    git:REV:PATH a Modelfile at a revision of git. They win over a model of that name.
 
     For a prompt, NAME may be a folder with a Modelfile too; without a server, the base is that of mf.lock, and a
     warning says if it cannot be read, which may change the prompt. A Modelfile is rendered as the configured version of

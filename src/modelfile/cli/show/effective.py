@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from modelfile.cli.locations import Use, open_store
 from modelfile.cli.options import load_project, open_registry
-from modelfile.cli.show.sources import Options, open_model, recipe_of, rendered_version
+from modelfile.cli.show.sources import Options, open_model, recipe_of, rendered_version, target_of
 from modelfile.lineage import trace_model, trace_target
-from modelfile.names import modelfile_at
 from modelfile.recipe.model import fingerprint
 from modelfile.report.effective import effective_as_json, print_effective
 from modelfile.report.json_output import model_as_json, print_json
@@ -21,8 +20,8 @@ if TYPE_CHECKING:  # only types
 
 def show_effective(name: str, options: Options, *, as_json: bool, everything: bool) -> None:
     """Print a model, or what a build of a Modelfile would create, with the source of every value."""
-    if path := modelfile_at(name, folder_is_model=True):
-        _show_expected(load_project().at(path), options, as_json=as_json, everything=everything)
+    if target := target_of(name, options):
+        _show_expected(target, options, as_json=as_json, everything=everything)
         return
     with open_model(name, options) as (stored, store):
         found = trace_model(stored, load_project(), store, rendered_version(store))
@@ -40,10 +39,10 @@ def _show_expected(target: Target, options: Options, *, as_json: bool, everythin
         found, expected = trace_target(target, store, registry)
     dropped = []
     if expected:
-        print_dropped_capabilities(f"`{target.path}`", expected, current.get())
+        print_dropped_capabilities(f"`{found.levels[0].name}`", expected, current.get())
         dropped = [name for name, _ in expected.dropped_capabilities]
     made = None if found.undecided else fingerprint(found.model)
-    _print(found, target.path, made, None, dropped, as_json=as_json, everything=everything)
+    _print(found, found.levels[0].name, made, None, dropped, as_json=as_json, everything=everything)
 
 
 def _print(  # noqa: PLR0913  # each is a fact of its own

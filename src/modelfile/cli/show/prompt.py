@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelfile.cli.locations import Use, open_store
-from modelfile.cli.options import load_project, open_registry
-from modelfile.cli.show.sources import Options, open_model, recipe_of, rendered_version
+from modelfile.cli.options import open_registry
+from modelfile.cli.show.sources import Options, open_model, recipe_of, rendered_version, target_of
 from modelfile.errors import InputError, ServerError, TemplateError, UsageError
 from modelfile.immutable import replace
 from modelfile.library.lookup import show as find_model
-from modelfile.names import modelfile_at
 from modelfile.report.json_output import print_json
 from modelfile.report.terminal import current
 
@@ -31,8 +30,7 @@ def show_prompt(name: str, options: Options, *, prompt: str | None, messages: st
     from modelfile.report.plans import print_dropped_capabilities
 
     request = read_chat(Path(messages), current.get().stdin.buffer) if messages is not None else prompt or ""
-    path = modelfile_at(name)
-    target = load_project().at(path) if path else None
+    target = target_of(name, options, folder_is_model=False)
     if target:
         expected, version, family, warnings = _model_of(target, options)
         own_name = target.name
@@ -55,7 +53,7 @@ def show_prompt(name: str, options: Options, *, prompt: str | None, messages: st
         raise UsageError(f"{name}: {error.message}", hint=error.hint) from error
     for warning in warnings:
         current.get().print_warning(warning)
-    print_dropped_capabilities(f"`{path}`", expected, current.get())
+    print_dropped_capabilities(f"`{target.path if target else name}`", expected, current.get())
     if as_json:
         dropped = [name for name, _ in expected.dropped_capabilities]
         print_json({"prompt": text, "ollama": str(version), "dropped_capabilities": dropped}, current.get())

@@ -13,7 +13,7 @@ from modelfile.cli.options import load_project, open_registry
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.immutable import record, replace
 from modelfile.library.lookup import show as find_model
-from modelfile.names import Prefix, is_path, join_alternatives, split_prefix
+from modelfile.names import Prefix, is_path, join_alternatives, modelfile_at, split_prefix
 from modelfile.report.terminal import current
 from modelfile.stores.protocol import Store, StoredModel
 
@@ -99,6 +99,24 @@ def read_name(name: str) -> Weights | None:
         info[f"{family.architecture}.context_length"] = family.context
     header = header_from_info(info)
     return Weights(name=str(parsed), facts=replace(facts_of(header), chat_template=None), header=header)
+
+
+def target_of(name: str, options: Options, *, folder_is_model: bool = True) -> Target | None:
+    """Return the Modelfile that an argument names, also at a revision of git; None if it names a model.
+
+    Args:
+        name: The argument.
+        options: The values of --host and --store.
+        folder_is_model: Whether the name of a folder with a Modelfile is that of a model.
+    """
+    if split_prefix(name)[0] is not Prefix.GIT:
+        path = modelfile_at(name, folder_is_model=folder_is_model)
+        return load_project().at(path) if path else None
+    from modelfile.sides import ModelfileSide, Sources, read_side
+
+    with open_store(*options, use=Use.READ) as store:
+        side = read_side(name, Sources(project=load_project(), store=store))
+    return side.target if isinstance(side, ModelfileSide) else None
 
 
 def recipe_of(target: Target, version: Version | None) -> Recipe:
