@@ -71,6 +71,11 @@ def umask() -> int:
     return mask
 
 
+def test_damaged_lock_decides_nothing(store: MemoryStore) -> None:
+    Path("mf.lock").write_text("{")
+    assert run(store, "init", "bot:v1", "-o", "-").out.splitlines()[1] == "FROM llama3.2:3b"
+
+
 def test_output_without_a_name(store: MemoryStore) -> None:
     ran = run(store, "init", "bot:v1", "-o", "")
     assert (ran.code, ran.err.splitlines()[0]) == (2, "error: --output needs the path of a file")

@@ -23,6 +23,7 @@ from modelfile.weights.reading import is_weights
 
 if TYPE_CHECKING:
     from modelfile.cli.show.sources import Options
+    from modelfile.lockfile.lock import Base
     from modelfile.stores.protocol import Store, StoredModel
 
 _STDOUT: Final = "-"
@@ -169,8 +170,10 @@ def modelfile_of(stored: StoredModel, store: Store | None, folder: Path, weights
     if store is None:  # as a registry or mf.lock has it, a model is a base
         return modelfile_on(stored.name, stored)
     project = load_project()
-    lock = project.find_lock(folder)
-    bases = [pin.base for pin in lock.lock.modelfiles.values() if pin.base] if lock else []
+    bases: list[Base] = []
+    with suppress(InputError):  # a damaged lock decides nothing
+        if lock := project.find_lock(folder):
+            bases = [pin.base for pin in lock.lock.modelfiles.values() if pin.base]
     locked = {ModelName.parse(base.name).full.lower(): base for base in bases}
     with open_registry(project.config) as registry:
 
