@@ -229,7 +229,7 @@ _FORMS: Final[tuple[tuple[str, tuple[str, ...] | str, str, Callable[[re.Match[st
         ("PRIVATE KEY",),
         (
             r"(-----BEGIN (?:[A-Z0-9]+ )?PRIVATE KEY(?: BLOCK)?-----(?:\s|\\n)+[A-Za-z0-9+/=]{16,}+"
-            r"(?:(?:[A-Za-z0-9+/=\s]|\\n)*-----END|(?:(?:\s|\\n)*[A-Za-z0-9+/=]{20,})*))"
+            r"(?:(?:[A-Za-z0-9+/=\s]|\\n)*-----END|(?:(?:\s|\\n)*[A-Za-z0-9+/=]{20,}+)*))"
         ),
         _is_token,
     ),
@@ -246,7 +246,7 @@ _FORMS: Final[tuple[tuple[str, tuple[str, ...] | str, str, Callable[[re.Match[st
         "a key in a URL",
         ("?", "&"),
         (
-            r"(?i:https?://[^\s\"'<>?]{1,300}\?(?:[^\s\"'<>&=]{1,60}=[^\s\"'<>&]{0,200}&(?:amp;)?){0,8}?"
+            r"(?i:https?://[^\s\"'<>?]{1,300}+\?(?:[^\s\"'<>&=]{1,60}+=[^\s\"'<>&]{0,200}+&){0,8}?(?:amp;)?"
             r"(?:app_?id|[\w.-]{0,20}key|[\w-]{0,20}token|[\w-]{0,20}secret|auth|code|sig|signature)=)"
             r"([A-Za-z0-9+/_=%.~-]{16,200})"
         ),

@@ -4,11 +4,12 @@ Each pattern is tried on texts made to mislead it: what leads up to a repeat, th
 something else. Patterns that need two different repeats to be slow are not found.
 """
 
+import contextlib
 import importlib
 import pkgutil
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from re import _constants as op
 from re import _parser
@@ -17,6 +18,7 @@ from typing import Any, Final
 import pytest
 
 import modelfile
+from modelfile.immutable import field_names
 
 LENGTH: Final = 8_000
 LIMIT: Final = 50
@@ -45,6 +47,11 @@ USED: Final = (
     re.compile(rf"\bre\.(?P<method>{_METHODS})\((?P<name>_?[A-Z]\w*)\b"),
 )
 """How a pattern is used: compiled, and as a string that is compiled on first use."""
+REPEATED: Final = re.compile(r"[)\]\w.][+*{]")
+JOINED: Final = {"syntax.remains._KINDS": {"match"}}
+"""How tables are used whose patterns are joined to one."""
+TEXTS: Final = {"DEFAULT_IMMUTABLE", "SHAPES"}
+"""Tables of texts that look like patterns."""
 ANCHORED: Final = {"match", "fullmatch"}
 
 
@@ -59,10 +66,40 @@ def patterns() -> Iterator[tuple[str, re.Pattern[str], set[str]]]:
         for found in (match for use in USED for match in use.finditer(source)):
             used.setdefault(found["name"], set()).add(found["method"])
         for key, value in vars(module).items():
+            name = f"{info.name.removeprefix('modelfile.')}.{key}"
             pattern = re.compile(value) if isinstance(value, str) and key in used else value
             if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
-                name = f"{info.name.removeprefix('modelfile.')}.{key}"
                 yield name, pattern, used.get(key, {"search", "fullmatch"})
+            elif not isinstance(value, str) and not key.startswith("__") and key not in TEXTS:
+                for where, each in in_table(value, name):
+                    yield where, each, JOINED.get(name) or methods_of_table(key, source)
+
+
+def methods_of_table(key: str, source: str) -> set[str]:
+    """Return the methods that the loops over a table use its patterns with."""
+    loops = re.findall(rf"\bfor ([\w, ]+) in {key}\b|\b(\w+) = {key}\.get\(", source)
+    names = "|".join({*re.findall(r"\w+", " ".join(map(" ".join, loops))), rf"{key}\["})
+    used = re.finditer(rf"\bre\.({_METHODS})\((?:{names})|\b(?:{names})\.({_METHODS})\(", source)
+    return {found[1] or found[2] for found in used} or {"search", "fullmatch"}
+
+
+def in_table(value: object, name: str) -> Iterator[tuple[str, re.Pattern[str]]]:
+    """Yield the patterns in a value of a module, with their places: all texts with what looks like a repeat."""
+    if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+        yield name, value
+    elif isinstance(value, str) and REPEATED.search(value):
+        with contextlib.suppress(re.error):
+            yield name, re.compile(value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from in_table(key, f"{name}.keys")
+            yield from in_table(item, f"{name}[{str(key)[:20]}]")
+    elif isinstance(value, tuple | list | frozenset | set):
+        for number, item in enumerate(value):
+            yield from in_table(item, f"{name}[{number}]")
+    elif not isinstance(value, type):
+        for field in field_names(value.__class__):
+            yield from in_table(getattr(value, field, None), f"{name}.{field}")
 
 
 def samples(tree: Iterable[tuple[Any, Any]]) -> list[str]:

@@ -135,7 +135,8 @@ _NO_MARKDOWN: Final = (
 _IF: Final = r"\b(?:if|when|unless|without|not|never|cannot)\b|n't\b"
 _PICTURES: Final = r"(?:photos?|photographs?|images?|pictures?|screenshots?)"
 _IMAGES: Final = (
-    rf"\byou\s+(?:are|will be|get|receive|are being)\s+(?:shown|given|sent|handed)?\s*(?:\w+\s+){{0,3}}?{_PICTURES}\b"
+    rf"\byou\s+(?:are|will be|get|receive|are being)\s+(?:(?:shown|given|sent|handed)\s+)?"
+    rf"(?:\w+\s+){{0,3}}?{_PICTURES}\b"
     rf"|\b(?:analy[sz]e|describe|inspect|examine|look at|interpret|caption|classify|read)s?\s+(?:the\s+|each\s+"
     rf"|every\s+|any\s+|all\s+"
     rf"|users?'?s?\s+|uploaded\s+|attached\s+|given\s+|provided\s+)*{_PICTURES}\b"

@@ -31,7 +31,7 @@ _COMMANDS: Final = (
     r"(?:sudo\s+)?(?:ollama\s+(?:create|run|pull|push|serve|show|list|ls|rm|cp|ps|stop|start)\b|docker\s+\w|curl\s+\S"
     r"|wget\s+\S|git\s+(?:clone|pull|add|commit|push|checkout|lfs)\b|pip3?\s+install|huggingface-cli\s|hf\s+download"
     r"|brew\s+install|apt(?:-get)?\s+\w|conda\s+\w|npm\s+\w"
-    r"|cat\s*[<>]|cat\s+.*<<|cat\s+\S*[./]\S*|tee\s+\S"
+    r"|cat\s*[<>]|cat\s.*<<|cat\s+\S*[./]\S*|tee\s+\S"
     r"|echo\s+[\"'$>]|cd\s+[~./\w]\S*$|mkdir\s+\S|export\s+\w+=|chmod\s+\S"
     r"|python3?\s+\S+\.py|bash\s+\S|sh\s+\S|source\s+\S+$"
     r"|nano\s+\S|vim?\s+\S|touch\s+\S|ls(?:\s+-\w+)*$|rm\s+-|cp\s+\S+\s+\S+$|mv\s+\S+\s+\S+$|make(?:\s+\w+)?$|\./\S+\.sh\b"
@@ -39,7 +39,7 @@ _COMMANDS: Final = (
 )
 _PROMPTS: Final = (
     r"(?:\$\s+\S|PS(?:\s+[A-Z]:\\[^>]*)?>|[A-Z]:\\[^>]*>|[\w.-]+@[\w.-]+[: ][^$#%]{0,80}[$#%](?:\s|$)|>>>(?:\s|$)"
-    r"|[\u276f\u279c\xbb]\s|\(\w+\)\s*[\w@.-]*\s*[$%]\s|%\s+ollama\b|sudo$|\$$)"
+    r"|[\u276f\u279c\xbb]\s|\(\w+\)\s*(?:[\w@.-]+\s*)?[$%]\s|%\s+ollama\b|sudo$|\$$)"
 )
 _LOGS: Final = (
     r"(?:transferring model data|gathering model components|copying file sha256:|parsing (?:GGUF|modelfile)"

@@ -42,7 +42,7 @@ _MARKDOWN: Final = r"(?m:^#{1,6} \S|^ {0,3}[*-] \S|^```)|\*\*[^\s*](?:[^*\r\n]*[
 _COUNTS: Final = {
     "word": r"(?<!\S)\S*\w\S*",
     "sentence": r"\w[^\w\s]*(?:\Z|(?<=[.!?])\s|(?<=[.!?][\"')*_])\s)",
-    "line": r"[^\r\n]*\S[^\r\n]*",
+    "line": r"(?<![^\r\n])[^\S\r\n]*+\S[^\r\n]*",
     "character": r"(?s:.)",
 }
 """The patterns of the units in which prompts limit the length of answers; of sentences, their ends."""
