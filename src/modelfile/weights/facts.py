@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeGuard
 
 from modelfile.catalog import behaviors
 from modelfile.catalog.versions import NEWEST, Version
@@ -144,7 +144,7 @@ def header_from_info(info: Mapping[str, Any], tensors: Sequence[Tensor] = (), si
         blocks=0,
         chat_template=template if isinstance(template, str) else "",
         kinds={key: _kind_of(value) for key, value in metadata.items()},
-        parameters=parameters if isinstance(parameters, int) else 0,
+        parameters=parameters if _is_count(parameters) else 0,
         lists=lists,
         types=types,
         tensors=len(tensors),
@@ -243,14 +243,18 @@ def format_parameters(number: int) -> str:
 
 def _number(header: GGUFHeader, key: str) -> int | None:
     value = header.metadata.get(f"{header.architecture}.{key}")
-    return value if isinstance(value, int) else None
+    return value if _is_count(value) else None
 
 
 def _per_layer(header: GGUFHeader, key: str) -> PerLayer:
     values = header.lists.get(f"{header.architecture}.{key}")
     if values is None:
         return _number(header, key)
-    return tuple(value for value in values if isinstance(value, int))
+    return tuple(value for value in values if _is_count(value))
+
+
+def _is_count(value: Scalar | None) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _tokenizer(header: GGUFHeader) -> str:

@@ -1,10 +1,16 @@
 """Facts about weights, from made headers and from what a server says."""
 
+import json
 from typing import Any
 
+import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.paths import ROOT
 
 from modelfile.catalog.versions import Version
+from modelfile.report.weights import weights_as_json, weights_rows
 from modelfile.weights.facts import (
     bits_per_weight,
     facts_of,
@@ -15,6 +21,7 @@ from modelfile.weights.facts import (
 )
 from modelfile.weights.header import ARRAY, STRING, UINT32, GGUFArray, GGUFHeader, TypeTotal, type_name
 
+SCHEMA = json.loads((ROOT / "docs/schema/weights.schema.json").read_text(encoding="utf-8"))
 METADATA: dict[str, Any] = {
     "general.architecture": "qwen3moe",
     "general.name": "Qwen3 30B A3B",
@@ -125,3 +132,22 @@ def test_size_of_a_weight_needs_the_sizes_of_all_types() -> None:
     assert bits_per_weight([TypeTotal(tensors=1, elements=32, bytes=34)]) == 8.5
     assert bits_per_weight([TypeTotal(tensors=1, elements=32, bytes=0)]) is None
     assert (type_name(8), type_name(99)) == ("Q8_0", "type 99")
+
+
+KEYS = st.sampled_from([*METADATA, "general.parameter_count", "qwen3moe.attention.head_count_kv", "x", ""])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=6,
+)
+TENSORS = st.dictionaries(
+    st.sampled_from(["name", "type", "shape"]), VALUES | st.sampled_from(["F32", "token_embd.weight"])
+)
+
+
+@given(info=st.dictionaries(KEYS, VALUES), tensors=st.lists(TENSORS, max_size=3))
+def test_odd_answers_of_servers_have_facts(info: dict[str, Any], tensors: list[dict[str, Any]]) -> None:
+    header = header_from_info({**METADATA, **info}, tensors_of_info(tensors))
+    facts = facts_of(header)
+    assert [*weights_rows(facts)]
+    jsonschema.validate({"weights": [weights_as_json("x", facts)]}, SCHEMA)

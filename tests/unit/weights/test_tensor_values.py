@@ -1,5 +1,6 @@
 """Values of tensors: what is not finite, and what is dead."""
 
+import os
 from pathlib import Path
 
 import gguf
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from modelfile.errors import InputError
 from modelfile.events import Progress
 from modelfile.weights.reading import read_weights
 from modelfile.weights.tensor_values import TensorValues
@@ -78,3 +80,12 @@ def test_types_without_such_values_are_skipped(tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.truncate(path.stat().st_size - 40)  # padding and some values of b
     assert [each.skipped for each in counts(path).values()] == [True, True]
+
+
+def test_file_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelfile.weights.tensor_values._PIECE", 300)
+    path = write(tmp_path / "x.gguf", {"a": (np.ones(1000, np.float32), None)})
+    (weights,) = read_weights(path)
+    with pytest.raises(InputError) as caught:
+        [*weights.values(lambda _: os.truncate(path, 500))]
+    assert caught.value.message == f"`{path}` changed while it was read"
