@@ -206,6 +206,15 @@ def _project() -> Iterator[Sandbox]:
         yield replace(sandbox, environment={**sandbox.environment, "OLLAMA_HOST": url})
 
 
+@contextmanager
+def _built_project() -> Iterator[Sandbox]:
+    """Start the same server with both models built."""
+    with _project() as sandbox:
+        command = (sys.executable, "-m", "modelfile", "build", "-q")
+        subprocess.run(command, cwd=sandbox.folder, env=sandbox.environment, stdout=DEVNULL, check=True)
+        yield sandbox
+
+
 LINT = Case(
     name="lint",
     ours=("mf", "lint", "Modelfile"),
@@ -291,6 +300,14 @@ PIN_50 = Case(
 )
 PARSE_1000 = replace(LINT_1000, name="parse-1000", ours=("mf", "parse", "many"), theirs=("mf", "parse", "one"))
 PARSE_10MB = replace(LINT_1000, name="parse-10MB", ours=("mf", "parse", "10MB"), theirs=("mf", "parse", "1MB"))
+SHOW = Case(
+    name="show",
+    ours=("mf", "show", "bot:v1"),
+    theirs=("ollama", "show", "bot:v1"),
+    sandbox=_built_project,
+    rounds=10,
+    before=1,
+)
 DIFF_1MB = Case(
     name="diff-1MB",
     ours=("mf", "diff", "old:v1", "new:v1", "--store", "store"),
@@ -311,6 +328,7 @@ _ALL = (
     PARSE_1000,
     PARSE_10MB,
     DIFF_1MB,
+    SHOW,
     HASH,
     HEADER,
     SHOW_WEIGHTS,
