@@ -97,7 +97,7 @@ def _many_files() -> Iterator[Sandbox]:
 
 @contextmanager
 def _prompts() -> Iterator[Sandbox]:
-    """Make two models in a folder with a SYSTEM of 1 MB, of which each 50th line has another word, and their texts."""
+    """Make two Modelfiles with a SYSTEM of 1 MB, of which each 50th line has another word, and of 9 MB."""
     lines = [
         f"Answer question {number} in {number % 97} words, and be kind to customer {number * 7}."
         for number in range(16_000)
@@ -108,6 +108,8 @@ def _prompts() -> Iterator[Sandbox]:
         for name, text in (("old", lines), ("new", changed)):
             prompt = "\n".join(text)
             (sandbox.folder / name).write_text(f'# Huge.\nFROM ./tiny.gguf\nSYSTEM """{prompt}"""\n')
+            nine = "\n".join(text * 9)
+            (sandbox.folder / f"{name}-9MB").write_text(f'# Huge.\nFROM ./tiny.gguf\nSYSTEM """{nine}"""\n')
             build = ("mf", "build", f"{name}:v1", "-f", name, "--store", "store")
             subprocess.run(build, cwd=sandbox.folder, env=sandbox.environment, check=True, stdout=DEVNULL)
         yield sandbox
@@ -316,6 +318,13 @@ DIFF_1MB = Case(
     rounds=5,
     exits=frozenset({1}),
 )
+DIFF_FILES_1MB = replace(DIFF_1MB, name="diff-files-1MB", ours=("mf", "diff", "file:old", "file:new"))
+DIFF_FILES_9MB = replace(
+    DIFF_1MB,
+    name="diff-files-9MB",
+    ours=("mf", "diff", "file:old-9MB", "file:new-9MB"),
+    theirs=("git", "diff", "--no-index", "old-9MB", "new-9MB"),
+)
 
 _ALL = (
     LINT,
@@ -329,6 +338,8 @@ _ALL = (
     PARSE_10MB,
     DIFF_1MB,
     SHOW,
+    DIFF_FILES_1MB,
+    DIFF_FILES_9MB,
     HASH,
     HEADER,
     SHOW_WEIGHTS,
