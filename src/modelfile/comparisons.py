@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,14 +11,15 @@ from modelfile.catalog.versions import Version, release
 from modelfile.differ.comparison import Aspect, Change, ComparedSide, Comparison
 from modelfile.differ.cosmetics import compare_cosmetics
 from modelfile.differ.models import compare_models, compare_recipes
-from modelfile.errors import InputError
+from modelfile.errors import InputError, NotFound, ServerError
+from modelfile.names import modelfile_at, split_prefix
 from modelfile.pinning.check import version_of
 from modelfile.prediction import ExpectedModel, expect_beside
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import fingerprint
 from modelfile.recipe.recipe import Recipe
-from modelfile.sides import ModelfileSide, ModelSide, Side, Sources, only_one, read_sides
+from modelfile.sides import ModelfileSide, ModelSide, RevisionSide, Side, Sources, only_one, read_sides
 from modelfile.stores.protocol import Registry, Store, StoredModel
 
 Check: TypeAlias = Callable[[Target, Version | None], object]
@@ -73,8 +74,23 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
         ServerError: The store or a registry cannot answer.
     """
     sources = Sources(project=project, store=store, folder=folder, registry=registry, on_note=on_note)
-    old, new = (only_one(side) for side in read_sides((a, b), sources))
+    old, new = (only_one(side) for side in read_both((a, b), sources, check))
     return compare_sides(old, new, sources, check, on_expected, cosmetic=cosmetic)
+
+
+def read_both(texts: Sequence[str], sources: Sources, check: Check) -> tuple[Side | RevisionSide, ...]:
+    """Return two sides, as `read_sides`; if a store does not have one, what is wrong in a Modelfile comes first.
+
+    Raises:
+        ModelfileError: As of `diff`.
+    """
+    try:
+        return read_sides(texts, sources)
+    except (NotFound, ServerError):
+        paths = [path for text in texts if split_prefix(text)[0] is None and (path := modelfile_at(text))]
+        for path in paths:
+            check(sources.project.at(path), version_of(sources.store) if len(paths) == 1 else None)
+        raise
 
 
 def compare_sides(

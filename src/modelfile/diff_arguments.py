@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelfile.comparisons import Check, OnExpected, compare_sides
+from modelfile.comparisons import Check, OnExpected, compare_sides, read_both
 from modelfile.differ.comparison import Comparison
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.git import find_repository
@@ -65,7 +65,7 @@ def compare_arguments(  # noqa: PLR0913  # each is an option of its own
         return compare_sides(old, new, sources, check, on_expected, cosmetic=cosmetic)
     if len(texts) == 1:
         return _compare_one(texts[0], sources, check, on_expected, cosmetic=cosmetic)
-    one, two = read_sides(texts, sources)
+    one, two = read_both(texts, sources, check)
     if isinstance(one, RevisionSide) and isinstance(two, RevisionSide):
         return diff_project(project, one.commit, two.commit, cosmetic=cosmetic)
     old, new = _at_revision(one, two, project), _at_revision(two, one, project)
