@@ -92,4 +92,5 @@ def test_a_locked_build_with_nothing_to_do_imports_no_http_client(
     imported = imports(["build", "bot:v1"], project)
     assert "modelfile.builder.api" in imported
     assert imported & {*HEAVY, "http", "email", "ssl", "typer", "inspect", "dataclasses"} == set()
+    assert "modelfile.report.differences" not in imported
     assert [logged.path for logged in fake.requests[since:]] == ["/api/version", "/api/tags"]

@@ -25,7 +25,6 @@ from modelfile.catalog.versions import release
 from modelfile.errors import InputError, ModelfileError
 from modelfile.filesystem import format_size
 from modelfile.names import short_digest, shorten_digest
-from modelfile.report.differences import print_changes
 from modelfile.report.models import print_table, short_name, shortened
 from modelfile.report.terminal import Piece, Terminal
 
@@ -53,6 +52,8 @@ def print_plan(plan: Plan, terminal: Terminal, *, replace: bool, err: bool = Fal
         terminal.write(_row(title, text), err=err)
     if plan.changes:
         terminal.write(_row("changes", ""), err=err)
+        from modelfile.report.differences import print_changes  # 3 ms that a plan with no change saves
+
         print_changes(plan.changes, terminal, err=err, indent="    ")
 
 
