@@ -21,7 +21,7 @@ SLIDES_WINDOWS: Final = Version(0, 11, 5)
 """The first release whose llama.cpp has short caches for sliding windows, and hybrid models (llama.cpp #13194)."""
 PADS_BY_256: Final = Version(0, 13, 2)
 """The first release that pads a cache to 256 tokens without flash attention, too (llama-context.cpp, causal.go)."""
-ALWAYS_ATTENDS_FAST: Final = Version(0, 13, 4)
+FLASH_ATTENTION_BY_DEFAULT: Final = Version(0, 13, 4)
 """The first release that uses flash attention in llama.cpp wherever it can (`FlashAttentionAuto` in llm/server.go)."""
 LLAMA_SERVER: Final = Version(0, 30, 0)
 """The first release that runs all GGUF files in llama-server (llm/llama_server.go)."""
@@ -70,72 +70,22 @@ class CacheLayout:
 _PLAIN: Final = CacheLayout()
 _HEADLESS: Final = CacheLayout(recurrent="headless")
 _INTERVAL: Final = CacheLayout(recurrent="interval")
+_PLAIN_NAMES: Final = (
+    "arcee arctic baichuan bailingmoe bailingmoe2 bitnet bloom chameleon chatglm codeshell command-r dbrx "
+    "deci deepseek deepseek2 deepseek2-ocr dots1 ernie4_5 ernie4_5-moe exaone falcon gemma glm4 glm4moe "
+    "gpt2 gptneox granite granitemoe grok hunyuan-dense hunyuan-moe internlm2 jais llama minicpm minicpm3 "
+    "minimax-m2 mistral3 mistral4 mpt nemotron olmo olmoe openelm orion phi2 phi3 phimoe plm qwen qwen2 "
+    "qwen2moe qwen2vl qwen25vl qwen3 qwen3moe qwen3vl qwen3vlmoe refact seed_oss smollm3 solar stablelm "
+    "starcoder starcoder2 xverse"
+)
+_CACHELESS_NAMES: Final = (
+    "bert gemma-embedding jina-bert-v2 jina-bert-v3 modern-bert neo-bert nomic-bert nomic-bert-moe dream "
+    "llada llada-moe rnd1"
+)
 _LAYOUTS: Final[Mapping[str, CacheLayout]] = MappingProxyType(
     {
-        **dict.fromkeys(
-            (
-                *("arcee", "arctic", "baichuan", "bailingmoe", "bailingmoe2", "bitnet", "bloom", "chameleon"),
-                *("chatglm", "codeshell", "command-r", "dbrx", "deci", "deepseek", "deepseek2", "deepseek2-ocr"),
-                *(
-                    "dots1",
-                    "ernie4_5",
-                    "ernie4_5-moe",
-                    "exaone",
-                    "falcon",
-                    "gemma",
-                    "glm4",
-                    "glm4moe",
-                    "gpt2",
-                    "gptneox",
-                ),
-                *("granite", "granitemoe", "grok", "hunyuan-dense", "hunyuan-moe", "internlm2", "jais", "llama"),
-                *(
-                    "minicpm",
-                    "minicpm3",
-                    "minimax-m2",
-                    "mistral3",
-                    "mistral4",
-                    "mpt",
-                    "nemotron",
-                    "olmo",
-                    "olmoe",
-                    "openelm",
-                ),
-                *(
-                    "orion",
-                    "phi2",
-                    "phi3",
-                    "phimoe",
-                    "plm",
-                    "qwen",
-                    "qwen2",
-                    "qwen2moe",
-                    "qwen2vl",
-                    "qwen25vl",
-                    "qwen3",
-                ),
-                *(
-                    "qwen3moe",
-                    "qwen3vl",
-                    "qwen3vlmoe",
-                    "refact",
-                    "seed_oss",
-                    "smollm3",
-                    "solar",
-                    "stablelm",
-                    "starcoder",
-                ),
-                *("starcoder2", "xverse"),
-            ),
-            _PLAIN,
-        ),
-        **dict.fromkeys(
-            (
-                *("bert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert", "nomic-bert"),
-                *("nomic-bert-moe", "dream", "llada", "llada-moe", "rnd1"),
-            ),
-            CacheLayout(cacheless=True),
-        ),
+        **dict.fromkeys(_PLAIN_NAMES.split(), _PLAIN),
+        **dict.fromkeys(_CACHELESS_NAMES.split(), CacheLayout(cacheless=True)),
         **dict.fromkeys(("mamba", "mamba2"), CacheLayout(recurrent="all")),
         "afmoe": CacheLayout(every=4),
         "cohere2": CacheLayout(every=4),
@@ -180,7 +130,7 @@ _OWN_ENGINE: Final[Mapping[str, Version]] = MappingProxyType(
 """Architectures of Ollama's own engine, with the first release that runs them there (`OllamaEngineRequired`)."""
 _OWN_WINDOWS: Final = frozenset({"gemma3", "gpt-oss", "gptoss"})
 """Those of which the windows in Ollama's own engine were read; of others with windows or states, they were not."""
-_FAST: Final[Mapping[str, Version]] = MappingProxyType(
+_FLASH_ATTENTION: Final[Mapping[str, Version]] = MappingProxyType(
     {
         **dict.fromkeys(("gpt-oss", "gptoss"), Version(0, 11, 8)),
         **dict.fromkeys(("qwen3", "qwen3moe"), Version(0, 12, 4)),
@@ -221,11 +171,11 @@ def has_windows(architecture: str, stated: int) -> bool:
     return bool(layout.every and (stated or layout.window))
 
 
-def attends_fast(architecture: str, version: Version) -> bool:
+def uses_flash_attention(architecture: str, version: Version) -> bool:
     """Return whether a release uses flash attention for an architecture unless its environment says otherwise."""
     if runs_in_own_engine(architecture, version):
-        return architecture in _FAST and version >= _FAST[architecture]
-    return version >= ALWAYS_ATTENDS_FAST
+        return architecture in _FLASH_ATTENTION and version >= _FLASH_ATTENTION[architecture]
+    return version >= FLASH_ATTENTION_BY_DEFAULT
 
 
 def default_slots(version: Version) -> int:

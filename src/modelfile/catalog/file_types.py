@@ -47,7 +47,7 @@ FILE_TYPES_BY_NAME: Final[Mapping[str, FileType]] = MappingProxyType(
             FileType(name="F32", bits=32, use="Twice the size of F16, and no better: for converters only."),
             FileType(name="F16", bits=16, use=_RESULT, is_usual=True),
             FileType(name="BF16", bits=16, use=f"{_RESULT} Slower than F16 on older machines."),
-            FileType(name="Q8_0", bits=8.5, use="Hardly to be told from F16 in half the memory.", is_usual=True),
+            FileType(name="Q8_0", bits=8.5, use="Nearly as good as F16 in half the memory.", is_usual=True),
             FileType(name="Q6_K", bits=6.56, use="Close to Q8_0 at three quarters of its size.", is_usual=True),
             FileType(name="Q5_K_M", bits=5.7, use=_ROOM, is_usual=True),
             FileType(name="Q5_K_S", bits=5.57, use=_ROOM, is_usual=True),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelfile.immutable import record
 from modelfile.machine import format_memory
-from modelfile.report.models import print_table
+from modelfile.report.models import bar, print_table
 from modelfile.report.terminal import Terminal, visible
 from modelfile.weights.footprint import CACHE_TYPES, Footprint, Term
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _MARGIN: Final = 13
 _BAR: Final = 20
 """Width of the bar of the largest term, in columns."""
-_EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _UNKNOWN: Final = "unknown"
 
 
@@ -46,7 +45,7 @@ def print_memory(shown: ShownMemory, terminal: Terminal) -> None:
         filter(None, (facts.architecture or "unknown architecture", facts.parameter_size, facts.file_type))
     )
     slots = _count(runner.slots_or_default(), "request")
-    attention = f", {'with' if runner.attends_fast(facts.architecture) else 'without'} flash attention"
+    attention = f", {'with' if runner.uses_flash_attention(facts.architecture) else 'without'} flash attention"
     for title, text in (
         ("model", kind),
         ("server", f"Ollama {runner.version}, {slots} at a time{attention * bool(facts.architecture)}"),
@@ -69,7 +68,14 @@ def _print_terms(needed: Footprint, terminal: Terminal) -> None:
     largest = max((term.bytes or 0 for term in needed.terms), default=0)
     rows = [("NEEDED FOR", "SIZE", "", "", "FORMULA", "SOURCE")]
     rows += [
-        (term.name, _size(term.bytes), str(term.exactness), _bar(term, largest), term.formula, term.source)
+        (
+            term.name,
+            _size(term.bytes),
+            str(term.exactness),
+            bar(term.bytes / largest, _BAR) if term.bytes else "",
+            term.formula,
+            term.source,
+        )
         for term in needed.terms
     ]
     least = "" if needed.total is not None else "at least "
@@ -122,11 +128,6 @@ def _verdict(shown: ShownMemory) -> Iterator[str]:
     yield f"best quantization that fits at {needed.context:,} tokens: {found.best_type.name} ({detail})"
 
 
-def _bar(term: Term, largest: int) -> str:
-    eighths = round((term.bytes or 0) / largest * _BAR * 8) if largest else 0
-    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()) or (_EIGHTHS[1] if term.bytes else "")
-
-
 def _size(count: int | None) -> str:
     return _UNKNOWN if count is None else format_memory(count)
 
@@ -147,7 +148,7 @@ def memory_as_json(shown: ShownMemory) -> dict[str, Any]:
         "context_length": facts.context_length,
         "ollama": str(runner.version),
         "slots": runner.slots_or_default(),
-        "flash_attention": runner.attends_fast(facts.architecture),
+        "flash_attention": runner.uses_flash_attention(facts.architecture),
         "num_ctx": found.needed.context,
         "origin": shown.origin,
         "terms": [_term(term) for term in found.needed.terms],

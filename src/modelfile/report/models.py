@@ -85,6 +85,12 @@ def print_table(tables: Iterable[Sequence[Row]], terminal: Terminal) -> None:
         terminal.write([(line, "" if number else "bold")])
 
 
+def bar(share: float, width: int) -> str:
+    """Return a bar of at most `width` columns in eighths of a column; at least one eighth."""
+    whole, eighths = divmod(round(share * width * 8) or 1, 8)
+    return "█" * whole + " ▏▎▍▌▋▊▉"[eighths].strip()
+
+
 def shortened(table: Sequence[Row]) -> Iterator[Sequence[Row]]:
     """Yield a table as it is, then with short fingerprints in its last column."""
     yield table

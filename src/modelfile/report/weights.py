@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelfile.catalog.chat_templates import recognize
 from modelfile.catalog.families import turns_in
 from modelfile.filesystem import format_size
-from modelfile.report.models import Row, print_table
+from modelfile.report.models import Row, bar, print_table
 from modelfile.report.terminal import Terminal, visible
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ _MARGIN: Final = 17
 _BAR: Final = 24
 """Width of the longest bar, in columns."""
 _WIDE: Final = 80
-_EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _NOTHING: Final = "-"
 _MOST_EXCESS: Final = 1.1
 """Factor by which a file may be larger than its tensors require before that is printed."""
@@ -112,10 +111,9 @@ def _bars(facts: WeightsFacts, longest: int) -> Iterator[str]:
         return
     width = max(map(len, facts.types))
     for name, each in facts.types.items():
-        eighths = round(each.bytes / total * longest * 8)
-        bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+        share = each.bytes / total
         tensors = f"{each.tensors:,} tensor{'s' * (each.tensors != 1)}"
-        yield f"{name:{width}} {bar or _EIGHTHS[1]:{longest}} {each.bytes / total:6.1%}  {tensors}"
+        yield f"{name:{width}} {bar(share, longest):{longest}} {share:6.1%}  {tensors}"
 
 
 def _count(number: int | None, what: str = "") -> str:

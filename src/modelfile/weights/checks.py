@@ -126,8 +126,7 @@ def _check_loadable(ggufs: Mapping[Path, GGUFHeader], version: Version) -> None:
             continue
         architecture = header.architecture
         since = ARCHITECTURES.get(architecture, LISTS_END)
-        is_projector = content_of(header) == "projector"  # loaded beside the model, since before the oldest release
-        if architecture and not is_projector and OLDEST < since > version:
+        if architecture and OLDEST < since > version:
             problem = f"Ollama {version} cannot load the architecture `{architecture}` of `{path}`"
             is_known = architecture in ARCHITECTURES
             hint = f"use Ollama {since} or later" if is_known else f"no release before {since} can: use a newer one"

@@ -15,6 +15,7 @@ from modelfile.catalog import engines
 from modelfile.catalog.file_types import FILE_TYPES_BY_NAME
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.immutable import record, replace
+from modelfile.weights.facts import content_of
 from modelfile.weights.layers import Layers, count_of, head_count, hidden_size, key_length, read_layers
 
 if TYPE_CHECKING:
@@ -100,12 +101,14 @@ class Runner:
         """Return the number of slots."""
         return self.slots or engines.default_slots(self.version)
 
-    def attends_fast(self, architecture: str) -> bool:
+    def uses_flash_attention(self, architecture: str) -> bool:
         """Return whether it uses flash attention for an architecture."""
         if self.cache_type != "f16":
             return True
         return (
-            engines.attends_fast(architecture, self.version) if self.flash_attention is None else self.flash_attention
+            engines.uses_flash_attention(architecture, self.version)
+            if self.flash_attention is None
+            else self.flash_attention
         )
 
 
@@ -126,10 +129,10 @@ def footprint(
     """
     trained = count_of(header, "context_length")
     context = min(context, trained) if trained else context
-    layers = read_layers(header, runner.version, pads_values=not runner.attends_fast(header.architecture))
+    layers = read_layers(header, runner.version, pads_values=not runner.uses_flash_attention(header.architecture))
     terms = (
         _weights(header),
-        *(replace(_weights(each), name=_kind(each)) for each in beside),
+        *(replace(_weights(each), name=content_of(each)) for each in beside),
         *_cache_terms(header, context, runner, layers),
         _compute(header, context, runner),
         _output(header, runner),
@@ -214,10 +217,6 @@ def _weights(header: GGUFHeader) -> Term:
     return Term(name="weights", bytes=None, exactness=Exactness.UNKNOWN, formula="not known", source="")
 
 
-def _kind(header: GGUFHeader) -> str:
-    return "adapter" if header.text("general.type") == "adapter" else "projector"
-
-
 def _cache_terms(header: GGUFHeader, context: int, runner: Runner, layers: Layers | None) -> tuple[Term, ...]:
     if layers is None:
         return (
@@ -268,7 +267,7 @@ def _cells(header: GGUFHeader, context: int, runner: Runner, window: int) -> tup
     """Return the tokens that the cache of a layer has room for: the whole context, or a window."""
     version, slots, architecture = runner.version, runner.slots_or_default(), header.architecture
     batch = engines.batch_size(context, version)
-    step = 256 if version >= engines.PADS_BY_256 or runner.attends_fast(architecture) else 32
+    step = 256 if version >= engines.PADS_BY_256 or runner.uses_flash_attention(architecture) else 32
     if engines.runs_in_own_engine(architecture, version):
         kept = max(window, engines.MAX_WINDOW_MEMORY) if architecture != "gemma3" else window
         whole = _pad(context * slots, step)
@@ -299,7 +298,7 @@ def _sum(parts: list[str]) -> str:
 
 def _compute(header: GGUFHeader, context: int, runner: Runner) -> Term:
     """Return the buffer for intermediate results of a batch."""
-    batch, fast = engines.batch_size(context, runner.version), runner.attends_fast(header.architecture)
+    batch, fast = engines.batch_size(context, runner.version), runner.uses_flash_attention(header.architecture)
     cells = _pad(context * runner.slots_or_default(), _STEP)
     results, formula = _results(header, cells, fast=fast, has_outputs=runner.version < engines.LIMITS_OUTPUTS)
     if engines.cache_layout(header.architecture, runner.version) is None or not results:

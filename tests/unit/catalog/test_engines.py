@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelfile.catalog.engines import attends_fast, batch_size, cache_layout, default_context, default_slots
+from modelfile.catalog.engines import batch_size, cache_layout, default_context, default_slots, uses_flash_attention
 from modelfile.catalog.versions import NEWEST, Version
 
 GIB = 1 << 30
@@ -46,7 +46,7 @@ def test_batch_size(context: int, expected: int) -> None:
     ],
 )
 def test_flash_attention(architecture: str, version: Version, expected: bool) -> None:
-    assert attends_fast(architecture, version) is expected
+    assert uses_flash_attention(architecture, version) is expected
 
 
 def test_windows_of_llama_cpp_are_used_since_0_11_5() -> None:

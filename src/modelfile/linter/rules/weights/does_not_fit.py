@@ -44,15 +44,15 @@ def does_not_fit(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     from modelfile.weights.footprint import Runner, footprint, largest_context
 
     runner = Runner(version=context.ollama.version)
-    beside = sum(other.size for other in local_headers(modelfile, context).values() if other is not header)
+    beside = [other for other in local_headers(modelfile, context).values() if other is not header]
     given = effective_numbers(modelfile, context).get("num_ctx")
     size = int(given[0]) if given else default_context(runner.version, context.memory)
-    needed = footprint(header, size, runner)
-    if (total := needed.least + beside) <= context.memory:
+    needed = footprint(header, size, runner, beside)
+    if needed.least <= context.memory:
         return
-    longest = largest_context(header, context.memory - beside, runner)
+    longest = largest_context(header, context.memory, runner, beside)
     at_least = "" if needed.total else "at least "
-    message = f"with a context of {needed.context:,} tokens, the model needs {at_least}{format_memory(total)}"
+    message = f"with a context of {needed.context:,} tokens, the model needs {at_least}{format_memory(needed.least)}"
     if longest:
         hint = f"write `PARAMETER num_ctx {longest}` or less"
     else:
