@@ -1,7 +1,10 @@
-"""Connections of httpx that keep deadlines.
+"""Connections of httpx that keep deadlines, and end with their client.
 
 httpx knows limits for single waits, and none for a request. But it passes the limits on as they are, down to whoever
 reads and writes: so a request is given a Deadline for each of them, and here it is asked what is left before each wait.
+
+A client of httpx that is closed forgets its connections: what a request in another thread opens at that moment would
+stay open. So here they are known until they are closed, and none is opened after that.
 """
 
 from __future__ import annotations
@@ -9,7 +12,9 @@ from __future__ import annotations
 import contextlib
 import ssl
 from collections.abc import Iterable, Iterator
+from threading import Lock
 from typing import Any, Final
+from weakref import WeakSet
 
 import httpcore
 import httpx
@@ -27,12 +32,22 @@ def limits(deadline: Deadline, connect: float) -> dict[str, Any]:
     return {"timeout": timeout}
 
 
-def keep_deadlines(client: httpx.Client) -> None:
-    """Let the connections of a client keep the deadlines of its requests, whether or not over a proxy."""
-    # httpx has no public name for it; the dependencies are limited to versions that have these
-    for transport in {client._transport, *client._mounts.values()}:  # noqa: SLF001  # as above
-        if isinstance(transport, httpx.HTTPTransport):
-            transport._pool._network_backend = _Backend()  # noqa: SLF001  # as above
+class BoundedClient(httpx.Client):
+    """A client whose connections, also those over a proxy, keep the deadlines of requests, and end with it."""
+
+    def __init__(self, **settings: Any) -> None:
+        """Connect to nothing yet; the settings are those of httpx.Client."""
+        super().__init__(**settings)
+        self._backend = _Backend()
+        # httpx has no public name for it; the dependencies are limited to versions that have these
+        for transport in {self._transport, *self._mounts.values()}:
+            if isinstance(transport, httpx.HTTPTransport):
+                transport._pool._network_backend = self._backend  # noqa: SLF001  # as above
+
+    def close(self) -> None:
+        """Close all connections, also those that requests in other threads are opening or using."""
+        self._backend.close()
+        super().close()
 
 
 def _close(stream: httpcore.NetworkStream) -> None:
@@ -40,7 +55,32 @@ def _close(stream: httpcore.NetworkStream) -> None:
 
 
 class _Backend(httpcore.NetworkBackend):
-    """Opens connections before a deadline."""
+    """Opens connections before a deadline, until it is closed."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        """Held to change what follows."""
+        self._streams = WeakSet[_Stream]()
+        self._closed = False
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for stream in self._streams:
+                stream.close()
+
+    def keep(self, stream: _Stream) -> _Stream:
+        """Note a connection that has to be closed in the end; close it now if this is the end.
+
+        Raises:
+            ConnectionAbortedError: It is closed.
+        """
+        with self._lock:
+            if not self._closed:
+                self._streams.add(stream)
+                return stream
+        stream.close()
+        raise ConnectionAbortedError("the client has been closed")
 
     def connect_tcp(
         self,
@@ -56,14 +96,15 @@ class _Backend(httpcore.NetworkBackend):
             return httpcore.SyncBackend().connect_tcp(host, port, deadline.remaining(), local_address, socket_options)
 
         with _translated(httpcore.ConnectTimeout, httpcore.ConnectError):
-            return _Stream(deadline.run(connect, _close))
+            return self.keep(_Stream(deadline.run(connect, _close), self))
 
 
 class _Stream(httpcore.NetworkStream):
     """A connection of which every wait keeps a deadline."""
 
-    def __init__(self, stream: httpcore.NetworkStream, *, nested: bool = False) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, backend: _Backend, *, nested: bool = False) -> None:
         self._stream = stream
+        self._backend = backend
         self._nested = nested
         """True for TLS inside TLS, through an https:// proxy."""
 
@@ -95,7 +136,7 @@ class _Stream(httpcore.NetworkStream):
             return self._stream.start_tls(ssl_context, server_hostname, deadline.remaining())
 
         with _translated(httpcore.ConnectTimeout, httpcore.ConnectError):
-            return _Stream(deadline.run(handshake, _close), nested=nested)
+            return self._backend.keep(_Stream(deadline.run(handshake, _close), self._backend, nested=nested))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -13,7 +13,7 @@ import httpx
 from modelfile.addresses import ServerAddress
 from modelfile.errors import InputError, ServerError, cannot_read
 from modelfile.filesystem import open_regular
-from modelfile.stores.network.connections import keep_deadlines, limits
+from modelfile.stores.network.connections import BoundedClient, limits
 from modelfile.stores.network.deadline import Deadline, Timeouts
 from modelfile.stores.network.retry import UPLOAD, Backoff, OnRetry, Retry, ignore_retry
 from modelfile.stores.ollama.connection import LARGEST_ANSWER
@@ -45,7 +45,7 @@ class Session:
         self._timeouts = timeouts
         with failures.translated():
             try:
-                self._http = httpx.Client(
+                self._http = BoundedClient(
                     headers={"Accept-Encoding": "identity"}  # what unpacks to gigabytes is not asked for
                     | ({"Authorization": f"Bearer {failures.key}"} if failures.sends_key else {}),
                     event_hooks={"response": [self._on_response]},
@@ -55,7 +55,6 @@ class Session:
                 )
             except ValueError as error:
                 raise httpx.InvalidURL(str(error)) from error  # a proxy's
-        keep_deadlines(self._http)
 
     def close(self) -> None:
         """Close all connections."""

@@ -86,7 +86,7 @@ class Transport:
         """Those of the requests under way."""
 
     def close(self) -> None:
-        """Close all connections; those in use when they are no longer."""
+        """Close all connections; a `Connection` in use is closed when it is no longer."""
         with self._lock:
             self._closed = True
             self._close_idle()

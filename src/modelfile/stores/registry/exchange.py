@@ -15,7 +15,7 @@ from weakref import WeakSet
 import httpx
 
 from modelfile.immutable import field, record, replace
-from modelfile.stores.network.connections import keep_deadlines, limits
+from modelfile.stores.network.connections import BoundedClient, limits
 from modelfile.stores.network.credentials import Credentials
 from modelfile.stores.network.deadline import Deadline, Timeouts
 from modelfile.stores.network.retry import Backoff, Retry
@@ -349,7 +349,7 @@ class Exchange:
         with self._lock:
             if loopback not in self._clients:
                 try:
-                    client = httpx.Client(
+                    client = BoundedClient(
                         headers={"Accept-Encoding": "identity"},  # what unpacks to gigabytes is not asked for
                         event_hooks={"response": [_hide_location]},
                         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -358,7 +358,6 @@ class Exchange:
                     )
                 except ValueError as error:
                     raise httpx.InvalidURL(str(error)) from error  # a proxy's
-                keep_deadlines(client)
                 self._clients[loopback] = client
             return self._clients[loopback]
 

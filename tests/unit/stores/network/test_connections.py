@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -243,6 +243,33 @@ def test_a_connection_that_comes_too_late_is_closed(
         expire(client.version, "no Ollama server answers|has not answered")
     while not late or any(connection.fileno() != -1 for connection in late):
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("key", ["", "geheim-0123456789"])
+def test_a_connection_that_is_opened_while_the_client_is_closed_is_closed(
+    fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    opened: list[socket.socket] = []
+    create, opening, closed = socket.create_connection, threading.Event(), threading.Event()
+
+    def connect_slowly(address: tuple[str, int], *_: object, **__: object) -> socket.socket:
+        opened.append(create(address))
+        opening.set()
+        assert closed.wait(60)
+        return opened[-1]
+
+    def ask(client: Client) -> None:
+        with suppress(ServerError, RuntimeError):
+            client.version()
+
+    monkeypatch.setattr("socket.create_connection", connect_slowly)
+    with connect(fake.url, key=key) as client:
+        asking = threading.Thread(target=ask, args=(client,))
+        asking.start()
+        assert opening.wait(60)
+    closed.set()
+    asking.join(60)
+    assert [connection.fileno() for connection in opened] == [-1]
 
 
 def test_a_proxy_keeps_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
