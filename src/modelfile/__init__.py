@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     from modelfile.addresses import ServerAddress
     from modelfile.builder.api import build, plan
-    from modelfile.comparisons import diff
+    from modelfile.comparisons.diff import diff
     from modelfile.errors import (
         InputError,
         ModelfileError,
@@ -74,7 +74,7 @@ MODULES: Final = {
     "copy": "library.replacement",
     "create_request": "stores.ollama.wire",
     "diagnose": "health",
-    "diff": "comparisons",
+    "diff": "comparisons.diff",
     "disk_usage": "stores.disk.usage",
     "export": "importer.stored",
     "find": "pinning.find",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.support.silent import SilentStore
 
-from modelfile.comparisons import diff
+from modelfile.comparisons.diff import diff
 from modelfile.errors import NotFound, ServerUnreachable
 from modelfile.names import ModelName
 from modelfile.pinning.pin import pin

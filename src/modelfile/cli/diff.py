@@ -97,11 +97,11 @@ def diff(  # noqa: PLR0913  # the command's options
     compared, and same is null if no other part differs. Of commits: {"version", "same", "files": [{"path", "a", ...,
     "note"}, ...]}.
     """
-    from modelfile.diff_arguments import compare_arguments
+    from modelfile.comparisons.arguments import compare_arguments
+    from modelfile.comparisons.sides import Sources
     from modelfile.linter.api import reject_errors
     from modelfile.linter.settings import resolve_settings, settings_by_target
     from modelfile.report.plans import print_dropped_capabilities
-    from modelfile.sides import Sources
 
     chosen = _format(output_format, as_json=as_json, is_short=stat or name_only)
     categories = _categories(only)

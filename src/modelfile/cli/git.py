@@ -89,7 +89,7 @@ def _diff(arguments: list[str]) -> None:
     if len(arguments) not in _DIFFED:
         hint = "git runs it: `mf git install`"
         raise UsageError("`mf git diff-file` needs PATH, OLD-FILE, OLD-HEX, OLD-MODE and the same of NEW", hint=hint)
-    from modelfile.project_diff import diff_versions
+    from modelfile.comparisons.commits import diff_versions
     from modelfile.report.comparisons import print_versions
 
     terminal = current.get()

@@ -112,7 +112,7 @@ def target_of(name: str, options: Options, *, folder_is_model: bool = True) -> T
     if split_prefix(name)[0] is not Prefix.GIT:
         path = modelfile_at(name, folder_is_model=folder_is_model)
         return load_project().at(path) if path else None
-    from modelfile.sides import ModelfileSide, Sources, read_side
+    from modelfile.comparisons.sides import ModelfileSide, Sources, read_side
 
     with open_store(*options, use=Use.READ) as store:
         side = read_side(name, Sources(project=load_project(), store=store))

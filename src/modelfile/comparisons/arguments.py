@@ -6,7 +6,18 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelfile.comparisons import Check, OnExpected, compare_sides, read_both
+from modelfile.comparisons.commits import diff_project
+from modelfile.comparisons.diff import Check, OnExpected, compare_sides, read_both
+from modelfile.comparisons.sides import (
+    ModelfileSide,
+    ModelSide,
+    RevisionSide,
+    Side,
+    Sources,
+    modelfile_in,
+    only_one,
+    read_sides,
+)
 from modelfile.differ.comparison import Comparison
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.git import find_repository
@@ -15,9 +26,7 @@ from modelfile.library.tags import is_word, visible_models
 from modelfile.names import ModelName, Prefix, join_alternatives, model_for, split_prefix
 from modelfile.project.project import Project
 from modelfile.project.target import Target
-from modelfile.project_diff import diff_project
 from modelfile.revisions import GitCommit, commit_of, common_ancestor, find_range
-from modelfile.sides import ModelfileSide, ModelSide, RevisionSide, Side, Sources, modelfile_in, only_one, read_sides
 from modelfile.stores.protocol import Store
 
 

@@ -11,7 +11,8 @@ from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
-from modelfile.comparisons import compare_modelfiles
+from modelfile.comparisons.diff import compare_modelfiles
+from modelfile.comparisons.sides import ModelfileSide, target_at
 from modelfile.differ.comparison import Aspect, Change, ComparedSide, Comparison
 from modelfile.differ.sequences import find_matches
 from modelfile.errors import InputError, ModelfileError
@@ -23,7 +24,6 @@ from modelfile.project.discovery import LOCK_FILE
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.revisions import GitCommit
-from modelfile.sides import ModelfileSide, target_at
 from modelfile.source import Source
 from modelfile.syntax.modelfile import Modelfile
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from tests.support.repository import git
 
-from modelfile.comparisons import diff
+from modelfile.comparisons.diff import diff
+from modelfile.comparisons.sides import ModelfileSide, ModelSide, Sources, read_side
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.events import ignore
 from modelfile.names import ModelName
 from modelfile.project.project import Project
 from modelfile.recipe.recipe import Recipe
-from modelfile.sides import ModelfileSide, ModelSide, Sources, read_side
 from modelfile.stores.memory import MemoryRegistry, MemoryStore
 
 V1 = "FROM base:v1\nSYSTEM old\n"

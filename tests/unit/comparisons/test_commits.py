@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.support.repository import git
 
+from modelfile.comparisons.commits import diff_project
 from modelfile.project.project import Project
-from modelfile.project_diff import diff_project
 from modelfile.revisions import commit_of
 
 TEXT = "FROM a:v1\nPARAMETER top_k {}\nPARAMETER top_p 0.4\nSYSTEM {}\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from modelfile.catalog.versions import Version
-from modelfile.comparisons import diff
+from modelfile.comparisons.diff import diff
 from modelfile.differ.comparison import Aspect, Value
 from modelfile.errors import InputError, NotFound, UsageError
 from modelfile.events import ignore

@@ -1,4 +1,4 @@
-"""Comparisons of two sides, wherever they are."""
+"""The differences of two sides, wherever they are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from modelfile.catalog.versions import Version, release
+from modelfile.comparisons.sides import ModelfileSide, ModelSide, RevisionSide, Side, Sources, only_one, read_sides
 from modelfile.differ.comparison import Aspect, Change, ComparedSide, Comparison
 from modelfile.differ.cosmetics import compare_cosmetics
 from modelfile.differ.models import compare_models, compare_recipes
@@ -19,7 +20,6 @@ from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import fingerprint
 from modelfile.recipe.recipe import Recipe
-from modelfile.sides import ModelfileSide, ModelSide, RevisionSide, Side, Sources, only_one, read_sides
 from modelfile.stores.protocol import Registry, Store, StoredModel
 
 Check: TypeAlias = Callable[[Target, Version | None], object]
