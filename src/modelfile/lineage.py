@@ -245,15 +245,10 @@ def _known(facts: WeightsFacts, said: KnownWeights) -> KnownWeights:
 
 def _local_weights(recipe: Recipe) -> KnownWeights:
     """Return the facts in the header of the first model among local files."""
-    from modelfile.weights.facts import facts_of
-    from modelfile.weights.gguf import recall_header
+    from modelfile.weights.reading import model_facts
 
-    for path in recipe.weight_files:
-        with contextlib.suppress(InputError):
-            facts = facts_of(recall_header(path))
-            if facts.kind == "model":
-                return _known(facts, KnownWeights(quantization=recipe.quantize.upper()))
-    return KnownWeights()
+    facts = model_facts(recipe.weight_files)
+    return _known(facts, KnownWeights(quantization=recipe.quantize.upper())) if facts else KnownWeights()
 
 
 def _undecided_model(

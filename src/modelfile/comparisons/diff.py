@@ -240,17 +240,11 @@ def _local_facts(side: ModelfileSide | None) -> dict[Aspect, str]:
     """Return what the header of local weights says; nothing of those at a revision, which are not at hand."""
     if side is None or side.commit:
         return {}
-    from modelfile.weights.facts import facts_of
-    from modelfile.weights.gguf import recall_header
+    from modelfile.weights.reading import model_facts
 
     recipe = side.target.recipe()
-    for path in recipe.model_files:
-        with contextlib.suppress(InputError):  # safetensors, or not GGUF
-            found = facts_of(recall_header(path))
-            if found.kind == "model":
-                quantization = "" if recipe.quantize else found.file_type
-                return _known(found.architecture, found.parameter_size, quantization)
-    return {}
+    found = model_facts(recipe.model_files)
+    return _known(found.architecture, found.parameter_size, "" if recipe.quantize else found.file_type) if found else {}
 
 
 def _facts(stored: StoredModel) -> dict[Aspect, str]:

@@ -188,7 +188,7 @@ def _read_certain(text: str, sources: Sources) -> Side | RevisionSide | None:
             return None
         target = sources.project.at(path)
         return ModelfileSide(name=str(target.path), target=target)
-    stored, store = _read_prefixed(text, prefix, name, sources)
+    stored, store = read_prefixed(text, sources)
     return ModelSide(name=text, stored=stored, store=store)
 
 
@@ -214,8 +214,13 @@ def _find_commit(text: str, project: Project) -> GitCommit | None:
         return None
 
 
-def _read_prefixed(text: str, prefix: Prefix, name: str, sources: Sources) -> tuple[StoredModel, Store | None]:
-    """Return the model that a prefix and a name mean, and the server or folder that has it."""
+def read_prefixed(text: str, sources: Sources) -> tuple[StoredModel, Store | None]:
+    """Return the model that a name with a prefix means, and the server or folder that has it.
+
+    Raises:
+        ModelfileError: As `read_side`.
+    """
+    prefix, name = split_prefix(text)
     match prefix:
         case Prefix.LOCK:
             return show_locked(name, sources.project, sources.store, sources.registry), None

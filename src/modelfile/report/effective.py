@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping
-from itertools import zip_longest
 from shlex import quote
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from modelfile.effective import Effective, Origin, OriginKind, PromptKind
 from modelfile.filesystem import format_size
 from modelfile.names import join_words
 from modelfile.report.json_output import plain_number
-from modelfile.report.models import print_table, short_name
+from modelfile.report.models import print_facts, print_table, short_name
 from modelfile.report.terminal import Terminal, visible
 
 _MARGIN: Final = 16
@@ -50,9 +49,8 @@ def print_effective(  # each is a fact of its own
     """
     terminal.write([(visible(str(name)), "bold")])
     identity = [("fingerprint", fingerprint or "only a build can tell"), *([("digest", digest)] if digest else [])]
-    for title, text in [*identity, *_facts(found)]:
-        for head, line in zip_longest((f"  {title}",), _wrap(text, terminal), fillvalue=""):
-            terminal.write([(f"{head:<{_MARGIN}}", "dim"), (line, "")])
+    facts = [*identity, *_facts(found)]
+    print_facts(((title, _wrap(text, terminal)) for title, text in facts), _MARGIN, terminal)
     rows, more = _parameters(found, everything=everything)
     see_all = terminal.complete(f"`mf show {quote(str(name))} --all`")
     terminal.print()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelfile.immutable import record
 from modelfile.machine import format_memory
-from modelfile.report.models import bar, print_table
+from modelfile.report.models import bar, print_facts, print_table
 from modelfile.report.terminal import Terminal, visible
 from modelfile.weights.footprint import CACHE_TYPES, Footprint, Term
 
@@ -46,12 +46,12 @@ def print_memory(shown: ShownMemory, terminal: Terminal) -> None:
     )
     slots = _count(runner.slots_or_default(), "request")
     attention = f", {'with' if runner.uses_flash_attention(facts.architecture) else 'without'} flash attention"
-    for title, text in (
-        ("model", kind),
-        ("server", f"Ollama {runner.version}, {slots} at a time{attention * bool(facts.architecture)}"),
-        ("num_ctx", f"{needed.context:,} tokens: {shown.origin}"),
-    ):
-        terminal.write([(f"  {title:<{_MARGIN - 2}}", "dim"), (visible(text), "")])
+    rows = (
+        ("model", [kind]),
+        ("server", [f"Ollama {runner.version}, {slots} at a time{attention * bool(facts.architecture)}"]),
+        ("num_ctx", [f"{needed.context:,} tokens: {shown.origin}"]),
+    )
+    print_facts(rows, _MARGIN, terminal)
     terminal.print()
     _print_terms(needed, terminal)
     terminal.print()

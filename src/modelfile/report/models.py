@@ -85,6 +85,14 @@ def print_table(tables: Iterable[Sequence[Row]], terminal: Terminal) -> None:
         terminal.write([(line, "" if number else "bold")])
 
 
+def print_facts(rows: Iterable[tuple[str, Iterable[str]]], margin: int, terminal: Terminal) -> None:
+    """Print titles with their lines, which begin at the column `margin`; a title without lines is left out."""
+    for title, lines in rows:
+        for number, line in enumerate(lines):
+            head = "" if number else f"  {title}"
+            terminal.write([(f"{head:<{margin}}", "dim"), (visible(line), "")])
+
+
 def bar(share: float, width: int) -> str:
     """Return a bar of at most `width` columns in eighths of a column; at least one eighth."""
     whole, eighths = divmod(round(share * width * 8) or 1, 8)
@@ -139,8 +147,8 @@ def age(now: datetime, then: datetime) -> str:
 def print_layers(name: object, manifest: Manifest, kind: str, location: str, terminal: Terminal) -> None:
     """Print the digest of a manifest, the `registry` or `store` that has it, and a table of its config and layers."""
     terminal.write([(visible(str(name)), "bold")])
-    for title, text in (("digest", manifest.digest), (kind, location), ("size", format_size(manifest.size))):
-        terminal.write([(f"  {title:<{_MARGIN - 2}}", "dim"), (text, "")])
+    facts = (("digest", [manifest.digest]), (kind, [location]), ("size", [format_size(manifest.size)]))
+    print_facts(facts, _MARGIN, terminal)
     layers = manifest.blobs
     table = [("KIND", "SIZE", "DIGEST"), *((layer.kind, format_size(layer.size), layer.digest) for layer in layers)]
     print_table(shortened(table), terminal)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from modelfile.catalog.chat_templates import recognize
 from modelfile.catalog.families import turns_in
 from modelfile.filesystem import format_size
-from modelfile.report.models import Row, bar, print_table
+from modelfile.report.models import Row, bar, print_facts, print_table
 from modelfile.report.terminal import Terminal, visible
 
 if TYPE_CHECKING:
@@ -41,13 +40,8 @@ def print_weights(
         digests: The digests of the files, if they were asked for.
     """
     terminal.write([(visible(name), "bold")])
-    for title, lines in [
-        *weights_rows(facts, terminal.table_width),
-        ("missing", [missing] if missing else []),
-        ("sha256", [*digests]),
-    ]:
-        for head, line in zip_longest((f"  {title}",) if lines else (), lines, fillvalue=""):
-            terminal.write([(f"{head:<{_MARGIN}}", "dim"), (visible(line), "")])
+    rows = weights_rows(facts, terminal.table_width)
+    print_facts([*rows, ("missing", [missing] if missing else []), ("sha256", [*digests])], _MARGIN, terminal)
 
 
 def weights_rows(facts: WeightsFacts, width: int | None = None) -> Iterator[tuple[str, list[str]]]:

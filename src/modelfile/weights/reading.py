@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -128,6 +129,15 @@ def read_weights(path: Path) -> tuple[Weights, ...]:
         if not any(file in each.files for each in found.values()):
             found[file] = _with_parts(file, header)
     return tuple(found.values())
+
+
+def model_facts(files: Iterable[Path]) -> WeightsFacts | None:
+    """Return the facts of the first GGUF file that is a model; None if there is none that can be read."""
+    for file in files:
+        with suppress(InputError):  # safetensors, or damaged
+            if (found := facts_of(recall_header(file))).kind == "model":
+                return found
+    return None
 
 
 def join_headers(parts: Sequence[GGUFHeader]) -> GGUFHeader:

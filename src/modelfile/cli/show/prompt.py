@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,6 +84,7 @@ def _model_of(target: Target, options: Options) -> tuple[ExpectedModel, Version,
     from modelfile.catalog.versions import NEWEST, Version
     from modelfile.prediction import ExpectedModel
     from modelfile.recipe.model import Model
+    from modelfile.weights.reading import model_facts
 
     configured = target.config.ollama
     version = Version.parse(configured) if configured else None
@@ -96,7 +96,8 @@ def _model_of(target: Target, options: Options) -> tuple[ExpectedModel, Version,
         )
     base, family, stored, warnings = Model(), "", None, list[str]()
     if recipe.base is None:
-        family = _family_of(recipe.files)
+        facts = model_facts(recipe.files)
+        family = facts.architecture if facts else ""
     else:
         try:
             with open_store(*options, use=Use.READ) as store:
@@ -143,14 +144,3 @@ def _preferred(target: Target, version: Version) -> str | None:
     from modelfile.linter.rules.template.template_ignored import find_preferred
 
     return find_preferred(target.modelfile, context_of(target, catalog(version), has_folder=target.has_folder))
-
-
-def _family_of(files: Iterable[Path]) -> str:
-    """Return the architecture of the first model in local files; empty if there is none."""
-    from modelfile.weights.gguf import read_header
-
-    for path in files:
-        with suppress(InputError):
-            if (architecture := read_header(path).architecture) != "clip":
-                return architecture
-    return ""

@@ -144,27 +144,21 @@ def rendered_version(store: Store | None) -> Version:
 
 @contextmanager
 def open_model(name: str, options: Options) -> Iterator[tuple[StoredModel, Store | None]]:
-    """Yield a model, and the store that has it; None if it is in a registry."""
-    prefix, rest = split_prefix(name)
-    if prefix is Prefix.REGISTRY:
-        from modelfile.library.published import show_published
+    """Yield a model, and the store that has it; None if it is in a registry or a lock."""
+    host, folder = options
+    if split_prefix(name)[0] in (None, Prefix.FILE, Prefix.GIT):
+        with open_store(host, folder, use=Use.READ) as store:
+            yield _find(name, store), store
+        return
+    from modelfile.comparisons.sides import Sources, read_prefixed
 
-        with open_registry(load_project().config) as registry:
-            yield show_published(rest, registry), None
-        return
-    if prefix is Prefix.LOCK:
-        from modelfile.prediction import show_locked
-
-        project = load_project()
-        with open_store(*options, use=Use.READ) as store, open_registry(project.config) as registry:
-            yield show_locked(rest, project, store, registry), None
-        return
-    if prefix is Prefix.STORE:
-        with open_prefixed(options[1]) as store:
-            yield find_model(rest, store), store
-        return
-    with open_store(*options, use=Use.READ) as store:
-        yield find_model(rest, store) if prefix is Prefix.MODEL else _find(name, store), store
+    project = load_project()
+    with (
+        open_store(host, None if host else folder, use=Use.READ) as store,
+        open_prefixed(folder) as opened,
+        open_registry(project.config) as registry,
+    ):
+        yield read_prefixed(name, Sources(project=project, store=store, folder=opened, registry=registry))
 
 
 def _find(name: str, store: Store) -> StoredModel:
