@@ -256,7 +256,7 @@ class _Run:
         if path in self._failed or (file and file.fails_by(_UNPINNABLE)):
             raise _Reported(f"`{target.path}` was reported")
         if file is None:  # a base, or a Modelfile in the lock, that is not among those to lint
-            reject_errors(target, self._settings_of(target), lambda *_: None)
+            reject_errors(target, self._settings_of(target), lambda *_: None, only_errors=True)
 
     def _add_drift(self, drift: Drift, lock: LockFile, target: Target | None) -> None:
         condition = STALE[drift.reason]

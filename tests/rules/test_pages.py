@@ -8,6 +8,7 @@ import pytest
 from tests.support.weights_files import FILES, weights_folder
 
 from modelfile.catalog.catalog import catalog
+from modelfile.diagnostics import Severity
 from modelfile.errors import InputError
 from modelfile.formatter import format_modelfile
 from modelfile.linter import rules as rules_package
@@ -118,6 +119,12 @@ def test_message_and_help_follow_the_style(rule: Rule) -> None:
             assert re.match(r"[a-z`*]|[A-Z_]{2,}\b|U\+|Ollama\b|Go\b", text)
             assert not text.endswith(".")
             assert not REPLACED.findall(text)
+
+
+@each_rule
+def test_a_finding_is_no_error_unless_its_rule_is(rule: Rule) -> None:
+    bad = lint(context_of(dict(EXAMPLE.findall(rule.page))["Bad"], rule))
+    assert Severity.ERROR not in {found.severity for found in bad if found.name == rule.name} - {rule.severity}
 
 
 @each_rule

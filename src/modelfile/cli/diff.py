@@ -125,7 +125,9 @@ def diff(  # noqa: PLR0913  # the command's options
         found = compare_arguments(
             [text for text in (a, b) if text is not None],
             sources,
-            lambda target, version: reject_errors(target, settings_of(target), print_for_build, version),
+            lambda target, version: reject_errors(
+                target, settings_of(target), print_for_build, version, only_errors=True
+            ),
             note_dropped,
             model=model,
             other=other,

@@ -240,6 +240,8 @@ def reject_errors(
     settings: Settings,
     on_findings: Callable[[Target, tuple[Diagnostic, ...]], None],
     version: Version | None = None,
+    *,
+    only_errors: bool = False,
 ) -> None:
     """Reject a Modelfile with errors; findings about the lock do not count, because the command may write the lock.
 
@@ -248,20 +250,24 @@ def reject_errors(
         settings: The rules in force.
         on_findings: Receives its errors and warnings, if there are any.
         version: The version of the Ollama that will take it; None if it is not known, and the settings decide.
+        only_errors: Whether to look for errors only, which takes a hundredth of the time for long texts.
 
     Raises:
         InputError: It cannot be read.
         ModelfileHasErrors: It has errors.
     """
+    settings = settings_of_build(settings)
+    if only_errors:
+        settings = replace(settings, rules=tuple(filter(settings.may_reject, settings.rules)))
     ollama = catalog(version) if version else settings.ollama
-    result = lint_target(target, replace(settings_of_build(settings), ollama=ollama), has_folder=True)
+    result = lint_target(target, replace(settings, ollama=ollama), has_folder=True)
     found = tuple(
         found for found in result.diagnostics if found.severity is not Severity.INFO and found.name not in _ON_LOCK
     )
     if found:
         on_findings(target, found)
     if result.has_errors:
-        usual = lint_target(target, settings_of_build(settings), has_folder=True)
+        usual = lint_target(target, settings, has_folder=True)
         option = f" --ollama {version}" if _errors(result) - _errors(usual) else ""
         hint = f"`mf lint{option} {target.path}` shows them, and --fix fixes what it safely can"
         what = f"has errors for Ollama {version}" if option else "has errors"

@@ -37,6 +37,10 @@ class Settings:
     reads_weights: bool = True
     """False if rules must not read the headers of local weights."""
 
+    def may_reject(self, rule: Rule) -> bool:
+        """Return whether findings of a rule may be errors; none is more severe than its rule."""
+        return self.severities.get(rule.name, rule.severity) is Severity.ERROR
+
     def rules_for(self, path: Path) -> tuple[Rule, ...]:
         """Return the rules in force for a file."""
         if not self.config.per_file_ignores or self.config.file is None:
