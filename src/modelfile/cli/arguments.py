@@ -80,7 +80,9 @@ def _match(words: Iterable[str], hints: Mapping[str, Any]) -> dict[str, Any] | N
     for name, hint in hints.items():
         match getattr(hint, "__metadata__", ()):
             case (Option(names=names),):
-                options |= dict.fromkeys(names or (f"--{name.replace('_', '-')}",), name)
+                # typer splits the names of a switch and its opposite, as in `--pull/--no-pull`
+                options |= dict.fromkeys((each for each in names if "/" not in each), name)
+                options |= {} if names else {f"--{name.replace('_', '-')}": name}
             case (Argument(),):
                 positions.append(name)
             case _:  # of what the command returns

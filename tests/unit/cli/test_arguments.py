@@ -142,6 +142,7 @@ def test_a_call_has_values_of_the_types_of_its_command() -> None:
         ["lint", "--format", "yaml"],
         ["ls", "--timeout", "3"],
         ["ls", "--insecure"],
+        ["pin", "--pull/--no-pull"],
     ],
 )
 def test_mistakes_and_rare_options_are_left_to_typer(argv: list[str]) -> None:
