@@ -34,6 +34,8 @@ _POLL: Final = 0.2
 """Seconds between two looks at the size of the result."""
 _SHOWN: Final = 3
 """Lines of the program's output that an error has."""
+_TAIL: Final = 1 << 12
+"""Bytes of the output in which they are looked for."""
 _NAME: Final = 64
 """Characters of the name of the weights in that of a result."""
 _ALIASES: Final = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"}
@@ -72,6 +74,8 @@ def quantize(path: Path, digest: str, kind: str, program: str, events: Events = 
                 _check(path, part, kind, program)
                 part.replace(result)
             finally:
+                if part.is_dir() and not part.is_symlink():
+                    shutil.rmtree(part)
                 part.unlink(missing_ok=True)
         return result
 
@@ -123,8 +127,8 @@ def _run(argv: list[str], path: Path, part: Path, events: Events) -> None:
                 process.kill()
                 process.wait()
         if process.returncode:
-            output.seek(0)
-            lines = output.read().decode(errors="replace").strip().splitlines()[-_SHOWN:]
+            output.seek(max(output.seek(0, os.SEEK_END) - _TAIL, 0))
+            lines = output.read(_TAIL).decode(errors="replace").strip().splitlines()[-_SHOWN:]
             raise InputError(
                 f"`{argv[0]}` cannot quantize `{path}` to {argv[-1]} (exit code {process.returncode})", details=lines
             )
@@ -143,6 +147,10 @@ def _wait(process: Popen[bytes], path: Path, part: Path, events: Events) -> None
 
 def _check(path: Path, part: Path, kind: str, program: str) -> None:
     """Raise an error unless a file is the same model as another, in a type."""
+    if part.is_symlink() or not part.is_file():  # what a symlink leads to may change, and the cache keeps the result
+        raise VerificationError(
+            f"`{program}` wrote no file of quantized weights", hint="pass a llama-quantize to --with"
+        )
     wanted = _ALIASES.get(kind.upper(), kind.upper())
     source, made = read_header(path), read_header(part)
     facts = [
