@@ -43,8 +43,8 @@ def adapter_format(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     path = existing_path(adapter, context) if adapter else None
     if adapter is None or path is None or context.headers is None:
         return
-    from modelfile.catalog.architectures import ADAPTED, LISTS_END  # few Modelfiles have an adapter
-    from modelfile.catalog.engines import runs_in_own_engine
+    from modelfile.catalog.architectures import ADAPTED  # few Modelfiles have an adapter
+    from modelfile.catalog.engines import LLAMA_SERVER, runs_in_own_engine
 
     header, family = facts_of_base(modelfile, context)
     architecture = header.architecture if header else family.architecture if family and family.library else None
@@ -53,7 +53,7 @@ def adapter_format(modelfile: Modelfile, context: Context) -> Iterator[Finding]:
     version = context.ollama.version
     if runs_in_own_engine(architecture, version):
         message = f"Ollama {version} runs `{architecture}` in an engine of its own, which applies no adapters"
-        hint = f"use Ollama {LISTS_END} or later, or merge the adapter into the base"
+        hint = f"use Ollama {LLAMA_SERVER} or later, or merge the adapter into the base"
         yield Finding(adapter.value.span, message, hint, severity=Severity.WARNING)
     elif header is None and architecture not in ADAPTED and not context.headers(path):
         message = f"Ollama converts adapters in safetensors only for `gemma2` and `llama`, not for `{architecture}`"
