@@ -96,6 +96,8 @@ class KnownWeights:
     """Their chat template, in Jinja; None if it is not known whether there is one."""
     recognized: str | None = ""
     """Ollama's name of the chat template that it recognizes in theirs; empty: none, None: only a server can tell."""
+    has_projector: bool | None = None
+    """True if a projector is among them; None if their headers are not read: then the second file is one."""
 
 
 class PromptKind(StrEnum):
@@ -213,7 +215,7 @@ def effective_model(
             if name not in model.parameters and f"parameter {name}" not in open_parts
         },
         prompt=prompt,
-        capabilities=_capabilities(chain, prompt),
+        capabilities=_capabilities(chain, prompt, known),
         added=added,
         replaceable=replaceable,
         end=end,
@@ -321,13 +323,13 @@ def _why_chat_template(model: Model, weights: KnownWeights, undecided: Sequence[
     return "" if "template" in undecided and weights.recognized != "" else "the model has no other template"
 
 
-def _capabilities(levels: Sequence[Level], prompt: PromptMaker) -> tuple[Capability, ...]:
+def _capabilities(levels: Sequence[Level], prompt: PromptMaker, weights: KnownWeights) -> tuple[Capability, ...]:
     """Return the capabilities: those that a server reports, or else those that the contents and the base give.
 
     Source: `Capabilities` in server/images.go, v0.9.3 to v0.33.0-rc2.
     """
     model = levels[0].model
-    reasons, reported = _reasons(model, prompt), levels[0].capabilities
+    reasons, reported = _reasons(model, prompt, weights), levels[0].capabilities
     if reported is None:
         base, base_reported = (levels[1].model, levels[1].capabilities) if len(levels) > 1 else (None, None)
         same = base and (base.template, base.renderer, base.parser) == (model.template, model.renderer, model.parser)
@@ -339,7 +341,7 @@ def _capabilities(levels: Sequence[Level], prompt: PromptMaker) -> tuple[Capabil
     return tuple(Capability(name=name, reason="" if name in plain else reasons.get(name, other)) for name in reported)
 
 
-def _reasons(model: Model, prompt: PromptMaker) -> dict[str, str]:
+def _reasons(model: Model, prompt: PromptMaker, weights: KnownWeights) -> dict[str, str]:
     """Return the capabilities that the contents of a model give, each with the reason."""
     found = {}
     if prompt.kind is PromptKind.TEMPLATE and not prompt.name:
@@ -347,6 +349,6 @@ def _reasons(model: Model, prompt: PromptMaker) -> dict[str, str]:
         found = {
             name: f"the template uses .{variable}" for name, variable in FIELDS_OF_CAPABILITIES.items() if name in has
         }
-    if len(model.weights) > 1:
+    if len(model.weights) > 1 if weights.has_projector is None else weights.has_projector:
         found["vision"] = "the model has a projector"
     return found

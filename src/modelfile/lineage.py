@@ -240,15 +240,20 @@ def _known(facts: WeightsFacts, said: KnownWeights) -> KnownWeights:
         context_length=said.context_length or facts.context_length or 0,
         chat_template=facts.chat_template,
         recognized=known.name if known else "" if is_proved else None,
+        has_projector=said.has_projector,
     )
 
 
 def _local_weights(recipe: Recipe) -> KnownWeights:
-    """Return the facts in the header of the first model among local files."""
-    from modelfile.weights.reading import model_facts
+    """Return the facts in the headers of local files: those of the first model, and whether there is a projector."""
+    from modelfile.weights.reading import list_facts
 
-    facts = model_facts(recipe.weight_files)
-    return _known(facts, KnownWeights(quantization=recipe.quantize.upper())) if facts else KnownWeights()
+    found = [*list_facts(recipe.weight_files)]
+    known = KnownWeights(has_projector=any(facts.kind == "projector" for facts in found))
+    for facts in found:
+        if facts.kind == "model":
+            return _known(facts, replace(known, quantization=recipe.quantize.upper()))
+    return known
 
 
 def _undecided_model(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.tiny_gguf import bare_gguf, typed_gguf
+from tests.support.tiny_safetensors import write_model
 
 from modelfile.catalog.chat_templates import ChatTemplate
 from modelfile.effective import Effective, OriginKind, PromptKind
@@ -210,3 +211,23 @@ def test_a_missing_file_is_an_error(here: Path, store: MemoryStore) -> None:
 def test_reported_capabilities_are_those_of_the_store(store: MemoryStore) -> None:
     stored = StoredModel(name=BOT, digest="sha256:1", model=store.find(BOT).model, capabilities=("embedding",))  # type: ignore[union-attr]  # it is there
     assert [each.name for each in trace_model(stored, Project(), store, None).capabilities] == ["embedding"]
+
+
+def test_files_of_safetensors_are_no_projectors(here: Path, store: MemoryStore) -> None:
+    write_model(here / "folder", shards=2)
+    (here / "Modelfile").write_text("FROM ./folder\n")
+    assert target("Modelfile", store).capabilities == ()
+
+
+def test_parts_of_a_model_are_no_projectors(here: Path, store: MemoryStore) -> None:
+    for number in (0, 1):
+        part = typed_gguf({"general.architecture": "llama", "split.no": number, "split.count": 2})
+        (here / f"m-0000{number + 1}-of-00002.gguf").write_bytes(part)
+    (here / "Modelfile").write_text(
+        "FROM ./m-00001-of-00002.gguf\nFROM ./m-00002-of-00002.gguf\nTEMPLATE {{ .Prompt }}\n"
+    )
+    assert [each.name for each in target("Modelfile", store).capabilities] == ["completion"]
+    (here / "mmproj.gguf").write_bytes(typed_gguf({"general.architecture": "clip", "general.type": "mmproj"}))
+    (here / "Modelfile").write_text("FROM ./m-00001-of-00002.gguf\nFROM ./mmproj.gguf\nTEMPLATE {{ .Prompt }}\n")
+    found = target("Modelfile", store).capabilities
+    assert [each.name for each in found] == ["completion", "vision"]

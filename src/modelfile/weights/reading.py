@@ -131,13 +131,16 @@ def read_weights(path: Path) -> tuple[Weights, ...]:
     return tuple(found.values())
 
 
+def list_facts(files: Iterable[Path]) -> Iterator[WeightsFacts]:
+    """Yield the facts of GGUF files; those that cannot be read, and safetensors, are left out."""
+    for file in files:
+        with suppress(InputError):
+            yield facts_of(recall_header(file))
+
+
 def model_facts(files: Iterable[Path]) -> WeightsFacts | None:
     """Return the facts of the first GGUF file that is a model; None if there is none that can be read."""
-    for file in files:
-        with suppress(InputError):  # safetensors, or damaged
-            if (found := facts_of(recall_header(file))).kind == "model":
-                return found
-    return None
+    return next((facts for facts in list_facts(files) if facts.kind == "model"), None)
 
 
 def join_headers(parts: Sequence[GGUFHeader]) -> GGUFHeader:
