@@ -179,6 +179,33 @@ def test_projector_is_loaded_with_its_model(tmp_path: Path) -> None:
     assert found["total"] == document("tiny.gguf", "--memory", "1G")["total"] + MIB
 
 
+def test_adapter_is_loaded_with_its_model(tmp_path: Path) -> None:
+    shapes = {"token_embd.weight.lora_a": (1024, 512)}
+    write_gguf(tmp_path / "lora.gguf", "llama", {"general.type": "adapter"}, shapes)
+    total = document("tiny.gguf", "--memory", "1G")["total"]
+    (tmp_path / "Modelfile").write_text("FROM ./tiny.gguf\nTEMPLATE {{ .Prompt }}\nADAPTER ./lora.gguf\n")
+
+    assert document("Modelfile", "--memory", "1G")["total"] == total + MIB
+    (tmp_path / "Modelfile").write_text("FROM ./tiny.gguf\nTEMPLATE {{ .Prompt }}\n")
+    assert mf("build", "bot:v1", "--store", "models", "--ollama", "0.10.0").code == ExitCode.CLEAN
+    (tmp_path / "Model").write_text("FROM bot:v1\nADAPTER ./lora.gguf\n")
+    assert document("Model", "--store", "models", "--memory", "1G")["total"] == total + MIB
+    names = [term["name"] for term in document("lora.gguf", "--memory", "1G")["terms"]]
+    assert names == ["weights", "KV cache", "compute", "output", "overhead"]
+
+
+def test_memory_is_not_known_without_a_part(tmp_path: Path) -> None:
+    part = {**METADATA, "split.no": 0, "split.count": 2}
+    write_gguf(tmp_path / "m-00001-of-00002.gguf", "llama", part, SHAPES)
+    ran = mf("show", "m-00001-of-00002.gguf", "--memory", "1G")
+
+    assert (ran.code, ran.out) == (ExitCode.FAILED, "")
+    assert ran.err.splitlines() == [
+        "error: cannot tell the memory of `m-00001-of-00002.gguf` without `m-00002-of-00002.gguf`",
+        "help: download all parts into one folder",
+    ]
+
+
 def test_unknown_architecture(tmp_path: Path) -> None:
     write_gguf(tmp_path / "new.gguf", "brand-new", METADATA, SHAPES)
     found = document("new.gguf", "--memory", "1G")

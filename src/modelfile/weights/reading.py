@@ -21,7 +21,9 @@ from modelfile.weights.header import GGUFHeader, Tensor, TypeTotal
 from modelfile.weights.safetensors import list_names, list_shards, read_folder, read_safetensors
 from modelfile.weights.tensor_values import TensorValues, count_values
 
-_PART: Final = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})\.gguf")
+_PART: Final = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})(\.gguf|\.safetensors)")
+
+_SUFFIXES: Final = (".gguf", ".safetensors")
 
 
 class ListedTensor(Protocol):
@@ -107,7 +109,7 @@ def is_weights(path: Path) -> bool:
         return not (path / "Modelfile").is_file() and any(is_weights(child) for child in _children(path))
     if not path.is_file():
         return False
-    return path.suffix in {".gguf", ".safetensors"} or _head(path).startswith((*MAGICS, LFS_POINTER))
+    return path.suffix in _SUFFIXES or _head(path).startswith((*MAGICS, LFS_POINTER))
 
 
 def read_weights(path: Path) -> tuple[Weights, ...]:
@@ -118,17 +120,32 @@ def read_weights(path: Path) -> tuple[Weights, ...]:
     Raises:
         InputError: A file cannot be read, is not GGUF or safetensors, or is truncated or corrupt; a folder has none.
     """
-    files = _of_folder(path) if path.is_dir() else [path]
+    if not path.is_dir():
+        return read_files([path])
+    files = _of_folder(path)
+    if files[0].suffix == ".gguf":
+        return read_files(files)
     for file in files:
         reject_content(file, read_head(file))
-    if path.suffix == ".safetensors" or files[0].suffix == ".safetensors":
-        return (_safetensors(path, files),)
-    headers = {file: recall_header(file) for file in files}
-    found: dict[Path, Weights] = {}
-    for file, header in headers.items():
-        if not any(file in each.files for each in found.values()):
-            found[file] = _with_parts(file, header)
-    return tuple(found.values())
+    return (_safetensors(path, files),)
+
+
+def read_files(files: Sequence[Path]) -> tuple[Weights, ...]:
+    """Return the weights among files: one for each model, projector or adapter.
+
+    The parts of a split model that are beside a file are read with it; of other files beside safetensors, none is.
+
+    Raises:
+        InputError: As `read_weights`.
+    """
+    folders = {file.parent for file in files if file.suffix == ".safetensors"}
+    found = list[Weights]()
+    for file in files:
+        if any(file in each.files for each in found) or (file.parent in folders and file.suffix not in _SUFFIXES):
+            continue
+        reject_content(file, read_head(file))
+        found.append(_safetensors(file, [file]) if file.suffix == ".safetensors" else _gguf(file))
+    return tuple(found)
 
 
 def list_facts(files: Iterable[Path]) -> Iterator[WeightsFacts]:
@@ -168,21 +185,39 @@ def _sum(totals: Iterable[TypeTotal]) -> TypeTotal:
     )
 
 
-def _with_parts(file: Path, header: GGUFHeader) -> Weights:
+def _gguf(file: Path) -> Weights:
     """Return the weights of a file and of the other parts of the same model that are beside it."""
-    count, name = header.number("split.count"), _PART.fullmatch(file.name)
-    parts, missing = {file: header}, list[Path]()
-    if count > 1 and name and int(name[3]) == count:
-        expected = sorted(list_shards([(file.parent, f"{name[1]}-", count, f"-of-{name[3]}.gguf")]))
-        missing = [part for part in expected if not part.is_file()]
-        parts = {part: header if part == file else recall_header(part) for part in expected if part not in missing}
-    joined = join_headers([*parts.values()])
-    return Weights(name=str(file), facts=facts_of(joined), header=joined, files=parts, missing=list_names(missing))
+    header = recall_header(file)
+    parts, missing = _parts(file, header.number("split.count"))
+    headers = {part: header if part == file else recall_header(part) for part in parts}
+    joined = join_headers([*headers.values()])
+    return Weights(name=str(file), facts=facts_of(joined), header=joined, files=headers, missing=list_names(missing))
 
 
 def _safetensors(path: Path, files: Sequence[Path]) -> Weights:
+    """Return the weights of files, and of the other parts of the same model that are beside them."""
     folder = path if path.is_dir() else path.parent
-    return Weights(name=str(path), facts=read_folder(folder, files), files=dict.fromkeys(files))
+    found = [_parts(file) for file in files]
+    every = [*dict.fromkeys(part for parts, _ in found for part in parts)]
+    missing = [*dict.fromkeys(part for _, parts in found for part in parts)]
+    facts = read_folder(folder, every)
+    return Weights(name=str(path), facts=facts, files=dict.fromkeys(every), missing=list_names(missing))
+
+
+def _parts(file: Path, count: int | None = None) -> tuple[list[Path], list[Path]]:
+    """Return the parts of a model that are there, and those that are missing, by the name of one of them.
+
+    Args:
+        file: The part.
+        count: The number of parts by its header; None if that does not tell.
+    """
+    name = _PART.fullmatch(file.name)
+    total = int(name[3]) if name else 0
+    if not name or total < 2 or count not in (None, total):  # noqa: PLR2004  # a single part is the model
+        return [file], []
+    expected = sorted(list_shards([(file.parent, f"{name[1]}-", total, f"-of-{name[3]}{name[4]}")]))
+    there = [part for part in expected if part == file or part.is_file()]
+    return there, [part for part in expected if part not in there]
 
 
 def _of_folder(folder: Path) -> list[Path]:

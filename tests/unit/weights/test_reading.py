@@ -11,7 +11,7 @@ from tests.support.tiny_gguf import typed_gguf
 
 from modelfile.errors import InputError
 from modelfile.weights.header import GGUFHeader, TypeTotal
-from modelfile.weights.reading import Weights, is_weights, join_headers, read_weights
+from modelfile.weights.reading import Weights, is_weights, join_headers, read_files, read_weights
 
 LLAMA = {"block_count": 2, "context_length": 128, "attention.head_count": 4, "general.file_type": 1}
 
@@ -163,3 +163,25 @@ def test_odd_safetensors_tensors_are_left_out(tmp_path: Path) -> None:
     odd = {"deep": ("F32", [2] * 9, 4), "negative": ("F32", [-1], 4), "fine": ("F32", [1], 4)}
     path = safetensors(tmp_path, "model.safetensors", odd)
     assert [tensor.name for tensor in read_weights(path)[0].tensors()] == ["fine"]
+
+
+def test_shards_of_safetensors_are_one(tmp_path: Path) -> None:
+    whole = folder_of_safetensors(tmp_path)
+    shards = [tmp_path / f"model-{number:05}-of-00002.safetensors" for number in (1, 2)]
+    (found,) = read_weights(shards[1])
+    assert (found.facts.parameters, [*found.files], found.missing) == (whole.facts.parameters, shards, "")
+    shards[1].unlink()
+    for given in (shards[0], tmp_path):
+        (found,) = read_weights(given)
+        assert (found.missing, [*found.files]) == ("`model-00002-of-00002.safetensors`", shards[:1])
+
+
+def test_files_of_a_modelfile(tmp_path: Path) -> None:
+    folder_of_safetensors(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    parts = [write_part(tmp_path, number, 2) for number in (1, 2)]
+    names = [[path.name for path in found.files] for found in read_files([*sorted(tmp_path.iterdir()), *parts])]
+    assert names == [
+        ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"],
+        ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"],
+    ]

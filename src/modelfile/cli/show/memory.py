@@ -17,11 +17,13 @@ from modelfile.report.memory import ShownMemory, memory_as_json, print_memory
 from modelfile.report.terminal import current
 from modelfile.weights.estimate import estimate
 from modelfile.weights.footprint import Runner
+from modelfile.weights.reading import read_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from modelfile.weights.header import GGUFHeader
     from modelfile.weights.reading import Weights
 
 THIS_MACHINE: Final = "here"
@@ -41,14 +43,11 @@ def show_memory(name: str, options: Options, size: str, *, as_json: bool) -> Non
     found, parameters, version = _model(name, options)
     context, origin = _context(parameters, version, asked or machine.gpu_memory)
     runner = Runner(version=version, reserve=reserve)
-    models = [each for each in found if each.facts.kind == "model"]
-    beside = [each.header for each in found if each.facts.kind != "model" and each.header]
+    models = [each for each in found if each.facts.kind == "model"] or found
+    beside = [_header(each) for each in found if each not in models]
     documents = []
-    for number, each in enumerate(models or found):
-        if each.header is None:
-            message = f"cannot tell the memory of `{each.name}`: Ollama converts {each.facts.format} first"
-            raise InputError(message, hint="build a model of it, and pass the name of the model")
-        needed = estimate(each.header, context, memory, runner, beside)
+    for number, each in enumerate(models):
+        needed = estimate(_header(each), context, memory, runner, beside)
         lowered = f", lowered from {context:,} to what it was trained on" if needed.needed.context < context else ""
         shown = ShownMemory(
             name=each.name, facts=each.facts, estimate=needed, origin=origin + lowered, place=place, note=note
@@ -61,6 +60,21 @@ def show_memory(name: str, options: Options, size: str, *, as_json: bool) -> Non
         print_memory(shown, current.get())
     if as_json:
         print_json({"models": documents}, current.get())
+
+
+def _header(weights: Weights) -> GGUFHeader:
+    """Return the header of weights that are whole.
+
+    Raises:
+        InputError: Parts of them are missing, or Ollama converts them first.
+    """
+    if weights.missing:
+        message = f"cannot tell the memory of `{weights.name}` without {weights.missing}"
+        raise InputError(message, hint="download all parts into one folder")
+    if weights.header is None:
+        message = f"cannot tell the memory of `{weights.name}`: Ollama converts {weights.facts.format} first"
+        raise InputError(message, hint="build a model of it, and pass the name of the model")
+    return weights.header
 
 
 def _memory(machine: Machine, asked: int | None, size: str) -> tuple[int, str, str, int]:
@@ -93,7 +107,7 @@ def _model(name: str, options: Options) -> tuple[tuple[Weights, ...], Mapping[st
             with open_weights(name, options) as found:
                 return found, recipe.parameters, version or NEWEST
         found, inherited, base_version = _model(recipe.base, options)
-        return found, {**inherited, **recipe.parameters}, version or base_version
+        return (*found, *read_files(recipe.adapters)), {**inherited, **recipe.parameters}, version or base_version
     try:
         with open_model(name, options) as (stored, store):
             if not (weights := store.weights(stored) if store else ()):

@@ -30,7 +30,7 @@ from modelfile.report.weights import (
     tensor_as_json,
     weights_as_json,
 )
-from modelfile.weights.reading import Weights, read_weights
+from modelfile.weights.reading import Weights, read_files, read_weights
 
 if TYPE_CHECKING:
     from modelfile.weights.header import Tensor
@@ -56,11 +56,12 @@ def open_weights(name: str, options: Options) -> Iterator[tuple[Weights, ...]]:
             yield published_weights(rest, registry)
     elif found_at := modelfile_at(name, folder_is_model=True):
         recipe = recipe_of(load_project().at(found_at), None)
+        own = read_files([*dict.fromkeys((*recipe.model_files, *recipe.adapters))])
         if recipe.base:
             with open_weights(recipe.base, options) as found:
-                yield found
+                yield (*found, *own)
         else:
-            yield tuple(each for file in recipe.model_files for each in read_weights(file))
+            yield own
     else:
         with open_model(name, options) as (stored, store):
             if not (found := store.weights(stored) if store else ()):
@@ -154,7 +155,7 @@ def _print_template(found: Sequence[Weights], *, as_json: bool) -> None:
     template = models[0].facts.chat_template
     if not template:
         if template is None:
-            hint = "`mf show NAME` prints the TEMPLATE that the server uses"
+            hint = f"`mf show {models[0].name}` prints the TEMPLATE that the server uses"
             raise InputError(f"a server does not show the chat template of `{models[0].name}`", hint=hint)
         raise InputError(f"`{models[0].name}` has no chat template", hint="write a TEMPLATE into the Modelfile")
     if as_json:
