@@ -15,6 +15,7 @@ from tests.fakes.registry import FakeRegistry
 from tests.fakes.script import Pause, Repeat, Script
 from tests.fakes.store import published
 from tests.support.cli import Ran, mf
+from tests.support.clock import AdvancedClock
 
 from modelfile.cli.options import _open_registries
 from modelfile.errors import ExitCode
@@ -260,10 +261,11 @@ def test_server_pulls_past_a_mirror_below_a_path(fake: FakeOllama, tmp_path: Pat
     assert mf("pull", "base:v1", cwd=tmp_path, environ={"OLLAMA_HOST": fake.url}).code == ExitCode.CLEAN
 
 
-def test_timeout_of_the_command(registry: FakeRegistry) -> None:
-    registry.fault("/manifests/", Script((HEAD, Repeat(b"X-A: b\r\n", 0.05))))
-    ran = run("show", f"registry:{registry.host}/team/bot:v1", "--timeout", "0.4")
-    assert "has not answered within 0.4 s" in ran.err
+def test_timeout_of_the_command(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    endless = Script((HEAD, Repeat(b"X-A: b\r\n", 0.05)))
+    registry.fault("/manifests/", AdvancedClock.from_start_of(endless, monkeypatch))
+    ran = run("show", f"registry:{registry.host}/team/bot:v1", "--timeout", "0.1")
+    assert "has not answered within 0.1 s" in ran.err
     assert "--timeout allows it more time" in ran.err
 
 

@@ -46,6 +46,8 @@ class Script:
     steps: tuple[Step, ...] = ()
     unread: bool = False
     """True to answer before the body is read."""
+    begun: Event | None = None
+    """Set before the first step."""
 
 
 def drip(text: bytes, pause: float = 0.1) -> tuple[Step, ...]:
@@ -59,6 +61,8 @@ def play(script: Script, connection: socket.socket, leaving: Event) -> None:
     Raises:
         ConnectionError: The client has hung up.
     """
+    if script.begun:
+        script.begun.set()
     for step in script.steps:
         match step:
             case bytes():

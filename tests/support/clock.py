@@ -1,10 +1,12 @@
 """A clock for deadlines that only the test advances."""
 
 import time
+from dataclasses import replace
 from threading import Event
 from typing import Self
 
 import pytest
+from tests.fakes.script import Script
 
 
 class AdvancedClock:
@@ -24,6 +26,14 @@ class AdvancedClock:
         clock = cls()
         monkeypatch.setattr("modelfile.stores.network.deadline.time", clock)
         return clock
+
+    @classmethod
+    def from_start_of(cls, script: Script, monkeypatch: pytest.MonkeyPatch) -> Script:
+        """Replace the clock of all deadlines by one that stands still until a server answers by a script; return it.
+
+        So no request expires before that because a machine is busy.
+        """
+        return replace(script, begun=ClockEvent(cls.replace(monkeypatch)))
 
     def advance(self, seconds: float) -> None:
         """Let some seconds pass."""

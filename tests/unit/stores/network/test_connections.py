@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,8 @@ from modelfile.stores.ollama.client import Client
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
-TIMEOUTS = Timeouts(first=0.2, connect=0.3, answer=0.4, idle=0.4)
+TIMEOUTS = Timeouts(first=0.05, connect=0.1, answer=0.1, idle=0.1)
+UNREACHED = Timeouts(first=0.2, connect=0.3)
 BLOB = f"sha256:{'0' * 64}"
 
 
@@ -54,16 +54,19 @@ def expire(call: Callable[[], object], message: str) -> None:
         Script((Repeat(b"HTTP/1.1 100 Continue\r\n\r\n"),)),
     ],
 )
-def test_an_answer_is_whole_by_its_deadline(fake: FakeOllama, script: Script, key: str) -> None:
-    fake.fault("/api/version", script, times=9)
-    with connect(fake.url, key=key, timeouts=replace(TIMEOUTS, connect=0.8, answer=0.8)) as client:
-        expire(client.version, r"has not answered within 0\.8 s")
+def test_an_answer_is_whole_by_its_deadline(
+    fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, script: Script, key: str
+) -> None:
+    fake.fault("/api/version", AdvancedClock.from_start_of(script, monkeypatch), times=9)
+    with connect(fake.url, key=key, timeouts=TIMEOUTS) as client:
+        expire(client.version, r"has not answered within 0\.1 s")
 
 
 def test_retries_do_not_outlast_the_deadline(fake: FakeOllama) -> None:
-    fake.fault("/api/version", Script((Pause(0.1), b"")), times=99)
+    fake.fault("/api/version", Script((Pause(0.1), b"")), times=99, required=False)
     backoff = Backoff(tries=50, first=0.1, chance=lambda: 1)
-    with connect(fake.url, key="geheim-0123456789", backoff=backoff, timeouts=TIMEOUTS) as client:
+    timeouts = Timeouts(first=0.4, connect=0.4, answer=0.4)
+    with connect(fake.url, key="geheim-0123456789", backoff=backoff, timeouts=timeouts) as client:
         expire(client.version, "the connection to .* broke|has not answered within")
     assert len(fake.requests) <= 0.4 / 0.1  # each answer takes 0.1 s of the 0.4 s for all
 
@@ -86,10 +89,12 @@ def status(text: str, total: int = 0, completed: int = 0) -> bytes:
         (Repeat(b"0", 0.05),),
     ],
 )
-def test_a_stream_without_progress_ends(fake: FakeOllama, steps: tuple[Pause, ...]) -> None:
-    fake.fault("/api/pull", Script((CHUNKED, *steps)))
-    with connect(fake.url, timeouts=TIMEOUTS) as client:
-        expire(lambda: [*client.pull("x:v1")], r"has made no progress for 0\.4 s")
+def test_a_stream_without_progress_ends(
+    fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, steps: tuple[Pause, ...]
+) -> None:
+    fake.fault("/api/pull", AdvancedClock.from_start_of(Script((CHUNKED, *steps)), monkeypatch))
+    with connect(fake.url, timeouts=Timeouts(idle=0.02)) as client:
+        expire(lambda: [*client.pull("x:v1")], r"has made no progress for 0\.02 s")
 
 
 @pytest.mark.parametrize("counts", [range(9), (0, 3, 6, 1, 4, 7, 2, 5, 9)], ids=["on", "back"])
@@ -103,7 +108,7 @@ def test_a_stream_with_progress_goes_on(
     with connect(fake.url, timeouts=TIMEOUTS) as client:
         lines = client.pull("x:v1")
         for number in counts:
-            clock.advance(0.1)
+            clock.advance(0.025)
             assert next(lines).completed == number
 
 
@@ -120,17 +125,17 @@ def test_endless_new_statuses_are_not_those_of_ollama(fake: FakeOllama) -> None:
 @pytest.mark.parametrize(
     ("size", "script", "limit"),
     [
-        (32 << 20, Script((Pause(),), unread=True), "0.4"),
-        (4, Script((Pause(),)), "0.8"),
-        (4, Script((Repeat(b"HTTP/1.1 100 Continue\r\n\r\n", 0.05),)), "0.8"),
+        (32 << 20, Script((Pause(),), unread=True), "0.1"),
+        (4, Script((Pause(),)), "0.2"),
+        (4, Script((Repeat(b"HTTP/1.1 100 Continue\r\n\r\n", 0.05),)), "0.2"),
     ],
 )
 def test_an_upload_ends_without_progress(
-    fake: FakeOllama, tmp_path: Path, size: int, script: Script, limit: str
+    fake: FakeOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, script: Script, limit: str
 ) -> None:
     weights = tmp_path / "weights.gguf"
     weights.write_bytes(bytes(size))
-    fake.fault("POST /api/blobs", script)
+    fake.fault("POST /api/blobs", AdvancedClock.from_start_of(script, monkeypatch))
     with connect(fake.url, timeouts=TIMEOUTS) as client:
         message = f"has made no progress for {limit} s"
         expire(lambda: client.push_blob(BLOB, weights, lambda _: None), message)
@@ -145,10 +150,15 @@ def test_an_early_rejection_of_an_upload_is_read(fake: FakeOllama, tmp_path: Pat
         client.push_blob(BLOB, weights, lambda _: None)
 
 
-def test_a_file_may_be_checked_for_longer_than_a_question(fake: FakeOllama, tmp_path: Path) -> None:
+def test_a_file_may_be_checked_for_longer_than_a_question(
+    fake: FakeOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     weights = tmp_path / "weights.gguf"
     weights.write_bytes(b"GGUF")
-    fake.fault("POST /api/blobs", Script((Pause(0.6), b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")))
+    clock = AdvancedClock.replace(monkeypatch)
+    received = threading.Event()
+    monkeypatch.setattr(received, "set", lambda: clock.advance(0.15))  # longer than without progress while it is sent
+    fake.fault("POST /api/blobs", Script((b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",), begun=received))
     with connect(fake.url, timeouts=TIMEOUTS) as client:
         client.push_blob(BLOB, weights, lambda _: None)
 
@@ -168,9 +178,9 @@ def test_an_interruption_ends_the_waits_of_other_threads(fake: FakeOllama, key: 
     with connect(fake.url, key=key) as client:
         waiting = threading.Thread(target=ask, args=(client,))
         waiting.start()
-        assert hold.reached.wait(10)
+        assert hold.reached.wait(60)
         client.interrupt()
-        waiting.join(5)
+        waiting.join(60)
         assert ended == [f"{fake.url} was interrupted"]
         assert client.tags() == ()
 
@@ -207,7 +217,7 @@ def drip_handshake(connection: socket.socket) -> None:
 def test_a_handshake_ends_by_its_deadline(silent: bool) -> None:
     held: list[socket.socket] = []
     with listening(held.append if silent else drip_handshake) as port:
-        with connect(f"https://127.0.0.1:{port}", timeouts=TIMEOUTS) as client:
+        with connect(f"https://127.0.0.1:{port}", backoff=Backoff(tries=1), timeouts=UNREACHED) as client:
             expire(client.version, "no Ollama server answers")
         with connect(f"https://127.0.0.1:{port}", timeouts=Timeouts(answer=0.3)) as client:
             expire(client.version, "no Ollama server answers")
@@ -220,7 +230,7 @@ def test_a_name_is_looked_up_by_its_deadline(monkeypatch: pytest.MonkeyPatch, ur
     done = threading.Event()
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [done.wait()][1:])
     try:
-        with connect(url, timeouts=TIMEOUTS) as client:
+        with connect(url, backoff=Backoff(tries=1), timeouts=UNREACHED) as client:
             expire(client.version, "no Ollama server answers")
     finally:
         done.set()

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.fakes.faults import ErrorLine, Fault, Hangup, Slow, Status
+from tests.fakes.faults import ErrorLine, Fault, Hangup, Hold, Status
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.store import published
 from tests.support.cli import mf
+from tests.support.clock import AdvancedClock, ClockEvent
 from tests.support.server import connect
 
 from modelfile.errors import ModelfileError, ServerError, ServerUnreachable, UsageError
@@ -149,8 +150,8 @@ def test_ctrl_c_while_it_waits(fake: FakeOllama) -> None:
 
 
 @pytest.mark.parametrize("key", ["", KEY])
-def test_suppress_is_reported(fake: FakeOllama, pauses: list[float], key: str) -> None:
-    fake.fault("/api/version", Slow(30), times=1 if key else 2)
+def test_suppress_is_reported(fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, pauses: list[float], key: str) -> None:
+    fake.fault("/api/version", Hold(reached=ClockEvent(AdvancedClock.replace(monkeypatch))), times=1 if key else 2)
     backoff, timeouts = Backoff(pause=pauses.append), Timeouts(first=0.05, answer=0.05)
     with (
         connect(fake.url, key=key, backoff=backoff, timeouts=timeouts) as client,

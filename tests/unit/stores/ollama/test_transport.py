@@ -7,8 +7,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.fakes.faults import Fault, Garbage, Hangup, Slow, Status
+from tests.fakes.faults import Fault, Garbage, Hangup, Status
 from tests.fakes.ollama import FakeOllama
+from tests.fakes.script import Pause, Script
+from tests.support.clock import AdvancedClock
 from tests.support.server import connect
 
 from modelfile.errors import ServerError
@@ -113,9 +115,12 @@ def test_eight_threads_may_ask_at_once(fake: FakeOllama, monkeypatch: pytest.Mon
     assert len(fake.requests) == 8 * 50 * 3
 
 
-@pytest.mark.parametrize("fault", [Status(500, '{"error": "boom"}'), Hangup(), Slow(0.3)])
-def test_anything_but_a_good_answer_is_asked_for_again(fake: FakeOllama, fault: Fault) -> None:
-    fake.fault("/api/tags", fault)
+@pytest.mark.parametrize("fault", [Status(500, '{"error": "boom"}'), Hangup(), Script((Pause(),))])
+def test_anything_but_a_good_answer_is_asked_for_again(
+    fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    AdvancedClock.replace(monkeypatch)
+    fake.fault("/api/tags", AdvancedClock.from_start_of(fault, monkeypatch) if isinstance(fault, Script) else fault)
     with connect(fake.url, backoff=Backoff(tries=1), timeouts=Timeouts(first=0.1)) as client:
         assert client.tags() == ()
         assert client.version() == "0.9.3"

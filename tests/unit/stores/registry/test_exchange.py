@@ -12,6 +12,7 @@ from tests.fakes.hostile import reply
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.script import End, Pause, Repeat, Script, drip
 from tests.fakes.store import published
+from tests.support.clock import AdvancedClock
 
 from modelfile.errors import InvalidRegistryAnswer, RegistryRefused, RegistryUnreachable
 from modelfile.manifest import Manifest
@@ -25,7 +26,7 @@ from modelfile.stores.registry.exchange import Answer
 TOKEN = "secret-0123456789"  # noqa: S105  # of nothing
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 ENDLESS = Script((HEAD + b"Connection: close\r\n\r\n", Repeat(b"x" * 65536)))
-SHORT = Timeouts(connect=0.4, answer=0.5)
+SHORT = Timeouts(connect=0.1, answer=0.1)
 
 
 @pytest.fixture
@@ -222,12 +223,12 @@ def test_cookies_are_not_kept(fake: FakeRegistry, registry: Registry) -> None:
         Script((HEAD + b"Content-Length: 99999\r\n\r\n", Repeat(b" ", 0.05))),
     ],
 )
-def test_slow_registry_is_given_up(fake: FakeRegistry, script: Script) -> None:
-    fake.fault("/manifests/", script)
+def test_slow_registry_is_given_up(fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch, script: Script) -> None:
+    fake.fault("/manifests/", AdvancedClock.from_start_of(script, monkeypatch))
     with open_registry(timeouts=SHORT) as registry, pytest.raises(RegistryUnreachable) as caught:
         registry.resolve(name(fake))
     assert caught.value.message == (
-        f"cannot read the manifest of {name(fake)}: {fake.host} has not answered within 0.5 s"
+        f"cannot read the manifest of {name(fake)}: {fake.host} has not answered within 0.1 s"
     )
     assert caught.value.hint == "--timeout allows it more time"
 
