@@ -165,7 +165,7 @@ def test_without_a_repository_the_project_is_the_folder_of_the_configuration(tmp
     [
         ("llama3.2", "pin a tag, for example `llama3.2:3b`, or run `mf pin`"),
         ("Gemma3:latest", "pin a tag, for example `Gemma3:4b`, or run `mf pin`"),
-        ("athene-v2", "pin a tag from https://ollama.com/library/athene-v2/tags, or run `mf pin`"),
+        ("glm-ocr", "pin a tag from https://ollama.com/library/glm-ocr/tags, or run `mf pin`"),
         ("billing-bot", "pin a tag, or run `mf pin`"),
         ("anna/llama3.2", "pin a tag, or run `mf pin`"),
         ("hf.co/a/b-GGUF", "pin a quantization, for example `hf.co/a/b-GGUF:Q4_K_M`, or run `mf pin`"),
