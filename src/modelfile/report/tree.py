@@ -18,10 +18,10 @@ def print_tree(tree: Tree, terminal: Terminal) -> None:
     """Print a tree as a table, the models below what they are built on."""
     rows = [_HEADINGS, *(_row(follow, node, repeated=repeated) for follow, node, repeated in tree.rows())]
     if not any(row[2] for row in rows[1:]):
-        rows = [(*row[:2], row[-1]) for row in rows]
-        print_table([rows, [row[:1] for row in rows]], terminal)
+        print_table([[(*row[:end], row[-1]) for row in rows] for end in (2, 1)] + [[row[:1] for row in rows]], terminal)
         return
-    print_table([rows, [(*row[:3], row[-1]) for row in rows], [row[:1] for row in rows]], terminal)
+    narrower = [[(*row[:end], row[-1]) for row in rows] for end in (3, 2, 1)]
+    print_table([rows, *narrower, [row[:1] for row in rows]], terminal)
 
 
 def _row(follow: tuple[bool, ...], node: Node, *, repeated: bool) -> Row:

@@ -42,6 +42,24 @@ w.Modelfile     project                                   from a.gguf, b.gguf
     )
 
 
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (80, "NAME WHERE SIZE OWN SHARED"),
+        (79, "NAME WHERE SIZE"),
+        (60, "NAME WHERE SIZE"),
+        (59, "NAME WHERE"),
+        (52, "NAME WHERE"),
+        (51, "NAME"),
+        (38, "NAME"),
+    ],
+)
+def test_what_is_wrong_is_printed_at_any_width(width: int, columns: str) -> None:
+    lines = printed(TREE, width).splitlines()
+    assert " ".join(lines[0].split()) == columns
+    assert lines[4].endswith("lacks a layer")
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_text_fits_the_terminal(width: int) -> None:
     lines = printed(TREE, width).splitlines()
