@@ -124,7 +124,7 @@ def _licenses(change: Change) -> str:
     if removed and added:
         return f"{' and '.join(removed)} replaced by {' and '.join(added)}"
     return "; ".join(
-        f"{word} {' and '.join(names)}" for word, names in (("without", removed), ("with", added)) if names
+        f"{' and '.join(names)} {word}" for names, word in ((removed, "removed"), (added, "added")) if names
     )
 
 

@@ -44,9 +44,9 @@ def test_digests_are_short_and_capabilities_are_lost_and_gained() -> None:
         (LLAMA, APACHE, "license: Llama 3.2 Community License replaced by Apache-2.0", False),
         ("", APACHE, "license, added: Apache-2.0", False),
         (LLAMA, "", "license, removed: Llama 3.2 Community License", False),
-        (LLAMA, f"{LLAMA}\nMIT", "license: with MIT", False),
+        (LLAMA, f"{LLAMA}\nMIT", "license: MIT added", False),
         (LLAMA, f"{LLAMA}\nBe nice.", "license", True),
-        (LLAMA, "Our own terms.", "license: without Llama 3.2 Community License", True),
+        (LLAMA, "Our own terms.", "license: Llama 3.2 Community License removed", True),
         ("", "Our own terms.", "license, added", True),
     ],
 )
