@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from shutil import which
 
 import pytest
 from tests.support.building import edit
@@ -84,8 +85,9 @@ def test_what_has_no_meaning_is_shown_nevertheless(repository: Path) -> None:
     file.write_text(BOT + "\n\n")
     assert git("diff") == "bot/Modelfile  only whitespace differs\n"
     file.chmod(0o755)
+    assert git("diff") == "bot/Modelfile  mode 100644 -> 100755\nbot/Modelfile  only whitespace differs\n"
     file.write_text(BOT)
-    assert git("diff") == "bot/Modelfile  only whitespace differs\n"
+    assert git("diff") == "bot/Modelfile  mode 100644 -> 100755\n"
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,19 @@ def test_a_file_that_cannot_be_compared_ends_no_diff(repository: Path, content: 
     assert part in printed
     assert printed.endswith("+ b/z.Modelfile  (new)\nweights (may change answers)\n  base  (none) -> z:latest\n")
     assert "\x1b" not in printed
+
+
+def test_a_driver_that_git_cannot_run_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    quiet_git(tmp_path, "init", "-q")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").symlink_to(which("git") or "")
+    path = {"PATH": str(tmp_path / "bin")}
+    assert mf("git", "install", environ=path).err == (
+        "warning: `mf` is not on PATH, so `git diff` of a Modelfile fails here until it is\n"
+        "help: put its folder on PATH, or undo this with `mf git uninstall`\n"
+    )
+    assert mf("git", "uninstall", environ=path).err == ""
 
 
 def test_a_wrong_configuration_ends_no_diff(repository: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import which
 from typing import Annotated, Final, Literal
 
 from modelfile.cli.options import load_project
@@ -30,6 +31,9 @@ _VERSIONS: Final = 4
 """Number of files that git passes to a merge driver: `%O %A %B %P`."""
 _DIFFED: Final = (1, 7, 9)
 """Numbers of arguments that git passes to a diff driver: of a file that is not merged, of two versions, of a rename."""
+
+_NO_MODE: Final = "."
+"""The mode of a version that does not exist."""
 
 
 def git(
@@ -82,6 +86,9 @@ def git(
         terminal.print(f"changed {path}")
     if not changed:
         terminal.print_note("nothing to change")
+    elif action == "install" and which("mf", path=terminal.environ.get("PATH")) is None:
+        message = "`mf` is not on PATH, so `git diff` of a Modelfile fails here until it is"
+        terminal.print_warning(message, "put its folder on PATH, or undo this with `mf git uninstall`")
 
 
 def _diff(arguments: list[str]) -> None:
@@ -102,6 +109,11 @@ def _diff(arguments: list[str]) -> None:
     if terminal.environ.get("GIT_PAGER_IN_USE") and terminal.color == "auto" and not terminal.environ.get("NO_COLOR"):
         terminal.color = "always"  # git's pager shows colors
     path, old, new = arguments[0], arguments[1], arguments[4]
+    modes = arguments[3], arguments[6]
+    if modes[0] != modes[1] and _NO_MODE not in modes:
+        terminal.print(f"{path}  mode {modes[0]} -> {modes[1]}")
+        if Path(old).read_bytes() == Path(new).read_bytes():
+            return
     try:
         print_versions(diff_versions(load_project(), (path, (*arguments, path)[7]), (old, new)), terminal)
     except ModelfileError as error:
