@@ -46,6 +46,23 @@ def test_a_modelfile_at_a_revision(here: Path) -> None:
     assert missing.err == "error: no Modelfile `none` at `HEAD`\nhelp: write `git:HEAD:Modelfile`\n"
 
 
+def test_weights_of_a_modelfile_at_a_revision(here: Path) -> None:
+    add(typed_gguf({"general.architecture": "llama"}))
+    git(here, "init", "-q", "-b", "main")
+    (here / "Modelfile").write_text("FROM bot:v1\n")
+    git(here, "add", "Modelfile")
+    git(here, "commit", "-q", "-m", "x")
+    (here / "Modelfile").unlink()
+    for option in ("--sha256", "--tensors"):
+        printed = mf("show", "git:HEAD:Modelfile", option, *STORE)
+        assert (printed.code, printed.err) == (0, "")
+        assert printed.out == mf("show", "bot:v1", option, *STORE).out
+    for arguments in (("show", "--modelfile"), ("init",)):
+        assert mf(*arguments, "git:HEAD:Modelfile", *STORE).err == (
+            "error: `git:HEAD:Modelfile` is no model: `git:` is for Modelfiles\nhelp: name a model\n"
+        )
+
+
 def test_a_model_whose_layers_are_missing() -> None:
     add(system=b"You are terse.")
     for blob in Path("store/blobs").iterdir():

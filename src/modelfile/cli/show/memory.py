@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 from modelfile.catalog import engines
 from modelfile.catalog.versions import NEWEST, Version, release
 from modelfile.cli.options import load_project
-from modelfile.cli.show.sources import Options, names_weights, open_model, read_name, recipe_of
+from modelfile.cli.show.sources import Options, names_weights, open_model, read_name, recipe_of, target_of
 from modelfile.cli.show.weights import open_weights
 from modelfile.errors import InputError, NotFound, ServerUnreachable, UsageError
 from modelfile.machine import Machine, find_machine, format_memory, parse_memory
-from modelfile.names import Prefix, modelfile_at, split_prefix
+from modelfile.names import Prefix, split_prefix
 from modelfile.report.json_output import print_json
 from modelfile.report.memory import ShownMemory, memory_as_json, print_memory
 from modelfile.report.terminal import current
@@ -101,8 +101,8 @@ def _model(name: str, options: Options) -> tuple[tuple[Weights, ...], Mapping[st
     if split_prefix(name)[0] is Prefix.REGISTRY:
         with open_model(name, options) as (stored, _), open_weights(name, options) as found:
             return found, stored.model.parameters, version or NEWEST
-    if path := modelfile_at(name, folder_is_model=True):
-        recipe = recipe_of(load_project().at(path), version)
+    if target := target_of(name, options):
+        recipe = recipe_of(target, version)
         if recipe.base is None:
             with open_weights(name, options) as found:
                 return found, recipe.parameters, version or NEWEST

@@ -146,7 +146,10 @@ def rendered_version(store: Store | None) -> Version:
 def open_model(name: str, options: Options) -> Iterator[tuple[StoredModel, Store | None]]:
     """Yield a model, and the store that has it; None if it is in a registry or a lock."""
     host, folder = options
-    if split_prefix(name)[0] in (None, Prefix.FILE, Prefix.GIT):
+    prefix = split_prefix(name)[0]
+    if prefix is Prefix.GIT:
+        raise UsageError(f"`{name}` is no model: `git:` is for Modelfiles", hint="name a model")
+    if prefix in (None, Prefix.FILE):
         with open_store(host, folder, use=Use.READ) as store:
             yield _find(name, store), store
         return

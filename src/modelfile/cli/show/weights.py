@@ -15,9 +15,10 @@ from modelfile.cli.show.sources import (
     names_repository,
     open_model,
     recipe_of,
+    target_of,
 )
 from modelfile.errors import ExitCode, InputError, UsageError
-from modelfile.names import Prefix, modelfile_at, split_prefix
+from modelfile.names import Prefix, split_prefix
 from modelfile.report.json_output import print_json
 from modelfile.report.progress import progress
 from modelfile.report.terminal import current
@@ -54,8 +55,8 @@ def open_weights(name: str, options: Options) -> Iterator[tuple[Weights, ...]]:
 
         with open_registry(load_project().config) as registry:
             yield published_weights(rest, registry)
-    elif found_at := modelfile_at(name, folder_is_model=True):
-        recipe = recipe_of(load_project().at(found_at), None)
+    elif target := target_of(name, options):
+        recipe = recipe_of(target, None)
         own = read_files([*dict.fromkeys((*recipe.model_files, *recipe.adapters))])
         if recipe.base:
             with open_weights(recipe.base, options) as found:
