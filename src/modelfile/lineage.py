@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +17,7 @@ from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe
+from modelfile.stores.backups import is_internal, is_pin_alias
 from modelfile.stores.protocol import ListedModel, Registry, Store, StoredModel, find_listed
 from modelfile.syntax.nodes import Adapter, Draft, From, Instruction, License, Message, Parameter, command_name
 
@@ -164,10 +165,18 @@ class _Listing:
         try:
             self._listed = self._store.list() if self._listed is None else self._listed
             listed = find_listed(name, self._listed)
-            return self._store.read(listed) if listed else None
+            return self._store.read(_without_alias(listed, self._listed)) if listed else None
         except ServerError:
             self._store = None
             return None
+
+
+def _without_alias(model: ListedModel, listed: Iterable[ListedModel]) -> ListedModel:
+    """Return the tag that a pinned base has now, for its alias; the alias itself if it has none."""
+    if not is_pin_alias(model.name):
+        return model
+    same = (each for each in listed if each.digest == model.digest and each.name.same_model_as(model.name))
+    return next((each for each in same if not is_internal(each.name)), model)
 
 
 def _targets(project: Project) -> Mapping[str, Target]:

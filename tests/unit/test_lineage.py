@@ -15,6 +15,7 @@ from modelfile.lineage import trace_model, trace_target
 from modelfile.names import ModelName
 from modelfile.project.project import Project
 from modelfile.recipe.recipe import Recipe
+from modelfile.stores.backups import pin_alias
 from modelfile.stores.memory import MemoryStore
 from modelfile.stores.protocol import ListedModel, StoredModel
 
@@ -57,6 +58,18 @@ def test_a_model_of_a_store_has_the_chain_of_its_bases(store: MemoryStore) -> No
     assert chain(found) == ["top:v1", "bot:v1", "base:v1", "llama3.2:3b"]
     assert sources(found) == {"system": "base:v1", "top_k": "base:v1", "top_p": "bot:v1", "seed": "top:v1"}
     assert found.end == ""
+
+
+def test_the_alias_of_a_pinned_base_has_the_name_of_its_tag(store: MemoryStore) -> None:
+    base = store.find(BASE)
+    assert base
+    alias, other = pin_alias(BASE, base.digest), ModelName.parse("a:v1")
+    for name in (alias, other):
+        store.copy(BASE, name)
+    store.create(BOT, Recipe(base=str(alias)), {}, ignore)
+    assert chain(model(BOT, store)) == ["bot:v1", "base:v1", "llama3.2:3b"]
+    store.delete(BASE)
+    assert chain(model(BOT, store)) == ["bot:v1", str(alias), "llama3.2:3b"]
 
 
 def test_a_chain_ends_at_a_base_that_is_gone(store: MemoryStore) -> None:
