@@ -172,7 +172,9 @@ def test_the_lock_is_compared_pin_by_pin(project: Path) -> None:
     found = {each[0]: each[3] for each in files()}
     assert found["mf.lock"] == ["pinned-fingerprint Modelfile", "pin other.Modelfile"]
     assert changes[0] == "base"
-    assert "lock (may change answers)\n  Modelfile: fingerprint  mf1:" in mf("diff", "--only", "lock").out
+    lock = mf("diff", "--only", "lock").out
+    assert "lock (may change answers)\n  Modelfile: fingerprint  mf1:" in lock
+    assert said("diff", "mf.lock") == said("diff", "HEAD", "mf.lock") == (1, lock, "")
     edit(project / "Modelfile", "0.7", "0.5")
     (project / "other.Modelfile").unlink()
     assert mf("pin").code == 0

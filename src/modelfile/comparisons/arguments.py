@@ -24,6 +24,7 @@ from modelfile.git import find_repository
 from modelfile.immutable import replace
 from modelfile.library.tags import is_word, visible_models
 from modelfile.names import ModelName, Prefix, join_alternatives, model_for, split_prefix
+from modelfile.project.discovery import LOCK_FILE
 from modelfile.project.project import Project
 from modelfile.project.target import Target
 from modelfile.revisions import GitCommit, commit_of, common_ancestor, find_range
@@ -77,6 +78,8 @@ def compare_arguments(  # noqa: PLR0913  # each is an option of its own
     one, two = read_both(texts, sources, check)
     if isinstance(one, RevisionSide) and isinstance(two, RevisionSide):
         return diff_project(project, one.commit, two.commit, cosmetic=cosmetic)
+    if isinstance(one, RevisionSide) and isinstance(two, ModelfileSide) and two.target.path.name == LOCK_FILE:
+        return diff_project(project, one.commit, only=[_path_in(one.commit, two, project)], cosmetic=cosmetic)
     old, new = _at_revision(one, two, project), _at_revision(two, one, project)
     return compare_sides(old, new, sources, check, on_expected, cosmetic=cosmetic)
 
