@@ -110,7 +110,8 @@ def find_commit(root: Path, revision: str) -> GitCommit | None:
     try:
         found = ask_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", ok=(1,))
     except InputError as error:
-        if "ambiguous" in error.message or "unknown revision" in error.message:
+        unsaid = error.message.endswith("failed: ")  # as --quiet has it, of an entry that the reflog does not have
+        if unsaid or "ambiguous" in error.message or "unknown revision" in error.message:
             return None
         raise
     return GitCommit(root, found.decode().strip(), revision) if found.strip() else None

@@ -47,7 +47,18 @@ def test_revisions_are_those_of_git(repository: Path) -> None:
     git(repository, "tag", "-a", "v1", "-m", "x")
     for revision in ("HEAD", "main", "v1", "@", head, head[:8], "side~0^{commit}"):
         assert find_commit(repository, revision)
-    for revision in ("", "none", "a\nb", "a\0b", "--all", "-1", "HEAD:Modelfile", "HEAD~9", "main..side"):
+    for revision in (
+        "",
+        "none",
+        "a\nb",
+        "a\0b",
+        "--all",
+        "-1",
+        "HEAD:Modelfile",
+        "HEAD~9",
+        "main..side",
+        "HEAD@{9}",
+    ):
         assert find_commit(repository, revision) is None
     assert commit_of(repository, "v1").id == head
 
