@@ -89,7 +89,12 @@ class Weights:
         for path, header in self.files.items():
             tensors = read_tensors(path, header) if header else ()
             with open_regular(path) as file:
+                left = header.size if header else 0
                 for tensor in tensors:
+                    if tensor.size > left:  # it is not whole, or overlaps others, each of which may be a whole file
+                        yield tensor, TensorValues(name=tensor.name, type=tensor.type, skipped=True)
+                        continue
+                    left -= tensor.size
 
                     def record_read(size: int, tensor: Tensor = tensor) -> None:
                         nonlocal done

@@ -32,7 +32,7 @@ class TensorValues:
     """Number of blocks whose weights are all zero."""
     blocks: int = 0
     skipped: bool = False
-    """True if its values are not read: it has another type, or is not whole in the file."""
+    """True if its values are not read: it has another type, is not whole in the file, or overlaps others."""
 
 
 def count_values(

@@ -1,6 +1,7 @@
 """Values of tensors: what is not finite, and what is dead."""
 
 import os
+import struct
 from pathlib import Path
 
 import gguf
@@ -89,3 +90,14 @@ def test_file_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path, monkeypa
     with pytest.raises(InputError) as caught:
         [*weights.values(lambda _: os.truncate(path, 500))]
     assert caught.value.message == f"`{path}` changed while it was read"
+
+
+def test_tensors_that_overlap_are_read_as_far_as_a_file_could_have_them_all(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.gguf", {name: (np.ones(64, np.float32), None) for name in "abcdefgh"})
+    content = path.read_bytes()
+    for number in range(1, 8):  # all at the offset of the first; what its data has is cut off
+        content = content.replace(struct.pack("<QIQ", 64, 0, number * 256), struct.pack("<QIQ", 64, 0, 0))
+    path.write_bytes(content[: -7 * 256])
+    size, found = path.stat().st_size, counts(path)
+    assert [each.skipped for each in found.values()] == [number * 256 > size for number in range(1, 9)]
+    assert [each.skipped for each in found.values()][-1]
