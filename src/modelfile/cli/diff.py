@@ -121,14 +121,20 @@ def diff(  # noqa: PLR0913  # the command's options
         open_prefixed(store) as folder,
         open_registry(project.config) as registry,
     ):
-        sources = Sources(project=project, store=opened, folder=folder, registry=registry, on_note=terminal.print_note)
+        sources = Sources(
+            project=project,
+            store=opened,
+            folder=folder,
+            registry=registry,
+            on_note=terminal.print_note,
+            check=lambda target, version: reject_errors(
+                target, settings_of(target), print_for_build, version, only_errors=True
+            ),
+            on_expected=note_dropped,
+        )
         found = compare_arguments(
             [text for text in (a, b) if text is not None],
             sources,
-            lambda target, version: reject_errors(
-                target, settings_of(target), print_for_build, version, only_errors=True
-            ),
-            note_dropped,
             model=model,
             other=other,
             cosmetic=show_all or (only is not None and Category.COSMETIC in categories),

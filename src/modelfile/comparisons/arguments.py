@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modelfile.comparisons.commits import diff_project
-from modelfile.comparisons.diff import Check, OnExpected, compare_sides, read_both
+from modelfile.comparisons.diff import compare_sides, read_both
 from modelfile.comparisons.sides import (
     ModelfileSide,
     ModelSide,
@@ -31,11 +31,9 @@ from modelfile.revisions import GitCommit, commit_of, common_ancestor, find_rang
 from modelfile.stores.protocol import Store
 
 
-def compare_arguments(  # noqa: PLR0913  # each is an option of its own
+def compare_arguments(
     texts: Sequence[str],
     sources: Sources,
-    check: Check = lambda *_: None,
-    on_expected: OnExpected = lambda *_: None,
     *,
     model: str | None = None,
     other: Store | None = None,
@@ -53,8 +51,6 @@ def compare_arguments(  # noqa: PLR0913  # each is an option of its own
     Args:
         texts: At most two arguments.
         sources: The project, and the stores and registries of sides.
-        check: As of `diff`.
-        on_expected: As of `diff`.
         model: The model that tags alone belong to; without a tag, it is compared itself.
         other: The server of models of the second argument, if it is another.
         cosmetic: Whether to compare comments, order and notation of Modelfiles, too.
@@ -72,16 +68,16 @@ def compare_arguments(  # noqa: PLR0913  # each is an option of its own
         return diff_project(project, _commit("HEAD", project), cosmetic=cosmetic)
     if other:
         old, new = _on_two_servers(texts, sources, other)
-        return compare_sides(old, new, sources, check, on_expected, cosmetic=cosmetic)
+        return compare_sides(old, new, sources, cosmetic=cosmetic)
     if len(texts) == 1:
-        return _compare_one(texts[0], sources, check, on_expected, cosmetic=cosmetic)
-    one, two = read_both(texts, sources, check)
+        return _compare_one(texts[0], sources, cosmetic=cosmetic)
+    one, two = read_both(texts, sources)
     if isinstance(one, RevisionSide) and isinstance(two, RevisionSide):
         return diff_project(project, one.commit, two.commit, cosmetic=cosmetic)
     if isinstance(one, RevisionSide) and isinstance(two, ModelfileSide) and two.target.path.name == LOCK_FILE:
         return diff_project(project, one.commit, only=[_path_in(one.commit, two, project)], cosmetic=cosmetic)
     old, new = _at_revision(one, two, project), _at_revision(two, one, project)
-    return compare_sides(old, new, sources, check, on_expected, cosmetic=cosmetic)
+    return compare_sides(old, new, sources, cosmetic=cosmetic)
 
 
 def _on_two_servers(texts: Sequence[str], sources: Sources, other: Store) -> tuple[Side, Side]:
@@ -99,9 +95,7 @@ def _on_two_servers(texts: Sequence[str], sources: Sources, other: Store) -> tup
     return old, new
 
 
-def _compare_one(
-    text: str, sources: Sources, check: Check, on_expected: OnExpected, *, cosmetic: bool
-) -> Comparison | tuple[Comparison, ...]:
+def _compare_one(text: str, sources: Sources, *, cosmetic: bool) -> Comparison | tuple[Comparison, ...]:
     """Return the differences of an argument from its counterpart."""
     project = sources.project
     prefix, rest = split_prefix(text)
@@ -122,9 +116,7 @@ def _compare_one(
     if target is None:
         raise InputError(f"no Modelfile here builds {side.name}", hint="name two sides, as in `mf diff A B`")
     now = project.at(target.path)
-    return compare_sides(
-        side, ModelfileSide(name=str(now.path), target=now), sources, check, on_expected, cosmetic=cosmetic
-    )
+    return compare_sides(side, ModelfileSide(name=str(now.path), target=now), sources, cosmetic=cosmetic)
 
 
 def _read_built(text: str, sources: Sources) -> Side | RevisionSide:

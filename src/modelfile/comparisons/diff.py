@@ -5,25 +5,30 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 from modelfile.catalog.versions import Version, release
-from modelfile.comparisons.sides import ModelfileSide, ModelSide, RevisionSide, Side, Sources, only_one, read_sides
+from modelfile.comparisons.sides import (
+    Check,
+    ModelfileSide,
+    ModelSide,
+    OnExpected,
+    RevisionSide,
+    Side,
+    Sources,
+    only_one,
+    read_sides,
+)
 from modelfile.differ.comparison import Aspect, Change, ComparedSide, Comparison
 from modelfile.differ.cosmetics import compare_cosmetics
 from modelfile.differ.models import compare_models, compare_recipes
 from modelfile.errors import InputError, NotFound, ServerError
 from modelfile.names import modelfile_at, split_prefix
 from modelfile.pinning.check import version_of
-from modelfile.prediction import ExpectedModel, expect_beside
+from modelfile.prediction import expect_beside
 from modelfile.project.project import Project
-from modelfile.project.target import Target
 from modelfile.recipe.model import fingerprint
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.protocol import Registry, Store, StoredModel
-
-Check: TypeAlias = Callable[[Target, Version | None], object]
-OnExpected: TypeAlias = Callable[[Target, ExpectedModel], object]
 
 
 def diff(  # noqa: PLR0913  # each is a choice of its own
@@ -73,12 +78,20 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
         NotFound: A side is neither a file nor a model in the store, or not in its registry.
         ServerError: The store or a registry cannot answer.
     """
-    sources = Sources(project=project, store=store, folder=folder, registry=registry, on_note=on_note)
-    old, new = (only_one(side) for side in read_both((a, b), sources, check))
-    return compare_sides(old, new, sources, check, on_expected, cosmetic=cosmetic)
+    sources = Sources(
+        project=project,
+        store=store,
+        folder=folder,
+        registry=registry,
+        on_note=on_note,
+        check=check,
+        on_expected=on_expected,
+    )
+    old, new = (only_one(side) for side in read_both((a, b), sources))
+    return compare_sides(old, new, sources, cosmetic=cosmetic)
 
 
-def read_both(texts: Sequence[str], sources: Sources, check: Check) -> tuple[Side | RevisionSide, ...]:
+def read_both(texts: Sequence[str], sources: Sources) -> tuple[Side | RevisionSide, ...]:
     """Return two sides, as `read_sides`; if a store does not have one, what is wrong in a Modelfile comes first.
 
     Raises:
@@ -89,27 +102,17 @@ def read_both(texts: Sequence[str], sources: Sources, check: Check) -> tuple[Sid
     except (NotFound, ServerError):
         paths = [path for text in texts if split_prefix(text)[0] is None and (path := modelfile_at(text))]
         for path in paths:
-            check(sources.project.at(path), version_of(sources.store) if len(paths) == 1 else None)
+            sources.check(sources.project.at(path), version_of(sources.store) if len(paths) == 1 else None)
         raise
 
 
-def compare_sides(
-    old: Side,
-    new: Side,
-    sources: Sources,
-    check: Check = lambda *_: None,
-    on_expected: OnExpected = lambda *_: None,
-    *,
-    cosmetic: bool = False,
-) -> Comparison:
+def compare_sides(old: Side, new: Side, sources: Sources, *, cosmetic: bool = False) -> Comparison:
     """Return the differences of two sides.
 
     Args:
         old: The old side.
         new: The new side.
         sources: The store and the registries of the base of a Modelfile.
-        check: As of `diff`.
-        on_expected: As of `diff`.
         cosmetic: Whether to compare comments, order and notation of two Modelfiles, too.
 
     Raises:
@@ -118,11 +121,11 @@ def compare_sides(
     if isinstance(old, ModelSide):
         if isinstance(new, ModelSide):
             return _compare_stored(old, new, sources.project)
-        return _compare_with_model(new, old, sources, check, on_expected).mirrored()
+        return _compare_with_model(new, old, sources).mirrored()
     if isinstance(new, ModelSide):
-        return _compare_with_model(old, new, sources, check, on_expected)
+        return _compare_with_model(old, new, sources)
     for side in (old, new):
-        _check(side, check, None)
+        _check(side, sources.check, None)
     return compare_modelfiles(old, new, cosmetic=cosmetic)
 
 
@@ -204,19 +207,13 @@ def _compare_stored(old: ModelSide, new: ModelSide, project: Project) -> Compari
     return Comparison(old=_compared(old), new=_compared(new), changes=changes, same=not changes)
 
 
-def _compare_with_model(
-    modelfile: ModelfileSide,
-    model: ModelSide,
-    sources: Sources,
-    check: Check,
-    on_expected: OnExpected,
-) -> Comparison:
+def _compare_with_model(modelfile: ModelfileSide, model: ModelSide, sources: Sources) -> Comparison:
     """Return the differences of the model that a build of a Modelfile would create from another."""
     target, other, store = modelfile.target, model.stored, model.store or sources.store
     version = version_of(store)
-    _check(modelfile, check, version)
+    _check(modelfile, sources.check, version)
     expected = expect_beside(target, other, store, sources.registry)
-    on_expected(target, expected)
+    sources.on_expected(target, expected)
     facts = _facts(expected.base) if expected.base else _local_facts(modelfile)
     changes = compare_models(expected.model, other.model, ollama=version, facts=(facts, _facts(other)))
     if not changes and expected.fingerprint:

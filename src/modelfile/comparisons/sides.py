@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
+from modelfile.catalog.versions import Version
 from modelfile.errors import InputError, NotFound, ServerUnreachable, UsageError
 from modelfile.git import find_repository
 from modelfile.immutable import record
@@ -24,7 +25,7 @@ from modelfile.names import (
     modelfile_at,
     split_prefix,
 )
-from modelfile.prediction import show_locked
+from modelfile.prediction import ExpectedModel, show_locked
 from modelfile.project.discovery import LOCK_FILE, is_modelfile, is_stream
 from modelfile.project.project import Project
 from modelfile.project.target import Target
@@ -36,10 +37,16 @@ from modelfile.syntax.modelfile import Modelfile
 _MOST_SIMILAR: Final = 4
 """Number of paths at a revision that an error suggests."""
 
+Check: TypeAlias = Callable[[Target, Version | None], object]
+OnExpected: TypeAlias = Callable[[Target, ExpectedModel], object]
+
 
 @record(kw_only=True)
 class Sources:
-    """The project, the stores and the registries that sides are read from, none of which is opened in vain."""
+    """The project, the stores and the registries that sides are read from, and what is called with what is read.
+
+    No store is opened in vain.
+    """
 
     project: Project
     store: Store
@@ -49,6 +56,10 @@ class Sources:
     registry: Registry | None = None
     on_note: Callable[[str], object] = lambda _: None
     """Receives a note if a tag alone belongs to a model that the project does not know."""
+    check: Check = lambda *_: None
+    """Called with each Modelfile on the disk, as `check` of `diff`."""
+    on_expected: OnExpected = lambda *_: None
+    """Receives a Modelfile, and the model that a build of it would create."""
     folder_is_model: bool = False
     """True if the name of a folder with a Modelfile is that of a model."""
 
