@@ -35,6 +35,7 @@ RUNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "diff": (("diff", "bot:v1", "bot:v2"), ("/api/tags", "/api/show")),
     "show": (("show", "bot:v1"), ("/api/tags", "/api/show")),
     "ls": (("ls",), ()),
+    "tree": (("tree",), ("/api/tags", "/api/show")),
     "init": (("init", "bot:v1", "-o", "new.Modelfile"), ("/api/tags", "/api/show")),
     "cp": (("cp", "bot:v1", "copy:v1"), ("/api/copy",)),
     "rm": (("rm", "bot:v1", "--yes"), ("/api/delete",)),

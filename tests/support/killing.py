@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -133,6 +133,17 @@ class Scene:
             assert self.files.keys() | files.keys() == {
                 name for name in self.contents() if not _TEMPORARY.fullmatch(name)
             }, what
+
+    def until_killed(self, kills: int, *, tries: int) -> Iterator[int]:
+        """Yield the number of each try: at least so many, and more until so many commands were killed.
+
+        A command may be done before it gets its signal, above all on a machine that was slower a moment ago.
+        """
+        for number in range(8 * tries):
+            if number >= tries and self.ends[130] + self.ends[-signal.SIGKILL] >= kills:
+                return
+            yield number
+        assert self.ends[130] + self.ends[-signal.SIGKILL] >= kills, self.ends
 
     def check(self, files: Mapping[str, bytes], before: Models, after: Models, *, tidy: bool, what: str) -> None:
         """Check that each file and each model is the old or the new one, and that no model is lost."""
