@@ -41,7 +41,7 @@ def model(url: str, name: str) -> Model:
 
 def test_build_pin_and_diff(project: Path, real: str) -> None:
     base, bot = project / "base.Modelfile", project / "bot" / "Modelfile"
-    base.write_text("# The base.\nFROM ./tiny.gguf\nPARAMETER num_ctx 512\n")
+    base.write_text("# The base.\nFROM ./tiny.gguf\nPARAMETER seed 512\n")
     bot.parent.mkdir()
     bot.write_text('# The bot.\nFROM base:v1\nPARAMETER temperature 0.2\nPARAMETER stop <a>\nSYSTEM """You\nare."""\n')
     assert mf("lint").code == 0
