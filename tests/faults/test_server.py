@@ -38,6 +38,7 @@ FULL = '{"error":"write /var/lib/ollama/models/blobs/sha256-1085439661: no space
 FULL_MANIFEST = "write /var/lib/ollama/models/manifests/registry.ollama.ai/library/bot/x: no space left on device"
 BOOM = '{"error":"boom"}'
 STRANGE = "does not answer as Ollama does"
+TOO_LONG = f"{STRANGE}: an answer has more than 16 MiB"
 BROKE = "the connection to .* broke: "
 BROKE_SENDING = "the connection to .* broke while weights.gguf was being sent: "
 ENDED = "ended its answer early"
@@ -111,11 +112,11 @@ FAULTS = [
     ("/api/create", ErrorLine(after_lines=1, error="boom"), "refused: boom\nhelp: see the server's log"),
     ("/api/create", NoSuccess(), ENDED),
     # an endless answer
-    ("GET /api/version", Endless(b" " * 65536), STRANGE),
-    ("/api/tags", Endless(b'{"models":[' + b"0," * 65536), STRANGE),
-    ("/api/show", Endless(b"\n" * 65536), STRANGE),
-    ("POST /api/blobs", Endless(b"x" * 65536), STRANGE),
-    ("/api/create", Endless(b"x" * 65536, NDJSON), STRANGE),
+    ("GET /api/version", Endless(b" " * 65536), TOO_LONG),
+    ("/api/tags", Endless(b'{"models":[' + b"0," * 65536), TOO_LONG),
+    ("/api/show", Endless(b"\n" * 65536), TOO_LONG),
+    ("POST /api/blobs", Endless(b"x" * 65536), TOO_LONG),
+    ("/api/create", Endless(b"x" * 65536, NDJSON), TOO_LONG),
     # acknowledging what it does not have
     (
         "POST /api/blobs",
@@ -286,7 +287,7 @@ def test_characters_that_the_terminal_lacks_are_escaped(tmp_path: Path, encoding
         (Hangup(after_lines=1), "the connection to "),
         (ErrorLine(after_lines=1, error="boom"), "cannot pull base team/base:v1: "),
         (ErrorLine(after_lines=1, error=FULL_MANIFEST), "no space left on device\nhelp: free space"),
-        (Endless(b"x" * 65536, NDJSON), STRANGE),
+        (Endless(b"x" * 65536, NDJSON), TOO_LONG),
         (Garbage(b'{"status": "success"}\n'), "reported that it pulled team/base:v1, but does not have it"),
     ],
 )

@@ -22,6 +22,7 @@ from modelfile.stores.ollama.transport import Reply
 
 _CHUNK: Final = 1 << 20
 _MISMATCH: Final = "digest mismatch"
+_TOO_LONG: Final = f"an answer has more than {LARGEST_ANSWER >> 20} MiB"
 
 
 class Session:
@@ -179,7 +180,7 @@ class Session:
 
     def _read_whole(self, response: httpx.Response) -> None:
         stream = cast("httpx.SyncByteStream", response.stream)  # as of every synchronous client
-        response.stream = _Bounded(stream, self._failures.not_ollama())
+        response.stream = _Bounded(stream, self._failures.not_ollama(_TOO_LONG))
         response.read()
 
     def _lines(self, response: httpx.Response) -> Iterator[bytes]:
@@ -191,7 +192,7 @@ class Session:
                 line.clear()
             line += rest
             if len(line) > LARGEST_ANSWER:
-                raise self._failures.not_ollama()
+                raise self._failures.not_ollama(_TOO_LONG)
         yield bytes(line)
 
 
