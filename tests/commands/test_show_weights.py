@@ -231,8 +231,34 @@ def test_files_that_are_not_whole_say_so(weights: Path) -> None:
     whole = weights.read_bytes()
     weights.write_bytes(whole[:4000])
     assert "  size           4.0 kB: truncated, its header requires 5.1 kB\n" in shown("tiny.gguf")
+    ran = mf("show", "tiny.gguf", "--tensors", "--values")
+    assert (ran.code, ran.err.splitlines()) == (
+        ExitCode.FINDINGS,
+        ["warning: `tiny.gguf` is truncated: some values are not read", "help: download it again"],
+    )
     weights.write_bytes(whole[:100])
     assert mf("show", "tiny.gguf").err.startswith("error: `tiny.gguf` is truncated: it has 100 bytes, ")
+
+
+def test_tensors_of_parts_that_are_missing_are_not_listed_unsaid(weights: Path) -> None:
+    write_gguf(weights.with_name("m-00001-of-00002.gguf"), "llama", {**METADATA, "split.count": 2}, SHAPES)
+    ran = mf("show", "m-00001-of-00002.gguf", "--tensors")
+    assert ran.code == ExitCode.CLEAN
+    assert ran.err.splitlines() == [
+        "warning: `m-00001-of-00002.gguf` is listed without `m-00002-of-00002.gguf`",
+        "help: download all parts into one folder",
+    ]
+
+
+@pytest.mark.parametrize("options", [(), ("--memory", "8G"), ("--tensors",)])
+def test_folder_with_a_modelfile_is_suggested(options: tuple[str, ...], weights: Path) -> None:
+    weights.with_name("bot").mkdir()
+    (weights.with_name("bot") / "Modelfile").write_text("FROM ../tiny.gguf\n")
+    weights.with_name("Modelfile").write_text("FROM ./tiny.gguf\nTEMPLATE {{ .Prompt }}\n")
+    assert mf("build", "other:v1", "--store", "models").code == ExitCode.CLEAN
+    for place in ({"OLLAMA_HOST": "127.0.0.1:9"}, {"MF_STORE": "models"}):
+        ran = mf("show", "bot", *options, environ=place)
+        assert (ran.code, ran.err.splitlines()[1]) == (ExitCode.FAILED, "help: write `./bot` for the folder")
 
 
 def test_type_that_ollama_does_not_name(weights: Path) -> None:

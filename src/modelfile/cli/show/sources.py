@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from modelfile.cli.locations import Use, open_prefixed, open_store
 from modelfile.cli.options import load_project, open_registry
-from modelfile.errors import InputError, NotFound, UsageError
+from modelfile.errors import InputError, NotFound, ServerError, ServerUnreachable, UsageError
 from modelfile.immutable import record, replace
 from modelfile.library.lookup import show as find_model
 from modelfile.names import Prefix, is_path, join_alternatives, modelfile_at, split_prefix
@@ -150,8 +150,12 @@ def open_model(name: str, options: Options) -> Iterator[tuple[StoredModel, Store
     if prefix is Prefix.GIT:
         raise UsageError(f"`{name}` is no model: `git:` is for Modelfiles", hint="name a model")
     if prefix in (None, Prefix.FILE):
-        with open_store(host, folder, use=Use.READ) as store:
-            yield _find(name, store), store
+        try:
+            with open_store(host, folder, use=Use.READ) as store:
+                yield _find(name, store), store
+        except ServerUnreachable as error:
+            _suggest_folder(name, error)
+            raise
         return
     from modelfile.comparisons.sides import Sources, read_prefixed
 
@@ -164,11 +168,19 @@ def open_model(name: str, options: Options) -> Iterator[tuple[StoredModel, Store
         yield read_prefixed(name, Sources(project=project, store=store, folder=opened, registry=registry))
 
 
+def _suggest_folder(name: str, error: ServerError) -> None:
+    """Suggest the folder of a Modelfile that has the name of the model that cannot be had, if no model is suggested."""
+    is_suggested = (error.hint or "").startswith("did you mean")
+    if not is_suggested and (Path(name) / "Modelfile").is_file():
+        error.hint = f"write `./{name}` for the folder"
+
+
 def _find(name: str, store: Store) -> StoredModel:
     """Return a model of the server, or where there is none, the tag of the model here that a word means."""
     try:
         return find_model(name, store)
     except NotFound as error:
+        _suggest_folder(name, error)
         from modelfile.library.tags import find_models, tags_here
 
         project = load_project()

@@ -100,7 +100,22 @@ def show_weights(name: str, options: Options, wanted: WeightsOptions) -> None:
                 is_bad |= _print(each, own, wanted)
     if is_bad:
         terminal.print_warning("some values are no finite numbers: the model would answer nonsense")
+    if is_bad | (wanted.tensors and _warn_of_gaps(found, wanted)):
         raise SystemExit(ExitCode.FINDINGS)
+
+
+def _warn_of_gaps(found: Sequence[Weights], wanted: WeightsOptions) -> bool:
+    """Warn of tensors that are not listed, or whose values are not read; return whether values are not read."""
+    terminal, is_truncated = current.get(), False
+    for each in found:
+        if each.missing:
+            terminal.print_warning(
+                f"`{each.name}` is listed without {each.missing}", "download all parts into one folder"
+            )
+        if wanted.values and (each.facts.size or 0) < (each.facts.needed or 0):
+            terminal.print_warning(f"`{each.name}` is truncated: some values are not read", "download it again")
+            is_truncated = True
+    return is_truncated
 
 
 def _print(weights: Weights, digests: Sequence[str], wanted: WeightsOptions) -> bool:
