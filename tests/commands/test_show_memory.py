@@ -206,6 +206,11 @@ def test_memory_is_not_known_without_a_part(tmp_path: Path) -> None:
     ]
 
 
+def test_type_that_ollama_does_not_name(tmp_path: Path) -> None:
+    write_gguf(tmp_path / "full.gguf", "llama", {"block_count": 1}, {"token_embd.weight": (64, 256)})
+    assert "  model      llama, 16K, F16 (Ollama shows unknown)\n" in shown("full.gguf", "--memory", "1G")
+
+
 def test_unknown_architecture(tmp_path: Path) -> None:
     write_gguf(tmp_path / "new.gguf", "brand-new", METADATA, SHAPES)
     found = document("new.gguf", "--memory", "1G")

@@ -9,6 +9,7 @@ from modelfile.immutable import record
 from modelfile.machine import format_memory
 from modelfile.report.models import bar, print_facts, print_table
 from modelfile.report.terminal import Terminal, visible
+from modelfile.report.weights import describe_type
 from modelfile.weights.footprint import CACHE_TYPES, Footprint, Term
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def print_memory(shown: ShownMemory, terminal: Terminal) -> None:
     runner, needed, facts = shown.estimate.runner, shown.estimate.needed, shown.facts
     terminal.write([(visible(shown.name), "bold")])
     kind = ", ".join(
-        filter(None, (facts.architecture or "unknown architecture", facts.parameter_size, facts.file_type))
+        filter(None, (facts.architecture or "unknown architecture", facts.parameter_size, describe_type(facts)))
     )
     slots = _count(runner.slots_or_default(), "request")
     attention = f", {'with' if runner.uses_flash_attention(facts.architecture) else 'without'} flash attention"

@@ -57,9 +57,7 @@ def weights_rows(facts: WeightsFacts, width: int | None = None) -> Iterator[tupl
     for title, text in (("name", facts.name), ("parameters", facts.parameter_size)):
         yield title, [text] if text else []
     bits = f", {facts.bits_per_weight:.2f} bits per weight" if facts.bits_per_weight else ""
-    kind = facts.file_type
-    if kind == "unknown" and facts.types:
-        kind = f"{next(iter(facts.types))} (Ollama shows unknown)"
+    kind = describe_type(facts)
     yield "quantization", [f"{kind}{bits}", *_bars(facts, min(_BAR, max((width or _WIDE) - _BESIDE, 1)))]
     yield "context", [f"{facts.context_length:,} tokens"] if facts.context_length else []
     yield "layers", _joined(_count(facts.layers), _count(facts.embedding_length, "wide"))
@@ -74,6 +72,13 @@ def weights_rows(facts: WeightsFacts, width: int | None = None) -> Iterator[tupl
         yield title, [text] if text else []
     yield "base model", [*facts.base_models]
     yield "size", [_size(facts)] if facts.size else []
+
+
+def describe_type(facts: WeightsFacts) -> str:
+    """Return the quantization of weights, or the type of most of them where Ollama has no name for it."""
+    if facts.file_type == "unknown" and facts.types:
+        return f"{next(iter(facts.types))} (Ollama shows unknown)"
+    return facts.file_type
 
 
 def describe_template(text: str) -> str:
