@@ -152,7 +152,13 @@ def _check(path: Path, part: Path, kind: str, program: str) -> None:
             f"`{program}` wrote no file of quantized weights", hint="pass a llama-quantize to --with"
         )
     wanted = _ALIASES.get(kind.upper(), kind.upper())
-    source, made = read_header(path), read_header(part)
+    source = read_header(path)
+    try:
+        made = read_header(part)
+    except InputError as error:  # its message names a file that is removed
+        raise VerificationError(
+            f"`{program}` wrote no whole GGUF file", hint="pass a llama-quantize to --with"
+        ) from error
     facts = [
         ("type", wanted, FILE_TYPES.get(made.number("general.file_type"))),
         ("architecture", source.architecture, made.architecture),

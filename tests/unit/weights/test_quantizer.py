@@ -78,7 +78,8 @@ def test_results_that_no_build_has_used_for_a_week_are_removed(tmp_path: Path) -
         (f'cp {WHOLE} "$2"', "q8_0", VerificationError, "type F16 instead of Q8_0"),
         (f'cp {Q8} "$2"', "q4_k", VerificationError, "type Q8_0 instead of Q4_K_M"),
         (f'cp {PAIR.parent}/vision/mmproj.gguf "$2"', "f32", VerificationError, "architecture clip instead of llama"),
-        (f'cp {PAIR}/f16.Modelfile "$2"', "q8_0", ModelfileError, "GGUF"),
+        (f'cp {PAIR}/f16.Modelfile "$2"', "q8_0", VerificationError, "llama-quantize` wrote no whole GGUF file"),
+        (f'head -c 99 {Q8} > "$2"', "q8_0", VerificationError, "llama-quantize` wrote no whole GGUF file"),
     ],
 )
 def test_other_results_are_rejected(
