@@ -116,6 +116,11 @@ def test_alias_of_a_quantization(name: str, expected: str) -> None:
     assert mf("explain", name).out.startswith(f"# {expected}\n")
 
 
+def test_releases_of_a_quantization_are_those_that_were_read() -> None:
+    assert "\nRuns      in every release from 0.5.5 on, the oldest that was read\n" in mf("explain", "TQ1_0").out
+    assert "\nRuns      in Ollama 0.30.0 and later\n" in mf("explain", "NVFP4").out
+
+
 def test_unknown_quantization_has_a_suggestion() -> None:
     found = mf("explain", "q4_k_x")
 

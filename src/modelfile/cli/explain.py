@@ -118,6 +118,7 @@ def _quantization(name: str) -> tuple[dict[str, Any], str] | None:
 def _quantization_page(spec: FileType, made: Quantization | None) -> str:
     from textwrap import fill
 
+    from modelfile.catalog.architectures import OLDEST
     from modelfile.machine import format_memory
 
     making = ["by llama.cpp's `llama-quantize`"]
@@ -130,7 +131,11 @@ def _quantization_page(spec: FileType, made: Quantization | None) -> str:
         Bits=[f"{spec.bits:g} per weight"],
         Weights=[", ".join(sizes)],
         Made=making,
-        Runs=[f"in Ollama {spec.since} and later" if spec.since else "in every release"],
+        Runs=[
+            f"in Ollama {spec.since} and later"
+            if spec.since
+            else f"in every release from {OLDEST} on, the oldest that was read"
+        ],
         Fits=["`mf show NAME --memory` prints the memory that a model needs"],
     )
 
