@@ -86,11 +86,11 @@ def commands(scene: Scene) -> list[tuple[str, ...]]:
 
 def test_a_killed_command_leaves_each_model_old_or_new(scene: Scene, rounds: int) -> None:
     chance = random.Random(15)  # noqa: S311  # no secret
-    for command in commands(scene):
-        for _ in range(rounds):
-            scene.kill(command, chance.choice((signal.SIGINT, signal.SIGKILL)), chance)
-            assert command[0] == "rm" or temporary_files(scene.folder.with_name("store")) == [], command
-    assert scene.ends[130] + scene.ends[-signal.SIGKILL] > 2 * rounds, scene.ends
+    every = [*commands(scene)]
+    for number in scene.until_killed(2 * rounds + 1, tries=len(every) * rounds):
+        command = every[number % len(every)]
+        scene.kill(command, chance.choice((signal.SIGINT, signal.SIGKILL)), chance)
+        assert command[0] == "rm" or temporary_files(scene.folder.with_name("store")) == [], command
 
 
 class At(random.Random):
