@@ -21,7 +21,7 @@ def print_tree(tree: Tree, terminal: Terminal) -> None:
         print_table([[(*row[:end], row[-1]) for row in rows] for end in (2, 1)] + [[row[:1] for row in rows]], terminal)
         return
     narrower = [[(*row[:end], row[-1]) for row in rows] for end in (3, 2, 1)]
-    print_table([rows, *narrower, [row[:1] for row in rows]], terminal)
+    print_table([rows, *narrower, [row[:3] for row in rows], [row[:1] for row in rows]], terminal)
 
 
 def _row(follow: tuple[bool, ...], node: Node, *, repeated: bool) -> Row:

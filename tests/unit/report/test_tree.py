@@ -60,6 +60,12 @@ def test_what_is_wrong_is_printed_at_any_width(width: int, columns: str) -> None
     assert lines[4].endswith("lacks a layer")
 
 
+def test_a_note_that_is_too_long_leaves_the_other_columns() -> None:
+    tree = Tree.of([Node(name="bot:v1", places=STORE, size=2_000, problem="x" * 80)])
+    assert printed(tree, 80) == "NAME    WHERE    SIZE\nbot:v1  store  2.0 kB\n"
+    assert printed(tree, 20) == "NAME\nbot:v1\n"
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_text_fits_the_terminal(width: int) -> None:
     lines = printed(TREE, width).splitlines()
