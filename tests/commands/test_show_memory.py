@@ -190,6 +190,8 @@ def test_adapter_is_loaded_with_its_model(tmp_path: Path) -> None:
     assert mf("build", "bot:v1", "--store", "models", "--ollama", "0.10.0").code == ExitCode.CLEAN
     (tmp_path / "Model").write_text("FROM bot:v1\nADAPTER ./lora.gguf\n")
     assert document("Model", "--store", "models", "--memory", "1G")["total"] == total + MIB
+    assert mf("build", "bot:v2", "-f", "Model", "--store", "models", "--ollama", "0.10.0").code == ExitCode.CLEAN
+    assert document("bot:v2", "--store", "models", "--memory", "1G")["total"] == total + MIB
     names = [term["name"] for term in document("lora.gguf", "--memory", "1G")["terms"]]
     assert names == ["weights", "KV cache", "compute", "output", "overhead"]
 

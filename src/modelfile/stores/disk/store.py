@@ -127,7 +127,7 @@ class FolderStore:
             self._changes.put(self.layout.spelled(name), manifest, former_goes=True)
 
     def weights(self, stored: StoredModel) -> tuple[Weights, ...]:
-        """Return the weights of a model by the headers of their blobs; blobs of other formats are left out.
+        """Return the weights and adapters of a model by the headers of blobs; those of other formats are left out.
 
         Raises:
             InputError: A blob cannot be read, or is truncated or corrupt.
@@ -137,7 +137,7 @@ class FolderStore:
         from modelfile.weights.reading import Weights
 
         found = []
-        for digest in stored.model.weights:
+        for digest in (*stored.model.weights, *stored.model.adapters):
             path = self.blobs.path(digest)
             if read_head(path).startswith(MAGICS):
                 header = self.blobs.header(digest)
