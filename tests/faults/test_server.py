@@ -192,6 +192,15 @@ def test_transient_failures_are_not_reported(project: Project, fake: FakeOllama,
     project.goes_on()
 
 
+@pytest.mark.parametrize(("times", "code"), [(4, 0), (5, 3)])
+def test_a_folder_that_the_server_removes_too_early(project: Project, fake: FakeOllama, times: int, code: int) -> None:
+    """It does so after it has deleted another model, to that of the model that it is creating."""
+    lost = "open /models/manifests/registry.ollama.ai/library/bot/mf-building-1-v1: no such file or directory"
+    fake.fault("/api/create", ErrorLine(error=lost), times=times)
+    assert project.build().code == code
+    project.goes_on()
+
+
 @pytest.mark.parametrize(
     "where",
     ["GET /api/version", "/api/tags", "HEAD /api/blobs", "/api/show", "POST /api/blobs", "/api/create", "/api/copy"],

@@ -36,6 +36,9 @@ _WORTH_PLACING: Final = 4 << 20
 """Size in bytes from which on it pays to look for the folder of the server, which takes some milliseconds."""
 _TEXTS: Final = ("general.", "tokenizer.")
 """Starts of keys whose arrays are texts, or have an element for each token."""
+_CREATIONS: Final = 5
+"""How often a model is created if the server has removed its folder meanwhile."""
+_NO_FOLDER: Final = ": no such file or directory"
 _NAMED: Final = 3
 """Number of invalid names that a warning shows."""
 _SHOWN: Final = 80
@@ -206,9 +209,20 @@ class ServerStore:
         return None
 
     def create(self, name: ModelName, recipe: Recipe, digests: Mapping[Path, str], events: Events) -> None:
-        """Make a model of a recipe."""
+        """Make a model of a recipe.
+
+        Ollama removes empty folders of manifests after it has deleted a model: also the one that it has just made for
+        another model (`manifest.PruneDirectory`, seen in 0.9.3). Then it refuses this one, and can make it again.
+        """
         request = create_request(recipe, digests, release(self.ollama))
-        _report(self._client.create(str(name), request), events)
+        for left in reversed(range(_CREATIONS)):
+            try:
+                _report(self._client.create(str(name), request), events)
+            except ServerError as error:
+                if not (left and "manifests" in error.message and error.message.endswith(_NO_FOLDER)):
+                    raise
+            else:
+                return
 
     def pull(self, name: ModelName, events: Events) -> None:
         """Fetch a model from its registry, or from the mirror of that, of which no name remains."""
