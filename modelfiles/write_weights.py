@@ -129,7 +129,7 @@ def write_all(folder: Path = HERE) -> None:
     """Write the weights of every example."""
     for name in ("local-gguf", "lora-adapter", "vision", "quantized-pair"):
         (folder / name).mkdir(exist_ok=True)
-    write_llama(folder / "local-gguf" / "tiny.gguf")
+    write_llama(folder / "local-gguf" / "tiny.gguf")  # examples/support has a copy
     write_llama(folder / "lora-adapter" / "base.gguf")
     write_adapter(folder / "lora-adapter" / "adapter.gguf")
     write_llama(folder / "vision" / "model.gguf")

@@ -12,9 +12,14 @@ from modelfile.weights.gguf import read_header
 FOLDER = ROOT / "modelfiles"
 
 
-def test_nothing_is_found_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(FOLDER)
-    assert mf("lint") == Ran(0, "", "")
+@pytest.mark.parametrize("folder", ["modelfiles", "examples"])
+def test_nothing_is_found_in_them(folder: str) -> None:
+    assert mf("lint", folder, cwd=ROOT) == Ran(0, "", "")
+
+
+def test_the_weights_of_the_project_are_those_of_an_example() -> None:
+    copy = ROOT / "examples" / "support" / "support-base" / "tiny.gguf"
+    assert copy.read_bytes() == (FOLDER / "local-gguf" / "tiny.gguf").read_bytes()
 
 
 def test_the_weights_are_those_of_the_script(tmp_path: Path) -> None:

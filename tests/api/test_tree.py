@@ -83,7 +83,6 @@ EXEMPT = {
     "stores/disk/damage": "tests/unit/stores/disk/test_integrity.py",
     "stores/memory": "tests/contracts/test_store.py",
     "stores/ollama/client": "tests/unit/stores/ollama/test_session.py",
-    "stores/ollama/store": "tests/contracts/test_store.py",
     "stores/open": "tests/unit/test_addresses.py",
     "stores/protocol": "tests/contracts/test_store.py",
     "stores/staging": "tests/faults/test_client.py",

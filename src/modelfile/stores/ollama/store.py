@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
+from threading import Condition, Lock
 from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
 
 from modelfile.catalog.versions import NEWEST, release
@@ -55,6 +56,36 @@ class Placer(Protocol):
         """Make a blob of a file, and report the bytes of each piece."""
 
 
+class _SharedLock:
+    """A lock that is shared by many, or exclusive to one.
+
+    Ollama walks over all manifests for many answers, and fails if one is gone before it is read, or the folder of a new
+    one: a deletion removes empty folders, too (server/images.go; seen in 0.9.3). So a deletion waits until nothing else
+    is asked, and everything else waits for it, but for what takes long.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._sharing = 0
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        with self._changed:
+            self._sharing += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._sharing -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._sharing == 0)
+            yield
+
+
 class ServerStore:
     """The models of one Ollama server."""
 
@@ -81,6 +112,7 @@ class ServerStore:
         self._find_placer = find_placer
         self._found: Placer | Literal["unsought"] | None = "unsought"
         self._finding = Lock()
+        self._manifests = _SharedLock()
         self.location = StoreLocation(url=client.url)
 
     @cached_property
@@ -91,7 +123,9 @@ class ServerStore:
     def list(self) -> tuple[ListedModel, ...]:
         """Return the models that the server has, the newest first; those with invalid names cannot be used."""
         listed, invalid = list[ListedModel](), list[str]()
-        for tag in self._client.tags():
+        with self._manifests.shared():
+            tags = self._client.tags()
+        for tag in tags:
             try:
                 name = ModelName.parse(tag.name)
             except UsageError:
@@ -114,7 +148,8 @@ class ServerStore:
     def read(self, listed: ListedModel) -> StoredModel | None:
         """Return a listed model with its contents, if the server still has it; the models are not listed again."""
         try:
-            show = self._client.show(str(listed.name))
+            with self._manifests.shared():
+                show = self._client.show(str(listed.name))
         except NotFound:
             return None  # removed in between; or 0.9.3 lists a model whose making failed
         return StoredModel(
@@ -212,7 +247,7 @@ class ServerStore:
         """Make a model of a recipe.
 
         Ollama removes empty folders of manifests after it has deleted a model: also the one that it has just made for
-        another model (`manifest.PruneDirectory`, seen in 0.9.3). Then it refuses this one, and can make it again.
+        another model (`PruneDirectory`, seen in 0.9.3). Then it refuses this one, and can make it again.
         """
         request = create_request(recipe, digests, release(self.ollama))
         for left in reversed(range(_CREATIONS)):
@@ -245,11 +280,13 @@ class ServerStore:
 
     def copy(self, source: ModelName, destination: ModelName) -> None:
         """Give a model another name."""
-        self._client.copy(str(source), str(destination))
+        with self._manifests.shared():
+            self._client.copy(str(source), str(destination))
 
     def delete(self, name: ModelName) -> None:
         """Remove a name."""
-        self._client.delete(str(name))
+        with self._manifests.exclusive():
+            self._client.delete(str(name))
 
     def interrupt(self) -> None:
         """End all requests that are under way in other threads."""
