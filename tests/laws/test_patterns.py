@@ -21,7 +21,7 @@ import modelfile
 from modelfile.immutable import field_names
 
 LENGTH: Final = 8_000
-LIMIT: Final = 50
+LIMIT: Final = 75
 """How many times as long as `LINEAR` a pattern may take on a text; to the square it takes some hundred times as long.
 
 Matching cannot be counted, and so is compared with matching, on the same processor and at its best of `TRIES`.

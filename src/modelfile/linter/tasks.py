@@ -21,7 +21,8 @@ _EXACT: Final = (
         "labels",
         ("class", "categor", "label"),
         (
-            r"\b(?:classif(?:y|ies)|categori[sz]es?|labels?)\b[^.]*\b(?:as|into|in|with) (?:exactly )?(?:one|1) of\b"
+            r"\b(?:classif(?:y|ies)|categori[sz]es?|labels?)\b[^.]{0,200}"
+            r"\b(?:as|into|in|with) (?:exactly )?(?:one|1) of\b"
             r"|\b(?:with|return|output|only) (?:only )?the (?:label|category|class)(?: only)?\b"
         ),
     ),
