@@ -28,7 +28,7 @@ SOURCES = 50
 MOST_ARRAYS: Final = 100
 """Arrays of a header that are read: a command reads one or two."""
 MOST_SECONDS: Final = 1.0
-"""CPU time of one header."""
+"""CPU time of one header; only `make fuzz` measures time."""
 MOST_MEMORY: Final = 100 << 20
 """In bytes, above that before."""
 
@@ -64,14 +64,14 @@ def read_all(body: bytes | bytearray, length: int) -> None:
         read_tensors(file, header, "x")
 
 
-def check(body: bytes | bytearray, length: int, what: object) -> None:
+def check(body: bytes | bytearray, length: int, what: object, rounds: int) -> None:
     before = time.process_time()
     try:
         read_all(body, length)
     except Exception as error:
         raise AssertionError(what) from error
     spent = time.process_time() - before
-    assert spent < MOST_SECONDS, (what, spent)
+    assert rounds == 1 or spent < MOST_SECONDS, (what, spent)
 
 
 def forget_peak() -> int:
@@ -95,7 +95,7 @@ def test_made_headers(tmp_path: Path, rounds: int) -> None:
     for seed in range(MADE * rounds):
         chance = random.Random(seed)  # noqa: S311  # reproducible
         body = mutate(bodies[seed % SOURCES], chance)
-        check(body, chance.choice((len(body), len(body) + 5000, 1 << 40)), f"seed {seed}")
+        check(body, chance.choice((len(body), len(body) + 5000, 1 << 40)), f"seed {seed}", rounds)
     assert memory() - before < MOST_MEMORY
 
 
@@ -116,7 +116,7 @@ def test_real_headers(rounds: int) -> None:
             )
             changed.append((at, bytes(head[at : at + len(new)])))
             head[at : at + len(new)] = new[: len(head) - at]
-        check(head, 1 << 28, f"seed {seed}")
+        check(head, 1 << 28, f"seed {seed}", rounds)
         for at, old in reversed(changed):
             head[at : at + len(old)] = old
     assert memory() - before < MOST_MEMORY
@@ -155,8 +155,8 @@ WORST = {
 
 
 @pytest.mark.parametrize("name", WORST)
-def test_worst_headers(name: str) -> None:
+def test_worst_headers(name: str, rounds: int) -> None:
     body = WORST[name]()
     before = forget_peak()
-    check(body, len(body), name)
+    check(body, len(body), name, rounds)
     assert memory() - before < MOST_MEMORY
