@@ -100,7 +100,7 @@ class StoredModel:
 def parsed_name(parent: str) -> ModelName | None:
     """Return the name of a model in what a server noted of the origin of another; None if that is a file, or nothing.
 
-    >>> str(parsed_name("llama3.2:3b")), parsed_name("/root/.ollama/models/blobs/sha256-0123")
+    >>> str(parsed_name("llama3.2:3b")), parsed_name("/usr/share/ollama/.ollama/models/blobs/sha256-0123")
     ('llama3.2:3b', None)
     """
     try:

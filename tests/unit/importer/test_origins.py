@@ -32,7 +32,7 @@ def bases(of: StoredModel, listed: dict[str, str], *locked: str) -> list[str]:
         ("llama3.2:3b", "llama3.2:3b"),
         ("me/bot", "me/bot:latest"),
         ("", None),
-        ("/root/.ollama/models/blobs/sha256-0", None),
+        ("/usr/share/ollama/.ollama/models/blobs/sha256-0", None),
         ("C:\\models\\blobs\\sha256-0", None),
         ("tiny.GGUF", None),
         ("model-00001-of-00002.safetensors", None),

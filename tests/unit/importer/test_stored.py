@@ -275,7 +275,7 @@ def test_weights_on_another_machine(tmp_path: Path) -> None:
     store = MemoryStore(url="http://gpu:11434")
     stored = create(store, BOT, "FROM ./a.gguf\n", tmp_path)
     with pytest.raises(InputError, match=r"bot:v1: its weights have no name on http://gpu:11434$") as raised:
-        export(replace(stored, blobs=Path("/root/.ollama/models/blobs")), store)
+        export(replace(stored, blobs=Path("/usr/share/ollama/.ollama/models/blobs")), store)
     assert (
         raised.value.hint == "on the machine of the server, take them along: `mf init bot:v1 --store DIR --weights DIR`"
     )

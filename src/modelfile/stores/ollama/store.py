@@ -38,7 +38,7 @@ _WORTH_PLACING: Final = 4 << 20
 _TEXTS: Final = ("general.", "tokenizer.")
 """Starts of keys whose arrays are texts, or have an element for each token."""
 _CREATIONS: Final = 5
-"""How often a model is created if the server has removed its folder meanwhile."""
+"""How often a model is created if the server removes its folder during the creation."""
 _NO_FOLDER: Final = ": no such file or directory"
 _NAMED: Final = 3
 """Number of invalid names that a warning shows."""
