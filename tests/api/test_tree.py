@@ -107,7 +107,7 @@ TIMED = {
     "tests/laws/test_patterns.py": "matching cannot be counted: patterns are compared with a linear one",
     "tests/contracts/test_fake_faults.py": "the fake server waits no shorter than a fault says",
     "tests/live/test_faults.py": "waits for a server that may never start an upload",
-    "tests/laws/test_mutated_headers.py": "CPU time, of which a header takes half of the limit at most",
+    "tests/laws/test_mutated_headers.py": "CPU time, in `make fuzz` only",
 }
 """Tests that read a clock, with the reason; a busy machine makes any other limit of time fail."""
 SMALL = 60

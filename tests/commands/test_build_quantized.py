@@ -1,14 +1,18 @@
 """`mf build --quantize TYPE --with PROGRAM`: the weights are quantized here, not by the server."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+from tests.fakes.faults import Status
 from tests.fakes.ollama import FakeOllama
 from tests.support.cli import mf
 from tests.support.paths import ROOT
 
+from modelfile.events import Events
+from modelfile.weights import digests
 from modelfile.weights.digests import digests_of
 
 PAIR = ROOT / "modelfiles" / "quantized-pair"
@@ -145,3 +149,36 @@ def test_it_needs_a_type(program: Path) -> None:
     Path("mf.toml").unlink()
     ran = mf("build", "bot:v1", "--with", str(program))
     assert (ran.code, ran.err.splitlines()[0]) == (2, "error: --with needs a type")
+
+
+@pytest.mark.usefixtures("program")
+def test_a_build_that_fails_records_nothing(fake: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert mf("pin", "--store", "models").code == 0
+    before = Path("mf.lock").read_text()
+    monkeypatch.setenv("OLLAMA_HOST", fake.url)
+    fake.fault("/api/create", Status(500, '{"error": "boom"}'))
+    assert mf("build", "bot:v1", "--with", "llama-quantize").code == 3
+    assert Path("mf.lock").read_text() == before
+
+
+def test_the_weights_are_quantized_and_hashed_once(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert mf("pin", "--store", "models").code == 0
+    hashed = []
+    digest = digests._digest  # noqa: SLF001  # counts its calls
+
+    def count(path: Path, events: Events) -> tuple[str, os.stat_result]:
+        hashed.append(path.name)
+        return digest(path, events)
+
+    monkeypatch.setattr(digests, "_digest", count)
+    assert mf("build", "bot:v1", "--store", "models", "--with", "llama-quantize").code == 0
+    assert (calls(program), len([name for name in hashed if "Q8_0" in name])) == (1, 1)
+
+
+@pytest.mark.usefixtures("program")
+def test_a_modelfile_that_is_added_to_the_lock_has_both_digests() -> None:
+    Path("other").mkdir()
+    Path("other/Modelfile").write_text("FROM ../tiny-f16.gguf\nTEMPLATE {{ .Prompt }}\n")
+    assert mf("pin", "other", "--store", "models").code == 0
+    assert mf("build", "bot:v1", "--store", "models", "--with", "llama-quantize").code == 0
+    assert json.loads(Path("mf.lock").read_text())["modelfiles"]["Modelfile"]["quantized"] == {"Q8_0": Q8}

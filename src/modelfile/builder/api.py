@@ -8,7 +8,7 @@ from itertools import chain
 from threading import Event
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from modelfile.builder.additions import OnAdded, add_missing, is_missing
+from modelfile.builder.additions import OnAdded, add_missing
 from modelfile.builder.constraints import (
     check_frozen,
     check_locked,
@@ -166,6 +166,7 @@ class _Batch:
         self.plan_file = plan_file
         self.builds = False
         self.quantizer = quantizer
+        self.quantized: dict[ModelName, str] = {}
         self.tags = _tags_of(registry) if registry and not frozen else None
 
     def errors(self, store: Store | None) -> dict[ModelName, InputError]:
@@ -243,7 +244,8 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
     recipe = target.with_detected(recipe, target.pin, digests)
     required = constraints(target, recipe, events, locked=batch.locked)
     if target.quantize and batch.quantizer:
-        recipe, digests = quantized(target, recipe, digests, batch.quantizer, events, locked=batch.locked)
+        made = quantized(target, recipe, digests, batch.quantizer, events, locked=batch.locked)
+        recipe, digests, batch.quantized[target.named] = made
         required = with_changes(required, files={})
     if batch.plan_file and required.model is None and is_opaque(recipe):  # all else is predicted again
         saved = batch.plan_file.expected(target.named, store.location)
@@ -347,16 +349,15 @@ def build(  # noqa: PLR0913  # each is a choice of its own
     if not replace and (rejected := refused(_reject_replacements(prepared), WouldReplace)):
         return rejected
     built = [(store, _build_all(batch, store, outcomes, on_plan)) for store, outcomes in prepared]
-    if not (locked or frozen) and any(map(is_missing, batch.targets.values())):
-        made = (
+    if not (locked or frozen):
+        made = [
             (batch.targets[outcome.name], store, outcome.result.created)
             for store, outcomes in built
             for outcome in outcomes
             if isinstance(outcome, Succeeded)
-        )
+        ]
         add_missing(made, registry, on_added, events)
-    if quantizer and not (locked or frozen):
-        record_quantized(batch.targets.values(), quantizer, events)
+        record_quantized({one: batch.quantized[one.named] for one, *_ in made if one.named in batch.quantized}, events)
     return tuple(chain.from_iterable(outcomes for _, outcomes in built))
 
 

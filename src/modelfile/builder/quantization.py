@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from modelfile.builder.constraints import check_pin, locked_base
@@ -41,8 +42,8 @@ def quantized(
     events: Events = ignore,
     *,
     locked: bool = False,
-) -> tuple[Recipe, Mapping[Path, str]]:
-    """Return a recipe FROM the quantized weights in the place of its own, and the digests of its files.
+) -> tuple[Recipe, Mapping[Path, str], str]:
+    """Return a recipe FROM the quantized weights in the place of its own, the digests of its files, and that of these.
 
     Args:
         target: The target, with the type.
@@ -73,7 +74,7 @@ def quantized(
         raise StaleLock(f"mf.lock does not record `{source}` quantized to {kind}", hint=hint)
     files = tuple(result if path == source else path for path in recipe.files)
     made = {result if path == source else path: digest if path == source else of for path, of in digests.items()}
-    return replace(recipe, files=files, quantize=""), made
+    return replace(recipe, files=files, quantize=""), made, digest
 
 
 def _source(target: Target, recipe: Recipe) -> Path:
@@ -95,23 +96,23 @@ def _source(target: Target, recipe: Recipe) -> Path:
     return found[0]
 
 
-def record_quantized(targets: Iterable[Target], program: str, events: Events = ignore) -> None:
+def record_quantized(built: Mapping[Target, str], events: Events = ignore) -> None:
     """Record the digests of quantized weights in the locks that list their types.
+
+    Args:
+        built: The digest of the quantized weights of each target that was built.
+        events: Receives progress.
 
     Raises:
         InputError: A lock cannot be written.
     """
-    for target in targets:
+    for target, digest in built.items():
         kind, lock, pin = target.quantize.upper(), target.lock, target.pin
-        if not (lock and pin and target.quantize in (pin.quantize or ())) or kind in (pin.quantized or {}):
-            continue
-        recipe = target.recipe()
-        _, digests = quantized(target, recipe, target.digests(), program, events)
-        made = next(digest for digest in digests.values() if digest not in target.digests().values())
+        if lock and pin and target.quantize in (pin.quantize or ()) and kind not in (pin.quantized or {}):
+            lock.update(partial(_with_quantized, key=target.key, kind=kind, digest=digest), events)
 
-        def change(current: Lock, key: str = target.key, entry: tuple[str, str] = (kind, made)) -> Lock:
-            pins = dict(current.modelfiles)
-            pins[key] = replace(pins[key], quantized={**(pins[key].quantized or {}), entry[0]: entry[1]})
-            return replace(current, modelfiles=pins)
 
-        lock.update(change, events)
+def _with_quantized(lock: Lock, *, key: str, kind: str, digest: str) -> Lock:
+    pin = lock.modelfiles[key]
+    changed = replace(pin, quantized={**(pin.quantized or {}), kind: digest})
+    return replace(lock, modelfiles={**lock.modelfiles, key: changed})

@@ -19,7 +19,8 @@ def test_a_projector_stays_as_it_is(tmp_path: Path) -> None:
     program.chmod(0o755)
     target = modelfile.Project().at(VISION / "Modelfile", quantize="q8_0")
     recipe, digests = target.recipe(), target.digests()
-    made, its_digests = quantized(target, recipe, digests, str(program))
+    made, its_digests, digest = quantized(target, recipe, digests, str(program))
+    assert its_digests[made.files[0]] == digest
     assert (made.quantize, made.files[1:], made.files[0].read_bytes()) == ("", recipe.files[1:], Q8.read_bytes())
     assert its_digests.keys() == {*made.files}
     assert its_digests[made.files[1]] == digests[recipe.files[1]]
