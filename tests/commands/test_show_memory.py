@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from tests.fakes.ollama import FakeOllama
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.store import published
 from tests.support.cli import mf
@@ -332,3 +333,19 @@ def test_wrong_use(arguments: tuple[str, ...], message: str) -> None:
     ran = mf("show", "tiny.gguf", *arguments)
 
     assert (ran.code, ran.out, ran.err.splitlines()[0]) == (ExitCode.USAGE, "", f"error: {message}")
+
+
+def test_name_that_begins_with_a_digit_is_no_amount(tmp_path: Path) -> None:
+    (tmp_path / "8B.gguf").write_bytes((tmp_path / "tiny.gguf").read_bytes())
+    assert mf("show", "--memory", "8B.gguf", "--json").code == ExitCode.CLEAN
+    assert mf("show", "--memory", "24X", "tiny.gguf").err.startswith("error: invalid amount of memory: `24X`")
+
+
+def test_adapter_that_a_server_does_not_tell_of(tmp_path: Path, fake: FakeOllama) -> None:
+    write_gguf(tmp_path / "lora.gguf", "llama", {"general.type": "adapter"}, {"token_embd.weight.lora_a": (1024, 512)})
+    (tmp_path / "Modelfile").write_text("FROM ./tiny.gguf\nTEMPLATE {{ .Prompt }}\nADAPTER ./lora.gguf\n")
+    assert mf("build", "bot:v1", "--host", fake.url).code == ExitCode.CLEAN
+    assert mf("show", "bot:v1", "--memory", "1G", "--host", fake.url).err == (
+        "warning: the adapter of bot:v1 is not counted, as a server does not tell its size\n"
+        "help: pass the Modelfile, or name the server's folder with --store\n"
+    )

@@ -7,6 +7,7 @@ With --json, an error is also printed on standard output: {"error": {"message", 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
@@ -67,11 +68,15 @@ def _color_in(argv: Sequence[str]) -> Color:
     return color
 
 
+_AMOUNT: Final = r"[0-9][0-9.,]*\s?[A-Za-z]*"
+"""Texts that are read as an amount of memory, valid or not: `24X`, and not `8B.gguf`."""
+
+
 def _with_memory(argv: Sequence[str]) -> list[str]:
     """Return arguments in which `--memory` without an amount has the value for this machine: no parser knows those."""
     following = (*argv[1:], "")
     return [
-        "--memory=here" if word == "--memory" and not after[:1].isdecimal() else word
+        "--memory=here" if word == "--memory" and not re.fullmatch(_AMOUNT, after) else word
         for word, after in zip(argv, following, strict=True)
     ]
 

@@ -28,10 +28,11 @@ _NARROWEST: Final = 8
 """Smallest number of characters to which a value in a table is shortened."""
 
 
-def print_effective(  # each is a fact of its own
+def print_effective(  # noqa: PLR0913  # each is a fact of its own
     found: Effective,
     *,
     name: object,
+    asked: str,
     fingerprint: str | None,
     digest: str | None,
     terminal: Terminal,
@@ -42,6 +43,7 @@ def print_effective(  # each is a fact of its own
     Args:
         found: The model.
         name: Its name, or the path of the Modelfile.
+        asked: What the user named it, for hints.
         fingerprint: Its fingerprint; None if only a build can tell.
         digest: Its digest; None if it is not built.
         terminal: The output.
@@ -52,7 +54,7 @@ def print_effective(  # each is a fact of its own
     facts = [*identity, *_facts(found)]
     print_facts(((title, _wrap(text, terminal)) for title, text in facts), _MARGIN, terminal)
     rows, more = _parameters(found, everything=everything)
-    see_all = terminal.complete(f"`mf show {quote(str(name))} --all`")
+    see_all = terminal.complete(f"`mf show {quote(asked)} --all`")
     terminal.print()
     print_table(_fitting(rows, terminal.table_width), terminal)
     if more:

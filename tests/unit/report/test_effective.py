@@ -23,7 +23,9 @@ def printed(
     terminal = Terminal(io.StringIO(), out, io.StringIO(), {"COLUMNS": str(width)} if width else {})
     found = effective_model(levels, ollama=options.pop("ollama", OLD), **options)
     name = levels[0].name
-    print_effective(found, name=name, fingerprint=made, digest=None, terminal=terminal, everything=everything)
+    print_effective(
+        found, name=name, asked=str(name), fingerprint=made, digest=None, terminal=terminal, everything=everything
+    )
     return out.getvalue()
 
 

@@ -25,7 +25,7 @@ def show_effective(name: str, options: Options, *, as_json: bool, everything: bo
         return
     with open_model(name, options) as (stored, store):
         found = trace_model(stored, load_project(), store, rendered_version(store))
-    _print(found, stored.name, stored.fingerprint, stored.digest, [], as_json=as_json, everything=everything)
+    _print(found, stored.name, stored.fingerprint, stored.digest, [], name, as_json=as_json, everything=everything)
 
 
 def _show_expected(target: Target, options: Options, *, as_json: bool, everything: bool) -> None:
@@ -42,7 +42,8 @@ def _show_expected(target: Target, options: Options, *, as_json: bool, everythin
         print_dropped_capabilities(f"`{found.levels[0].name}`", expected, current.get())
         dropped = [name for name, _ in expected.dropped_capabilities]
     made = None if found.undecided else fingerprint(found.model)
-    _print(found, found.levels[0].name, made, None, dropped, as_json=as_json, everything=everything)
+    shown = found.levels[0].name
+    _print(found, shown, made, None, dropped, str(shown), as_json=as_json, everything=everything)
 
 
 def _print(  # noqa: PLR0913  # each is a fact of its own
@@ -51,6 +52,7 @@ def _print(  # noqa: PLR0913  # each is a fact of its own
     made: str | None,
     digest: str | None,
     dropped: list[str],
+    asked: str,
     *,
     as_json: bool,
     everything: bool,
@@ -59,4 +61,6 @@ def _print(  # noqa: PLR0913  # each is a fact of its own
     if as_json:
         print_json(model_as_json(name, found.model, made, digest, dropped) | effective_as_json(found), terminal)
     else:
-        print_effective(found, name=name, fingerprint=made, digest=digest, terminal=terminal, everything=everything)
+        print_effective(
+            found, name=name, asked=asked, fingerprint=made, digest=digest, terminal=terminal, everything=everything
+        )

@@ -112,6 +112,9 @@ def _model(name: str, options: Options) -> tuple[tuple[Weights, ...], Mapping[st
         with open_model(name, options) as (stored, store):
             if not (weights := store.weights(stored) if store else ()):
                 raise UsageError(f"cannot read the weights of {stored.name}", hint="pass the path of a GGUF file")
+            if stored.model.adapters and all(each.facts.kind != "adapter" for each in weights):
+                message = f"the adapter of {stored.name} is not counted, as a server does not tell its size"
+                current.get().print_warning(message, "pass the Modelfile, or name the server's folder with --store")
             served = release(store.ollama) if store else None
             return weights, stored.model.parameters, served or version or NEWEST
     except (ServerUnreachable, NotFound) as error:
