@@ -175,6 +175,9 @@ def test_the_lock_is_compared_pin_by_pin(project: Path) -> None:
     lock = mf("diff", "--only", "lock").out
     assert "lock (may change answers)\n  Modelfile: fingerprint  mf1:" in lock
     assert said("diff", "mf.lock") == said("diff", "HEAD", "mf.lock") == (1, lock, "")
+    old, new = lock.splitlines()[:2]
+    code, mirrored, _ = said("diff", "mf.lock", "HEAD")
+    assert (code, mirrored.splitlines()[:2]) == (1, [f"-{new[1:]}", f"+{old[1:]}"])
     edit(project / "Modelfile", "0.7", "0.5")
     (project / "other.Modelfile").unlink()
     assert mf("pin").code == 0

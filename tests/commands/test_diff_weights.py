@@ -29,7 +29,12 @@ def weights(a: str, b: str) -> list[str]:
 def test_headers_of_two_modelfiles_are_compared() -> None:
     base, *facts = weights("a.Modelfile", "b.Modelfile")
     assert base.startswith("  base          sha256:")
-    assert facts == ["  architecture  llama -> qwen2", "  quantization  F16 -> Q4_K_M", "  size          2K -> 20K"]
+    assert facts == [
+        "  architecture  llama -> qwen2",
+        "  quantization  F16 -> Q4_K_M",
+        "  size          2K -> 20K",
+        "  tensors       1 F16 of 32 x 64 -> 1 F16 of 32 x 640",
+    ]
 
 
 def test_same_facts_are_not_printed(folder: Path) -> None:
@@ -55,4 +60,5 @@ def test_headers_are_compared_with_a_model(folder: Path) -> None:
         "  architecture  llama -> qwen2",
         "  quantization  F16 -> Q4_K_M",
         "  size          2K -> 20K",
+        "  tensors       1 F16 of 32 x 64 -> 1 F16 of 32 x 640",
     ]

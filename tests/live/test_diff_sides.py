@@ -11,6 +11,7 @@ from tests.support.cli import mf
 from tests.support.real_ollama import serve
 from tests.support.registry import available, registry
 from tests.support.repository import git
+from tests.support.tiny_gguf import write_tiny_gguf
 
 from modelfile.cli.options import _open_registries
 
@@ -91,3 +92,24 @@ def test_all_pairs_of_sides_have_one_answer(tiny: Path, tmp_path: Path, monkeypa
             assert answer(a, b, *server)["same"], (a, b)
     without = answer("git:release-v1:Modelfile", "Modelfile", "--host", "127.0.0.1:9")
     assert [change["aspect"] for change in without["changes"]] == [*("parameter", "parameter", "system", "message")]
+
+
+def test_weights_of_a_file_and_of_a_model_are_compared_by_their_headers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    models = tmp_path / "models"
+    models.mkdir()
+    with serve(models=models) as url:
+        monkeypatch.setenv("OLLAMA_HOST", url)
+        for number, name in enumerate("ab"):
+            write_tiny_gguf(Path(f"{name}.gguf"), number)
+            Path(f"{name}.Modelfile").write_text(f"FROM ./{name}.gguf\nTEMPLATE {{{{ .Prompt }}}}\n")
+            assert mf("build", f"{name}:v1", "-f", f"{name}.Modelfile").code == 0
+        for old in ("a:v1", "store:a:v1", "a.Modelfile"):
+            for new in ("b:v1", "store:b:v1"):
+                found = answer(old, new, "--host", url, "--store", str(models))["changes"]
+                assert [change["aspect"] for change in found] == ["weights"], (old, new)
+        weights = [change["aspect"] for change in answer("a.gguf", "b:v1")["changes"]]
+        assert weights[:1] == ["weights"]
+        assert "tensors" not in weights

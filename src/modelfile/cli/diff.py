@@ -59,8 +59,12 @@ def diff(  # noqa: PLR0913  # the command's options
 ) -> None:
     """Print the differences between models or Modelfiles: parameters, prompts and weights, not lines of text.
 
-    Exits 1 if they differ. A and B are each a Modelfile or its folder, `-` for standard input, a model, a tag of the
-    model here, the start of a digest, or a revision of git.
+    Exits 1 if they differ. A and B are each a Modelfile or its folder, weights (a GGUF or safetensors file, or a folder
+    of them), `-` for standard input, a model, a tag of the model here, the start of a digest, or a revision of git.
+
+    Weights are compared as a Modelfile that is only FROM them. If weights differ, so may what their headers say:
+    architecture, size, quantization, context, license, chat template and the tensors that differ, by type (`mf show
+    --tensors` lists all); of a model in a registry, only what its configuration says.
 
     `mf diff` compares the last commit with the working tree: every Modelfile, and mf.lock pin by pin. `mf diff REV`
     compares another commit, `mf diff REV..REV` two commits, and `mf diff main...HEAD` a branch since it left main. `mf

@@ -74,8 +74,15 @@ def compare_arguments(
     one, two = read_both(texts, sources)
     if isinstance(one, RevisionSide) and isinstance(two, RevisionSide):
         return diff_project(project, one.commit, two.commit, cosmetic=cosmetic)
-    if isinstance(one, RevisionSide) and isinstance(two, ModelfileSide) and two.target.path.name == LOCK_FILE:
-        return diff_project(project, one.commit, only=[_path_in(one.commit, two, project)], cosmetic=cosmetic)
+    for revision, lock in ((one, two), (two, one)):
+        if (
+            isinstance(revision, RevisionSide)
+            and isinstance(lock, ModelfileSide)
+            and lock.target.path.name == LOCK_FILE
+        ):
+            only = [_path_in(revision.commit, lock, project)]
+            found = diff_project(project, revision.commit, only=only, cosmetic=cosmetic)
+            return found if revision is one else tuple(each.mirrored() for each in found)
     old, new = _at_revision(one, two, project), _at_revision(two, one, project)
     return compare_sides(old, new, sources, cosmetic=cosmetic)
 
@@ -106,7 +113,7 @@ def _compare_one(text: str, sources: Sources, *, cosmetic: bool) -> Comparison |
     if isinstance(side, RevisionSide):
         return diff_project(project, side.commit, cosmetic=cosmetic)
     if isinstance(side, ModelfileSide) and not side.commit:
-        if side.target.is_stdin:
+        if side.target.is_stdin or side.is_weights:
             raise UsageError(
                 f"`{text}` has no earlier version", hint=f"name two sides, as in `mf diff Modelfile {text}`"
             )
@@ -155,7 +162,8 @@ def _find_modelfile(name: ModelName, project: Project) -> Target | None:
 
 def _at_revision(side: Side | RevisionSide, beside: Side | RevisionSide, project: Project) -> Side:
     """Return what the Modelfile on the other side was at a revision."""
-    if isinstance(side, RevisionSide) and isinstance(beside, ModelfileSide) and beside.target.has_folder:
+    has_versions = isinstance(beside, ModelfileSide) and beside.target.has_folder and not beside.is_weights
+    if isinstance(side, RevisionSide) and isinstance(beside, ModelfileSide) and has_versions:
         return modelfile_in(side.commit, _path_in(side.commit, beside, project), project)
     return only_one(side)
 

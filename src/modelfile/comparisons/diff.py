@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from modelfile.catalog.versions import Version, release
 from modelfile.comparisons.sides import (
@@ -21,7 +23,8 @@ from modelfile.comparisons.sides import (
 from modelfile.differ.comparison import Aspect, Change, ComparedSide, Comparison
 from modelfile.differ.cosmetics import compare_cosmetics
 from modelfile.differ.models import compare_models, compare_recipes
-from modelfile.errors import InputError, NotFound, ServerError
+from modelfile.errors import InputError, ModelfileError, NotFound, ServerError
+from modelfile.immutable import field, record
 from modelfile.names import modelfile_at, split_prefix
 from modelfile.pinning.check import version_of
 from modelfile.prediction import expect_beside
@@ -29,6 +32,13 @@ from modelfile.project.project import Project
 from modelfile.recipe.model import fingerprint
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.protocol import Registry, Store, StoredModel
+
+if TYPE_CHECKING:
+    from modelfile.weights.facts import WeightsFacts
+    from modelfile.weights.reading import Weights
+
+_MOST_KINDS: Final = 4
+"""Number of kinds of tensors that a summary lists."""
 
 
 def diff(  # noqa: PLR0913  # each is a choice of its own
@@ -59,9 +69,9 @@ def diff(  # noqa: PLR0913  # each is a choice of its own
     [('system', None, 'Be brief.')]
 
     Args:
-        a: A Modelfile, a model in the store or the start of its digest, or a tag of a model of the project; after
-            `file:`, `model:`, `store:`, `lock:`, `registry:` or `git:` only a Modelfile, a model in the store, a model
-            in the folder, a locked base, a model in a registry, or a Modelfile at a revision of git.
+        a: A Modelfile, weights, a model in the store or the start of its digest, or a tag of a model of the project;
+            after `file:`, `model:`, `store:`, `lock:`, `registry:` or `git:` only a Modelfile or weights, a model in
+            the store, a model in the folder, a locked base, a model in a registry, or a Modelfile at a revision of git.
         b: The same.
         project: The project that tags and paths belong to.
         store: The store of the models.
@@ -131,7 +141,11 @@ def compare_sides(old: Side, new: Side, sources: Sources, *, cosmetic: bool = Fa
 
 def _check(side: ModelfileSide, check: Check, version: Version | None) -> None:
     """Reject a Modelfile that Ollama would; findings on an earlier version of one help nobody."""
-    if side.commit:
+    if side.is_weights:
+        from modelfile.weights.reading import read_files
+
+        read_files(recipe_of(side).weight_files)
+    elif side.commit:
         recipe_of(side)
     else:
         check(side.target, version)
@@ -175,7 +189,7 @@ def compare_modelfiles(
         digests,
         old_digests=before,
         ollama=release(configured or ""),
-        facts=[*map(_local_facts, (old, new))],
+        facts=lambda: _facts(lambda: _local_weights(old), lambda: _local_weights(new)),
     )
     more = compare_cosmetics(old.target.modelfile, new.target.modelfile) if cosmetic and old and new else ()
     sides = [ComparedSide(name=side.name if side else "") for side in (old, new)]
@@ -203,7 +217,12 @@ def _compare_stored(old: ModelSide, new: ModelSide, project: Project) -> Compari
     stores = sorted((side.store for side in (new, old) if side.store), key=lambda store: store.location.is_folder)
     asked = stores[0] if stores and one.model.parameters != other.model.parameters else None
     ollama = version_of(asked) if asked else release(project.config.ollama or "")
-    changes = compare_models(one.model, other.model, ollama=ollama, facts=(_facts(one), _facts(other)))
+    changes = compare_models(
+        one.model,
+        other.model,
+        ollama=ollama,
+        facts=lambda: _facts(lambda: _stored_weights(one, old.store), lambda: _stored_weights(other, new.store)),
+    )
     return Comparison(old=_compared(old), new=_compared(new), changes=changes, same=not changes)
 
 
@@ -214,8 +233,16 @@ def _compare_with_model(modelfile: ModelfileSide, model: ModelSide, sources: Sou
     _check(modelfile, sources.check, version)
     expected = expect_beside(target, other, store, sources.registry)
     sources.on_expected(target, expected)
-    facts = _facts(expected.base) if expected.base else _local_facts(modelfile)
-    changes = compare_models(expected.model, other.model, ollama=version, facts=(facts, _facts(other)))
+    base = expected.base
+    changes = compare_models(
+        expected.model,
+        other.model,
+        ollama=version,
+        facts=lambda: _facts(
+            lambda: _stored_weights(base, store) if base else _local_weights(modelfile),
+            lambda: _stored_weights(other, model.store),
+        ),
+    )
     if not changes and expected.fingerprint:
         changes = (Change(aspect=Aspect.FINGERPRINT, old=expected.fingerprint, new=other.fingerprint),)
     known = expected.fingerprint or (None if expected.undecided else fingerprint(expected.model))
@@ -233,20 +260,91 @@ def _compared(side: ModelSide) -> ComparedSide:
     return ComparedSide(name=side.name, fingerprint=side.stored.fingerprint, digest=side.stored.digest)
 
 
-def _local_facts(side: ModelfileSide | None) -> dict[Aspect, str]:
+@record(kw_only=True)
+class _KnownWeights:
+    """The facts that are known of the weights of a side."""
+
+    said: Mapping[Aspect, str] = field(default_factory=dict)
+    """The words of the store."""
+    header: Weights | None = None
+
+
+def _facts(old: Callable[[], _KnownWeights], new: Callable[[], _KnownWeights]) -> Sequence[Mapping[Aspect, str]]:
+    """Return what the weights of two sides tell of themselves; nothing of what only one side is known to tell."""
+    known = old(), new()
+    one, other = ({**each.said, **(_header_facts(each.header.facts) if each.header else {})} for each in known)
+    if known[0].header and known[1].header:
+        with contextlib.suppress(ModelfileError):  # what can be read is compared
+            one[Aspect.TENSORS], other[Aspect.TENSORS] = _differing_tensors(known[0].header, known[1].header)
+    return one, other
+
+
+def _header_facts(facts: WeightsFacts) -> dict[Aspect, str]:
+    from modelfile.catalog.families import turns_in
+
+    context = f"{facts.context_length:,} tokens" if facts.context_length else ""
+    found = _known(facts.architecture, facts.parameter_size, facts.file_type)
+    found |= {
+        aspect: text for aspect, text in ((Aspect.CONTEXT, context), (Aspect.WEIGHTS_LICENSE, facts.license)) if text
+    }
+    if facts.chat_template or (facts.chat_template is not None and facts.format == "gguf"):
+        turns = turns_in(facts.chat_template)
+        found |= {Aspect.CHAT_TEMPLATE: facts.chat_template, Aspect.TURNS: turns.title if turns else ""}
+    return found
+
+
+def _differing_tensors(old: Weights, new: Weights) -> tuple[str, str]:
+    """Return the tensors that differ in name, shape or type: by type, or where those are the same, also by shape."""
+    listed = [{each.name: (each.type, each.shape) for each in side.tensors()} for side in (old, new)]
+    sides = [
+        {name: facts for name, facts in each.items() if other.get(name) != facts}
+        for each, other in (listed, listed[::-1])
+    ]
+    by_type, by_shape, by_name = (
+        tuple(_summarize(map(describe, side.items())) for side in sides)
+        for describe in (
+            lambda each: each[1][0],
+            lambda each: f"{each[1][0]} of {' x '.join(map(str, each[1][1]))}",
+            lambda each: f"{each[0]}",
+        )
+    )
+    one, other = next((pair for pair in (by_type, by_shape) if pair[0] != pair[1]), by_name)
+    return one, other
+
+
+def _summarize(kinds: Iterable[str]) -> str:
+    """Return how many there are of each kind, the most first."""
+    counts = Counter(kinds).most_common()
+    shown = [f"{count} {kind}" for kind, count in counts[:_MOST_KINDS]]
+    return ", ".join([*shown, *(["…"] if len(counts) > _MOST_KINDS else [])])
+
+
+def _local_weights(side: ModelfileSide | None) -> _KnownWeights:
     """Return what the header of local weights says; nothing of those at a revision, which are not at hand."""
     if side is None or side.commit:
-        return {}
-    from modelfile.weights.reading import model_facts
+        return _KnownWeights()
+    from modelfile.weights.reading import read_files
 
     recipe = side.target.recipe()
-    found = model_facts(recipe.model_files)
-    return _known(found.architecture, found.parameter_size, "" if recipe.quantize else found.file_type) if found else {}
+    with contextlib.suppress(InputError):  # what they are is not known, but that they differ
+        for each in read_files(recipe.weight_files):
+            if each.facts.kind == "model":
+                if not recipe.quantize:
+                    return _KnownWeights(header=each)
+                facts = _header_facts(each.facts)
+                return _KnownWeights(
+                    said={aspect: facts[aspect] for aspect in facts if aspect is not Aspect.QUANTIZATION}
+                )
+    return _KnownWeights()
 
 
-def _facts(stored: StoredModel) -> dict[Aspect, str]:
-    """Return what is known of the weights of a model."""
-    return _known(stored.family, stored.size, stored.quantization)
+def _stored_weights(stored: StoredModel, store: Store | None) -> _KnownWeights:
+    """Return what a store knows of the weights of a model, by their header if it has them."""
+    said, header = _known(stored.family, stored.size, stored.quantization), None
+    if store:
+        with contextlib.suppress(ModelfileError):  # the words of the store are enough
+            header = next((each for each in store.weights(stored) if each.facts.kind == "model"), None)
+    return _KnownWeights(said=said, header=header)
 
 
 def _known(architecture: str, size: str, quantization: str) -> dict[Aspect, str]:

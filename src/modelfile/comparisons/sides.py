@@ -1,4 +1,4 @@
-"""Sides, which commands compare or show: a Modelfile, now or at a revision of git, or a model, and wherever it is."""
+"""Sides, which commands compare or show: a Modelfile, now or at a revision of git, weights, or a model anywhere."""
 
 from __future__ import annotations
 
@@ -66,13 +66,15 @@ class Sources:
 
 @record(kw_only=True)
 class ModelfileSide:
-    """A Modelfile."""
+    """A Modelfile, or weights as one that is only FROM them."""
 
     name: str
     """Its path, or as it was named."""
     target: Target
     commit: GitCommit | None = None
     """The commit that it is read from; None for that on the disk."""
+    is_weights: bool = False
+    """True if the argument names weights."""
 
 
 @record(kw_only=True)
@@ -102,8 +104,8 @@ def read_side(text: str, sources: Sources) -> Side:
     """Return what an argument names.
 
     After a prefix (`file:`, `model:`, `store:`, `lock:`, `registry:`, `git:`), it is that. Without one it is a
-    Modelfile or its folder, standard input for `-`, or a model of the store: by a tag of a model of the project, by its
-    name, or by the start of its digest, in this order.
+    Modelfile or its folder, weights or a folder of them, standard input for `-`, or a model of the store: by a tag of a
+    model of the project, by its name, or by the start of its digest, in this order.
 
     Raises:
         UsageError: A name is invalid, or means several.
@@ -145,8 +147,10 @@ def read_sides(texts: Sequence[str], sources: Sources) -> tuple[Side | RevisionS
             if unknown:
                 raise
     for text in bare:
+        side = known.get(text)
+        file = "weights" if isinstance(side, ModelfileSide) and side.is_weights else "a Modelfile"
         readings = {
-            "a Modelfile": f"file:{text}" if text in known else None,
+            file: f"file:{text}" if text in known else None,
             "a model": f"model:{found[text]}" if text in found else None,
             "a revision of git": f"git:{text}" if text in commits else None,
         }
@@ -194,6 +198,8 @@ def _read_certain(text: str, sources: Sources) -> Side | RevisionSide | None:
     if prefix is Prefix.GIT:
         return _read_revision(text, name, sources.project)
     if prefix in (None, Prefix.FILE):
+        if weights := _read_weights(name, sources, only_path=prefix is Prefix.FILE or is_path(name)):
+            return weights
         path = Path(name) if is_stream(name) else modelfile_at(text, folder_is_model=sources.folder_is_model)
         if path is None:
             return None
@@ -201,6 +207,22 @@ def _read_certain(text: str, sources: Sources) -> Side | RevisionSide | None:
         return ModelfileSide(name=str(target.path), target=target)
     stored, store = read_prefixed(text, sources)
     return ModelSide(name=text, stored=stored, store=store)
+
+
+def _read_weights(name: str, sources: Sources, *, only_path: bool) -> ModelfileSide | None:
+    """Return the weights at a path as a Modelfile that is only FROM them; None if there are none."""
+    path = Path(name)
+    if is_stream(name) or not path.exists() or (path.is_dir() and sources.folder_is_model and not only_path):
+        return None
+    from modelfile.syntax.quoting import quote
+    from modelfile.weights.reading import is_weights
+
+    if not is_weights(path):
+        return None
+    target = sources.project.at(path)
+    text = f"FROM {quote(str(path.absolute()))}\n"
+    modelfile = Modelfile.parse(Source(text=text, path=str(target.path)))
+    return ModelfileSide(name=str(target.path), target=target.with_modelfile(modelfile), is_weights=True)
 
 
 def only_one(side: Side | RevisionSide) -> Side:

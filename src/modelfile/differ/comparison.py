@@ -77,6 +77,16 @@ class Aspect(StrEnum):
     SIZE = "size"
     """The number of parameters in the weights, in the store's words, such as `3.2B`."""
     QUANTIZATION = "quantization"
+    CONTEXT = "context"
+    """The number of tokens that the weights were trained for."""
+    TENSORS = "tensors"
+    """The tensors that differ, by type."""
+    CHAT_TEMPLATE = "chat-template"
+    """The Jinja in the weights."""
+    TURNS = "turns"
+    """The format of turns that the chat template in the weights writes."""
+    WEIGHTS_LICENSE = "weights-license"
+    """The license that the weights name."""
     ADAPTER = "adapter"
     DRAFT = "draft"
     PARAMETER = "parameter"
@@ -133,12 +143,32 @@ _CATEGORIES: Final = {
     Aspect.TEXT: Category.FILE,
 }
 """The categories of the aspects that are not of the weights."""
-DERIVED: Final = frozenset(
-    {Aspect.ARCHITECTURE, Aspect.SIZE, Aspect.QUANTIZATION, Aspect.CAPABILITIES, Aspect.FINGERPRINT}
+FACTS: Final = frozenset(
+    {
+        Aspect.ARCHITECTURE,
+        Aspect.SIZE,
+        Aspect.QUANTIZATION,
+        Aspect.CONTEXT,
+        Aspect.TENSORS,
+        Aspect.CHAT_TEMPLATE,
+        Aspect.TURNS,
+        Aspect.WEIGHTS_LICENSE,
+    }
 )
+"""Aspects that weights tell of themselves."""
+DERIVED: Final = FACTS | {Aspect.CAPABILITIES, Aspect.FINGERPRINT}
 """Aspects that follow from others, and never differ alone."""
 TEXTS: Final = frozenset(
-    {Aspect.TEMPLATE, Aspect.SYSTEM, Aspect.MESSAGE, Aspect.LICENSE, Aspect.COMMENTS, Aspect.NOTATION, Aspect.TEXT}
+    {
+        Aspect.TEMPLATE,
+        Aspect.CHAT_TEMPLATE,
+        Aspect.SYSTEM,
+        Aspect.MESSAGE,
+        Aspect.LICENSE,
+        Aspect.COMMENTS,
+        Aspect.NOTATION,
+        Aspect.TEXT,
+    }
 )
 """Aspects that are texts, to be compared line by line and word by word."""
 

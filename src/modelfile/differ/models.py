@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 
 _ORDER: Final = (*Category,)
-Facts: TypeAlias = Sequence[Mapping[Aspect, str]]
-"""The facts of the weights on two sides."""
+Facts: TypeAlias = Callable[[], Sequence[Mapping[Aspect, str]]]
+"""Returns the facts of the weights on two sides, which are read only if the weights differ."""
+
+
+def _no_facts() -> Sequence[Mapping[Aspect, str]]:
+    return {}, {}
 
 
 def compare_models(
-    old: Model, new: Model, *, ollama: Version | None = None, facts: Facts = ({}, {})
+    old: Model, new: Model, *, ollama: Version | None = None, facts: Facts = _no_facts
 ) -> tuple[Change, ...]:
     """Return the differences between two models: none exactly if their fingerprints are equal.
 
@@ -38,7 +42,7 @@ def compare_models(
         old: The old model.
         new: The new model.
         ollama: The version of Ollama whose defaults count (default: the newest known).
-        facts: The architecture, size and quantization of the weights of both, as far as they are known.
+        facts: Returns what the weights of both tell of themselves, as far as it is known.
     """
     return _ordered(
         *_with_facts(_compare(Aspect.WEIGHTS, old.weights, new.weights), facts),
@@ -54,8 +58,9 @@ def _with_facts(weights: Iterable[Change], facts: Facts) -> Iterator[Change]:
     """Yield changes of weights and, if there are any, those of the facts that are known of both sides."""
     changes = [*weights]
     yield from changes
-    for aspect in sorted(facts[0].keys() & facts[1].keys()) if changes else ():
-        yield from _compare(aspect, facts[0][aspect], facts[1][aspect])
+    old, new = facts() if changes else _no_facts()
+    for aspect in sorted(old.keys() & new.keys()):
+        yield from _compare(aspect, old[aspect], new[aspect])
 
 
 def compare_recipes(
@@ -65,7 +70,7 @@ def compare_recipes(
     *,
     old_digests: Mapping[Path, str] | None = None,
     ollama: Version | None = None,
-    facts: Facts = ({}, {}),
+    facts: Facts = _no_facts,
 ) -> tuple[Change, ...]:
     """Return the differences between two Modelfiles as written; local files are compared by their digests.
 
@@ -75,7 +80,7 @@ def compare_recipes(
         digests: `sha256:…` of every local file.
         old_digests: Those of the files of the old one, if they were others.
         ollama: The version of Ollama whose defaults count (default: the newest known).
-        facts: The architecture, size and quantization of the local weights of both, as far as they are known.
+        facts: Returns what the local weights of both tell of themselves, as far as it is known.
     """
     before = digests if old_digests is None else old_digests
     return _ordered(

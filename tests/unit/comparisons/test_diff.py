@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.support.made_gguf import write_gguf
 
 from modelfile.catalog.versions import Version
 from modelfile.comparisons.diff import diff
@@ -16,6 +17,7 @@ from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.memory import MemoryStore
 from modelfile.stores.protocol import ListedModel, StoredModel, find_listed
+from modelfile.weights.digests import digests_of
 
 
 @pytest.fixture
@@ -120,3 +122,50 @@ def test_a_side_may_be_in_a_folder_which_then_has_the_base_of_a_modelfile(store:
         names("store:none:v1", "bot:v1")
     with pytest.raises(UsageError, match="`store:bot:v1` cannot be read: no folder was given"):
         changes("store:bot:v1", "bot:v1", store)
+
+
+def made_weights(path: str, *, context: int, template: str, rows: int) -> Path:
+    Path(path).parent.mkdir(exist_ok=True)
+    metadata = {"context_length": context, "general.license": "mit", "tokenizer.chat_template": template}
+    return write_gguf(Path(path), "llama", metadata, {"token_embd.weight": (rows, 32), "output_norm.weight": (32,)})
+
+
+@pytest.mark.parametrize("names", [("a.gguf", "b.gguf"), ("./one", "file:two"), ("A.Modelfile", "b.gguf")])
+def test_weights_are_a_side_with_what_their_headers_say(store: MemoryStore, names: tuple[str, str]) -> None:
+    for one, two in (("a.gguf", "b.gguf"), ("one/x.gguf", "two/x.gguf")):
+        made_weights(one, context=2048, template="{{ a }}", rows=64)
+        made_weights(two, context=4096, template="<|im_start|>{{ a }}<|im_end|>", rows=96)
+    Path("A.Modelfile").write_text("FROM ./a.gguf\n")
+    found = changes(*names, store)
+    assert found[0][0] is Aspect.BASE
+    assert found[1:] == [
+        (Aspect.CHAT_TEMPLATE, "{{ a }}", "<|im_start|>{{ a }}<|im_end|>"),
+        (Aspect.CONTEXT, "2,048 tokens", "4,096 tokens"),
+        (Aspect.SIZE, "2K", "3K"),
+        (Aspect.TENSORS, "1 F16 of 32 x 64", "1 F16 of 32 x 96"),
+        (Aspect.TURNS, None, "ChatML"),
+    ]
+    assert changes(*names[::-1], store) == [(aspect, new, old) for aspect, old, new in found]
+
+
+def test_equal_weights_are_the_same_model(store: MemoryStore) -> None:
+    made_weights("a b.gguf", context=2048, template="", rows=64)
+    Path("copy.gguf").write_bytes(Path("a b.gguf").read_bytes())
+    assert diff("a b.gguf", "copy.gguf", Project(), store).same
+
+
+def test_weights_and_a_model(store: MemoryStore) -> None:
+    made_weights("a.gguf", context=2048, template="", rows=64)
+    other = made_weights("b.gguf", context=4096, template="", rows=64)
+    digests = digests_of((other,))
+    store.put_blob(digests[other], other, lambda _: None)
+    store.create(ModelName.parse("llama:v1"), Recipe(files=(other,)), digests, ignore)
+    assert [aspect for aspect, *_ in changes("a.gguf", "llama:v1", store)] == [Aspect.WEIGHTS]
+    assert changes("llama:v1", "b.gguf", store) == []
+
+
+def test_weights_that_cannot_be_read_are_an_error_of_the_file(store: MemoryStore) -> None:
+    path = made_weights("a.gguf", context=2048, template="", rows=64)
+    Path("short.gguf").write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"`.*short.gguf` is truncated"):
+        changes("a.gguf", "short.gguf", store)
