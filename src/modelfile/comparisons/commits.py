@@ -67,11 +67,15 @@ class _Tree:
         return read_file(self.root / name, limit=MAX_JSON if PurePosixPath(name).name == LOCK_FILE else MAX_TEXT)
 
     def text(self, name: str | None) -> str | None:
-        """Return the text of a file; None if there is none, or it cannot be read."""
+        """Return the text of a file, of a binary one its size and digest; None if none is there or can be read."""
         try:
-            return Source.decode(self.content(name)).text.removesuffix("\n") if name else None
+            data = self.content(name) if name else None
         except InputError:
             return None
+        if data is None:
+            return None
+        text = Source.decode(data).text.removesuffix("\n")
+        return f"binary, {len(data):,} bytes, sha256:{hashlib.sha256(data).hexdigest()}" if "\0" in text else text
 
     def blob(self, name: str, length: int) -> str:
         """Return the id of a file's content as git has it, with this number of digits."""

@@ -1,5 +1,6 @@
 """The Modelfiles and locks of a project between two commits, or a commit and the working tree."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,13 @@ def test_what_cannot_be_read_stops_nothing_else(root: Path, monkeypatch: pytest.
         ("b.Modelfile", ""),
         ("c.Modelfile", ""),
     ]
+
+
+def test_a_binary_file_is_compared_by_its_size_and_digest(root: Path) -> None:
+    save(root, {"Modelfile": "FROM a:v1\n"}, "v1")
+    (root / "Modelfile").write_bytes(b"FROM a\0\x01\xff:v1\n")
+    (found,) = diff_project(Project(), commit_of(root, "v1"))
+    assert found.note == "compared by line: `Modelfile` is binary, not a Modelfile"
+    (change,) = found.changes
+    digest = hashlib.sha256((root / "Modelfile").read_bytes()).hexdigest()
+    assert (change.old, change.new) == ("FROM a:v1", f"binary, 13 bytes, sha256:{digest}")
