@@ -110,7 +110,10 @@ def read_both(texts: Sequence[str], sources: Sources) -> tuple[Side | RevisionSi
     try:
         return read_sides(texts, sources)
     except (NotFound, ServerError):
-        paths = [path for text in texts if split_prefix(text)[0] is None and (path := modelfile_at(text))]
+        from modelfile.weights.reading import is_weights
+
+        named = [path for text in texts if split_prefix(text)[0] is None and (path := modelfile_at(text))]
+        paths = [path for path in named if not is_weights(path)]
         for path in paths:
             sources.check(sources.project.at(path), version_of(sources.store) if len(paths) == 1 else None)
         raise

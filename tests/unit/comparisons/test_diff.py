@@ -164,6 +164,13 @@ def test_weights_and_a_model(store: MemoryStore) -> None:
     assert changes("llama:v1", "b.gguf", store) == []
 
 
+@pytest.mark.parametrize("names", [("a.gguf", "none:v1"), ("none:v1", "a.gguf")])
+def test_weights_beside_a_model_that_is_missing_are_not_linted(store: MemoryStore, names: tuple[str, str]) -> None:
+    made_weights("a.gguf", context=2048, template="", rows=64)
+    with pytest.raises(NotFound, match="no file or model `none:v1`"):
+        diff(*names, Project(), store, lambda target, _: pytest.fail(f"{target.path} is linted"))
+
+
 def test_weights_that_cannot_be_read_are_an_error_of_the_file(store: MemoryStore) -> None:
     path = made_weights("a.gguf", context=2048, template="", rows=64)
     Path("short.gguf").write_bytes(path.read_bytes()[:100])
