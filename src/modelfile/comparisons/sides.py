@@ -37,6 +37,9 @@ from modelfile.syntax.modelfile import Modelfile
 _MOST_SIMILAR: Final = 4
 """Number of paths at a revision that an error suggests."""
 
+_SUFFIXES: Final = (".gguf", ".safetensors")
+"""Endings of names that are those of weights, also where there is no such file."""
+
 Check: TypeAlias = Callable[[Target, Version | None], object]
 OnExpected: TypeAlias = Callable[[Target, ExpectedModel], object]
 
@@ -212,6 +215,8 @@ def _read_certain(text: str, sources: Sources) -> Side | RevisionSide | None:
 def _read_weights(name: str, sources: Sources, *, only_path: bool) -> ModelfileSide | None:
     """Return the weights at a path as a Modelfile that is only FROM them; None if there are none."""
     path = Path(name)
+    if is_word(name) and path.suffix.lower() in _SUFFIXES and not path.exists():
+        raise InputError(f"file not found: `{name}`")
     if is_stream(name) or not path.exists() or (path.is_dir() and sources.folder_is_model and not only_path):
         return None
     from modelfile.syntax.quoting import quote

@@ -171,6 +171,11 @@ def test_weights_beside_a_model_that_is_missing_are_not_linted(store: MemoryStor
         diff(*names, Project(), store, lambda target, _: pytest.fail(f"{target.path} is linted"))
 
 
+def test_a_name_of_weights_that_do_not_exist_is_a_missing_file(store: MemoryStore) -> None:
+    with pytest.raises(InputError, match=r"file not found: `none\.gguf`"):
+        changes("none.gguf", "bot:v1", store)
+
+
 def test_weights_that_cannot_be_read_are_an_error_of_the_file(store: MemoryStore) -> None:
     path = made_weights("a.gguf", context=2048, template="", rows=64)
     Path("short.gguf").write_bytes(path.read_bytes()[:100])
