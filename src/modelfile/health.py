@@ -129,10 +129,8 @@ def _programs() -> Iterator[Check]:
 
 
 def _configuration(project: Project) -> Check:
-    from modelfile.catalog.versions import release
-
     file = project.config.file
-    errors = [*project.errors(release(project.config.ollama or ""))]
+    errors = [*project.errors()]
     if errors:
         others = f"{len(errors) - 1} more" if errors[1:] else ""
         hint = "; ".join(filter(None, [errors[0].hint, others and f"`mf lint` also reports {others}"]))

@@ -19,7 +19,7 @@ from modelfile.formatter import find_change, format_modelfile
 from modelfile.immutable import field, record
 from modelfile.linter.api import LintResult, check_models, lint_target, reject_errors
 from modelfile.linter.rule import Rule, last_from
-from modelfile.linter.settings import Settings, resolve_settings, settings_by_target
+from modelfile.linter.settings import Settings, settings_by_target
 from modelfile.lockfile.drift import Drift, Reason
 from modelfile.lockfile.file import LockFile
 from modelfile.pinning.check import check_pins, group_by_lock, is_gone, with_locked
@@ -162,7 +162,7 @@ def check(
         for number, (target, result) in enumerate(zip(targets, linted, strict=True), 1):
             run.add_and_format(target, result)
             events(Progress(status=f"checked {number} of {len(targets)}"))
-    for problem in check_models(given or (".",), project, resolve_settings(project)):
+    for problem in check_models(given or (".",), project):
         run.unread.setdefault(problem.message, problem)
     run.compare_with_locks(targets, whole=given is None)
     return run.result()

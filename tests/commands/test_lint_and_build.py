@@ -226,13 +226,13 @@ PROJECTS: Mapping[str, tuple[str, Mapping[str, str], Make, str]] = {
         table("a", "a.Modelfile", "q9"),
         {"a.Modelfile": BASE},
         lambda _: None,
-        "error: `mf.toml`: `models.a.quantize`: Ollama 0.32.15 cannot quantize to `q9`\n",
+        "a.Modelfile:2:6: error MF617 `mf.toml`: `models.a.quantize`: Ollama 0.32.15 cannot quantize to `q9`\n",
     ),
     "quantization of quantized weights": (
         table("a", "a.Modelfile", "q4_K_M"),
         {"a.Modelfile": LOCAL},
         lambda at: write_gguf(at / "m.gguf", {"general.file_type": 15}),
-        "error: `mf.toml`: `models.a.quantize`: cannot quantize `m.gguf`: its weights are Q4_K_M\n",
+        "error MF617 `mf.toml`: `models.a.quantize`: cannot quantize `m.gguf`: its weights are Q4_K_M\n",
     ),
 }
 
@@ -251,7 +251,7 @@ def test_projects_that_a_build_rejects_are_reported(
     make(tmp_path)
     assert run("build", tmp_path).code not in (0, 1)
     linted = run("lint --format concise", tmp_path)
-    assert linted.code == (1 if "MF1" in message else 3), linted
+    assert linted.code == (1 if "error MF" in message else 3), linted
     assert (linted.out + linted.err).count(message) == 1
     if linted.code == 3 and message.startswith("error"):  # found from any folder of the project
         assert "mf.toml`: " in run("lint", tmp_path / "below").err

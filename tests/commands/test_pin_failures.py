@@ -152,7 +152,8 @@ def test_the_type_of_a_base_on_the_server_is_checked(project: Path) -> None:
     ran = mf("pin")
     assert (ran.code, ran.out) == (3, "")
     assert ran.err == (
-        "error: `Modelfile`: cannot quantize the base base:v1: the type of its weights is unknown\n"
+        "error: `mf.toml`: `models.bot.quantize`: cannot quantize the base base:v1: "
+        "the type of its weights is unknown\n"
         "help: Ollama 0.9.3 quantizes only F16, F32, and cannot recognize a file that is all F32\n"
     )
     assert not (project / "mf.lock").exists()

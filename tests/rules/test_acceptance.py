@@ -164,7 +164,8 @@ def test_every_entry_is_parsed() -> None:
 def test_every_error_rule_has_an_entry() -> None:
     tried = {code for found in ENTRIES.values() for entry in found for code in entry.codes}
     sometimes = {CODES["unexpanded-reference"], CODES["typographic-quotes"]}  # where the text goes on below
-    assert tried == {rule.code for rule in RULES if rule.severity is Severity.ERROR} | sometimes
+    of_settings = {"MF617"}  # mf.toml has its cause; tests/live/test_weights.py asks the server
+    assert tried | of_settings == {rule.code for rule in RULES if rule.severity is Severity.ERROR} | sometimes
 
 
 @pytest.mark.parametrize("entry", PARAMETERS)

@@ -14,7 +14,7 @@ from modelfile.formatter import format_modelfile
 from modelfile.linter import rules as rules_package
 from modelfile.linter.engine import lint
 from modelfile.linter.fixes import apply_fixes
-from modelfile.linter.local_files import rejected_files
+from modelfile.linter.local_files import rejected_files, rejected_quantizations
 from modelfile.linter.rule import Context, EscapedPath, LockStatus, RejectedFile, Rule
 from modelfile.linter.rules import RULES
 from modelfile.linter.rules.style.unformatted import unformatted
@@ -64,7 +64,9 @@ each_rule = pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.name) fo
 def rejected(modelfile: Modelfile) -> tuple[RejectedFile, ...]:
     named = [node for node in modelfile.of_type((From, Adapter, Draft)) if node.value.text.removeprefix("./") in FILES]
     target = Target(Project(weights_folder()), weights_folder() / "Modelfile", modelfile=modelfile)
-    return tuple(rejected_files(target, named, catalog().version))
+    kinds = ["Q8_0"] if "Quantized to Q8_0" in modelfile.text else []
+    version = catalog().version
+    return (*rejected_files(target, named, version), *rejected_quantizations(target, kinds, version))
 
 
 def headers(path: str) -> Mapping[str, GGUFHeader]:

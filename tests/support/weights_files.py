@@ -36,6 +36,8 @@ FILES: Final[Mapping[str, bytes]] = {
     "mmproj-f16.gguf": typed_gguf(
         {"general.architecture": "clip", "general.type": "mmproj", "clip.has_vision_encoder": True}
     ),
+    "f16.gguf": _model(general__file_type=1),
+    "quantized.gguf": _model(general__file_type=15),
     "bare.gguf": typed_gguf(_LLAMA, _TENSORS, size=16384),
     "attack.gguf": _model(tokenizer__chat_template="{{ ''.__class__.__mro__ }}"),
     "novel.gguf": _model(general__architecture="novel"),

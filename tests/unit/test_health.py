@@ -76,13 +76,12 @@ def test_models_that_cannot_be_built_are_an_error_of_the_configuration() -> None
     hint = "correct the path, which is relative to the configuration, or delete the table"
     assert found.hint == hint
     with Path("mf.toml").open("a") as file:
-        file.write('[models.small]\nmodelfile = "small"\ntag = "v1"\nquantize = "q9"\n')
-    Path("small").write_text("FROM llama3.2:3b\n")
+        file.write('[models.small]\nmodelfile = "small"\ntag = "v1"\n')
     found = checks()["configuration"]
     assert (found.message, found.hint) == (message, f"{hint}; `mf lint` also reports 1 more")
     Path("gone").write_text("FROM llama3.2:3b\n")
     found = checks()["configuration"]
-    assert found.message.startswith("`mf.toml`: `models.small.quantize`: Ollama ")
+    assert found.message == "`mf.toml`: `models.small.modelfile`: cannot read `small`: no such file or directory"
 
 
 def test_a_healthy_machine_has_no_warnings(fake: FakeOllama, registry: str) -> None:

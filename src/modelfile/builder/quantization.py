@@ -16,7 +16,6 @@ from modelfile.names import ModelName
 from modelfile.project.target import Target
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.protocol import Store
-from modelfile.weights.checks import check_quantization
 from modelfile.weights.digests import digests_of
 
 
@@ -31,7 +30,7 @@ def check_type(target: Target, recipe: Recipe, store: Store, version: Version | 
     locked = locked_base(target, recipe)  # the tag may have moved
     moved = named and locked and locked.fingerprint not in (None, named.fingerprint)
     known = named.quantization if named and not moved else ""
-    check_quantization(recipe.files, target.quantize, version, base=recipe.base, base_type=known)
+    target.check_quantization(target.quantize, version, base_type=known)
 
 
 def quantized(

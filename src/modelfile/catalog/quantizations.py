@@ -78,6 +78,9 @@ QUANTIZATIONS: Final[Mapping[str, Quantization]] = MappingProxyType(
     }
 )
 
+PROGRAM_ALIASES: Final = MappingProxyType({"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"})
+"""Names of types of llama-quantize that stand for others (tools/quantize/quantize.cpp of llama.cpp)."""
+
 QUANTIZES_FROM: Final = (
     (Version(0, 1, 32), frozenset({"F16"})),
     (Version(0, 1, 35), frozenset({"F16", "F32"})),

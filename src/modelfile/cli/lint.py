@@ -28,7 +28,7 @@ from modelfile.report.findings import describe_fixed, print_findings
 from modelfile.report.formats import FORMATS, Report, render
 from modelfile.report.json_output import print_json
 from modelfile.report.progress import track
-from modelfile.report.terminal import Terminal, current
+from modelfile.report.terminal import current
 
 if TYPE_CHECKING:
     from modelfile.diagnostics import Diagnostic
@@ -111,7 +111,7 @@ def lint(  # noqa: C901, PLR0913  # the command's options
             searched,
             project,
             settings_of,
-            _known(resolve_settings(project, overrides), terminal),
+            resolve_settings(project, overrides),
             shared=not (fix or diff or add_ignore or watch),
         )
         before = [result.target.source.text for result in results] if diff else []
@@ -187,6 +187,7 @@ def _lint(
         except InputError as error:
             return error
 
+    _warn_if_unknown(settings)
     results: list[LintResult] = []
     unread: dict[str, InputError] = {}
     targets, terminal = project.modelfiles(paths), current.get()
@@ -198,7 +199,7 @@ def _lint(
                 unread.setdefault(error.message, error)
             if isinstance(result, LintResult):
                 results.append(result)
-    for problem in check_models(paths, project, settings):
+    for problem in check_models(paths, project):
         unread.setdefault(problem.message, problem)
     return results, list(unread.values())
 
@@ -305,9 +306,9 @@ def _overwrite(target: Target, text: str, done: str, failures: list[InputError])
     return True
 
 
-def _known(settings: Settings, terminal: Terminal) -> Settings:
-    """Return the settings, with a warning if their version of Ollama is much newer than the newest known."""
+def _warn_if_unknown(settings: Settings) -> None:
+    """Print a warning if the version of Ollama is much newer than the newest known."""
     version = settings.ollama.version
     if settings.ollama_is_given and version >= Version(NEWEST.major, NEWEST.minor + 2, 0):
-        terminal.print_warning(f"Ollama {version} is not known: its facts are those of {NEWEST}, the newest known")
-    return settings
+        message = f"Ollama {version} is not known: its facts are those of {NEWEST}, the newest known"
+        current.get().print_warning(message)

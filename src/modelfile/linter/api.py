@@ -29,6 +29,7 @@ _CHECKED_BY_BUILD: Final = (
     *("unusable-weights", "projector-as-adapter", "model-as-adapter", "adapter-as-from", "not-gguf", "git-lfs-pointer"),
     *("html-instead-of-weights", "truncated-weights", "corrupt-gguf", "split-weights"),
     *("unsupported-architecture", "unsupported-quantization", "adapter-mismatch", "adapter-format"),
+    "quantize-not-possible",
 )
 """Rules that a build does not need: it checks the same by the version of its server."""
 
@@ -158,19 +159,18 @@ def lint_paths(
         if result.lock_error and result.lock_error.message not in lock_errors:
             lock_errors.add(result.lock_error.message)
             yield result.lock_error
-    yield from check_models(paths, project, settings)
+    yield from check_models(paths, project)
 
 
-def check_models(paths: Iterable[str], project: Project, settings: Settings) -> Iterator[InputError]:
+def check_models(paths: Iterable[str], project: Project) -> Iterator[InputError]:
     """Yield why models of the configuration cannot be built, if a path is a folder.
 
     Args:
         paths: The paths to lint.
         project: The project.
-        settings: The lint settings.
     """
     if any(not is_stream(path) and Path(path).is_dir() for path in paths):
-        yield from project.errors(settings.ollama.version)
+        yield from project.errors()
 
 
 def fix(result: LintResult, settings: Settings, *, unsafe: bool = False) -> tuple[LintResult, int]:

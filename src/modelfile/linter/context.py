@@ -222,10 +222,17 @@ def _rejected_files(
         and exists(node.value.text)
         and not missing_weights(node.value.text)
     ]
+    found = []
     if named:
         from modelfile.linter.local_files import rejected_files  # most Modelfiles name no file
 
-        yield from rejected_files(target, named, ollama.version)
+        found = [*rejected_files(target, named, ollama.version)]
+    yield from found
+    kinds = target.project.quantizations(target) - {""} if target.config.models and not found else ()
+    if kinds:
+        from modelfile.linter.local_files import rejected_quantizations
+
+        yield from rejected_quantizations(target, sorted(kinds), ollama.version)
 
 
 def _formatted(modelfile: Modelfile) -> str:

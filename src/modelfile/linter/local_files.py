@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from modelfile.catalog.versions import Version
-from modelfile.errors import InputError
+from modelfile.diagnostics import Severity
+from modelfile.errors import InputError, ModelfileError, UsageError
 from modelfile.filesystem import expand
 from modelfile.immutable import replace
-from modelfile.linter.rule import RejectedFile
+from modelfile.linter.rule import RejectedFile, last_from
 from modelfile.linter.rules.references.wrong_file import BasesWritten, describe_misplaced
 from modelfile.project.target import Target
 from modelfile.recipe.recipe import files_at, reject_shared
@@ -94,10 +95,34 @@ def _misplaced_files(
             yield RejectedFile(instruction=instruction, message=message, hint=hint, content=content)
 
 
+def rejected_quantizations(target: Target, kinds: Iterable[str], version: Version) -> Iterator[RejectedFile]:
+    """Yield the types that a version of Ollama cannot quantize the weights of a Modelfile to, at its FROM.
+
+    It is a warning where `mf build --with llama-quantize` can.
+
+    Args:
+        target: The Modelfile, whose files are fine.
+        kinds: The types.
+        version: The version of Ollama.
+    """
+    base = last_from(target.modelfile)
+    if base is None:
+        return
+    for kind in kinds:
+        for here, severity in ((True, None), (False, Severity.WARNING)):
+            try:
+                target.check_quantization(kind, version, here=here)
+            except UsageError as error:
+                yield replace(_rejected(base, error), severity=severity)
+                break
+            except InputError:  # other rules report it
+                return
+
+
 def _path(target: Target, instruction: Instruction) -> Path:
     return expand(instruction.value.text, target.folder)
 
 
-def _rejected(instruction: Instruction, error: InputError) -> RejectedFile:
+def _rejected(instruction: Instruction, error: ModelfileError) -> RejectedFile:
     hint = error.hint or "replace it with a file that Ollama can use"
     return RejectedFile(instruction=instruction, message=error.message, hint=hint, rule=error.rule)

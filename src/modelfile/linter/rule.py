@@ -65,6 +65,8 @@ class RejectedFile:
     """`model`, `adapter` or `projector` if the file is one, and another instruction is for that."""
     rule: str = ""
     """The name of the rule that reports it; empty: `unusable-weights`, or one on the content."""
+    severity: Severity | None = None
+    """None: that of the rule."""
 
 
 @record(kw_only=True)

@@ -20,7 +20,7 @@ from modelfile.recipe.model import DEFAULT_TEMPLATE, Model, fingerprint
 from modelfile.recipe.recipe import Recipe
 from modelfile.stores.disk.new_layers import needs_server
 from modelfile.stores.uploads import probe
-from modelfile.weights.checks import check_quantization, check_weights
+from modelfile.weights.checks import check_weights
 
 
 @record(kw_only=True)
@@ -218,17 +218,16 @@ class Pinner:
         return self._upon_base(target, recipe, recipe.base, kept)
 
     def _check_quantizations(self, target: Target, base_type: str = "", *, on_server: bool = False) -> None:
-        """Reject a quantization in mf.toml that a build would reject: on the server, if the base is from it."""
+        """Reject a quantization in mf.toml that a build would reject, also one with llama-quantize."""
         version = self._version_of(target)
-        recipe = target.recipe(version)
         if on_server:
             with self._resolver.server() as store:
                 version = release(store.ollama)
         for kind in quantized(target.project.quantizations(target)):
             try:
-                check_quantization(recipe.files, kind, version, base=recipe.base, base_type=base_type)
+                target.check_quantization(kind, version, base_type=base_type, here=True)
             except UsageError as error:
-                raise InputError(f"`{target.path}`: {error.message}", hint=error.hint) from error
+                raise InputError(error.message, hint=error.hint, rule=error.rule) from error
 
     def _upon_project(self, target: Target, base: _ProjectBase, recorded: Base, kept: Pin | None) -> PinnedTarget:
         model = partial(self._apply, target, lambda: self._model_of(base.pinned, recorded))

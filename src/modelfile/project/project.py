@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +30,6 @@ from modelfile.project.target import Memo, Target
 from modelfile.source import Source
 
 if TYPE_CHECKING:
-    from modelfile.catalog.versions import Version
     from modelfile.lockfile.file import LockFile
 
 
@@ -133,19 +132,13 @@ class Project:
             for model in self.config.models
         )
 
-    def errors(self, version: Version | None = None) -> Iterator[InputError]:
-        """Yield why models that the configuration lists cannot be built: missing Modelfiles, circles, quantizations.
-
-        Args:
-            version: The version of Ollama that quantizes (default: the newest known).
-        """
+    def errors(self) -> Iterator[InputError]:
+        """Yield why models that the configuration lists cannot be built: missing Modelfiles and circles."""
         for target in self.targets:
             try:
                 target.source  # noqa: B018  # read now
             except InputError as error:
                 yield error
-            else:
-                yield from _quantization_errors(target, version)
         if len(self.targets) > 1:  # a single model may be FROM its own name, as with `ollama create`
             from modelfile.project.graph import graph_of
 
@@ -360,8 +353,17 @@ class Project:
 
         A Modelfile that the configuration nearest to it does not list is taken to be built without quantization.
         """
+        return frozenset(self._listed_types(target)) or frozenset({""})
+
+    def quantize_setting(self, target: Target, kind: str) -> str:
+        """Return the setting by which a Modelfile is quantized to a type, for messages; empty if there is none."""
+        table, file = self._listed_types(target).get(kind, ""), self.find_config(target.folder)
+        return f"`{_shortest(file)}`: `{table}.quantize`" if table and file else ""
+
+    def _listed_types(self, target: Target) -> Mapping[str, str]:
+        """Return the tables of the nearest configuration that list a Modelfile, by the type that they ask for."""
         file = self.find_config(target.folder)
-        return frozenset((file and self._listed(file).types.get(self.real_path(target.path))) or {""})
+        return self._listed(file).types.get(self.real_path(target.path), {}) if file else {}
 
     def _listed(self, file: Path) -> _ListedModels:
         return self._memo.get(("listed", file), lambda: _ListedModels(self.load_config(file).models, self.real_path))
@@ -372,24 +374,10 @@ class _ListedModels:
 
     def __init__(self, models: Iterable[ProjectModel], real_path: Callable[[Path], Path]) -> None:
         self.by_name: dict[str, ProjectModel] = {}
-        self.types: dict[Path, set[str]] = {}
+        self.types: dict[Path, dict[str, str]] = {}
         for model in models:
             self.by_name.setdefault(model.name.full.lower(), model)
-            self.types.setdefault(real_path(model.modelfile), set()).add(model.quantize or "")
-
-
-def _quantization_errors(target: Target, version: Version | None) -> Iterator[InputError]:
-    if not target.quantize:
-        return
-    from modelfile.weights.checks import check_quantization
-
-    try:
-        recipe = target.recipe(version)
-        check_quantization(recipe.files, target.quantize, version, base=recipe.base)
-    except UsageError as error:
-        yield InputError(f"{target.setting('quantize')}: {error.message}", hint=error.hint)
-    except InputError:
-        return  # a lint of the Modelfile reports it
+            self.types.setdefault(real_path(model.modelfile), {}).setdefault(model.quantize or "", model.table)
 
 
 def _shortest(path: Path) -> Path:

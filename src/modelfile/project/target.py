@@ -232,6 +232,25 @@ class Target:
         )
         return replace(recipe, quantize=self.quantize) if self.quantize else recipe
 
+    def check_quantization(
+        self, kind: str, version: Version | None = None, *, base_type: str = "", here: bool = False
+    ) -> None:
+        """Reject a type that a version of Ollama cannot quantize its weights to; `weights.checks` has the arguments.
+
+        Raises:
+            UsageError: It is rejected; the message names the setting that asks for the type, if one does.
+            InputError: Ollama would refuse the Modelfile.
+        """
+        from modelfile.weights.checks import check_quantization
+
+        recipe = self.recipe(version)
+        try:
+            check_quantization(recipe.files, kind, version, base=recipe.base, base_type=base_type, here=here)
+        except UsageError as error:
+            setting = self.project.quantize_setting(self, kind)
+            message = f"{setting}: {error.message}" if setting else error.message
+            raise UsageError(message, hint=error.hint, rule=error.rule) from error
+
     @property
     def names_folder(self) -> bool:
         """True if it names a folder of weights, from which versions of Ollama take different files."""

@@ -22,6 +22,7 @@ from modelfile.catalog.architectures import (
 )
 from modelfile.catalog.behaviors import CONVERTS_NO_SAFETENSORS, DETECTS_PROJECTORS, MERGES_SHARDS
 from modelfile.catalog.catalog import catalog
+from modelfile.catalog.quantizations import PROGRAM_ALIASES
 from modelfile.catalog.versions import NEWEST, Version
 from modelfile.errors import InputError, UsageError
 from modelfile.weights.adapters import check_adapter_fits, check_conversion
@@ -30,7 +31,7 @@ from modelfile.weights.facts import content_of, is_projector_for
 from modelfile.weights.gguf import recall_header
 from modelfile.weights.header import GGUFHeader, type_name
 from modelfile.weights.safetensors import check_shards, list_names, list_shards, read_object, read_tensor_names
-from modelfile.weights.types import TENSOR_TYPES
+from modelfile.weights.types import FILE_TYPES, TENSOR_TYPES
 
 _SHARD: Final = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})\.gguf")
 
@@ -337,7 +338,13 @@ def _list(names: Iterable[str]) -> str:
 
 
 def check_quantization(
-    files: tuple[Path, ...], kind: str, version: Version | None = None, *, base: str | None = None, base_type: str = ""
+    files: tuple[Path, ...],
+    kind: str,
+    version: Version | None = None,
+    *,
+    base: str | None = None,
+    base_type: str = "",
+    here: bool = False,
 ) -> None:
     """Reject a quantization that Ollama's server would reject after the upload (createModel in its server/create.go).
 
@@ -347,19 +354,24 @@ def check_quantization(
         version: The version of Ollama that quantizes (default: the newest known).
         base: The model that FROM names, if it names one.
         base_type: The type of the base's weights (`details.quantization_level` of /api/show), if known.
+        here: Whether to reject only what llama-quantize cannot make of local weights, either.
 
     Raises:
         UsageError: The quantization is rejected.
     """
-    known = catalog(version)
+    known, rule = catalog(version), "quantize-not-possible"
     kinds = sorted(name for name, quantization in known.quantizations.items() if not quantization.experimental)
-    if not kinds:
-        raise UsageError(
-            f"Ollama {known.version} cannot quantize", hint="pass `--with llama-quantize` to quantize here"
-        )
+    by_program = kind.upper() in {*FILE_TYPES.values(), *PROGRAM_ALIASES} - {"NVFP4"}  # which it only reads
+    sources = known.quantizes_from
+    if here and base is None and by_program:
+        kinds, sources = [kind.upper()], frozenset({"BF16", "F16", "F32", "unknown"})
     if kind.upper() not in kinds:
-        hint = f"choose one of {', '.join(kinds)}, or quantize here: `--with llama-quantize`"
-        raise UsageError(f"Ollama {known.version} cannot quantize to `{kind}`", hint=hint)
+        what = f" to `{kind}`" if kinds else ""
+        choices = [f"choose one of {', '.join(kinds)}"] if kinds else []
+        if by_program or not kinds:
+            local = "quantize here" if base is None else "name a GGUF file in FROM, and quantize here"
+            choices.append(f"{local}: `mf build NAME --quantize {kind} --with llama-quantize`")
+        raise UsageError(f"Ollama {known.version} cannot quantize{what}", hint=", or ".join(choices), rule=rule)
     if base is None:
         types = {
             f"`{path}`": header.file_type
@@ -369,10 +381,10 @@ def check_quantization(
     else:
         types = {f"the base {base}": base_type} if base_type else {}
     for what, found in types.items():
-        if found not in known.quantizes_from:
+        if found not in sources:
             unknown = found == "unknown"
             problem = "the type of its weights is unknown" if unknown else f"its weights are {found}"
             hint = f"Ollama {known.version} quantizes only {', '.join(sorted(known.quantizes_from))}"
             if unknown:
                 hint += ", and cannot recognize a file that is all F32"
-            raise UsageError(f"cannot quantize {what}: {problem}", hint=hint)
+            raise UsageError(f"cannot quantize {what}: {problem}", hint=hint, rule=rule)

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from modelfile.cache import cache_folder
+from modelfile.catalog.quantizations import PROGRAM_ALIASES
 from modelfile.errors import InputError, UsageError, VerificationError, cannot_read, cannot_write
 from modelfile.events import Events, Progress, ignore
 from modelfile.locks import name_lock
@@ -38,8 +39,6 @@ _TAIL: Final = 1 << 12
 """Bytes of the output in which they are looked for."""
 _NAME: Final = 64
 """Characters of the name of the weights in that of a result."""
-_ALIASES: Final = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"}
-"""Names of types that stand for others (tools/quantize/quantize.cpp of llama.cpp)."""
 
 
 def quantize(path: Path, digest: str, kind: str, program: str, events: Events = ignore) -> Path:
@@ -151,7 +150,7 @@ def _check(path: Path, part: Path, kind: str, program: str) -> None:
         raise VerificationError(
             f"`{program}` wrote no file of quantized weights", hint="pass a llama-quantize to --with"
         )
-    wanted = _ALIASES.get(kind.upper(), kind.upper())
+    wanted = PROGRAM_ALIASES.get(kind.upper(), kind.upper())
     source = read_header(path)
     try:
         made = read_header(part)

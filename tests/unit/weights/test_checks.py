@@ -331,6 +331,9 @@ def quantize(made: Recipe, kind: str, version: Version | None = None, *, base_ty
     check_quantization(made.files, kind, version, base=made.base, base_type=base_type)
 
 
+KINDS = "BF16, F16, F32, Q4_K, Q4_K_M, Q4_K_S, Q8_0"
+
+
 def test_request_has_the_quantization() -> None:
     assert create_request(Recipe(base="x", quantize="q8_0")) == {"from": "x", "quantize": "q8_0"}
 
@@ -352,15 +355,20 @@ def test_supported_quantizations_are_accepted(kind: str, tmp_path: Path, tiny: P
             "q5_0",
             Version(0, 9, 3),
             "Ollama 0.9.3 cannot quantize to `q5_0`",
-            "choose one of BF16, F16, F32, Q4_K, Q4_K_M, Q4_K_S, Q8_0, or quantize here: `--with llama-quantize`",
+            f"choose one of {KINDS}, or quantize here: `mf build NAME --quantize q5_0 --with llama-quantize`",
         ),
         (
             "nvfp4",
             Version(0, 30, 0),
             "Ollama 0.30.0 cannot quantize to `nvfp4`",
-            "choose one of BF16, F16, F32, Q4_K, Q4_K_M, Q4_K_S, Q8_0, or quantize here: `--with llama-quantize`",
+            f"choose one of {KINDS}",
         ),
-        ("q8_0", Version(0, 34, 1), "Ollama 0.34.1 cannot quantize", "pass `--with llama-quantize` to quantize here"),
+        (
+            "q8_0",
+            Version(0, 34, 1),
+            "Ollama 0.34.1 cannot quantize",
+            "quantize here: `mf build NAME --quantize q8_0 --with llama-quantize`",
+        ),
     ],
 )
 def test_unsupported_quantization_is_rejected(kind: str, version: Version, message: str, hint: str, tiny: Path) -> None:

@@ -144,6 +144,7 @@ from modelfile.linter.rules.weights.no_chat_template import no_chat_template
 from modelfile.linter.rules.weights.not_gguf import not_gguf
 from modelfile.linter.rules.weights.projector_as_adapter import projector_as_adapter
 from modelfile.linter.rules.weights.projector_missing import projector_missing
+from modelfile.linter.rules.weights.quantize_not_possible import quantize_not_possible
 from modelfile.linter.rules.weights.split_weights import split_weights
 from modelfile.linter.rules.weights.truncated_weights import truncated_weights
 from modelfile.linter.rules.weights.unsupported_architecture import unsupported_architecture
@@ -289,6 +290,7 @@ RULES: tuple[Rule, ...] = (
     adapter_mismatch,
     adapter_format,
     projector_missing,
+    quantize_not_possible,
     no_chat_template,
     does_not_fit,
     secret_in_text,

@@ -19,7 +19,7 @@ def rejected(context: Context, name: str = "") -> Iterator[Finding]:
     """
     for found in context.rejected_files() if context.rejected_files else ():
         if found.rule == name and not found.content and not wrong_part(found.instruction):
-            yield Finding(found.instruction.value.span, found.message, found.hint)
+            yield Finding(found.instruction.value.span, found.message, found.hint, severity=found.severity)
 
 
 def misplaced_files(modelfile: Modelfile, context: Context, content: str) -> Iterator[Finding]:
