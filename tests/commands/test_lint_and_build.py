@@ -260,6 +260,18 @@ def test_projects_that_a_build_rejects_are_reported(
         assert run("lint --isolated", tmp_path).code == 0
 
 
+@pytest.mark.parametrize("command", ["lint", "check", "fmt --check", "pin --check", "verify", "outdated", "tree"])
+def test_a_folder_with_only_a_listed_modelfile_of_an_unusual_name(command: str, tmp_path: Path) -> None:
+    (tmp_path / "mf.toml").write_text(table("a", "bot/a.txt"))
+    (tmp_path / "bot").mkdir()
+    (tmp_path / "bot" / "a.txt").write_text(BASE)
+    (tmp_path / "other").mkdir()
+    assert "no Modelfile" not in run(command, tmp_path).err
+    assert "no Modelfile in" in run("lint other", tmp_path).err
+    (tmp_path / "bot" / "a.txt").unlink()
+    assert "cannot read `bot/a.txt`" in run("lint", tmp_path).err + run("lint bot", tmp_path).err
+
+
 def test_listed_modelfiles_are_linted_once_and_only_below_the_folder(tmp_path: Path) -> None:
     (tmp_path / "bot").mkdir()
     (tmp_path / "mf.toml").write_text(

@@ -40,6 +40,7 @@ def find_modelfiles(
     paths: Iterable[str],
     is_excluded: Callable[[Path], bool] = lambda _: False,
     warn: Callable[[str], None] = lambda _: None,
+    may_lack: Callable[[Path], bool] = lambda _: False,
 ) -> list[str]:
     """Return the files among paths, and for folders the Modelfiles below them that git does not ignore.
 
@@ -51,6 +52,7 @@ def find_modelfiles(
         is_excluded: Returns whether to skip a Modelfile in a folder.
         warn: Receives a warning for each symlink and each nested repository that is skipped, one for all folders that
             cannot be read, and one if git does not list a repository's files.
+        may_lack: Returns whether a folder without a Modelfile is no error.
 
     Raises:
         InputError: A folder has no Modelfile.
@@ -60,7 +62,7 @@ def find_modelfiles(
     folders = {real_path(Path(path)) for path in paths if not is_stream(path)}
     for path in paths:
         if not is_stream(path) and Path(path).is_dir():
-            for real, file in _find_in(Path(path), is_excluded, warn, folders).items():
+            for real, file in _find_in(Path(path), is_excluded, warn, folders, may_lack).items():
                 found.setdefault(real, file)
         else:
             found.setdefault(path if is_stream(path) else str(real_path(Path(path))), path)
@@ -68,7 +70,11 @@ def find_modelfiles(
 
 
 def _find_in(
-    folder: Path, is_excluded: Callable[[Path], bool], warn: Callable[[str], None], named: set[Path]
+    folder: Path,
+    is_excluded: Callable[[Path], bool],
+    warn: Callable[[str], None],
+    named: set[Path],
+    may_lack: Callable[[Path], bool],
 ) -> dict[str, str]:
     """Return the Modelfiles in a folder by their real paths; a nested repository needs no warning if it is named."""
     hint = f"name a file, or a folder with {', '.join(_PATTERNS)} that git does not ignore"
@@ -92,7 +98,7 @@ def _find_in(
         if (real := real_path(repository)) not in named:
             named.add(real)
             warn(f"skipped `{repository}`: it is a repository of its own; name it to search it")
-    if not found:
+    if not found and not may_lack(folder):
         raise InputError(f"no Modelfile in `{folder}`", hint=hint)
     return found
 

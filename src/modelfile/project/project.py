@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -253,8 +254,13 @@ class Project:
         paths = tuple(paths)
         folders = [Path(path) for path in paths if not is_stream(path) and Path(path).is_dir()]
         listed = {str(target.path): target.table for target in (self.targets if folders else ())}
-        inside = [path for path in listed if any(self._is_listed_in(folder, Path(path)) for folder in folders)]
-        found = find_modelfiles([*paths, *inside], self._is_excluded, self._warn)
+        inside = {folder: [path for path in listed if self._is_listed_in(folder, Path(path))] for folder in folders}
+        found = find_modelfiles(
+            [*paths, *chain.from_iterable(inside.values())],
+            self._is_excluded,
+            self._warn,
+            lambda folder: bool(inside.get(folder)),
+        )
         targets = [self._found(Path(path), listed.get(path, "")) for path in found]
         left = tuple(target for target in targets if not self._is_force_excluded(target))
         if targets and not left:
