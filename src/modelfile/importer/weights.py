@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from modelfile.errors import InputError, cannot_write
@@ -39,15 +40,29 @@ def copy_files(stored: StoredModel, blobs: Mapping[str, str], folder: Path, even
     Raises:
         InputError: A blob is missing or damaged, a file cannot be written, or another one has its name.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
     copied = {}
-    for digest, name in _names(stored).items():
-        copied[digest] = folder / name
-        _copy(Path(blobs[digest]), digest, copied[digest], events)
+    with _made(folder):
+        for digest, name in _names(stored).items():
+            copied[digest] = folder / name
+            _copy(Path(blobs[digest]), digest, copied[digest], events)
     return copied
+
+
+@contextlib.contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder; after a failure, remove those that were made and are empty."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # the first that is not empty
+            for path in missing:
+                path.rmdir()
+        raise
 
 
 def _names(stored: StoredModel) -> dict[str, str]:

@@ -87,7 +87,7 @@ def test_damaged_blob_leaves_no_copy(stored: StoredModel, tmp_path: Path) -> Non
     blob.write_bytes(content)
     with pytest.raises(InputError, match=r"`.*sha256-.*` is damaged: its content has another digest"):
         copy_files(stored, blobs_of(stored), tmp_path / "w", ignore)
-    assert [*(tmp_path / "w").iterdir()] == []
+    assert not (tmp_path / "w").exists()
 
 
 def test_interrupted_copy_leaves_nothing(stored: StoredModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,9 +96,12 @@ def test_interrupted_copy_leaves_nothing(stored: StoredModel, tmp_path: Path, mo
 
     monkeypatch.setattr(BlobWriter, "clone", lambda *_: False)
     monkeypatch.setattr(BlobWriter, "copy", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        copy_files(stored, blobs_of(stored), tmp_path / "w", ignore)
-    assert [*(tmp_path / "w").iterdir()] == []
+    (tmp_path / "mine").mkdir()
+    for folder in ("w", "mine", "mine/w/x"):
+        with pytest.raises(KeyboardInterrupt):
+            copy_files(stored, blobs_of(stored), tmp_path / folder, ignore)
+    assert [*(tmp_path / "mine").iterdir()] == []
+    assert not (tmp_path / "w").exists()
 
 
 def test_folder_that_cannot_be_made(stored: StoredModel, tmp_path: Path) -> None:
