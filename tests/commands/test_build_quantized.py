@@ -87,6 +87,19 @@ def test_the_lock_has_both_digests(program: Path) -> None:
 
 
 @pytest.mark.usefixtures("program")
+def test_verify_compares_the_weights_with_the_digest_in_the_lock() -> None:
+    assert mf("pin", "--store", "models").code == 0
+    assert mf("build", "bot:v1", "--store", "models", "--with", "llama-quantize").code == 0
+    same = mf("verify", "--store", "models")
+    note = "  its weights are those that mf.lock records for Q8_0; its prompts and parameters were not compared"
+    assert (same.code, same.out.splitlines()) == (0, ["bot:v1: not compared", note])
+    assert mf("verify", "bot:v1", "--store", "models").out == same.out
+    Path("mf.lock").write_text(Path("mf.lock").read_text().replace(Q8, f"sha256:{'0' * 64}"))
+    other = mf("verify", "--store", "models")
+    assert other.out.splitlines()[1].startswith("  its weights are not those that mf.lock records for Q8_0: ")
+
+
+@pytest.mark.usefixtures("program")
 def test_other_quantized_weights_than_those_in_the_lock_are_rejected() -> None:
     assert mf("pin", "--store", "models").code == 0
     assert mf("build", "bot:v1", "--store", "models", "--with", "llama-quantize").code == 0

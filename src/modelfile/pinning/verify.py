@@ -85,6 +85,8 @@ class _Expected:
     ollama: str | None = None
     """Version of Ollama that the fingerprint applies to; None if it applies to all."""
     is_required: bool = True
+    quantized: tuple[str, str | None] | None = None
+    """The type of weights that a build quantizes, and their digest if the lock records that."""
 
     @property
     def kind(self) -> str:
@@ -165,23 +167,26 @@ def _all(targets: Sequence[Target]) -> Iterator[_Expected]:
                 is_required=False,
             )
         for target, entry in entries:
-            for name, quantized in _models_of(target):
-                yield _model(name, target, lock, entry, quantized=quantized)
+            for name, kind in _models_of(target):
+                yield _model(name, target, lock, entry, kind)
     if targets and not has_lock:
         raise InputError("there is no mf.lock", hint="run `mf pin`, and commit mf.lock")
 
 
-def _model(name: ModelName, target: Target, lock: LockFile, entry: Pin, *, quantized: bool) -> _Expected:
-    known = None if quantized else entry.fingerprint
-    return _Expected(name=name, lock=lock, keys=(target.key,), fingerprint=known, ollama=entry.ollama)
+def _model(name: ModelName, target: Target, lock: LockFile, entry: Pin, kind: str) -> _Expected:
+    known, upper = None if kind else entry.fingerprint, kind.upper()
+    quantized = (upper, (entry.quantized or {}).get(upper)) if kind else None
+    return _Expected(
+        name=name, lock=lock, keys=(target.key,), fingerprint=known, ollama=entry.ollama, quantized=quantized
+    )
 
 
-def _models_of(target: Target) -> Iterator[tuple[ModelName, bool]]:
-    """Yield the models that the nearest configuration lists for a Modelfile, and whether they are quantized."""
+def _models_of(target: Target) -> Iterator[tuple[ModelName, str]]:
+    """Yield the models that the nearest configuration lists for a Modelfile, and the type they are quantized to."""
     project, file = target.project, target.project.find_config(target.folder)
     for model in project.load_config(file).models if file else ():
         if project.real_path(model.modelfile) == project.real_path(target.path):
-            yield model.name, bool(model.quantize)
+            yield model.name, model.quantize or ""
 
 
 def _named(names: Sequence[str], targets: Sequence[Target]) -> Iterator[_Expected]:
@@ -202,7 +207,17 @@ def _named(names: Sequence[str], targets: Sequence[Target]) -> Iterator[_Expecte
         lock, entry = project.lock_to_write(target.folder), target.pin
         if entry is None:
             raise InputError(f"`{target.path}`, of which {target.named} is built, is not pinned", hint="run `mf pin`")
-        yield _model(target.named, target, lock, entry, quantized=bool(target.quantize))
+        yield _model(target.named, target, lock, entry, target.quantize)
+
+
+def _about_quantized(one: _Expected, actual: Model) -> str:
+    """Return how far a quantized model can be compared: Ollama and each program may make other weights of a file."""
+    kind, digest = one.quantized or ("", None)
+    if digest is None:
+        return "only a server can tell what its quantization gives"
+    if digest in actual.weights:
+        return f"its weights are those that mf.lock records for {kind}; its prompts and parameters were not compared"
+    return f"its weights are not those that mf.lock records for {kind}: another program, or a server, quantized them"
 
 
 class _Verifier:
@@ -226,7 +241,7 @@ class _Verifier:
         if stored is None:
             return result(status=VerifyStatus.MISSING)
         if one.fingerprint is None:
-            return result(status=VerifyStatus.UNKNOWN, notes=("only a server can tell what its quantization gives",))
+            return result(status=VerifyStatus.UNKNOWN, notes=(_about_quantized(one, stored.model),))
         if stored.fingerprint == one.fingerprint:
             return result(status=VerifyStatus.SAME)
         changes, problem = self._changes(one, stored.model, release(store.ollama))
