@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from modelfile.catalog.behaviors import PREFERS_CHAT_TEMPLATES
 from modelfile.catalog.chat_templates import recognize
 from modelfile.catalog.families import turns_in
 from modelfile.filesystem import format_size
@@ -91,7 +92,7 @@ def describe_template(text: str) -> str:
     if known:
         return f"{length}; Ollama recognizes {known.name}, and uses its own TEMPLATE for it"
     if is_proved:
-        return f"{length}; Ollama has no TEMPLATE for it: write one"
+        return f"{length}; Ollama {PREFERS_CHAT_TEMPLATES} and later use it, older releases need a TEMPLATE"
     return f"{length}; only a server can tell whether Ollama has a TEMPLATE for it"
 
 
