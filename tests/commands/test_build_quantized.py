@@ -130,7 +130,7 @@ def test_changed_weights_are_rejected_before_they_are_quantized(program: Path) -
         (
             "FROM ./hf",
             "--with needs a GGUF file: `hf` has safetensors",
-            "convert them first: `python convert_hf",
+            "convert them with llama.cpp, `python convert_hf",
         ),
     ],
 )
@@ -143,6 +143,17 @@ def test_what_cannot_be_quantized_here(text: str, message: str, hint: str, progr
     first, second = ran.err.splitlines()[-2:]
     assert (ran.code, first) == (2, f"error: {message}")
     assert second.startswith(f"help: {hint}")
+
+
+@pytest.mark.usefixtures("program")
+def test_safetensors_that_ollama_no_longer_converts_are_the_first_error() -> None:
+    Path("hf").mkdir()
+    Path("hf/config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    Path("hf/model.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    Path("Modelfile").write_text("FROM ./hf\n")
+    ran = mf("build", "bot:v1", "--store", "models", "--ollama", "0.34.1")
+    assert "Ollama 0.34.1 cannot convert safetensors" in ran.err
+    assert "convert them with llama.cpp, `python convert_hf_to_gguf.py " in ran.err
 
 
 @pytest.mark.parametrize(

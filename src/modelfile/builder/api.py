@@ -234,12 +234,12 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
     version, events = release(store.ollama), batch.events
     recipe = target.recipe(version)
     check_registry(target, recipe, store, pending=base is not None)
-    if target.quantize and not batch.quantizer:
-        check_type(target, recipe, store, version)
     if checked := not target.is_hashed(version):
         check_weights(recipe.model_files, recipe.adapters, recipe.drafts, version)
-        if batch.builds and not batch.quantizer:
-            store.begin_placing(recipe)
+    if target.quantize and not batch.quantizer:
+        check_type(target, recipe, store, version)
+    if checked and batch.builds and not batch.quantizer:
+        store.begin_placing(recipe)
     digests = target.digests(version, events)
     recipe = target.with_detected(recipe, target.pin, digests)
     required = constraints(target, recipe, events, locked=batch.locked)

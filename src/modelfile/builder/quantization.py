@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 from modelfile.builder.constraints import check_pin, locked_base
 from modelfile.catalog.versions import Version
@@ -86,7 +87,8 @@ def _source(target: Target, recipe: Recipe) -> Path:
         raise UsageError(f"--with needs local weights: `{target.path}` is FROM {recipe.base}", hint=hint)
     if any(path.suffix == ".safetensors" for path in recipe.files):
         folder = target.portable(recipe.files[0].parent)
-        hint = f"convert them first: `python convert_hf_to_gguf.py {folder} --outtype f16 --outfile model-f16.gguf`"
+        command = f"python convert_hf_to_gguf.py {quote(folder)} --outtype f16 --outfile model-f16.gguf"
+        hint = f"convert them with llama.cpp, `{command}`, and write `FROM ./model-f16.gguf`"
         raise UsageError(f"--with needs a GGUF file: `{folder}` has safetensors", hint=hint)
     found = [path for path in recipe.files if content_of(recall_header(path)) == "model"]
     if len(found) != 1:

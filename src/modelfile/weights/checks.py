@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from modelfile.catalog.architectures import (
@@ -263,7 +264,9 @@ def _check_files(word: str, files: tuple[Path, ...], version: Version) -> Mappin
             rule=adapter_format or "not-gguf",
         )
     if safetensors and version >= CONVERTS_NO_SAFETENSORS:
-        hint = "convert them with llama.cpp's convert_hf_to_gguf.py, and build from the GGUF file"
+        script = "convert_lora_to_gguf.py" if word == "ADAPTER" else "convert_hf_to_gguf.py"
+        command = f"python {script} {quote(str(files[0].parent))} --outfile converted.gguf"
+        hint = f"convert them with llama.cpp, `{command}`, and write `{word} ./converted.gguf`"
         raise InputError(f"Ollama {version} cannot convert safetensors", hint=hint)
     check_shards({path: read_tensor_names(path) for path in safetensors}, files)
     for path, header in ggufs.items():

@@ -128,9 +128,9 @@ def _run(argv: list[str], path: Path, part: Path, events: Events) -> None:
         if process.returncode:
             output.seek(max(output.seek(0, os.SEEK_END) - _TAIL, 0))
             lines = output.read(_TAIL).decode(errors="replace").strip().splitlines()[-_SHOWN:]
-            raise InputError(
-                f"`{argv[0]}` cannot quantize `{path}` to {argv[-1]} (exit code {process.returncode})", details=lines
-            )
+            code = process.returncode
+            end = f"exit code {code}" if code > 0 else f"killed by signal {-code}"
+            raise InputError(f"`{argv[0]}` cannot quantize `{path}` to {argv[-1]} ({end})", details=lines)
 
 
 def _wait(process: Popen[bytes], path: Path, part: Path, events: Events) -> None:

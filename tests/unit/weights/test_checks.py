@@ -309,7 +309,10 @@ def test_safetensors_require_config_json_and_exclude_gguf(tmp_path: Path, tiny: 
         f"FROM names `model.safetensors` and `{tiny.name}`, but Ollama uses only one format"
     )
     assert "without config.json" in reject(tmp_path, "FROM m/model.safetensors")[0]
-    assert reject(tmp_path, "FROM m", Version(0, 34, 1))[0] == "Ollama 0.34.1 cannot convert safetensors"
+    message, hint = reject(tmp_path, "FROM m", Version(0, 34, 1))
+    command = "`python convert_hf_to_gguf.py …/m --outfile converted.gguf`"
+    assert message == "Ollama 0.34.1 cannot convert safetensors"
+    assert hint == f"convert them with llama.cpp, {command}, and write `FROM ./converted.gguf`"
     (folder / "config.json").unlink()
     assert "without config.json" in reject(tmp_path, "FROM m")[0]
 

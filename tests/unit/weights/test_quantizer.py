@@ -64,6 +64,7 @@ def test_results_that_no_build_has_used_for_a_week_are_removed(tmp_path: Path) -
             InputError,
             "cannot quantize `{0}` to Q8_0 (exit code 3)\n  one\n  two",
         ),
+        ("kill -9 $$", "q8_0", InputError, "cannot quantize `{0}` to Q8_0 (killed by signal 9)"),
         (
             "i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done; exit 1",
             "q8_0",
