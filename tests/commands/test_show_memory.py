@@ -124,7 +124,12 @@ def test_memory_as_json() -> None:
     assert [each["num_ctx"] for each in found["contexts"]] == [2048, 4096, 8192]
     assert found["contexts"][1]["f16"] == found["total"]
     assert (found["memory"], found["fits"], found["largest_context"]) == (600 * MIB, True, 7424)
-    assert found["best_quantization"] == {"name": "F16", "bits_per_weight": 16, "size": 4096 * 256 * 2 + 256 * 4}
+    assert found["best_quantization"] == {
+        "name": "F16",
+        "bits_per_weight": 16,
+        "size": 4096 * 256 * 2 + 256 * 4,
+        "exactness": "exact",
+    }
 
 
 def test_model_that_does_not_fit() -> None:
@@ -141,13 +146,31 @@ def test_model_that_does_not_fit() -> None:
 
 
 def test_best_quantization_is_the_largest_that_fits(tmp_path: Path) -> None:
+    write_gguf(tmp_path / "wide.gguf", "llama", METADATA, {"blk.0.ffn_up.weight": (65536, 256)})  # 32 MiB in F16
+    rest = document("wide.gguf", "--memory", "1G")["total"] - 32 * MIB
+
+    for room, expected, bits in (
+        (32, "F16", 16),
+        (31, "Q8_0", 8.5),
+        (16, "Q6_K", 6.56),
+        (10, "Q4_K_M", 4.5),
+        (6, "Q2_K", 2.62),
+    ):
+        found = document("wide.gguf", "--memory", str(rest + room * MIB))["best_quantization"]
+        assert (found["name"], found["bits_per_weight"], found["exactness"]) == (expected, bits, "exact")
+        assert found["size"] <= room * MIB
+
+
+def test_size_of_a_quantization_is_that_of_its_tensors(tmp_path: Path) -> None:
     write_gguf(tmp_path / "wide.gguf", "llama", METADATA, {"token_embd.weight": (65536, 256)})  # 32 MiB in F16
     rest = document("wide.gguf", "--memory", "1G")["total"] - 32 * MIB
 
-    for room, expected in ((32, "F16"), (31, "Q8_0"), (16, "Q6_K"), (10, "Q4_K_M"), (6, "IQ2_M")):
-        found = document("wide.gguf", "--memory", str(rest + room * MIB))["best_quantization"]
-        assert found["name"] == expected
-        assert found["size"] <= room * MIB
+    found = document("wide.gguf", "--memory", str(rest + 17 * MIB))["best_quantization"]
+    assert (found["name"], found["size"]) == ("Q8_0", 17 * MIB)
+    last = verdict("wide.gguf", "--memory", str(rest + 14 * MIB))[-1]
+    assert last.endswith("tokens: Q6_K (13.1 MiB of weights, as llama-quantize makes it)")
+    last = verdict("wide.gguf", "--memory", str(rest + 10 * MIB))[-1]  # its output has at least 5.5 bits
+    assert last.endswith("tokens: none; use a smaller model")
 
 
 def test_num_ctx_of_a_modelfile(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from modelfile.machine import format_memory
 from modelfile.report.models import bar, print_facts, print_table
 from modelfile.report.terminal import Terminal, visible
 from modelfile.report.weights import describe_type
-from modelfile.weights.footprint import CACHE_TYPES, Footprint, Term
+from modelfile.weights.footprint import CACHE_TYPES, Exactness, Footprint, Term
 
 if TYPE_CHECKING:
     from modelfile.weights.estimate import Estimate
@@ -122,11 +122,14 @@ def _verdict(shown: ShownMemory) -> Iterator[str]:
     if found.best_type is None:
         yield f"best quantization that fits at {needed.context:,} tokens: none; use a smaller model"
         return
-    own = found.best_type.name == facts.file_type
-    detail = (
-        "this one" if own else f"{found.best_type.bits:g} bits per weight, about {format_memory(found.best_size or 0)}"
-    )
-    yield f"best quantization that fits at {needed.context:,} tokens: {found.best_type.name} ({detail})"
+    size, kind = format_memory(found.best_size or 0), found.best_type
+    if kind.name == facts.file_type:
+        detail = "this one"
+    elif found.best_exactness is Exactness.EXACT:
+        detail = f"{size} of weights, as llama-quantize makes it"
+    else:
+        detail = f"about {size} of weights, by the type's mean of {kind.bits:g} bits per weight"
+    yield f"best quantization that fits at {needed.context:,} tokens: {kind.name} ({detail})"
 
 
 def _size(count: int | None) -> str:
@@ -160,7 +163,13 @@ def memory_as_json(shown: ShownMemory) -> dict[str, Any]:
         "place": shown.place,
         "fits": found.fits,
         "largest_context": found.largest_context,
-        "best_quantization": best and {"name": best.name, "bits_per_weight": best.bits, "size": found.best_size},
+        "best_quantization": best
+        and {
+            "name": best.name,
+            "bits_per_weight": round(8 * (found.best_size or 0) / (facts.parameters or 1), 2),
+            "size": found.best_size,
+            "exactness": str(found.best_exactness),
+        },
     }
 
 

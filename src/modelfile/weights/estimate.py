@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from modelfile.catalog.file_types import FILE_TYPES_BY_NAME, FileType
@@ -10,6 +10,7 @@ from modelfile.immutable import record, replace
 from modelfile.weights.footprint import (
     CACHE_TYPES,
     DEFAULT_RUNNER,
+    Exactness,
     Footprint,
     Runner,
     fits,
@@ -17,9 +18,11 @@ from modelfile.weights.footprint import (
     largest_context,
 )
 from modelfile.weights.layers import count_of
+from modelfile.weights.quantized_size import quantized_size
 
 if TYPE_CHECKING:
     from modelfile.weights.header import GGUFHeader
+    from modelfile.weights.reading import ListedTensor
 
 _SHORTEST: Final = 2048
 _LONGEST: Final = 131072
@@ -46,7 +49,9 @@ class Estimate:
     best_type: FileType | None
     """The largest of the usual quantizations in which the model would fit; None if none does, or it is not known."""
     best_size: int | None
-    """About the size of the weights in that type, in bytes."""
+    """The size of the weights in that type, in bytes."""
+    best_exactness: Exactness
+    """Exact if the tensors are known, and how llama.cpp chooses their types; otherwise by the mean of the type."""
 
 
 def estimate(
@@ -55,6 +60,7 @@ def estimate(
     memory: int,
     runner: Runner = DEFAULT_RUNNER,
     beside: Sequence[GGUFHeader] = (),
+    tensors: Iterable[ListedTensor] = (),
 ) -> Estimate:
     """Return the memory that a model needs, and whether it fits.
 
@@ -64,9 +70,10 @@ def estimate(
         memory: The memory that there is, in bytes.
         runner: The server's version and settings.
         beside: The headers of projectors and adapters that are loaded with it.
+        tensors: Its tensors, for its size in other quantizations; empty if they are not known.
     """
     needed = footprint(header, context, runner, beside)
-    best = _best_type(header, needed, memory)
+    best = _best_type(header, tuple(tensors), needed, memory)
     return Estimate(
         runner=runner,
         needed=needed,
@@ -77,8 +84,9 @@ def estimate(
         memory=memory,
         fits=fits(header, context, memory, runner, beside),
         largest_context=largest_context(header, memory, runner, beside),
-        best_type=best,
-        best_size=_size(header, best) if best else None,
+        best_type=best[0] if best else None,
+        best_size=best[1] if best else None,
+        best_exactness=best[2] if best else Exactness.UNKNOWN,
     )
 
 
@@ -89,16 +97,21 @@ def _contexts(header: GGUFHeader, asked: int) -> list[int]:
     return sorted({*(each for each in powers if each < longest), asked, longest})
 
 
-def _best_type(header: GGUFHeader, needed: Footprint, memory: int) -> FileType | None:
+def _best_type(
+    header: GGUFHeader, tensors: tuple[ListedTensor, ...], needed: Footprint, memory: int
+) -> tuple[FileType, int, Exactness] | None:
     weights = next(term.bytes for term in needed.terms if term.name == "weights")
     if needed.total is None or weights is None or header.parameters < 1:
         return None
     room = memory - (needed.total - weights)
     usual = sorted((each for each in FILE_TYPES_BY_NAME.values() if each.is_usual), key=lambda each: -each.bits)
-    return next((each for each in usual if _size(header, each) <= room), None)
+    sizes = ((each, *_size(header, tensors, each)) for each in usual)
+    return next((found for found in sizes if found[1] <= room), None)
 
 
-def _size(header: GGUFHeader, kind: FileType) -> int:
-    """Return about the size of a model's weights in a type, in bytes: exactly that of the one that it has."""
-    known = sum(total.bytes for total in header.types.values())
-    return known if known and kind.name == header.file_type else int(header.parameters * kind.bits / 8)
+def _size(header: GGUFHeader, tensors: tuple[ListedTensor, ...], kind: FileType) -> tuple[int, Exactness]:
+    """Return the size of a model's weights in a type, in bytes."""
+    known = sum(total.bytes for total in header.types.values()) if kind.name == header.file_type else 0
+    if exact := known or quantized_size(header, tensors, kind.name):
+        return exact, Exactness.EXACT
+    return int(header.parameters * kind.bits / 8), Exactness.ESTIMATED

@@ -34,6 +34,11 @@ def head_count(header: GGUFHeader) -> int:
     return max(_by_layer(header, "attention.head_count", 1) or [0])
 
 
+def kv_head_count(header: GGUFHeader) -> int:
+    """Return the number of heads of keys and values of the layer that has most; 0 if the header does not say it."""
+    return max(_kv_heads(header, 1) or [0])
+
+
 def key_length(header: GGUFHeader) -> int:
     """Return the length of a key; 0 if the header does not say it."""
     return count_of(header, "attention.key_length") or _usual_length(header)

@@ -6,7 +6,7 @@ from tests.support.headers import LLAMA_3_8B, header_of
 from modelfile.catalog.versions import Version
 from modelfile.immutable import replace
 from modelfile.weights.estimate import estimate
-from modelfile.weights.footprint import CACHE_TYPES, Runner
+from modelfile.weights.footprint import CACHE_TYPES, Exactness, Runner
 from modelfile.weights.header import GGUFHeader
 
 GIB = 1 << 30
@@ -56,6 +56,9 @@ def test_best_type_that_fits(memory: int, name: str, size: int | None) -> None:
     assert found.best_type is not None
     assert found.best_type.name == name
     assert size in (None, found.best_size)
+    assert (found.best_exactness is Exactness.EXACT) == (
+        name == "Q4_K_M"
+    )  # its own; others by the mean, without tensors
 
 
 def test_best_type_is_not_known_without_the_number_of_parameters() -> None:

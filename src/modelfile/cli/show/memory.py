@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from modelfile.catalog import engines
@@ -10,6 +11,7 @@ from modelfile.cli.options import load_project
 from modelfile.cli.show.sources import Options, names_weights, open_model, read_name, recipe_of, target_of
 from modelfile.cli.show.weights import open_weights
 from modelfile.errors import InputError, NotFound, ServerUnreachable, UsageError
+from modelfile.immutable import replace
 from modelfile.machine import Machine, find_machine, format_memory, parse_memory
 from modelfile.names import Prefix, split_prefix
 from modelfile.report.json_output import print_json
@@ -47,7 +49,7 @@ def show_memory(name: str, options: Options, size: str, *, as_json: bool) -> Non
     beside = [_header(each) for each in found if each not in models]
     documents = []
     for number, each in enumerate(models):
-        needed = estimate(_header(each), context, memory, runner, beside)
+        needed = estimate(_header(each), context, memory, runner, beside, each.tensors())
         lowered = f", lowered from {context:,} to what it was trained on" if needed.needed.context < context else ""
         shown = ShownMemory(
             name=each.name, facts=each.facts, estimate=needed, origin=origin + lowered, place=place, note=note
@@ -96,16 +98,14 @@ def _model(name: str, options: Options) -> tuple[tuple[Weights, ...], Mapping[st
     configured = load_project().config.ollama
     version = Version.parse(configured) if configured else None
     if names_weights(name, options):
-        with open_weights(name, options) as found:
-            return found, {}, version or NEWEST
+        return _weights(name, options), {}, version or NEWEST
     if split_prefix(name)[0] is Prefix.REGISTRY:
-        with open_model(name, options) as (stored, _), open_weights(name, options) as found:
-            return found, stored.model.parameters, version or NEWEST
+        with open_model(name, options) as (stored, _):
+            return _weights(name, options), stored.model.parameters, version or NEWEST
     if target := target_of(name, options):
         recipe = recipe_of(target, version)
         if recipe.base is None:
-            with open_weights(name, options) as found:
-                return found, recipe.parameters, version or NEWEST
+            return _weights(name, options), recipe.parameters, version or NEWEST
         found, inherited, base_version = _model(recipe.base, options)
         return (*found, *read_files(recipe.adapters)), {**inherited, **recipe.parameters}, version or base_version
     try:
@@ -124,6 +124,15 @@ def _model(name: str, options: Options) -> tuple[tuple[Weights, ...], Mapping[st
             f"only the name is read: {error.message}", f"`mf show registry:{name} --memory` reads more"
         )
         return (named,), {}, version or NEWEST
+
+
+def _weights(name: str, options: Options) -> tuple[Weights, ...]:
+    """Return the weights that an argument names, with tensors that need no registry any more."""
+    with open_weights(name, options) as found:
+        return tuple(
+            replace(each, list_tensors=partial(tuple, [*each.tensors()])) if each.list_tensors else each
+            for each in found
+        )
 
 
 def _context(parameters: Mapping[str, Any], version: Version, gpu_memory: int) -> tuple[int, str]:
