@@ -145,6 +145,17 @@ def test_what_cannot_be_quantized_here(text: str, message: str, hint: str, progr
     assert second.startswith(f"help: {hint}")
 
 
+def test_quantized_weights_are_rejected_before_the_program_runs(program: Path) -> None:
+    shutil.copy(PAIR / "tiny-q8_0.gguf", "small.gguf")
+    Path("Modelfile").write_text("FROM ./small.gguf\n")
+    ran = mf("build", "bot:v1", "--store", "models", "--with", str(program))
+    assert ran.err.splitlines()[-2:] == [
+        "error: `mf.toml`: `models.bot.quantize`: cannot quantize `small.gguf`: its weights are Q8_0",
+        "help: name weights in BF16, F16, F32 in FROM",
+    ]
+    assert not program.with_name("calls").exists()
+
+
 @pytest.mark.usefixtures("program")
 def test_safetensors_that_ollama_no_longer_converts_are_the_first_error() -> None:
     Path("hf").mkdir()

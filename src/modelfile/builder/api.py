@@ -236,8 +236,8 @@ def _request(batch: _Batch, target: Target, store: Store, base: Plan | None) -> 
     check_registry(target, recipe, store, pending=base is not None)
     if checked := not target.is_hashed(version):
         check_weights(recipe.model_files, recipe.adapters, recipe.drafts, version)
-    if target.quantize and not batch.quantizer:
-        check_type(target, recipe, store, version)
+    if target.quantize:
+        check_type(target, recipe, store, version, here=bool(batch.quantizer))
     if checked and batch.builds and not batch.quantizer:
         store.begin_placing(recipe)
     digests = target.digests(version, events)

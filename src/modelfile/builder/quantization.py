@@ -20,13 +20,17 @@ from modelfile.stores.protocol import Store
 from modelfile.weights.digests import digests_of
 
 
-def check_type(target: Target, recipe: Recipe, store: Store, version: Version | None) -> None:
-    """Reject a type that a server would reject after the upload.
+def check_type(target: Target, recipe: Recipe, store: Store, version: Version | None, *, here: bool) -> None:
+    """Reject a type that a server would reject after the upload, or with `here` llama-quantize.
 
     Raises:
         UsageError: It would.
         ServerError: The store cannot answer.
     """
+    if here:
+        if not recipe.base:  # `quantized` rejects a base
+            target.check_quantization(target.quantize, version, here=True)
+        return
     named = store.find(ModelName.parse(recipe.base)) if recipe.base else None
     locked = locked_base(target, recipe)  # the tag may have moved
     moved = named and locked and locked.fingerprint not in (None, named.fingerprint)

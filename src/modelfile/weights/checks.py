@@ -366,7 +366,7 @@ def check_quantization(
     kinds = sorted(name for name, quantization in known.quantizations.items() if not quantization.experimental)
     by_program = kind.upper() in {*FILE_TYPES.values(), *PROGRAM_ALIASES} - {"NVFP4"}  # which it only reads
     sources = known.quantizes_from
-    if here and base is None and by_program:
+    if here := here and base is None and by_program:
         kinds, sources = [kind.upper()], frozenset({"BF16", "F16", "F32", "unknown"})
     if kind.upper() not in kinds:
         what = f" to `{kind}`" if kinds else ""
@@ -376,18 +376,19 @@ def check_quantization(
             choices.append(f"{local}: `mf build NAME --quantize {kind} --with llama-quantize`")
         raise UsageError(f"Ollama {known.version} cannot quantize{what}", hint=", or ".join(choices), rule=rule)
     if base is None:
-        types = {
+        found_types = {
             f"`{path}`": header.file_type
             for path, header in read_headers(files).items()
             if content_of(header) == "model"
         }
     else:
-        types = {f"the base {base}": base_type} if base_type else {}
-    for what, found in types.items():
+        found_types = {f"the base {base}": base_type} if base_type else {}
+    for what, found in found_types.items():
         if found not in sources:
             unknown = found == "unknown"
             problem = "the type of its weights is unknown" if unknown else f"its weights are {found}"
-            hint = f"Ollama {known.version} quantizes only {', '.join(sorted(known.quantizes_from))}"
+            types = ", ".join(sorted(sources - {"unknown"}))
+            hint = f"name weights in {types} in FROM" if here else f"Ollama {known.version} quantizes only {types}"
             if unknown:
                 hint += ", and cannot recognize a file that is all F32"
             raise UsageError(f"cannot quantize {what}: {problem}", hint=hint, rule=rule)
