@@ -167,3 +167,25 @@ def test_safetensors_that_are_not_converted_are_rejected(tmp_path: Path, running
     assert raised.value.rule == "unsupported-architecture"
     with pytest.raises(ServerError, match="unsupported architecture"):
         answer(recipe, running)
+
+
+@pytest.mark.parametrize(
+    ("header", "refused"),
+    [
+        (b"[]", "cannot unmarshal array"),
+        (b'{"x": {"dtype": "F16", "shape": [-1], "data_offsets": [0, 2]}}', "cannot unmarshal number -1"),
+        (b'{"x": {"dtype": "X9", "shape": [1], "data_offsets": [0, 2]}}', "unknown data type: X9"),
+        (b"null", ""),
+    ],
+    ids=str,
+)
+def test_corrupt_safetensors_are_refused_or_make_an_empty_model(
+    header: bytes, refused: str, running: RunningOllama, tmp_path: Path
+) -> None:
+    weights = write_model(tmp_path) / "model.safetensors"
+    weights.write_bytes(len(header).to_bytes(8, "little") + header + bytes(2))
+    recipe = resolve(parse(f"FROM {tmp_path}"), tmp_path)
+    with pytest.raises(InputError, match="is a corrupt safetensors file"):
+        check(recipe)
+    with pytest.raises(ServerError, match=refused) if refused else pytest.raises(HTTPError):
+        answer(recipe, running)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from math import prod
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from modelfile.errors import InputError
 from modelfile.filesystem import MAX_JSON, changed_while_read, open_regular, read_file, real_path
@@ -21,7 +21,21 @@ _MAX_HEADER: Final = 8 << 20
 """Size, in bytes, above which a header is not read; real ones have a few hundred kB."""
 _MAX_OFFSET: Final = 1 << 63
 _MAX_DIMENSIONS: Final = 8
+_BITS: Final = {
+    bits: frozenset(names.split())
+    for bits, names in {
+        4: "F4",
+        6: "F6_E2M3 F6_E3M2",
+        8: "BOOL U8 I8 F8_E4M3 F8_E5M2 F8_E8M0 F8_E4M3FNUZ F8_E5M2FNUZ",
+        16: "U16 I16 F16 BF16",
+        32: "U32 I32 F32",
+        64: "U64 I64 F64 C64",
+    }.items()
+}
+"""Types of values by their size, in bits (`Dtype` of the safetensors crate)."""
 _MAX_SHARDS: Final = 10_000
+_MAX_SHOWN: Final = 60
+"""Length of the longest name of a tensor that a message shows, in characters."""
 _SHOWN: Final = 5
 """Number of missing files that a message lists."""
 _SHARD: Final = re.compile(r"(.+-)([0-9]{5})(-of-([0-9]{5})\.safetensors)")
@@ -43,25 +57,20 @@ def read_tensor_names(path: Path) -> frozenset[str] | None:
     """Return the names of a file's tensors, or None if its header has none or is too long.
 
     Raises:
-        InputError: It cannot be read, changes while it is read, or is shorter than its header says.
+        InputError: It cannot be read, changes while it is read, is shorter than its header says, or has a header that
+            Ollama rejects or misreads.
     """
     header = _read_header(path)
     return frozenset(header) if header else None
 
 
 def read_safetensors(path: Path) -> tuple[SafeTensor, ...]:
-    """Return the tensors of a file, without those whose entry in the header is not valid.
+    """Return the tensors of a file.
 
     Raises:
         InputError: As `read_tensor_names`.
     """
-    found = []
-    for name, tensor in _read_header(path).items():
-        match tensor:
-            case {"dtype": str(kind), "shape": [*shape]} if (offsets := _offsets(tensor)) and _is_shape(shape):
-                size = max(offsets[1] - offsets[0], 0)
-                found.append(SafeTensor(name=name, shape=tuple(shape), type=kind, size=size))
-    return tuple(found)
+    return tuple(_read_header(path).values())
 
 
 def read_folder(folder: Path, files: Iterable[Path]) -> WeightsFacts:
@@ -146,27 +155,69 @@ def read_object(path: Path) -> dict[str, Any]:
     return {}
 
 
-def _is_shape(shape: Sequence[Any]) -> bool:
-    return len(shape) <= _MAX_DIMENSIONS and all(isinstance(size, int) and 0 <= size < _MAX_OFFSET for size in shape)
+def _read_header(path: Path) -> dict[str, SafeTensor]:
+    """Return the tensors in a file's header by name; none if it is too long.
 
-
-def _read_header(path: Path) -> dict[str, Any]:
-    """Return the entries of the tensors in a file's header; none if it is too long, or is no JSON object."""
+    Ollama 0.9.3 rejects a header that is an array or a number, negative dimensions and unknown types; offsets that run
+    backwards and absurd lengths end its process; of `null` or of a shape that contradicts the offsets it makes a model
+    without a message (measured). It accepts offsets that overlap or leave gaps, and reads what they name.
+    """
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(8), "little")
         is_read = length <= min(size - 8, _MAX_HEADER)
-        text = file.read(length) if is_read else b""
+        text = file.read(length) if is_read else b"{}"
     if is_read and len(text) < length:
         raise changed_while_read(path)
-    value = _json(text)
-    header = value if isinstance(value, dict) else {}
-    ends = [offsets[1] for tensor in header.values() if (offsets := _offsets(tensor))]
-    needed = 8 + length + max(ends, default=0)
+    try:
+        tensors = dict(_tensors(text))
+    except (ValueError, RecursionError) as failure:
+        problem = str(failure) if type(failure) is ValueError else "its header is not a JSON object"
+        message = f"`{path}` is a corrupt safetensors file: {problem}"
+        raise InputError(message, hint="download it again") from failure
+    needed = 8 + length + max((end for end, _ in tensors.values()), default=0)
     if size < needed:
-        message = f"`{path}` is truncated: it has {size:,} bytes, its header requires {needed:,}"
+        message = f"`{path}` is truncated: it has {size:,} bytes, its header requires {_format(needed)}"
         raise InputError(message, hint="download it again", rule="truncated-weights")
-    return header
+    return {name: tensor for name, (_, tensor) in tensors.items()}
+
+
+def _tensors(text: bytes) -> Iterator[tuple[str, tuple[int, SafeTensor]]]:
+    """Yield the name of each tensor with the end of its data; what follows the object does not count, as in Ollama."""
+    header, _ = json.JSONDecoder().raw_decode(str(text, "utf-8", "replace").lstrip())
+    if not isinstance(header, dict):
+        raise ValueError("its header is not a JSON object")  # noqa: TRY004  # of the file, not of this code
+    for name, entry in header.items():
+        if name != "__metadata__":
+            yield name, _tensor(name, entry)
+
+
+def _tensor(name: str, entry: Any) -> tuple[int, SafeTensor]:
+    shown = f"tensor `{name[:_MAX_SHOWN]}`"
+    if not isinstance(entry, dict):
+        raise ValueError(f"its {shown} is not an object")  # noqa: TRY004  # as above
+    shape, kind, offsets = (entry.get(key) for key in ("shape", "dtype", "data_offsets"))
+    if not _are_numbers(shape) or len(shape) > _MAX_DIMENSIONS or any(not 0 <= each < 1 << 64 for each in shape):
+        raise ValueError(f"the shape of its {shown} is not a list of at most {_MAX_DIMENSIONS} counts")
+    bits = next((bits for bits, kinds in _BITS.items() if isinstance(kind, str) and kind in kinds), None)
+    if bits is None:
+        raise ValueError(f"its {shown} has a type that safetensors does not have")
+    if not _are_numbers(offsets) or len(offsets) < 2 or not 0 <= offsets[0] <= offsets[1]:  # noqa: PLR2004  # a start and an end
+        raise ValueError(f"the data offsets of its {shown} are not a start and an end after it")
+    size, needed = offsets[1] - offsets[0], -(-prod(shape) * bits // 8)
+    if size != needed:
+        message = f"its {shown} has {_format(size)} bytes, but its shape and type require {_format(needed)}"
+        raise ValueError(message)
+    return offsets[1], SafeTensor(name=name, shape=tuple(shape), type=str(kind), size=size)
+
+
+def _are_numbers(value: Any) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(type(each) is int for each in value)  # a bool is no number
+
+
+def _format(number: int) -> str:
+    """Return a number for a message, shortened if no file can be as large."""
+    return f"{number:,}" if number < _MAX_OFFSET else "more than 2^63"
 
 
 def check_shards(weights: Mapping[Path, frozenset[str] | None], files: Iterable[Path]) -> None:
@@ -248,11 +299,3 @@ def _json(text: bytes) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return {}
-
-
-def _offsets(tensor: Any) -> tuple[int, int] | None:
-    match tensor:
-        case {"data_offsets": [int(start), int(end)]}:
-            return start, min(end, _MAX_OFFSET)
-        case _:
-            return None
