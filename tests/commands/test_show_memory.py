@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import pytest
 from tests.fakes.ollama import FakeOllama
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.store import published
-from tests.support.cli import mf
+from tests.support.cli import Ran, mf
 from tests.support.made_gguf import write_gguf
 from tests.support.paths import ROOT
 
 from modelfile.cli.options import _open_registries
 from modelfile.errors import ExitCode
+from modelfile.stores.memory import MemoryStore
 
 METADATA = {
     "general.file_type": 1,
@@ -340,6 +342,23 @@ def test_tag_is_read_where_no_server_answers() -> None:
     assert (plain.code, "  quantization   Q4_K_M\n" in plain.out) == (ExitCode.CLEAN, True)
     for arguments in (("llama3:8b", "--memory"), ("llama3:8b",), ("llama3:8b-q4_K_M", "--json")):
         assert mf("show", *arguments, environ=dead).code == ExitCode.FAILED
+
+
+@pytest.mark.parametrize("options", [(), ("--memory", "4G")])
+def test_tag_is_read_where_the_server_lacks_the_model(options: tuple[str, ...]) -> None:
+    store = MemoryStore.with_models("llama3:8b")
+
+    def run(*arguments: str) -> Ran:
+        return mf("show", *arguments, open_store=lambda _: nullcontext(store))
+
+    for name in ("llama3:8b-q4_K_M", "model:llama3:8b-q4_K_M"):
+        ran = run(name, *options)
+        warning, hint = ran.err.splitlines()
+        assert warning.startswith("warning: only the name is read: llama3:8b-q4_K_M not found")
+        assert (ran.code, hint) == (ExitCode.CLEAN, "help: did you mean `llama3:8b`?")
+        assert "Q4_K_M\n" in ran.out
+    missing = run("llama3:70b", *options)
+    assert (missing.code, missing.err.splitlines()[1]) == (ExitCode.FAILED, "help: did you mean `llama3:8b`?")
 
 
 @pytest.mark.parametrize(

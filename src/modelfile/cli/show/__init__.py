@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from modelfile.cli.parameters import Argument, AsJson, Host, Option, StoreFolder
-from modelfile.cli.show.sources import Options, WeightsOptions, names_weights, open_model, read_name
-from modelfile.errors import ServerUnreachable, UsageError
+from modelfile.cli.show.sources import Options, WeightsOptions, name_only, names_weights, open_model
+from modelfile.errors import NotFound, ServerUnreachable, UsageError
 from modelfile.names import modelfile_at
 from modelfile.report.terminal import current
 
@@ -83,7 +83,9 @@ def show(  # noqa: PLR0913  # each is an option
     Ollama's version), then the totals at other contexts, and whether it fits into SIZE (24G, 24GB and 24GiB are 24 x
     2^30 bytes; default: the GPUs of this machine, or its RAM): exact is computed as the engine does, estimated is near
     it, and unknown is never guessed. The version of Ollama is the server's, else the configured one, else the newest.
-    Of a model on no server, only a tag with size and quantization is read, as in llama3:8b-q4_K_M.
+
+    Of a model that no store has, --memory and the plain output read a tag with size and quantization, as in
+    llama3:8b-q4_K_M: a warning says why only the name is read, and the exit code is 0. Plain --json fails instead.
 
     With --memory and --json: {"models": [{"name", "architecture", "parameters", "quantization", "context_length",
     "ollama", "slots", "flash_attention", "num_ctx", "origin", "terms", "total", "exactness", "contexts", "memory",
@@ -142,17 +144,17 @@ def show(  # noqa: PLR0913  # each is an option
 
 
 def _show_effective(name: str, options: Options, *, as_json: bool, everything: bool) -> None:
-    """Print a model, or what its name says of it if there is no server to ask."""
+    """Print a model, or what its name says of it if no store has it."""
     from modelfile.cli.show.effective import show_effective
 
     try:
         show_effective(name, options, as_json=as_json, everything=everything)
-    except ServerUnreachable as error:
-        if as_json or modelfile_at(name, folder_is_model=True) or (named := read_name(name)) is None:
+    except (NotFound, ServerUnreachable) as error:
+        if as_json or modelfile_at(name, folder_is_model=True):
             raise
+        named = name_only(name, error)
         from modelfile.report.weights import print_weights
 
-        current.get().print_warning(f"only the name is read: {error.message}", error.hint)
         print_weights(named.name, named.facts, current.get())
         current.get().print(f"  {'memory':<15}`mf show {name} --memory` estimates it")
 

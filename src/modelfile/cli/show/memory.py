@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from modelfile.catalog import engines
 from modelfile.catalog.versions import NEWEST, Version, release
 from modelfile.cli.options import load_project
-from modelfile.cli.show.sources import Options, names_weights, open_model, read_name, recipe_of, target_of
+from modelfile.cli.show.sources import Options, name_only, names_weights, open_model, recipe_of, target_of
 from modelfile.cli.show.weights import open_weights
 from modelfile.errors import InputError, NotFound, ServerUnreachable, UsageError
 from modelfile.immutable import replace
@@ -118,12 +118,7 @@ def _model(name: str, options: Options) -> tuple[tuple[Weights, ...], Mapping[st
             served = release(store.ollama) if store else None
             return weights, stored.model.parameters, served or version or NEWEST
     except (ServerUnreachable, NotFound) as error:
-        if (named := read_name(name)) is None:
-            raise
-        current.get().print_warning(
-            f"only the name is read: {error.message}", f"`mf show registry:{name} --memory` reads more"
-        )
-        return (named,), {}, version or NEWEST
+        return (name_only(name, error, " --memory"),), {}, version or NEWEST
 
 
 def _weights(name: str, options: Options) -> tuple[Weights, ...]:

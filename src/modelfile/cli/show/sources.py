@@ -86,7 +86,7 @@ def read_name(name: str) -> Weights | None:
     from modelfile.weights.types import FILE_TYPES
 
     try:
-        parsed = ModelName.parse(split_prefix(name)[1])
+        parsed = ModelName.parse(name)
     except UsageError:
         return None
     if (found := read_tag(parsed.tag)) is None:
@@ -99,6 +99,25 @@ def read_name(name: str) -> Weights | None:
         info[f"{family.architecture}.context_length"] = family.context
     header = header_from_info(info)
     return Weights(name=str(parsed), facts=replace(facts_of(header), chat_template=None), header=header)
+
+
+def name_only(name: str, error: ServerError, option: str = "") -> Weights:
+    """Return the weights of a model as its tag names them, with a warning that nothing else could be read.
+
+    Args:
+        name: The argument.
+        error: The reason for which the model cannot be read; its hint is kept if the store does not have the model.
+        option: The option of the form of output, for the hint.
+
+    Raises:
+        ServerError: The error that is given, if the tag does not name size and quantization.
+    """
+    prefix, rest = split_prefix(name)
+    if prefix not in (None, Prefix.MODEL, Prefix.STORE) or (named := read_name(rest)) is None:
+        raise error
+    hint = error.hint if isinstance(error, NotFound) else f"`mf show registry:{rest}{option}` reads more"
+    current.get().print_warning(f"only the name is read: {error.message}", hint)
+    return named
 
 
 def target_of(name: str, options: Options, *, folder_is_model: bool = True) -> Target | None:
