@@ -99,6 +99,47 @@ def test_projector_of_another_model_is_reported(
     assert found("FROM ./m.gguf\nFROM ./p.gguf") == []
 
 
+@pytest.mark.parametrize(
+    ("architecture", "kind", "is_foreign"),
+    [
+        ("gemma3", "qwen2.5vl_merger", True),
+        ("gemma3", "pixtral", True),
+        ("gemma3", "idefics3", True),
+        ("gemma3", "gemma3nv", True),
+        ("qwen2vl", "gemma3", True),
+        ("qwen2vl", "qwen3vl_merger", True),
+        ("qwen3vl", "qwen2.5vl_merger", True),
+        ("mistral3", "llama4", True),
+        ("llama4", "internvl", True),
+        ("gemma3", "gemma3", False),
+        ("gemma4", "gemma4uv", False),
+        ("gemma3", "mlp", False),
+        ("gemma3", "resampler", False),
+        ("gemma3", "novel", False),
+        ("gemma3", "ultravox", False),  # for sound, and made for many models
+        ("llama", "pixtral", False),
+        ("llama", "idefics3", False),
+        ("llama", "gemma3", False),
+        ("qwen2", "qwen2.5vl_merger", False),
+        ("qwen2vl", "qwen2.5vl_merger", False),
+        ("qwen2vl", "qwen2vl_merger", False),
+        ("qwen25vl", "qwen2.5vl_merger", False),
+        ("qwen35moe", "qwen3vl_merger", False),
+        ("mistral3", "pixtral", False),
+    ],
+)
+@pytest.mark.parametrize("key", ["clip.projector_type", "clip.vision.projector_type"])
+def test_projector_of_another_family_is_reported(architecture: str, kind: str, key: str, *, is_foreign: bool) -> None:
+    write("m.gguf", {"general.architecture": architecture, f"{architecture}.embedding_length": 2560})
+    write("p.gguf", {"general.architecture": "clip", "general.type": "mmproj", key: kind, "clip.vision.block_count": 1})
+    expected = (
+        f"warning projector-missing: the projector `p.gguf` is of another model: its type is `{kind}`,"
+        f" which no `{architecture}` uses = name the projector that was published with this model"
+    )
+    for text in ("FROM ./m.gguf\nFROM ./p.gguf", "FROM ./p.gguf\nFROM ./m.gguf"):
+        assert found(text, "MF616") == [expected] * is_foreign
+
+
 HEADS: Numbers = {
     "llama.block_count": 32,
     "llama.context_length": 131072,

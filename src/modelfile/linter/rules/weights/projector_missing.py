@@ -37,6 +37,27 @@ _OUTPUTS: Final[Mapping[str, tuple[str, int]]] = {
 
 Source: `clip_n_mmproj_embd` in llama.cpp's tools/mtmd/clip.cpp, as in v0.24.0.
 """
+_USED_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("deepseekocr", "deepseekocr2"), ("deepseek2-ocr", "deepseekocr")),
+    "cogvlm": ("cogvlm",),
+    "gemma3": ("gemma3",),
+    "gemma3nv": ("gemma3n",),
+    **dict.fromkeys(("gemma4uv", "gemma4v"), ("gemma4",)),
+    "hunyuanvl": ("hunyuan_vl",),
+    **dict.fromkeys(("idefics3", "internvl", "janus_pro", "kimivl", "lfm2", "lightonocr"), ()),
+    "llama4": ("llama4",),
+    "paddleocr": ("paddleocr",),
+    "pixtral": ("mistral3",),
+    **dict.fromkeys(("qwen2.5o", "qwen2.5vl_merger", "qwen2vl_merger"), ("qwen25vl", "qwen2vl")),
+    "qwen3vl_merger": ("qwen35", "qwen35moe", "qwen3vl", "qwen3vlmoe"),
+}
+"""The architectures of models that see images, by the types of projectors that were made for them.
+
+Models of other architectures, such as llama, may use any of them. Types that several families share (`mlp`, `ldp`,
+`resampler`, `adapter`) are not here.
+
+Source: `PROJECTOR_TYPE_NAMES` in llama.cpp's tools/mtmd/clip-impl.h, and the writers of each type in conversion/.
+"""
 
 
 @rule("MF616", "projector-missing", on=Modelfile, severity=Severity.WARNING, cannot_decide=no_folder)
@@ -44,8 +65,8 @@ def projector_missing(modelfile: Modelfile, context: Context) -> Iterator[Findin
     r"""A model that sees images has no projector, or that of another model.
 
     Weights of llama.cpp come in two files: the model, and a projector (`mmproj-….gguf`) that turns images into vectors
-    of the size that the model reads. Each needs a FROM. Without it, Ollama makes a model that only reads text; with the
-    projector of another model, the sizes differ, and the model cannot be loaded.
+    of the size that the model reads. Each needs a FROM. Without it, Ollama makes a model that only reads text. With the
+    projector of another model, either the sizes differ, and the model cannot be loaded, or it misreads each image.
 
     The rule reads the headers of local GGUF files. It knows the architectures of which all models see images. Where
     only some do, as of gemma3, it looks for a projector beside the file of the model, if that is the only model there.
@@ -86,14 +107,13 @@ def projector_missing(modelfile: Modelfile, context: Context) -> Iterator[Findin
             hint = "add a FROM with its projector, which is often named `mmproj-….gguf`"
             yield Finding(base.value.span, message, hint)
     for path in projectors:
-        reads, writes = model.number("embedding_length"), _output(path, headers[path])
-        if reads and writes and reads != writes:
-            message = f"the projector `{Path(path).name}` is of another model: its vectors have {writes:,} numbers"
+        if difference := _difference(model, path, headers[path]):
             hint = "name the projector that was published with this model"
             node = next(
                 (node for node in modelfile.of_type(From) if Path(node.value.text).name == Path(path).name), base
             )
-            yield Finding(node.value.span, f"{message}, those of the model {reads:,}", hint)
+            message = f"the projector `{Path(path).name}` is of another model: {difference}"
+            yield Finding(node.value.span, message, hint)
 
 
 def _beside(base: From, context: Context) -> str | None:
@@ -106,9 +126,20 @@ def _beside(base: From, context: Context) -> str | None:
     return path[: -len(Path(path).name)] + projectors[0] if len(projectors) == 1 and len(weights) == 2 else None  # noqa: PLR2004  # a pair
 
 
-def _output(path: str, projector: GGUFHeader) -> int | None:
-    """Return the size of the vectors that a projector makes, in numbers; None if it is not known."""
+def _difference(model: GGUFHeader, path: str, projector: GGUFHeader) -> str | None:
+    """Return how a projector differs from those of a model; None if it does not, or that is not known."""
     kind = projector.text("clip.projector_type") or projector.text("clip.vision.projector_type")
+    known = frozenset[str]().union(*_USED_BY.values())
+    if kind in _USED_BY and model.architecture in known and model.architecture not in _USED_BY[kind]:
+        return f"its type is `{kind}`, which no `{model.architecture}` uses"
+    reads, writes = model.number("embedding_length"), _output(kind, path, projector)
+    if reads and writes and reads != writes:
+        return f"its vectors have {writes:,} numbers, those of the model {reads:,}"
+    return None
+
+
+def _output(kind: str, path: str, projector: GGUFHeader) -> int | None:
+    """Return the size of the vectors that a projector makes, in numbers; None if it is not known."""
     if kind not in _OUTPUTS:
         return None
     from modelfile.weights.gguf import read_tensors
