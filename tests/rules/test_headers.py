@@ -9,6 +9,7 @@ from tests.support.cli import mf
 from tests.support.tiny_gguf import typed_gguf
 
 CHAT = "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>{% endfor %}"
+MIT = "MIT License\n\nCopyright (c) 2024 Anna Berg\n\nPermission is hereby granted, free of charge, to any person"
 SYSTEM = "SYSTEM You answer questions on billing."
 RULES = "no-chat-template,chat-template-code,context-beyond-training,prompt-for-embedding,license-mismatch"
 
@@ -153,14 +154,55 @@ def test_pooling_in_the_header_decides() -> None:
     assert found(f"FROM ./nomic-embed-text.gguf\n{SYSTEM}") == []
 
 
+def test_license_of_the_header_counts_beside_that_of_the_name() -> None:
+    write_model("Qwen2.5-7B-Instruct-Q4_K_M.gguf", {"general.license": "apache-2.0"})
+    message = "LICENSE names MIT, but the model of this file is under Apache-2.0"
+    assert found("FROM ./Qwen2.5-7B-Instruct-Q4_K_M.gguf\nLICENSE MIT") == [f"warning license-mismatch: {message}"]
+    write_model(
+        "Qwen2.5-7B-Instruct-Q4_K_M.gguf", {"general.license": "mit"}
+    )  # the name may tell a base, and the header the model
+    assert found("FROM ./Qwen2.5-7B-Instruct-Q4_K_M.gguf\nLICENSE MIT") == []
+    assert found("FROM ./Qwen2.5-7B-Instruct-Q4_K_M.gguf\nLICENSE Apache-2.0") == []
+
+
+def test_hint_names_the_key_of_the_header() -> None:
+    write_model(metadata={"general.license": "apache-2.0"})
+    Path("Modelfile").write_text("FROM ./m.gguf\nLICENSE MIT\n")
+    (finding,) = json.loads(mf("lint", "--format", "json", "--select", "license-mismatch").out)["findings"]
+    assert finding["help"] == "write the license that `general.license` of the file names"
+
+
 @pytest.mark.parametrize(
     ("license_of_file", "written", "expected"),
     [
         ("gemma", "MIT", "LICENSE names MIT, but the model of this file is under the Gemma Terms of Use"),
         ("llama3.2", "Apache-2.0", "LICENSE names Apache-2.0, but the model of this file is under the Llama 3.2"),
         ("cc-by-nc-4.0", "MIT", "LICENSE names MIT, but the model of this file is under CC-BY-NC-4.0"),
-        ("apache-2.0", "MIT", None),
+        ("apache-2.0", "MIT", "LICENSE names MIT, but the model of this file is under Apache-2.0"),
+        ("apache-2.0", f'"""{MIT}"""', "LICENSE names MIT, but the model of this file is under Apache-2.0"),
+        ("Apache-2.0", "CC-BY-4.0", "LICENSE names CC-BY-4.0, but the model of this file is under Apache-2.0"),
+        ("mit", "Apache 2.0", "LICENSE names Apache-2.0, but the model of this file is under MIT"),
+        (
+            "bsd-2-clause",
+            "BSD-3-Clause",
+            "LICENSE names BSD-3-Clause, but the model of this file is under BSD-2-Clause",
+        ),
+        (
+            "llama3.1",
+            "Llama 3.2 Community License",
+            "LICENSE is that of Llama 3.2, but the model of this file is under",
+        ),
         ("apache-2.0", "Apache-2.0", None),
+        ("apache-2.0", "Apache 2.0", None),
+        ("apache-2.0", "apache-2.0", None),
+        ("apache-2.0", "Apache License", None),
+        ("apache-2.0", "See the LICENSE file.", None),
+        ("apache-2.0", "MIT\nLICENSE Apache-2.0", None),
+        ("apache-2.0", "MIT for the prompt.", None),
+        ("apache-2.0", "This Modelfile is under the MIT license.", None),
+        ("gemma", "gemma", None),
+        ("gemma", "Gemma Terms of Use", None),
+        ("llama3", "llama3", None),
         ("llama3.2", "LLAMA 3.2 COMMUNITY LICENSE AGREEMENT", None),
         ("other", "MIT", None),
         ("gemma", "Our own terms.", None),

@@ -46,7 +46,9 @@ _LICENSES_OF_HUGGING_FACE: Final = {
     "apache-2.0": "Apache-2.0",
     "mit": "MIT",
     "gemma": "Gemma Terms of Use",
+    "cc-by-4.0": "CC-BY-4.0",
     "cc-by-nc-4.0": "CC-BY-NC-4.0",
+    "lgpl-3.0": "LGPL-3.0",
     "gpl-3.0": "GPL-3.0",
     "agpl-3.0": "AGPL-3.0",
     "bsd-3-clause": "BSD-3-Clause",
@@ -61,8 +63,9 @@ _COMMERCIAL: Final = (
 _NONCOMMERCIAL: Final = r"\bnon-?commercial|\bby-nc\b|\bnot\b[^.]{0,30}\bcommercial|\bresearch\b|non-production"
 _LLAMA: Final = r"\bllama\W{1,3}(\d(?:\.\d)?)\W{1,3}community\b"
 _HINT: Final = "write the text of the license of the base, or delete LICENSE: the base brings its own"
+_HINT_FOR_FILE: Final = "write the license that `general.license` of the file names"
 _FREE: Final = frozenset({"Apache-2.0", "MIT", "BSD"})
-"""Licenses that ask for little: a prompt under one fits weights under another."""
+"""Licenses that ask for little: a prompt under one fits a base with a name under another."""
 
 
 @rule("MF517", "license-mismatch", on=License, severity=Severity.WARNING)
@@ -75,6 +78,8 @@ def license_mismatch(node: License, context: Context) -> Iterator[Finding]:
 
     The rule knows the families of Ollama's library, and reads `general.license` in the header of a local GGUF file. It
     says nothing of a license or base that it does not recognize, nor of a file that also names the license of its base.
+    For a base with a name, it takes MIT, Apache-2.0 and BSD for one license: they ask for little. For a local file, it
+    does not: LICENSE says nothing else than the header may.
 
     ## Bad
 
@@ -99,27 +104,44 @@ def license_mismatch(node: License, context: Context) -> Iterator[Finding]:
     texts = [one.value.text[:_HEAD].lower() for one in modelfile.of_type(License)]
     named = frozenset[str]().union(*map(_names, texts))
     is_free = any(map(_is_free, texts))
-    name, license_of_base = _license_of_base(modelfile, context) if named or is_free else ("", "")
+    of_file = _license_of_file(modelfile, context)
+    name, license_of_base = _license_of_base(modelfile, context, of_file) if named or is_free or of_file else ("", "")
     if not license_of_base:
         return
+    hint = _HINT_FOR_FILE if license_of_base == of_file else _HINT
     under = f"{name} is under {_with_article(license_of_base)}"
     if is_free and re.search(_NONCOMMERCIAL, license_of_base.lower()):
-        yield Finding(node.value.span, f"LICENSE allows commercial use, but {under}, which does not", _HINT)
+        yield Finding(node.value.span, f"LICENSE allows commercial use, but {under}, which does not", hint)
         return
     of_base = _names(license_of_base.lower())
-    if of_base and not of_base & named and not of_base | named <= _FREE:
-        yield Finding(node.value.span, f"LICENSE names {' and '.join(sorted(named))}, but {under}", _HINT)
+    if of_base and named and not of_base & named and not of_base | named <= _FREE:
+        yield Finding(node.value.span, f"LICENSE names {' and '.join(sorted(named))}, but {under}", hint)
     elif version := _other_version(texts, license_of_base):
-        yield Finding(node.value.span, f"LICENSE is that of Llama {version}, but {under}", _HINT)
+        yield Finding(node.value.span, f"LICENSE is that of Llama {version}, but {under}", hint)
+    elif license_of_base == of_file and (other := _only_title(modelfile)) not in {None, of_file}:
+        yield Finding(node.value.span, f"LICENSE names {other}, but {under}", hint)
 
 
-def _license_of_base(modelfile: Modelfile, context: Context) -> tuple[str, str]:
-    """Return words for the base, and the name of its license, by its name or its header; empty if not known."""
-    if (family := base_family(modelfile, context)) and family.license:
-        return f"`{family.name}`", family.license
+def _license_of_file(modelfile: Modelfile, context: Context) -> str:
+    """Return the name of the license that the header of a local file names; empty if none or not known."""
     header = model_header(modelfile, context)
-    found = header.text("general.license").lower() if header else ""
-    return "the model of this file", _LICENSES_OF_HUGGING_FACE.get(found, "")
+    return _LICENSES_OF_HUGGING_FACE.get(header.text("general.license").lower(), "") if header else ""
+
+
+def _license_of_base(modelfile: Modelfile, context: Context, of_file: str) -> tuple[str, str]:
+    """Return words for the base, and the name of its license, by its name or its header; empty if not known."""
+    family = base_family(modelfile, context)
+    if family and family.license and family.license != of_file:
+        return f"`{family.name}`", family.license
+    return "the model of this file", of_file
+
+
+def _only_title(modelfile: Modelfile) -> str | None:
+    """Return the one license whose title, or whole text, is in LICENSE; None if there are several or none."""
+    from modelfile.catalog.licenses import license_names  # for local files only
+
+    titles = {title for one in modelfile.of_type(License) for title in license_names(one.value.text)}
+    return titles.pop() if len(titles) == 1 else None
 
 
 def _other_version(texts: Iterable[str], own: str) -> str | None:
