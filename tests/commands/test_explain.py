@@ -138,3 +138,17 @@ def test_formats_of_weights() -> None:
     assert max(map(len, found.out.splitlines())) <= 100
     answer = json.loads(mf("explain", "safetensors", "--json").out)
     assert [*answer] == ["name", "summary", "facts", "rules", "source"]
+
+
+def test_format_of_weights_lists_the_rules_on_it() -> None:
+    listed = {name: json.loads(mf("explain", name, "--json").out)["rules"] for name in ("gguf", "safetensors")}
+    gguf, safetensors = ([rule.split()[0] for rule in rules] for rules in listed.values())
+    on_weights = [rule.code for rule in RULES if rule.code.startswith("MF6")]
+    assert gguf[: len(on_weights)] == on_weights
+    assert {"MF317", "MF426", "MF517", "MF704"} <= {*gguf[len(on_weights) :]}
+    assert {"MF601", "MF607", "MF608", "MF609", "MF611", "MF615"} <= {*safetensors}
+    assert not {"MF610", "MF616", "MF704"} & {*safetensors}
+
+
+def test_gguf_is_explained_in_all_versions_that_are_read() -> None:
+    assert "the version (1, 2 or 3)" in mf("explain", "gguf").out

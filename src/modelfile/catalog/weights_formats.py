@@ -29,7 +29,7 @@ WEIGHTS_FORMATS: Final[Mapping[str, WeightsFormat]] = MappingProxyType(
             facts={
                 "Written": ("FROM ./weights.gguf, or the folder that has it",),
                 "Header": (
-                    "the letters GGUF, the version (2 or 3), and the numbers of tensors and keys",
+                    "the letters GGUF, the version (1, 2 or 3), and the numbers of tensors and keys",
                     "keys with values: general.architecture, llama.context_length, tokenizer.chat_template …",
                     "name, shape, type and offset of each tensor; the data follow",
                 ),

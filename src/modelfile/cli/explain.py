@@ -146,13 +146,21 @@ def _weights_format(name: str) -> tuple[dict[str, Any], str] | None:
 
     if (found := WEIGHTS_FORMATS.get(name.lower())) is None:
         return None
-    mention = re.compile(rf"\b{found.name}\b")
-    rules = [
-        f"{rule.code} {rule.name}" for rule in RULES if rule.code.startswith("MF6") and mention.search(_prose(rule))
-    ]
+    on_format = sorted((rule for rule in RULES if _is_on_format(rule, found.name)), key=_is_on_other_than_weights)
+    rules = [f"{rule.code} {rule.name}" for rule in on_format]
     facts = {heading: [*lines] for heading, lines in found.facts.items()}
     content = {"name": found.name, "summary": found.summary, "facts": facts, "rules": rules, "source": found.source}
     return content, _page(found.name, found.summary, **facts, Rules=rules)
+
+
+def _is_on_format(rule: Rule, name: str) -> bool:
+    """Return whether a rule mentions a format of weights, or is on weights of any format."""
+    mentioned = set(re.findall(r"\b(?:GGUF|safetensors)\b", _prose(rule)))
+    return name in mentioned or not (mentioned or _is_on_other_than_weights(rule))
+
+
+def _is_on_other_than_weights(rule: Rule) -> bool:
+    return not rule.code.startswith("MF6")
 
 
 def _condition(name: str) -> tuple[dict[str, str], str] | None:
