@@ -148,6 +148,7 @@ def test_checkpoint_of_pytorch_is_no_adapter() -> None:
     Path("adapter_model.bin").write_bytes(b"PK\3\4" * 9)
     (finding,) = found("FROM ./m.gguf\nADAPTER ./adapter_model.bin")
     assert finding.startswith("error adapter-format: `adapter_model.bin` is neither GGUF nor safetensors")
+    assert finding.endswith("= convert it with llama.cpp's convert_lora_to_gguf.py, and name the GGUF file in ADAPTER")
 
 
 @pytest.mark.parametrize(

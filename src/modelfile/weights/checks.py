@@ -257,14 +257,14 @@ def _check_files(word: str, files: tuple[Path, ...], version: Version) -> Mappin
             hint=f"name the GGUF file in {word}, not its folder",
             rule=adapter_format,
         )
+    script = "convert_lora_to_gguf.py" if word == "ADAPTER" else "convert_hf_to_gguf.py"
     if not safetensors and not ggufs:
         raise InputError(
             f"`{files[0]}` is neither GGUF nor safetensors, the only formats that Ollama's server accepts",
-            hint="convert it; a PyTorch checkpoint can be saved as safetensors",
+            hint=f"convert it with llama.cpp's {script}, and name the GGUF file in {word}",
             rule=adapter_format or "not-gguf",
         )
     if safetensors and version >= CONVERTS_NO_SAFETENSORS:
-        script = "convert_lora_to_gguf.py" if word == "ADAPTER" else "convert_hf_to_gguf.py"
         command = f"python {script} {quote(str(files[0].parent))} --outfile converted.gguf"
         hint = f"convert them with llama.cpp, `{command}`, and write `{word} ./converted.gguf`"
         raise InputError(f"Ollama {version} cannot convert safetensors", hint=hint)
