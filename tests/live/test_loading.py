@@ -73,6 +73,10 @@ def make(folder: Path, talking: Path, old: bytes, new: bytes) -> Path:
 
 NORM = b"output_norm.weight" + struct.pack("<IQ", 1, 288)
 CHANGES = {
+    "key twice": (b"bos_token_id", b"eos_token_id", "corrupt-gguf"),
+    "tensor twice": (b"blk.0.attn_k.weight", b"blk.0.attn_q.weight", "corrupt-gguf"),
+    "rows that fill no blocks": (NORM + bytes(4), NORM + struct.pack("<I", 12), "corrupt-gguf"),
+    "version 4": (b"GGUF\3", b"GGUF\4", "corrupt-gguf"),
     "architecture": (b"llama", b"fooma", "unsupported-architecture"),
     "no architecture": (b"general.architecture", b"general.architecturx", "unsupported-architecture"),
     **{

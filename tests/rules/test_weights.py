@@ -107,7 +107,7 @@ def test_first_bytes_say_what_a_file_is(  # a row of the table, and the instruct
     [
         (typed_gguf({"general.architecture": (99, b"")}), "a value of type 99"),
         (typed_gguf({"general.alignment": 0}), "its alignment is not a positive number"),
-        (typed_gguf({}, {"x": (2,) * 9}), "a tensor of 9 dimensions"),
+        (typed_gguf({}, {"x": (2,) * 9}), "a tensor of 9 dimensions, over the limit of 8"),
     ],
 )
 def test_corrupt_header_is_named_by_its_bound(content: bytes, what: str) -> None:

@@ -1,5 +1,6 @@
 """GGUF files that need not be downloaded."""
 
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -114,9 +115,10 @@ def typed_gguf(
                 return struct.pack("<I", kind) + content
 
     pairs = [text(key) + encoded(value) for key, value in metadata.items()]
-    infos = [
-        text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, 0, 0)
-        for name, shape in (tensors or {}).items()
-    ]
+    infos, end = [], 0
+    for name, shape in (tensors or {}).items():
+        infos.append(text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, 0, end))
+        end += -(-math.prod(shape) // 8) * 32
     head = struct.pack("<4sIQQ", b"GGUF", version, len(infos), len(pairs))
-    return b"".join((head, *pairs, *infos)).ljust(size, b"\0")
+    content = b"".join((head, *pairs, *infos))
+    return content.ljust(max(size, len(content) + 31 + end) if size else 0, b"\0")

@@ -16,7 +16,13 @@ _LLAMA: Final[Mapping[str, str | int]] = {
 _TENSORS: Final = {"token_embd.weight": (32, 64), "blk.0.attn_q.weight": (32, 32)}
 
 
-_INFO: Final = b"attn_q.weight" + (2).to_bytes(4, "little") + (32).to_bytes(8, "little") * 2 + bytes(12)
+_INFO: Final = (
+    b"attn_q.weight"
+    + (2).to_bytes(4, "little")
+    + (32).to_bytes(8, "little") * 2
+    + bytes(4)
+    + (8192).to_bytes(8, "little")
+)
 """The end of the entry of a tensor: its name, dimensions, type and offset."""
 
 

@@ -122,8 +122,6 @@ def _check_conversion(config: Path, version: Version) -> None:
 def _check_loadable(ggufs: Mapping[Path, GGUFHeader], version: Version) -> None:
     """Reject weights of which a release of Ollama makes a model that it cannot load."""
     for path, header in ggufs.items():
-        for kind in header.types:
-            _check_type(path, kind, version)
         if content_of(header) != "model":  # a projector is loaded by other code, which asks for no architecture
             continue
         architecture = header.architecture
@@ -273,6 +271,11 @@ def _check_files(word: str, files: tuple[Path, ...], version: Version) -> Mappin
         if header.size < header.needed:
             message = f"`{path}` is truncated: it has {header.size:,} bytes, its header requires {header.needed:,}"
             raise InputError(message, hint="download it again", rule="truncated-weights")
+        for kind in header.types:
+            _check_type(path, kind, version)
+        if header.defect:
+            message = f"`{path}` is a corrupt GGUF file: {header.defect}"
+            raise InputError(message, hint="download or convert it again", rule="corrupt-gguf")
     return ggufs
 
 

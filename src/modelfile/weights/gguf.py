@@ -9,9 +9,8 @@ The layout is ggml's docs/gguf.md; sizes of tensors are Ollama's (v0.33.0-rc2 fs
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from math import prod
@@ -21,9 +20,19 @@ from typing import Final, Protocol
 
 from modelfile.errors import InputError
 from modelfile.filesystem import changed_while_read, open_regular, reading
-from modelfile.immutable import field, record
 from modelfile.weights.content_type import HEAD, MAGICS, reject_content
-from modelfile.weights.header import ARRAY, STRING, GGUFArray, GGUFHeader, Scalar, Tensor, TypeTotal
+from modelfile.weights.header import (
+    ARRAY,
+    MAX_COUNT,
+    STRING,
+    GGUFArray,
+    GGUFHeader,
+    Scalar,
+    Tensor,
+    Totals,
+    TypeTotal,
+    format_count,
+)
 from modelfile.weights.types import TENSOR_TYPES
 
 _MAX_HEADER: Final = 64 << 20
@@ -50,6 +59,7 @@ _MAX_TENSORS: Final = 1 << 16
 _WINDOW: Final = 1 << 18
 """Bytes read at a time."""
 _MAX_DIMENSIONS: Final = 8
+_VERSION: Final = 3  # the newest
 _MAX_DEPTH: Final = 4
 _MAX_ARRAYS: Final = 1 << 16
 """Maximum number of arrays, with those in arrays, which real files do not have."""
@@ -61,9 +71,6 @@ _MAX_LISTS: Final = 1 << 18
 """Elements of all arrays that are read with the header."""
 _MAX_READ: Final = 1 << 20
 """Elements of the longest array that is read at all."""
-_BLOCK: Final = re.compile(r"(?:^|\.)blk\.([0-9]+)\.")
-_EMBEDDED: Final = ("a.", "mm.", "mtp.", "s.", "v.")
-"""How names of tensors begin that are not of the model itself (`isEmbeddedCompatibilityTensor`, server/create.go)."""
 _SCALARS: Final = dict(zip((*range(8), 10, 11, 12), "BbHhIif?Qqd", strict=True))
 _FORMS: Final = {order: {kind: Struct(order + code) for kind, code in _SCALARS.items()} for order in "<>"}
 
@@ -163,28 +170,6 @@ def _form_of_tensor(order: str, word: str, dimensions: int) -> Struct:
     return Struct(f"{order}{dimensions}{word}IQ")
 
 
-@record(frozen=False)
-class _Totals:
-    """The facts of the tensors that were read so far."""
-
-    end: int = 0
-    """Offset of the end of the last one from the start of all, in bytes."""
-    blocks: set[str] = field(default_factory=set)
-    embedded: bool = False
-    types: dict[int, list[int]] = field(default_factory=dict)
-    """Number, elements and bytes of the tensors of each type."""
-
-    def add(self, tensor: Tensor) -> None:
-        self.embedded |= tensor.name.startswith(_EMBEDDED)
-        if block := _BLOCK.search(tensor.name):
-            self.blocks.add(block[1])
-        self.end = max(self.end, tensor.offset + tensor.size)
-        total = self.types.setdefault(tensor.kind, [0, 0, 0])
-        total[0] += 1
-        total[1] += tensor.elements
-        total[2] += tensor.size
-
-
 class _Cursor:
     """A position in a header; raises EOFError beyond its end, and ValueError on invalid values."""
 
@@ -212,10 +197,12 @@ class _Cursor:
         self._reject_count(pairs, self._word.size, _MAX_PAIRS, "keys")
         metadata: dict[str, Scalar] = {}
         kinds: dict[str, int] = {}
+        repeated = ""
         arrays: dict[str, GGUFArray] = {}
         lists: dict[str, tuple[Scalar, ...]] = {}
         for _ in range(pairs):
             key = self._text(_MAX_NAME) or ""
+            repeated = repeated or (key if key in kinds else "")
             kinds[key] = kind = self._number(self._uint32)
             for values in (metadata, arrays, lists):
                 values.pop(key, None)  # the last one counts
@@ -230,13 +217,13 @@ class _Cursor:
                 if value is not None:
                     metadata[key] = value
         self._reject_count(tensors, self._word.size + 4, _MAX_TENSORS, "tensors")
-        tensors_at, totals = self._at, _Totals()
-        for _ in range(tensors):
-            self._kept = 0  # nothing of it is kept
-            totals.add(self._tensor(0))
         alignment = metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment < 1:
             raise ValueError("its alignment is not a positive number")
+        tensors_at, totals = self._at, Totals(alignment=alignment, defect=self._defect(kinds, alignment, repeated))
+        for _ in range(tensors):
+            self._kept = 0  # nothing of it is kept
+            totals.add(self._tensor(0))
         start = -(-self._at // alignment) * alignment
         template = metadata.pop(_CHAT_TEMPLATE, "")
         return GGUFHeader(
@@ -259,7 +246,18 @@ class _Cursor:
             tensors_at=tensors_at,
             data_at=start,
             big_endian=self._order == ">",
+            defect=totals.defect,
         )
+
+    def _defect(self, kinds: Mapping[str, int], alignment: int, repeated: str) -> str:
+        """Return what Ollama rejects, or does not find, in the metadata."""
+        if self._version == 1 or self._version > _VERSION:  # 0 is that of a file that is no more than a placeholder
+            return f"it has version {self._version} of GGUF, which Ollama does not load"
+        if repeated:
+            return f"the key `{repeated}` is there twice"
+        if alignment & (alignment - 1):
+            return f"its alignment, {format_count(alignment)}, is no power of 2"
+        return "" if kinds.get(_CHAT_TEMPLATE, STRING) == STRING else f"`{_CHAT_TEMPLATE}` is no text, and not used"
 
     def tensors(self, header: GGUFHeader) -> tuple[Tensor, ...]:
         self._at = header.tensors_at
@@ -272,15 +270,15 @@ class _Cursor:
             return self._numbers(array)
         if array.kind != STRING:
             raise ValueError("an array of arrays")
-        self._reject_count(array.length, self._word.size, _MAX_READ, "elements")
+        self._reject_count(array.length, self._word.size, _MAX_READ)
         return tuple(self._text() or "" for _ in range(array.length))
 
-    def _reject_count(self, count: int, smallest: int, limit: int = 1 << 64, what: str = "") -> None:
+    def _reject_count(self, count: int, smallest: int, limit: int = _MAX_HEADER, what: str = "elements") -> None:
         """Reject a number of entries that cannot fit in the rest of the header, each of at least `smallest` bytes."""
+        if count > limit:
+            raise ValueError(f"{format_count(count)} {what}, over the limit of {limit:,}")
         if count * smallest > self._end - self._at:
             raise EOFError
-        if count > limit:
-            raise ValueError(f"{count:,} {what}")
 
     def _look(self, length: int) -> int:
         """Return where the next bytes are in the window, read anew if they are not all in it."""
@@ -308,7 +306,7 @@ class _Cursor:
         """Return a text; None if it is too long to be kept."""
         length = self._number(self._word)
         if length > _MAX_STRING:
-            raise ValueError(f"a string of {length:,} bytes")
+            raise ValueError(f"a text of {format_count(length)} bytes, over the limit of {_MAX_STRING:,}")
         if length > longest:
             self._skip(length)
             return None
@@ -340,6 +338,7 @@ class _Cursor:
         if self._arrays > _MAX_ARRAYS:
             raise ValueError(f"more than {_MAX_ARRAYS:,} arrays")
         if kind in self._scalars:
+            self._reject_count(count, self._scalars[kind].size)
             self._skip(count * self._scalars[kind].size)
         elif kind == STRING:
             self._skip_strings(count)
@@ -357,15 +356,15 @@ class _Cursor:
         """Return the elements of an array of numbers or bools."""
         code, size = _SCALARS[array.kind], self._scalars[array.kind].size
         self._at = array.offset
-        self._reject_count(array.length, size, _MAX_READ, "elements")
+        self._reject_count(array.length, size, _MAX_READ)
         form = Struct(f"{self._order}{array.length}{code}")
         return form.unpack(self._bytes(form.size))
 
     def _skip_strings(self, count: int) -> None:
-        self._reject_count(count, self._word.size)
         self._strings += count
         if self._strings > _MAX_STRINGS:
-            raise ValueError(f"more than {_MAX_STRINGS:,} texts in arrays")
+            raise ValueError(f"{format_count(self._strings)} texts in arrays, over the limit of {_MAX_STRINGS:,}")
+        self._reject_count(count, self._word.size)
         unpack, width = self._word.unpack_from, self._word.size
         while count:
             at, window, done = self._look(width), self._window, 0
@@ -382,11 +381,15 @@ class _Cursor:
         name = self._text(_MAX_NAME) or ""
         dimensions = self._number(self._uint32)
         if dimensions > _MAX_DIMENSIONS:
-            raise ValueError(f"a tensor of {dimensions:,} dimensions")
+            raise ValueError(f"a tensor of {dimensions:,} dimensions, over the limit of {_MAX_DIMENSIONS}")
         form = _form_of_tensor(self._order, self._word.format[-1], dimensions)
         *shape, kind, offset = form.unpack(self._bytes(form.size))
         _, elements, size = TENSOR_TYPES.get(kind, ("", 1, 0))  # a tensor of an unknown type counts as empty
         count = prod(shape)
+        if max(count, offset) >= MAX_COUNT:
+            raise ValueError(
+                f"a tensor of {format_count(count)} elements at {format_count(offset)}, beyond the end of any file"
+            )
         return Tensor(
             name=name,
             shape=tuple(shape),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias
 
 from modelfile.immutable import field, record
@@ -13,6 +14,15 @@ FLOAT32: Final = 6
 BOOL: Final = 7
 STRING: Final = 8
 ARRAY: Final = 9
+MAX_COUNT: Final = 1 << 63
+"""The first number that no size of a file can be."""
+
+_LLAMA_CPP_DIMENSIONS: Final = 4
+_LLAMA_CPP_NAME: Final = 63
+"""Size, in bytes, of the longest name of a tensor in llama.cpp."""
+_BLOCK: Final = re.compile(r"(?:^|\.)blk\.([0-9]+)\.")
+_EMBEDDED: Final = ("a.", "mm.", "mtp.", "s.", "v.")
+"""How names of tensors begin that are not of the model itself (`isEmbeddedCompatibilityTensor`, server/create.go)."""
 
 Scalar: TypeAlias = int | float | bool | str
 
@@ -60,9 +70,69 @@ class Tensor:
         return type_name(self.kind)
 
 
+def format_count(number: int) -> str:
+    """Return a number for a message, shortened if no file can be as large."""
+    return f"{number:,}" if number < MAX_COUNT else "more than 2^63"
+
+
 def type_name(kind: int) -> str:
     """Return the name of a type of tensors, such as `Q4_K`; of one that is not known, its number."""
     return TENSOR_TYPES[kind][0] if kind in TENSOR_TYPES else f"type {kind}"
+
+
+@record(frozen=False)
+class Totals:
+    """The facts of the tensors that were read so far."""
+
+    alignment: int
+    """The data of each tensor begins at a multiple of it, in bytes."""
+    defect: str = ""
+    """The first defect that was found, for which llama.cpp rejects the file."""
+    next: int | None = 0
+    """Offset of the data of the next tensor from the start of all, in bytes; None after an unknown type."""
+    names: set[str] = field(default_factory=set)
+    end: int = 0
+    """Offset of the end of the last one from the start of all, in bytes."""
+    blocks: set[str] = field(default_factory=set)
+    embedded: bool = False
+    types: dict[int, list[int]] = field(default_factory=dict)
+    """Number, elements and bytes of the tensors of each type."""
+
+    def add(self, tensor: Tensor) -> None:
+        """Count a tensor."""
+        self.defect = self.defect or next(self._defects(tensor), "")
+        self.embedded |= tensor.name.startswith(_EMBEDDED)
+        if block := _BLOCK.search(tensor.name):
+            self.blocks.add(block[1])
+        self.end = max(self.end, tensor.offset + tensor.size)
+        total = self.types.setdefault(tensor.kind, [0, 0, 0])
+        total[0] += 1
+        total[1] += tensor.elements
+        total[2] += tensor.size
+
+    def _defects(self, tensor: Tensor) -> Iterator[str]:
+        """Yield what llama.cpp rejects in a tensor (`gguf_init_from_file_impl` in ggml/src/gguf.cpp, b4489 and later).
+
+        Ollama 0.9.3 makes models of such files, and fails when it loads them (measured).
+        """
+        name, dimensions, row = tensor.name, len(tensor.shape), tensor.shape[0] if tensor.shape else 1
+        if (length := len(name.encode())) > _LLAMA_CPP_NAME:
+            yield f"a name of a tensor has {length:,} bytes, over the limit of {_LLAMA_CPP_NAME}"
+        if name in self.names:
+            yield f"two tensors are called `{name}`"
+        self.names.add(name)
+        if dimensions > _LLAMA_CPP_DIMENSIONS:
+            yield f"the tensor `{name}` has {dimensions} dimensions, over the limit of {_LLAMA_CPP_DIMENSIONS}"
+        kind, block, _ = TENSOR_TYPES.get(tensor.kind, ("", 1, 0))
+        if row % block:
+            yield f"the tensor `{name}` has rows of {row:,} elements, no multiple of {block}, the block of {kind}"
+        if not kind:
+            self.next = None
+        if self.next is not None:
+            if tensor.offset != self.next:
+                found = format_count(tensor.offset)
+                yield f"the data of `{name}` begin at byte {found} of all, not at {self.next:,}, where those before end"
+            self.next += -(-tensor.size // self.alignment) * self.alignment
 
 
 @record(kw_only=True)
@@ -100,6 +170,8 @@ class GGUFHeader:
     data_at: int = 0
     """Offset of the tensors' data in the file, in bytes."""
     big_endian: bool = False
+    defect: str = ""
+    """Defect for which llama.cpp rejects the file, though its header can be read; empty if there is none."""
 
     @property
     def architecture(self) -> str:

@@ -15,11 +15,10 @@ from modelfile.errors import InputError
 from modelfile.filesystem import MAX_JSON, changed_while_read, open_regular, read_file, real_path
 from modelfile.immutable import record
 from modelfile.weights.facts import WeightsFacts, bits_per_weight
-from modelfile.weights.header import TypeTotal
+from modelfile.weights.header import TypeTotal, format_count
 
 _MAX_HEADER: Final = 8 << 20
 """Size, in bytes, above which a header is not read; real ones have a few hundred kB."""
-_MAX_OFFSET: Final = 1 << 63
 _MAX_DIMENSIONS: Final = 8
 _BITS: Final = {
     bits: frozenset(names.split())
@@ -177,7 +176,7 @@ def _read_header(path: Path) -> dict[str, SafeTensor]:
         raise InputError(message, hint="download it again") from failure
     needed = 8 + length + max((end for end, _ in tensors.values()), default=0)
     if size < needed:
-        message = f"`{path}` is truncated: it has {size:,} bytes, its header requires {_format(needed)}"
+        message = f"`{path}` is truncated: it has {size:,} bytes, its header requires {format_count(needed)}"
         raise InputError(message, hint="download it again", rule="truncated-weights")
     return {name: tensor for name, (_, tensor) in tensors.items()}
 
@@ -206,18 +205,13 @@ def _tensor(name: str, entry: Any) -> tuple[int, SafeTensor]:
         raise ValueError(f"the data offsets of its {shown} are not a start and an end after it")
     size, needed = offsets[1] - offsets[0], -(-prod(shape) * bits // 8)
     if size != needed:
-        message = f"its {shown} has {_format(size)} bytes, but its shape and type require {_format(needed)}"
+        message = f"its {shown} has {format_count(size)} bytes, but its shape and type require {format_count(needed)}"
         raise ValueError(message)
     return offsets[1], SafeTensor(name=name, shape=tuple(shape), type=str(kind), size=size)
 
 
 def _are_numbers(value: Any) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(each) is int for each in value)  # a bool is no number
-
-
-def _format(number: int) -> str:
-    """Return a number for a message, shortened if no file can be as large."""
-    return f"{number:,}" if number < _MAX_OFFSET else "more than 2^63"
 
 
 def check_shards(weights: Mapping[Path, frozenset[str] | None], files: Iterable[Path]) -> None:

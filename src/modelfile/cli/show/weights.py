@@ -82,6 +82,7 @@ def show_weights(name: str, options: Options, wanted: WeightsOptions) -> None:
     if wanted.template and (wanted.tensors or wanted.sha256):
         raise UsageError("--template cannot be used with --tensors or --sha256")
     with open_weights(name, options) as found:
+        _warn_of_defects(found)
         if wanted.template:
             _print_template(found, as_json=wanted.as_json)
             return
@@ -102,6 +103,13 @@ def show_weights(name: str, options: Options, wanted: WeightsOptions) -> None:
         terminal.print_warning("some values are no finite numbers: the model would answer nonsense")
     if is_bad | (wanted.tensors and _warn_of_gaps(found, wanted)):
         raise SystemExit(ExitCode.FINDINGS)
+
+
+def _warn_of_defects(found: Sequence[Weights]) -> None:
+    for each in found:
+        if each.header and each.header.defect:
+            message = f"`{each.name}` is corrupt, and Ollama does not load it: {each.header.defect}"
+            current.get().print_warning(message, "download or convert it again")
 
 
 def _warn_of_gaps(found: Sequence[Weights], wanted: WeightsOptions) -> bool:

@@ -18,6 +18,11 @@ def corrupt_gguf(_: Modelfile, context: Context) -> Iterator[Finding]:
     or was made to harm its readers. Ollama rejects it, or reads beyond its end. The message names the bound that is
     broken: counts of keys and tensors, lengths of strings and arrays, dimensions, types, nesting, and the alignment.
 
+    Found, too, is what llama.cpp rejects when it loads the model: a key or the name of a tensor that is there twice, a
+    name of more than 63 bytes, more than 4 dimensions, rows that do not fill the blocks of their type, data that do not
+    begin where those before them end, an alignment that is no power of 2, and version 1 of GGUF, or one after 3. A chat
+    template that is no text is not found by Ollama.
+
     ## Bad
 
     ```
