@@ -22,7 +22,9 @@ from modelfile.recipe.model import Model
 from modelfile.recipe.recipe import Recipe, resolve
 from modelfile.stores.ollama.store import ServerStore
 from modelfile.weights.checks import check_quantization, check_weights
+from modelfile.weights.conversion import converted_header
 from modelfile.weights.digests import digests_of
+from modelfile.weights.reading import read_weights
 
 pytestmark = pytest.mark.live
 
@@ -64,6 +66,23 @@ def test_shards_of_safetensors_give_the_model_of_one_file(tmp_path: Path, store:
         models.append(create(recipe, store))
     assert models[0] == models[1]
     assert len(models[0].weights) == 1
+
+
+def test_memory_of_safetensors_is_that_of_the_types_that_a_server_converts_to(
+    tmp_path: Path, store: ServerStore
+) -> None:
+    create(recipe_of(tmp_path, f"FROM {write_model(tmp_path / 'm')}", store), store)
+    stored = store.find(NAME)
+    assert stored is not None
+    (served,) = store.weights(stored)
+    (local,) = read_weights(tmp_path / "m")
+    expected, header = served.header, converted_header(local)
+    assert expected is not None
+    assert header.types == expected.types
+    assert (
+        expected.metadata.items()
+        >= {key: header.metadata[key] for key in header.metadata if "vocab" not in key}.items()
+    )
 
 
 def create_for_any_base(recipe: Recipe, store: ServerStore) -> Model:

@@ -17,6 +17,7 @@ from modelfile.names import Prefix, split_prefix
 from modelfile.report.json_output import print_json
 from modelfile.report.memory import ShownMemory, memory_as_json, print_memory
 from modelfile.report.terminal import current
+from modelfile.weights.conversion import converted_header
 from modelfile.weights.estimate import estimate
 from modelfile.weights.footprint import Runner
 from modelfile.weights.reading import read_files
@@ -49,7 +50,7 @@ def show_memory(name: str, options: Options, size: str, *, as_json: bool) -> Non
     beside = [_header(each) for each in found if each not in models]
     documents = []
     for number, each in enumerate(models):
-        needed = estimate(_header(each), context, memory, runner, beside, each.tensors())
+        needed = estimate(_header(each), context, memory, runner, beside, each.tensors() if each.header else ())
         lowered = f", lowered from {context:,} to what it was trained on" if needed.needed.context < context else ""
         shown = ShownMemory(
             name=each.name, facts=each.facts, estimate=needed, origin=origin + lowered, place=place, note=note
@@ -68,15 +69,15 @@ def _header(weights: Weights) -> GGUFHeader:
     """Return the header of weights that are whole.
 
     Raises:
-        InputError: Parts of them are missing, or Ollama converts them first.
+        InputError: Parts of them are missing, or they are an adapter that Ollama converts first.
     """
     if weights.missing:
         message = f"cannot tell the memory of `{weights.name}` without {weights.missing}"
         raise InputError(message, hint="download all parts into one folder")
-    if weights.header is None:
+    if weights.header is None and weights.facts.kind == "adapter":
         message = f"cannot tell the memory of `{weights.name}`: Ollama converts {weights.facts.format} first"
         raise InputError(message, hint="build a model of it, and pass the name of the model")
-    return weights.header
+    return weights.header or converted_header(weights)
 
 
 def _memory(machine: Machine, asked: int | None, size: str) -> tuple[int, str, str, int]:
